@@ -1,0 +1,91 @@
+//! Reading a kernel command line.
+//!
+//! The rule is the kernel's own (`next_arg` in lib/cmdline.c): words end at white space outside double
+//! quotes, and the quotes around a word or around its value are dropped. Keys compare as systemd compares
+//! them: `-` and `_` are the same. Nothing else is unescaped.
+
+/// A kernel command line, split into keys and values in the order given.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Cmdline(Vec<(String, Option<String>)>);
+
+impl Cmdline {
+    /// Splits a command line; no text is an error.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        Self(words(text).iter().map(|word| key_and_value(word)).collect())
+    }
+
+    /// The last value given for a key; `Some("")` for `key=`, `None` when absent or without a `=`.
+    #[must_use]
+    pub fn value(&self, key: &str) -> Option<&str> {
+        let given = self.0.iter().rev().find(|(name, value)| same_key(name, key) && value.is_some());
+        given.and_then(|(_, value)| value.as_deref())
+    }
+
+    /// All keys that start with a prefix, with their values, in the order given.
+    pub fn starting_with<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
+        let named = self.0.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
+        named.filter(move |(key, _)| key.starts_with(prefix))
+    }
+}
+
+/// Whether two keys name the same parameter.
+#[must_use]
+pub fn same_key(a: &str, b: &str) -> bool {
+    let plain = |c: char| if c == '-' { '_' } else { c };
+    a.chars().map(plain).eq(b.chars().map(plain))
+}
+
+fn words(text: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quoted = false;
+    for c in text.chars() {
+        quoted ^= c == '"';
+        if c.is_ascii_whitespace() && !quoted {
+            words.push(String::new());
+        } else if let Some(word) = words.last_mut() {
+            word.push(c);
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+fn key_and_value(word: &str) -> (String, Option<String>) {
+    match word.split_once('=') {
+        Some((key, value)) if key.starts_with('"') => {
+            (key.trim_start_matches('"').to_owned(), Some(value.trim_end_matches('"').to_owned()))
+        }
+        Some((key, value)) => (key.to_owned(), Some(value.trim_matches('"').to_owned())),
+        None => (word.trim_matches('"').to_owned(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_keep_quoted_white_space_and_lose_the_quotes() {
+        let cmdline = Cmdline::parse("quiet  a=\"x y\" \"b=z w\" c=\"\" usr-hash=00\n");
+        assert_eq!(cmdline.value("a"), Some("x y"));
+        assert_eq!(cmdline.value("b"), Some("z w"));
+        assert_eq!(cmdline.value("c"), Some(""));
+        assert_eq!(cmdline.value("usr_hash"), Some("00"));
+        assert_eq!(cmdline.value("quiet"), None);
+        assert_eq!(cmdline.value("absent"), None);
+    }
+
+    #[test]
+    fn the_last_value_counts() {
+        let cmdline = Cmdline::parse("k=1 k k=2 k");
+        assert_eq!(cmdline.value("k"), Some("2"));
+    }
+
+    #[test]
+    fn a_prefix_finds_keys_in_order_with_and_without_value() {
+        let cmdline = Cmdline::parse("pattern.b=1 other pattern.a");
+        let found: Vec<_> = cmdline.starting_with("pattern.").collect();
+        assert_eq!(found, [("pattern.b", Some("1")), ("pattern.a", None)]);
+    }
+}

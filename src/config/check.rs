@@ -1,0 +1,145 @@
+//! What each single value must be. Every function takes what the file has and says what would be right.
+
+use crate::size::Size;
+
+/// Longest version: GPT names have 36 UTF-16 units, and `verity-` takes 7 of them (UEFI, "GPT Partition Entry").
+const VERSION_MAX: usize = 29;
+/// Longest id: `ID_VERSION` and suffixes must stay a file name on every file system.
+const ID_MAX: usize = 64;
+/// Smallest FAT32: 65525 clusters of one 512-byte sector, two allocation tables, reserved sectors (Microsoft's
+/// FAT specification, "FAT Type Determination"); in whole MiB.
+const ESP_MIN: Size = Size::from_bytes(33 << 20);
+
+/// Result of a check: the value, or the message of a problem.
+pub(super) type Checked<T> = Result<T, String>;
+
+/// `image.id`: becomes `IMAGE_ID=` in os-release and the first part of file names, up to the `_`.
+pub(super) fn id(text: &str) -> Checked<String> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
+    if text.contains('_') {
+        return Err(format!("must not hold '_', which separates id and version in file names: {text:?}"));
+    }
+    name(text, ID_MAX, fits, "a-z, 0-9, '.' and '-'")
+}
+
+/// `image.version`: part of file names and partition labels. The characters are those that both systemd-sysupdate
+/// and the UAPI version format specification accept; '+' separates boot counters in names of UKIs.
+pub(super) fn version(text: &str) -> Checked<String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
+    if text.contains('_') {
+        return Err(format!("must not hold '_', which separates id and version in file names: {text:?}"));
+    }
+    name(text, VERSION_MAX, fits, "A-Z, a-z, 0-9, '.' and '-'")
+}
+
+/// `image.updates.pubring`: a file beside `pattern.toml`.
+pub(super) fn pubring(text: &str) -> Checked<String> {
+    if text.contains('/') {
+        return Err(format!(
+            "must be the name of a file beside pattern.toml, without a directory, not {text:?}"
+        ));
+    }
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    name(text, 255, fits, "A-Z, a-z, 0-9, '.', '_' and '-'")
+}
+
+/// A name of limited length and characters, which starts with a letter or digit.
+fn name(text: &str, max: usize, fits: fn(char) -> bool, allowed: &str) -> Checked<String> {
+    if let Some(strange) = text.chars().find(|c| !fits(*c)) {
+        return Err(format!("must consist of {allowed}, and has {strange:?}: {text:?}"));
+    }
+    if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        return Err(format!("must start with a letter or a digit, not {text:?}"));
+    }
+    if text.len() > max {
+        return Err(format!("must have at most {max} characters, and has {}: {text:?}", text.len()));
+    }
+    Ok(text.to_owned())
+}
+
+/// `image.updates.url`: a prefix to which systemd-sysupdate appends `/` and a file name.
+pub(super) fn url(text: &str) -> Checked<String> {
+    let rest = ["https://", "http://", "file:///"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    let Some(rest) = rest.filter(|rest| !rest.is_empty() && !rest.starts_with('/')) else {
+        return Err(format!(
+            "must be a URL such as \"https://example.org/demo\" (https, http or file), not {text:?}"
+        ));
+    };
+    let fits = |c: char| c.is_ascii_graphic() && !"\"'\\<>`{}|^%?#".contains(c);
+    if let Some(strange) = text.chars().find(|c| !fits(*c)) {
+        return Err(format!("must be a plain URL prefix, without {strange:?}: {text:?}"));
+    }
+    if !text.starts_with("file:") && rest.split('/').next().is_some_and(|host| host.contains('@')) {
+        return Err(
+            "must not hold a user name or password: every user of the system can read this file".to_owned()
+        );
+    }
+    Ok(text.to_owned())
+}
+
+/// `partitions.disk` when it is not `auto`: a device path without detours.
+pub(super) fn device(text: &str) -> Checked<String> {
+    let plain = |part: &str| {
+        !matches!(part, "" | "." | "..")
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-+:@,=\\".contains(c))
+    };
+    match text.strip_prefix("/dev/") {
+        Some(rest) if rest.split('/').all(plain) => Ok(text.to_owned()),
+        _ => Err(format!("must be \"auto\" or the path of a disk such as \"/dev/nvme0n1\", not {text:?}")),
+    }
+}
+
+/// Any of `partitions.sizes`.
+pub(super) fn size(text: &str) -> Checked<Size> {
+    let size = Size::parse(text).map_err(|error| error.to_string())?;
+    if size.bytes() == 0 {
+        return Err("must be more than nothing".to_owned());
+    }
+    if size.whole_mib() != size {
+        return Err(format!("must be a multiple of 1M, such as \"{}\", not {text:?}", size.whole_mib()));
+    }
+    Ok(size)
+}
+
+/// `partitions.sizes.esp`.
+pub(super) fn esp(text: &str) -> Checked<Size> {
+    match size(text)? {
+        small if small < ESP_MIN => {
+            Err(format!("must be at least \"{ESP_MIN}\", the smallest FAT32 file system, not {text:?}"))
+        }
+        fits => Ok(fits),
+    }
+}
+
+/// `partitions.sizes.verity` against `partitions.sizes.usr`.
+pub(super) fn verity_holds(verity: Size, usr: Size) -> Checked<()> {
+    let tree = usr.verity_tree().whole_mib();
+    if verity < tree {
+        return Err(format!(
+            "must be at least \"{tree}\" to hold the hash tree of a /usr of {usr}, not \"{verity}\""
+        ));
+    }
+    Ok(())
+}
+
+/// `volume.pcrs`: sorted, each once. PCR 16 and 23 can be reset by any program that reaches the TPM (TCG PC Client
+/// Platform TPM Profile, "PCR Attributes"), so they protect nothing by themselves.
+pub(super) fn pcrs(numbers: &[u64]) -> Checked<Vec<u8>> {
+    let mut pcrs = Vec::new();
+    for number in numbers {
+        match u8::try_from(*number) {
+            Ok(pcr) if pcr <= 23 => pcrs.push(pcr),
+            _ => return Err(format!("must be numbers from 0 to 23, not {number}")),
+        }
+    }
+    if pcrs.iter().all(|pcr| matches!(pcr, 16 | 23)) {
+        let what =
+            if pcrs.is_empty() { "an empty list" } else { "PCR 16 and 23, which any program can reset," };
+        return Err(format!(
+            "must name a register that measures the boot, such as [7]: {what} would let any system on this machine open the volume"
+        ));
+    }
+    pcrs.sort_unstable();
+    pcrs.dedup();
+    Ok(pcrs)
+}

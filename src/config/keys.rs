@@ -1,0 +1,140 @@
+//! The list of all keys: the one place that errors, man page and image modules are held against.
+
+/// One key of `pattern.toml`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Key {
+    /// Sections and name, joined by dots.
+    pub path: &'static str,
+    /// What values it takes.
+    pub kind: Kind,
+    /// Its value when the file has none, as TOML; `None` when the file must have one.
+    pub default: Option<&'static str>,
+    /// What it is for, in one sentence.
+    pub help: &'static str,
+}
+
+/// What values a key takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// `true` or `false`.
+    Boolean,
+    /// A string.
+    Text,
+    /// A string that [`crate::size::Size`] reads.
+    Size,
+    /// One of these strings.
+    Choice(&'static [&'static str]),
+    /// An array of numbers of TPM registers.
+    Pcrs,
+    /// An array of these strings, each at most once.
+    Names(&'static [&'static str]),
+}
+
+impl Kind {
+    /// The kind in words, as the man page has it.
+    #[must_use]
+    pub fn words(self) -> String {
+        let quoted =
+            |names: &[&str]| names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+        match self {
+            Self::Boolean => "boolean".to_owned(),
+            Self::Text => "string".to_owned(),
+            Self::Size => "size".to_owned(),
+            Self::Choice(names) => format!("one of {}", quoted(names)),
+            Self::Pcrs => "list of numbers, 0 to 23".to_owned(),
+            Self::Names(names) => format!("list of {}", quoted(names)),
+        }
+    }
+}
+
+const fn required(path: &'static str, kind: Kind, help: &'static str) -> Key {
+    Key { path, kind, default: None, help }
+}
+
+const fn optional(path: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Key {
+    Key { path, kind, default: Some(default), help }
+}
+
+const FILESYSTEMS: Kind = Kind::Choice(&["xfs", "ext4", "btrfs"]);
+const CORRUPTIONS: Kind = Kind::Choice(&["restart", "panic", "io-error"]);
+const FLAGS: Kind = Kind::Names(&["break", "volatile", "plan_only", "grow"]);
+
+/// All keys, in the order of the man page.
+pub const KEYS: &[Key] = &[
+    optional(
+        "debug",
+        Kind::Boolean,
+        "false",
+        "root logs in by itself on the consoles, and all `pattern.` flags are honoured",
+    ),
+    required("image.id", Kind::Text, "name of the image: a-z, 0-9, `.` and `-`"),
+    required("image.version", Kind::Text, "version of the image: at most 29 of A-Z, a-z, 0-9, `.` and `-`"),
+    required("image.updates.url", Kind::Text, "where new versions are published: an https, http or file URL"),
+    required(
+        "image.updates.pubring",
+        Kind::Text,
+        "name of the keyring file beside `pattern.toml` that updates are verified with",
+    ),
+    optional(
+        "partitions.disk",
+        Kind::Text,
+        "\"auto\"",
+        "the disk that must hold the image: `auto`, or a path under `/dev`",
+    ),
+    required("partitions.sizes.esp", Kind::Size, "size of the EFI system partition, at least 33M"),
+    required(
+        "partitions.sizes.verity",
+        Kind::Size,
+        "size of each hash tree partition, large enough for `usr`",
+    ),
+    required("partitions.sizes.usr", Kind::Size, "size of each `/usr` partition"),
+    optional("partitions.persist.etc", Kind::Boolean, "false", "keep `/etc`"),
+    optional("partitions.persist.home", Kind::Boolean, "false", "keep `/home`"),
+    optional("partitions.persist.srv", Kind::Boolean, "false", "keep `/srv`"),
+    optional("partitions.persist.var", Kind::Boolean, "false", "keep `/var`"),
+    optional("userspace.homed", Kind::Boolean, "false", "home directories by systemd-homed"),
+    optional("userspace.desktop", Kind::Boolean, "false", "a desktop"),
+    optional("userspace.distrobox", Kind::Boolean, "false", "other distributions in containers"),
+    optional("userspace.sandboxing", Kind::Boolean, "false", "tools that confine applications"),
+    optional("volume.filesystem", FILESYSTEMS, "\"xfs\"", "file system of a new persist volume"),
+    optional(
+        "volume.pcrs",
+        Kind::Pcrs,
+        "[7]",
+        "TPM registers that must be unchanged for the volume to open by itself",
+    ),
+    optional(
+        "volume.recovery_key",
+        Kind::Boolean,
+        "false",
+        "make a recovery key with the volume and show it once on the console",
+    ),
+    optional(
+        "verity.on_corruption",
+        CORRUPTIONS,
+        "\"restart\"",
+        "what a block of `/usr` with a wrong hash leads to",
+    ),
+    optional("boot.flags", FLAGS, "[]", "`pattern.` flags that are honoured although `debug` is false"),
+];
+
+/// The key of this path.
+#[must_use]
+pub(super) fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+/// What stands directly in this section (`""` for the top level): names of keys and of sections, each once.
+#[must_use]
+pub(super) fn members(section: &str) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for key in KEYS {
+        let rest = match section {
+            "" => Some(key.path),
+            _ => key.path.strip_prefix(section).and_then(|rest| rest.strip_prefix('.')),
+        };
+        let name = rest.and_then(|rest| rest.split('.').next());
+        names.extend(name.filter(|name| !names.contains(name)));
+    }
+    names
+}

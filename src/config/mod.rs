@@ -1,0 +1,250 @@
+//! `pattern.toml`: the one file that the image builder, the generator and the programs in the initrd read.
+//!
+//! [`parse`] takes the text and gives a [`Config`] in which every value is possible, or all [`Problem`]s at once.
+
+mod check;
+mod document;
+mod keys;
+mod problem;
+mod read;
+mod render;
+mod suggest;
+
+pub use keys::{KEYS, Key, Kind};
+pub use problem::Problem;
+
+use crate::size::Size;
+
+/// Longest text accepted, in bytes.
+pub const TEXT_MAX: usize = 64 << 10;
+
+/// A whole, checked configuration.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// Root logs in by itself, every flag is honoured.
+    pub debug: bool,
+    /// `[image]`
+    pub image: Image,
+    /// `[partitions]`
+    pub partitions: Partitions,
+    /// `[userspace]`
+    pub userspace: Userspace,
+    /// `[volume]`
+    pub volume: Volume,
+    /// `[verity]`
+    pub verity: Verity,
+    /// `[boot]`
+    pub boot: Boot,
+}
+
+/// What the image is called and where its successors come from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Image {
+    /// Name in file names and os-release: `a-z0-9.-`, at most 64.
+    pub id: String,
+    /// Version in file names and partition labels: `A-Za-z0-9.-`, at most 29.
+    pub version: String,
+    /// `updates`
+    pub updates: Updates,
+}
+
+/// Where updates come from and who may sign them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Updates {
+    /// URL prefix: https, http or file.
+    pub url: String,
+    /// File name of the OpenPGP keyring beside `pattern.toml`.
+    pub pubring: String,
+}
+
+/// The disk and what is made on it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Partitions {
+    /// Which disk.
+    pub disk: DiskChoice,
+    /// How large its fixed partitions are.
+    pub sizes: Sizes,
+    /// Which directories outlive a boot.
+    pub persist: Persist,
+}
+
+/// Which disk the system lives on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DiskChoice {
+    /// The one that holds the partition with `/usr`.
+    Auto,
+    /// This device must hold it, or the boot stops.
+    Path(String),
+}
+
+/// Sizes of the partitions that don't take what is left; each a multiple of 1 MiB.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sizes {
+    /// EFI system partition.
+    pub esp: Size,
+    /// Each of the two hash tree partitions; holds the tree over `usr`.
+    pub verity: Size,
+    /// Each of the two `/usr` partitions.
+    pub usr: Size,
+}
+
+/// Directories bound from the persist volume.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Persist {
+    /// `/etc`
+    pub etc: bool,
+    /// `/home`
+    pub home: bool,
+    /// `/srv`
+    pub srv: bool,
+    /// `/var`
+    pub var: bool,
+}
+
+impl Persist {
+    /// The names of the directories asked for, in alphabetical order.
+    pub fn asked(&self) -> impl Iterator<Item = &'static str> {
+        let all = [("etc", self.etc), ("home", self.home), ("srv", self.srv), ("var", self.var)];
+        all.into_iter().filter(|(_, asked)| *asked).map(|(name, _)| name)
+    }
+}
+
+/// What the running system offers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Userspace {
+    /// systemd-homed.
+    pub homed: bool,
+    /// A desktop.
+    pub desktop: bool,
+    /// Other distributions in containers.
+    pub distrobox: bool,
+    /// Tools that confine applications.
+    pub sandboxing: bool,
+}
+
+/// The persist volume.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Volume {
+    /// Made when the volume is new.
+    pub filesystem: Filesystem,
+    /// TPM registers the key is sealed to: 0 to 23, sorted, each once, never empty.
+    pub pcrs: Vec<u8>,
+    /// Whether a recovery key is made with the volume.
+    pub recovery_key: bool,
+}
+
+/// File systems a new persist volume can have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Filesystem {
+    /// The default.
+    Xfs,
+    /// ext4
+    Ext4,
+    /// btrfs
+    Btrfs,
+}
+
+impl Filesystem {
+    /// All, the default first.
+    pub const ALL: [Self; 3] = [Self::Xfs, Self::Ext4, Self::Btrfs];
+
+    /// The name in `pattern.toml`, to `mount` and in `mkfs.NAME`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Xfs => "xfs",
+            Self::Ext4 => "ext4",
+            Self::Btrfs => "btrfs",
+        }
+    }
+}
+
+/// How `/usr` is verified.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Verity {
+    /// What a block with a wrong hash leads to.
+    pub on_corruption: Corruption,
+}
+
+/// What a block of `/usr` with a wrong hash leads to. Never readable data.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Corruption {
+    /// Restart the machine once; if that did not help, as [`Corruption::IoError`].
+    Restart,
+    /// Stop with a kernel panic.
+    Panic,
+    /// The read fails, the system goes on.
+    IoError,
+}
+
+impl Corruption {
+    /// All, the default first.
+    pub const ALL: [Self; 3] = [Self::Restart, Self::Panic, Self::IoError];
+
+    /// The name in `pattern.toml`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Restart => "restart",
+            Self::Panic => "panic",
+            Self::IoError => "io-error",
+        }
+    }
+}
+
+/// What the kernel command line may do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Boot {
+    /// Flags honoured although `debug` is false; each once.
+    pub flags: Vec<FlagName>,
+}
+
+/// Kernel command line flags that change what a boot does. (The logging flags change nothing and are always honoured.)
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FlagName {
+    /// `pattern.break=`; only ever honoured when `debug` is true.
+    Break,
+    /// `pattern.volatile`
+    Volatile,
+    /// `pattern.plan_only`
+    PlanOnly,
+    /// `pattern.grow=`
+    Grow,
+}
+
+impl FlagName {
+    /// All.
+    pub const ALL: [Self; 4] = [Self::Break, Self::Volatile, Self::PlanOnly, Self::Grow];
+
+    /// The name in `pattern.toml`, and after `pattern.` on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Break => "break",
+            Self::Volatile => "volatile",
+            Self::PlanOnly => "plan_only",
+            Self::Grow => "grow",
+        }
+    }
+}
+
+impl Config {
+    /// Whether this image lets the command line use this flag.
+    #[must_use]
+    pub fn honours(&self, flag: FlagName) -> bool {
+        self.debug || self.boot.flags.contains(&flag)
+    }
+}
+
+/// Reads the text of a `pattern.toml`; `file` is only for the messages.
+///
+/// # Errors
+/// Everything that is wrong, in the order of the file. A text that isn't TOML, or is longer than [`TEXT_MAX`], is
+/// not looked into further.
+pub fn parse(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
+    if text.len() > TEXT_MAX {
+        let message = format!("must have at most {TEXT_MAX} bytes, and has {}", text.len());
+        return Err(vec![Problem { file: file.to_owned(), line: 1, key: String::new(), message }]);
+    }
+    read::config(document::Document::parse(file, text)?)
+}

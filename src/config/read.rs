@@ -1,0 +1,184 @@
+//! From values to a [`Config`]. Reading goes on after a problem, so that all are found in one go.
+
+use toml::de::DeValue;
+
+use super::check::{self, Checked};
+use super::document::{Document, kind_of};
+use super::keys::find;
+use super::problem::Problem;
+use super::{
+    Boot, Config, Corruption, DiskChoice, Filesystem, FlagName, Image, Partitions, Persist, Sizes, Updates,
+    Userspace, Verity, Volume,
+};
+
+/// Reads every key; the configuration is there when there is no problem.
+pub(super) fn config(document: Document<'_>) -> Result<Config, Vec<Problem>> {
+    let mut reader = Reader { document };
+    let debug = reader.boolean("debug");
+    let (image, partitions, userspace) = (reader.image(), reader.partitions(), reader.userspace());
+    let (volume, verity, boot) = (reader.volume(), reader.verity(), reader.boot(debug));
+    let whole = || {
+        Some(Config {
+            debug: debug?,
+            image: image?,
+            partitions: partitions?,
+            userspace: userspace?,
+            volume: volume?,
+            verity: verity?,
+            boot: boot?,
+        })
+    };
+    match whole() {
+        Some(config) if reader.document.problems.is_empty() => Ok(config),
+        _ => Err(reader.document.finish()),
+    }
+}
+
+struct Reader<'a> {
+    document: Document<'a>,
+}
+
+impl Reader<'_> {
+    fn image(&mut self) -> Option<Image> {
+        let id = self.text("image.id", check::id);
+        let version = self.text("image.version", check::version);
+        let url = self.text("image.updates.url", check::url);
+        let pubring = self.text("image.updates.pubring", check::pubring);
+        Some(Image { id: id?, version: version?, updates: Updates { url: url?, pubring: pubring? } })
+    }
+
+    fn partitions(&mut self) -> Option<Partitions> {
+        let disk = self.text("partitions.disk", |text| match text {
+            "auto" => Ok(DiskChoice::Auto),
+            path => check::device(path).map(DiskChoice::Path),
+        });
+        let (sizes, persist) = (self.sizes(), self.persist());
+        Some(Partitions { disk: disk?, sizes: sizes?, persist: persist? })
+    }
+
+    fn sizes(&mut self) -> Option<Sizes> {
+        let esp = self.text("partitions.sizes.esp", check::esp);
+        let verity = self.text("partitions.sizes.verity", check::size);
+        let usr = self.text("partitions.sizes.usr", check::size);
+        let (verity, usr) = (verity?, usr?);
+        let holds = check::verity_holds(verity, usr);
+        self.checked("partitions.sizes.verity", holds)?;
+        Some(Sizes { esp: esp?, verity, usr })
+    }
+
+    fn persist(&mut self) -> Option<Persist> {
+        let etc = self.boolean("partitions.persist.etc");
+        let home = self.boolean("partitions.persist.home");
+        let srv = self.boolean("partitions.persist.srv");
+        let var = self.boolean("partitions.persist.var");
+        Some(Persist { etc: etc?, home: home?, srv: srv?, var: var? })
+    }
+
+    fn userspace(&mut self) -> Option<Userspace> {
+        let homed = self.boolean("userspace.homed");
+        let desktop = self.boolean("userspace.desktop");
+        let distrobox = self.boolean("userspace.distrobox");
+        let sandboxing = self.boolean("userspace.sandboxing");
+        Some(Userspace { homed: homed?, desktop: desktop?, distrobox: distrobox?, sandboxing: sandboxing? })
+    }
+
+    fn volume(&mut self) -> Option<Volume> {
+        let filesystem =
+            self.text("volume.filesystem", |text| one_of(&Filesystem::ALL, Filesystem::name, text));
+        let pcrs = self.read("volume.pcrs", |value| check::pcrs(&numbers(value)?));
+        let recovery_key = self.boolean("volume.recovery_key");
+        Some(Volume { filesystem: filesystem?, pcrs: pcrs?, recovery_key: recovery_key? })
+    }
+
+    fn verity(&mut self) -> Option<Verity> {
+        let on_corruption =
+            self.text("verity.on_corruption", |text| one_of(&Corruption::ALL, Corruption::name, text));
+        Some(Verity { on_corruption: on_corruption? })
+    }
+
+    fn boot(&mut self, debug: Option<bool>) -> Option<Boot> {
+        let flags = self.read("boot.flags", flags)?;
+        let shell = match debug {
+            Some(false) if flags.contains(&FlagName::Break) => Err(
+                "must not hold \"break\" unless debug = true: it gives a root shell to anyone at the console"
+                    .into(),
+            ),
+            _ => Ok(()),
+        };
+        self.checked("boot.flags", shell)?;
+        Some(Boot { flags })
+    }
+
+    fn boolean(&mut self, path: &str) -> Option<bool> {
+        self.read(path, |value| {
+            value.as_bool().ok_or_else(|| format!("must be true or false, not {}", kind_of(value)))
+        })
+    }
+
+    fn text<T>(&mut self, path: &str, check: impl Fn(&str) -> Checked<T>) -> Option<T> {
+        self.read(path, |value| check(string(value)?))
+    }
+
+    /// Reads one key, from its default when the file has none, and notes what is wrong with it.
+    fn read<T>(&mut self, path: &str, convert: impl Fn(&DeValue<'_>) -> Checked<T>) -> Option<T> {
+        let default = find(path).and_then(|key| key.default).and_then(|text| DeValue::parse(text).ok());
+        let result = match (self.document.value(path), &default) {
+            (Some((_, value)), _) => convert(value),
+            (None, Some(value)) => convert(value.get_ref()),
+            (None, None) => {
+                let help = find(path).map_or("", |key| key.help);
+                Err(format!("must be given: {help}"))
+            }
+        };
+        self.checked(path, result)
+    }
+
+    fn checked<T>(&mut self, path: &str, result: Checked<T>) -> Option<T> {
+        match (result, self.document.line(path)) {
+            (Ok(value), _) => Some(value),
+            (Err(message), Some(line)) => {
+                self.document.report(line, path, message);
+                None
+            }
+            // A section of this key is wrong as a whole, and reported as that.
+            (Err(_), None) => None,
+        }
+    }
+}
+
+fn string<'v>(value: &'v DeValue<'_>) -> Checked<&'v str> {
+    value.as_str().ok_or_else(|| format!("must be a string in quotes, not {}", kind_of(value)))
+}
+
+fn numbers(value: &DeValue<'_>) -> Checked<Vec<u64>> {
+    let wrong = |value| format!("must be a list of numbers such as [7], not {}", kind_of(value));
+    let items = value.as_array().ok_or_else(|| wrong(value))?;
+    items
+        .iter()
+        .map(|item| {
+            let number = item.get_ref().as_integer().ok_or_else(|| {
+                format!("must be a list of numbers such as [7], and has {} in it", kind_of(item.get_ref()))
+            })?;
+            u64::from_str_radix(number.as_str(), number.radix())
+                .map_err(|_| format!("must be numbers from 0 to 23, not {number}"))
+        })
+        .collect()
+}
+
+fn flags(value: &DeValue<'_>) -> Checked<Vec<FlagName>> {
+    let items = value.as_array().ok_or_else(|| format!("must be a list of names, not {}", kind_of(value)))?;
+    let mut flags = Vec::new();
+    for item in items {
+        let flag = one_of(&FlagName::ALL, FlagName::name, string(item.get_ref())?)?;
+        if !flags.contains(&flag) {
+            flags.push(flag);
+        }
+    }
+    Ok(flags)
+}
+
+fn one_of<T: Copy>(all: &[T], name: fn(T) -> &'static str, text: &str) -> Checked<T> {
+    let names = || all.iter().map(|one| format!("\"{}\"", name(*one))).collect::<Vec<_>>().join(", ");
+    let found = all.iter().copied().find(|one| name(*one) == text);
+    found.ok_or_else(|| format!("must be one of {}, not {text:?}", names()))
+}

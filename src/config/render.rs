@@ -1,0 +1,43 @@
+//! A configuration as TOML, with every key spelled out.
+
+use std::fmt;
+
+use super::{Config, DiskChoice, FlagName};
+
+impl fmt::Display for Config {
+    /// [`super::parse`] reads the text back to the same configuration. No value needs escapes: the checks
+    /// admit neither quotes, nor control characters; backslashes occur in `disk` only, hence the literal string.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (image, partitions) = (&self.image, &self.partitions);
+        let disk = match &partitions.disk {
+            DiskChoice::Auto => "auto",
+            DiskChoice::Path(path) => path,
+        };
+        let (sizes, persist, userspace) = (partitions.sizes, partitions.persist, self.userspace);
+        writeln!(f, "debug = {}\n", self.debug)?;
+        writeln!(f, "[image]\nid = \"{}\"\nversion = \"{}\"", image.id, image.version)?;
+        writeln!(
+            f,
+            "updates = {{ url = \"{}\", pubring = \"{}\" }}\n",
+            image.updates.url, image.updates.pubring
+        )?;
+        writeln!(f, "[partitions]\ndisk = '{disk}'")?;
+        writeln!(
+            f,
+            "sizes = {{ esp = \"{}\", verity = \"{}\", usr = \"{}\" }}",
+            sizes.esp, sizes.verity, sizes.usr
+        )?;
+        writeln!(
+            f,
+            "persist = {{ etc = {}, home = {}, srv = {}, var = {} }}\n",
+            persist.etc, persist.home, persist.srv, persist.var
+        )?;
+        writeln!(f, "[userspace]\nhomed = {}\ndesktop = {}", userspace.homed, userspace.desktop)?;
+        writeln!(f, "distrobox = {}\nsandboxing = {}\n", userspace.distrobox, userspace.sandboxing)?;
+        writeln!(f, "[volume]\nfilesystem = \"{}\"", self.volume.filesystem.name())?;
+        writeln!(f, "pcrs = {:?}\nrecovery_key = {}\n", self.volume.pcrs, self.volume.recovery_key)?;
+        writeln!(f, "[verity]\non_corruption = \"{}\"\n", self.verity.on_corruption.name())?;
+        let flags = self.boot.flags.iter().copied().map(FlagName::name).collect::<Vec<_>>();
+        writeln!(f, "[boot]\nflags = {flags:?}")
+    }
+}

@@ -1,0 +1,153 @@
+//! The `pattern.*` flags of the kernel command line.
+//!
+//! Which of them count is the image's decision: logging always does, the others with `debug = true` or when
+//! `boot.flags` names them. The rest is reported and ignored.
+
+use crate::cmdline::{Cmdline, same_key};
+use crate::config::{Config, FlagName};
+
+/// What the command line asked for, as far as the image allows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Flags {
+    /// Least important message that is still logged.
+    pub log_level: LogLevel,
+    /// Where messages go.
+    pub log_target: LogTarget,
+    /// Give a shell before this stage.
+    pub break_at: Option<Stage>,
+    /// Persist nothing in this boot.
+    pub volatile: bool,
+    /// Log what would be done to the disk, and touch nothing.
+    pub plan_only: bool,
+    /// Bring the partition table and the file system to their target size.
+    pub grow: bool,
+}
+
+impl Default for Flags {
+    fn default() -> Self {
+        Self {
+            log_level: LogLevel::Info,
+            log_target: LogTarget::Kmsg,
+            break_at: None,
+            volatile: false,
+            plan_only: false,
+            grow: true,
+        }
+    }
+}
+
+/// Importance of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+/// Where the programs log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogTarget {
+    /// The kernel log, which the journal reads too.
+    Kmsg,
+    /// `/dev/console`.
+    Console,
+}
+
+/// A point of the boot that a shell can be asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Stage {
+    Usr,
+    Grow,
+    Persist,
+    SwitchRoot,
+}
+
+type Words<T> = &'static [(&'static str, T)];
+
+const LEVELS: Words<LogLevel> = &[
+    ("error", LogLevel::Error),
+    ("warn", LogLevel::Warn),
+    ("info", LogLevel::Info),
+    ("debug", LogLevel::Debug),
+];
+
+const TARGETS: Words<LogTarget> = &[("kmsg", LogTarget::Kmsg), ("console", LogTarget::Console)];
+
+const STAGES: Words<Stage> = &[
+    ("usr", Stage::Usr),
+    ("grow", Stage::Grow),
+    ("persist", Stage::Persist),
+    ("switch-root", Stage::SwitchRoot),
+];
+
+const SWITCH: Words<bool> = &[
+    ("yes", true),
+    ("no", false),
+    ("true", true),
+    ("false", false),
+    ("on", true),
+    ("off", false),
+    ("1", true),
+    ("0", false),
+];
+
+const PREFIX: &str = "pattern.";
+
+impl Flags {
+    /// Reads the flags that the image honours; what it does not, or can't be read, comes back as one
+    /// sentence each and changes nothing.
+    #[must_use]
+    pub fn read(cmdline: &Cmdline, config: &Config) -> (Self, Vec<String>) {
+        let mut flags = Self::default();
+        let mut ignored = Vec::new();
+        for (key, value) in cmdline.starting_with(PREFIX) {
+            if let Err(reason) = flags.take(config, key.trim_start_matches(PREFIX), value) {
+                ignored.push(format!("kernel command line: {key}: ignored: {reason}"));
+            }
+        }
+        (flags, ignored)
+    }
+
+    fn take(&mut self, config: &Config, name: &str, value: Option<&str>) -> Result<(), String> {
+        match name {
+            _ if same_key(name, "log_level") => self.log_level = choose(LEVELS, value, None)?,
+            _ if same_key(name, "log_target") => self.log_target = choose(TARGETS, value, None)?,
+            _ => return self.take_guarded(config, name, value),
+        }
+        Ok(())
+    }
+
+    fn take_guarded(&mut self, config: &Config, name: &str, value: Option<&str>) -> Result<(), String> {
+        let flag = FlagName::ALL.iter().find(|flag| same_key(flag.name(), name));
+        let flag = *flag.ok_or("there is no such flag, see pattern-kernel-command-line(7)")?;
+        if !config.honours(flag) {
+            return Err("this image has debug = false and does not list it in boot.flags".to_owned());
+        }
+        match flag {
+            FlagName::Break if !config.debug => {
+                return Err("a shell is only given by an image with debug = true".to_owned());
+            }
+            FlagName::Break => self.break_at = Some(choose(STAGES, value, None)?),
+            FlagName::Volatile => self.volatile = choose(SWITCH, value, Some(true))?,
+            FlagName::PlanOnly => self.plan_only = choose(SWITCH, value, Some(true))?,
+            FlagName::Grow => self.grow = choose(SWITCH, value, Some(true))?,
+        }
+        Ok(())
+    }
+}
+
+/// The meaning of a value; `bare` is that of a key without one.
+fn choose<T: Copy>(words: Words<T>, value: Option<&str>, bare: Option<T>) -> Result<T, String> {
+    let known = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+    match (value, bare) {
+        (None, Some(meaning)) => Ok(meaning),
+        (None, None) => Err(format!("it needs a value, one of: {}", known())),
+        (Some(given), _) => {
+            let found = words.iter().find(|(word, _)| *word == given);
+            found.map(|(_, meaning)| *meaning).ok_or_else(|| format!("{given:?} is not one of: {}", known()))
+        }
+    }
+}

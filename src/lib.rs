@@ -1,0 +1,16 @@
+//! The pure part of pattern: text and numbers in, decisions out.
+//!
+//! Nothing here does I/O, links C or needs root. The programs in `generators/`, `initrd/` and `image/`
+//! gather facts, ask this library, and carry its answers out.
+
+pub mod cmdline;
+pub mod config;
+pub mod flags;
+pub mod plan;
+pub mod recovery;
+pub mod size;
+pub mod table;
+pub mod token;
+pub mod unit;
+pub mod usr;
+pub mod volume;

@@ -1,0 +1,36 @@
+//! The units of the running system: what `debug` and the corruption policy ask for.
+
+use crate::config::{Config, Corruption};
+use crate::unit::{self, Text};
+
+use super::initrd::emergency_shell;
+use super::{CONFIG_PATH, Plan, shipped};
+
+/// The plan for one boot.
+pub(super) fn plan(config: &Config) -> Plan {
+    let mut plan = Plan::default();
+    if config.verity.on_corruption == Corruption::Restart {
+        plan.link(&format!("sysinit.target.wants/{}", unit::DISARM), &shipped(unit::DISARM));
+    }
+    if config.debug {
+        root_login(&mut plan);
+        emergency_shell(&mut plan);
+    }
+    plan
+}
+
+/// Logs root in on every console, with no password.
+fn root_login(plan: &mut Plan) {
+    let gettys = [
+        ("getty@.service", "-/sbin/agetty --autologin root --noreset --noclear - $TERM"),
+        (
+            "serial-getty@.service",
+            "-/sbin/agetty --autologin root --keep-baud 115200,57600,38400,9600 - $TERM",
+        ),
+    ];
+    for (name, command) in gettys {
+        let settings = [("ExecStart", ""), ("ExecStart", command)];
+        let text = Text::from_source(CONFIG_PATH).section("Service", &settings);
+        plan.file(&format!("{name}.d/50-pattern-debug.conf"), text);
+    }
+}

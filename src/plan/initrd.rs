@@ -1,0 +1,187 @@
+//! The units of the initrd: the root, `/usr`, the persistent volume and what is bound from it.
+//!
+//! Where systemd's own generators would write a unit for the same mount, the name is the same, so that
+//! ours takes its place.
+
+use crate::config::Config;
+use crate::flags::{Flags, Stage};
+use crate::unit::{self, Text};
+use crate::usr::UsrHash;
+
+use super::{CONFIG_PATH, Plan, shipped};
+
+const USR_TARGET: &str = "initrd-usr-fs.target";
+const ROOT_TARGET: &str = "initrd-root-fs.target";
+const FS_TARGET: &str = "initrd-fs.target";
+
+/// The plan for one boot.
+pub(super) fn plan(config: &Config, flags: &Flags, usr: &UsrHash) -> Plan {
+    let mut plan = Plan::default();
+    root(&mut plan);
+    usr_device(&mut plan, usr);
+    usr_mounts(&mut plan);
+    nix_store(&mut plan);
+    if flags.plan_only {
+        require(&mut plan, FS_TARGET, unit::PERSIST);
+    } else if !flags.volatile {
+        persist(&mut plan, config, flags);
+    }
+    require(&mut plan, FS_TARGET, unit::SEED);
+    if let Some(stage) = flags.break_at {
+        break_before(&mut plan, stage);
+    }
+    if config.debug {
+        emergency_shell(&mut plan);
+    }
+    plan
+}
+
+/// A mount unit that a target needs.
+struct Mount<'a> {
+    what: &'a str,
+    at: &'a str,
+    kind: &'a str,
+    options: &'a str,
+    description: &'a str,
+    target: &'a str,
+    /// Further settings of the `[Unit]` section.
+    unit: &'a [(&'a str, &'a str)],
+}
+
+fn mount(plan: &mut Plan, mount: &Mount<'_>) {
+    let name = unit::of_path(mount.at, "mount");
+    let mut head =
+        vec![("Description", mount.description), ("DefaultDependencies", "no"), ("Before", mount.target)];
+    head.extend_from_slice(mount.unit);
+    let body = [("What", mount.what), ("Where", mount.at), ("Type", mount.kind), ("Options", mount.options)];
+    plan.file(&name, Text::from_source(CONFIG_PATH).section("Unit", &head).section("Mount", &body));
+    plan.link(&format!("{}.requires/{name}", mount.target), &format!("../{name}"));
+}
+
+fn require(plan: &mut Plan, by: &str, unit: &str) {
+    plan.link(&format!("{by}.requires/{unit}"), &shipped(unit));
+}
+
+fn root(plan: &mut Plan) {
+    mount(
+        plan,
+        &Mount {
+            what: "rootfs",
+            at: "/sysroot",
+            kind: "tmpfs",
+            options: "mode=0755,nr_inodes=1m,size=50%",
+            description: "Ephemeral root",
+            target: ROOT_TARGET,
+            unit: &[],
+        },
+    );
+}
+
+/// Makes the verity stage wait for the two partitions that the root hash names.
+fn usr_device(plan: &mut Plan, usr: &UsrHash) {
+    let device = |uuid| unit::of_path(&format!("/dev/disk/by-partuuid/{uuid}"), "device");
+    let (data, hash) = (device(usr.data_uuid()), device(usr.hash_uuid()));
+    let settings = [("Requires", &*data), ("Requires", &*hash), ("After", &*data), ("After", &*hash)];
+    let text = Text::from_source("usrhash= on the kernel command line").section("Unit", &settings);
+    plan.file(&format!("{}.d/50-partitions.conf", unit::USR), text);
+}
+
+fn usr_mounts(plan: &mut Plan) {
+    mount(
+        plan,
+        &Mount {
+            what: "/dev/mapper/usr",
+            at: "/sysusr/usr",
+            kind: "erofs",
+            options: "ro,nodev",
+            description: "Verified /usr",
+            target: USR_TARGET,
+            unit: &[("Requires", unit::USR), ("After", unit::USR)],
+        },
+    );
+    mount(
+        plan,
+        &Mount {
+            what: "/sysusr/usr",
+            at: "/sysroot/usr",
+            kind: "none",
+            options: "bind,ro",
+            description: "Verified /usr in the new root",
+            target: FS_TARGET,
+            unit: &[],
+        },
+    );
+}
+
+fn nix_store(plan: &mut Plan) {
+    mount(
+        plan,
+        &Mount {
+            what: "/sysusr/usr/nix/store",
+            at: "/sysroot/nix/store",
+            kind: "none",
+            options: "bind,ro",
+            description: "Nix store of the image",
+            target: FS_TARGET,
+            // Only images built with Nix have one.
+            unit: &[("After", "sysusr-usr.mount"), ("ConditionPathIsDirectory", "/sysusr/usr/nix/store")],
+        },
+    );
+}
+
+fn persist(plan: &mut Plan, config: &Config, flags: &Flags) {
+    mount(
+        plan,
+        &Mount {
+            what: "/dev/mapper/persist",
+            at: "/sysroot/persist",
+            kind: config.volume.filesystem.name(),
+            options: "nodev",
+            description: "Persistent volume",
+            target: FS_TARGET,
+            unit: &[("Requires", unit::PERSIST), ("After", unit::PERSIST)],
+        },
+    );
+    if flags.grow {
+        let grow = "systemd-growfs@sysroot-persist.service";
+        plan.link(&format!("sysroot-persist.mount.wants/{grow}"), &shipped("systemd-growfs@.service"));
+    }
+    config.partitions.persist.asked().for_each(|name| bind(plan, name));
+}
+
+fn bind(plan: &mut Plan, name: &str) {
+    mount(
+        plan,
+        &Mount {
+            what: &format!("/sysroot/persist/root/{name}"),
+            at: &format!("/sysroot/{name}"),
+            kind: "none",
+            options: "bind",
+            description: &format!("Persisted /{name}"),
+            target: FS_TARGET,
+            unit: &[("Before", unit::SEED)],
+        },
+    );
+}
+
+fn break_before(plan: &mut Plan, stage: Stage) {
+    let (before, by) = match stage {
+        Stage::Usr => (unit::USR, USR_TARGET),
+        Stage::Grow => (unit::GROW, FS_TARGET),
+        Stage::Persist => (unit::PERSIST, FS_TARGET),
+        Stage::SwitchRoot => ("initrd-cleanup.service", "initrd.target"),
+    };
+    let text =
+        Text::from_source("pattern.break= on the kernel command line").section("Unit", &[("Before", before)]);
+    plan.file(&format!("{}.d/50-stage.conf", unit::BREAK), text);
+    require(plan, by, unit::BREAK);
+}
+
+/// Lets `emergency.service` give a root shell though the root account is locked.
+pub(super) fn emergency_shell(plan: &mut Plan) {
+    for name in ["emergency.service", "rescue.service"] {
+        let text =
+            Text::from_source(CONFIG_PATH).section("Service", &[("Environment", "SYSTEMD_SULOGIN_FORCE=1")]);
+        plan.file(&format!("{name}.d/50-pattern-debug.conf"), text);
+    }
+}

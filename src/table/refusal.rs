@@ -1,0 +1,92 @@
+//! What stops a table from being changed.
+
+use std::fmt;
+
+use super::{Amount, Extent, Guid, Partition};
+
+/// Why the table stays as it is. Partitions are named as their `Display` does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Refusal {
+    /// No partition of this disk holds the running `/usr`.
+    NoUsr { uuid: Guid },
+    /// The partition of the running `/usr` is no `/usr` partition of a processor we know.
+    UsrType { part: String, kind: Guid },
+    /// Two partitions share sectors.
+    Overlap { first: String, second: String },
+    /// A partition ends before it starts, or lies on the table.
+    Misplaced { part: String, extent: Extent },
+    /// A partition ends so many bytes beyond the end of the disk.
+    BeyondEnd { part: String, bytes: u64 },
+    /// The partition can't grow to `bytes`: another one begins `room` bytes after its start.
+    InTheWay { part: String, next: String, bytes: u64, room: u64 },
+    /// The whole disk, and what the layout needs, in bytes.
+    DiskTooSmall { disk: u64, need: u64 },
+    /// No unused extent is large enough.
+    NoRoom { what: &'static str, bytes: u64, largest: u64 },
+    /// All 128 entries are in use.
+    EntriesFull,
+    /// Two partitions have the label `persist`.
+    TwoPersist { first: u32, second: u32 },
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "partition {} ({})", self.number, self.label)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoUsr { uuid } => {
+                write!(f, "no partition of the disk's table has the UUID of the running /usr, {uuid}")
+            }
+            Self::UsrType { part, kind } => write!(
+                f,
+                "{part} holds the running /usr, but its type {kind} is no /usr type of x86-64 or arm64; \
+                 give it the right type in the image"
+            ),
+            Self::Overlap { first, second } => {
+                write!(f, "{first} and {second} overlap; repair the table from a rescue system")
+            }
+            Self::Misplaced { part, extent } => write!(
+                f,
+                "{part} has the impossible extent {} to {}; repair the table from a rescue system",
+                extent.first, extent.last
+            ),
+            Self::BeyondEnd { part, bytes } => write!(
+                f,
+                "{part} ends {} beyond the room that the disk has; give the disk its old size back",
+                Amount(*bytes)
+            ),
+            Self::InTheWay { part, next, bytes, room } => write!(
+                f,
+                "{part} can't grow to {}: {next} begins after {}; partitions are never moved, lower \
+                 partitions.sizes.usr",
+                Amount(*bytes),
+                Amount(*room)
+            ),
+            Self::DiskTooSmall { disk, need } => write!(
+                f,
+                "the disk has {}, the layout needs {}: enlarge the disk by {}, or lower partitions.sizes",
+                Amount(*disk),
+                Amount(*need),
+                Amount(need.saturating_sub(*disk))
+            ),
+            Self::NoRoom { what, bytes, largest } => write!(
+                f,
+                "no room for {what}: it needs {}, the largest unused extent has {}; enlarge the disk",
+                Amount(*bytes),
+                Amount(*largest)
+            ),
+            Self::EntriesFull => f.write_str("all 128 entries of the table are in use; delete a partition"),
+            Self::TwoPersist { first, second } => write!(
+                f,
+                "partitions {first} and {second} are both labelled persist; remove the label of the one that is not ours"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}

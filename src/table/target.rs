@@ -1,0 +1,95 @@
+//! The shape that the boot disk's table should have, and what is missing from it.
+
+use std::fmt;
+
+use super::draft::Draft;
+use super::{Amount, Found, Guid, Refusal, Table};
+
+/// What an image asks of its disk. Sizes in bytes; they are rounded up to 1 MiB.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wanted {
+    /// UUID of the partition that holds the running `/usr`.
+    pub usr: Guid,
+    /// UUID of the partition that holds its hash tree.
+    pub verity: Guid,
+    /// `partitions.sizes.usr`.
+    pub usr_size: u64,
+    /// `partitions.sizes.verity`.
+    pub verity_size: u64,
+    /// What must be left for a new `persist`: [`super::PERSIST_LEAST`], or 0 when nothing is persisted.
+    pub persist_least: u64,
+    /// Random UUIDs for the partitions of slot B: verity, usr.
+    pub new: [Guid; 2],
+}
+
+/// The target table, how it differs, and what it lacks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Decision {
+    /// The table to commit.
+    pub table: Table,
+    /// How it differs from what is on the disk. Empty: nothing to write.
+    pub changes: Vec<Change>,
+    /// What an installed system has to do without, because the disk has no room for it.
+    pub lacks: Vec<Refusal>,
+}
+
+/// One difference between the disk and the target. Sizes in bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Change {
+    /// The primary copy is torn or outdated.
+    RestorePrimary,
+    /// The backup copy is torn, outdated or missing.
+    RestoreBackup,
+    /// The disk has another size than the table: its backup moves to the last sector.
+    MoveBackup,
+    /// A partition grows.
+    Grow { number: u32, label: String, from: u64, to: u64 },
+    /// An empty partition for updates is added.
+    Add { number: u32, what: &'static str, size: u64 },
+}
+
+/// Decides the target shape: the running `/usr` partition has its size, there is a second slot, `persist` has the
+/// rest, the backup is in the last sector. Nothing is ever moved, shrunk or laid over something else.
+///
+/// On a disk that has its `persist` partition, what can't be done is listed in [`Decision::lacks`]: an installed
+/// system boots, an update that finds no slot says so when it is installed.
+///
+/// # Errors
+/// Before the first installation is complete, the first thing that can't be done.
+pub fn target(found: &Found, wanted: &Wanted) -> Result<Decision, Refusal> {
+    let mut draft = Draft::new(found)?;
+    draft.move_backup()?;
+    let usr = draft.usr(wanted.usr)?;
+    draft.fits(&usr, wanted)?;
+    draft.grow_usr(&usr, wanted.usr_size)?;
+    draft.add_slot(&usr, wanted)?;
+    draft.grow_persist()?;
+    draft.leave_persist(wanted.persist_least)?;
+    Ok(draft.decision())
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RestorePrimary => f.write_str("restore primary table"),
+            Self::RestoreBackup => f.write_str("restore backup table"),
+            Self::MoveBackup => f.write_str("backup table moves to the end"),
+            Self::Grow { label, from, to, .. } => write!(f, "{label} {} -> {}", Amount(*from), Amount(*to)),
+            Self::Add { what, size, .. } => write!(f, "add {what} {}", Amount(*size)),
+        }
+    }
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.changes.is_empty() {
+            f.write_str("nothing to change")?;
+        }
+        for (index, change) in self.changes.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{change}")?;
+        }
+        self.lacks.iter().try_for_each(|refusal| write!(f, "; left as it is: {refusal}"))
+    }
+}

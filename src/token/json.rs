@@ -1,0 +1,146 @@
+//! Tokens as JSON text.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+
+use super::{Bank, Digest, Pcrs, Sealed, Srk, Token, TokenError, Tpm2Token};
+
+/// LUKS2 has 32 key slots.
+const KEYSLOTS: u32 = 32;
+/// A token is about 1 KiB. A header of 4 MiB must not make us work on more.
+const TEXT_LIMIT: usize = 16 * 1024;
+
+type Fields = Map<String, Value>;
+
+pub(super) fn parse(text: &str) -> Result<Token, TokenError> {
+    if text.len() > TEXT_LIMIT {
+        return Err(TokenError::NotAToken(format!("longer than {TEXT_LIMIT} bytes")));
+    }
+    let value: Value = serde_json::from_str(text).map_err(|e| TokenError::NotAToken(e.to_string()))?;
+    let fields = value.as_object();
+    let kind = fields.and_then(|fields| Some((fields, fields.get("type")?.as_str()?)));
+    match kind {
+        None => Err(TokenError::NotAToken("no object with a type".to_owned())),
+        Some((fields, "systemd-tpm2")) => Ok(Token::Tpm2(Box::new(tpm2(fields)?))),
+        Some((_, "systemd-recovery")) => Ok(Token::Recovery),
+        Some((_, other)) => Ok(Token::Other(other.to_owned())),
+    }
+}
+
+fn tpm2(fields: &Fields) -> Result<Tpm2Token, TokenError> {
+    supported(fields)?;
+    let policy = policy(fields)?;
+    let sealed = Sealed::parse(&base64(fields, "tpm2-blob")?)?;
+    if sealed.policy() != Some(policy) {
+        return Err(TokenError::Malformed("tpm2-blob", "a data object under tpm2-policy-hash alone"));
+    }
+    Ok(Tpm2Token {
+        keyslot: keyslot(fields)?,
+        pcrs: pcrs(fields)?,
+        bank: bank(fields)?,
+        policy,
+        sealed,
+        srk: Srk::parse(&base64(fields, "tpm2_srk")?)?,
+    })
+}
+
+/// Names what the token asks for beyond PCR values, in the order in which a reader would stumble on it.
+fn supported(fields: &Fields) -> Result<(), TokenError> {
+    let sharded = |field| fields.get(field).is_some_and(Value::is_array);
+    if sharded("tpm2-blob") || sharded("tpm2-policy-hash") {
+        return Err(TokenError::NotSupported("a secret in several shards"));
+    }
+    if flag(fields, "tpm2-pin")? {
+        return Err(TokenError::NotSupported("a TPM with PIN"));
+    }
+    if flag(fields, "tpm2_pcrlock")? || fields.contains_key("tpm2_pcrlock_nv") {
+        return Err(TokenError::NotSupported("a pcrlock policy"));
+    }
+    if fields.contains_key("tpm2_pubkey") || fields.contains_key("tpm2_pubkey_pcrs") {
+        return Err(TokenError::NotSupported("a signed PCR policy"));
+    }
+    if !fields.contains_key("tpm2_srk") {
+        return Err(TokenError::NotSupported("a key without tpm2_srk (enrolled by systemd before 255)"));
+    }
+    Ok(())
+}
+
+fn keyslot(fields: &Fields) -> Result<u32, TokenError> {
+    let malformed = TokenError::Malformed("keyslots", "one key slot");
+    let slots = field(fields, "keyslots")?.as_array().map(Vec::as_slice);
+    let Some([Value::String(slot)]) = slots else {
+        return Err(malformed);
+    };
+    slot.parse().ok().filter(|slot| *slot < KEYSLOTS).ok_or(malformed)
+}
+
+fn pcrs(fields: &Fields) -> Result<Pcrs, TokenError> {
+    let malformed = TokenError::Malformed("tpm2-pcrs", "an array of PCRs 0 to 23");
+    let numbers = field(fields, "tpm2-pcrs")?.as_array().ok_or(malformed.clone())?;
+    if numbers.is_empty() {
+        return Err(TokenError::NotSupported("a policy over no PCR, which protects nothing"));
+    }
+    let numbers: Option<Vec<u64>> = numbers.iter().map(Value::as_u64).collect();
+    numbers.and_then(|numbers| Pcrs::new(numbers).ok()).ok_or(malformed)
+}
+
+/// systemd before 250 wrote no bank, and meant SHA-256.
+fn bank(fields: &Fields) -> Result<Bank, TokenError> {
+    match fields.get("tpm2-pcr-bank").map(Value::as_str) {
+        None | Some(Some("sha256")) => Ok(Bank::Sha256),
+        Some(Some("sha384")) => Ok(Bank::Sha384),
+        Some(Some("sha1")) => Err(TokenError::NotSupported("PCRs of the SHA-1 bank, which protect nothing")),
+        Some(_) => Err(TokenError::Malformed("tpm2-pcr-bank", "sha256 or sha384")),
+    }
+}
+
+fn policy(fields: &Fields) -> Result<Digest, TokenError> {
+    let malformed = TokenError::Malformed("tpm2-policy-hash", "64 hexadecimal digits");
+    let text = field(fields, "tpm2-policy-hash")?.as_str().ok_or(malformed.clone())?;
+    let digits: Option<Vec<u32>> = text.chars().map(|c| c.to_digit(16)).collect();
+    let digits = digits.filter(|digits| digits.len() == 64).ok_or(malformed)?;
+    let mut digest = [0; 32];
+    for (byte, pair) in digest.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = pair.iter().fold(0, |value, digit| value << 4 | *digit as u8);
+    }
+    Ok(digest)
+}
+
+fn field<'a>(fields: &'a Fields, name: &'static str) -> Result<&'a Value, TokenError> {
+    fields.get(name).ok_or(TokenError::Missing(name))
+}
+
+fn flag(fields: &Fields, name: &'static str) -> Result<bool, TokenError> {
+    match fields.get(name) {
+        None => Ok(false),
+        Some(value) => value.as_bool().ok_or(TokenError::Malformed(name, "true or false")),
+    }
+}
+
+fn base64(fields: &Fields, name: &'static str) -> Result<Vec<u8>, TokenError> {
+    let text = field(fields, name)?.as_str();
+    let bytes = text.and_then(|text| STANDARD.decode(text).ok());
+    bytes.ok_or(TokenError::Malformed(name, "base64 text"))
+}
+
+pub(super) fn tpm2_json(token: &Tpm2Token) -> String {
+    let pcrs: Vec<u8> = token.pcrs.iter().collect();
+    let policy: String = token.policy.iter().map(|byte| format!("{byte:02x}")).collect();
+    json!({
+        "type": "systemd-tpm2",
+        "keyslots": [token.keyslot.to_string()],
+        "tpm2-blob": STANDARD.encode(token.sealed.to_bytes()),
+        "tpm2-pcrs": pcrs,
+        "tpm2-pcr-bank": token.bank.name(),
+        "tpm2-policy-hash": policy,
+        "tpm2_srk": STANDARD.encode(token.srk.to_bytes()),
+    })
+    .to_string()
+}
+
+/// The JSON text of the token that `systemd-cryptenroll --recovery-key` puts beside the key slot it makes.
+#[must_use]
+pub fn recovery_json(keyslot: u32) -> String {
+    json!({ "type": "systemd-recovery", "keyslots": [keyslot.to_string()] }).to_string()
+}

@@ -1,0 +1,176 @@
+//! PCRs, their banks, and the policy that binds a secret to their values.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+use super::Digest;
+
+/// `TPM_CC_PolicyPCR` (TPM 2.0 Library, Part 2, table "TPM_CC").
+const CC_POLICY_PCR: u32 = 0x17f;
+/// PCRs that any program may reset (PC Client Platform TPM Profile, "PCR Attributes").
+const RESETTABLE: [u8; 2] = [16, 23];
+
+/// A bank of PCRs that we bind secrets to. SHA-1 is not one of them: collisions can be made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bank {
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+}
+
+impl Bank {
+    /// The name in tokens and under `/sys/class/tpm/tpm0/pcr-*`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sha256 => "sha256",
+            Self::Sha384 => "sha384",
+        }
+    }
+
+    /// `TPM_ALG_ID` of the bank.
+    fn algorithm(self) -> u16 {
+        match self {
+            Self::Sha256 => 0x000b,
+            Self::Sha384 => 0x000c,
+        }
+    }
+}
+
+/// A set of at least one PCR, 0 to 23.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pcrs(u32);
+
+/// Why numbers are not a set of PCRs to bind to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PcrError {
+    /// No number: a policy over no PCR opens everywhere.
+    None,
+    /// A TPM has PCRs 0 to 23.
+    OutOfRange(u64),
+}
+
+impl fmt::Display for PcrError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("a policy over no PCR protects nothing"),
+            Self::OutOfRange(pcr) => write!(f, "there is no PCR {pcr}, a TPM has 0 to 23"),
+        }
+    }
+}
+
+impl std::error::Error for PcrError {}
+
+impl Pcrs {
+    /// Collects numbers.
+    ///
+    /// # Errors
+    /// When there is none, or one above 23.
+    pub fn new(numbers: impl IntoIterator<Item = u64>) -> Result<Self, PcrError> {
+        let mut mask = 0;
+        for number in numbers {
+            if number > 23 {
+                return Err(PcrError::OutOfRange(number));
+            }
+            mask |= 1 << number;
+        }
+        if mask == 0 { Err(PcrError::None) } else { Ok(Self(mask)) }
+    }
+
+    /// The numbers, lowest first.
+    pub fn iter(self) -> impl Iterator<Item = u8> {
+        (0..24).filter(move |pcr| self.0 >> pcr & 1 == 1)
+    }
+
+    /// The selection in the three bytes that a TPM takes: PCR 0 is the lowest bit of the first.
+    #[must_use]
+    pub fn select(self) -> [u8; 3] {
+        let [a, b, c, _] = self.0.to_le_bytes();
+        [a, b, c]
+    }
+}
+
+impl fmt::Display for Pcrs {
+    /// As `systemd-cryptenroll --tpm2-pcrs=` takes it: `7+11`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, pcr) in self.iter().enumerate() {
+            let plus = if index == 0 { "" } else { "+" };
+            write!(f, "{plus}{pcr}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a binding to these PCRs would protect nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exposed {
+    /// The TPM gave no value for a PCR: it has no such bank.
+    NoBank(Bank),
+    /// Nothing was ever measured into any of them.
+    Untouched(Pcrs, Bank),
+    /// Any program can reset each of them.
+    Resettable(Pcrs),
+}
+
+impl fmt::Display for Exposed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoBank(bank) => {
+                write!(f, "the TPM has no {} bank of PCRs; turn it on in the firmware's setup", bank.name())
+            }
+            Self::Untouched(pcrs, bank) => write!(
+                f,
+                "nothing was measured into PCR {pcrs} ({}), so a policy over it protects nothing; \
+                 choose others with volume.pcrs",
+                bank.name()
+            ),
+            Self::Resettable(pcrs) => write!(
+                f,
+                "any program can reset PCR {pcrs}, so a policy over it protects nothing; choose others with volume.pcrs"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Exposed {}
+
+/// Checks that a policy over these values (one for each PCR, lowest first) would protect something.
+///
+/// # Errors
+/// When it would not.
+pub fn protects(pcrs: Pcrs, bank: Bank, values: &[Vec<u8>]) -> Result<(), Exposed> {
+    if values.len() != pcrs.iter().count() || values.iter().any(Vec::is_empty) {
+        return Err(Exposed::NoBank(bank));
+    }
+    if pcrs.iter().all(|pcr| RESETTABLE.contains(&pcr)) {
+        return Err(Exposed::Resettable(pcrs));
+    }
+    if values.iter().all(|value| untouched(value)) {
+        return Err(Exposed::Untouched(pcrs, bank));
+    }
+    Ok(())
+}
+
+/// A PCR starts as all zeros, those of the dynamic root of trust (17 to 22) as all ones.
+fn untouched(value: &[u8]) -> bool {
+    value.iter().all(|byte| *byte == 0) || value.iter().all(|byte| *byte == 0xff)
+}
+
+/// The digest of a policy of one `PolicyPCR` in a SHA-256 session, for values in the order of
+/// [`Pcrs::iter`] (TPM 2.0 Library, Part 3, "TPM2_PolicyPCR").
+#[must_use]
+pub fn policy_digest(pcrs: Pcrs, bank: Bank, values: &[Vec<u8>]) -> Digest {
+    let pcr_digest = values.iter().fold(Sha256::new(), Sha256::chain_update).finalize();
+    Sha256::new()
+        .chain_update([0; 32])
+        .chain_update(CC_POLICY_PCR.to_be_bytes())
+        .chain_update(1u32.to_be_bytes())
+        .chain_update(bank.algorithm().to_be_bytes())
+        .chain_update([3])
+        .chain_update(pcrs.select())
+        .chain_update(pcr_digest)
+        .finalize()
+        .into()
+}

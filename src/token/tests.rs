@@ -1,0 +1,180 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::*;
+
+/// A `TPMT_PUBLIC` as systemd's template gives it (attributes `noDA`, `fixedTPM`, `fixedParent`).
+fn public(policy: Digest) -> Vec<u8> {
+    let unique = [7; 32];
+    [&[0, 8, 0, 11, 0, 0, 4, 0x12, 0, 32][..], &policy, &[0, 16, 0, 32], &unique].concat()
+}
+
+fn srk_bytes(handle: u32) -> Vec<u8> {
+    srk_with(handle, 0x0003_0472)
+}
+
+fn srk_with(handle: u32, attributes: u32) -> Vec<u8> {
+    let mut public = [5; 90];
+    public[4..8].copy_from_slice(&attributes.to_be_bytes());
+    let name = Sha256::digest(public);
+    [&handle.to_be_bytes()[..], &[0, 34, 0, 11], &name, &[0, 0, 0, 1], &[0, 90], &public].concat()
+}
+
+fn token() -> Tpm2Token {
+    let policy = [3; 32];
+    Tpm2Token {
+        keyslot: 0,
+        pcrs: Pcrs::new([7, 11]).unwrap(),
+        bank: Bank::Sha256,
+        policy,
+        sealed: Sealed { private: vec![9; 158], public: public(policy) },
+        srk: Srk::parse(&srk_bytes(0x8100_0001)).unwrap(),
+    }
+}
+
+/// The token of [`token`] with one field put in, or taken out when it is null.
+fn changed(field: &str, value: Value) -> String {
+    let mut json: Value = serde_json::from_str(&token().to_json()).unwrap();
+    let fields = json.as_object_mut().unwrap();
+    let _before = if value.is_null() { fields.remove(field) } else { fields.insert(field.to_owned(), value) };
+    json.to_string()
+}
+
+fn refusal(field: &str, value: Value) -> String {
+    Token::parse(&changed(field, value)).unwrap_err().to_string()
+}
+
+#[test]
+fn a_token_is_read_as_it_was_written() {
+    assert_eq!(Token::parse(&token().to_json()).unwrap(), Token::Tpm2(Box::new(token())));
+    let without_bank = Token::parse(&changed("tpm2-pcr-bank", Value::Null)).unwrap();
+    assert_eq!(without_bank, Token::Tpm2(Box::new(token())));
+}
+
+#[test]
+fn the_fields_are_those_of_systemd() {
+    let json: Value = serde_json::from_str(&token().to_json()).unwrap();
+    assert_eq!(json["type"], "systemd-tpm2");
+    assert_eq!(json["keyslots"], json!(["0"]));
+    assert_eq!(json["tpm2-pcrs"], json!([7, 11]));
+    assert_eq!(json["tpm2-pcr-bank"], "sha256");
+    assert_eq!(json["tpm2-policy-hash"], "03".repeat(32));
+    assert_eq!(json["tpm2_srk"], STANDARD.encode(srk_bytes(0x8100_0001)));
+    assert_eq!(recovery_json(1), r#"{"keyslots":["1"],"type":"systemd-recovery"}"#);
+}
+
+#[test]
+fn other_tokens_are_named() {
+    assert_eq!(Token::parse(&recovery_json(1)).unwrap(), Token::Recovery);
+    let other = Token::parse(r#"{"type":"systemd-fido2","keyslots":["2"]}"#).unwrap();
+    assert_eq!(other, Token::Other("systemd-fido2".to_owned()));
+    let no_json = Token::parse("{").unwrap_err().to_string();
+    assert!(no_json.starts_with("not a LUKS2 token: EOF"), "{no_json}");
+    let no_type = Token::parse("[]").unwrap_err().to_string();
+    assert_eq!(no_type, "not a LUKS2 token: no object with a type");
+    let long = format!("{}{{}}", " ".repeat(20_000));
+    assert_eq!(Token::parse(&long).unwrap_err().to_string(), "not a LUKS2 token: longer than 16384 bytes");
+}
+
+#[test]
+fn what_we_do_not_open_is_named() {
+    let blob = json!(["AA==", "AA=="]);
+    for (field, value, message) in [
+        ("tpm2-blob", blob, "a secret in several shards"),
+        ("tpm2-pin", json!(true), "a TPM with PIN"),
+        ("tpm2_pcrlock", json!(true), "a pcrlock policy"),
+        ("tpm2_pcrlock_nv", json!("AA=="), "a pcrlock policy"),
+        ("tpm2_pubkey", json!("AA=="), "a signed PCR policy"),
+        ("tpm2_pubkey_pcrs", json!([11]), "a signed PCR policy"),
+        ("tpm2_srk", Value::Null, "a key without tpm2_srk (enrolled by systemd before 255)"),
+        ("tpm2-pcrs", json!([]), "a policy over no PCR, which protects nothing"),
+        ("tpm2-pcr-bank", json!("sha1"), "PCRs of the SHA-1 bank, which protect nothing"),
+    ] {
+        assert_eq!(refusal(field, value), format!("not supported: {message}"));
+    }
+    assert!(Token::parse(&changed("tpm2-pin", json!(false))).is_ok());
+}
+
+#[test]
+fn a_field_of_another_form_is_named() {
+    for (field, value, form) in [
+        ("keyslots", json!(["0", "1"]), "one key slot"),
+        ("keyslots", json!(["32"]), "one key slot"),
+        ("keyslots", json!([0]), "one key slot"),
+        ("tpm2-pcrs", json!([24]), "an array of PCRs 0 to 23"),
+        ("tpm2-pcrs", json!(["7"]), "an array of PCRs 0 to 23"),
+        ("tpm2-pcr-bank", json!("md5"), "sha256 or sha384"),
+        ("tpm2-policy-hash", json!("abc"), "64 hexadecimal digits"),
+        ("tpm2-policy-hash", json!("0g".repeat(32)), "64 hexadecimal digits"),
+        ("tpm2-policy-hash", json!("04".repeat(32)), ""),
+        ("tpm2-pin", json!("no"), "true or false"),
+        ("tpm2-blob", json!("!"), "base64 text"),
+        ("tpm2-blob", json!("AAE="), "a private and a public part"),
+        ("tpm2_srk", json!("AAE="), "a serialised key"),
+    ] {
+        let expected = match form {
+            "" => "tpm2-blob of a systemd-tpm2 token is not a data object under tpm2-policy-hash alone"
+                .to_owned(),
+            form => format!("{field} of a systemd-tpm2 token is not {form}"),
+        };
+        assert_eq!(refusal(field, value), expected);
+    }
+    assert_eq!(refusal("tpm2-blob", Value::Null), "a systemd-tpm2 token without tpm2-blob");
+}
+
+#[test]
+fn the_sealed_object_must_have_no_other_way_in() {
+    let mut open = token();
+    // userWithAuth: an empty password would do instead of the policy.
+    open.sealed.public[7] |= 0x40;
+    let refused = Token::parse(&open.to_json()).unwrap_err().to_string();
+    assert!(refused.ends_with("a data object under tpm2-policy-hash alone"), "{refused}");
+    let mut seeded = token().sealed.to_bytes();
+    seeded.extend_from_slice(&[0, 1, 0]);
+    let refused = refusal("tpm2-blob", json!(STANDARD.encode(seeded)));
+    assert_eq!(refused, "not supported: a key sealed away from its TPM (encrypted seed)");
+}
+
+#[test]
+fn the_storage_key_must_be_persistent_and_bear_its_own_name() {
+    let srk = Srk::parse(&srk_bytes(0x8100_0001)).unwrap();
+    assert_eq!((srk.handle(), srk.to_bytes()), (0x8100_0001, srk_bytes(0x8100_0001)));
+    let transient = Srk::parse(&srk_bytes(0x8000_0000)).unwrap_err().to_string();
+    assert!(transient.ends_with("not a persistent key of the owner"), "{transient}");
+    let imported = Srk::parse(&srk_with(0x8100_0001, 0x0003_0452)).unwrap_err().to_string();
+    assert!(imported.ends_with("not a storage key that its TPM made and keeps"), "{imported}");
+    let mut renamed = srk_bytes(0x8100_0001);
+    renamed[10] ^= 1;
+    let renamed = Srk::parse(&renamed).unwrap_err().to_string();
+    assert!(renamed.ends_with("not a key with the name of its public area"), "{renamed}");
+}
+
+#[test]
+fn pcrs_are_a_set_of_at_least_one() {
+    let pcrs = Pcrs::new([11, 7, 7]).unwrap();
+    assert_eq!(pcrs.to_string(), "7+11");
+    assert_eq!(pcrs.select(), [0x80, 0x08, 0]);
+    assert_eq!(Pcrs::new([]).unwrap_err().to_string(), "a policy over no PCR protects nothing");
+    assert_eq!(Pcrs::new([24]).unwrap_err().to_string(), "there is no PCR 24, a TPM has 0 to 23");
+}
+
+#[test]
+fn a_policy_that_protects_nothing_is_refused() {
+    let pcr7 = Pcrs::new([7]).unwrap();
+    let pcrs = Pcrs::new([7, 15]).unwrap();
+    let (zero, ones, real) = (vec![0; 32], vec![0xff; 32], vec![6; 32]);
+    assert_eq!(protects(pcrs, Bank::Sha256, &[real.clone(), zero.clone()]), Ok(()));
+    let refusal = |pcrs, bank, values: &[Vec<u8>]| protects(pcrs, bank, values).unwrap_err().to_string();
+    let untouched = "nothing was measured into PCR 7 (sha256), so a policy over it protects nothing; \
+                     choose others with volume.pcrs";
+    assert_eq!(refusal(pcr7, Bank::Sha256, &[zero.clone()]), untouched);
+    assert_eq!(refusal(pcr7, Bank::Sha256, &[ones]), untouched);
+    let no_bank = "the TPM has no sha384 bank of PCRs; turn it on in the firmware's setup";
+    assert_eq!(refusal(pcr7, Bank::Sha384, &[]), no_bank);
+    assert_eq!(refusal(pcrs, Bank::Sha384, &[real.clone()]), no_bank);
+    let free = Pcrs::new([16, 23]).unwrap();
+    let message = refusal(free, Bank::Sha256, &[real.clone(), real]);
+    assert!(message.starts_with("any program can reset PCR 16+23"), "{message}");
+}

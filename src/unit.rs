@@ -1,0 +1,88 @@
+//! Names and texts of systemd units.
+
+/// Opens the verity device `usr`.
+pub const USR: &str = "pattern-usr.service";
+/// Brings the partition table to its target shape.
+pub const GROW: &str = "pattern-grow.service";
+/// Makes or opens the persistent volume.
+pub const PERSIST: &str = "pattern-persist.service";
+/// Fills the directories that are not persisted.
+pub const SEED: &str = "pattern-seed.service";
+/// Gives a shell before a stage.
+pub const BREAK: &str = "pattern-break.service";
+/// Fails with the words that the generator logged.
+pub const CONFIG: &str = "pattern-config.service";
+/// Notes an orderly shutdown, so that the next corruption restarts once again.
+pub const DISARM: &str = "pattern-usr-disarm.service";
+
+/// The constant units, as they lie in `units/`.
+pub const SHIPPED: &[&str] = &[USR, GROW, PERSIST, SEED, BREAK, CONFIG, DISARM];
+
+/// The name of the unit for a path: `/dev/a-b` with suffix `device` is `dev-a\x2db.device`
+/// (systemd.unit(5), "String Escaping for Inclusion in Unit Names").
+#[must_use]
+pub fn of_path(path: &str, suffix: &str) -> String {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let escaped = if parts.is_empty() { "-".to_owned() } else { escape(&parts.join("/")) };
+    format!("{escaped}.{suffix}")
+}
+
+fn escape(path: &str) -> String {
+    let mut name = String::with_capacity(path.len());
+    for (index, byte) in path.bytes().enumerate() {
+        match byte {
+            b'/' => name.push('-'),
+            b'.' if index == 0 => name.push_str("\\x2e"),
+            b':' | b'_' | b'.' => name.push(char::from(byte)),
+            _ if byte.is_ascii_alphanumeric() => name.push(char::from(byte)),
+            _ => name.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    name
+}
+
+/// The text of a unit file, made section by section.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Text(String);
+
+impl Text {
+    /// Starts with a line that says who wrote the file, and from what.
+    #[must_use]
+    pub fn from_source(source: &str) -> Self {
+        Self(format!("# Written by pattern-generator from {source}\n"))
+    }
+
+    /// Adds a section; a key may stand more than once.
+    #[must_use]
+    pub fn section(mut self, name: &str, settings: &[(&str, &str)]) -> Self {
+        self.0.push_str(&format!("\n[{name}]\n"));
+        for (key, value) in settings {
+            self.0.push_str(&format!("{key}={value}\n"));
+        }
+        self
+    }
+
+    /// The whole file.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_escaped_as_systemd_escapes_them() {
+        let cases = [
+            ("/sysroot/usr", "mount", "sysroot-usr.mount"),
+            ("/", "mount", "-.mount"),
+            ("/dev/disk/by-partuuid/00-ff", "device", "dev-disk-by\\x2dpartuuid-00\\x2dff.device"),
+            ("/.hidden//a b", "mount", "\\x2ehidden-a\\x20b.mount"),
+        ];
+        for (path, suffix, name) in cases {
+            assert_eq!(of_path(path, suffix), name);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What to do about the persist volume: make it, open it, or leave what is there alone.
+//!
+//! The entry in the partition table is the record that a volume was finished. Without an entry, whatever lies on
+//! the free extent is nobody's, half a volume of an interrupted first boot included. With an entry, nothing is ever
+//! formatted.
+
+mod header;
+mod signature;
+
+use std::fmt;
+
+use crate::token::Tpm2Token;
+
+pub use header::Header;
+pub use signature::{HEAD_BYTES, recognise};
+
+/// What lies at the start of a partition.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Seen {
+    /// Zeros only.
+    Blank,
+    /// A LUKS2 header that could be read.
+    Luks2(Header),
+    /// A LUKS2 header that could not be read, and why.
+    Damaged(String),
+    /// Something else, with its article: `an ext4 file system`.
+    Other(&'static str),
+}
+
+/// What to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Decision {
+    /// Make a volume on the free extent, then the entry.
+    Create,
+    /// Open the volume by one of these tokens, else by a key that a person enters.
+    Open(Locks),
+}
+
+/// The ways into a volume.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Locks {
+    /// Tokens of this or another TPM, in the header's order.
+    pub tokens: Vec<Tpm2Token>,
+    /// `systemd-tpm2` tokens that we can't use, a sentence each.
+    pub unusable: Vec<String>,
+    /// Whether there is a key slot for a recovery key.
+    pub recovery: bool,
+}
+
+/// Why a listed partition is left alone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// It is not a LUKS2 volume, but this.
+    NotLuks2(String),
+    /// It is a LUKS2 volume that this system has not made.
+    Foreign,
+    /// Its header asks for something that makes opening it unsafe.
+    Unsafe(String),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLuks2(seen) => write!(f, "the partition holds {seen}, not a LUKS2 volume")?,
+            Self::Foreign => f.write_str(
+                "the partition holds a LUKS2 volume without a systemd-tpm2 or systemd-recovery token, \
+                 so it is not one that this system made",
+            )?,
+            Self::Unsafe(what) => {
+                write!(f, "the partition holds a LUKS2 volume that is not safe to open: {what}")?
+            }
+        }
+        f.write_str(
+            "; nothing was changed; give it another label than persist to have a new volume made beside it",
+        )
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Decides, from what was seen on the partition that the table lists as `persist`, or `None` when it lists none.
+///
+/// # Errors
+/// When the partition is not a volume that we can open.
+pub fn decide(listed: Option<&Seen>) -> Result<Decision, Refusal> {
+    let header = match listed {
+        None => return Ok(Decision::Create),
+        Some(Seen::Luks2(header)) => header,
+        Some(Seen::Blank) => return Err(Refusal::NotLuks2("nothing but zeros".to_owned())),
+        Some(Seen::Other(what)) => return Err(Refusal::NotLuks2((*what).to_owned())),
+        Some(Seen::Damaged(cause)) => {
+            return Err(Refusal::NotLuks2(format!("a damaged LUKS2 header ({cause})")));
+        }
+    };
+    if let Some(what) = header.unsafe_to_open() {
+        return Err(Refusal::Unsafe(what));
+    }
+    let locks = header.locks();
+    if locks == Locks::default() { Err(Refusal::Foreign) } else { Ok(Decision::Open(locks)) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,48 @@
+//! What the first bytes of a partition are.
+
+use super::{Header, Seen};
+
+/// Bytes that [`recognise`] wants to see: the last of the signatures is btrfs', at 64 KiB.
+pub const HEAD_BYTES: usize = 68 << 10;
+
+/// Offset, bytes, and what it is.
+type Signature = (usize, &'static [u8], &'static str);
+
+/// Those that a disk used before is likely to have. It need not be complete: what is not known is not blank either.
+const SIGNATURES: &[Signature] = &[
+    (0, b"LUKS\xba\xbe\0\x01", "a LUKS1 volume"),
+    (0, b"XFSB", "an xfs file system"),
+    (0, b"hsqs", "a squashfs file system"),
+    (3, b"-FVE-FS-", "a BitLocker volume"),
+    (3, b"NTFS    ", "an NTFS file system"),
+    (3, b"EXFAT   ", "an exFAT file system"),
+    (54, b"FAT1", "a FAT file system"),
+    (82, b"FAT32", "a FAT file system"),
+    (512, b"EFI PART", "a partition table"),
+    (512, b"LABELONE", "an LVM volume"),
+    (1024, b"\xe2\xe1\xf5\xe0", "an erofs file system"),
+    (1080, b"\x53\xef", "an ext2, ext3 or ext4 file system"),
+    (4086, b"SWAPSPACE2", "swap space"),
+    (4096, b"\xfc\x4e\x2b\xa9", "a part of a RAID"),
+    (0x1_0040, b"_BHRfS_M", "a btrfs file system"),
+];
+
+const LUKS2: &[u8] = b"LUKS\xba\xbe\0\x02";
+
+/// Tells what the first [`HEAD_BYTES`] of a partition are; `read_header` is asked for the JSON metadata when they
+/// start a LUKS2 header, and answers with the cause when there is none to be had.
+pub fn recognise(head: &[u8], read_header: impl FnOnce() -> Result<String, String>) -> Seen {
+    if head.starts_with(LUKS2) {
+        return match read_header().and_then(|json| Header::parse(&json)) {
+            Ok(header) => Seen::Luks2(header),
+            Err(cause) => Seen::Damaged(cause),
+        };
+    }
+    let known =
+        |(offset, bytes, _): &&Signature| head.get(*offset..).is_some_and(|rest| rest.starts_with(bytes));
+    match SIGNATURES.iter().find(known) {
+        Some((_, _, name)) => Seen::Other(name),
+        None if head.iter().all(|byte| *byte == 0) => Seen::Blank,
+        None => Seen::Other("data of a kind that is not known here"),
+    }
+}

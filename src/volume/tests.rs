@@ -1,0 +1,88 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn metadata() -> Value {
+    json!({
+        "keyslots": {
+            "0": { "type": "luks2", "area": { "type": "raw", "encryption": "aes-xts-plain64" } },
+            "1": { "type": "luks2", "area": { "type": "raw", "encryption": "aes-xts-plain64" } },
+        },
+        "tokens": { "1": { "type": "systemd-recovery", "keyslots": ["1"] } },
+        "segments": { "0": { "type": "crypt", "encryption": "aes-xts-plain64" } },
+        "digests": {},
+        "config": { "json_size": "12288", "keyslots_size": "16744448" },
+    })
+}
+
+fn changed(pointer: &str, value: Value) -> Value {
+    let mut json = metadata();
+    *json.pointer_mut(pointer).unwrap() = value;
+    json
+}
+
+fn seen(json: &Value) -> Seen {
+    recognise(b"LUKS\xba\xbe\0\x02", || Ok(json.to_string()))
+}
+
+fn refusal(seen: &Seen) -> String {
+    let text = decide(Some(seen)).unwrap_err().to_string();
+    let end = "; nothing was changed; give it another label than persist to have a new volume made beside it";
+    text.strip_suffix(end).unwrap().to_owned()
+}
+
+#[test]
+fn without_an_entry_a_volume_is_made() {
+    assert_eq!(decide(None), Ok(Decision::Create));
+}
+
+#[test]
+fn a_volume_with_a_recovery_key_is_opened() {
+    let locks = Locks { recovery: true, ..Locks::default() };
+    assert_eq!(decide(Some(&seen(&metadata()))), Ok(Decision::Open(locks)));
+}
+
+#[test]
+fn a_token_that_we_cannot_use_is_named_and_no_refusal() {
+    let json = changed("/tokens", json!({ "0": { "type": "systemd-tpm2", "tpm2-pin": true } }));
+    let unusable = vec!["token 0: not supported: a TPM with PIN".to_owned()];
+    let locks = Locks { unusable, ..Locks::default() };
+    assert_eq!(decide(Some(&seen(&json))), Ok(Decision::Open(locks)));
+}
+
+#[test]
+fn what_is_not_our_volume_is_named_and_left_alone() {
+    let head = |offset: usize, bytes: &[u8]| {
+        let mut head = vec![0; HEAD_BYTES];
+        head[offset..offset + bytes.len()].copy_from_slice(bytes);
+        recognise(&head, || unreachable!("no LUKS2 header"))
+    };
+    let holds = |what| format!("the partition holds {what}, not a LUKS2 volume");
+    assert_eq!(refusal(&head(0, &[])), holds("nothing but zeros"));
+    assert_eq!(refusal(&head(1080, b"\x53\xef")), holds("an ext2, ext3 or ext4 file system"));
+    assert_eq!(refusal(&head(0, b"XFSB")), holds("an xfs file system"));
+    assert_eq!(refusal(&head(0x1_0040, b"_BHRfS_M")), holds("a btrfs file system"));
+    assert_eq!(refusal(&head(0, b"LUKS\xba\xbe\0\x01")), holds("a LUKS1 volume"));
+    assert_eq!(refusal(&head(9000, b"x")), holds("data of a kind that is not known here"));
+    let damaged = recognise(b"LUKS\xba\xbe\0\x02", || Err("bad checksum".to_owned()));
+    assert_eq!(refusal(&damaged), holds("a damaged LUKS2 header (bad checksum)"));
+    let foreign = refusal(&seen(&changed("/tokens", json!({ "0": { "type": "systemd-fido2" } }))));
+    assert!(foreign.ends_with("so it is not one that this system made"), "{foreign}");
+}
+
+#[test]
+fn a_header_that_would_give_the_data_away_is_refused() {
+    let null = json!("cipher_null-ecb");
+    let asks = json!({ "requirements": { "mandatory": ["online-reencrypt"] } });
+    for (json, what) in [
+        (changed("/segments/0/encryption", null.clone()), "its segment 0 is encrypted with cipher_null-ecb"),
+        (changed("/segments/0/type", json!("linear")), "its segment 0 is not encrypted"),
+        (changed("/segments", json!({})), "it has no data segment"),
+        (changed("/keyslots/1/area/encryption", null), "its key slot 1 is encrypted with cipher_null-ecb"),
+        (changed("/keyslots/1/area", json!({})), "its key slot 1 is encrypted with no cipher"),
+        (changed("/config", asks), "it asks for features beyond plain encryption"),
+    ] {
+        let expected = format!("the partition holds a LUKS2 volume that is not safe to open: {what}");
+        assert_eq!(refusal(&seen(&json)), expected);
+    }
+}

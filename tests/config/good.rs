@@ -1,0 +1,106 @@
+//! What is read from a file that is right.
+
+use pattern::config::{Corruption, DiskChoice, Filesystem, FlagName, KEYS, Kind};
+
+use super::{EVERYTHING, SMALLEST, read};
+
+const DEFAULTS: &str = r#"debug = false
+
+[image]
+id = "demo"
+version = "0.0.1"
+updates = { url = "https://example.org/demo", pubring = "demo-pubring.pgp" }
+
+[partitions]
+disk = 'auto'
+sizes = { esp = "200M", verity = "64M", usr = "2G" }
+persist = { etc = false, home = false, srv = false, var = false }
+
+[userspace]
+homed = false
+desktop = false
+distrobox = false
+sandboxing = false
+
+[volume]
+filesystem = "xfs"
+pcrs = [7]
+recovery_key = false
+
+[verity]
+on_corruption = "restart"
+
+[boot]
+flags = []
+"#;
+
+#[test]
+fn the_smallest_file_has_the_documented_defaults() {
+    let config = read(SMALLEST);
+    assert_eq!(config.partitions.sizes.usr.bytes(), 2 << 30);
+    assert_eq!(config.to_string(), DEFAULTS);
+    assert_eq!(read(DEFAULTS), config);
+}
+
+#[test]
+fn every_key_is_read() {
+    let config = read(EVERYTHING);
+    assert!(config.debug && config.userspace.homed && !config.userspace.desktop);
+    assert_eq!(config.image.updates.pubring, "keys.gpg");
+    let disk = DiskChoice::Path("/dev/disk/by-id/nvme-X_1".to_owned());
+    assert_eq!(config.partitions.disk, disk);
+    assert!(config.partitions.persist.asked().eq(["etc", "var"]));
+    assert_eq!(config.volume.filesystem, Filesystem::Btrfs);
+    assert_eq!(config.volume.pcrs, [7, 11]);
+    assert!(config.volume.recovery_key);
+    assert_eq!(config.verity.on_corruption, Corruption::IoError);
+    assert_eq!(config.boot.flags, [FlagName::Grow, FlagName::Break]);
+    assert_eq!(read(&config.to_string()), config);
+}
+
+/// Every boolean is read from its own key: no two are mixed up, none is ignored.
+#[test]
+fn each_boolean_key_changes_its_own_value() {
+    for key in KEYS.iter().filter(|key| key.kind == Kind::Boolean) {
+        let (section, name) = key.path.rsplit_once('.').unwrap_or(("", key.path));
+        let text = match section {
+            "" => format!("{name} = true\n{SMALLEST}"),
+            _ => format!("{SMALLEST}[{section}]\n{name} = true\n"),
+        };
+        let after = read(&text).to_string();
+        let pairs = DEFAULTS.split([',', '\n']).zip(after.split([',', '\n']));
+        let changed: Vec<_> = pairs.filter(|(a, b)| a != b).map(|(_, b)| b).collect();
+        assert_eq!(changed.len(), 1, "{}: {changed:?}", key.path);
+        assert!(
+            changed[0].contains(&format!("{name} = true")),
+            "{changed:?}"
+        );
+    }
+}
+
+#[test]
+fn an_image_honours_the_flags_it_names_and_all_when_debugging() {
+    let some = read(&format!("{SMALLEST}[boot]\nflags = [\"grow\"]\n"));
+    let honoured = FlagName::ALL.map(|flag| some.honours(flag));
+    assert_eq!(honoured, [false, false, false, true]);
+    let debugging = read(EVERYTHING);
+    assert!(FlagName::ALL.iter().all(|flag| debugging.honours(*flag)));
+}
+
+/// The list of keys is what errors and the manual go by: its words must be the program's.
+#[test]
+fn the_list_of_keys_names_what_the_types_accept() {
+    let names = |path: &str| match KEYS.iter().find(|key| key.path == path).map(|key| key.kind) {
+        Some(Kind::Choice(names) | Kind::Names(names)) => names.to_vec(),
+        _ => Vec::new(),
+    };
+    assert_eq!(
+        names("volume.filesystem"),
+        Filesystem::ALL.map(Filesystem::name)
+    );
+    assert_eq!(
+        names("verity.on_corruption"),
+        Corruption::ALL.map(Corruption::name)
+    );
+    assert_eq!(names("boot.flags"), FlagName::ALL.map(FlagName::name));
+}

@@ -1,0 +1,69 @@
+//! `pattern.toml`: what is read from a good one, every message of a bad one, and the manual that describes it.
+
+mod good;
+mod manual;
+mod shape;
+mod values;
+
+use pattern::config::{Config, Problem, parse};
+
+/// The smallest file that is right. The tests of bad ones change a line of it.
+const SMALLEST: &str = r#"
+[image]
+id = "demo"
+version = "0.0.1"
+updates = { url = "https://example.org/demo", pubring = "demo-pubring.pgp" }
+
+[partitions]
+sizes = { esp = "200M", verity = "64M", usr = "2G" }
+"#;
+
+const EVERYTHING: &str = r#"
+debug = true
+image.id = "my.demo-2"
+image.version = "2026.11-rc1"
+[image.updates]
+url = "file:///srv/updates"
+pubring = "keys.gpg"
+[partitions]
+disk = "/dev/disk/by-id/nvme-X_1"
+[partitions.sizes]
+esp = "33M"
+verity = "17M"
+usr = "2G"
+[partitions.persist]
+etc = true
+var = true
+[userspace]
+homed = true
+[volume]
+filesystem = "btrfs"
+pcrs = [11, 0x7, 7]
+recovery_key = true
+[verity]
+on_corruption = "io-error"
+[boot]
+flags = ["grow", "break", "grow"]
+"#;
+
+fn read(text: &str) -> Config {
+    parse("p.toml", text).unwrap_or_else(|problems| panic!("{}", lines(&problems)))
+}
+
+fn lines(problems: &[Problem]) -> String {
+    problems
+        .iter()
+        .map(|problem| format!("{problem}\n"))
+        .collect()
+}
+
+/// What is said about a text, one problem a line.
+fn said(text: &str) -> String {
+    lines(&parse("p.toml", text).expect_err("no problem found"))
+}
+
+/// What is said when this part of the smallest file is written otherwise.
+fn said_when(right: &str, wrong: &str) -> String {
+    assert!(SMALLEST.contains(right), "{right}");
+    said(&SMALLEST.replace(right, wrong))
+}

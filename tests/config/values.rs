@@ -1,0 +1,223 @@
+//! Values that are refused, and what is said about each.
+
+use pattern::config::DiskChoice;
+
+use super::{SMALLEST, read, said, said_when};
+
+#[test]
+fn a_bad_id_is_told_what_ids_are_made_of() {
+    let made_of = "must consist of a-z, 0-9, '.' and '-'";
+    let cases = [
+        ("\"Demo\"", format!("{made_of}, and has 'D': \"Demo\"")),
+        ("\"../x\"", format!("{made_of}, and has '/': \"../x\"")),
+        (
+            "\"a_b\"",
+            "must not hold '_', which separates id and version in file names: \"a_b\"".to_owned(),
+        ),
+        (
+            "\"-x\"",
+            "must start with a letter or a digit, not \"-x\"".to_owned(),
+        ),
+        (
+            "\"\"",
+            "must start with a letter or a digit, not \"\"".to_owned(),
+        ),
+        ("7", "must be a string in quotes, not a number".to_owned()),
+    ];
+    for (id, message) in cases {
+        let found = said_when("\"demo\"", id);
+        assert_eq!(found, format!("p.toml:3: image.id: {message}\n"));
+    }
+}
+
+#[test]
+fn a_bad_version_is_told_what_versions_are_made_of() {
+    let made_of = "must consist of A-Z, a-z, 0-9, '.' and '-'";
+    let long = format!("\"{}\"", "x".repeat(30));
+    let cases = [
+        ("\"1+2\"", format!("{made_of}, and has '+': \"1+2\"")),
+        ("\"1é\"", format!("{made_of}, and has 'é': \"1é\"")),
+        (
+            "\"1_0\"",
+            "must not hold '_', which separates id and version in file names: \"1_0\"".to_owned(),
+        ),
+        ("0.1", "must be a string in quotes, not a number".to_owned()),
+        (
+            long.as_str(),
+            format!("must have at most 29 characters, and has 30: {long}"),
+        ),
+    ];
+    for (version, message) in cases {
+        let found = said_when("\"0.0.1\"", version);
+        assert_eq!(found, format!("p.toml:4: image.version: {message}\n"));
+    }
+    let longest = read(&SMALLEST.replace("0.0.1", &"x".repeat(29)));
+    assert_eq!(longest.image.version.len(), 29);
+}
+
+#[test]
+fn a_bad_source_of_updates_is_told_what_a_good_one_is() {
+    let url = "image.updates.url: must be";
+    let example = "a URL such as \"https://example.org/demo\" (https, http or file), not";
+    let plain = "a plain URL prefix, without";
+    let cases = [
+        ("https://example.org/demo", "example.org", format!("{url} {example} \"example.org\"")),
+        ("https://example.org/demo", "https:///x", format!("{url} {example} \"https:///x\"")),
+        ("https://example.org/demo", "file://h/x", format!("{url} {example} \"file://h/x\"")),
+        ("https://example.org/demo", "https://a/b c", format!("{url} {plain} ' ': \"https://a/b c\"")),
+        ("https://example.org/demo", "https://a/%v", format!("{url} {plain} '%': \"https://a/%v\"")),
+        ("https://example.org/demo", "https://a/?x", format!("{url} {plain} '?': \"https://a/?x\"")),
+        (
+            "https://example.org/demo",
+            "https://me:pw@a/",
+            "image.updates.url: must not hold a user name or password: every user of the system can read this file"
+                .to_owned(),
+        ),
+        (
+            "demo-pubring.pgp",
+            "a/b",
+            "image.updates.pubring: must be the name of a file beside pattern.toml, without a directory, not \"a/b\""
+                .to_owned(),
+        ),
+        (
+            "demo-pubring.pgp",
+            "..",
+            "image.updates.pubring: must start with a letter or a digit, not \"..\"".to_owned(),
+        ),
+    ];
+    for (right, wrong, message) in cases {
+        assert_eq!(said_when(right, wrong), format!("p.toml:5: {message}\n"));
+    }
+}
+
+#[test]
+fn a_size_that_no_partition_can_have_is_refused() {
+    let form = "must be a whole number and a unit (K, M, G or T, powers of 1024), such as \"200M\"";
+    let cases = [
+        (
+            "2048",
+            "usr: must be a string in quotes, not a number".to_owned(),
+        ),
+        ("\"0\"", "usr: must be more than nothing".to_owned()),
+        (
+            "\"1025K\"",
+            "usr: must be a multiple of 1M, such as \"2M\", not \"1025K\"".to_owned(),
+        ),
+        (
+            "\"2000T\"",
+            "usr: must be at most 1024T, not \"2000T\"".to_owned(),
+        ),
+        ("\"two\"", format!("usr: {form}, not \"two\"")),
+        (
+            "\"9G\"",
+            "verity: must be at least \"73M\" to hold the hash tree of a /usr of 9G, not \"64M\""
+                .to_owned(),
+        ),
+    ];
+    for (usr, message) in cases {
+        let found = said_when("\"2G\"", usr);
+        assert_eq!(found, format!("p.toml:8: partitions.sizes.{message}\n"));
+    }
+    let message = "must be at least \"33M\", the smallest FAT32 file system, not \"32M\"";
+    let found = said_when("\"200M\"", "\"32M\"");
+    assert_eq!(
+        found,
+        format!("p.toml:8: partitions.sizes.esp: {message}\n")
+    );
+}
+
+#[test]
+fn a_disk_is_auto_or_a_plain_device_path() {
+    let right = "must be \"auto\" or the path of a disk such as \"/dev/nvme0n1\", not";
+    let wrong = [
+        "vda",
+        "/dev",
+        "/dev/",
+        "/dev/../etc/x",
+        "/dev//vda",
+        "/dev/a b",
+        "/dev/a'b",
+        "/tmp/disk",
+    ];
+    for disk in wrong {
+        let found = said_when("[partitions]", &format!("[partitions]\ndisk = {disk:?}"));
+        assert_eq!(
+            found,
+            format!("p.toml:8: partitions.disk: {right} {disk:?}\n")
+        );
+    }
+    let escaped = r"/dev/disk/by-label/a\x20b";
+    let text = SMALLEST.replace("[partitions]", &format!("[partitions]\ndisk = '{escaped}'"));
+    let config = read(&text);
+    assert_eq!(config.partitions.disk, DiskChoice::Path(escaped.to_owned()));
+    assert_eq!(read(&config.to_string()), config);
+}
+
+#[test]
+fn registers_that_protect_nothing_are_refused() {
+    let measures = "must name a register that measures the boot, such as [7]:";
+    let open = "would let any system on this machine open the volume";
+    let cases = [
+        (
+            "7",
+            "must be a list of numbers such as [7], not a number".to_owned(),
+        ),
+        (
+            "['7']",
+            "must be a list of numbers such as [7], and has a string in it".to_owned(),
+        ),
+        ("[7, 24]", "must be numbers from 0 to 23, not 24".to_owned()),
+        ("[-1]", "must be numbers from 0 to 23, not -1".to_owned()),
+        (
+            "[99999999999999999999]",
+            "must be numbers from 0 to 23, not 99999999999999999999".to_owned(),
+        ),
+        ("[]", format!("{measures} an empty list {open}")),
+        (
+            "[16, 23]",
+            format!("{measures} PCR 16 and 23, which any program can reset, {open}"),
+        ),
+    ];
+    for (pcrs, message) in cases {
+        let found = said(&format!("{SMALLEST}[volume]\npcrs = {pcrs}\n"));
+        assert_eq!(found, format!("p.toml:10: volume.pcrs: {message}\n"));
+    }
+    assert_eq!(
+        read(&format!("{SMALLEST}[volume]\npcrs = [23, 0]\n"))
+            .volume
+            .pcrs,
+        [0, 23]
+    );
+}
+
+#[test]
+fn a_choice_is_told_what_there_is_to_choose_from() {
+    let flags = "boot.flags: must be";
+    let shell = "it gives a root shell to anyone at the console";
+    let cases = [
+        (
+            "[volume]\nfilesystem = 'zfs'",
+            "volume.filesystem: must be one of \"xfs\", \"ext4\", \"btrfs\", not \"zfs\"".to_owned(),
+        ),
+        (
+            "[verity]\non_corruption = 'ignore'",
+            "verity.on_corruption: must be one of \"restart\", \"panic\", \"io-error\", not \"ignore\"".to_owned(),
+        ),
+        ("[volume]\nrecovery_key = 1", "volume.recovery_key: must be true or false, not a number".to_owned()),
+        ("[boot]\nflags = 'grow'", format!("{flags} a list of names, not a string")),
+        (
+            "[boot]\nflags = ['groww']",
+            format!("{flags} one of \"break\", \"volatile\", \"plan_only\", \"grow\", not \"groww\""),
+        ),
+        (
+            "[boot]\nflags = ['break']",
+            format!("boot.flags: must not hold \"break\" unless debug = true: {shell}"),
+        ),
+    ];
+    for (text, message) in cases {
+        assert_eq!(
+            said(&format!("{SMALLEST}{text}\n")),
+            format!("p.toml:10: {message}\n")
+        );
+    }
+}

@@ -1,0 +1,79 @@
+//! What sfdisk and sgdisk say of our tables, where they are installed.
+
+use super::disk::{BASE, Disk, MIB, layout, wanted};
+use pattern::table::{Guid, PersistPlace, commit, persist, target};
+use std::path::PathBuf;
+use std::process::Command;
+
+/// What a tool prints, or nothing when it is not installed.
+fn run(tool: &str, arguments: &[&str], file: &PathBuf) -> Option<String> {
+    let directories = "/usr/sbin:/sbin:/usr/bin:/bin";
+    let output =
+        Command::new("env").arg(format!("PATH={directories}")).arg(tool).args(arguments).arg(file).output();
+    let output = output.unwrap();
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    if output.status.code() == Some(127) {
+        return None;
+    }
+    assert!(output.status.success(), "{tool}: {text}");
+    Some(text)
+}
+
+fn finished() -> Disk {
+    let mut disk = Disk::with(512, 600, &BASE);
+    disk.size = 8192 * MIB;
+    let found = disk.found();
+    disk.apply(&commit(&found, &target(&found, &wanted()).unwrap().table).unwrap());
+    let found = disk.found();
+    let Ok(PersistPlace::Free { number, extent }) = persist(&found.table, 0) else { panic!() };
+    let new = found.table.with_persist(number, extent, Guid::from_random([3; 16]));
+    disk.apply(&commit(&found, &new).unwrap());
+    disk
+}
+
+fn on_file(name: &str, disk: &Disk) -> PathBuf {
+    let file = std::env::temp_dir().join(format!("pattern-table-{name}-{}", std::process::id()));
+    disk.dump(&file);
+    file
+}
+
+#[test]
+fn sgdisk_finds_no_problem() {
+    let disk = finished();
+    let good = on_file("good", &disk);
+    let text = run("sgdisk", &["-v"], &good);
+    let mut torn = disk;
+    torn.put(512, &[0]);
+    let bad = on_file("bad", &torn);
+    let complaint = run("sgdisk", &["-v"], &bad);
+    for file in [good, bad] {
+        std::fs::remove_file(file).unwrap();
+    }
+    if let (Some(text), Some(complaint)) = (text, complaint) {
+        assert!(text.contains("No problems found.") && !text.contains("Caution"), "{text}");
+        assert!(complaint.contains("Main header: ERROR"), "{complaint}");
+    }
+}
+
+#[test]
+fn sfdisk_reads_what_we_wrote() {
+    let disk = finished();
+    let file = on_file("sfdisk", &disk);
+    let text = run("sfdisk", &["--json"], &file);
+    std::fs::remove_file(&file).unwrap();
+    let Some(text) = text else { return };
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let table = &json["partitiontable"];
+    assert_eq!(table["lastlba"], 8192 * 2048 - 34);
+    let mib = |value: &serde_json::Value| value.as_u64().unwrap() / 2048;
+    let seen: Vec<_> = (1..)
+        .zip(table["partitions"].as_array().unwrap())
+        .map(|(number, part)| {
+            (number, part["name"].as_str().unwrap().to_owned(), mib(&part["start"]), mib(&part["size"]))
+        })
+        .collect();
+    assert_eq!(seen, layout(&disk.found().table));
+    assert_eq!(table["partitions"][5]["type"], "0FC63DAF-8483-4772-8E79-3D69D8477DE4");
+    assert_eq!(table["partitions"][4]["attrs"], "GUID:60");
+}
