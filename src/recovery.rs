@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn thirty_two_bytes_are_eight_groups_of_eight_letters() {
         let key = RecoveryKey::from_bytes(&[0xff; 32]);
-        assert_eq!(key.as_str(), vec!["vvvvvvvv"; 8].join("-"));
+        assert_eq!(key.as_str(), ["vvvvvvvv"; 8].join("-"));
         assert!(RecoveryKey::from_bytes(&bytes()).as_str().starts_with("ccbccdce-cecfcgch-"));
     }
 

@@ -12,7 +12,7 @@ use std::fmt;
 use crate::token::Tpm2Token;
 
 pub use header::Header;
-pub use signature::{HEAD_BYTES, recognise};
+pub use signature::{HEAD_BYTES, filesystem, recognise};
 
 /// What lies at the start of a partition.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -135,7 +135,8 @@ fn persist(plan: &mut Plan, config: &Config, flags: &Flags) {
         &Mount {
             what: "/dev/mapper/persist",
             at: "/sysroot/persist",
-            kind: config.volume.filesystem.name(),
+            // Found by looking: the volume may be older than the image, which names the file system of new ones.
+            kind: "auto",
             options: "nodev",
             description: "Persistent volume",
             target: FS_TARGET,

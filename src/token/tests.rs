@@ -169,11 +169,11 @@ fn a_policy_that_protects_nothing_is_refused() {
     let refusal = |pcrs, bank, values: &[Vec<u8>]| protects(pcrs, bank, values).unwrap_err().to_string();
     let untouched = "nothing was measured into PCR 7 (sha256), so a policy over it protects nothing; \
                      choose others with volume.pcrs";
-    assert_eq!(refusal(pcr7, Bank::Sha256, &[zero.clone()]), untouched);
+    assert_eq!(refusal(pcr7, Bank::Sha256, std::slice::from_ref(&zero)), untouched);
     assert_eq!(refusal(pcr7, Bank::Sha256, &[ones]), untouched);
     let no_bank = "the TPM has no sha384 bank of PCRs; turn it on in the firmware's setup";
     assert_eq!(refusal(pcr7, Bank::Sha384, &[]), no_bank);
-    assert_eq!(refusal(pcrs, Bank::Sha384, &[real.clone()]), no_bank);
+    assert_eq!(refusal(pcrs, Bank::Sha384, std::slice::from_ref(&real)), no_bank);
     let free = Pcrs::new([16, 23]).unwrap();
     let message = refusal(free, Bank::Sha256, &[real.clone(), real]);
     assert!(message.starts_with("any program can reset PCR 16+23"), "{message}");

@@ -1,6 +1,7 @@
 //! What the first bytes of a partition are.
 
 use super::{Header, Seen};
+use crate::config::Filesystem;
 
 /// Bytes that [`recognise`] wants to see: the last of the signatures is btrfs', at 64 KiB.
 pub const HEAD_BYTES: usize = 68 << 10;
@@ -45,4 +46,18 @@ pub fn recognise(head: &[u8], read_header: impl FnOnce() -> Result<String, Strin
         None if head.iter().all(|byte| *byte == 0) => Seen::Blank,
         None => Seen::Other("data of a kind that is not known here"),
     }
+}
+
+/// The file system that the first [`HEAD_BYTES`] of an open volume start, if it is one that we make.
+#[must_use]
+pub fn filesystem(head: &[u8]) -> Option<Filesystem> {
+    let kinds = [
+        (0, &b"XFSB"[..], Filesystem::Xfs),
+        (1080, b"\x53\xef", Filesystem::Ext4),
+        (0x1_0040, b"_BHRfS_M", Filesystem::Btrfs),
+    ];
+    let found = kinds
+        .iter()
+        .find(|(offset, magic, _)| head.get(*offset..).is_some_and(|rest| rest.starts_with(magic)));
+    found.map(|(_, _, kind)| *kind)
 }

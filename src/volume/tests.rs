@@ -86,3 +86,13 @@ fn a_header_that_would_give_the_data_away_is_refused() {
         assert_eq!(refusal(&seen(&json)), expected);
     }
 }
+
+#[test]
+fn the_file_system_of_an_open_volume_is_recognised() {
+    use crate::config::Filesystem;
+    let head = |offset: usize, bytes: &[u8]| [&vec![0; offset], bytes].concat();
+    assert_eq!(filesystem(&head(0, b"XFSB")), Some(Filesystem::Xfs));
+    assert_eq!(filesystem(&head(1080, b"\x53\xef")), Some(Filesystem::Ext4));
+    assert_eq!(filesystem(&head(0x1_0040, b"_BHRfS_M")), Some(Filesystem::Btrfs));
+    assert_eq!(filesystem(&head(3, b"NTFS    ")), None);
+}

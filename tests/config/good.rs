@@ -71,10 +71,7 @@ fn each_boolean_key_changes_its_own_value() {
         let pairs = DEFAULTS.split([',', '\n']).zip(after.split([',', '\n']));
         let changed: Vec<_> = pairs.filter(|(a, b)| a != b).map(|(_, b)| b).collect();
         assert_eq!(changed.len(), 1, "{}: {changed:?}", key.path);
-        assert!(
-            changed[0].contains(&format!("{name} = true")),
-            "{changed:?}"
-        );
+        assert!(changed[0].contains(&format!("{name} = true")), "{changed:?}");
     }
 }
 
@@ -94,13 +91,7 @@ fn the_list_of_keys_names_what_the_types_accept() {
         Some(Kind::Choice(names) | Kind::Names(names)) => names.to_vec(),
         _ => Vec::new(),
     };
-    assert_eq!(
-        names("volume.filesystem"),
-        Filesystem::ALL.map(Filesystem::name)
-    );
-    assert_eq!(
-        names("verity.on_corruption"),
-        Corruption::ALL.map(Corruption::name)
-    );
+    assert_eq!(names("volume.filesystem"), Filesystem::ALL.map(Filesystem::name));
+    assert_eq!(names("verity.on_corruption"), Corruption::ALL.map(Corruption::name));
     assert_eq!(names("boot.flags"), FlagName::ALL.map(FlagName::name));
 }

@@ -51,10 +51,7 @@ fn read(text: &str) -> Config {
 }
 
 fn lines(problems: &[Problem]) -> String {
-    problems
-        .iter()
-        .map(|problem| format!("{problem}\n"))
-        .collect()
+    problems.iter().map(|problem| format!("{problem}\n")).collect()
 }
 
 /// What is said about a text, one problem a line.

@@ -10,24 +10,14 @@ fn path(name: &str) -> PathBuf {
 }
 
 fn row(key: &Key) -> String {
-    let default = key
-        .default
-        .map_or("required".to_owned(), |value| format!("`{value}`"));
-    format!(
-        "| `{}` | {} | {default} | {} |",
-        key.path,
-        key.kind.words(),
-        key.help
-    )
+    let default = key.default.map_or("required".to_owned(), |value| format!("`{value}`"));
+    format!("| `{}` | {} | {default} | {} |", key.path, key.kind.words(), key.help)
 }
 
 #[test]
 fn the_table_in_the_manual_is_the_list_of_keys() {
     let page = fs::read_to_string(path("docs/man/pattern.toml.5.md")).unwrap();
-    let rows: Vec<_> = page
-        .lines()
-        .filter(|line| line.starts_with("| `"))
-        .collect();
+    let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| `")).collect();
     let expected: Vec<_> = KEYS.iter().map(row).collect();
     assert_eq!(rows.join("\n"), expected.join("\n"));
 }
@@ -38,9 +28,7 @@ fn every_page_that_a_unit_names_is_written() {
     for unit in fs::read_dir(path("units")).unwrap() {
         let unit = unit.unwrap().path();
         let text = fs::read_to_string(&unit).unwrap();
-        let pages = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("Documentation=man:"));
+        let pages = text.lines().filter_map(|line| line.strip_prefix("Documentation=man:"));
         for page in pages {
             let file = format!("docs/man/{}.md", page.replace('(', ".").replace(')', ""));
             assert!(path(&file).is_file(), "{}: no {file}", unit.display());

@@ -39,10 +39,7 @@ pcrs = []
     let found = said(text);
     assert_eq!(found.lines().count(), expected.len(), "{found}");
     for (line, start) in found.lines().zip(expected) {
-        assert!(
-            line.starts_with(&format!("p.toml:{start}")),
-            "{line}\n{start}"
-        );
+        assert!(line.starts_with(&format!("p.toml:{start}")), "{line}\n{start}");
     }
 }
 
@@ -54,7 +51,8 @@ fn keys_and_sections_that_are_not_there_are_named() {
         ("[network]\nx = 1", format!("network: there is no such key; the top level has {top}")),
         (
             "\"persist.etc\" = true",
-            "partitions.\"persist.etc\": there is no such key; did you mean partitions.persist.etc?".to_owned(),
+            "partitions.\"persist.etc\": there is no such key; did you mean partitions.persist.etc?"
+                .to_owned(),
         ),
         (
             "persist = true",
@@ -64,21 +62,20 @@ fn keys_and_sections_that_are_not_there_are_named() {
             "[[volume]]\npcrs = [7]",
             "volume: must be a section with filesystem, pcrs, recovery_key, not a list".to_owned(),
         ),
-        ("[volume.pcrs]\nx = 1", "volume.pcrs: must be a list of numbers such as [7], not a section".to_owned()),
+        (
+            "[volume.pcrs]\nx = 1",
+            "volume.pcrs: must be a list of numbers such as [7], not a section".to_owned(),
+        ),
     ];
     for (text, message) in cases {
-        assert_eq!(
-            said(&format!("{SMALLEST}{text}\n")),
-            format!("p.toml:9: {message}\n")
-        );
+        assert_eq!(said(&format!("{SMALLEST}{text}\n")), format!("p.toml:9: {message}\n"));
     }
 }
 
 /// A section that is no section is one problem, not one for each key that it then lacks.
 #[test]
 fn a_section_of_another_type_hides_its_missing_keys() {
-    let found =
-        said("image = 3\npartitions.sizes = { esp = '64M', verity = '8M', usr = '512M' }\n");
+    let found = said("image = 3\npartitions.sizes = { esp = '64M', verity = '8M', usr = '512M' }\n");
     let expected = "p.toml:1: image: must be a section with id, version, updates, not a number\n";
     assert_eq!(found, expected);
 }
@@ -86,33 +83,18 @@ fn a_section_of_another_type_hides_its_missing_keys() {
 #[test]
 fn what_is_no_toml_is_reported_with_its_line() {
     let cases = [
-        (
-            "a = true\nb = {\n",
-            "2: not valid TOML: unclosed inline table, expected `}`\n",
-        ),
+        ("a = true\nb = {\n", "2: not valid TOML: unclosed inline table, expected `}`\n"),
         ("a = true\na = true\n", "2: not valid TOML: duplicate key\n"),
-        (
-            "a = 1\nid = 'x\n",
-            "2: not valid TOML: invalid literal string, expected `'`\n",
-        ),
-        (
-            "a = 1\n[x\n",
-            "2: not valid TOML: unclosed table, expected `]`\n",
-        ),
-        (
-            "\n\nx",
-            "3: not valid TOML: key with no value, expected `=`\n",
-        ),
+        ("a = 1\nid = 'x\n", "2: not valid TOML: invalid literal string, expected `'`\n"),
+        ("a = 1\n[x\n", "2: not valid TOML: unclosed table, expected `]`\n"),
+        ("\n\nx", "3: not valid TOML: key with no value, expected `=`\n"),
     ];
     for (text, message) in cases {
         assert_eq!(said(text), format!("p.toml:{message}"));
     }
     let two = said("a = \n\nb = 1 2\n");
     let starts: Vec<_> = two.lines().filter_map(|line| line.get(..26)).collect();
-    assert_eq!(
-        starts,
-        ["p.toml:1: not valid TOML: ", "p.toml:3: not valid TOML: "]
-    );
+    assert_eq!(starts, ["p.toml:1: not valid TOML: ", "p.toml:3: not valid TOML: "]);
 }
 
 #[test]
@@ -120,10 +102,7 @@ fn a_text_of_unreasonable_length_is_not_read() {
     let padding = "#".repeat(TEXT_MAX - SMALLEST.len());
     assert_eq!(read(&format!("{SMALLEST}{padding}")), read(SMALLEST));
     let found = said(&format!("{SMALLEST}{padding}#"));
-    assert_eq!(
-        found,
-        "p.toml:1: must have at most 65536 bytes, and has 65537\n"
-    );
+    assert_eq!(found, "p.toml:1: must have at most 65536 bytes, and has 65537\n");
 }
 
 /// Whatever the bytes, there is an answer: the text is cut off, and changed, at every place.
@@ -138,10 +117,7 @@ fn no_text_is_too_broken_for_an_answer() {
             };
             let last = 1 + text.matches('\n').count();
             assert!(!problems.is_empty(), "{text}");
-            assert!(
-                problems.iter().all(|p| (1..=last).contains(&p.line)),
-                "{text}\n{problems:?}"
-            );
+            assert!(problems.iter().all(|p| (1..=last).contains(&p.line)), "{text}\n{problems:?}");
         }
     }
 }

@@ -10,18 +10,9 @@ fn a_bad_id_is_told_what_ids_are_made_of() {
     let cases = [
         ("\"Demo\"", format!("{made_of}, and has 'D': \"Demo\"")),
         ("\"../x\"", format!("{made_of}, and has '/': \"../x\"")),
-        (
-            "\"a_b\"",
-            "must not hold '_', which separates id and version in file names: \"a_b\"".to_owned(),
-        ),
-        (
-            "\"-x\"",
-            "must start with a letter or a digit, not \"-x\"".to_owned(),
-        ),
-        (
-            "\"\"",
-            "must start with a letter or a digit, not \"\"".to_owned(),
-        ),
+        ("\"a_b\"", "must not hold '_', which separates id and version in file names: \"a_b\"".to_owned()),
+        ("\"-x\"", "must start with a letter or a digit, not \"-x\"".to_owned()),
+        ("\"\"", "must start with a letter or a digit, not \"\"".to_owned()),
         ("7", "must be a string in quotes, not a number".to_owned()),
     ];
     for (id, message) in cases {
@@ -37,15 +28,9 @@ fn a_bad_version_is_told_what_versions_are_made_of() {
     let cases = [
         ("\"1+2\"", format!("{made_of}, and has '+': \"1+2\"")),
         ("\"1é\"", format!("{made_of}, and has 'é': \"1é\"")),
-        (
-            "\"1_0\"",
-            "must not hold '_', which separates id and version in file names: \"1_0\"".to_owned(),
-        ),
+        ("\"1_0\"", "must not hold '_', which separates id and version in file names: \"1_0\"".to_owned()),
         ("0.1", "must be a string in quotes, not a number".to_owned()),
-        (
-            long.as_str(),
-            format!("must have at most 29 characters, and has 30: {long}"),
-        ),
+        (long.as_str(), format!("must have at most 29 characters, and has 30: {long}")),
     ];
     for (version, message) in cases {
         let found = said_when("\"0.0.1\"", version);
@@ -94,24 +79,14 @@ fn a_bad_source_of_updates_is_told_what_a_good_one_is() {
 fn a_size_that_no_partition_can_have_is_refused() {
     let form = "must be a whole number and a unit (K, M, G or T, powers of 1024), such as \"200M\"";
     let cases = [
-        (
-            "2048",
-            "usr: must be a string in quotes, not a number".to_owned(),
-        ),
+        ("2048", "usr: must be a string in quotes, not a number".to_owned()),
         ("\"0\"", "usr: must be more than nothing".to_owned()),
-        (
-            "\"1025K\"",
-            "usr: must be a multiple of 1M, such as \"2M\", not \"1025K\"".to_owned(),
-        ),
-        (
-            "\"2000T\"",
-            "usr: must be at most 1024T, not \"2000T\"".to_owned(),
-        ),
+        ("\"1025K\"", "usr: must be a multiple of 1M, such as \"2M\", not \"1025K\"".to_owned()),
+        ("\"2000T\"", "usr: must be at most 1024T, not \"2000T\"".to_owned()),
         ("\"two\"", format!("usr: {form}, not \"two\"")),
         (
             "\"9G\"",
-            "verity: must be at least \"73M\" to hold the hash tree of a /usr of 9G, not \"64M\""
-                .to_owned(),
+            "verity: must be at least \"73M\" to hold the hash tree of a /usr of 9G, not \"64M\"".to_owned(),
         ),
     ];
     for (usr, message) in cases {
@@ -120,31 +95,16 @@ fn a_size_that_no_partition_can_have_is_refused() {
     }
     let message = "must be at least \"33M\", the smallest FAT32 file system, not \"32M\"";
     let found = said_when("\"200M\"", "\"32M\"");
-    assert_eq!(
-        found,
-        format!("p.toml:8: partitions.sizes.esp: {message}\n")
-    );
+    assert_eq!(found, format!("p.toml:8: partitions.sizes.esp: {message}\n"));
 }
 
 #[test]
 fn a_disk_is_auto_or_a_plain_device_path() {
     let right = "must be \"auto\" or the path of a disk such as \"/dev/nvme0n1\", not";
-    let wrong = [
-        "vda",
-        "/dev",
-        "/dev/",
-        "/dev/../etc/x",
-        "/dev//vda",
-        "/dev/a b",
-        "/dev/a'b",
-        "/tmp/disk",
-    ];
+    let wrong = ["vda", "/dev", "/dev/", "/dev/../etc/x", "/dev//vda", "/dev/a b", "/dev/a'b", "/tmp/disk"];
     for disk in wrong {
         let found = said_when("[partitions]", &format!("[partitions]\ndisk = {disk:?}"));
-        assert_eq!(
-            found,
-            format!("p.toml:8: partitions.disk: {right} {disk:?}\n")
-        );
+        assert_eq!(found, format!("p.toml:8: partitions.disk: {right} {disk:?}\n"));
     }
     let escaped = r"/dev/disk/by-label/a\x20b";
     let text = SMALLEST.replace("[partitions]", &format!("[partitions]\ndisk = '{escaped}'"));
@@ -158,36 +118,19 @@ fn registers_that_protect_nothing_are_refused() {
     let measures = "must name a register that measures the boot, such as [7]:";
     let open = "would let any system on this machine open the volume";
     let cases = [
-        (
-            "7",
-            "must be a list of numbers such as [7], not a number".to_owned(),
-        ),
-        (
-            "['7']",
-            "must be a list of numbers such as [7], and has a string in it".to_owned(),
-        ),
+        ("7", "must be a list of numbers such as [7], not a number".to_owned()),
+        ("['7']", "must be a list of numbers such as [7], and has a string in it".to_owned()),
         ("[7, 24]", "must be numbers from 0 to 23, not 24".to_owned()),
         ("[-1]", "must be numbers from 0 to 23, not -1".to_owned()),
-        (
-            "[99999999999999999999]",
-            "must be numbers from 0 to 23, not 99999999999999999999".to_owned(),
-        ),
+        ("[99999999999999999999]", "must be numbers from 0 to 23, not 99999999999999999999".to_owned()),
         ("[]", format!("{measures} an empty list {open}")),
-        (
-            "[16, 23]",
-            format!("{measures} PCR 16 and 23, which any program can reset, {open}"),
-        ),
+        ("[16, 23]", format!("{measures} PCR 16 and 23, which any program can reset, {open}")),
     ];
     for (pcrs, message) in cases {
         let found = said(&format!("{SMALLEST}[volume]\npcrs = {pcrs}\n"));
         assert_eq!(found, format!("p.toml:10: volume.pcrs: {message}\n"));
     }
-    assert_eq!(
-        read(&format!("{SMALLEST}[volume]\npcrs = [23, 0]\n"))
-            .volume
-            .pcrs,
-        [0, 23]
-    );
+    assert_eq!(read(&format!("{SMALLEST}[volume]\npcrs = [23, 0]\n")).volume.pcrs, [0, 23]);
 }
 
 #[test]
@@ -201,7 +144,8 @@ fn a_choice_is_told_what_there_is_to_choose_from() {
         ),
         (
             "[verity]\non_corruption = 'ignore'",
-            "verity.on_corruption: must be one of \"restart\", \"panic\", \"io-error\", not \"ignore\"".to_owned(),
+            "verity.on_corruption: must be one of \"restart\", \"panic\", \"io-error\", not \"ignore\""
+                .to_owned(),
         ),
         ("[volume]\nrecovery_key = 1", "volume.recovery_key: must be true or false, not a number".to_owned()),
         ("[boot]\nflags = 'grow'", format!("{flags} a list of names, not a string")),
@@ -215,9 +159,6 @@ fn a_choice_is_told_what_there_is_to_choose_from() {
         ),
     ];
     for (text, message) in cases {
-        assert_eq!(
-            said(&format!("{SMALLEST}{text}\n")),
-            format!("p.toml:10: {message}\n")
-        );
+        assert_eq!(said(&format!("{SMALLEST}{text}\n")), format!("p.toml:10: {message}\n"));
     }
 }

@@ -1,0 +1,45 @@
+//! What every stage knows: the image's configuration, this boot's flags and the root hash of `/usr`.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow};
+use pattern::cmdline::Cmdline;
+use pattern::config::{self, Config};
+use pattern::flags::Flags;
+use pattern::plan::{CONFIG_PATH, usr_hash};
+use pattern::usr::UsrHash;
+
+/// The inputs of a stage.
+pub struct Context {
+    /// `pattern.toml`.
+    pub config: Config,
+    /// The `pattern.*` flags that this image honours.
+    pub flags: Flags,
+    /// Flags that were given and don't count, a sentence each.
+    pub ignored: Vec<String>,
+    /// `usrhash=`.
+    pub usr: UsrHash,
+}
+
+impl Context {
+    /// Reads `pattern.toml` and the kernel command line below a root directory.
+    ///
+    /// # Errors
+    /// When one can't be read, or holds a mistake.
+    pub fn gather(root: &Path) -> Result<Self> {
+        let toml = read(&root.join(CONFIG_PATH.trim_start_matches('/')))?;
+        let cmdline = Cmdline::parse(&read(&root.join("proc/cmdline"))?);
+        let config = config::parse(CONFIG_PATH, &toml).map_err(|problems| {
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            anyhow!("{}", lines.join("; "))
+        })?;
+        let (flags, ignored) = Flags::read(&cmdline, &config);
+        let usr = usr_hash(&cmdline).map_err(|why| anyhow!(why))?;
+        Ok(Self { config, flags, ignored, usr })
+    }
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+}

@@ -1,0 +1,66 @@
+//! Where the stages log: the kernel log, or the console when the command line asks for it.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+
+use kernlog::KernelLog;
+use log::{LevelFilter, Log, Metadata, Record};
+use pattern::flags::{Flags, LogLevel, LogTarget};
+
+/// Starts logging; a target that can't be opened leaves the messages on standard error.
+pub fn start(flags: &Flags) {
+    let target: Box<dyn Log> = match (flags.log_target, KernelLog::new()) {
+        (LogTarget::Kmsg, Ok(kernel)) => Box::new(kernel),
+        (LogTarget::Kmsg, Err(_)) => Box::new(Lines("/dev/stderr")),
+        (LogTarget::Console, _) => Box::new(Lines("/dev/console")),
+    };
+    if log::set_boxed_logger(Box::new(Ours(target))).is_ok() {
+        log::set_max_level(filter(flags.log_level));
+    }
+}
+
+fn filter(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Error => LevelFilter::Error,
+        LogLevel::Warn => LevelFilter::Warn,
+        LogLevel::Info => LevelFilter::Info,
+        LogLevel::Debug => LevelFilter::Debug,
+    }
+}
+
+/// Passes on what our own modules say: the TPM library logs errors for answers that we expect.
+struct Ours(Box<dyn Log>);
+
+impl Log for Ours {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("pattern") && self.0.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            self.0.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        self.0.flush();
+    }
+}
+
+/// Plain lines to a terminal or pipe, opened anew for each: a console may be hung up in between.
+struct Lines(&'static str);
+
+impl Log for Lines {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if let Ok(mut file) = OpenOptions::new().append(true).open(self.0) {
+            // There is nowhere left to report that logging failed.
+            let _ = writeln!(file, "{}: {}\r", record.target(), record.args());
+        }
+    }
+
+    fn flush(&self) {}
+}

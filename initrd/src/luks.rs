@@ -1,0 +1,212 @@
+//! The encrypted volume: LUKS2 as `systemd-repart` formats it and `systemd-cryptsetup` opens it.
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use libcryptsetup_rs::consts::flags::{CryptActivate, CryptDeactivate, CryptPbkdf, CryptVolumeKey};
+use libcryptsetup_rs::consts::vals::{CryptKdf, EncryptionFormat};
+use libcryptsetup_rs::{
+    CryptDevice, CryptInit, CryptParamsLuks2, CryptParamsLuks2Ref, CryptPbkdfType, Either, LibcryptErr,
+    TokenInput,
+};
+use pattern::recovery::RecoveryKey;
+use pattern::token::{Tpm2Token, recovery_json};
+use pattern::volume::{HEAD_BYTES, Seen, recognise};
+use zeroize::Zeroizing;
+
+/// Metadata before the data, in bytes: LUKS2's default, and systemd's.
+const DATA_OFFSET: u64 = 16 << 20;
+/// Bytes of the volume key: two AES-256 keys, for XTS.
+const KEY_BYTES: usize = 64;
+/// Label of the LUKS2 header.
+const LABEL: &str = "persist";
+/// The fewest that cryptsetup accepts. Each of our secrets has 256 bits of entropy: more rounds add nothing.
+const ITERATIONS: u32 = 1000;
+
+/// A LUKS2 volume, not necessarily open.
+pub struct Volume(CryptDevice);
+
+/// Looks at what a partition holds. Writes nothing.
+///
+/// # Errors
+/// When the partition can't be read.
+pub fn look(device: &Path) -> Result<Seen> {
+    let head = head(device)?;
+    Ok(recognise(&head, || {
+        let mut volume = Volume::load(device).map_err(|error| format!("{error:#}"))?;
+        let json = volume.0.status_handle().dump_json().map_err(|error| cause(&error))?;
+        Ok(json.to_string())
+    }))
+}
+
+/// The part of a device by which [`pattern::volume`] recognises what it holds.
+///
+/// # Errors
+/// When the device can't be read.
+pub fn head(device: &Path) -> Result<Vec<u8>> {
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    let file = File::open(device);
+    let read = file.and_then(|file| file.take(HEAD_BYTES as u64).read_to_end(&mut head));
+    let _length = read.with_context(|| format!("reading {}", device.display()))?;
+    Ok(head)
+}
+
+impl Volume {
+    /// Writes a new header with a new volume key and no key slot. What the device held is gone.
+    ///
+    /// # Errors
+    /// When libcryptsetup refuses.
+    pub fn format(device: &Path, bytes: u64) -> Result<Self> {
+        let mut volume = Self::init(device)?;
+        let params = CryptParamsLuks2 {
+            pbkdf: None,
+            integrity: None,
+            integrity_params: None,
+            data_alignment: 0,
+            data_device: None,
+            sector_size: sector_size(bytes),
+            label: Some(LABEL.to_owned()),
+            subsystem: None,
+        };
+        let mut params: CryptParamsLuks2Ref<'_> =
+            (&params).try_into().map_err(failed("describing a volume"))?;
+        let doing = failed("formatting the volume");
+        volume.0.settings_handle().set_pbkdf_type(&fewest_rounds()).map_err(&doing)?;
+        volume.0.set_data_offset(DATA_OFFSET / 512).map_err(&doing)?;
+        let cipher = ("aes", "xts-plain64");
+        let key = Either::Right(KEY_BYTES);
+        volume
+            .0
+            .context_handle()
+            .format(EncryptionFormat::Luks2, cipher, None, key, Some(&mut params))
+            .map_err(&doing)?;
+        Ok(volume)
+    }
+
+    /// Reads the header of an existing volume.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn load(device: &Path) -> Result<Self> {
+        let mut volume = Self::init(device)?;
+        let load =
+            volume.0.context_handle().load::<CryptParamsLuks2Ref<'_>>(Some(EncryptionFormat::Luks2), None);
+        load.map_err(failed("reading the LUKS2 header"))?;
+        Ok(volume)
+    }
+
+    fn init(device: &Path) -> Result<Self> {
+        CryptInit::init(device)
+            .map(Self)
+            .map_err(failed("opening the device"))
+            .with_context(|| device.display().to_string())
+    }
+
+    /// Adds the key slot and the token of a sealed secret. Only after [`Volume::format`].
+    ///
+    /// # Errors
+    /// When the slot is taken, or writing fails.
+    pub fn add_sealed(&mut self, token: &Tpm2Token, secret: &[u8]) -> Result<()> {
+        self.add_key(token.keyslot, &passphrase(secret))?;
+        self.add_token(&token.to_json())
+    }
+
+    /// Adds the key slot and the token of a recovery key. Only after [`Volume::format`].
+    ///
+    /// # Errors
+    /// When the slot is taken, or writing fails.
+    pub fn add_recovery(&mut self, keyslot: u32, key: &RecoveryKey) -> Result<()> {
+        self.add_key(keyslot, key.as_str())?;
+        self.add_token(&recovery_json(keyslot))
+    }
+
+    fn add_key(&mut self, keyslot: u32, passphrase: &str) -> Result<()> {
+        let flags = CryptVolumeKey::empty();
+        let added = self.0.keyslot_handle().add_by_key(Some(keyslot), None, passphrase.as_bytes(), flags);
+        added.map(drop).map_err(failed("adding a key slot"))
+    }
+
+    fn add_token(&mut self, json: &str) -> Result<()> {
+        let json = serde_json::from_str(json).context("writing a token")?;
+        self.0
+            .token_handle()
+            .json_set(TokenInput::AddToken(&json))
+            .map(drop)
+            .map_err(failed("adding a token"))
+    }
+
+    /// Makes the volume appear as `/dev/mapper/NAME`, or with no name only tries the secret.
+    ///
+    /// # Errors
+    /// When the secret does not open the token's key slot, or the kernel refuses the mapping.
+    pub fn open_sealed(&mut self, name: Option<&str>, token: &Tpm2Token, secret: &[u8]) -> Result<()> {
+        self.activate(name, Some(token.keyslot), &passphrase(secret))
+    }
+
+    /// As [`Volume::open_sealed`], with what a person entered: a recovery key, or any other passphrase.
+    ///
+    /// # Errors
+    /// When it opens no key slot, or the kernel refuses the mapping.
+    pub fn open_entered(&mut self, name: Option<&str>, entered: &str) -> Result<()> {
+        match RecoveryKey::parse(entered) {
+            Ok(key) => self.activate(name, None, key.as_str()),
+            Err(_) => self.activate(name, None, entered),
+        }
+    }
+
+    /// Takes `/dev/mapper/NAME` away again, after a failure that is being reported.
+    pub fn close(&mut self, name: &str) {
+        let _ = self.0.activate_handle().deactivate(name, CryptDeactivate::empty());
+    }
+
+    fn activate(&mut self, name: Option<&str>, keyslot: Option<u32>, passphrase: &str) -> Result<()> {
+        let flags = if name.is_some() { CryptActivate::ALLOW_DISCARDS } else { CryptActivate::empty() };
+        let opened =
+            self.0.activate_handle().activate_by_passphrase(name, keyslot, passphrase.as_bytes(), flags);
+        opened.map(drop).map_err(failed("opening the volume"))
+    }
+}
+
+/// systemd's passphrase for a sealed secret: its base64 text.
+fn passphrase(secret: &[u8]) -> Zeroizing<String> {
+    Zeroizing::new(STANDARD.encode(secret))
+}
+
+/// 4096 bytes, unless the device ends within such a sector.
+fn sector_size(bytes: u64) -> u32 {
+    if bytes.is_multiple_of(4096) { 4096 } else { 512 }
+}
+
+fn fewest_rounds() -> CryptPbkdfType {
+    CryptPbkdfType {
+        type_: CryptKdf::Pbkdf2,
+        hash: Some("sha512".to_owned()),
+        time_ms: 0,
+        iterations: ITERATIONS,
+        max_memory_kb: 0,
+        parallel_threads: 0,
+        flags: CryptPbkdf::NO_BENCHMARK,
+    }
+}
+
+fn failed(what: &'static str) -> impl Fn(LibcryptErr) -> anyhow::Error {
+    move |error| anyhow!("{what}: {}", cause(&error))
+}
+
+/// libcryptsetup's errno says what happened only to those who know it.
+fn cause(error: &LibcryptErr) -> String {
+    match error {
+        LibcryptErr::IOError(error) if error.raw_os_error() == Some(nix::libc::EPERM) => {
+            "no key slot has this key".to_owned()
+        }
+        LibcryptErr::IOError(error) => error.to_string(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,78 @@
+//! The stages of the initrd, one program under several names.
+//!
+//! Each stage looks, asks the pure library what to do, and does it. On a later boot it finds nothing to do.
+
+mod context;
+mod disk;
+mod grow;
+mod logging;
+mod luks;
+mod persist;
+mod qr;
+mod seed;
+mod sys;
+mod tpm;
+mod usr;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use context::Context;
+
+/// What a stage found and what it did about it: one line of the log.
+pub struct Report {
+    /// The facts.
+    pub found: String,
+    /// The decision, carried out unless the boot only plans.
+    pub decided: String,
+}
+
+type Stage = fn(&Context) -> Result<Report>;
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os();
+    let name = args.next().map(|path| program_name(&path)).unwrap_or_default();
+    match run(&name, args.next()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!(target: &name, "{error:#}");
+            // The kernel log knows no units: `systemctl status` shows what is said here.
+            eprintln!("{name}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn program_name(path: &OsString) -> String {
+    Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn run(name: &str, argument: Option<OsString>) -> Result<()> {
+    let stage: Stage = match (name, argument.as_deref().and_then(|text| text.to_str())) {
+        (_, Some("--version")) => {
+            println!("{name} {}", env!("CARGO_PKG_VERSION"));
+            return Ok(());
+        }
+        ("pattern-usr", Some("--disarm")) => return usr::disarm(),
+        (_, Some(other)) => {
+            bail!("unknown argument {other:?}; the stages are started by systemd, see {name}.service(8)")
+        }
+        ("pattern-usr", None) => usr::run,
+        ("pattern-grow", None) => grow::run,
+        ("pattern-persist", None) => persist::run,
+        ("pattern-seed", None) => seed::run,
+        _ => bail!("start it as pattern-usr, pattern-grow, pattern-persist or pattern-seed"),
+    };
+    let started = Instant::now();
+    let context = Context::gather(Path::new("/"))?;
+    logging::start(&context.flags);
+    context.ignored.iter().for_each(|line| log::warn!(target: name, "{line}"));
+    let report = stage(&context)?;
+    let spent = started.elapsed().as_millis();
+    log::info!(target: name, "found {}; {}; {spent} ms", report.found, report.decided);
+    Ok(())
+}

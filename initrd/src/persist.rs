@@ -1,0 +1,77 @@
+//! `pattern-persist`: makes the persistent volume, or opens it.
+
+mod ask;
+mod create;
+mod filesystem;
+mod open;
+mod show;
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use pattern::table::{Extent, Found, PERSIST_LEAST, PersistPlace, persist};
+use pattern::volume::{Decision, Locks, decide};
+
+use crate::Report;
+use crate::context::Context;
+use crate::disk::Disk;
+use crate::{grow, luks};
+
+/// Name below `/dev/mapper`.
+const NAME: &str = "persist";
+/// The open volume.
+const DEVICE: &str = "/dev/mapper/persist";
+/// Where the volume is mounted while this program works on it.
+const WORK: &str = "/run/pattern/persist";
+
+/// Looks where the table has the volume, or a place for it; makes or opens it.
+///
+/// # Errors
+/// When there is something else, no room, no TPM to seal to, or nobody who knows a key.
+pub(crate) fn run(ctx: &Context) -> Result<Report> {
+    let disk = Disk::behind_usr(&ctx.usr)?;
+    disk.check(&ctx.config.partitions.disk)?;
+    let found = disk.table()?;
+    let place =
+        persist(&found.table, PERSIST_LEAST).with_context(|| format!("disk {}", disk.path().display()))?;
+    match place {
+        PersistPlace::Existing { number, .. } => existing(ctx, &disk.partition_path(number)),
+        PersistPlace::Free { number, extent } => free(ctx, &disk, &found, number, extent),
+    }
+}
+
+fn existing(ctx: &Context, device: &Path) -> Result<Report> {
+    let about = || format!("persist volume {}", device.display());
+    let seen = luks::look(device).with_context(about)?;
+    let decision = decide(Some(&seen)).with_context(about)?;
+    let Decision::Open(locks) = decision else { anyhow::bail!("{}: nothing to open", about()) };
+    let found = format!("{} on {}", described(&locks), device.display());
+    if ctx.flags.plan_only {
+        return Ok(Report { found, decided: "planned only: open it".to_owned() });
+    }
+    let decided = open::open(device, &locks, &ctx.config).with_context(about)?;
+    let made = open::directories(&ctx.config).with_context(about)?;
+    let decided = if made.is_empty() { decided } else { format!("{decided}, made {}", made.join(" and ")) };
+    Ok(Report { found, decided })
+}
+
+fn free(ctx: &Context, disk: &Disk, table: &Found, number: u32, extent: Extent) -> Result<Report> {
+    let device = disk.partition_path(number);
+    let mebibytes = table.table.bytes(extent) >> 20;
+    let found = format!("no persist volume, {mebibytes} MiB free for {}", device.display());
+    let kind = ctx.config.volume.filesystem.name();
+    if ctx.flags.plan_only {
+        return Ok(Report { found, decided: format!("planned only: make one with {kind}") });
+    }
+    grow::require_shape(ctx, table)
+        .with_context(|| format!("partition table of {}", disk.path().display()))?;
+    create::create(&ctx.config, disk, table, number, extent)
+        .with_context(|| format!("making the persist volume on {}", device.display()))?;
+    Ok(Report { found, decided: format!("made one with {kind}") })
+}
+
+fn described(locks: &Locks) -> String {
+    let tokens = locks.tokens.len() + locks.unusable.len();
+    let recovery = if locks.recovery { "a recovery key" } else { "no recovery key" };
+    format!("a volume with {tokens} TPM token{} and {recovery}", if tokens == 1 { "" } else { "s" })
+}

@@ -1,0 +1,52 @@
+//! Asking a person for a key, by whatever systemd has at hand: console, splash screen, remote agent.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use zeroize::Zeroizing;
+
+const PROGRAM: &str = "systemd-ask-password";
+/// Longer than any passphrase that cryptsetup takes from a terminal (512). Reserved at once: a growing buffer leaves copies.
+const LONGEST: usize = 1024;
+
+/// Asks once, and waits as long as it takes.
+///
+/// # Errors
+/// When nobody can be asked.
+pub(super) fn secret(question: &str) -> Result<Zeroizing<String>> {
+    let mut command = Command::new(PROGRAM);
+    let _ = command.args(["--id=pattern-persist", "--icon=drive-harddisk", "--timeout=0", "--", question]);
+    read(&mut command).with_context(|| format!("asking for a key with {PROGRAM}"))
+}
+
+fn read(command: &mut Command) -> Result<Zeroizing<String>> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
+    if let Some(pipe) = child.stdout.take() {
+        let _length = pipe.take(LONGEST as u64).read_to_end(&mut bytes)?;
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("it ended with {status}");
+    }
+    let text = std::str::from_utf8(&bytes).context("the answer is no UTF-8 text")?;
+    Ok(Zeroizing::new(text.trim_end_matches('\n').to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_comes_through_a_pipe() {
+        assert_eq!(*read(Command::new("printf").arg("a key with spaces \n")).unwrap(), "a key with spaces ");
+    }
+
+    #[test]
+    fn no_answer_is_an_error() {
+        let error = read(&mut Command::new("false")).unwrap_err();
+        assert_eq!(error.to_string(), "it ended with exit status: 1");
+        assert!(read(&mut Command::new("/nonexistent/program")).is_err());
+    }
+}

@@ -1,0 +1,94 @@
+//! Making the volume. The entry in the table comes last: until then, all of this can be done again.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use pattern::config::Config;
+use pattern::recovery::RecoveryKey;
+use pattern::table::{Extent, Found};
+use pattern::token::{Bank, Exposed, Pcrs, Tpm2Token};
+use zeroize::Zeroizing;
+
+use super::filesystem::{self, Mounted};
+use super::{DEVICE, NAME, WORK, show};
+use crate::disk::Disk;
+use crate::luks::Volume;
+use crate::tpm::{Tcti, Tpm, TpmError};
+use crate::{grow, seed};
+
+const SEALED_SLOT: u32 = 0;
+const RECOVERY_SLOT: u32 = 1;
+
+/// Makes the volume on a free extent, fills it, and then lists it in the table.
+///
+/// # Errors
+/// The first step that fails. Without the entry, the next boot begins anew.
+pub(super) fn create(config: &Config, disk: &Disk, found: &Found, number: u32, extent: Extent) -> Result<()> {
+    // First of all: without a key there is nothing to make.
+    let mut tpm = Tpm::connect(&Tcti::default())?;
+    let secret = random()?;
+    let token = seal(&mut tpm, &secret, config)?;
+    disk.add_partition(number, extent, &found.table)?;
+    let device = disk.partition_path(number);
+    let recovery = config.volume.recovery_key.then(|| random().map(|bytes| RecoveryKey::from_bytes(&bytes)));
+    let recovery = recovery.transpose()?;
+    let mut volume = Volume::format(&device, found.table.bytes(extent))?;
+    volume.add_sealed(&token, &*secret)?;
+    if let Some(key) = &recovery {
+        volume.add_recovery(RECOVERY_SLOT, key)?;
+    }
+    // Not with the secret at hand: what the next boots will do must work now, while nothing is lost yet.
+    let unsealed = tpm.unseal(&token).context("trying the TPM before the volume is used")?;
+    volume.open_sealed(Some(NAME), &token, &unsealed)?;
+    let filled = fill(config, &device);
+    let committed = filled.and_then(|()| commit(disk, found, number, extent));
+    if committed.is_err() {
+        volume.close(NAME);
+    }
+    committed?;
+    recovery.map_or(Ok(()), |key| show::show(&key, &device))
+}
+
+/// SHA-256 PCRs; SHA-384 ones for a TPM that has only those.
+fn seal(tpm: &mut Tpm, secret: &[u8; 32], config: &Config) -> Result<Tpm2Token> {
+    let pcrs = Pcrs::new(config.volume.pcrs.iter().copied().map(u64::from)).context("volume.pcrs")?;
+    let token = match tpm.seal(secret, pcrs, Bank::Sha256, SEALED_SLOT) {
+        Err(TpmError::Exposed(Exposed::NoBank(_))) => tpm.seal(secret, pcrs, Bank::Sha384, SEALED_SLOT),
+        sealed => sealed,
+    };
+    token.context("sealing the volume's key")
+}
+
+/// File system and directories; all of it is on the medium when this returns.
+fn fill(config: &Config, device: &Path) -> Result<()> {
+    let kind = config.volume.filesystem;
+    filesystem::make(kind, Path::new(DEVICE))?;
+    let mounted = Mounted::new(Path::new(DEVICE), Path::new(WORK), kind, false)?;
+    let _made = seed::ensure(mounted.path(), &config.partitions.persist)?;
+    mounted.unmount()?;
+    for written in [Path::new(DEVICE), device] {
+        let synced = File::open(written).and_then(|file| file.sync_all());
+        synced.with_context(|| format!("flushing {}", written.display()))?;
+    }
+    Ok(())
+}
+
+fn commit(disk: &Disk, found: &Found, number: u32, extent: Extent) -> Result<()> {
+    let table = found.table.with_persist(number, extent, grow::random()?);
+    grow::commit(disk, found, &table)?;
+    // udev saw the partition before it had a name; that the volume is there does not hang on the second look.
+    if let Err(error) = disk.announce(number) {
+        log::warn!("{error:#}");
+    }
+    Ok(())
+}
+
+/// Waits, in contrast to `/dev/urandom`, until the kernel has gathered randomness after power-on.
+fn random() -> Result<Zeroizing<[u8; 32]>> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    let read = File::open("/dev/random").and_then(|mut source| source.read_exact(&mut *bytes));
+    read.context("reading /dev/random")?;
+    Ok(bytes)
+}

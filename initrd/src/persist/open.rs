@@ -1,0 +1,88 @@
+//! Opening a volume that is there: by the TPM, else by a person. Nothing in it is overwritten.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use pattern::config::Config;
+use pattern::token::Tpm2Token;
+use pattern::volume::Locks;
+
+use super::filesystem::{self, Mounted};
+use super::{DEVICE, NAME, WORK, ask};
+use crate::luks::Volume;
+use crate::seed;
+use crate::tpm::{Tcti, Tpm};
+
+/// How often a person may mistype.
+const TRIES: u32 = 5;
+
+/// Opens the volume; answers with how, in words.
+///
+/// # Errors
+/// When neither the TPM nor a person has a key.
+pub(super) fn open(device: &Path, locks: &Locks, config: &Config) -> Result<String> {
+    let mut volume = Volume::load(device)?;
+    let mut reasons: Vec<String> = locks.unusable.clone();
+    for token in &locks.tokens {
+        match by_tpm(&mut volume, token) {
+            Ok(()) => return Ok("opened it by the TPM".to_owned()),
+            Err(error) => reasons.push(format!("{error:#}")),
+        }
+    }
+    if reasons.is_empty() {
+        reasons.push("it has no TPM token".to_owned());
+    }
+    let reason = reasons.join("; ");
+    log::error!("the TPM does not open {}: {reason}; enter the recovery key", device.display());
+    by_person(&mut volume, device, &reason)?;
+    log::warn!("to bind {0} to the TPM again: {1}", device.display(), enroll(device, config));
+    Ok(format!("opened it by an entered key, as the TPM did not ({reason})"))
+}
+
+fn by_tpm(volume: &mut Volume, token: &Tpm2Token) -> Result<()> {
+    let secret = Tpm::connect(&Tcti::default())?.unseal(token)?;
+    volume.open_sealed(Some(NAME), token, &secret)
+}
+
+fn by_person(volume: &mut Volume, device: &Path, reason: &str) -> Result<()> {
+    let device = device.display();
+    for left in (0..TRIES).rev() {
+        let question = format!("The TPM does not open {device}: {reason}. Recovery key for {device}:");
+        let entered = ask::secret(&question)?;
+        match volume.open_entered(Some(NAME), &entered) {
+            Ok(()) => return Ok(()),
+            Err(error) => log::error!("{device}: {error:#}; {left} tries left"),
+        }
+    }
+    bail!("no key that opens it in {TRIES} tries; nothing was changed; restart to try again")
+}
+
+fn enroll(device: &Path, config: &Config) -> String {
+    let pcrs: Vec<String> = config.volume.pcrs.iter().map(ToString::to_string).collect();
+    format!(
+        "systemd-cryptenroll --wipe-slot=tpm2 --tpm2-device=auto --tpm2-pcrs={} {}",
+        pcrs.join("+"),
+        device.display()
+    )
+}
+
+/// Makes directories that the image asks for only since the volume was made; answers with their names.
+///
+/// # Errors
+/// When the file system can't be mounted, or a directory can't be made.
+pub(super) fn directories(config: &Config) -> Result<Vec<String>> {
+    let asked = &config.partitions.persist;
+    let (device, work) = (Path::new(DEVICE), Path::new(WORK));
+    let kind = filesystem::of(device)?;
+    // Read-only first: nearly every boot finds all of them, and then writes nothing.
+    let mounted = Mounted::new(device, work, kind, true)?;
+    let missing = seed::missing(mounted.path(), asked)?;
+    mounted.unmount()?;
+    if missing.is_empty() {
+        return Ok(missing);
+    }
+    let mounted = Mounted::new(device, work, kind, false)?;
+    let made = seed::ensure(mounted.path(), asked)?;
+    mounted.unmount()?;
+    Ok(made)
+}

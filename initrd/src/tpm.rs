@@ -1,0 +1,103 @@
+//! Sealing a secret to this machine's TPM and the values of its PCRs, and getting it back.
+//!
+//! The objects are those of systemd (its `src/shared/tpm2-util.c`), so either side opens what the other sealed.
+//! TPM commands are slow on real chips, so unsealing sends only the five it can't do without.
+
+mod error;
+mod pcr;
+mod seal;
+mod srk;
+#[cfg(test)]
+pub mod swtpm;
+#[cfg(test)]
+mod tests;
+mod unseal;
+
+use std::path::{Path, PathBuf};
+
+use tss_esapi::Context;
+use tss_esapi::constants::SessionType;
+use tss_esapi::handles::{KeyHandle, ObjectHandle};
+use tss_esapi::interface_types::algorithm::HashingAlgorithm;
+use tss_esapi::interface_types::session_handles::AuthSession;
+use tss_esapi::structures::SymmetricDefinition;
+use tss_esapi::tcti_ldr::{DeviceConfig, TctiNameConf};
+
+pub use error::{Result, TpmError};
+use error::{doing, outcome};
+
+/// The kernel's resource manager: it cleans up behind a program that was killed.
+const DEVICE: &str = "/dev/tpmrm0";
+
+/// How to reach a TPM.
+#[derive(Clone)]
+pub enum Tcti {
+    /// A character device.
+    Device(PathBuf),
+    /// The data socket of a software TPM.
+    #[cfg(test)]
+    Swtpm(String),
+}
+
+impl Default for Tcti {
+    fn default() -> Self {
+        Self::Device(PathBuf::from(DEVICE))
+    }
+}
+
+/// A connection to a TPM.
+pub struct Tpm {
+    context: Context,
+}
+
+impl Tpm {
+    /// Connects. Sends no command.
+    ///
+    /// # Errors
+    /// When there is no TPM, or it can't be opened.
+    pub fn connect(tcti: &Tcti) -> Result<Self> {
+        let config = match tcti {
+            Tcti::Device(path) => TctiNameConf::Device(device(path)?),
+            #[cfg(test)]
+            Tcti::Swtpm(path) => {
+                TctiNameConf::Swtpm(tss_esapi::tcti_ldr::TpmSimulatorConfig::Unix { path: path.clone() })
+            }
+        };
+        let context = Context::new(config).map_err(doing("opening the TPM"))?;
+        Ok(Self { context })
+    }
+
+    /// Starts a session whose key only the TPM that owns `srk` can work out, with encrypted parameters.
+    /// The TPM ends it after the first command that it authorises.
+    fn start_session(&mut self, srk: KeyHandle, kind: SessionType) -> Result<AuthSession> {
+        let aes = SymmetricDefinition::AES_128_CFB;
+        let session =
+            self.context.start_auth_session(Some(srk), None, None, kind, aes, HashingAlgorithm::Sha256);
+        let session = session.map_err(doing("starting a session salted to the storage root key"))?;
+        let session = session.ok_or(TpmError::Missing("a session"))?;
+        let (attributes, mask) = tss_esapi::attributes::SessionAttributesBuilder::new()
+            .with_decrypt(kind == SessionType::Hmac)
+            .with_encrypt(true)
+            .with_continue_session(false)
+            .build();
+        self.context
+            .tr_sess_set_attributes(session, attributes, mask)
+            .map_err(doing("encrypting a session"))?;
+        Ok(session)
+    }
+
+    /// Makes the library forget a session that the TPM has ended by itself, or a key that it did not load.
+    ///
+    /// tss-esapi 8.0.0-alpha.4 forgets it, and then answers that it expected a flush, which would be one more command
+    /// to the TPM, about something that isn't there. So the answer tells nothing.
+    fn forget(&mut self, mut object: ObjectHandle) {
+        let _ = self.context.tr_close(&mut object);
+    }
+}
+
+fn device(path: &Path) -> Result<DeviceConfig> {
+    if !path.exists() {
+        return Err(TpmError::NoTpm(path.to_owned()));
+    }
+    path.to_string_lossy().parse().map_err(doing("naming the TPM's device"))
+}

@@ -1,0 +1,91 @@
+//! What can go wrong with a TPM, and what a person can do about it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use pattern::token::{Bank, Exposed, Pcrs, TokenError};
+use tss_esapi::Error;
+
+/// A result of a TPM operation.
+pub type Result<T> = std::result::Result<T, TpmError>;
+
+/// Why the TPM did not do what it was asked.
+#[derive(Debug)]
+pub enum TpmError {
+    /// There is no such device.
+    NoTpm(PathBuf),
+    /// Too many wrong authorisations, by whomever: the TPM answers no more for a while.
+    Lockout,
+    /// No storage root key at this handle: the TPM was cleared since, or is another one.
+    NoKey(u32),
+    /// Another storage root key at this handle: the TPM was cleared and set up again, or is another one.
+    OtherKey(u32),
+    /// The PCRs have other values than those that the secret is bound to.
+    WrongPcr(Pcrs, Bank),
+    /// The binding would protect nothing.
+    Exposed(Exposed),
+    /// What the TPM holds or answered is not what a token can carry.
+    Token(TokenError),
+    /// The TPM did not answer with this.
+    Missing(&'static str),
+    /// Any other failure: what was being done, and the TPM's answer.
+    Failed(&'static str, Error),
+}
+
+impl fmt::Display for TpmError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoTpm(path) => write!(f, "no TPM: {} does not exist; turn the TPM on in the firmware's setup", path.display()),
+            Self::Lockout => f.write_str("the TPM is locked out after too many wrong tries; leave the machine on, it recovers in minutes to hours"),
+            Self::NoKey(handle) => write!(f, "the TPM was cleared, or is another one: it has no storage root key at {handle:#x}"),
+            Self::OtherKey(handle) => write!(f, "the TPM was cleared and set up again, or is another one: the storage root key at {handle:#x} has another name than when the volume was made"),
+            Self::WrongPcr(pcrs, bank) => write!(f, "PCR {pcrs} ({}) changed since the volume was bound to it: firmware, its settings or what it started are not the same", bank.name()),
+            Self::Exposed(exposed) => exposed.fmt(f),
+            Self::Token(error) => error.fmt(f),
+            Self::Missing(what) => write!(f, "the TPM did not answer with {what}"),
+            Self::Failed(doing, cause) => write!(f, "{doing}: {cause}"),
+        }
+    }
+}
+
+impl std::error::Error for TpmError {}
+
+/// Puts what was being done before the TPM's answer.
+pub(super) fn doing(what: &'static str) -> impl Fn(Error) -> TpmError {
+    move |error| match outcome(&error) {
+        Outcome::Lockout => TpmError::Lockout,
+        _ => TpmError::Failed(what, error),
+    }
+}
+
+/// The answers that we tell apart.
+#[derive(PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Nothing is at the handle.
+    NoObject,
+    /// Something is at the handle already.
+    Defined,
+    /// A PCR was extended while a policy was being checked.
+    PcrChanged,
+    Lockout,
+    Other,
+}
+
+/// Sorts an answer by its code (TPM 2.0 Library, Part 2, "TPM_RC").
+pub(super) fn outcome(error: &Error) -> Outcome {
+    let Error::TssError(code) = error else { return Outcome::Other };
+    let code = u32::from(*code);
+    // The layer is above: 0 is the TPM itself, 11 and 12 a resource manager that passes its answers on.
+    if !matches!(code >> 16, 0 | 11 | 12) {
+        return Outcome::Other;
+    }
+    match code & 0xffff {
+        0x921 => Outcome::Lockout,
+        0x128 => Outcome::PcrChanged,
+        0x14c => Outcome::Defined,
+        // Of these, bits 8 to 11 tell which handle was meant.
+        0x910 => Outcome::NoObject,
+        one if one & 0xbf == 0x8b => Outcome::NoObject,
+        _ => Outcome::Other,
+    }
+}

@@ -1,0 +1,36 @@
+//! Reading PCRs.
+
+use pattern::token::{Bank, Pcrs};
+use tss_esapi::interface_types::algorithm::HashingAlgorithm;
+use tss_esapi::structures::{PcrSelectionList, PcrSlot};
+
+use super::{Result, Tpm, doing};
+
+/// A TPM reads no more at once (`TPML_DIGEST`).
+const AT_ONCE: usize = 8;
+
+impl Tpm {
+    /// Values of the PCRs, lowest first. Fewer values than PCRs mean that the TPM has no such bank.
+    pub(super) fn pcr_values(&mut self, pcrs: Pcrs, bank: Bank) -> Result<Vec<Vec<u8>>> {
+        let numbers: Vec<u8> = pcrs.iter().collect();
+        let mut values = Vec::with_capacity(numbers.len());
+        for some in numbers.chunks(AT_ONCE) {
+            let (_, _, digests) =
+                self.context.pcr_read(selection(some, bank)?).map_err(doing("reading PCRs"))?;
+            values.extend(digests.value().iter().map(|digest| digest.as_bytes().to_vec()));
+        }
+        Ok(values)
+    }
+}
+
+/// PCRs in the TPM's own form.
+pub(super) fn selection(pcrs: &[u8], bank: Bank) -> Result<PcrSelectionList> {
+    let hash = match bank {
+        Bank::Sha256 => HashingAlgorithm::Sha256,
+        Bank::Sha384 => HashingAlgorithm::Sha384,
+    };
+    let slots: tss_esapi::Result<Vec<PcrSlot>> =
+        pcrs.iter().map(|pcr| PcrSlot::try_from(1u32 << pcr)).collect();
+    let slots = slots.map_err(doing("selecting PCRs"))?;
+    PcrSelectionList::builder().with_selection(hash, &slots).build().map_err(doing("selecting PCRs"))
+}

@@ -1,0 +1,151 @@
+//! A software TPM of its own for one test, and a count of the commands that reach it.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::symlink;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use super::{Tcti, Tpm};
+
+/// What went over the wire.
+#[derive(Default)]
+pub struct Heard {
+    /// The code of each command.
+    pub codes: Vec<u32>,
+    /// Commands and answers.
+    pub bytes: Vec<u8>,
+}
+
+/// A running `swtpm`, ended and forgotten when dropped.
+pub struct Swtpm {
+    folder: PathBuf,
+    process: Child,
+}
+
+impl Swtpm {
+    /// Starts a TPM that was never used, PCRs at their start values.
+    pub fn start(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("pattern-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let process = spawn(&folder);
+        Self { folder, process }
+    }
+
+    /// As a power cycle: the same TPM, its PCRs at their start values.
+    pub fn restart(&mut self) {
+        self.stop();
+        self.process = spawn(&self.folder);
+    }
+
+    /// The TPM is replaced by one that was never used.
+    pub fn replace(&mut self) {
+        self.stop();
+        fs::remove_file(self.folder.join("tpm2-00.permall")).unwrap();
+        self.process = spawn(&self.folder);
+    }
+
+    fn stop(&mut self) {
+        self.process.kill().unwrap();
+        let _status = self.process.wait().unwrap();
+        let _ = fs::remove_file(self.folder.join("tpm"));
+        let _ = fs::remove_file(self.folder.join("tpm.ctrl"));
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub fn tcti(&self) -> Tcti {
+        Tcti::Swtpm(self.folder.join("tpm").to_str().unwrap().to_owned())
+    }
+
+    pub fn connect(&self) -> Tpm {
+        Tpm::connect(&self.tcti()).unwrap()
+    }
+
+    /// Runs one of the `tpm2_*` tools against this TPM.
+    pub fn tool(&self, words: &str) {
+        assert!(self.try_tool(words), "{words}");
+    }
+
+    /// As [`Swtpm::tool`]; answers whether it did what it was told.
+    pub fn try_tool(&self, words: &str) -> bool {
+        let mut words = words.split(' ');
+        let socket = self.folder.join("tpm");
+        let status = Command::new(words.next().unwrap())
+            .args(words)
+            .env("TPM2TOOLS_TCTI", format!("swtpm:path={}", socket.display()))
+            .current_dir(&self.folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        status.unwrap().success()
+    }
+
+    /// Extends a PCR with something, as firmware or a boot loader does.
+    pub fn extend(&self, pcr: u8) {
+        self.tool(&format!("tpm2_pcrextend {pcr}:sha256={},sha384={}", "ab".repeat(32), "ab".repeat(48)));
+    }
+
+    /// A socket that passes commands on and notes them, as a listener on the bus would.
+    pub fn observed(&self) -> (Tcti, Arc<Mutex<Heard>>) {
+        let path = self.folder.join("observed");
+        let _ = symlink(self.folder.join("tpm.ctrl"), self.folder.join("observed.ctrl"));
+        let listener = UnixListener::bind(&path).unwrap();
+        let tpm = self.folder.join("tpm");
+        let heard = Arc::new(Mutex::new(Heard::default()));
+        let noted = Arc::clone(&heard);
+        let _thread = thread::spawn(move || {
+            // The library connects anew for each command.
+            while let Ok((client, _)) = listener.accept() {
+                forward(client, UnixStream::connect(&tpm).unwrap(), &noted);
+            }
+        });
+        (Tcti::Swtpm(path.to_str().unwrap().to_owned()), heard)
+    }
+}
+
+impl Drop for Swtpm {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn spawn(folder: &Path) -> Child {
+    let state = folder.display();
+    let child = Command::new("swtpm")
+        .args(["socket", "--tpm2", "--flags", "not-need-init,startup-clear"])
+        .args(["--tpmstate", &format!("dir={state}")])
+        .args(["--server", &format!("type=unixio,path={state}/tpm")])
+        .args(["--ctrl", &format!("type=unixio,path={state}/tpm.ctrl")])
+        .stderr(Stdio::null())
+        .spawn();
+    let ready = || folder.join("tpm").exists() && folder.join("tpm.ctrl").exists();
+    let waited = (0..500).any(|_| {
+        thread::sleep(Duration::from_millis(10));
+        ready()
+    });
+    assert!(waited, "swtpm did not start");
+    child.unwrap()
+}
+
+/// One command, one answer, until the client goes. The code is in bytes 6 to 9 of a command.
+fn forward(mut client: UnixStream, mut tpm: UnixStream, heard: &Mutex<Heard>) {
+    let mut buffer = [0; 4096];
+    while let Ok(length @ 1..) = client.read(&mut buffer) {
+        let mut heard = heard.lock().unwrap();
+        heard.codes.push(u32::from_be_bytes(buffer[6..10].try_into().unwrap()));
+        heard.bytes.extend_from_slice(&buffer[..length]);
+        tpm.write_all(&buffer[..length]).unwrap();
+        let length = tpm.read(&mut buffer).unwrap();
+        heard.bytes.extend_from_slice(&buffer[..length]);
+        client.write_all(&buffer[..length]).unwrap();
+    }
+}
