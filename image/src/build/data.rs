@@ -1,0 +1,87 @@
+//! The files that `make install` puts beside this program: mkosi configuration, units, static programs.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+/// The programs of the initrd and of the image.
+const PROGRAMS: [&str; 2] = ["pattern-initrd", "pattern-generator"];
+
+/// Where the installed files are.
+#[derive(Clone, Debug)]
+pub(crate) struct Data {
+    share: PathBuf,
+    lib: PathBuf,
+}
+
+impl Data {
+    /// Looks at `given`, at `$PATTERN_DATA`, or beside this program; the first that is named counts.
+    ///
+    /// # Errors
+    /// Names what is missing there.
+    pub(crate) fn find(given: Option<&Path>) -> Result<Self> {
+        let named = given.map(Path::to_owned).or_else(|| env::var_os("PATTERN_DATA").map(PathBuf::from));
+        let share = match named {
+            Some(share) => share,
+            None => beside(&env::current_exe().context("finding this program")?),
+        };
+        let found = share.canonicalize();
+        let share = found.with_context(|| format!("reading the installed files at {}", share.display()))?;
+        let data = Self { lib: share.join("../../lib/pattern"), share };
+        data.check()?;
+        Ok(data)
+    }
+
+    fn check(&self) -> Result<()> {
+        let mut paths = vec![self.mkosi(), self.units(), self.tools()];
+        paths.extend(PROGRAMS.map(|name| self.program(name)));
+        match paths.iter().find(|path| !path.exists()) {
+            Some(path) => bail!("{} is missing: `make install` puts it there", path.display()),
+            None => Ok(()),
+        }
+    }
+
+    /// The mkosi configuration.
+    pub(crate) fn mkosi(&self) -> PathBuf {
+        self.share.join("mkosi")
+    }
+
+    /// The constant units.
+    pub(crate) fn units(&self) -> PathBuf {
+        self.share.join("units")
+    }
+
+    /// The script that makes the tools tree.
+    pub(crate) fn tools(&self) -> PathBuf {
+        self.share.join("tools")
+    }
+
+    /// A static program.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.lib.join(name)
+    }
+}
+
+fn beside(program: &Path) -> PathBuf {
+    program.parent().unwrap_or(Path::new("/")).join("../share/pattern")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let error = Data::find(Some(Path::new("/nonexistent"))).unwrap_err();
+        assert!(format!("{error:#}").starts_with("reading the installed files at /nonexistent: No such"));
+        let place = crate::temporary::TemporaryFolder::new().unwrap();
+        let error = Data::find(Some(place.path())).unwrap_err().to_string();
+        assert!(error.ends_with("/mkosi is missing: `make install` puts it there"), "{error}");
+    }
+
+    #[test]
+    fn data_lies_beside_the_program() {
+        assert_eq!(beside(Path::new("/usr/bin/pattern")), Path::new("/usr/bin/../share/pattern"));
+    }
+}

@@ -1,0 +1,92 @@
+//! The two mkosi runs of a build, as commands: the initrd, then the image that holds it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pattern::config::Config;
+
+/// Where a build finds and puts things. All paths are absolute.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    /// The user's folder, with `pattern.toml`.
+    pub(crate) folder: PathBuf,
+    /// Our mkosi configuration.
+    pub(crate) mkosi: PathBuf,
+    /// The tools tree and what belongs to it.
+    pub(crate) tools: PathBuf,
+    /// What mkosi keeps from one build to the next. It knows one image a folder.
+    pub(crate) initrd_cache: PathBuf,
+    /// The same for the image.
+    pub(crate) image_cache: PathBuf,
+    /// This build's own files.
+    pub(crate) work: PathBuf,
+}
+
+impl Places {
+    /// The files that pattern adds to initrd and image.
+    pub(crate) fn tree(&self) -> PathBuf {
+        self.work.join("tree")
+    }
+
+    /// The partition definitions.
+    pub(crate) fn repart(&self) -> PathBuf {
+        self.work.join("repart")
+    }
+
+    /// What mkosi makes.
+    pub(crate) fn made(&self) -> PathBuf {
+        self.work.join("made")
+    }
+
+    fn initrd(&self) -> PathBuf {
+        self.made().join("initrd.cpio.zst")
+    }
+}
+
+/// Makes the initrd, without kernel modules.
+pub(crate) fn initrd(places: &Places, config: &Config) -> Command {
+    let mut command = mkosi(places, config, &places.mkosi.join("initrd"), &places.initrd_cache);
+    let _ = command.arg("build");
+    command
+}
+
+/// Makes the image and its split partitions; the user's folder adds to and overrides our configuration.
+pub(crate) fn image(places: &Places, config: &Config) -> Command {
+    let mut command = mkosi(places, config, &places.folder, &places.image_cache);
+    let _ = command.args([
+        option("include", &places.mkosi.join("image")),
+        option("initrd", &places.initrd()),
+        option("repart-directory", &places.repart()),
+    ]);
+    let _ = command.arg(format!("--image-id={}", config.image.id));
+    let _ = command.arg(format!("--image-version={}", config.image.version));
+    let _ = command.arg("build");
+    command
+}
+
+fn mkosi(places: &Places, config: &Config, folder: &Path, cache: &Path) -> Command {
+    let tools = &places.tools;
+    let mut command = Command::new(tools.join("mkosi"));
+    let _ = command.args([
+        option("directory", folder),
+        option("tools-tree", &tools.join("tree")),
+        option("sandbox-tree", &tools.join("apt")),
+        option("package-cache-directory", &tools.join("packages")),
+        option("workspace-directory", &tools.join("work")),
+        option("cache-directory", cache),
+        option("output-directory", &places.made()),
+        option("extra-tree", &places.tree()),
+    ]);
+    let debug = if config.debug { "yes" } else { "no" };
+    let _ = command.arg(format!("--environment=PATTERN_FILESYSTEM={}", config.volume.filesystem.name()));
+    let _ = command.arg(format!("--environment=PATTERN_DEBUG={debug}"));
+    let _ = command.args(["--incremental=yes", "--force"]);
+    command
+}
+
+fn option(name: &str, value: &Path) -> OsString {
+    let mut option = OsString::from(format!("--{name}="));
+    option.push(value);
+    option
+}

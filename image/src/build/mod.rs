@@ -1,0 +1,91 @@
+//! `pattern build`: from a folder with `pattern.toml` to a base image and what updates are made of.
+
+mod data;
+mod mkosi;
+mod output;
+mod progress;
+mod repart;
+mod tree;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use pattern::config::{self, Config};
+
+use crate::args;
+use data::Data;
+use mkosi::Places;
+
+/// Builds the image and says where it is.
+///
+/// # Errors
+/// When `pattern.toml` is wrong (all its problems are printed), something is missing, or mkosi fails.
+pub fn build(options: &args::Build) -> Result<()> {
+    let file = options.folder.join("pattern.toml");
+    let config = read(&file)?;
+    let data = Data::find(options.data.as_deref())?;
+    let base = format!("{}_{}", config.image.id, config.image.version);
+    let places = places(options, &data, &config, &base)?;
+    prepare(&places, &data, &config, &file)?;
+    println!("Logs: {}/*.log", places.work.display());
+    progress::run("tools tree", &mut tools(&data, &places), &places.work.join("tools.log"))?;
+    progress::run("initrd", &mut mkosi::initrd(&places, &config), &places.work.join("initrd.log"))?;
+    progress::run("image", &mut mkosi::image(&places, &config), &places.work.join("image.log"))?;
+    let to = options.output.join(&base);
+    let names = output::collect(&base, &places.made(), &to)?;
+    output::checksums(&to, &names)?;
+    names.iter().for_each(|name| println!("{}", to.join(name).display()));
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<Config> {
+    let name = file.display().to_string();
+    let text = fs::read_to_string(file).with_context(|| format!("reading {name}"))?;
+    config::parse(&name, &text).or_else(|problems| {
+        problems.iter().for_each(|problem| eprintln!("{problem}"));
+        bail!("reading {name}: problems found: {}", problems.len())
+    })
+}
+
+fn places(options: &args::Build, data: &Data, config: &Config, base: &str) -> Result<Places> {
+    let work = options.output.join(".work").join(base);
+    if work.exists() {
+        fs::remove_dir_all(&work).with_context(|| format!("removing {}", work.display()))?;
+    }
+    let cache = options.output.join(".cache");
+    Ok(Places {
+        folder: made(&options.folder)?,
+        mkosi: data.mkosi(),
+        tools: made(&options.tools)?,
+        initrd_cache: made(&cache.join("initrd"))?,
+        image_cache: made(&cache.join(&config.image.id))?,
+        work: made(&work)?,
+    })
+}
+
+/// A folder's absolute path; the folder is made when it is not there.
+fn made(folder: &Path) -> Result<PathBuf> {
+    let creating = || format!("creating {}", folder.display());
+    fs::create_dir_all(folder).with_context(creating)?;
+    folder.canonicalize().with_context(creating)
+}
+
+/// Writes what mkosi is told by files.
+fn prepare(places: &Places, data: &Data, config: &Config, file: &Path) -> Result<()> {
+    tree::write(&places.tree(), data, file)?;
+    let repart = made(&places.repart())?;
+    for (name, text) in repart::definitions(config) {
+        let path = repart.join(name);
+        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+    }
+    let _ = made(&places.made())?;
+    Ok(())
+}
+
+fn tools(data: &Data, places: &Places) -> Command {
+    let mut command = Command::new(data.tools());
+    let _ = command.arg(&places.tools);
+    command
+}

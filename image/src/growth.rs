@@ -1,0 +1,52 @@
+//! How large a machine's disk is made: `50G`, or `+50G` on top of the image.
+
+use pattern::size::{Size, SizeError};
+
+/// How large a disk is to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Growth {
+    /// This much more than the image.
+    By(Size),
+    /// This much in all.
+    To(Size),
+}
+
+impl Growth {
+    /// Reads a size, with `+` before it for an increase.
+    ///
+    /// # Errors
+    /// When the rest is not a size.
+    pub fn parse(text: &str) -> Result<Self, SizeError> {
+        match text.strip_prefix('+') {
+            Some(more) => Size::parse(more).map(Self::By),
+            None => Size::parse(text).map(Self::To),
+        }
+    }
+
+    /// The size of the disk made from an image of `bytes`: in bytes, whole MiB.
+    #[must_use]
+    pub fn apply(self, bytes: u64) -> u64 {
+        let size = match self {
+            Self::By(more) => bytes.saturating_add(more.bytes()),
+            Self::To(size) => size.bytes(),
+        };
+        Size::from_bytes(size).whole_mib().bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plus_means_more() {
+        assert_eq!(Growth::parse("+1M").unwrap().apply(1 << 20), 2 << 20);
+        assert_eq!(Growth::parse("3M").unwrap().apply(1 << 20), 3 << 20);
+        assert_eq!(Growth::parse("+0").unwrap().apply(5), 1 << 20);
+    }
+
+    #[test]
+    fn what_is_no_size_is_refused() {
+        assert!(Growth::parse("++1M").unwrap_err().to_string().contains("not \"+1M\""));
+    }
+}

@@ -1,0 +1,161 @@
+//! A machine at rest: the folder that holds its disk, its UEFI variables and its TPM's state.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::programs::Programs;
+use crate::qemu::{Boot, Console, Options};
+
+/// All that the guest printed on its serial console.
+pub const CONSOLE_LOG: &str = "console.log";
+
+/// A machine's folder. What it lacks is made; what is there is kept.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    folder: PathBuf,
+}
+
+impl Machine {
+    /// Makes a machine whose disk is a copy of `image`, and its UEFI variables one of `variables`; or finds the
+    /// one that is there already.
+    ///
+    /// # Errors
+    /// When the image can't be copied; a half-made copy is not taken for a disk next time.
+    pub fn new(folder: &Path, image: &Path, variables: &Path) -> Result<Self> {
+        fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+        let folder = folder.canonicalize().with_context(|| format!("finding {}", folder.display()))?;
+        if folder.to_str().is_none() {
+            bail!("using {}: its name is not UTF-8, and QEMU wants that", folder.display());
+        }
+        let machine = Self { folder };
+        copy_once(image, &machine.disk())?;
+        copy_once(variables, &machine.variables())?;
+        Ok(machine)
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether this machine has run before.
+    #[must_use]
+    pub fn has_run(&self) -> bool {
+        self.tpm_state().exists()
+    }
+
+    /// The raw disk image.
+    #[must_use]
+    pub fn disk(&self) -> PathBuf {
+        self.folder.join("disk.raw")
+    }
+
+    /// The UEFI variables.
+    #[must_use]
+    pub fn variables(&self) -> PathBuf {
+        self.folder.join("uefi-variables.fd")
+    }
+
+    /// The TPM's state; removed, the next boot has a new TPM.
+    #[must_use]
+    pub fn tpm_state(&self) -> PathBuf {
+        self.folder.join("tpm")
+    }
+
+    /// Makes the disk this large, in bytes, with a hole in the file.
+    ///
+    /// # Errors
+    /// When the disk is larger already, or can't be resized.
+    pub fn enlarge(&self, bytes: u64) -> Result<()> {
+        let disk = self.disk();
+        let resizing = || format!("resizing {}", disk.display());
+        let file = fs::OpenOptions::new().write(true).open(&disk).with_context(resizing)?;
+        let size = file.metadata().with_context(resizing)?.len();
+        if bytes < size {
+            bail!(
+                "resizing {}: it has {size} bytes, more than the {bytes} asked for, \
+                 and a disk is never made smaller",
+                disk.display()
+            );
+        }
+        file.set_len(bytes).with_context(resizing)
+    }
+
+    /// A UEFI machine with a TPM, two processors and 2 GiB, on this folder's state.
+    #[must_use]
+    pub fn options(&self, programs: &Programs) -> Options {
+        Options {
+            memory_mib: 2048,
+            cpus: 2,
+            kvm: programs.kvm,
+            boot: Boot::Uefi { code: programs.firmware.clone(), variables: self.variables() },
+            words: String::new(),
+            disks: vec![self.disk()],
+            tpm: true,
+            console: Console::Pipe,
+            log: self.folder.join(CONSOLE_LOG),
+        }
+    }
+}
+
+/// Copies a file unless the copy is there: sharing blocks where the file system can, keeping holes.
+fn copy_once(from: &Path, to: &Path) -> Result<()> {
+    if to.exists() {
+        return Ok(());
+    }
+    let part = to.with_extension("part");
+    let mut command = Command::new("cp");
+    let _ = command.args(["--reflink=auto", "--sparse=always", "--no-preserve=mode", "--"]);
+    let output = command.arg(from).arg(&part).output().context("starting cp")?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("copying {} to {}: {}", from.display(), part.display(), said.trim());
+    }
+    fs::rename(&part, to).with_context(|| format!("renaming {}", part.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::temporary::TemporaryFolder;
+
+    fn machine(place: &TemporaryFolder) -> Machine {
+        let (image, variables) = (place.path().join("image.raw"), place.path().join("variables.fd"));
+        fs::write(&image, "image").unwrap();
+        fs::write(&variables, "variables").unwrap();
+        Machine::new(&place.path().join("machine"), &image, &variables).unwrap()
+    }
+
+    #[test]
+    fn a_disk_is_copied_once_and_then_kept() {
+        let place = TemporaryFolder::new().unwrap();
+        let first = machine(&place);
+        fs::write(first.disk(), "used").unwrap();
+        assert_eq!(fs::read_to_string(machine(&place).disk()).unwrap(), "used");
+    }
+
+    #[test]
+    fn a_disk_grows_and_never_shrinks() {
+        let place = TemporaryFolder::new().unwrap();
+        let machine = machine(&place);
+        machine.enlarge(4096).unwrap();
+        assert_eq!(fs::metadata(machine.disk()).unwrap().len(), 4096);
+        let error = machine.enlarge(5).unwrap_err().to_string();
+        assert!(
+            error.ends_with("it has 4096 bytes, more than the 5 asked for, and a disk is never made smaller")
+        );
+        assert_eq!(fs::metadata(machine.disk()).unwrap().len(), 4096);
+    }
+
+    #[test]
+    fn an_image_that_is_not_there_is_named() {
+        let place = TemporaryFolder::new().unwrap();
+        let error = Machine::new(place.path(), Path::new("/nonexistent.raw"), Path::new("/dev/null"));
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("/nonexistent.raw") && error.contains("No such file"), "{error}");
+    }
+}

@@ -1,0 +1,191 @@
+//! Where QEMU, its firmware and swtpm come from: this host when they are new enough, else the tools tree.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// The oldest QEMU that emulates a current kernel without crashes (cmpxchg16b was wrong before).
+const OLDEST_QEMU: u32 = 10;
+
+/// QEMU, as the distributions call it.
+pub(crate) const QEMU: &str = "qemu-system-x86_64";
+
+/// UEFI firmware and its empty variables below `/usr/share`, as the distributions lay them out.
+const FIRMWARE: [(&str, &str); 3] = [
+    ("OVMF/OVMF_CODE_4M.fd", "OVMF/OVMF_VARS_4M.fd"),
+    ("edk2/x64/OVMF_CODE.4m.fd", "edk2/x64/OVMF_VARS.4m.fd"),
+    ("edk2/ovmf/OVMF_CODE.fd", "edk2/ovmf/OVMF_VARS.fd"),
+];
+
+/// What a virtual machine needs from its host.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    /// The tools tree that holds the programs, or none when the host's own are used.
+    tools: Option<PathBuf>,
+    /// The UEFI firmware.
+    pub firmware: PathBuf,
+    /// Empty UEFI variables, to be copied for each machine.
+    pub variables: PathBuf,
+    /// Whether the processor's own virtualisation works here.
+    pub kvm: bool,
+}
+
+impl Programs {
+    /// Looks on this host first, then in the tools tree.
+    ///
+    /// # Errors
+    /// Names what is missing and how to get it when neither has all of it.
+    pub fn find(tools: &Path) -> Result<Self> {
+        let missing = match missing(Path::new("/usr"), host_qemu()) {
+            Ok((firmware, variables)) => {
+                return Ok(Self { tools: None, firmware, variables, kvm: kvm_works() });
+            }
+            Err(missing) => missing,
+        };
+        let Ok(tools) = tools.join("tree").canonicalize() else {
+            bail!(
+                "this host has no {}, and there is no tools tree at {}: `pattern build` makes one; \
+                 or install them on Debian 13 or newer: apt-get install qemu-system-x86 ovmf swtpm",
+                missing.join(", no "),
+                tools.display()
+            );
+        };
+        let has_qemu = tools.join("usr/bin").join(QEMU).exists().then_some(OLDEST_QEMU);
+        match self::missing(&tools.join("usr"), has_qemu) {
+            Ok((firmware, variables)) => {
+                Ok(Self { tools: Some(tools), firmware, variables, kvm: kvm_works() })
+            }
+            Err(missing) => bail!("the tools tree {} has no {}", tools.display(), missing.join(", no ")),
+        }
+    }
+
+    /// A command that runs one of the programs and is killed with the process that started it.
+    #[must_use]
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = self.private_mounts().unwrap_or_else(|| Command::new("setpriv"));
+        if self.tools.is_some() {
+            let _ = command.arg("setpriv");
+        }
+        let _ = command.args(["--pdeathsig", "KILL", "--", program]);
+        command
+    }
+
+    /// The tools tree's `/usr` in place of the host's, for one command only: its programs then find the
+    /// libraries and modules they were built with.
+    fn private_mounts(&self) -> Option<Command> {
+        let tools = self.tools.as_ref()?;
+        let mut command = Command::new("unshare");
+        let _ = command.arg("--mount");
+        if !is_root() {
+            let _ = command.arg("--map-root-user");
+        }
+        let _ = command.args(["sh", "-c", r#"mount --bind "$0" /usr && exec "$@""#]);
+        let _ = command.arg(tools.join("usr"));
+        Some(command)
+    }
+
+    /// One line for people: which QEMU, and how it runs the guest.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let source = match &self.tools {
+            Some(tools) => format!("QEMU of {}", tools.display()),
+            None => "this host's QEMU".to_owned(),
+        };
+        let how = if self.kvm { "KVM" } else { "plain emulation, about 10 times slower than KVM" };
+        format!("{source}, {how}")
+    }
+}
+
+/// The firmware and its variables below this `/usr`, or all that is missing there.
+fn missing(usr: &Path, qemu: Option<u32>) -> Result<(PathBuf, PathBuf), Vec<String>> {
+    let mut missing = Vec::new();
+    match qemu {
+        None => missing.push(format!("QEMU ({QEMU})")),
+        Some(version) if version < OLDEST_QEMU => {
+            missing.push(format!("QEMU {OLDEST_QEMU} or newer (it has {version})"));
+        }
+        Some(_) => {}
+    }
+    if !usr.join("bin/swtpm").exists() {
+        missing.push("swtpm".to_owned());
+    }
+    let share = usr.join("share");
+    let pairs = FIRMWARE.iter().map(|(code, variables)| (share.join(code), share.join(variables)));
+    let firmware = pairs.into_iter().find(|(code, variables)| code.exists() && variables.exists());
+    if firmware.is_none() {
+        missing.push("UEFI firmware (OVMF)".to_owned());
+    }
+    firmware.filter(|_| missing.is_empty()).ok_or(missing)
+}
+
+/// The major version of the QEMU in PATH, if there is one.
+fn host_qemu() -> Option<u32> {
+    let output = Command::new(QEMU).arg("--version").output().ok()?;
+    qemu_version(&String::from_utf8_lossy(&output.stdout))
+}
+
+fn qemu_version(text: &str) -> Option<u32> {
+    let (_, rest) = text.split_once("version ")?;
+    rest.split('.').next()?.parse().ok()
+}
+
+/// A `/dev/kvm` alone proves nothing: a module for paravirtual guests only may be behind it. So ask for one
+/// that uses the processor's own virtualisation.
+fn kvm_works() -> bool {
+    let module = ["kvm_intel", "kvm_amd"].iter().any(|name| Path::new("/sys/module").join(name).exists());
+    module && fs::OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok()
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
+/// Where a command's own complaints go, and the command line that made them.
+pub(crate) fn log_to(command: &mut Command, log: &Path) -> Result<()> {
+    let file = fs::File::create(log).with_context(|| format!("creating {}", log.display()))?;
+    let _ = command.stderr(file);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_version_of_qemu() {
+        let text = "QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2)\nCopyright";
+        assert_eq!(qemu_version(text), Some(10));
+        assert_eq!(qemu_version("QEMU emulator version 7.2.17"), Some(7));
+        assert_eq!(qemu_version("no such program"), None);
+    }
+
+    #[test]
+    fn says_all_that_is_missing_and_how_to_get_it() {
+        let none = Path::new("/nonexistent/usr");
+        assert_eq!(
+            missing(none, Some(7)).unwrap_err(),
+            ["QEMU 10 or newer (it has 7)", "swtpm", "UEFI firmware (OVMF)"]
+        );
+        assert_eq!(missing(none, None).unwrap_err()[0], "QEMU (qemu-system-x86_64)");
+        assert_eq!(missing(none, Some(10)).unwrap_err(), ["swtpm", "UEFI firmware (OVMF)"]);
+    }
+
+    #[test]
+    fn runs_from_the_tools_tree_in_private_mounts() {
+        let programs =
+            Programs { tools: Some("/t".into()), firmware: "f".into(), variables: "v".into(), kvm: false };
+        let command = format!("{:?}", programs.command("swtpm"));
+        assert!(command.starts_with(r#""unshare" "--mount""#), "{command}");
+        assert!(command.ends_with(r#""/t/usr" "setpriv" "--pdeathsig" "KILL" "--" "swtpm""#), "{command}");
+    }
+
+    #[test]
+    fn runs_the_hosts_own_directly() {
+        let programs = Programs { tools: None, firmware: "f".into(), variables: "v".into(), kvm: false };
+        let command = format!("{:?}", programs.command("swtpm"));
+        assert_eq!(command, r#""setpriv" "--pdeathsig" "KILL" "--" "swtpm""#);
+    }
+}

@@ -1,0 +1,238 @@
+//! The argument list of QEMU for one machine: pure, so that it can be read and tested.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::tpm;
+
+/// Everything that tells one virtual machine from another. Paths are absolute, or relative to the folder
+/// QEMU is started in.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Memory in MiB.
+    pub memory_mib: u64,
+    /// Number of processors.
+    pub cpus: u32,
+    /// Whether the processor's own virtualisation works here; plain emulation otherwise.
+    pub kvm: bool,
+    /// What the machine starts.
+    pub boot: Boot,
+    /// The kernel command line, or with UEFI what systemd-stub adds to the image's own.
+    pub words: String,
+    /// Raw disk images, in the order the guest sees them.
+    pub disks: Vec<PathBuf>,
+    /// Whether the machine has a TPM.
+    pub tpm: bool,
+    /// Where the first serial port goes.
+    pub console: Console,
+    /// A copy of all that the guest prints on that port.
+    pub log: PathBuf,
+}
+
+/// What the machine starts.
+#[derive(Clone, Debug)]
+pub enum Boot {
+    /// UEFI firmware, which starts what the first disk's EFI system partition holds.
+    Uefi {
+        /// The firmware.
+        code: PathBuf,
+        /// This machine's own UEFI variables; written to.
+        variables: PathBuf,
+    },
+    /// A kernel and an initrd, without firmware.
+    Kernel {
+        /// The kernel.
+        kernel: PathBuf,
+        /// The initrd.
+        initrd: PathBuf,
+    },
+}
+
+/// Where the first serial port goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Console {
+    /// To this terminal, with QEMU's escape key Ctrl-a.
+    Terminal,
+    /// To QEMU's standard input and output, as they are.
+    Pipe,
+}
+
+/// The arguments that follow the program's name.
+#[must_use]
+pub fn arguments(options: &Options) -> Vec<OsString> {
+    let mut args = Arguments(Vec::new());
+    machine(&mut args, options);
+    boot(&mut args, &options.boot, &options.words);
+    for (number, disk) in options.disks.iter().enumerate() {
+        args.disk(number, disk);
+    }
+    if options.tpm {
+        args.put("-chardev", format!("socket,id=tpm,path={}", tpm::SOCKET));
+        args.put("-tpmdev", "emulator,id=tpm0,chardev=tpm");
+        args.put("-device", "tpm-tis,tpmdev=tpm0");
+    }
+    console(&mut args, options);
+    args.0
+}
+
+fn machine(args: &mut Arguments, options: &Options) {
+    args.0.extend(["-nodefaults", "-no-user-config"].map(OsString::from));
+    args.put("-machine", "q35,smm=off");
+    let accelerator = if options.kvm { "kvm" } else { "tcg,thread=multi" };
+    args.put("-accel", accelerator);
+    // Under emulation `max` also gives the guest AES and SHA instructions.
+    args.put("-cpu", "max");
+    args.put("-smp", options.cpus.to_string());
+    args.put("-m", format!("{}M", options.memory_mib));
+    args.put("-display", "none");
+    // A network card makes the firmware try network boots for minutes.
+    args.put("-nic", "none");
+    args.put("-device", "virtio-rng-pci");
+}
+
+fn boot(args: &mut Arguments, boot: &Boot, words: &str) {
+    match boot {
+        Boot::Uefi { code, variables } => {
+            args.put("-drive", joined("if=pflash,unit=0,format=raw,readonly=on,file=", code));
+            args.put("-drive", joined("if=pflash,unit=1,format=raw,file=", variables));
+            if !words.is_empty() {
+                // systemd-stub(7): honoured without Secure Boot only.
+                let value = format!("io.systemd.stub.kernel-cmdline-extra={words}");
+                args.put("-smbios", format!("type=11,value={}", value.replace(',', ",,")));
+            }
+        }
+        Boot::Kernel { kernel, initrd } => {
+            args.put("-kernel", kernel);
+            args.put("-initrd", initrd);
+            args.put("-append", words);
+            // A kernel that panics ends the run instead of starting over.
+            args.0.push("-no-reboot".into());
+        }
+    }
+}
+
+fn console(args: &mut Arguments, options: &Options) {
+    let backend = match options.console {
+        Console::Terminal => "stdio,id=console,signal=off,mux=on,logfile=",
+        Console::Pipe => "stdio,id=console,signal=off,logfile=",
+    };
+    args.put("-chardev", joined(backend, &options.log));
+    args.put("-serial", "chardev:console");
+    if options.console == Console::Terminal {
+        args.put("-mon", "chardev=console,mode=readline");
+    }
+}
+
+/// An argument list under construction.
+struct Arguments(Vec<OsString>);
+
+impl Arguments {
+    fn put(&mut self, name: &str, value: impl Into<OsString>) {
+        self.0.extend([name.into(), value.into()]);
+    }
+
+    fn disk(&mut self, number: usize, path: &Path) {
+        let node = format!("disk{number}");
+        // As JSON, a path may hold commas. A path that is not UTF-8 was refused by the caller.
+        let backend = json!({
+            "driver": "raw",
+            "node-name": node,
+            "discard": "unmap",
+            "file": { "driver": "file", "filename": path.to_string_lossy(), "discard": "unmap" },
+        });
+        self.put("-blockdev", backend.to_string());
+        let order = if number == 0 { ",bootindex=1" } else { "" };
+        self.put("-device", format!("virtio-blk-pci,drive={node},serial={node}{order}"));
+    }
+}
+
+/// A suboption list that ends in a path; QEMU wants commas in it doubled.
+fn joined(prefix: &str, path: &Path) -> String {
+    format!("{prefix}{}", path.to_string_lossy().replace(',', ",,"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options() -> Options {
+        Options {
+            memory_mib: 2048,
+            cpus: 2,
+            kvm: false,
+            boot: Boot::Uefi { code: "/fw/code.fd".into(), variables: "vars.fd".into() },
+            words: String::new(),
+            disks: vec!["/d/a,b.raw".into()],
+            tpm: false,
+            console: Console::Pipe,
+            log: "console.log".into(),
+        }
+    }
+
+    fn line(options: &Options) -> String {
+        let words = arguments(options);
+        words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn emulation_by_default_and_no_network() {
+        let line = line(&options());
+        assert!(line.contains("-accel tcg,thread=multi -cpu max -smp 2 -m 2048M"), "{line}");
+        assert!(line.contains("-nic none"), "{line}");
+        assert!(!line.contains("kvm"), "{line}");
+    }
+
+    #[test]
+    fn kvm_when_asked_for() {
+        let line = line(&Options { kvm: true, ..options() });
+        assert!(line.contains("-accel kvm "), "{line}");
+        assert!(!line.contains("tcg"), "{line}");
+    }
+
+    #[test]
+    fn a_comma_in_a_path_is_kept() {
+        let line = line(&Options { log: "a,b.log".into(), ..options() });
+        assert!(line.contains(r#""filename":"/d/a,b.raw""#), "{line}");
+        assert!(line.contains("logfile=a,,b.log"), "{line}");
+    }
+
+    #[test]
+    fn only_the_first_disk_boots() {
+        let line = line(&Options { disks: vec!["a".into(), "b".into()], ..options() });
+        assert!(line.contains("drive=disk0,serial=disk0,bootindex=1"), "{line}");
+        assert!(line.contains("drive=disk1,serial=disk1"), "{line}");
+        assert_eq!(line.matches("bootindex").count(), 1, "{line}");
+    }
+
+    #[test]
+    fn a_tpm_only_when_asked_for() {
+        assert!(!line(&options()).contains("tpm"));
+        let line = line(&Options { tpm: true, ..options() });
+        assert!(line.contains("-chardev socket,id=tpm,path=tpm.sock"), "{line}");
+        assert!(line.contains("-device tpm-tis,tpmdev=tpm0"), "{line}");
+    }
+
+    #[test]
+    fn more_words_go_to_the_stub() {
+        let line = line(&Options { words: "pattern.plan_only a=b,c".into(), ..options() });
+        let wanted = "-smbios type=11,value=io.systemd.stub.kernel-cmdline-extra=pattern.plan_only a=b,,c";
+        assert!(line.contains(wanted), "{line}");
+    }
+
+    #[test]
+    fn a_kernel_of_its_own_needs_no_firmware() {
+        let boot = Boot::Kernel { kernel: "k".into(), initrd: "i".into() };
+        let line = line(&Options { boot, words: "quiet".into(), ..options() });
+        assert!(line.contains("-kernel k -initrd i -append quiet -no-reboot"), "{line}");
+        assert!(!line.contains("pflash"), "{line}");
+    }
+
+    #[test]
+    fn a_terminal_gets_the_monitor_too() {
+        let line = line(&Options { console: Console::Terminal, ..options() });
+        assert!(line.contains("mux=on"), "{line}");
+        assert!(line.contains("-mon chardev=console"), "{line}");
+    }
+}

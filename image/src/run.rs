@@ -1,0 +1,88 @@
+//! `pattern run`: boots a copy of an image on this terminal.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use pattern::size::Size;
+
+use crate::args;
+use crate::growth::Growth;
+use crate::machine::{CONSOLE_LOG, Machine};
+use crate::programs::Programs;
+use crate::qemu::{Console, Options};
+use crate::temporary::TemporaryFolder;
+use crate::vm;
+
+/// What a new machine's disk has on top of the image: room for the second slot and a volume.
+const MORE_DISK: Growth = Growth::By(Size::from_bytes(8 << 30));
+
+/// Boots, and returns when the machine is switched off.
+///
+/// # Errors
+/// When something is missing on this host, the image can't be copied, or QEMU fails.
+pub fn run(options: &args::Run) -> Result<()> {
+    let image = &options.image;
+    let image_size = fs::metadata(image).with_context(|| format!("reading {}", image.display()))?.len();
+    let programs = Programs::find(&options.tools)?;
+    let place = Place::new(options.persist.as_deref())?;
+    let machine = Machine::new(place.path(), image, &programs.variables)?;
+    let size = enlarge(&machine, options.disk, image_size)?;
+    println!("Image   {}", image.display());
+    println!("Disk    {} ({size} bytes)", machine.disk().display());
+    println!("Runs on {}", programs.describe());
+    println!("Logs    {0}/{CONSOLE_LOG}, {0}/{1}", machine.folder().display(), vm::QEMU_LOG);
+    println!("Console below. Ctrl-a x switches the machine off, Ctrl-a h lists more keys.\n");
+    let outcome = vm::attach(&programs, machine.folder(), &machine_options(options, &machine, &programs));
+    match &outcome {
+        Ok(()) if options.persist.is_some() => println!("\nKept in {}", machine.folder().display()),
+        Ok(()) => {}
+        // The logs would go with the folder, and QEMU's own are short.
+        Err(_) => eprint!("{}", fs::read_to_string(machine.folder().join(vm::QEMU_LOG)).unwrap_or_default()),
+    }
+    outcome
+}
+
+/// The size of the disk in bytes. A kept disk grows only when asked to.
+fn enlarge(machine: &Machine, growth: Option<Growth>, image_size: u64) -> Result<u64> {
+    let growth = growth.or((!machine.has_run()).then_some(MORE_DISK));
+    if let Some(growth) = growth {
+        machine.enlarge(growth.apply(image_size))?;
+    }
+    let disk = machine.disk();
+    Ok(fs::metadata(&disk).with_context(|| format!("reading {}", disk.display()))?.len())
+}
+
+fn machine_options(options: &args::Run, machine: &Machine, programs: &Programs) -> Options {
+    Options {
+        memory_mib: options.memory.bytes() >> 20,
+        console: Console::Terminal,
+        words: options.append.clone(),
+        ..machine.options(programs)
+    }
+}
+
+/// Where the machine's state is.
+enum Place {
+    Temporary(TemporaryFolder),
+    Kept(PathBuf),
+}
+
+impl Place {
+    fn new(persist: Option<&Path>) -> Result<Self> {
+        match persist {
+            None => Ok(Self::Temporary(TemporaryFolder::new()?)),
+            Some(folder) => {
+                fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+                Ok(Self::Kept(folder.to_owned()))
+            }
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Temporary(folder) => folder.path(),
+            Self::Kept(path) => path,
+        }
+    }
+}
