@@ -1,0 +1,75 @@
+# Every target installs what it misses on Debian 12 or newer, and says so. Bare `make` lists the targets.
+
+DESTDIR ?=
+PREFIX  ?= /usr
+T       ?=
+
+HOST     := $(shell rustc -vV | sed -n 's/^host: //p')
+PROGRAMS := $(addprefix target/$(HOST)/release/,pattern-initrd pattern-generator)
+DIST     := build/dist
+PATTERN  := $(DIST)/usr/bin/pattern
+DEMO     := build/images/demo_0.0.1/demo_0.0.1.raw
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+.PHONY: programs
+programs: ## build the static programs and the host tool
+	static/cargo build --release -p pattern-initrd -p pattern-generator
+	static/check $(PROGRAMS)
+	cargo build --release -p pattern-image
+
+.PHONY: install
+install: programs ## lay the files out for packagers: DESTDIR=, PREFIX=
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin target/release/pattern
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/pattern $(PROGRAMS)
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/share/pattern image/tools
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/pattern/units units/*
+	rm -rf $(DESTDIR)$(PREFIX)/share/pattern/mkosi
+	cp -r image/mkosi $(DESTDIR)$(PREFIX)/share/pattern/mkosi
+
+.PHONY: dist
+dist:
+	$(MAKE) install DESTDIR=$(DIST)
+
+.PHONY: image
+image: dist ## build the demo's base image
+	$(PATTERN) build demo --output build/images --tools build/tools
+
+.PHONY: demo
+demo: image ## build the demo and boot it, its console in this terminal
+	$(PATTERN) run $(DEMO) --disk +6G --persist build/demo --tools build/tools
+
+.PHONY: demo-check
+demo-check: image ## boot the demo twice, nobody at the keyboard, and show its kept files
+	$(MAKE) vm T=second_boot
+
+.PHONY: check
+check: lint test test-static vm ## everything that a change must pass
+
+.PHONY: lint
+lint: ## formatting, lints, licences and advisories of dependencies
+	tests/lint
+
+.PHONY: test
+test: ## what needs neither C libraries, nor root, nor a VM
+	tests/need strace systemd gdisk fdisk
+	cargo test -- --include-ignored
+
+.PHONY: test-static
+test-static: ## LUKS headers on plain files, a software TPM for each test
+	tests/need swtpm cryptsetup-bin
+	static/cargo test -p pattern-initrd
+
+.PHONY: vm
+vm: image ## scenarios in virtual machines; T=NAME for one
+	PATTERN_IMAGE=$(DEMO) cargo test --release -p pattern-vm-tests $(T) -- --nocapture
+
+.PHONY: bench
+bench: ## measurements
+	static/cargo bench -p pattern-generator
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf build target

@@ -1,0 +1,149 @@
+//! A machine that is off: what is special about it is said here, before it boots.
+
+use std::fs;
+use std::path::PathBuf;
+
+use pattern_image::growth::Growth;
+use pattern_image::machine::Machine;
+use pattern_image::programs::Programs;
+use pattern_image::qemu::Options;
+use pattern_image::vm::Vm;
+
+use crate::cpio::Entry;
+use crate::disk::Disk;
+use crate::guest::Guest;
+use crate::{direct, installed, setting};
+
+/// How much a new computer's disk is larger than the image: both slots and a small volume.
+const MORE_DISK: &str = "+6G";
+
+/// Beside a second machine, udev may need longer for a device than the usual 90 s.
+const PATIENCE: &str = "systemd.default_device_timeout_sec=300";
+
+/// A computer of its own for one scenario, in `build/vm/NAME/`.
+#[derive(Debug)]
+pub struct Computer {
+    machine: Machine,
+    programs: Programs,
+    options: Options,
+    boots: u32,
+}
+
+impl Computer {
+    /// One that never booted: the image on a larger disk, an empty TPM, empty UEFI variables.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let folder = setting::machines().join(name);
+        let _ = fs::remove_dir_all(&folder);
+        let computer = Self::at(folder);
+        computer.enlarge(MORE_DISK);
+        computer
+    }
+
+    /// One that booted once and has `kept` in a file named `kept` in each persisted directory: a copy of the
+    /// one that all scenarios share.
+    #[must_use]
+    pub fn installed(name: &str) -> Self {
+        let folder = setting::machines().join(name);
+        installed::copy_to(&folder);
+        Self::at(folder)
+    }
+
+    pub(crate) fn at(folder: PathBuf) -> Self {
+        let programs = setting::programs();
+        let machine = Machine::new(&folder, &setting::image(), &programs.variables);
+        let machine = machine.unwrap_or_else(|error| panic!("{error:#}"));
+        let mut options = machine.options(&programs);
+        options.words.push_str(" systemd.verity=no"); // TEMP
+        Self { machine, programs, options, boots: 0 }
+    }
+
+    /// Makes the disk this large, or with `+` larger than the image by this much.
+    pub fn enlarge(&self, size: &str) {
+        let growth = Growth::parse(size).unwrap_or_else(|error| panic!("{size}: {error}"));
+        let image = fs::metadata(setting::image()).expect("reading the image's size").len();
+        self.machine.enlarge(growth.apply(image)).unwrap_or_else(|error| panic!("{error:#}"));
+    }
+
+    /// More words for the kernel command line, for this and all later boots.
+    pub fn words(&mut self, words: &str) {
+        self.options.words.push_str(&format!(" {words}"));
+    }
+
+    /// Takes the TPM out.
+    pub fn remove_tpm(&mut self) {
+        self.options.tpm = false;
+    }
+
+    /// Puts an empty TPM in, as clearing it in the firmware's menu does.
+    pub fn clear_tpm(&mut self) {
+        fs::remove_dir_all(self.machine.tpm_state()).expect("removing the TPM's state");
+    }
+
+    /// Puts a second disk of this many MiB in, with a partition for each label; returns its file.
+    pub fn add_disk(&mut self, mib: u64, labels: &[&str]) -> PathBuf {
+        let path = self.machine.folder().join(format!("disk{}.raw", self.options.disks.len()));
+        let disk = fs::File::create(&path).expect("creating a disk");
+        disk.set_len(mib << 20).expect("sizing a disk");
+        let size = mib / (labels.len() as u64 + 1);
+        let lines = labels.iter().map(|label| format!("size={size}MiB, name=\"{label}\"\n"));
+        let script = self.machine.folder().join("disk.sfdisk");
+        fs::write(&script, format!("label: gpt\n{}", lines.collect::<String>())).expect("writing a script");
+        let mut sfdisk = self.programs.command("sfdisk");
+        let _ = sfdisk.arg("--quiet").arg(&path).stdin(fs::File::open(script).expect("opening the script"));
+        assert!(sfdisk.status().expect("starting sfdisk").success(), "sfdisk failed");
+        self.options.disks.push(path.clone());
+        path
+    }
+
+    /// Another `pattern.toml` for the initrd, whose kernel is then started without firmware.
+    pub fn configure(&mut self, toml: &str) {
+        let overlay = [Entry::file(pattern::plan::CONFIG_PATH, toml.into())];
+        let (boot, words) = direct::unpack(self.machine.folder(), &overlay);
+        self.options.boot = boot;
+        self.options.words = format!("{words} {}", self.options.words);
+    }
+
+    /// Gives the firmware Microsoft's Secure Boot keys, or takes them away, so that PCR 7 differs. The firmware
+    /// measures them without enforcing them.
+    pub fn other_firmware_keys(&mut self, other: bool) {
+        let empty = &self.programs.variables;
+        let keys = if other { empty.with_file_name("OVMF_VARS_4M.ms.fd") } else { empty.clone() };
+        let copied = fs::copy(&keys, self.machine.variables());
+        let _ = copied.unwrap_or_else(|error| panic!("copying {}: {error}", keys.display()));
+    }
+
+    /// The recovery key that the first boot showed.
+    #[must_use]
+    pub fn recovery_key(&self) -> String {
+        let log = fs::read(self.machine.folder().join(installed::FIRST_BOOT_LOG))
+            .expect("reading the first boot's log");
+        let log = String::from_utf8_lossy(&log);
+        // Eight groups of eight letters of the modhex alphabet, as systemd-cryptenroll writes them.
+        let is_key = |word: &&str| word.len() == 71 && word.split('-').all(|group| group.len() == 8);
+        let words = log.split(|c: char| !c.is_ascii_lowercase() && c != '-');
+        words.into_iter().find(is_key).expect("a recovery key in the first boot's log").to_owned()
+    }
+
+    /// The disk, to be looked at or damaged while the computer is off.
+    #[must_use]
+    pub fn disk(&self) -> Disk {
+        Disk::open(&self.machine.disk())
+    }
+
+    /// Switches on, and says no more: for boots that don't reach a shell.
+    pub fn start(&mut self) -> Guest {
+        self.boots += 1;
+        let log = self.machine.folder().join(format!("console-{}.log", self.boots));
+        let options = Options { log: log.clone(), ..self.options.clone() };
+        let vm = Vm::start(&self.programs, self.machine.folder(), &options);
+        Guest::new(vm.unwrap_or_else(|error| panic!("{error:#}")), log, "systemctl poweroff")
+    }
+
+    /// Switches on and waits for root's shell.
+    pub fn boot(&mut self) -> Guest {
+        let mut guest = self.start();
+        guest.wait_for_shell();
+        guest
+    }
+}

@@ -1,0 +1,143 @@
+//! A machine that runs: what it says on its console, and what is typed there.
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use pattern_image::vm::Vm;
+
+/// From power on to a shell: 45 s under emulation on an idle machine, more beside a second one.
+const BOOT: Duration = Duration::from_secs(600);
+
+/// For one command.
+const COMMAND: Duration = Duration::from_secs(120);
+
+/// What a boot that goes wrong says. Looked for as well, so that a test need not wait for its time to be over.
+const WRONG: [&str; 3] = ["Kernel panic", "emergency mode", "Emergency Shell"];
+
+/// How many lines of the console a failure shows.
+const TAIL: usize = 80;
+
+/// A running machine. Dropped, it loses its power.
+#[derive(Debug)]
+pub struct Guest {
+    vm: Vm,
+    log: PathBuf,
+    off: &'static str,
+    commands: u32,
+}
+
+/// What a command did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Output {
+    /// Its exit status.
+    pub status: i32,
+    /// What it printed, errors included, without the last line's end.
+    pub text: String,
+}
+
+impl Guest {
+    /// `off` is the command that switches it off.
+    pub(crate) fn new(vm: Vm, log: PathBuf, off: &'static str) -> Self {
+        Self { vm, log, off, commands: 0 }
+    }
+
+    /// Waits for a text on the console; returns all that came between.
+    pub fn expect(&mut self, text: &str) -> String {
+        self.vm.expect(text, BOOT).unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// All that came on the console so far.
+    #[must_use]
+    pub fn console(&self) -> &str {
+        self.vm.console()
+    }
+
+    /// Waits for root's shell of the booted system.
+    pub fn wait_for_shell(&mut self) {
+        const LOGIN: &str = "(automatic login)";
+        let mut texts = vec![LOGIN];
+        texts.extend(WRONG);
+        match self.vm.expect_any(&texts, BOOT) {
+            Ok((0, _)) => {}
+            Ok((index, _)) => panic!("the boot went wrong: {:?} on the console", texts.get(index)),
+            Err(error) => panic!("{error:#}"),
+        }
+        self.greet();
+        // No kernel and no manager messages between a command's lines (systemd(1), SIGRTMIN+21).
+        let _ = self.must("dmesg -n 1; kill -s 55 1");
+        // `degraded` is a status other than 0, and for a scenario to judge.
+        let _ = self.run("systemctl is-system-running --wait");
+    }
+
+    /// What is typed before the shell reads may be thrown away: type until it answers.
+    pub fn greet(&mut self) {
+        for _ in 0..20 {
+            self.send("stty -echo cols 4096 2>/dev/null; PS1=; PS2=; printf '@%s@\\n' hello");
+            if self.vm.expect("@hello@\n", Duration::from_secs(5)).is_ok() {
+                // Several tries may have come through.
+                thread::sleep(Duration::from_millis(500));
+                return;
+            }
+        }
+        panic!("root's shell does not answer");
+    }
+
+    /// Types a command and waits for its end.
+    pub fn run(&mut self, command: &str) -> Output {
+        self.commands += 1;
+        let number = self.commands;
+        let begin = format!("@{number}@\n");
+        let end = format!("\n@{number}:");
+        // The echo of what is typed holds neither mark.
+        self.send(&format!(
+            "printf '@%s@\\n' {number}; ({command}) </dev/null 2>&1; printf '\\n@%s:%s@\\n' {number} $?"
+        ));
+        let mut wait = |text: &str| self.vm.expect(text, COMMAND);
+        let output = wait(&begin).and_then(|_| Ok((wait(&end)?, wait("@\n")?)));
+        let (text, status) = output.unwrap_or_else(|error| panic!("running {command:?}: {error:#}"));
+        let status = status.parse().unwrap_or_else(|_| panic!("{command:?} ended with {status:?}"));
+        Output { status, text: text.trim_end_matches('\n').to_owned() }
+    }
+
+    /// Runs a command that must succeed; returns what it printed.
+    pub fn must(&mut self, command: &str) -> String {
+        let Output { status, text } = self.run(command);
+        assert_eq!(status, 0, "{command:?} failed, and printed:\n{text}");
+        text
+    }
+
+    /// Runs a command that must fail; returns what it printed.
+    pub fn must_fail(&mut self, command: &str) -> String {
+        let Output { status, text } = self.run(command);
+        assert_ne!(status, 0, "{command:?} was to fail, and printed:\n{text}");
+        text
+    }
+
+    /// Switches off in order and waits until all state is stored.
+    pub fn power_off(mut self) {
+        self.send(self.off);
+        self.wait_for_power_off();
+    }
+
+    /// Waits for a machine that switches itself off.
+    pub fn wait_for_power_off(mut self) {
+        self.vm.wait_for_power_off(COMMAND).unwrap_or_else(|error| panic!("{error:#}"));
+    }
+
+    /// Types a line.
+    pub fn send(&mut self, line: &str) {
+        self.vm.send_line(line).unwrap_or_else(|error| panic!("{error:#}"));
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            return;
+        }
+        let lines = self.vm.console().lines().collect::<Vec<_>>();
+        let tail = lines.get(lines.len().saturating_sub(TAIL)..).unwrap_or_default();
+        eprintln!("--- the last lines of {}\n{}\n---", self.log.display(), tail.join("\n"));
+    }
+}

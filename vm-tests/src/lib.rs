@@ -1,0 +1,19 @@
+//! Scenarios on whole machines: what a test says to a [`Computer`] that is off, and to a [`Guest`] that runs.
+//!
+//! All of it panics when something is not as a scenario wants it: a panic is how a test fails. The tail of the
+//! console is printed then; the whole of it stays in `build/vm/NAME/`.
+
+mod computer;
+mod cpio;
+mod direct;
+mod disk;
+mod guest;
+mod installed;
+mod setting;
+mod small;
+mod uki;
+
+pub use computer::Computer;
+pub use disk::{Disk, Partition};
+pub use guest::{Guest, Output};
+pub use small::Small;

@@ -1,0 +1,29 @@
+//! What the tests are run with: the image, the tools tree, and where machines are kept.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use pattern_image::programs::Programs;
+
+/// The base image that the machines start from, a debug image: root logs in by itself on the serial console.
+pub(crate) fn image() -> PathBuf {
+    let image = env::var_os("PATTERN_IMAGE").map(PathBuf::from);
+    let image = image.expect("set PATTERN_IMAGE to the .raw file that `pattern build demo` made");
+    assert!(image.is_file(), "PATTERN_IMAGE={}: there is no such file", image.display());
+    image
+}
+
+/// QEMU, its firmware and swtpm; `PATTERN_TOOLS` names another tools tree than `build/tools`.
+pub(crate) fn programs() -> Programs {
+    let tools = env::var_os("PATTERN_TOOLS").map_or_else(|| build().join("tools"), PathBuf::from);
+    Programs::find(&tools).unwrap_or_else(|error| panic!("{error:#}"))
+}
+
+/// Where machines and their logs are kept.
+pub(crate) fn machines() -> PathBuf {
+    build().join("vm")
+}
+
+fn build() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../build")
+}

@@ -1,0 +1,94 @@
+//! The fast kind of machine: the image's own kernel and initrd, with a shell in systemd's place.
+//!
+//! No firmware and no systemd, so it is up in seconds: for what our programs do with the kernel and the TPM.
+
+use std::fs;
+use std::path::PathBuf;
+
+use pattern_image::programs::Programs;
+use pattern_image::qemu::{Boot, Console, Options};
+use pattern_image::vm::Vm;
+
+use crate::cpio::Entry;
+use crate::guest::Guest;
+use crate::{direct, setting};
+
+/// The first program: mounts what the kernel offers, loads the modules of the image's list, and gives a shell.
+const INIT: &str = "\
+#!/bin/sh
+export PATH=/usr/bin:/usr/sbin:/usr/lib/pattern
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+mkdir -p /dev/mapper /run
+for module in virtio_pci virtio_blk dm-mod dm-verity dm-crypt erofs loop; do modprobe $module; done
+exec sh -i </dev/console >/dev/console 2>&1
+";
+
+/// A machine that is off.
+#[derive(Debug)]
+pub struct Small {
+    folder: PathBuf,
+    programs: Programs,
+    options: Options,
+    entries: Vec<Entry>,
+}
+
+impl Small {
+    /// One with a TPM and no disk, in `build/vm/NAME/`.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let folder = setting::machines().join(name);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).expect("creating the machine's folder");
+        let folder = folder.canonicalize().expect("finding the machine's folder");
+        let programs = setting::programs();
+        let options = Options {
+            memory_mib: 512,
+            cpus: 1,
+            kvm: programs.kvm,
+            boot: Boot::Kernel { kernel: "kernel".into(), initrd: "initrd".into() },
+            words: "console=ttyS0 quiet rdinit=/small-init".to_owned(),
+            disks: Vec::new(),
+            tpm: true,
+            console: Console::Pipe,
+            log: folder.join("console.log"),
+        };
+        let entries = vec![Entry::program("small-init", INIT.into())];
+        Self { folder, programs, options, entries }
+    }
+
+    /// Puts an empty disk in, of this many MiB.
+    pub fn add_disk(&mut self, mib: u64) -> PathBuf {
+        let path = self.folder.join(format!("disk{}.raw", self.options.disks.len()));
+        let disk = fs::File::create(&path).expect("creating a disk");
+        disk.set_len(mib << 20).expect("sizing a disk");
+        self.options.disks.push(path.clone());
+        path
+    }
+
+    /// More words for the kernel command line.
+    pub fn words(&mut self, words: &str) {
+        self.options.words.push_str(&format!(" {words}"));
+    }
+
+    /// A file for the initrd; in a folder that it has, or that was added before.
+    pub fn add_file(&mut self, path: &str, content: &str) {
+        self.entries.push(Entry::program(path, content.into()));
+    }
+
+    /// A folder for the initrd.
+    pub fn add_folder(&mut self, path: &str) {
+        self.entries.push(Entry::folder(path));
+    }
+
+    /// Switches on and waits for the shell.
+    pub fn boot(&mut self) -> Guest {
+        (self.options.boot, _) = direct::unpack(&self.folder, &self.entries);
+        let vm = Vm::start(&self.programs, &self.folder, &self.options);
+        let vm = vm.unwrap_or_else(|error| panic!("{error:#}"));
+        let mut guest = Guest::new(vm, self.options.log.clone(), "echo o >/proc/sysrq-trigger");
+        guest.greet();
+        guest
+    }
+}

@@ -1,0 +1,60 @@
+//! What a unified kernel image holds: sections of a PE file (UAPI.5, "Unified Kernel Image").
+
+/// The content of a section such as `.linux`, or `None` when the file has no such section or is no PE file.
+pub(crate) fn section<'a>(file: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    // PE Format, "MS-DOS stub": the offset of the PE signature is at 0x3c.
+    let header = number(file, 0x3c, 4)?;
+    if file.get(header..header + 4)? != b"PE\0\0" {
+        return None;
+    }
+    let count = number(file, header + 6, 2)?;
+    let table = header + 24 + number(file, header + 20, 2)?;
+    (0..count).map(|index| table + index * 40).find_map(|entry| {
+        let label = file.get(entry..entry + 8)?;
+        let end = label.iter().position(|byte| *byte == 0).unwrap_or(label.len());
+        if label.get(..end)? != name.as_bytes() {
+            return None;
+        }
+        // The size in memory is the real one; the one on disk is rounded up.
+        let (size, start) = (number(file, entry + 8, 4)?, number(file, entry + 20, 4)?);
+        file.get(start..start + size)
+    })
+}
+
+/// A little-endian number of `size` bytes.
+fn number(file: &[u8], at: usize, size: usize) -> Option<usize> {
+    let bytes = file.get(at..at.checked_add(size)?)?;
+    Some(bytes.iter().rev().fold(0, |value, byte| value << 8 | usize::from(*byte)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A PE header at 0x40 with one section `.linux` of 3 bytes at 0x100.
+    fn file() -> Vec<u8> {
+        let mut file = vec![0; 0x110];
+        let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0x3c, &[0x40]);
+        put(0x40, b"PE\0\0");
+        put(0x46, &[1]);
+        put(0x54, &[8]);
+        put(0x60, b".linux");
+        put(0x68, &[3]);
+        put(0x60 + 20, &[0, 1]);
+        put(0x100, b"abc");
+        file
+    }
+
+    #[test]
+    fn finds_a_section_by_its_name() {
+        assert_eq!(section(&file(), ".linux"), Some(&b"abc"[..]));
+        assert_eq!(section(&file(), ".initrd"), None);
+    }
+
+    #[test]
+    fn no_pe_file_and_a_cut_one_have_no_sections() {
+        assert_eq!(section(b"#!/bin/sh", ".linux"), None);
+        assert_eq!(section(&file()[..0x102], ".linux"), None);
+    }
+}

@@ -1,0 +1,51 @@
+//! The first boot brings the disk to its shape, seals a volume to the TPM, verifies `/usr`, and binds the four
+//! directories over the ephemeral root.
+
+use pattern_vm_tests::{Computer, Guest};
+
+#[test]
+fn first_boot() {
+    let mut computer = Computer::new("first_boot");
+    assert_eq!(computer.disk().labels(), ["esp", "verity-0.0.1", "usr-0.0.1"]);
+    let mut guest = computer.boot();
+    directories_are_bound(&mut guest);
+    usr_is_verified(&mut guest);
+    volume_is_sealed(&mut guest);
+    assert_eq!(guest.must("systemctl --failed --no-legend"), "");
+    guest.power_off();
+
+    let disk = computer.disk();
+    assert_eq!(disk.labels(), ["esp", "verity-0.0.1", "usr-0.0.1", "_empty", "_empty", "persist"]);
+    assert_eq!(disk.partition("usr-0.0.1").length, 2 << 30);
+}
+
+fn directories_are_bound(guest: &mut Guest) {
+    assert_eq!(guest.must("findmnt -no FSTYPE /"), "tmpfs");
+    assert_eq!(guest.must("findmnt -no SOURCE,FSTYPE /persist"), "/dev/mapper/persist xfs");
+    for name in ["etc", "home", "srv", "var"] {
+        let source = guest.must(&format!("findmnt -no SOURCE /{name}"));
+        assert_eq!(source, format!("/dev/mapper/persist[/root/{name}]"));
+        let _ = guest.must(&format!("echo it is written >/{name}/file && sync /{name}/file"));
+    }
+    // First contents come from the image, with their owners and modes.
+    assert_eq!(guest.must("stat -c '%a %U %G' /etc/shadow"), "640 root shadow");
+}
+
+fn usr_is_verified(guest: &mut Guest) {
+    assert_eq!(guest.must("findmnt -no SOURCE,FSTYPE /usr"), "/dev/mapper/usr erofs");
+    let error = guest.must_fail("touch /usr/file");
+    assert!(error.contains("Read-only file system"), "{error}");
+    let hash = guest.must("sed 's/.*usrhash=\\([0-9a-f]*\\).*/\\1/' /proc/cmdline");
+    let table = guest.must("dmsetup table usr");
+    assert!(table.contains(" verity ") && table.contains(&hash), "{table}");
+}
+
+fn volume_is_sealed(guest: &mut Guest) {
+    let slots = guest.must("systemd-cryptenroll /dev/disk/by-partlabel/persist");
+    assert!(slots.contains("tpm2") && slots.contains("recovery"), "{slots}");
+    // The TPM gives the key once a boot: what runs now can't have it.
+    let error = guest.must_fail(
+        "systemd-cryptsetup attach again /dev/disk/by-partlabel/persist - tpm2-device=auto,headless=yes",
+    );
+    assert!(error.contains("PCR") || error.contains("policy"), "{error}");
+}

@@ -1,0 +1,17 @@
+//! The scenarios: one file each, whose head is the promise that it guards.
+
+mod bigger_disk;
+mod break_stage;
+mod cleared_tpm;
+mod devices_stay;
+mod first_boot;
+mod foreign_persist;
+mod no_grow;
+mod no_tpm;
+mod plan_only;
+mod second_boot;
+mod second_disk;
+mod shell;
+mod stock_opens_ours;
+mod volatile;
+mod wrong_pcr;

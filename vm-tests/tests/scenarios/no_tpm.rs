@@ -1,0 +1,21 @@
+//! Without its TPM the boot says so and asks for the recovery key; with it, all files are there.
+
+use pattern_vm_tests::Computer;
+
+#[test]
+fn no_tpm() {
+    let mut computer = Computer::installed("no_tpm");
+    let key = computer.recovery_key();
+    computer.remove_tpm();
+    let mut guest = computer.start();
+    let said = guest.expect("Recovery key for /dev/vda6:");
+    assert!(said.contains("no TPM: /dev/tpmrm0 does not exist; turn the TPM on"), "{said}");
+    guest.send("a key that is wrong");
+    let _ = guest.expect("4 tries left");
+    let _ = guest.expect("Recovery key for /dev/vda6:");
+    guest.send(&key);
+    guest.wait_for_shell();
+    assert_eq!(guest.must("cat /home/kept"), "kept");
+    assert!(guest.must("dmesg").contains("systemd-cryptenroll --wipe-slot=tpm2"));
+    guest.power_off();
+}

@@ -1,0 +1,18 @@
+//! `pattern.plan_only`: the first boot says what it would do, and does nothing: no byte of the table changes, and
+//! the system runs with nothing persisted.
+
+use pattern_vm_tests::Computer;
+
+#[test]
+fn plan_only() {
+    let mut computer = Computer::new("plan_only");
+    let table = computer.disk().table();
+    computer.words("pattern.plan_only");
+    let mut guest = computer.boot();
+    let log = guest.must("dmesg");
+    assert!(log.contains("pattern-grow: ") && log.contains("planned only: "), "{log}");
+    let _ = guest.must("touch /etc/file /var/file /home/file /srv/file");
+    let _ = guest.must_fail("findmnt /persist");
+    guest.power_off();
+    assert!(computer.disk().table() == table, "the partition table was written");
+}

@@ -1,0 +1,24 @@
+//! The second boot finds all files again; it writes nothing to the partition table, and formats nothing.
+
+use pattern_vm_tests::Computer;
+
+#[test]
+fn second_boot() {
+    let mut computer = Computer::installed("second_boot");
+    let table = computer.disk().table();
+    let volume = computer.disk().partition("persist");
+    let header = computer.disk().read(volume.start, 16 << 20);
+
+    let mut guest = computer.boot();
+    for name in ["etc", "home", "srv", "var"] {
+        assert_eq!(guest.must(&format!("cat /{name}/kept")), "kept", "/{name}");
+    }
+    let log = guest.must("journalctl -b -o cat -t pattern-grow -t pattern-persist; dmesg");
+    assert!(log.contains("nothing to change"), "{log}");
+    assert!(log.contains("opened it by the TPM"), "{log}");
+    guest.power_off();
+
+    assert!(computer.disk().table() == table, "the partition table was written");
+    assert_eq!(computer.disk().partition("persist"), volume);
+    assert!(computer.disk().read(volume.start, 16 << 20) == header, "the volume's header was written");
+}

@@ -1,0 +1,18 @@
+//! A second disk with the same labels, even with an empty `persist`, is never looked at: the volume is made on the
+//! disk that `/usr` came from, and not one byte of the other changes.
+
+use std::fs;
+
+use pattern_vm_tests::Computer;
+
+#[test]
+fn second_disk() {
+    let mut computer = Computer::new("second_disk");
+    let other = computer.add_disk(512, &["esp", "verity-0.0.1", "usr-0.0.1", "_empty", "_empty", "persist"]);
+    let before = fs::read(&other).expect("reading the other disk");
+    let mut guest = computer.boot();
+    let parent = guest.must("lsblk -nso PKNAME,TYPE /dev/mapper/persist | grep -m1 crypt");
+    assert!(parent.starts_with("vda6"), "{parent}");
+    guest.power_off();
+    assert!(fs::read(&other).expect("reading the other disk") == before, "the other disk was written");
+}
