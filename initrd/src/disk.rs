@@ -204,6 +204,17 @@ fn locate(root: &Path, usr: &UsrHash) -> Result<PathBuf> {
     }
 }
 
+/// Has udev look at `/dev/mapper/NAME` again: it hides an encrypted device until there is a file system on it.
+///
+/// # Errors
+/// When no such device is open.
+pub(crate) fn announce_mapper(name: &str) -> Result<()> {
+    let device =
+        mapper(Path::new("/sys/class/block"), name)?.with_context(|| format!("{name} is not open"))?;
+    let path = device.join("uevent");
+    fs::write(&path, "change").with_context(|| format!("writing to {}", path.display()))
+}
+
 /// The sysfs directory of an open device-mapper device. By its name there: `/dev/mapper/NAME` may be a node as well
 /// as a link.
 fn mapper(blocks: &Path, name: &str) -> Result<Option<PathBuf>> {

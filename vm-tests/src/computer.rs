@@ -33,10 +33,16 @@ impl Computer {
     /// One that never booted: the image on a larger disk, an empty TPM, empty UEFI variables.
     #[must_use]
     pub fn new(name: &str) -> Self {
+        Self::with_disk(name, MORE_DISK)
+    }
+
+    /// The same with another size of disk.
+    #[must_use]
+    pub fn with_disk(name: &str, size: &str) -> Self {
         let folder = setting::machines().join(name);
         let _ = fs::remove_dir_all(&folder);
         let computer = Self::at(folder);
-        computer.enlarge(MORE_DISK);
+        computer.enlarge(size);
         computer
     }
 
@@ -54,7 +60,7 @@ impl Computer {
         let machine = Machine::new(&folder, &setting::image(), &programs.variables);
         let machine = machine.unwrap_or_else(|error| panic!("{error:#}"));
         let mut options = machine.options(&programs);
-        options.words.push_str(" systemd.verity=no"); // TEMP
+        options.words = format!("{PATIENCE} systemd.verity=no");
         Self { machine, programs, options, boots: 0 }
     }
 

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::filesystem::{self, Mounted};
 use super::{DEVICE, NAME, WORK, show};
-use crate::disk::Disk;
+use crate::disk::{Disk, announce_mapper};
 use crate::luks::Volume;
 use crate::tpm::{Tcti, Tpm, TpmError};
 use crate::{grow, seed};
@@ -78,9 +78,10 @@ fn fill(config: &Config, device: &Path) -> Result<()> {
 fn commit(disk: &Disk, found: &Found, number: u32, extent: Extent) -> Result<()> {
     let table = found.table.with_persist(number, extent, grow::random()?);
     grow::commit(disk, found, &table)?;
-    // udev saw the partition before it had a name; that the volume is there does not hang on the second look.
-    if let Err(error) = disk.announce(number) {
-        log::warn!("{error:#}");
+    // udev saw the partition before the table named it, and the volume before it held a file system. It may have
+    // looked again by itself; the volume is whole either way.
+    for announced in [disk.announce(number), announce_mapper(NAME)] {
+        announced.unwrap_or_else(|error| log::warn!("{error:#}"));
     }
     Ok(())
 }

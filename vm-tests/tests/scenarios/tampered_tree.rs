@@ -1,0 +1,16 @@
+//! A hash tree that does not lead to the root hash: the machine restarts once, then stops without reading `/usr`.
+
+use pattern_vm_tests::Computer;
+
+#[test]
+fn tampered_tree() {
+    let mut computer = Computer::installed("tampered_tree");
+    let tree = computer.disk().partition("verity-0.0.1");
+    // The block after the superblock is the top of the tree.
+    computer.disk().write(tree.start + 4096, &[0; 4096]);
+    let mut guest = computer.start();
+    let _ = guest.expect("is corrupted");
+    let _ = guest.expect("no restart on corruption this time");
+    let _ = guest.expect("is corrupted");
+    let _ = guest.expect("Failed to mount sysusr-usr.mount");
+}

@@ -1,0 +1,18 @@
+//! A changed block of `/usr`: the machine restarts once, then stops; the changed block is never used.
+
+use pattern_vm_tests::Computer;
+
+#[test]
+fn tampered_usr() {
+    let mut computer = Computer::installed("tampered_usr");
+    let usr = computer.disk().partition("usr-0.0.1");
+    let mut block = computer.disk().read(usr.start, 4096);
+    // The first byte of the volume name in erofs' superblock (Linux, fs/erofs/erofs_fs.h).
+    block[1024 + 64] ^= 1;
+    computer.disk().write(usr.start, &block);
+    let mut guest = computer.start();
+    let _ = guest.expect("data block 0 is corrupted");
+    let _ = guest.expect("no restart on corruption this time");
+    let _ = guest.expect("data block 0 is corrupted");
+    let _ = guest.expect("Failed to mount sysusr-usr.mount");
+}
