@@ -60,7 +60,7 @@ impl Computer {
         let machine = Machine::new(&folder, &setting::image(), &programs.variables);
         let machine = machine.unwrap_or_else(|error| panic!("{error:#}"));
         let mut options = machine.options(&programs);
-        options.words = format!("{PATIENCE} systemd.verity=no");
+        options.words = PATIENCE.to_owned();
         Self { machine, programs, options, boots: 0 }
     }
 

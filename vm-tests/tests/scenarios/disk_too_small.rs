@@ -7,8 +7,9 @@ fn disk_too_small() {
     let mut computer = Computer::with_disk("disk_too_small", "+64M");
     let table = computer.disk().table();
     let mut guest = computer.start();
-    let said = guest.expect("pattern-persist: making the persist volume");
-    assert!(said.contains("pattern-grow: partition table of /dev/vda: the disk has "), "{said}");
+    let said = guest.expect("disk /dev/vda: no room for persist: it needs ");
+    assert!(said.contains("the layout needs 5 GiB: enlarge the disk by "), "{said}");
+    let _ = guest.expect("emergency mode");
     drop(guest);
     assert!(computer.disk().table() == table, "the partition table was written");
 }

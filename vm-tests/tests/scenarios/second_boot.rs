@@ -11,7 +11,9 @@ fn second_boot() {
 
     let mut guest = computer.boot();
     for name in ["etc", "home", "srv", "var"] {
-        assert_eq!(guest.must(&format!("cat /{name}/kept")), "kept", "/{name}");
+        let kept = guest.must(&format!("cat /{name}/kept"));
+        assert_eq!(kept, "kept", "/{name}");
+        println!("after the reboot, /{name}/kept still says: {kept}");
     }
     let log = guest.must("journalctl -b -o cat -t pattern-grow -t pattern-persist; dmesg");
     assert!(log.contains("nothing to change"), "{log}");
