@@ -29,6 +29,15 @@ install: programs ## lay the files out for packagers: DESTDIR=, PREFIX=
 	rm -rf $(DESTDIR)$(PREFIX)/share/pattern/mkosi
 	cp -r image/mkosi $(DESTDIR)$(PREFIX)/share/pattern/mkosi
 
+	if [ -d build/man ]; then for page in build/man/*; do \
+	  install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; done; fi
+
+.PHONY: man
+man: ## render the manual pages into build/man; `make install` takes them along
+	tests/need pandoc
+	mkdir -p build/man
+	for page in docs/man/*.md; do pandoc -s -t man -o build/man/$$(basename $$page .md) $$page || exit; done
+
 .PHONY: dist
 dist:
 	$(MAKE) install DESTDIR=$(DIST)
