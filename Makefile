@@ -52,10 +52,16 @@ demo: image ## build the demo and boot it, its console in this terminal
 
 .PHONY: demo-check
 demo-check: image ## boot the demo twice, nobody at the keyboard, and show its kept files
+	rm -rf build/vm/installed
 	$(MAKE) vm T=second_boot
 
 .PHONY: check
 check: lint test test-static vm ## everything that a change must pass
+
+.PHONY: check-all
+check-all: check ## the long suites too: volumes with the other file systems
+	vm-tests/filesystem ext4
+	vm-tests/filesystem btrfs
 
 .PHONY: lint
 lint: ## formatting, lints, licences and advisories of dependencies
@@ -73,7 +79,7 @@ test-static: ## LUKS headers on plain files, a software TPM for each test
 
 .PHONY: vm
 vm: image ## scenarios in virtual machines; T=NAME for one
-	PATTERN_IMAGE=$(DEMO) cargo test --release -p pattern-vm-tests $(T) -- --nocapture
+	PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests $(T) -- --nocapture --test-threads=2
 
 .PHONY: bench
 bench: ## measurements

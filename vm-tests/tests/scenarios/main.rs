@@ -10,6 +10,7 @@ mod foreign_persist;
 mod no_grow;
 mod no_tpm;
 mod plan_only;
+mod power_cut;
 mod second_boot;
 mod second_disk;
 mod shell;

@@ -18,6 +18,8 @@ fn second_boot() {
     let log = guest.must("journalctl -b -o cat -t pattern-grow -t pattern-persist; dmesg");
     assert!(log.contains("nothing to change"), "{log}");
     assert!(log.contains("opened it by the TPM"), "{log}");
+    // The first boot ended in order, so that corruption may restart the machine once again.
+    assert!(log.contains("opened it, restart on corruption"), "{log}");
     guest.power_off();
 
     assert!(computer.disk().table() == table, "the partition table was written");
