@@ -13,7 +13,7 @@ fn foreign_persist() {
 
     let mut guest = computer.start();
     let said = guest.expect("nothing was changed");
-    assert!(said.contains("persist volume /dev/vda6: the partition holds an XFS file system"), "{said}");
+    assert!(said.contains("persist volume /dev/vda6: the partition holds an xfs file system"), "{said}");
     drop(guest);
     assert!(computer.disk().table() == table, "the partition table was written");
     assert!(computer.disk().read(volume.start, 64 << 20) == foreign, "the foreign partition was written");
