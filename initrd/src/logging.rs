@@ -7,14 +7,14 @@ use kernlog::KernelLog;
 use log::{LevelFilter, Log, Metadata, Record};
 use pattern::flags::{Flags, LogLevel, LogTarget};
 
-/// Starts logging; a target that can't be opened leaves the messages on standard error.
-pub fn start(flags: &Flags) {
+/// Starts logging under a program's name; a target that can't be opened leaves the messages on standard error.
+pub fn start(name: &str, flags: &Flags) {
     let target: Box<dyn Log> = match (flags.log_target, KernelLog::new()) {
         (LogTarget::Kmsg, Ok(kernel)) => Box::new(kernel),
         (LogTarget::Kmsg, Err(_)) => Box::new(Lines("/dev/stderr")),
         (LogTarget::Console, _) => Box::new(Lines("/dev/console")),
     };
-    if log::set_boxed_logger(Box::new(Ours(target))).is_ok() {
+    if log::set_boxed_logger(Box::new(Ours { name: name.to_owned(), target })).is_ok() {
         log::set_max_level(filter(flags.log_level));
     }
 }
@@ -28,22 +28,28 @@ fn filter(level: LogLevel) -> LevelFilter {
     }
 }
 
-/// Passes on what our own modules say: the TPM library logs errors for answers that we expect.
-struct Ours(Box<dyn Log>);
+/// Passes on what our own modules say, under the program's name: the TPM library logs errors for answers that we
+/// expect.
+struct Ours {
+    name: String,
+    target: Box<dyn Log>,
+}
 
 impl Log for Ours {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("pattern") && self.0.enabled(metadata)
+        metadata.target().starts_with("pattern") && self.target.enabled(metadata)
     }
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            self.0.log(record);
+            let named =
+                Record::builder().args(*record.args()).level(record.level()).target(&self.name).build();
+            self.target.log(&named);
         }
     }
 
     fn flush(&self) {
-        self.0.flush();
+        self.target.flush();
     }
 }
 

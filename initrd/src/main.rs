@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     match run(&name, args.next()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log::error!(target: &name, "{error:#}");
+            log::error!("{error:#}");
             // The kernel log knows no units: `systemctl status` shows what is said here.
             eprintln!("{name}: {error:#}");
             ExitCode::FAILURE
@@ -69,10 +69,10 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
     };
     let started = Instant::now();
     let context = Context::gather(Path::new("/"))?;
-    logging::start(&context.flags);
-    context.ignored.iter().for_each(|line| log::warn!(target: name, "{line}"));
+    logging::start(name, &context.flags);
+    context.ignored.iter().for_each(|line| log::warn!("{line}"));
     let report = stage(&context)?;
     let spent = started.elapsed().as_millis();
-    log::info!(target: name, "found {}; {}; {spent} ms", report.found, report.decided);
+    log::info!("found {}; {}; {spent} ms", report.found, report.decided);
     Ok(())
 }

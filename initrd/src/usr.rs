@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
-use libcryptsetup_rs::consts::flags::CryptActivate;
+use libcryptsetup_rs::consts::flags::{CryptActivate, CryptDeactivate};
 use libcryptsetup_rs::consts::vals::EncryptionFormat;
 use libcryptsetup_rs::{CryptInit, CryptParamsVerityRef, Either};
 use pattern::config::Corruption;
@@ -103,5 +103,18 @@ fn open(data: &Path, hash: &Path, usr: &UsrHash, response: Response) -> Result<(
     let load = device.context_handle().load::<CryptParamsVerityRef<'_>>(Some(EncryptionFormat::Verity), None);
     load.map_err(failed("reading the superblock"))?;
     let opened = device.activate_handle().activate_by_volume_key(Some(NAME), Some(usr.bytes()), flags);
-    opened.map_err(failed("asking the kernel for dm-verity"))
+    opened.map_err(failed("asking the kernel for dm-verity"))?;
+    prove(Path::new("/dev/mapper").join(NAME).as_path()).inspect_err(|_| {
+        // udev may be reading it; left open, it is used by nobody: all that follows requires this stage.
+        let _ = device.activate_handle().deactivate(NAME, CryptDeactivate::empty());
+    })
+}
+
+/// Reads the first block. The kernel checks nothing before a read; no later stage must run on a damaged system.
+fn prove(device: &Path) -> Result<()> {
+    let mut block = [0; 4096];
+    File::open(device).and_then(|mut file| file.read_exact(&mut block)).context(
+        "its first block can't be verified: /usr or its hash tree is damaged or was tampered with; start another \
+         version, or write the image anew",
+    )
 }

@@ -58,13 +58,6 @@ fn mount(plan: &mut Plan, mount: &Mount<'_>) {
     plan.link(&format!("{}.requires/{name}", mount.target), &format!("../{name}"));
 }
 
-/// Lets a mount wait for its device as long as the stage that opens it takes: a recovery key is typed slowly. When
-/// that stage fails, the mount does too.
-fn wait_for(plan: &mut Plan, device: &str) {
-    let text = Text::from_source(CONFIG_PATH).section("Unit", &[("JobTimeoutSec", "infinity")]);
-    plan.file(&format!("{}.d/50-pattern.conf", unit::of_path(device, "device")), text);
-}
-
 fn require(plan: &mut Plan, by: &str, unit: &str) {
     plan.link(&format!("{by}.requires/{unit}"), &shipped(unit));
 }
@@ -94,7 +87,6 @@ fn usr_device(plan: &mut Plan, usr: &UsrHash) {
 }
 
 fn usr_mounts(plan: &mut Plan) {
-    wait_for(plan, "/dev/mapper/usr");
     mount(
         plan,
         &Mount {
@@ -138,7 +130,7 @@ fn nix_store(plan: &mut Plan) {
 }
 
 fn persist(plan: &mut Plan, config: &Config, flags: &Flags) {
-    wait_for(plan, "/dev/mapper/persist");
+    patience(plan);
     mount(
         plan,
         &Mount {
@@ -157,6 +149,14 @@ fn persist(plan: &mut Plan, config: &Config, flags: &Flags) {
         plan.link(&format!("sysroot-persist.mount.wants/{grow}"), &shipped("systemd-growfs@.service"));
     }
     config.partitions.persist.asked().for_each(|name| bind(plan, name));
+}
+
+/// Lets the mount wait for its device as long as [`unit::PERSIST`] takes: a recovery key is typed slowly. When that
+/// fails, the mount does too.
+fn patience(plan: &mut Plan) {
+    let text = Text::from_source(CONFIG_PATH).section("Unit", &[("JobTimeoutSec", "infinity")]);
+    let device = unit::of_path("/dev/mapper/persist", "device");
+    plan.file(&format!("{device}.d/50-pattern.conf"), text);
 }
 
 fn bind(plan: &mut Plan, name: &str) {
