@@ -175,14 +175,14 @@ fn bind(plan: &mut Plan, name: &str) {
 }
 
 fn break_before(plan: &mut Plan, stage: Stage) {
-    let (before, by) = match stage {
-        Stage::Usr => (unit::USR, USR_TARGET),
-        Stage::Grow => (unit::GROW, FS_TARGET),
-        Stage::Persist => (unit::PERSIST, FS_TARGET),
-        Stage::SwitchRoot => ("initrd-cleanup.service", "initrd.target"),
+    let (before, after, by) = match stage {
+        Stage::Usr => (unit::USR, "systemd-udev-trigger.service", USR_TARGET),
+        Stage::Grow => (unit::GROW, unit::USR, FS_TARGET),
+        Stage::Persist => (unit::PERSIST, unit::GROW, FS_TARGET),
+        Stage::SwitchRoot => ("initrd-cleanup.service", FS_TARGET, "initrd.target"),
     };
-    let text =
-        Text::from_source("pattern.break= on the kernel command line").section("Unit", &[("Before", before)]);
+    let order = [("Before", before), ("After", after)];
+    let text = Text::from_source("pattern.break= on the kernel command line").section("Unit", &order);
     plan.file(&format!("{}.d/50-stage.conf", unit::BREAK), text);
     require(plan, by, unit::BREAK);
 }

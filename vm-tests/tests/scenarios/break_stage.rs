@@ -7,7 +7,7 @@ fn break_stage() {
     let mut computer = Computer::installed("break_stage");
     computer.words("pattern.break=persist");
     let mut guest = computer.start();
-    let _ = guest.expect("job control turned off");
+    let _ = guest.expect("Shell asked for by pattern.break=");
     guest.greet();
     let _ = guest.must("findmnt /sysusr/usr");
     let _ = guest.must_fail("ls /dev/mapper/persist");
