@@ -50,6 +50,14 @@ pub(crate) fn commit(disk: &Disk, found: &Found, new: &Table) -> Result<()> {
     Ok(())
 }
 
+/// The table that this stage would commit.
+///
+/// # Errors
+/// When the table can't get its shape.
+pub(crate) fn planned(ctx: &Context, found: &Found) -> Result<Table> {
+    Ok(target(found, &wanted(ctx)?)?.table)
+}
+
 /// Refuses a table that has not its target shape yet: a new volume would take the place of what is missing.
 ///
 /// # Errors

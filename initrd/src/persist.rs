@@ -32,8 +32,9 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let disk = Disk::behind_usr(&ctx.usr)?;
     disk.check(&ctx.config.partitions.disk)?;
     let found = disk.table()?;
-    let place =
-        persist(&found.table, PERSIST_LEAST).with_context(|| format!("disk {}", disk.path().display()))?;
+    // In a boot that only plans, the stage before has left the table as it was.
+    let table = if ctx.flags.plan_only { grow::planned(ctx, &found)? } else { found.table.clone() };
+    let place = persist(&table, PERSIST_LEAST).with_context(|| format!("disk {}", disk.path().display()))?;
     match place {
         PersistPlace::Existing { number, .. } => existing(ctx, &disk.partition_path(number)),
         PersistPlace::Free { number, extent } => free(ctx, &disk, &found, number, extent),

@@ -22,7 +22,7 @@ pub(super) fn plan(config: &Config, flags: &Flags, usr: &UsrHash) -> Plan {
     usr_mounts(&mut plan);
     nix_store(&mut plan);
     if flags.plan_only {
-        require(&mut plan, FS_TARGET, unit::PERSIST);
+        plan.link(&format!("{FS_TARGET}.wants/{}", unit::PERSIST), &shipped(unit::PERSIST));
     } else if !flags.volatile {
         persist(&mut plan, config, flags);
     }
