@@ -131,6 +131,9 @@ fn nix_store(plan: &mut Plan) {
 
 fn persist(plan: &mut Plan, config: &Config, flags: &Flags) {
     patience(plan);
+    // Loaded beside what comes before: unpacking a large module takes seconds on a slow machine.
+    let module = format!("modprobe@{}.service", config.volume.filesystem.name());
+    plan.link(&format!("initrd.target.wants/{module}"), &shipped("modprobe@.service"));
     mount(
         plan,
         &Mount {
