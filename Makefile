@@ -64,7 +64,7 @@ check-all: check ## the long suites too: volumes with the other file systems
 	vm-tests/filesystem btrfs
 
 .PHONY: lint
-lint: ## formatting, lints, licences and advisories of dependencies
+lint: ## formatting, lints, licences and sources of dependencies
 	tests/lint
 
 .PHONY: test
