@@ -48,7 +48,7 @@ impl Programs {
         let Ok(tools) = tools.join("tree").canonicalize() else {
             bail!(
                 "this host has no {}, and there is no tools tree at {}: `pattern build` makes one; \
-                 or install them on Debian 13 or newer: apt-get install qemu-system-x86 ovmf swtpm",
+                 or install them on Debian 13 or newer: apt-get install qemu-system-x86 ovmf swtpm swtpm-tools",
                 missing.join(", no "),
                 tools.display()
             );
@@ -109,7 +109,7 @@ fn missing(usr: &Path, qemu: Option<u32>) -> Result<(PathBuf, PathBuf), Vec<Stri
         }
         Some(_) => {}
     }
-    if !usr.join("bin/swtpm").exists() {
+    if !usr.join("bin/swtpm").exists() || !usr.join("bin/swtpm_setup").exists() {
         missing.push("swtpm".to_owned());
     }
     let share = usr.join("share");

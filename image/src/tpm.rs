@@ -28,8 +28,7 @@ impl Tpm {
     /// # Errors
     /// When swtpm can't be started or makes no socket; what it said is in `folder/swtpm.log`.
     pub fn start(programs: &Programs, folder: &Path) -> Result<Self> {
-        let state = folder.join("tpm");
-        fs::create_dir_all(&state).with_context(|| format!("creating {}", state.display()))?;
+        manufacture(programs, folder)?;
         let socket = folder.join(SOCKET);
         let _ = fs::remove_file(&socket);
         let mut command = programs.command("swtpm");
@@ -57,6 +56,27 @@ impl Tpm {
         }
         Ok(())
     }
+}
+
+/// Makes the state of a new TPM, unless there is one. One PCR bank: the firmware hashes all it starts once for each.
+fn manufacture(programs: &Programs, folder: &Path) -> Result<()> {
+    let state = folder.join("tpm");
+    if state.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(&state).with_context(|| format!("creating {}", state.display()))?;
+    let mut command = programs.command("swtpm_setup");
+    let log = folder.join(LOG);
+    programs::log_to(&mut command, &log)?;
+    // Its configuration file names what signs certificates, which nobody asks this TPM for.
+    let _ = command.args(["--config", "/dev/null", "--tpm2", "--tpmstate", "tpm", "--pcr-banks", "sha256"]);
+    let _ = command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
+    let status = command.status().context("starting swtpm_setup")?;
+    if !status.success() {
+        let _ = fs::remove_dir_all(&state);
+        bail!("making a TPM's state: swtpm_setup ended with {status}; see {}", log.display());
+    }
+    Ok(())
 }
 
 impl Drop for Tpm {

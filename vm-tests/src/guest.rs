@@ -53,16 +53,26 @@ impl Guest {
         self.vm.console()
     }
 
-    /// Waits for root's shell of the booted system.
-    pub fn wait_for_shell(&mut self) {
-        const LOGIN: &str = "(automatic login)";
-        let mut texts = vec![LOGIN];
+    /// Waits for the shell that `pattern.break=switch-root` gives.
+    pub fn wait_for_initrd_shell(&mut self) {
+        self.wait_for("Shell asked for by pattern.break=");
+        self.greet();
+        let _ = self.must("dmesg -n 1");
+    }
+
+    fn wait_for(&mut self, good: &str) {
+        let mut texts = vec![good];
         texts.extend(WRONG);
         match self.vm.expect_any(&texts, BOOT) {
             Ok((0, _)) => {}
             Ok((index, _)) => panic!("the boot went wrong: {:?} on the console", texts.get(index)),
             Err(error) => panic!("{error:#}"),
         }
+    }
+
+    /// Waits for root's shell of the booted system.
+    pub fn wait_for_shell(&mut self) {
+        self.wait_for("(automatic login)");
         self.greet();
         // No kernel and no manager messages between a command's lines (systemd(1), SIGRTMIN+21).
         let _ = self.must("dmesg -n 1; kill -s 55 1");

@@ -10,11 +10,11 @@ fn bigger_disk() {
     let usr = computer.disk().partition("usr-0.0.1");
     computer.enlarge("+16G");
 
-    let mut guest = computer.boot();
-    let size = guest.must("findmnt -bno SIZE /persist");
+    let mut guest = computer.boot_initrd();
+    let size = guest.must("findmnt -bno SIZE /sysroot/persist");
     let size = size.trim().parse::<u64>().expect("a size in bytes");
     assert!(size > 9 << 30, "the file system has {size} bytes");
-    assert_eq!(guest.must("cat /var/kept"), "kept");
+    assert_eq!(guest.must("cat /sysroot/var/kept"), "kept");
     guest.power_off();
 
     let after = computer.disk().partition("persist");

@@ -8,8 +8,8 @@ fn no_grow() {
     computer.enlarge("+16G");
     let table = computer.disk().table();
     computer.words("pattern.grow=no");
-    let mut guest = computer.boot();
-    assert_eq!(guest.must("cat /srv/kept"), "kept");
+    let mut guest = computer.boot_initrd();
+    assert_eq!(guest.must("cat /sysroot/srv/kept"), "kept");
     assert!(guest.must("dmesg").contains("growth is off: "), "{}", guest.console());
     guest.power_off();
     assert!(computer.disk().table() == table, "the partition table was written");

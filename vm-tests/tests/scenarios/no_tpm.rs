@@ -7,15 +7,15 @@ fn no_tpm() {
     let mut computer = Computer::installed("no_tpm");
     let key = computer.recovery_key();
     computer.remove_tpm();
-    let mut guest = computer.start();
+    let mut guest = computer.start_initrd();
     let said = guest.expect("Recovery key for /dev/vda6:");
     assert!(said.contains("no TPM: /dev/tpmrm0 does not exist; turn the TPM on"), "{said}");
     guest.send("a key that is wrong");
     let _ = guest.expect("4 tries left");
     let _ = guest.expect("Recovery key for /dev/vda6:");
     guest.send(&key);
-    guest.wait_for_shell();
-    assert_eq!(guest.must("cat /home/kept"), "kept");
+    guest.wait_for_initrd_shell();
+    assert_eq!(guest.must("cat /sysroot/home/kept"), "kept");
     assert!(guest.must("dmesg").contains("systemd-cryptenroll --wipe-slot=tpm2"));
     guest.power_off();
 }

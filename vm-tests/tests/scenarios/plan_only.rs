@@ -8,12 +8,12 @@ fn plan_only() {
     let mut computer = Computer::new("plan_only");
     let table = computer.disk().table();
     computer.words("pattern.plan_only");
-    let mut guest = computer.boot();
+    let mut guest = computer.boot_initrd();
     let log = guest.must("dmesg");
     assert!(log.contains("planned only: backup table moves to the end"), "{log}");
     assert!(log.contains("planned only: make one with "), "{log}");
-    let _ = guest.must("touch /etc/file /var/file /home/file /srv/file");
-    let _ = guest.must_fail("findmnt /persist");
+    let _ = guest.must("touch /sysroot/etc/file /sysroot/var/file /sysroot/home/file /sysroot/srv/file");
+    let _ = guest.must_fail("findmnt /sysroot/persist");
     guest.power_off();
     assert!(computer.disk().table() == table, "the partition table was written");
 }

@@ -18,8 +18,8 @@ fn power_cut() {
         let labels = computer.disk().labels();
         assert!(!labels.contains(&"persist".to_owned()), "after {seconds} s: {labels:?}");
     }
-    let mut guest = computer.boot();
-    assert_eq!(guest.must("findmnt -no SOURCE /home"), "/dev/mapper/persist[/root/home]");
+    let mut guest = computer.boot_initrd();
+    assert_eq!(guest.must("findmnt -no SOURCE /sysroot/home"), "/dev/mapper/persist[/root/home]");
     assert_eq!(guest.must("systemctl --failed --no-legend"), "");
     guest.power_off();
 }

@@ -10,9 +10,9 @@ fn second_disk() {
     let mut computer = Computer::new("second_disk");
     let other = computer.add_disk(512, &["esp", "verity-0.0.1", "usr-0.0.1", "_empty", "_empty", "persist"]);
     let before = fs::read(&other).expect("reading the other disk");
-    let mut guest = computer.boot();
-    let below = guest.must("dmsetup deps -o devname persist");
-    assert!(below.contains("(vda6)"), "{below}");
+    let mut guest = computer.boot_initrd();
+    let below = guest.must("lsblk --inverse --noheadings --raw --output NAME /dev/mapper/persist");
+    assert!(below.lines().eq(["persist", "vda6", "vda"]), "{below}");
     guest.power_off();
     assert!(fs::read(&other).expect("reading the other disk") == before, "the other disk was written");
 }
