@@ -5,12 +5,17 @@
 
 pub mod cmdline;
 pub mod config;
+pub mod entry;
 pub mod flags;
 pub mod plan;
 pub mod recovery;
+pub mod release;
 pub mod size;
 pub mod table;
 pub mod token;
 pub mod unit;
+pub mod unlock;
+pub mod update;
 pub mod usr;
+pub mod version;
 pub mod volume;

@@ -7,6 +7,7 @@ use lexopt::prelude::*;
 use pattern::size::Size;
 
 use crate::growth::Growth;
+use crate::release::Compression;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -23,7 +24,18 @@ Usage: pattern COMMAND
       --persist DIR       keep disk, TPM and UEFI variables in DIR, and go on from there next time
       --memory SIZE       memory (default: 2G)
       --append WORDS      more words for the kernel command line
+      --server PORT       let the guest reach this host's loopback PORT as http://10.0.2.100:8000
       --tools DIR         tools tree to take QEMU from when the host's is too old (default: build/tools)
+
+  gen-keyring NAME        make keys: NAME-gpg signs releases, systems verify them with NAME-pubring.pgp,
+                          NAME-keys is for PCR policies and Secure Boot
+      --tools DIR         tools tree with gpg and openssl for a host that has none (default: build/tools)
+  sign-release RESULT GPGHOME
+                          add the image that build wrote to RESULT to a folder that systems update from,
+                          and sign that
+      --output DIR        that folder (default: pattern-release)
+      --compress HOW      xz, gz or none (default: xz)
+      --tools DIR         tools tree with gpg and xz for a host that has none (default: build/tools)
 
   --help, --version
 
@@ -43,6 +55,10 @@ pub enum Command {
     Build(Build),
     /// `run`
     Run(Run),
+    /// `gen-keyring`
+    GenKeyring(GenKeyring),
+    /// `sign-release`
+    SignRelease(SignRelease),
 }
 
 /// Options of `config check`.
@@ -80,6 +96,32 @@ pub struct Run {
     pub memory: Size,
     /// More words for the kernel command line.
     pub append: String,
+    /// The port of an update server on this host's loopback.
+    pub server: Option<u16>,
+    /// The tools tree.
+    pub tools: PathBuf,
+}
+
+/// Options of `gen-keyring`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GenKeyring {
+    /// The last part names the keys, the rest is where they go.
+    pub name: PathBuf,
+    /// The tools tree.
+    pub tools: PathBuf,
+}
+
+/// Options of `sign-release`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SignRelease {
+    /// What `build` wrote for one version.
+    pub result: PathBuf,
+    /// The GnuPG home with the key.
+    pub home: PathBuf,
+    /// The folder that systems update from.
+    pub output: PathBuf,
+    /// How partitions and image are compressed.
+    pub compression: Compression,
     /// The tools tree.
     pub tools: PathBuf,
 }
@@ -102,6 +144,8 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt
         },
         Some(Value(word)) if word == "build" => Command::Build(build(&mut parser)?),
         Some(Value(word)) if word == "run" => Command::Run(run(&mut parser)?),
+        Some(Value(word)) if word == "gen-keyring" => Command::GenKeyring(gen_keyring(&mut parser)?),
+        Some(Value(word)) if word == "sign-release" => Command::SignRelease(sign_release(&mut parser)?),
         Some(Value(word)) => return Err(format!("no command {word:?}").into()),
         Some(other) => return Err(other.unexpected()),
         None => return Err("a command is missing".into()),
@@ -145,12 +189,14 @@ fn build(parser: &mut lexopt::Parser) -> Result<Build, lexopt::Error> {
 
 fn run(parser: &mut lexopt::Parser) -> Result<Run, lexopt::Error> {
     let (mut image, mut disk, mut persist) = (None, None, None);
+    let mut server = None;
     let (mut memory, mut append, mut tools) = (Size::from_bytes(2 << 30), String::new(), TOOLS.into());
     while let Some(argument) = parser.next()? {
         match argument {
             Long("disk") => disk = Some(parser.value()?.parse_with(Growth::parse)?),
             Long("persist") => persist = Some(parser.value()?.into()),
             Long("memory") => memory = parser.value()?.parse_with(Size::parse)?,
+            Long("server") => server = Some(parser.value()?.parse()?),
             Long("append") => append = parser.value()?.string()?,
             Long("tools") => tools = parser.value()?.into(),
             Value(value) if image.is_none() => image = Some(value.into()),
@@ -158,75 +204,39 @@ fn run(parser: &mut lexopt::Parser) -> Result<Run, lexopt::Error> {
         }
     }
     let image = image.ok_or("run: an IMAGE is missing")?;
-    Ok(Run { image, disk, persist, memory, append, tools })
+    Ok(Run { image, disk, persist, memory, append, server, tools })
+}
+
+fn gen_keyring(parser: &mut lexopt::Parser) -> Result<GenKeyring, lexopt::Error> {
+    let (mut name, mut tools) = (None, TOOLS.into());
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("tools") => tools = parser.value()?.into(),
+            Value(value) if name.is_none() => name = Some(value.into()),
+            other => return Err(other.unexpected()),
+        }
+    }
+    let name = name.ok_or("gen-keyring: a NAME is missing")?;
+    Ok(GenKeyring { name, tools })
+}
+
+fn sign_release(parser: &mut lexopt::Parser) -> Result<SignRelease, lexopt::Error> {
+    let (mut result, mut home) = (None, None);
+    let (mut output, mut tools, mut compression) = ("pattern-release".into(), TOOLS.into(), Compression::Xz);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("output") => output = parser.value()?.into(),
+            Long("tools") => tools = parser.value()?.into(),
+            Long("compress") => compression = parser.value()?.parse_with(Compression::parse)?,
+            Value(value) if result.is_none() => result = Some(value.into()),
+            Value(value) if home.is_none() => home = Some(value.into()),
+            other => return Err(other.unexpected()),
+        }
+    }
+    let result = result.ok_or("sign-release: a RESULT is missing: the folder that `pattern build` wrote")?;
+    let home = home.ok_or("sign-release: a GPGHOME is missing: `pattern gen-keyring` makes one")?;
+    Ok(SignRelease { result, home, output, compression, tools })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(line: &str) -> Result<Command, String> {
-        parse(line.split_whitespace().map(OsString::from)).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn check_takes_files() {
-        let files = vec!["a.toml".into(), "b.toml".into()];
-        assert_eq!(
-            parsed("config check a.toml --json b.toml"),
-            Ok(Command::Check(Check { files, json: true }))
-        );
-    }
-
-    #[test]
-    fn run_takes_sizes() {
-        let run = Run {
-            image: "i.raw".into(),
-            disk: Some(Growth::By(Size::from_bytes(50 << 30))),
-            persist: Some("state".into()),
-            memory: Size::from_bytes(1 << 30),
-            append: String::new(),
-            tools: "build/tools".into(),
-        };
-        let line = "run i.raw --disk +50G --persist state --memory=1G";
-        assert_eq!(parsed(line), Ok(Command::Run(run)));
-    }
-
-    #[test]
-    fn build_has_defaults() {
-        let build = Build {
-            folder: "demo".into(),
-            output: "build/images".into(),
-            tools: "build/tools".into(),
-            data: None,
-        };
-        assert_eq!(parsed("build demo"), Ok(Command::Build(build)));
-    }
-
-    #[test]
-    fn wrong_usage_says_what_is_wrong() {
-        let cases = [
-            ("", "a command is missing"),
-            ("frob", "no command \"frob\""),
-            ("config", "config: which command? There is: check"),
-            ("config check", "config check: a FILE is missing"),
-            ("build", "build: a DIR is missing"),
-            ("build a b", "unexpected argument \"b\""),
-            ("run", "run: an IMAGE is missing"),
-            ("run i --frob", "invalid option '--frob'"),
-            ("--version now", "unexpected argument \"now\""),
-        ];
-        for (line, message) in cases {
-            assert_eq!(parsed(line), Err(message.to_owned()), "{line:?}");
-        }
-        let message = parsed("run i --disk much").unwrap_err();
-        assert!(message.contains("such as \"200M\""), "{message}");
-    }
-
-    #[test]
-    fn every_long_option_is_in_the_help() {
-        for option in ["json", "output", "tools", "data", "disk", "persist", "memory", "append"] {
-            assert!(HELP.contains(&format!("--{option} ")), "{option}");
-        }
-    }
-}
+mod tests;

@@ -96,6 +96,7 @@ impl Machine {
             words: String::new(),
             disks: vec![self.disk()],
             tpm: true,
+            server: None,
             console: Console::Pipe,
             log: self.folder.join(CONSOLE_LOG),
         }

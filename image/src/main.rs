@@ -1,10 +1,10 @@
-//! `pattern`: checks configurations, builds images, boots them.
+//! `pattern`: checks configurations, builds images, signs releases, boots images.
 
 use std::env;
 use std::process::ExitCode;
 
 use pattern_image::args::{self, Command};
-use pattern_image::{build, check, run};
+use pattern_image::{build, check, keyring, release, run};
 
 fn main() -> ExitCode {
     let command = match args::parse(env::args_os().skip(1)) {
@@ -20,6 +20,8 @@ fn main() -> ExitCode {
         Command::Check(options) => check::check(&options),
         Command::Build(options) => build::build(&options).map(|()| true),
         Command::Run(options) => run::run(&options).map(|()| true),
+        Command::GenKeyring(options) => keyring::generate(&options).map(|()| true),
+        Command::SignRelease(options) => release::sign(&options).map(|()| true),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

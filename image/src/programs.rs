@@ -1,11 +1,12 @@
 //! Where QEMU, its firmware and swtpm come from: this host when they are new enough, else the tools tree.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+
+use crate::source::Source;
 
 /// The oldest QEMU that emulates a current kernel without crashes (cmpxchg16b was wrong before).
 const OLDEST_QEMU: u32 = 10;
@@ -23,8 +24,7 @@ const FIRMWARE: [(&str, &str); 3] = [
 /// What a virtual machine needs from its host.
 #[derive(Clone, Debug)]
 pub struct Programs {
-    /// The tools tree that holds the programs, or none when the host's own are used.
-    tools: Option<PathBuf>,
+    source: Source,
     /// The UEFI firmware.
     pub firmware: PathBuf,
     /// Empty UEFI variables, to be copied for each machine.
@@ -41,7 +41,7 @@ impl Programs {
     pub fn find(tools: &Path) -> Result<Self> {
         let missing = match missing(Path::new("/usr"), host_qemu()) {
             Ok((firmware, variables)) => {
-                return Ok(Self { tools: None, firmware, variables, kvm: kvm_works() });
+                return Ok(Self { source: Source::Host, firmware, variables, kvm: kvm_works() });
             }
             Err(missing) => missing,
         };
@@ -56,7 +56,7 @@ impl Programs {
         let has_qemu = tools.join("usr/bin").join(QEMU).exists().then_some(OLDEST_QEMU);
         match self::missing(&tools.join("usr"), has_qemu) {
             Ok((firmware, variables)) => {
-                Ok(Self { tools: Some(tools), firmware, variables, kvm: kvm_works() })
+                Ok(Self { source: Source::Tree(tools), firmware, variables, kvm: kvm_works() })
             }
             Err(missing) => bail!("the tools tree {} has no {}", tools.display(), missing.join(", no ")),
         }
@@ -65,34 +65,15 @@ impl Programs {
     /// A command that runs one of the programs and is killed with the process that started it.
     #[must_use]
     pub fn command(&self, program: &str) -> Command {
-        let mut command = self.private_mounts().unwrap_or_else(|| Command::new("setpriv"));
-        if self.tools.is_some() {
-            let _ = command.arg("setpriv");
-        }
-        let _ = command.args(["--pdeathsig", "KILL", "--", program]);
-        command
-    }
-
-    /// The tools tree's `/usr` in place of the host's, for one command only: its programs then find the
-    /// libraries and modules they were built with.
-    fn private_mounts(&self) -> Option<Command> {
-        let tools = self.tools.as_ref()?;
-        let mut command = Command::new("unshare");
-        let _ = command.arg("--mount");
-        if !is_root() {
-            let _ = command.arg("--map-root-user");
-        }
-        let _ = command.args(["sh", "-c", r#"mount --bind "$0" /usr && exec "$@""#]);
-        let _ = command.arg(tools.join("usr"));
-        Some(command)
+        self.source.command(program)
     }
 
     /// One line for people: which QEMU, and how it runs the guest.
     #[must_use]
     pub fn describe(&self) -> String {
-        let source = match &self.tools {
-            Some(tools) => format!("QEMU of {}", tools.display()),
-            None => "this host's QEMU".to_owned(),
+        let source = match &self.source {
+            Source::Tree(tree) => format!("QEMU of {}", tree.display()),
+            Source::Host => "this host's QEMU".to_owned(),
         };
         let how = if self.kvm { "KVM" } else { "plain emulation, about 10 times slower than KVM" };
         format!("{source}, {how}")
@@ -139,10 +120,6 @@ fn kvm_works() -> bool {
     module && fs::OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok()
 }
 
-fn is_root() -> bool {
-    fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
-}
-
 /// Where a command's own complaints go, and the command line that made them.
 pub(crate) fn log_to(command: &mut Command, log: &Path) -> Result<()> {
     let file = fs::File::create(log).with_context(|| format!("creating {}", log.display()))?;
@@ -171,21 +148,5 @@ mod tests {
         );
         assert_eq!(missing(none, None).unwrap_err()[0], "QEMU (qemu-system-x86_64)");
         assert_eq!(missing(none, Some(10)).unwrap_err(), ["swtpm", "UEFI firmware (OVMF)"]);
-    }
-
-    #[test]
-    fn runs_from_the_tools_tree_in_private_mounts() {
-        let programs =
-            Programs { tools: Some("/t".into()), firmware: "f".into(), variables: "v".into(), kvm: false };
-        let command = format!("{:?}", programs.command("swtpm"));
-        assert!(command.starts_with(r#""unshare" "--mount""#), "{command}");
-        assert!(command.ends_with(r#""/t/usr" "setpriv" "--pdeathsig" "KILL" "--" "swtpm""#), "{command}");
-    }
-
-    #[test]
-    fn runs_the_hosts_own_directly() {
-        let programs = Programs { tools: None, firmware: "f".into(), variables: "v".into(), kvm: false };
-        let command = format!("{:?}", programs.command("swtpm"));
-        assert_eq!(command, r#""setpriv" "--pdeathsig" "KILL" "--" "swtpm""#);
     }
 }

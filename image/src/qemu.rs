@@ -25,6 +25,9 @@ pub struct Options {
     pub disks: Vec<PathBuf>,
     /// Whether the machine has a TPM.
     pub tpm: bool,
+    /// The port of an update server on this host's loopback. The guest reaches it as `http://10.0.2.100:8000`, and
+    /// nothing else; none: no network.
+    pub server: Option<u16>,
     /// Where the first serial port goes.
     pub console: Console,
     /// A copy of all that the guest prints on that port.
@@ -87,9 +90,19 @@ fn machine(args: &mut Arguments, options: &Options) {
     args.put("-smp", options.cpus.to_string());
     args.put("-m", format!("{}M", options.memory_mib));
     args.put("-display", "none");
-    // A network card makes the firmware try network boots for minutes.
-    args.put("-nic", "none");
     args.put("-device", "virtio-rng-pci");
+    match options.server {
+        None => args.put("-nic", "none"),
+        Some(port) => network(args, port),
+    }
+}
+
+/// One address leads to one port of this host, by a process for each connection; all else is cut off.
+fn network(args: &mut Arguments, port: u16) {
+    let forward = format!("guestfwd=tcp:10.0.2.100:8000-cmd:socat - TCP4:127.0.0.1:{port}");
+    args.put("-netdev", format!("user,id=net,restrict=on,ipv6=off,{forward}"));
+    // Without its boot ROM the firmware does not try to boot from the network.
+    args.put("-device", "virtio-net-pci,netdev=net,romfile=");
 }
 
 fn boot(args: &mut Arguments, boot: &Boot, words: &str) {
@@ -166,6 +179,7 @@ mod tests {
             words: String::new(),
             disks: vec!["/d/a,b.raw".into()],
             tpm: false,
+            server: None,
             console: Console::Pipe,
             log: "console.log".into(),
         }
@@ -182,6 +196,14 @@ mod tests {
         assert!(line.contains("-accel tcg,thread=multi -cpu max -smp 2 -m 2048M"), "{line}");
         assert!(line.contains("-nic none"), "{line}");
         assert!(!line.contains("kvm"), "{line}");
+    }
+
+    #[test]
+    fn an_update_server_is_all_that_is_reached() {
+        let line = line(&Options { server: Some(4711), ..options() });
+        assert!(line.contains("-netdev user,id=net,restrict=on,"), "{line}");
+        assert!(line.contains("guestfwd=tcp:10.0.2.100:8000-cmd:socat - TCP4:127.0.0.1:4711"), "{line}");
+        assert!(!line.contains("-nic none"), "{line}");
     }
 
     #[test]

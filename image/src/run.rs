@@ -58,6 +58,7 @@ fn machine_options(options: &args::Run, machine: &Machine, programs: &Programs) 
         memory_mib: options.memory.bytes() >> 20,
         console: Console::Terminal,
         words: options.append.clone(),
+        server: options.server,
         ..machine.options(programs)
     }
 }

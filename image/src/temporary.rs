@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+
+use crate::durable;
 
 /// A new folder for large files, removed when this is dropped.
 #[derive(Debug)]
@@ -17,10 +19,14 @@ impl TemporaryFolder {
     /// # Errors
     /// When it can't be made.
     pub fn new() -> Result<Self> {
-        let parent = std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
+        Self::below(&std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from))
+    }
+
+    /// Makes one in a folder, for its owner only.
+    pub(crate) fn below(parent: &Path) -> Result<Self> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let path = parent.join(format!("pattern-{}-{}", process::id(), now.as_nanos()));
-        fs::create_dir(&path).with_context(|| format!("creating {}", path.display()))?;
+        durable::private_folder(&path)?;
         Ok(Self(path))
     }
 

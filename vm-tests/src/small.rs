@@ -51,6 +51,7 @@ impl Small {
             words: "console=ttyS0 quiet rdinit=/small-init".to_owned(),
             disks: Vec::new(),
             tpm: true,
+            server: None,
             console: Console::Pipe,
             log: folder.join("console.log"),
         };

@@ -1,0 +1,98 @@
+//! Command lines, right and wrong.
+
+use super::*;
+
+fn parsed(line: &str) -> Result<Command, String> {
+    parse(line.split_whitespace().map(OsString::from)).map_err(|error| error.to_string())
+}
+
+#[test]
+fn check_takes_files() {
+    let files = vec!["a.toml".into(), "b.toml".into()];
+    assert_eq!(parsed("config check a.toml --json b.toml"), Ok(Command::Check(Check { files, json: true })));
+}
+
+#[test]
+fn run_takes_sizes() {
+    let run = Run {
+        image: "i.raw".into(),
+        disk: Some(Growth::By(Size::from_bytes(50 << 30))),
+        persist: Some("state".into()),
+        memory: Size::from_bytes(1 << 30),
+        append: String::new(),
+        server: Some(8000),
+        tools: "build/tools".into(),
+    };
+    let line = "run i.raw --disk +50G --persist state --memory=1G --server 8000";
+    assert_eq!(parsed(line), Ok(Command::Run(run)));
+}
+
+#[test]
+fn build_has_defaults() {
+    let build = Build {
+        folder: "demo".into(),
+        output: "build/images".into(),
+        tools: "build/tools".into(),
+        data: None,
+    };
+    assert_eq!(parsed("build demo"), Ok(Command::Build(build)));
+}
+
+#[test]
+fn gen_keyring_takes_a_name() {
+    let keyring = GenKeyring { name: "demo/demo".into(), tools: "t".into() };
+    assert_eq!(parsed("gen-keyring demo/demo --tools t"), Ok(Command::GenKeyring(keyring)));
+}
+
+#[test]
+fn sign_release_has_defaults() {
+    let mut release = SignRelease {
+        result: "build/images/demo_1".into(),
+        home: "demo-gpg".into(),
+        output: "pattern-release".into(),
+        compression: Compression::Xz,
+        tools: "build/tools".into(),
+    };
+    let line = "sign-release build/images/demo_1 demo-gpg";
+    assert_eq!(parsed(line), Ok(Command::SignRelease(release.clone())));
+    release.output = "www".into();
+    release.compression = Compression::None;
+    let line = format!("{line} --output www --compress=none");
+    assert_eq!(parsed(&line), Ok(Command::SignRelease(release)));
+}
+
+#[test]
+fn wrong_usage_says_what_is_wrong() {
+    let cases = [
+        ("", "a command is missing"),
+        ("frob", "no command \"frob\""),
+        ("config", "config: which command? There is: check"),
+        ("config check", "config check: a FILE is missing"),
+        ("build", "build: a DIR is missing"),
+        ("build a b", "unexpected argument \"b\""),
+        ("run", "run: an IMAGE is missing"),
+        ("run i --frob", "invalid option '--frob'"),
+        ("gen-keyring", "gen-keyring: a NAME is missing"),
+        ("gen-keyring a b", "unexpected argument \"b\""),
+        ("sign-release", "sign-release: a RESULT is missing: the folder that `pattern build` wrote"),
+        ("sign-release r", "sign-release: a GPGHOME is missing: `pattern gen-keyring` makes one"),
+        ("sign-release r g s", "unexpected argument \"s\""),
+        ("--version now", "unexpected argument \"now\""),
+    ];
+    for (line, message) in cases {
+        assert_eq!(parsed(line), Err(message.to_owned()), "{line:?}");
+    }
+    let message = parsed("run i --disk much").unwrap_err();
+    assert!(message.contains("such as \"200M\""), "{message}");
+    let message = parsed("sign-release r g --compress zstd").unwrap_err();
+    assert!(message.contains("must be xz, gz or none, not \"zstd\""), "{message}");
+}
+
+#[test]
+fn every_long_option_is_in_the_help() {
+    for option in
+        ["json", "output", "tools", "data", "disk", "persist", "memory", "append", "server", "compress"]
+    {
+        assert!(HELP.contains(&format!("--{option} ")), "{option}");
+    }
+}

@@ -1,0 +1,101 @@
+//! Files that are there whole or not at all, whenever the power goes; folders with one writer at a time.
+
+use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+/// Keeps others of this tool out of a folder while the returned value lives.
+///
+/// # Errors
+/// When another one is at work there, or the folder can't be opened.
+pub(crate) fn lock(folder: &Path) -> Result<File> {
+    let file = open(folder)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another pattern is at work in {}: try again when it has ended", or_here(folder).display())
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("locking {}", folder.display()))
+        }
+    }
+}
+
+/// Makes a folder that only its owner can look into.
+pub(crate) fn private_folder(path: &Path) -> Result<()> {
+    let creating = || format!("creating {}", path.display());
+    DirBuilder::new().mode(0o700).create(path).with_context(creating)
+}
+
+/// Sets the mode of a file, whatever the umask was.
+pub(crate) fn mode(path: &Path, mode: u32) -> Result<()> {
+    fs::set_permissions(path, Permissions::from_mode(mode))
+        .with_context(|| format!("setting the mode of {}", path.display()))
+}
+
+/// Waits until a file's content or a folder's names are on the disk.
+pub(crate) fn sync(path: &Path) -> Result<()> {
+    open(path)?.sync_all().with_context(|| format!("writing {} to the disk", path.display()))
+}
+
+/// The same for all that is in a folder.
+pub(crate) fn sync_tree(folder: &Path) -> Result<()> {
+    let reading = || format!("reading {}", folder.display());
+    for entry in fs::read_dir(folder).with_context(reading)? {
+        let entry = entry.with_context(reading)?;
+        let kind = entry.file_type().with_context(reading)?;
+        if kind.is_dir() {
+            sync_tree(&entry.path())?;
+        } else if kind.is_file() {
+            sync(&entry.path())?;
+        }
+    }
+    sync(folder)
+}
+
+/// Gives something whose content is on the disk its name; whatever file has that name is replaced.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
+    let renaming = || format!("renaming {} to {}", from.display(), to.display());
+    fs::rename(from, to).with_context(renaming)?;
+    for folder in [from, to].iter().filter_map(|path| path.parent()) {
+        sync(folder)?;
+    }
+    Ok(())
+}
+
+fn open(path: &Path) -> Result<File> {
+    let path = or_here(path);
+    File::open(path).with_context(|| format!("opening {}", path.display()))
+}
+
+/// A file's parent is empty when its path is only a name.
+fn or_here(path: &Path) -> &Path {
+    if path.as_os_str().is_empty() { Path::new(".") } else { path }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::temporary::TemporaryFolder;
+
+    #[test]
+    fn a_folder_has_one_writer() {
+        let place = TemporaryFolder::new().unwrap();
+        let lock = super::lock(place.path()).unwrap();
+        let error = super::lock(place.path()).unwrap_err().to_string();
+        assert!(error.starts_with("another pattern is at work in "), "{error}");
+        drop(lock);
+        let _ = super::lock(place.path()).unwrap();
+    }
+
+    #[test]
+    fn a_private_folder_is_new_and_private() {
+        let place = TemporaryFolder::new().unwrap();
+        let folder = place.path().join("private");
+        private_folder(&folder).unwrap();
+        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+        assert!(private_folder(&folder).is_err());
+    }
+}

@@ -1,0 +1,234 @@
+//! GnuPG on one home folder, with no trace of it left there: no agent, no sockets.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::source::{self, Need, Source};
+use crate::temporary::TemporaryFolder;
+
+const GNUPG: Need = Need { programs: &["gpg", "gpgconf", "gpg-agent"], package: "gnupg" };
+
+/// A socket's path has at most 107 bytes, and the agent's longest name in a home is `/S.gpg-agent.browser`.
+const PATH_MAX: usize = 87;
+
+/// What only gpg's own command line may decide, not the home's `gpg.conf`.
+const PLAIN: [&str; 4] = ["--batch", "--no-options", "--no-auto-key-locate", "--no-auto-check-trustdb"];
+
+/// A home folder, with gpg to work on it.
+#[derive(Debug)]
+pub(crate) struct Home {
+    folder: PathBuf,
+    /// What gpg is told: the folder, or a short link to it.
+    path: PathBuf,
+    _link: Option<TemporaryFolder>,
+    source: Source,
+    /// Somebody else's agent is left alone.
+    agent_is_ours: bool,
+}
+
+impl Home {
+    /// Finds gpg for a folder that is there.
+    ///
+    /// # Errors
+    /// When there is no such folder, or no gpg.
+    pub(crate) fn open(folder: &Path, tools: &Path) -> Result<Self> {
+        let source = Source::of(GNUPG, tools)?;
+        let opening =
+            || format!("opening the GnuPG home {}: `pattern gen-keyring` makes one", folder.display());
+        let absolute = folder.canonicalize().with_context(opening)?;
+        let mode = fs::metadata(&absolute).with_context(opening)?.permissions().mode();
+        if mode & 0o077 != 0 {
+            let shown = folder.display();
+            eprintln!("warning: others can look into {shown}; to change that: chmod 700 {shown}");
+        }
+        let (path, link) = short(absolute)?;
+        let mut home = Self { folder: folder.into(), path, _link: link, source, agent_is_ours: true };
+        home.agent_is_ours = !home.agent_runs();
+        Ok(home)
+    }
+
+    /// Makes an Ed25519 key that signs and does not expire, without a passphrase.
+    pub(crate) fn generate(&self, name: &str) -> Result<()> {
+        let parameters = format!(
+            "%no-protection\nKey-Type: EDDSA\nKey-Curve: ed25519\nKey-Usage: sign\nName-Real: {name}\n\
+             Name-Email: {name}@pattern.invalid\nExpire-Date: 0\n%commit\n"
+        );
+        let doing = "making an OpenPGP key with gpg";
+        let mut command = self.gpg();
+        let _ =
+            command.arg("--generate-key").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().context(doing)?;
+        let written = child.stdin.take().map(|mut stdin| stdin.write_all(parameters.as_bytes()));
+        // What gpg says of its end explains more than a pipe that nobody reads.
+        let finished = source::finish(doing, child);
+        self.stop_agent();
+        let _ = finished?;
+        written.unwrap_or(Ok(())).context(doing)
+    }
+
+    /// Writes the public keys to a new file.
+    pub(crate) fn export(&self, to: &Path) -> Result<()> {
+        let mut command = self.gpg();
+        let _ = command.arg("--output").arg(to).arg("--export");
+        source::output("exporting the public key with gpg", &mut command).map(|_| ())
+    }
+
+    /// The fingerprint of the one key that can sign.
+    ///
+    /// # Errors
+    /// When none can, or which one to take is a matter of taste.
+    pub(crate) fn key(&self) -> Result<String> {
+        let mut command = self.gpg();
+        let _ = command.args(["--with-colons", "--list-secret-keys"]);
+        let listing = self.with_agent("listing keys with gpg", &mut command)?;
+        let mut keys = signing_keys(&String::from_utf8_lossy(&listing));
+        match (keys.len(), keys.pop()) {
+            (1, Some(key)) => Ok(key),
+            (0, _) => bail!(
+                "{} has no secret key that can sign (an expired or revoked one can't): \
+                 `pattern gen-keyring` makes one",
+                self.folder.display()
+            ),
+            (count, _) => bail!(
+                "{} has {count} secret keys that can sign: name a GnuPG home that has the key of this \
+                 release only",
+                self.folder.display()
+            ),
+        }
+    }
+
+    /// Writes a detached signature to a new file.
+    pub(crate) fn sign(&self, key: &str, file: &Path, signature: &Path) -> Result<()> {
+        let mut command = self.gpg();
+        let _ = command.args(["--no-armor", "--digest-algo", "SHA512", "--local-user", key]);
+        let _ = command.arg("--output").arg(signature).arg("--detach-sign").arg(file);
+        self.with_agent(&format!("signing {} with gpg", file.display()), &mut command).map(|_| ())
+    }
+
+    /// Whether a signature is good, by a key in this home. More than gpg's exit status: that is 0 for keys
+    /// that expired or were revoked, too.
+    ///
+    /// # Errors
+    /// When it is not; the message has gpg's own words.
+    pub(crate) fn verify(&self, file: &Path, signature: &Path) -> Result<()> {
+        let mut command = self.gpg();
+        let _ = command.args(["--trust-model=always", "--status-fd=1", "--verify"]).arg(signature).arg(file);
+        let doing = format!("verifying {} with the keys in {}", signature.display(), self.folder.display());
+        let status = source::output(&doing, &mut command)?;
+        if !is_good(&String::from_utf8_lossy(&status)) {
+            bail!("{doing}: the key or the signature has expired, or was revoked");
+        }
+        Ok(())
+    }
+
+    fn gpg(&self) -> Command {
+        let mut command = self.source.command("gpg");
+        let _ = command.args(PLAIN).arg("--homedir").arg(&self.path);
+        command
+    }
+
+    fn gpgconf(&self, arguments: &[&str]) -> Result<Vec<u8>> {
+        let mut command = self.source.command("gpgconf");
+        let _ = command.arg("--homedir").arg(&self.path).args(arguments);
+        source::output("asking gpgconf", &mut command)
+    }
+
+    /// For what needs secret keys, gpg starts an agent that would stay. It goes at once: until the next such
+    /// command it may be minutes, and somebody may not wait so long.
+    fn with_agent(&self, doing: &str, command: &mut Command) -> Result<Vec<u8>> {
+        let result = source::output(doing, command);
+        self.stop_agent();
+        result
+    }
+
+    fn stop_agent(&self) {
+        if self.agent_is_ours {
+            let _ = self.gpgconf(&["--kill", "all"]);
+        }
+    }
+
+    fn agent_runs(&self) -> bool {
+        let Ok(socket) = self.gpgconf(&["--list-dirs", "agent-socket"]) else { return false };
+        UnixStream::connect(String::from_utf8_lossy(&socket).trim()).is_ok()
+    }
+}
+
+/// A path that leaves room for the names of sockets, and the folder that holds it when it is a link.
+fn short(path: PathBuf) -> Result<(PathBuf, Option<TemporaryFolder>)> {
+    if path.as_os_str().len() <= PATH_MAX {
+        return Ok((path, None));
+    }
+    let folder = TemporaryFolder::below(Path::new("/tmp"))?;
+    let link = folder.path().join("home");
+    symlink(path, &link).with_context(|| format!("linking {}", link.display()))?;
+    Ok((link, Some(folder)))
+}
+
+/// Fingerprints from gpg's list for programs: a `sec` line for each key, with its `fpr` line after it.
+fn signing_keys(listing: &str) -> Vec<String> {
+    let mut keys = Vec::new();
+    let mut usable = false;
+    for line in listing.lines() {
+        let fields = line.split(':').collect::<Vec<_>>();
+        match fields.as_slice() {
+            // The second field is the validity, the twelfth has a capital S when the key as a whole can sign.
+            ["sec", validity, ..] => {
+                let signs = fields.get(11).is_some_and(|can| can.contains('S'));
+                usable = signs && !["d", "e", "i", "r"].contains(validity);
+            }
+            ["fpr", ..] if usable => {
+                keys.extend(fields.get(9).map(|&fingerprint| fingerprint.to_owned()));
+                usable = false;
+            }
+            _ => {}
+        }
+    }
+    keys
+}
+
+fn is_good(status: &str) -> bool {
+    status.lines().any(|line| line.starts_with("[GNUPG:] GOODSIG "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usable_keys_are_told_from_others() {
+        let good =
+            "sec:u:255:22:B528:1795400496:::u:::scSC:::+::ed25519:::0:\nfpr:::::::::AC0A:\ngrp:::::::::0B:\n";
+        let expired =
+            "sec:e:255:22:2533:1795400499:1795400501::u:::sc:::+::ed25519:::0:\nfpr:::::::::AD33:\n";
+        let encrypting = "sec:u:255:18:11:1:::u:::eE:::+::cv25519:::0:\nfpr:::::::::AA:\n";
+        let subkey = "ssb:u:255:18:22:1::::::e:::+::cv25519::\nfpr:::::::::BB:\n";
+        assert_eq!(signing_keys(&format!("{good}{subkey}{expired}{encrypting}")), ["AC0A"]);
+        assert_eq!(signing_keys(&format!("{expired}{good}{good}")), ["AC0A", "AC0A"]);
+        assert!(signing_keys("").is_empty());
+    }
+
+    #[test]
+    fn only_a_good_signature_is_good() {
+        assert!(is_good("[GNUPG:] NEWSIG\n[GNUPG:] GOODSIG B528 demo\n[GNUPG:] VALIDSIG AC0A"));
+        assert!(!is_good("[GNUPG:] EXPKEYSIG B528 demo\n[GNUPG:] VALIDSIG AC0A"));
+        assert!(!is_good("[GNUPG:] REVKEYSIG B528 [GNUPG:] GOODSIG \n[GNUPG:] VALIDSIG AC0A"));
+        assert!(!is_good(""));
+    }
+
+    #[test]
+    fn long_paths_get_a_short_link() {
+        let long = PathBuf::from(format!("/{}", "x".repeat(PATH_MAX)));
+        let (path, link) = short(long.clone()).unwrap();
+        assert!(path.as_os_str().len() <= PATH_MAX, "{}", path.display());
+        assert_eq!(fs::read_link(&path).unwrap(), long);
+        drop(link);
+        assert!(fs::symlink_metadata(&path).is_err());
+        assert_eq!(short("/demo-gpg".into()).unwrap().0, Path::new("/demo-gpg"));
+    }
+}

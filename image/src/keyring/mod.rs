@@ -1,0 +1,88 @@
+//! `pattern gen-keyring`: the keys of one system's publisher.
+
+mod openssl;
+mod places;
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::args;
+use crate::durable;
+use crate::gpg;
+use places::Places;
+
+/// Makes the keys and says what each is for.
+///
+/// # Errors
+/// When one of the parts is there already, a program is missing, or one fails; nothing is left then.
+pub fn generate(options: &args::GenKeyring) -> Result<()> {
+    let places = Places::new(&options.name)?;
+    let _lock = durable::lock(&places.folder)?;
+    if places.only_moves_are_missing() {
+        println!("Finishing what an interrupted run left in {}", places.staging.display());
+    } else {
+        places.clear()?;
+        places.refuse_to_overwrite()?;
+        make(&places, options).inspect_err(|_| {
+            let _ = places.clear();
+        })?;
+    }
+    places.publish()?;
+    print!("{}", report(&places));
+    Ok(())
+}
+
+/// Makes everything in the staging folder. The public key gets its name last: it says that the rest is there.
+fn make(places: &Places, options: &args::GenKeyring) -> Result<()> {
+    durable::private_folder(&places.staging)?;
+    let keys = places.staged(&places.keys());
+    durable::private_folder(&keys)?;
+    openssl::keys(&keys, &places.name, &options.tools)?;
+    let unnamed = places.staging.join("pubring.part");
+    gnupg(places, options, &unnamed)?;
+    durable::sync_tree(&places.staging)?;
+    durable::rename(&unnamed, &places.staged(&places.pubring()))
+}
+
+/// Makes the GnuPG home, and leaves no daemon and no socket behind.
+fn gnupg(places: &Places, options: &args::GenKeyring, pubring: &Path) -> Result<()> {
+    let folder = places.staged(&places.gpg());
+    durable::private_folder(&folder)?;
+    let home = gpg::Home::open(&folder, &options.tools)?;
+    home.generate(&places.name)?;
+    home.export(pubring)?;
+    durable::mode(pubring, 0o644)
+}
+
+fn report(places: &Places) -> String {
+    let path = |part: String| places.folder.join(part).display().to_string();
+    let (gpg, pubring, keys) = (path(places.gpg()), path(places.pubring()), path(places.keys()));
+    let width = pubring.len();
+    format!(
+        "{pubring}  public: what updates are verified with; beside pattern.toml, as image.updates.pubring\n\
+         {gpg:width$}  SECRET: signs releases, as GPGHOME of `pattern sign-release`\n\
+         {keys:width$}  SECRET: pcr-*.pem sign PCR policies, secure-boot.* sign what the firmware starts\n\
+         Keep the SECRET ones to yourself, and back them up: a system takes updates from its own keyring only.\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_part_is_explained() {
+        let text = report(&Places::new(Path::new("demo/x")).unwrap());
+        let lines = text.lines().collect::<Vec<_>>();
+        assert!(lines[0].starts_with("demo/x-pubring.pgp  public: "), "{text}");
+        assert!(lines[1].starts_with("demo/x-gpg          SECRET: "), "{text}");
+        assert!(lines[2].starts_with("demo/x-keys         SECRET: "), "{text}");
+        assert!(lines[3].contains("back them up"), "{text}");
+    }
+
+    #[test]
+    fn paths_are_shown_as_they_were_given() {
+        assert!(report(&Places::new(Path::new("x")).unwrap()).starts_with("x-pubring.pgp "));
+    }
+}

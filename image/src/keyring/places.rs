@@ -1,0 +1,182 @@
+//! Where a keyring's parts go, and how they get there all or not at all.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::durable;
+
+/// As much as fits into a certificate's name, with our words after it.
+const NAME_MAX: usize = 40;
+
+/// The folder where a keyring is made, what its parts are called, and a folder beside them to make them in.
+///
+/// The private parts are moved out first and the public key last. So whoever finds the public key has the
+/// private parts too, and a public key in the staging folder says that all is made and some moves are missing.
+#[derive(Debug)]
+pub(super) struct Places {
+    /// Empty for the current one.
+    pub(super) folder: PathBuf,
+    pub(super) name: String,
+    pub(super) staging: PathBuf,
+}
+
+impl Places {
+    /// # Errors
+    /// When the last part of the path can't be the name of a key.
+    pub(super) fn new(path: &Path) -> Result<Self> {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if !is_name(name) {
+            bail!(
+                "making the keyring {}: its name must consist of at most {NAME_MAX} of A-Z, a-z, 0-9, '.', \
+                 '_' and '-', and start with a letter or a digit",
+                path.display()
+            );
+        }
+        let folder = path.parent().unwrap_or(path).to_owned();
+        let staging = folder.join(format!(".{name}.gen-keyring"));
+        Ok(Self { folder, name: name.to_owned(), staging })
+    }
+
+    /// The GnuPG home.
+    pub(super) fn gpg(&self) -> String {
+        format!("{}-gpg", self.name)
+    }
+
+    /// Keys for openssl.
+    pub(super) fn keys(&self) -> String {
+        format!("{}-keys", self.name)
+    }
+
+    /// The public OpenPGP key.
+    pub(super) fn pubring(&self) -> String {
+        format!("{}-pubring.pgp", self.name)
+    }
+
+    /// Where a part is made.
+    pub(super) fn staged(&self, part: &str) -> PathBuf {
+        self.staging.join(part)
+    }
+
+    /// Whether a run was interrupted after everything was made.
+    pub(super) fn only_moves_are_missing(&self) -> bool {
+        self.staged(&self.pubring()).exists()
+    }
+
+    /// Removes what a run left that was interrupted before that.
+    pub(super) fn clear(&self) -> Result<()> {
+        if fs::symlink_metadata(&self.staging).is_err() {
+            return Ok(());
+        }
+        fs::remove_dir_all(&self.staging).with_context(|| format!("removing {}", self.staging.display()))
+    }
+
+    /// # Errors
+    /// Names all parts that are there already.
+    pub(super) fn refuse_to_overwrite(&self) -> Result<()> {
+        self.refuse(&self.parts(), "move it away or choose another name")
+    }
+
+    /// Moves what the staging folder has to its place.
+    ///
+    /// # Errors
+    /// When something else took the place; everything stays where it is then.
+    pub(super) fn publish(&self) -> Result<()> {
+        let mut parts = self.parts().to_vec();
+        parts.retain(|part| is_there(&self.staged(part)));
+        let staging = self.staging.display();
+        self.refuse(&parts, &format!("move it away and try again: the new one waits in {staging}"))?;
+        for part in &parts {
+            durable::rename(&self.staged(part), &self.folder.join(part))?;
+        }
+        fs::remove_dir(&self.staging).with_context(|| format!("removing {staging}"))
+    }
+
+    /// In the order in which they are moved.
+    fn parts(&self) -> [String; 3] {
+        [self.gpg(), self.keys(), self.pubring()]
+    }
+
+    fn refuse(&self, parts: &[String], next: &str) -> Result<()> {
+        let taken = parts.iter().map(|part| self.folder.join(part)).filter(|path| is_there(path));
+        let taken = taken.map(|path| path.display().to_string()).collect::<Vec<_>>();
+        if !taken.is_empty() {
+            bail!("making the keyring {}: {} exists already: {next}", self.name, taken.join(" and "));
+        }
+        Ok(())
+    }
+}
+
+/// Dangling links are there, too.
+fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// What file names, user ids of keys and names in certificates all take as it is.
+fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    name.len() <= NAME_MAX && name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::temporary::TemporaryFolder;
+
+    #[test]
+    fn the_last_part_of_the_path_is_the_name() {
+        let places = Places::new(Path::new("some/demo")).unwrap();
+        assert_eq!((places.folder.as_path(), places.name.as_str()), (Path::new("some"), "demo"));
+        assert_eq!(Places::new(Path::new("demo")).unwrap().folder, Path::new(""));
+        for wrong in ["", "..", "/", "-demo", ".demo", "de mo", "d\u{e9}mo", "a\nb", "<a>", &"a".repeat(41)] {
+            let error = Places::new(Path::new(wrong)).unwrap_err().to_string();
+            assert!(error.contains("its name must consist of at most 40 of A-Z"), "{wrong:?}: {error}");
+        }
+    }
+
+    /// A keyring of empty files, made but not moved.
+    fn staged() -> (TemporaryFolder, Places) {
+        let place = TemporaryFolder::new().unwrap();
+        let places = Places::new(&place.path().join("x")).unwrap();
+        fs::create_dir_all(places.staged("x-gpg")).unwrap();
+        fs::create_dir(places.staged("x-keys")).unwrap();
+        fs::write(places.staged("x-pubring.pgp"), "public").unwrap();
+        (place, places)
+    }
+
+    #[test]
+    fn moves_that_were_interrupted_are_finished() {
+        for moved in 0..3 {
+            let (place, places) = staged();
+            for part in &places.parts()[..moved] {
+                fs::rename(places.staged(part), place.path().join(part)).unwrap();
+            }
+            assert!(places.only_moves_are_missing(), "{moved}");
+            places.publish().unwrap();
+            assert!(places.parts().iter().all(|part| place.path().join(part).exists()), "{moved}");
+            assert!(!places.staging.exists() && !places.only_moves_are_missing(), "{moved}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_moved_when_a_place_is_taken() {
+        let (place, places) = staged();
+        fs::write(place.path().join("x-pubring.pgp"), "older").unwrap();
+        let error = places.publish().unwrap_err().to_string();
+        assert!(error.contains("x-pubring.pgp exists already: move it away and try again"), "{error}");
+        assert!(!place.path().join("x-gpg").exists() && places.only_moves_are_missing());
+        let error = places.refuse_to_overwrite().unwrap_err().to_string();
+        assert!(error.contains("x-pubring.pgp exists already: move it away or"), "{error}");
+    }
+
+    #[test]
+    fn what_is_half_made_is_removed() {
+        let (_place, places) = staged();
+        fs::remove_file(places.staged("x-pubring.pgp")).unwrap();
+        assert!(!places.only_moves_are_missing());
+        places.clear().unwrap();
+        assert!(!places.staging.exists());
+        places.clear().unwrap();
+    }
+}

@@ -1,0 +1,126 @@
+//! One version on its way into a release.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use super::built::Part;
+use super::folder::Folder;
+use super::manifest::Sums;
+use super::{name, sum};
+use crate::durable;
+use crate::step::Step;
+
+const NEVER: &str = "a version that was published never changes; build with another image.version";
+
+/// A version, and where it goes.
+pub(super) struct Addition<'a> {
+    /// `ID_VERSION`
+    pub(super) base: &'a str,
+    pub(super) parts: Vec<Part<'a>>,
+    pub(super) folder: &'a Folder<'a>,
+}
+
+impl Addition<'_> {
+    /// Checks all that was published, and that this version fits in.
+    ///
+    /// # Errors
+    /// When a file is missing or changed, nobody signed one, or the version was published with other content.
+    pub(super) fn check(&self) -> Result<()> {
+        self.refuse_strangers()?;
+        self.refuse_other_files()?;
+        if !self.folder.sums.is_empty() {
+            let step = Step::new(self.folder.path.display().to_string());
+            self.check_sums(&step)?;
+            step.end("checked");
+        }
+        Ok(())
+    }
+
+    /// What has our own names but is not signed was left by a run that was interrupted.
+    fn refuse_strangers(&self) -> Result<()> {
+        let mut strangers = self.folder.strangers()?;
+        strangers.retain(|name| self.parts.iter().all(|part| part.name != *name));
+        if !strangers.is_empty() {
+            bail!(
+                "{} has files that were never signed: {}; move them away (a run of sign-release for another \
+                 version that was interrupted leaves some)",
+                self.folder.path.display(),
+                strangers.join(", ")
+            );
+        }
+        Ok(())
+    }
+
+    /// The same version with another UUID, or compressed in another way: systems could take either.
+    fn refuse_other_files(&self) -> Result<()> {
+        let is_other = |name: &&String| {
+            let same_version = name::parse(name).is_some_and(|parsed| parsed.base == self.base);
+            same_version && self.parts.iter().all(|part| part.name != **name)
+        };
+        if let Some(other) = self.folder.sums.keys().find(is_other) {
+            let folder = self.folder.path.display();
+            bail!("{folder} has {} already, with {other}: {NEVER}", self.base);
+        }
+        Ok(())
+    }
+
+    fn check_sums(&self, step: &Step) -> Result<()> {
+        for (name, wanted) in &self.folder.sums {
+            let file = self.folder.path.join(name);
+            let sum = sum::of(step, &file).context("checking the release: restore it from a copy")?;
+            if sum != *wanted {
+                bail!("{} is not what was signed: restore it from a copy", file.display());
+            }
+        }
+        for part in self.parts.iter().filter(|part| self.folder.sums.contains_key(&part.name)) {
+            if !self.is_there(part, step)? {
+                let file = self.folder.path.join(&part.name);
+                bail!("{} has other content than {}: {NEVER}", file.display(), part.from.display());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the release has a part's file, with its content.
+    fn is_there(&self, part: &Part, step: &Step) -> Result<bool> {
+        let file = self.folder.path.join(&part.name);
+        // What can't be decompressed is not it, either.
+        Ok(file.exists() && part.codec.content_sum(step, &file).is_ok_and(|sum| sum == part.sum))
+    }
+
+    /// Writes the files that the release lacks. Returns the sums of all that it has then.
+    ///
+    /// # Errors
+    /// When one can't be written, or does not read back as it was built.
+    pub(super) fn write(&self) -> Result<Sums> {
+        let mut sums = self.folder.sums.clone();
+        for part in self.parts.iter().filter(|part| !self.folder.sums.contains_key(&part.name)) {
+            let step = Step::new(&part.name);
+            if !self.is_there(part, &step)? {
+                let temporary = self.folder.temporary(&part.name);
+                self.write_part(part, &temporary, &step).inspect_err(|_| {
+                    let _ = fs::remove_file(&temporary);
+                })?;
+            }
+            let plain = part.codec.suffix.is_empty();
+            let file = self.folder.path.join(&part.name);
+            let sum = if plain { part.sum.clone() } else { sum::of(&step, &file)? };
+            let _ = sums.insert(part.name.clone(), sum);
+            step.end("written");
+        }
+        Ok(sums)
+    }
+
+    fn write_part(&self, part: &Part, temporary: &Path, step: &Step) -> Result<()> {
+        part.codec.write(step, &part.from, temporary)?;
+        if part.codec.content_sum(step, temporary)? != part.sum {
+            let name = temporary.display();
+            bail!("{name} does not read back as {}: is a disk or the memory broken?", part.from.display());
+        }
+        durable::mode(temporary, 0o644)?;
+        durable::sync(temporary)?;
+        durable::rename(temporary, &self.folder.path.join(&part.name))
+    }
+}

@@ -1,0 +1,137 @@
+//! What `pattern build` wrote for one version.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::compression::{Codec, Compression};
+use super::manifest::{self, MANIFEST, Sums};
+use super::name::{self, Kind};
+use super::sum;
+use crate::step::Step;
+
+/// The files of one version.
+pub(super) struct Built {
+    folder: PathBuf,
+    /// `ID_VERSION`
+    pub(super) base: String,
+    sums: Sums,
+}
+
+/// One of them, and what it is in a release.
+pub(super) struct Part<'a> {
+    pub(super) from: PathBuf,
+    /// The SHA-256 of what it holds.
+    pub(super) sum: String,
+    /// Its name in the release.
+    pub(super) name: String,
+    pub(super) codec: &'a Codec,
+}
+
+impl Built {
+    /// Reads which files there are.
+    ///
+    /// # Errors
+    /// When the manifest does not name exactly the files of one version.
+    pub(super) fn read(folder: &Path) -> Result<Self> {
+        let sums = manifest::read(folder)
+            .with_context(|| format!("{} must be a folder that `pattern build` wrote", folder.display()))?;
+        let base = version(&sums).with_context(|| {
+            format!("{} must name what `pattern build` wrote: build again", folder.join(MANIFEST).display())
+        })?;
+        Ok(Self { folder: folder.to_owned(), base, sums })
+    }
+
+    /// Checks what the files hold.
+    ///
+    /// # Errors
+    /// When one is missing, or was changed since.
+    pub(super) fn check(&self) -> Result<()> {
+        let step = Step::new(self.folder.display().to_string());
+        for (name, wanted) in &self.sums {
+            let file = self.folder.join(name);
+            let sum = sum::of(&step, &file).context("checking what `pattern build` wrote: build again")?;
+            if sum != *wanted {
+                bail!("{} is not what {MANIFEST} beside it says: build again", file.display());
+            }
+        }
+        step.end("checked");
+        Ok(())
+    }
+
+    /// The files as they are in a release: a UKI plain, as firmware starts it, and all else packed.
+    pub(super) fn parts<'a>(&self, packed: &'a Codec, plain: &'a Codec) -> Vec<Part<'a>> {
+        let part = |(name, sum): (&String, &String)| {
+            let is_uki = name::parse(name).is_some_and(|name| name.kind == Kind::Uki);
+            let codec = if is_uki { plain } else { packed };
+            let (from, name) = (self.folder.join(name), format!("{name}{}", codec.suffix));
+            Part { from, sum: sum.clone(), name, codec }
+        };
+        self.sums.iter().map(part).collect()
+    }
+}
+
+/// The version whose files these are, each once.
+fn version(sums: &Sums) -> Result<String> {
+    let mut names = Vec::new();
+    for name in sums.keys() {
+        match name::parse(name) {
+            Some(parsed) if parsed.compression == Compression::None => names.push(parsed),
+            _ => bail!("{name} is no file of a version"),
+        }
+    }
+    for kind in Kind::ALL {
+        let count = names.iter().filter(|name| name.kind == kind).count();
+        if count != 1 {
+            bail!("{count} files end in {}, not one", kind.suffix());
+        }
+    }
+    let base = names[0].base;
+    if let Some(other) = names.iter().find(|name| name.base != base) {
+        bail!("there are files of both {base} and {}", other.base);
+    }
+    Ok(base.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [&str; 4] = ["x_1.efi", "x_1.raw", "x_1_ab_9.usr.raw", "x_1_cd_9.verity.raw"];
+
+    fn built(names: &[&str]) -> Result<Built> {
+        let sums = names.iter().map(|name| ((*name).to_owned(), "sum".to_owned())).collect();
+        version(&sums).map(|base| Built { folder: "built".into(), base, sums })
+    }
+
+    #[test]
+    fn all_but_the_uki_is_compressed() {
+        let built = built(&NAMES).unwrap();
+        assert_eq!(built.base, "x_1");
+        let names = |compression| {
+            let codec = |compression| Codec { suffix: Compression::suffix(compression), program: None };
+            let (packed, plain) = (codec(compression), codec(Compression::None));
+            built.parts(&packed, &plain).into_iter().map(|part| part.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(Compression::None), NAMES);
+        let compressed = ["x_1.efi", "x_1.raw.xz", "x_1_ab_9.usr.raw.xz", "x_1_cd_9.verity.raw.xz"];
+        assert_eq!(names(Compression::Xz), compressed);
+    }
+
+    #[test]
+    fn a_version_is_whole_and_one() {
+        let message = |names: &[&str]| built(names).err().unwrap().to_string();
+        assert_eq!(message(&NAMES[..3]), "0 files end in .verity.raw, not one");
+        assert_eq!(
+            message(&[&NAMES[..], &["x_1_ef_9.usr.raw"]].concat()),
+            "2 files end in .usr.raw, not one"
+        );
+        assert_eq!(
+            message(&["x_2.efi", NAMES[1], NAMES[2], NAMES[3]]),
+            "there are files of both x_1 and x_2"
+        );
+        assert_eq!(message(&["x_1.efi", "notes.txt"]), "notes.txt is no file of a version");
+        assert_eq!(message(&["x_1.raw.xz"]), "x_1.raw.xz is no file of a version");
+        assert_eq!(message(&[]), "0 files end in .raw, not one");
+    }
+}

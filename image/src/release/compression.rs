@@ -1,0 +1,111 @@
+//! How partitions and images are compressed: in ways that systemd-pull reads.
+//!
+//! systemd 257 reads xz, gzip and bzip2, and tells them apart by a file's first bytes. zstd came later: 257
+//! writes it as it is. bzip2 is left out: it is larger than xz, and slower to read.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use super::sum;
+use crate::source::{self, Need, Source};
+use crate::step::Step;
+
+const XZ: Need = Need { programs: &["xz"], package: "xz-utils" };
+const GZIP: Need = Need { programs: &["gzip"], package: "gzip" };
+
+/// A way to compress.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// gzip
+    Gz,
+    /// xz
+    Xz,
+}
+
+impl Compression {
+    /// Reads the word of a command line.
+    ///
+    /// # Errors
+    /// Says which words there are.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "none" => Ok(Self::None),
+            "gz" => Ok(Self::Gz),
+            "xz" => Ok(Self::Xz),
+            _ => Err(format!("must be xz, gz or none, not {text:?}")),
+        }
+    }
+
+    /// What a file's name ends in.
+    pub(super) fn suffix(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Gz => ".gz",
+            Self::Xz => ".xz",
+        }
+    }
+}
+
+/// Writes files compressed in one way, and reads them.
+pub(super) struct Codec {
+    /// What its files end in.
+    pub(super) suffix: &'static str,
+    /// Its program, with the arguments that make equal files of equal ones, and where it comes from.
+    pub(super) program: Option<(&'static [&'static str], Source)>,
+}
+
+impl Codec {
+    /// # Errors
+    /// When there is no program for it.
+    pub(super) fn find(compression: Compression, tools: &Path) -> Result<Self> {
+        let program: Option<(&'static [&'static str], Source)> = match compression {
+            Compression::None => None,
+            Compression::Gz => Some((&["gzip", "--no-name", "--best"], Source::of(GZIP, tools)?)),
+            Compression::Xz => Some((&["xz", "--threads=0"], Source::of(XZ, tools)?)),
+        };
+        Ok(Self { suffix: compression.suffix(), program })
+    }
+
+    /// Makes a file of the release; holes stay holes when it is not compressed.
+    pub(super) fn write(&self, step: &Step, from: &Path, to: &Path) -> Result<()> {
+        let Some((program, source)) = &self.program else { return copy(from, to) };
+        let doing = format!("compressing {}", from.display());
+        let input = File::open(from).context(doing.clone())?;
+        let output = File::create(to).with_context(|| format!("creating {}", to.display()))?;
+        let mut command = source.command(program[0]);
+        let _ = command.args(&program[1..]).stdout(output);
+        let mut child = start(&mut command, &input).context(doing.clone())?;
+        step.watch("compressing", &mut child, &input)?;
+        source::finish(&doing, child).map(|_| ())
+    }
+
+    /// The SHA-256 of what a file of the release holds.
+    pub(super) fn content_sum(&self, step: &Step, file: &Path) -> Result<String> {
+        let Some((program, source)) = &self.program else { return sum::of(step, file) };
+        let doing = format!("decompressing {}", file.display());
+        let input = File::open(file).context(doing.clone())?;
+        let mut command = source.command(program[0]);
+        let _ = command.arg("--decompress").stdout(Stdio::piped());
+        let mut child = start(&mut command, &input).context(doing.clone())?;
+        let content = child.stdout.take().context(doing.clone())?;
+        let sum = sum::of_stream(step, "reading back", &input, content.into())?;
+        let _ = source::finish(&doing, child)?;
+        Ok(sum)
+    }
+}
+
+fn start(command: &mut Command, input: &File) -> Result<Child> {
+    Ok(command.stdin(input.try_clone()?).stderr(Stdio::piped()).spawn()?)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let mut command = Command::new("cp");
+    let _ = command.args(["--reflink=auto", "--sparse=always", "--no-preserve=mode", "--"]);
+    let doing = format!("copying {} to {}", from.display(), to.display());
+    source::output(&doing, command.arg(from).arg(to)).map(|_| ())
+}

@@ -1,0 +1,121 @@
+//! The folder that a web server gives to systems: files, `SHA256SUMS` over them, and its signature.
+//!
+//! Whoever reads it at any instant finds every file that the manifest names. A file gets its name when its
+//! content is on the disk; then the manifest gets its name, and then the signature. A run that was cut off
+//! between these two is finished by the next; until then systems refuse the manifest, and stay as they are.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::manifest::{self, MANIFEST, Sums};
+use super::name;
+use crate::durable;
+use crate::gpg::Home;
+
+const SIGNATURE: &str = "SHA256SUMS.gpg";
+
+/// A release that nobody else writes to meanwhile.
+pub(super) struct Folder<'a> {
+    pub(super) path: &'a Path,
+    /// What is signed.
+    pub(super) sums: Sums,
+    home: &'a Home,
+    _lock: File,
+}
+
+impl<'a> Folder<'a> {
+    /// Opens a release, or makes an empty one.
+    ///
+    /// # Errors
+    /// When there is a manifest that no key in this GnuPG home has signed: it proves nothing.
+    pub(super) fn open(path: &'a Path, home: &'a Home) -> Result<Self> {
+        fs::create_dir_all(path).with_context(|| format!("creating {}", path.display()))?;
+        let mut folder = Self { path, home, sums: Sums::new(), _lock: durable::lock(path)? };
+        folder.finish_interrupted()?;
+        let manifest = path.join(MANIFEST);
+        if manifest.exists() {
+            home.verify(&manifest, &path.join(SIGNATURE)).with_context(|| {
+                format!("adding to {}: begin a release with another key in another folder", path.display())
+            })?;
+            folder.sums = manifest::read(path)?;
+        }
+        Ok(folder)
+    }
+
+    /// Gives a signature its name that a run left unnamed, and removes all else that one left.
+    fn finish_interrupted(&self) -> Result<()> {
+        let (manifest, signature) = (self.path.join(MANIFEST), self.temporary(SIGNATURE));
+        if signature.exists() && manifest.exists() && self.home.verify(&manifest, &signature).is_ok() {
+            durable::rename(&signature, &self.path.join(SIGNATURE))?;
+        }
+        for file in self.names()?.iter().filter(|file| is_temporary(file)) {
+            let file = self.path.join(file);
+            fs::remove_file(&file).with_context(|| format!("removing {}", file.display()))?;
+        }
+        Ok(())
+    }
+
+    /// The names of files whose purpose nobody knows: neither signed, nor ours, nor hidden.
+    pub(super) fn strangers(&self) -> Result<Vec<String>> {
+        let mut names = self.names()?;
+        names.retain(|name| {
+            let known = self.sums.contains_key(name) || [MANIFEST, SIGNATURE].contains(&name.as_str());
+            !known && !name.starts_with('.')
+        });
+        Ok(names)
+    }
+
+    fn names(&self) -> Result<Vec<String>> {
+        let reading = || format!("reading {}", self.path.display());
+        let names = fs::read_dir(self.path).with_context(reading)?;
+        let names = names.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        names.collect::<Result<_>>().with_context(reading)
+    }
+
+    /// Where a file is written before it gets its name.
+    pub(super) fn temporary(&self, name: &str) -> PathBuf {
+        self.path.join(format!(".{name}.new"))
+    }
+
+    /// Signs the manifest of all files, which are there, and publishes it.
+    ///
+    /// # Errors
+    /// When gpg fails or its signature does not verify: then what was published before still is.
+    pub(super) fn publish(&self, sums: &Sums, key: &str) -> Result<()> {
+        let (manifest, signature) = (self.temporary(MANIFEST), self.temporary(SIGNATURE));
+        fs::write(&manifest, manifest::render(sums))
+            .with_context(|| format!("writing {}", manifest.display()))?;
+        self.home.sign(key, &manifest, &signature)?;
+        self.home.verify(&manifest, &signature)?;
+        for file in [&manifest, &signature] {
+            durable::mode(file, 0o644)?;
+            durable::sync(file)?;
+        }
+        // With the signature's content and temporary name on the disk, a cut after the first can be mended.
+        durable::sync(self.path)?;
+        durable::rename(&manifest, &self.path.join(MANIFEST))?;
+        durable::rename(&signature, &self.path.join(SIGNATURE))
+    }
+}
+
+fn is_temporary(name: &str) -> bool {
+    let inner = name.strip_prefix('.').and_then(|name| name.strip_suffix(".new"));
+    inner.is_some_and(|name| [MANIFEST, SIGNATURE].contains(&name) || name::parse(name).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_leftovers_are_removed() {
+        for ours in [".SHA256SUMS.new", ".SHA256SUMS.gpg.new", ".x_1.raw.xz.new", ".x_1_ab_9.usr.raw.new"] {
+            assert!(is_temporary(ours), "{ours}");
+        }
+        for other in ["SHA256SUMS", "x_1.raw.new", ".htaccess", ".new", ".notes.new", ".x_1.raw"] {
+            assert!(!is_temporary(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! `pattern sign-release`: from what `pattern build` wrote to a folder that systems take updates from.
+
+mod addition;
+mod built;
+mod compression;
+mod folder;
+mod manifest;
+mod name;
+mod sum;
+
+use anyhow::Result;
+
+use crate::args;
+use crate::gpg::Home;
+use addition::Addition;
+use built::Built;
+use compression::Codec;
+pub use compression::Compression;
+use folder::Folder;
+
+/// Adds a version to a release, signs the release, and says where it is.
+///
+/// # Errors
+/// When the version or the release is not as it was written, a program or a key is missing, or one fails. What
+/// was published before stays published then.
+pub fn sign(options: &args::SignRelease) -> Result<()> {
+    let home = Home::open(&options.home, &options.tools)?;
+    let key = home.key()?;
+    let packed = Codec::find(options.compression, &options.tools)?;
+    let plain = Codec::find(Compression::None, &options.tools)?;
+    let built = Built::read(&options.result)?;
+    built.check()?;
+    let folder = Folder::open(&options.output, &home)?;
+    let addition = Addition { base: &built.base, parts: built.parts(&packed, &plain), folder: &folder };
+    addition.check()?;
+    let sums = addition.write()?;
+    folder.publish(&sums, &key)?;
+    sums.keys().for_each(|name| println!("{}", options.output.join(name).display()));
+    println!("Signed with key {key}: {}", options.output.display());
+    Ok(())
+}

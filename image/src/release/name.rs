@@ -1,0 +1,99 @@
+//! What the names of a release's files say: `ID_VERSION.raw`, `ID_VERSION_UUID_BYTES.usr.raw.xz`, ...
+
+use pattern::release::Part;
+
+use super::compression::Compression;
+
+/// What a file is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// The whole disk.
+    Image,
+    /// The unified kernel image. It is not compressed: firmware starts it as it is.
+    Uki,
+    /// A partition.
+    Part(Part),
+}
+
+impl Kind {
+    /// All of them: what each version has.
+    pub(super) const ALL: [Self; 4] =
+        [Self::Image, Self::Uki, Self::Part(Part::Usr), Self::Part(Part::Verity)];
+
+    /// The end of the file names before they are compressed.
+    pub(super) fn suffix(self) -> String {
+        match self {
+            Self::Image => ".raw".to_owned(),
+            Self::Uki => ".efi".to_owned(),
+            Self::Part(part) => format!(".{}.raw", part.name()),
+        }
+    }
+}
+
+/// A file name, taken apart.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Name<'a> {
+    /// `ID_VERSION`
+    pub(super) base: &'a str,
+    pub(super) kind: Kind,
+    pub(super) compression: Compression,
+}
+
+/// Takes a name apart, or returns `None` when it is none of a release's.
+pub(super) fn parse(name: &str) -> Option<Name<'_>> {
+    let (name, compression) = [Compression::Xz, Compression::Gz]
+        .iter()
+        .find_map(|compression| Some((name.strip_suffix(compression.suffix())?, *compression)))
+        .unwrap_or((name, Compression::None));
+    // Partitions first: their names end as an image's, too.
+    let (base, kind) = Kind::ALL.iter().rev().find_map(|kind| Some((base(name, *kind)?, *kind)))?;
+    Some(Name { base, kind, compression })
+}
+
+/// `ID_VERSION`, when this is the name of such a file. Neither ids nor versions nor UUIDs have a '_'.
+fn base(name: &str, kind: Kind) -> Option<&str> {
+    let stem = name.strip_suffix(&kind.suffix())?;
+    let base = match kind {
+        Kind::Image | Kind::Uki => stem,
+        Kind::Part(part) => {
+            let _size = part.bytes(name)?;
+            let (rest, _bytes) = stem.rsplit_once('_')?;
+            let (base, uuid) = rest.rsplit_once('_')?;
+            (!uuid.is_empty()).then_some(base)?
+        }
+    };
+    let (id, version) = base.split_once('_')?;
+    (!id.is_empty() && !version.is_empty() && !version.contains('_')).then_some(base)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_taken_apart() {
+        let (usr, verity) = (Kind::Part(Part::Usr), Kind::Part(Part::Verity));
+        let cases = [
+            ("demo_0.0.1.raw", "demo_0.0.1", Kind::Image, Compression::None),
+            ("demo_0.0.1.raw.xz", "demo_0.0.1", Kind::Image, Compression::Xz),
+            ("demo_0.0.1.efi", "demo_0.0.1", Kind::Uki, Compression::None),
+            ("demo_0.0.1_06ab_9.usr.raw.gz", "demo_0.0.1", usr, Compression::Gz),
+            ("demo_0.0.1_06ab_9.verity.raw", "demo_0.0.1", verity, Compression::None),
+            ("a.b_1.usr.raw", "a.b_1.usr", Kind::Image, Compression::None),
+        ];
+        for (name, base, kind, compression) in cases {
+            assert_eq!(parse(name), Some(Name { base, kind, compression }), "{name}");
+        }
+        assert_eq!(parse(&Part::Usr.file_name("x_1", "0f3b-22", 4096)).unwrap().base, "x_1");
+    }
+
+    #[test]
+    fn other_names_are_nothing() {
+        let others =
+            ["", "SHA256SUMS", "demo.raw", "_1.raw", "demo_.efi", "a_b_c.raw", "a_1.raw.zst", "a_1.iso"];
+        let parts = ["a_1_06ab.usr.raw", "a_1_06ab_x.usr.raw", "a_1__9.usr.raw", "a_1_b_06ab_9.usr.raw"];
+        for name in others.into_iter().chain(parts) {
+            assert_eq!(parse(name), None, "{name}");
+        }
+    }
+}

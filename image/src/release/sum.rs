@@ -1,0 +1,35 @@
+//! SHA-256 by coreutils: it uses the processor's instructions for that.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::source;
+use crate::step::Step;
+
+/// The SHA-256 of a file, in hexadecimal.
+pub(super) fn of(step: &Step, file: &Path) -> Result<String> {
+    let reading = || format!("reading {}", file.display());
+    let input = File::open(file).with_context(reading)?;
+    if !input.metadata().with_context(reading)?.is_file() {
+        bail!("reading {}: it is not a file", file.display());
+    }
+    let stream = input.try_clone().with_context(reading)?;
+    of_stream(step, "checking", &input, stream.into())
+}
+
+/// The SHA-256 of what a stream brings; the file shows how far it is.
+pub(super) fn of_stream(step: &Step, doing: &str, progress: &File, stream: Stdio) -> Result<String> {
+    let mut command = Command::new("sha256sum");
+    let _ = command.stdin(stream).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().context("starting sha256sum")?;
+    step.watch(doing, &mut child, progress)?;
+    let output = source::finish("sha256sum", child)?;
+    let text = String::from_utf8_lossy(&output);
+    match text.split_once(' ') {
+        Some((sum, _)) if super::manifest::is_sum(sum) => Ok(sum.to_owned()),
+        _ => bail!("sha256sum printed no sum: {text:?}"),
+    }
+}

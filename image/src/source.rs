@@ -1,0 +1,154 @@
+//! Where programs come from: this host when it has them, else the tools tree.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// Programs that come together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Need {
+    /// As they are called on a command line.
+    pub(crate) programs: &'static [&'static str],
+    /// The Debian package that brings them.
+    pub(crate) package: &'static str,
+}
+
+/// One place that programs come from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Source {
+    /// This host's own.
+    Host,
+    /// A tools tree.
+    Tree(PathBuf),
+}
+
+impl Source {
+    /// Looks in `PATH` first, then in the tree that `pattern build` keeps in `tools`.
+    ///
+    /// # Errors
+    /// Names the Debian package when neither has the programs.
+    pub(crate) fn of(need: Need, tools: &Path) -> Result<Self> {
+        let missing = need.programs.iter().find(|program| !is_in_path(program));
+        let Some(missing) = missing else { return Ok(Self::Host) };
+        let instead = format!("install it on Debian: apt-get install {}", need.package);
+        let Ok(tree) = tools.join("tree").canonicalize() else {
+            let tools = tools.display();
+            bail!(
+                "this host has no {missing}, and there is no tools tree at {tools}: {instead}; or let \
+                 `pattern build` make the tree"
+            );
+        };
+        if let Some(missing) = need.programs.iter().find(|name| !tree.join("usr/bin").join(name).exists()) {
+            bail!("neither this host nor the tools tree {} has {missing}: {instead}", tree.display());
+        }
+        Ok(Self::Tree(tree))
+    }
+
+    /// A command that runs one of the programs and is killed with the process that started it.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let mut command = match self {
+            Self::Host => Command::new("setpriv"),
+            Self::Tree(tree) => private_mounts(tree),
+        };
+        let _ = command.args(["--pdeathsig", "KILL", "--", program]);
+        command
+    }
+}
+
+/// `setpriv` with the tools tree's `/usr` in place of the host's, for one command only: its programs then
+/// find the libraries and modules they were built with.
+fn private_mounts(tree: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    let _ = command.arg("--mount");
+    if !is_root() {
+        let _ = command.arg("--map-root-user");
+    }
+    let _ = command.args(["sh", "-c", r#"mount --bind "$0" /usr && exec "$@""#]);
+    let _ = command.arg(tree.join("usr")).arg("setpriv");
+    command
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
+fn is_in_path(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// Runs a command to its end and returns what it printed; a failure has what it complained about.
+pub(crate) fn output(doing: &str, command: &mut Command) -> Result<Vec<u8>> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let _ = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    finish(doing, command.spawn().with_context(|| format!("{doing}: starting {program}"))?)
+}
+
+/// The same for a command that was started.
+pub(crate) fn finish(doing: &str, child: Child) -> Result<Vec<u8>> {
+    let output = child.wait_with_output().with_context(|| format!("{doing}: waiting"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = said.trim().lines().map(str::trim).collect::<Vec<_>>().join("; ");
+        bail!("{doing}: {}: {said}", output.status);
+    }
+    Ok(output.stdout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::temporary::TemporaryFolder;
+
+    const NOWHERE: Need = Need { programs: &["sh", "no-such-program"], package: "some-package" };
+
+    #[test]
+    fn the_host_comes_first() {
+        let need = Need { programs: &["sh"], package: "dash" };
+        assert_eq!(Source::of(need, Path::new("/nonexistent")).unwrap(), Source::Host);
+    }
+
+    #[test]
+    fn the_tools_tree_comes_second() {
+        let place = TemporaryFolder::new().unwrap();
+        let programs = place.path().join("tree/usr/bin");
+        fs::create_dir_all(&programs).unwrap();
+        fs::write(programs.join("sh"), "").unwrap();
+        let error = Source::of(NOWHERE, place.path()).unwrap_err().to_string();
+        assert!(error.starts_with("neither this host nor the tools tree "), "{error}");
+        fs::write(programs.join("no-such-program"), "").unwrap();
+        let tree = place.path().join("tree").canonicalize().unwrap();
+        assert_eq!(Source::of(NOWHERE, place.path()).unwrap(), Source::Tree(tree));
+    }
+
+    #[test]
+    fn the_package_is_named_when_a_program_is_nowhere() {
+        let error = Source::of(NOWHERE, Path::new("/nonexistent")).unwrap_err().to_string();
+        let expected = "this host has no no-such-program, and there is no tools tree at /nonexistent: install it \
+                        on Debian: apt-get install some-package; or let `pattern build` make the tree";
+        assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn runs_from_the_tools_tree_in_private_mounts() {
+        let command = format!("{:?}", Source::Tree("/t".into()).command("swtpm"));
+        assert!(command.starts_with(r#""unshare" "--mount""#), "{command}");
+        assert!(command.ends_with(r#""/t/usr" "setpriv" "--pdeathsig" "KILL" "--" "swtpm""#), "{command}");
+    }
+
+    #[test]
+    fn runs_the_hosts_own_directly() {
+        let command = format!("{:?}", Source::Host.command("swtpm"));
+        assert_eq!(command, r#""setpriv" "--pdeathsig" "KILL" "--" "swtpm""#);
+    }
+
+    #[test]
+    fn a_failure_has_what_the_program_said() {
+        let error = output("testing", Command::new("sh").args(["-c", "echo a >&2; echo b >&2; exit 3"]));
+        assert_eq!(error.unwrap_err().to_string(), "testing: exit status: 3: a; b");
+    }
+}

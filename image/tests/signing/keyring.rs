@@ -1,0 +1,133 @@
+//! `pattern gen-keyring`.
+
+use std::fs;
+use std::process::Command;
+
+use crate::place::{Place, mode, names};
+
+/// What a program prints that succeeds.
+fn said(program: &str, arguments: &[&str], place: &Place) -> String {
+    let output = Command::new(program).args(arguments).current_dir(place.path("")).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {arguments:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+#[ignore = "needs gnupg openssl; `make check` runs it"]
+fn three_parts_are_made_and_only_the_owner_reads_the_secret_ones() {
+    let place = Place::new();
+    let text = place.succeeds(&["gen-keyring", "x"]);
+    assert!(text.contains("x-gpg          SECRET") && text.contains("x-keys         SECRET"), "{text}");
+    assert_eq!(names(&place.path("")), ["x-gpg", "x-keys", "x-pubring.pgp"]);
+    assert_eq!(mode(&place.path("x-gpg")), 0o700);
+    assert_eq!(mode(&place.path("x-gpg/private-keys-v1.d")), 0o700);
+    assert_eq!(mode(&place.path("x-pubring.pgp")), 0o644);
+    assert_eq!(mode(&place.path("x-keys")), 0o700);
+    for (file, expected) in [
+        ("pcr-private.pem", 0o600),
+        ("pcr-public.pem", 0o644),
+        ("secure-boot.crt", 0o644),
+        ("secure-boot.key", 0o600),
+    ] {
+        assert_eq!(mode(&place.path("x-keys").join(file)), expected, "{file}");
+    }
+    let left = names(&place.path("x-gpg"));
+    assert!(!left.iter().any(|name| name.starts_with("S.")), "sockets: {left:?}");
+}
+
+#[test]
+#[ignore = "needs gnupg openssl; `make check` runs it"]
+fn the_openpgp_key_signs_and_never_expires() {
+    let place = Place::with_keys();
+    let listing = said("gpg", &["--with-colons", "--show-keys", "x-pubring.pgp"], &place);
+    let lines = listing.lines().map(|line| line.split(':').collect::<Vec<_>>()).collect::<Vec<_>>();
+    let keys = lines.iter().filter(|line| ["pub", "sub"].contains(&line[0])).collect::<Vec<_>>();
+    assert_eq!(keys.len(), 1, "{listing}");
+    // 22 is EdDSA. No date of expiry. What it can do: certify its user id, and sign.
+    assert_eq!((keys[0][3], keys[0][6], keys[0][16]), ("22", "", "ed25519"), "{listing}");
+    assert_eq!(keys[0][11].to_lowercase(), "scsc", "{listing}");
+    assert!(lines.iter().any(|line| line[0] == "uid" && line[9] == "x <x@pattern.invalid>"), "{listing}");
+    let content = fs::read(place.path("x-pubring.pgp")).unwrap();
+    assert!(!content.starts_with(b"-----BEGIN"), "armored");
+}
+
+#[test]
+#[ignore = "needs gnupg openssl; `make check` runs it"]
+fn openssl_reads_the_other_keys() {
+    let place = Place::with_keys();
+    let public = |key: &str| said("openssl", &["pkey", "-in", key, "-pubout"], &place);
+    let text = said("openssl", &["pkey", "-in", "x-keys/pcr-private.pem", "-noout", "-text"], &place);
+    assert!(text.contains("Private-Key: (2048 bit"), "{text}");
+    assert_eq!(
+        public("x-keys/pcr-private.pem"),
+        fs::read_to_string(place.path("x-keys/pcr-public.pem")).unwrap()
+    );
+
+    let x509 =
+        |option: &str| said("openssl", &["x509", "-in", "x-keys/secure-boot.crt", "-noout", option], &place);
+    assert_eq!(public("x-keys/secure-boot.key"), x509("-pubkey"));
+    assert!(x509("-text").contains("Public-Key: (2048 bit)"));
+    assert!(x509("-subject").contains("x-secure-boot"));
+    let fifteen_years = (15 * 365 * 86400).to_string();
+    let check = ["x509", "-in", "x-keys/secure-boot.crt", "-noout", "-checkend", &fifteen_years];
+    let _ = said("openssl", &check, &place);
+    let _ =
+        said("openssl", &["verify", "-CAfile", "x-keys/secure-boot.crt", "x-keys/secure-boot.crt"], &place);
+}
+
+#[test]
+#[ignore = "needs gnupg openssl; `make check` runs it"]
+fn what_is_there_is_not_overwritten() {
+    let place = Place::with_keys();
+    let before = fs::read(place.path("x-pubring.pgp")).unwrap();
+    let error = place.fails(&["gen-keyring", "x"]);
+    assert!(error.contains("x-gpg and x-keys and x-pubring.pgp exists already"), "{error}");
+    assert_eq!(fs::read(place.path("x-pubring.pgp")).unwrap(), before);
+    assert_eq!(names(&place.path("")), ["x-gpg", "x-keys", "x-pubring.pgp"]);
+
+    for part in ["y-gpg", "y-keys", "y-pubring.pgp"] {
+        fs::write(place.path(part), "mine").unwrap();
+        let error = place.fails(&["gen-keyring", "y"]);
+        assert!(
+            error.contains(&format!("making the keyring y: {part} exists already: move it away")),
+            "{error}"
+        );
+        assert_eq!(names(&place.path("")), ["x-gpg", "x-keys", "x-pubring.pgp", part]);
+        fs::remove_file(place.path(part)).unwrap();
+    }
+}
+
+#[test]
+#[ignore = "needs gnupg openssl; `make check` runs it"]
+fn a_name_may_be_a_long_path() {
+    let place = Place::new();
+    let folder = "long".repeat(40);
+    fs::create_dir(place.path(&folder)).unwrap();
+    let _ = place.succeeds(&["gen-keyring", &format!("{folder}/x")]);
+    assert_eq!(names(&place.path(&folder)), ["x-gpg", "x-keys", "x-pubring.pgp"]);
+    place.build("1");
+    let _ = place.succeeds(&["sign-release", "x_1", &format!("{folder}/x-gpg")]);
+    assert!(place.verify("pattern-release", &format!("{folder}/x-pubring.pgp")).status.success());
+    let left = names(&place.path(&folder).join("x-gpg"));
+    assert!(!left.iter().any(|name| name.starts_with("S.")), "sockets: {left:?}");
+
+    let error = place.fails(&["gen-keyring", "nowhere/x"]);
+    assert!(error.contains("opening nowhere: No such file or directory"), "{error}");
+}
+
+#[test]
+fn a_failure_leaves_nothing() {
+    let place = Place::new();
+    let output = Command::new(env!("CARGO_BIN_EXE_pattern"))
+        .args(["gen-keyring", "x"])
+        .env("PATH", "/nonexistent")
+        .current_dir(place.path(""))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("this host has no openssl, and there is no tools tree at build/tools"), "{error}");
+    assert!(error.contains("apt-get install openssl"), "{error}");
+    assert!(names(&place.path("")).is_empty());
+}

@@ -1,0 +1,6 @@
+//! `pattern gen-keyring` and `pattern sign-release` with the real gpg, openssl and xz, as their users run them.
+
+mod interrupted;
+mod keyring;
+mod place;
+mod release;

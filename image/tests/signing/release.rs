@@ -1,0 +1,223 @@
+//! `pattern sign-release`.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::process::Command;
+
+use crate::place::{BUILT, Place, mode};
+
+/// Something done to a place, and what `pattern` says of it.
+type Damage = (fn(&Place), &'static str);
+
+/// Changes one byte in the middle of a file.
+fn flip(file: &std::path::Path) {
+    let mut content = fs::read(file).unwrap();
+    let middle = content.len() / 2;
+    content[middle] ^= 1;
+    fs::write(file, content).unwrap();
+}
+
+#[test]
+#[ignore = "needs gnupg openssl xz-utils; `make check` runs it"]
+fn a_release_verifies_with_its_public_key_only() {
+    let place = Place::with_keys();
+    place.build("1");
+    let text = place.sign();
+    place.check("release");
+    let sums = fs::read_to_string(place.path("release/SHA256SUMS")).unwrap();
+    let named = sums.lines().map(|line| &line[66..]).collect::<Vec<_>>();
+    assert_eq!(named, ["x_1.efi", "x_1.raw.xz", "x_1_0a_9.usr.raw.xz", "x_1_0b_9.verity.raw.xz"]);
+    assert!(named.iter().all(|name| text.contains(&format!("release/{name}\n"))), "{text}");
+    let signature = fs::read(place.path("release/SHA256SUMS.gpg")).unwrap();
+    assert!(!signature.starts_with(b"-----BEGIN"), "armored");
+    for name in [named[0], named[1], "SHA256SUMS", "SHA256SUMS.gpg"] {
+        assert_eq!(mode(&place.path("release").join(name)), 0o644, "{name}");
+    }
+
+    let _ = place.succeeds(&["gen-keyring", "y"]);
+    assert_eq!(place.verify("release", "y-pubring.pgp").status.code(), Some(2), "another key");
+    let good = fs::read(place.path("release/SHA256SUMS")).unwrap();
+    flip(&place.path("release/SHA256SUMS"));
+    assert_eq!(place.verify("release", "x-pubring.pgp").status.code(), Some(1), "a changed manifest");
+    fs::write(place.path("release/SHA256SUMS"), good).unwrap();
+    flip(&place.path("release/SHA256SUMS.gpg"));
+    assert!(!place.verify("release", "x-pubring.pgp").status.success(), "a changed signature");
+}
+
+#[test]
+#[ignore = "needs gnupg openssl xz-utils; `make check` runs it"]
+fn each_compression_reads_back() {
+    let place = Place::with_keys();
+    place.build("1");
+    for (how, suffix, program) in [("none", "", "cat"), ("gz", ".gz", "zcat"), ("xz", ".xz", "xzcat")] {
+        let _ = place.succeeds(&["sign-release", "x_1", "x-gpg", "--output", how, "--compress", how]);
+        place.check(how);
+        for name in BUILT {
+            let suffix = if name.ends_with(".efi") { "" } else { suffix };
+            let program = if suffix.is_empty() { "cat" } else { program };
+            let file = place.path(how).join(format!("{name}{suffix}"));
+            let output = Command::new(program).arg(file).output().unwrap();
+            assert!(output.status.success(), "{how} {name}");
+            assert_eq!(output.stdout, fs::read(place.path("x_1").join(name)).unwrap(), "{how} {name}");
+        }
+    }
+    let error = place.fails(&["sign-release", "x_1", "x-gpg", "--output", "xz", "--compress", "gz"]);
+    assert!(error.contains("xz has x_1 already, with x_1.raw.xz: a version that was published"), "{error}");
+    place.check("xz");
+}
+
+#[test]
+#[ignore = "needs gnupg openssl xz-utils; `make check` runs it"]
+fn holes_stay_holes() {
+    let place = Place::with_keys();
+    place.build("1");
+    let image = fs::File::options().write(true).open(place.path("x_1/x_1.raw")).unwrap();
+    image.set_len(64 << 20).unwrap();
+    place.sum("x_1");
+    let _ = place.succeeds(&["sign-release", "x_1", "x-gpg", "--compress", "none"]);
+    let copy = fs::metadata(place.path("pattern-release/x_1.raw")).unwrap();
+    assert_eq!(copy.len(), 64 << 20);
+    assert!(copy.blocks() * 512 < 1 << 20, "{} blocks", copy.blocks());
+}
+
+#[test]
+#[ignore = "needs gnupg openssl xz-utils; `make check` runs it"]
+fn versions_are_added() {
+    let place = Place::with_keys();
+    place.build("1");
+    place.build("1.2");
+    let _ = place.sign();
+    let first = fs::metadata(place.path("release/x_1.raw.xz")).unwrap().ino();
+    let _ = place.succeeds(&["sign-release", "x_1.2", "x-gpg", "--output", "release"]);
+    place.check("release");
+    let sums = fs::read_to_string(place.path("release/SHA256SUMS")).unwrap();
+    assert_eq!(sums.lines().count(), 8, "{sums}");
+    assert!(sums.contains("  x_1.2_0a_9.usr.raw.xz\n") && sums.contains("  x_1_0a_9.usr.raw.xz\n"), "{sums}");
+
+    // Again: the same files, a new signature.
+    let _ = place.sign();
+    place.check("release");
+    assert_eq!(fs::read_to_string(place.path("release/SHA256SUMS")).unwrap(), sums);
+    assert_eq!(fs::metadata(place.path("release/x_1.raw.xz")).unwrap().ino(), first);
+}
+
+#[test]
+#[ignore = "needs gnupg openssl xz-utils; `make check` runs it"]
+fn a_published_version_never_changes() {
+    let place = Place::with_keys();
+    place.build("1");
+    let _ = place.sign();
+    flip(&place.path("x_1/x_1.raw"));
+    place.sum("x_1");
+    let error = place.sign_fails();
+    assert!(error.contains("release/x_1.raw.xz has other content than x_1/x_1.raw: a version"), "{error}");
+    place.check("release");
+}
+
+#[test]
+#[ignore = "needs gnupg openssl xz-utils; `make check` runs it"]
+fn a_damaged_build_is_not_signed() {
+    let damages: [Damage; 6] = [
+        (
+            |place| flip(&place.path("x_1/x_1_0b_9.verity.raw")),
+            "x_1/x_1_0b_9.verity.raw is not what SHA256SUMS beside it says: build again",
+        ),
+        (
+            |place| fs::remove_file(place.path("x_1/x_1.efi")).unwrap(),
+            "build again: reading x_1/x_1.efi: No such file or directory",
+        ),
+        (
+            |place| {
+                fs::remove_file(place.path("x_1/x_1.efi")).unwrap();
+                place.sum("x_1");
+            },
+            "x_1/SHA256SUMS must name what `pattern build` wrote: build again: 0 files end in .efi, not one",
+        ),
+        (
+            |place| fs::write(place.path("x_1/SHA256SUMS"), "none").unwrap(),
+            "reading x_1/SHA256SUMS: line 1 is not a SHA-256 sum",
+        ),
+        (
+            |place| fs::remove_file(place.path("x_1/SHA256SUMS")).unwrap(),
+            "x_1 must be a folder that `pattern build` wrote: reading x_1/SHA256SUMS: No such file",
+        ),
+        (|place| fs::remove_dir_all(place.path("x_1")).unwrap(), "x_1 must be a folder that"),
+    ];
+    let place = Place::with_keys();
+    for (damage, message) in damages {
+        place.build("1");
+        damage(&place);
+        let error = place.sign_fails();
+        assert!(error.contains(message), "{message}: {error}");
+        assert!(!place.path("release").exists(), "{message}");
+    }
+}
+
+#[test]
+#[ignore = "needs gnupg openssl xz-utils; `make check` runs it"]
+fn a_damaged_release_is_not_signed_again() {
+    let damages: [Damage; 6] = [
+        (
+            |place| flip(&place.path("release/x_1.raw.xz")),
+            "release/x_1.raw.xz is not what was signed: restore",
+        ),
+        (
+            |place| fs::remove_file(place.path("release/x_1.efi")).unwrap(),
+            "checking the release: restore it from a copy: reading release/x_1.efi: No such file",
+        ),
+        // Somebody who can write to the server changes a file, and the manifest with it.
+        (
+            |place| {
+                flip(&place.path("release/x_1.raw.xz"));
+                fs::remove_file(place.path("release/SHA256SUMS.gpg")).unwrap();
+                place.sum("release");
+            },
+            "adding to release: begin a release with another key in another folder: verifying",
+        ),
+        (|place| flip(&place.path("release/SHA256SUMS")), "adding to release: "),
+        (|place| fs::write(place.path("release/notes.txt"), "").unwrap(), "never signed: notes.txt; move"),
+        (|place| fs::write(place.path("release/x_0.raw.xz"), "").unwrap(), "never signed: x_0.raw.xz; move"),
+    ];
+    for (damage, message) in damages {
+        let place = Place::with_keys();
+        place.build("1");
+        let _ = place.sign();
+        damage(&place);
+        let before = fs::read(place.path("release/SHA256SUMS")).unwrap();
+        place.build("2");
+        let error = place.fails(&["sign-release", "x_2", "x-gpg", "--output", "release"]);
+        assert!(error.contains(message), "{message}: {error}");
+        assert_eq!(fs::read(place.path("release/SHA256SUMS")).unwrap(), before, "{message}");
+        assert!(!place.path("release/x_2.efi").exists(), "{message}");
+    }
+}
+
+#[test]
+#[ignore = "needs gnupg openssl xz-utils; `make check` runs it"]
+fn another_key_does_not_take_a_release_over() {
+    let place = Place::with_keys();
+    place.build("1");
+    let _ = place.sign();
+    let _ = place.succeeds(&["gen-keyring", "y"]);
+    let error = place.fails(&["sign-release", "x_1", "y-gpg", "--output", "release"]);
+    assert!(error.contains("adding to release: ") && error.contains("No public key"), "{error}");
+    place.check("release");
+}
+
+#[test]
+#[ignore = "needs gnupg openssl xz-utils; `make check` runs it"]
+fn a_home_without_a_key_is_refused() {
+    let place = Place::with_keys();
+    place.build("1");
+    let error = place.fails(&["sign-release", "x_1", "nowhere"]);
+    assert!(
+        error.contains("opening the GnuPG home nowhere: `pattern gen-keyring` makes one: No such"),
+        "{error}"
+    );
+
+    let private = place.path("x-gpg/private-keys-v1.d");
+    fs::remove_dir_all(private).unwrap();
+    let error = place.sign_fails();
+    assert!(error.contains("x-gpg has no secret key that can sign"), "{error}");
+    assert!(!place.path("release").exists());
+}

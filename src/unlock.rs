@@ -1,0 +1,141 @@
+//! Whether another version of the image will be able to open the persist volume: which of the registers that it is
+//! bound to depend on the image (UAPI.7, "Linux TPM PCR Registry").
+
+use crate::token::{Bank, Digest, Pcrs, Tpm2Token, policy_digest};
+use crate::volume::Locks;
+
+/// What measures the image itself: the kernel image as the firmware starts it (4), the partition table with its labels
+/// (5), kernel and initrd once more (9, 10), and the sections of the unified kernel image (11).
+const OF_THE_IMAGE: [u8; 5] = [4, 5, 9, 10, 11];
+/// The Secure Boot state, and the certificates that verified what was started.
+const SECURE_BOOT: u8 = 7;
+
+/// The answer, with its reason.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// The TPM will open it.
+    Opens(String),
+    /// It will ask for the recovery key.
+    Asks(String),
+    /// That depends on what can't be seen from here.
+    Unclear(String),
+}
+
+/// Decides for a volume with these locks, on a machine whose registers have the values that `read` gives.
+pub fn verdict(locks: &Locks, secure_boot: bool, read: impl Fn(Bank, u8) -> Option<Vec<u8>>) -> Verdict {
+    let mut reasons = locks.unusable.clone();
+    let mut unclear = false;
+    for token in &locks.tokens {
+        match of_token(token, secure_boot, &read) {
+            Verdict::Opens(reason) => return Verdict::Opens(reason),
+            Verdict::Asks(reason) => reasons.push(reason),
+            Verdict::Unclear(reason) => {
+                unclear = true;
+                reasons.push(reason);
+            }
+        }
+    }
+    if reasons.is_empty() {
+        reasons.push("the volume has no TPM token".to_owned());
+    }
+    let reasons = reasons.join("; ");
+    if unclear { Verdict::Unclear(reasons) } else { Verdict::Asks(reasons) }
+}
+
+fn of_token(token: &Tpm2Token, secure_boot: bool, read: &impl Fn(Bank, u8) -> Option<Vec<u8>>) -> Verdict {
+    let (pcrs, bank) = (token.pcrs, token.bank);
+    if let Some(pcr) = pcrs.iter().find(|pcr| OF_THE_IMAGE.contains(pcr)) {
+        return Verdict::Asks(format!("it is bound to PCR {pcr}, which has another value with each version"));
+    }
+    match current(pcrs, bank, read) {
+        None => Verdict::Asks(format!("the TPM has no value for PCR {pcrs} ({})", bank.name())),
+        Some(policy) if policy != token.policy => Verdict::Asks(format!(
+            "PCR {pcrs} ({}) changed since the volume was bound to it, whatever version starts",
+            bank.name()
+        )),
+        Some(_) if secure_boot && pcrs.iter().any(|pcr| pcr == SECURE_BOOT) => Verdict::Unclear(
+            "it is bound to PCR 7, and Secure Boot is on: it opens if the new version is signed with the key of this one"
+                .to_owned(),
+        ),
+        Some(_) => Verdict::Opens(format!("it is bound to PCR {pcrs}, which no version of the image changes")),
+    }
+}
+
+/// The policy that a volume would have if it were bound now.
+fn current(pcrs: Pcrs, bank: Bank, read: &impl Fn(Bank, u8) -> Option<Vec<u8>>) -> Option<Digest> {
+    let values: Option<Vec<_>> = pcrs.iter().map(|pcr| read(bank, pcr)).collect();
+    Some(policy_digest(pcrs, bank, &values?))
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest as _, Sha256};
+
+    use super::*;
+    use crate::token::{Sealed, Srk};
+
+    /// All registers of this machine.
+    fn read(bank: Bank, pcr: u8) -> Option<Vec<u8>> {
+        (bank == Bank::Sha256).then(|| vec![pcr; 32])
+    }
+
+    fn srk() -> Srk {
+        let mut public = [5; 90];
+        public[4..8].copy_from_slice(&0x0003_0472_u32.to_be_bytes());
+        let name = Sha256::digest(public);
+        let head = [&0x8100_0001_u32.to_be_bytes()[..], &[0, 34, 0, 11]].concat();
+        Srk::parse(&[&head[..], &name, &[0, 0, 0, 1, 0, 90], &public].concat()).unwrap()
+    }
+
+    /// A volume that was bound to these registers when they had the values of now.
+    fn bound(pcrs: &[u64]) -> Locks {
+        let (pcrs, bank) = (Pcrs::new(pcrs.iter().copied()).unwrap(), Bank::Sha256);
+        let policy = current(pcrs, bank, &read).unwrap();
+        let sealed = Sealed { private: Vec::new(), public: Vec::new() };
+        let token = Tpm2Token { keyslot: 0, pcrs, bank, policy, sealed, srk: srk() };
+        Locks { tokens: vec![token], ..Locks::default() }
+    }
+
+    #[test]
+    fn registers_of_firmware_and_machine_stay() {
+        for pcrs in [&[7][..], &[0, 2, 7], &[1, 14, 15]] {
+            let verdict = verdict(&bound(pcrs), false, read);
+            assert!(matches!(verdict, Verdict::Opens(_)), "{pcrs:?}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn registers_of_the_image_change_with_it() {
+        let Verdict::Asks(reason) = verdict(&bound(&[7, 11]), false, read) else { panic!() };
+        assert_eq!(reason, "it is bound to PCR 11, which has another value with each version");
+    }
+
+    #[test]
+    fn a_volume_that_would_not_open_now_will_not_open_then() {
+        let changed = |bank, pcr| read(bank, pcr + 1);
+        let Verdict::Asks(reason) = verdict(&bound(&[7]), false, changed) else { panic!() };
+        assert_eq!(
+            reason,
+            "PCR 7 (sha256) changed since the volume was bound to it, whatever version starts"
+        );
+        let Verdict::Asks(reason) = verdict(&bound(&[7]), false, |_, _| None) else { panic!() };
+        assert_eq!(reason, "the TPM has no value for PCR 7 (sha256)");
+        let none = Locks { unusable: vec!["token 3: a PIN".to_owned()], ..Locks::default() };
+        assert_eq!(verdict(&none, false, read), Verdict::Asks("token 3: a PIN".to_owned()));
+        let Verdict::Asks(reason) = verdict(&Locks::default(), false, read) else { panic!() };
+        assert_eq!(reason, "the volume has no TPM token");
+    }
+
+    #[test]
+    fn with_secure_boot_the_signature_decides() {
+        assert!(matches!(verdict(&bound(&[7]), true, read), Verdict::Unclear(_)));
+        assert!(matches!(verdict(&bound(&[0]), true, read), Verdict::Opens(_)));
+    }
+
+    #[test]
+    fn one_way_in_is_enough() {
+        let mut locks = bound(&[11]);
+        locks.tokens.extend(bound(&[7]).tokens);
+        assert!(matches!(verdict(&locks, false, read), Verdict::Opens(_)));
+    }
+}

@@ -1,0 +1,102 @@
+//! What may be done about updates, from the versions that the EFI system partition holds.
+
+use std::fmt;
+
+use crate::entry::{Entry, newest};
+
+/// Why no update is installed now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Closed {
+    /// The running version has not proved itself: the other slot is the way back.
+    Unblessed(String),
+    /// A version is installed that has not been started yet.
+    Pending(String),
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unblessed(version) => write!(
+                f,
+                "version {version}, which runs, is still on trial: an update would overwrite the version to fall \
+                 back to; wait for systemd-bless-boot.service, or see why boot-complete.target is not reached"
+            ),
+            Self::Pending(version) => {
+                write!(f, "version {version} is installed and was not started yet: restart into it first")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Closed {}
+
+/// Whether an update may be installed while `running` runs.
+///
+/// # Errors
+/// When it would leave no proved version, or overwrite one that nobody tried.
+pub fn gate(running: &str, entries: &[Entry]) -> Result<(), Closed> {
+    let own = |entry: &Entry| entry.version == running;
+    if newest(entries, own).is_some_and(|entry| entry.tries_left.is_some()) {
+        return Err(Closed::Unblessed(running.to_owned()));
+    }
+    match staged(running, entries) {
+        Some(entry) => Err(Closed::Pending(entry.version.clone())),
+        None => Ok(()),
+    }
+}
+
+/// The version that the next boot starts in place of this one.
+#[must_use]
+pub fn staged<'e>(running: &str, entries: &'e [Entry]) -> Option<&'e Entry> {
+    newest(entries, |entry| entry.newer_than(running) && !entry.failed())
+}
+
+/// The newer version that was tried in vain, so that this one runs.
+#[must_use]
+pub fn failed<'e>(running: &str, entries: &'e [Entry]) -> Option<&'e Entry> {
+    newest(entries, |entry| entry.newer_than(running) && entry.failed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(names: &[&str]) -> Vec<Entry> {
+        names.iter().map(|name| Entry::parse("demo", name).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_proved_version_with_nothing_newer_may_be_updated() {
+        assert_eq!(gate("2", &entries(&["demo_2.efi", "demo_1.efi"])), Ok(()));
+        assert_eq!(gate("2", &entries(&["demo_2.efi"])), Ok(()));
+        // Started by hand from elsewhere.
+        assert_eq!(gate("2", &[]), Ok(()));
+    }
+
+    #[test]
+    fn a_version_on_trial_keeps_the_way_back() {
+        let closed = gate("2", &entries(&["demo_2+2-1.efi", "demo_1.efi"])).unwrap_err();
+        assert_eq!(closed, Closed::Unblessed("2".to_owned()));
+        assert!(closed.to_string().starts_with("version 2, which runs, is still on trial: "));
+        let last = gate("2", &entries(&["demo_2+0-3.efi", "demo_1.efi"]));
+        assert_eq!(last, Err(Closed::Unblessed("2".to_owned())));
+    }
+
+    #[test]
+    fn a_version_that_waits_for_its_first_boot_is_not_overwritten() {
+        let closed = gate("1", &entries(&["demo_2+3-0.efi", "demo_1.efi"])).unwrap_err();
+        assert_eq!(
+            closed.to_string(),
+            "version 2 is installed and was not started yet: restart into it first"
+        );
+    }
+
+    #[test]
+    fn a_version_that_failed_may_be_replaced() {
+        let entries = entries(&["demo_2+0-3.efi", "demo_1.efi"]);
+        assert_eq!(gate("1", &entries), Ok(()));
+        assert_eq!(failed("1", &entries).unwrap().version, "2");
+        assert_eq!(failed("2", &entries), None);
+        assert_eq!(staged("1", &entries), None);
+    }
+}
