@@ -9,6 +9,9 @@ PROGRAMS := $(addprefix target/$(HOST)/release/,pattern-initrd pattern-generator
 DIST     := build/dist
 PATTERN  := $(DIST)/usr/bin/pattern
 DEMO     := build/images/demo_0.0.1/demo_0.0.1.raw
+KEYRING  := demo/demo-pubring.pgp
+SCENARIOS = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests -- --nocapture --test-threads=2
+RELEASES := $(addprefix build/releases/,0.0.2 third broken)
 
 .PHONY: help
 help: ## list the targets
@@ -42,9 +45,29 @@ man: ## render the manual pages into build/man; `make install` takes them along
 dist:
 	$(MAKE) install DESTDIR=$(DIST)
 
+# Nobody but this checkout trusts it.
+$(KEYRING): | dist
+	tests/need gnupg openssl
+	cd demo && ../$(PATTERN) gen-keyring demo
+
 .PHONY: image
-image: dist ## build the demo's base image
+image: dist $(KEYRING) ## build the demo's base image
 	$(PATTERN) build demo --output build/images --tools build/tools
+
+build/releases/0.0.2:  FOLDER = demo-update
+build/releases/third:  FOLDER = vm-tests/images/third
+build/releases/broken: FOLDER = vm-tests/images/broken
+.PHONY: $(RELEASES)
+.NOTPARALLEL:
+$(RELEASES): image
+	tests/need gnupg
+	$(PATTERN) build $(FOLDER) --output build/images --tools build/tools
+	rm -rf $@
+	$(PATTERN) sign-release build/images/demo_$$(sed -n 's/^version = "\(.*\)"/\1/p' $(FOLDER)/pattern.toml) \
+	  demo/demo-gpg --output $@ --compress gz
+
+.PHONY: release
+release: build/releases/0.0.2 ## build the demo's next version, and sign it
 
 .PHONY: demo
 demo: image ## build the demo and boot it, its console in this terminal
@@ -55,11 +78,16 @@ demo-check: image ## boot the demo twice, nobody at the keyboard, and show its k
 	rm -rf build/vm/installed
 	$(MAKE) vm T=second_boot
 
+.PHONY: demo-update
+demo-update: release ## install the next version from a server on the loopback, and restart into it
+	$(MAKE) vm T=update::
+
 .PHONY: check
-check: lint test test-static vm ## everything that a change must pass
+check: lint test test-static release vm ## everything that a change must pass
 
 .PHONY: check-all
-check-all: check ## the long suites too: volumes with the other file systems
+check-all: check $(RELEASES) ## the long suites too: more updates, volumes with the other file systems
+	$(SCENARIOS) --ignored
 	vm-tests/filesystem ext4
 	vm-tests/filesystem btrfs
 
@@ -69,7 +97,7 @@ lint: ## formatting, lints, licences and sources of dependencies
 
 .PHONY: test
 test: ## what needs neither C libraries, nor root, nor a VM
-	tests/need strace systemd gdisk fdisk
+	tests/need strace systemd gdisk fdisk gnupg openssl xz-utils
 	cargo test -- --include-ignored
 
 .PHONY: test-static
@@ -78,8 +106,8 @@ test-static: ## LUKS headers on plain files, a software TPM for each test
 	static/cargo test -p pattern-initrd
 
 .PHONY: vm
-vm: image ## scenarios in virtual machines; T=NAME for one
-	PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests $(T) -- --nocapture --test-threads=2
+vm: image ## scenarios in virtual machines; T=NAME for one, of the long ones too
+	$(SCENARIOS) $(if $(T),--include-ignored) $(T)
 
 .PHONY: bench
 bench: ## measurements

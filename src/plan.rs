@@ -2,6 +2,7 @@
 
 mod host;
 mod initrd;
+mod trial;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -56,6 +57,7 @@ pub fn decide(toml: Result<&str, String>, cmdline: &str, manager: Manager) -> Ou
         Ok(config) => decide_for(&config, &Cmdline::parse(cmdline), manager),
         Err(problems) => Outcome { plan: Plan::default(), problems },
     };
+    trial::retry(&mut outcome.plan);
     if !outcome.problems.is_empty() {
         outcome.plan.link(&wanted_by(manager, unit::CONFIG), &shipped(unit::CONFIG));
     }

@@ -15,8 +15,15 @@ pub const CONFIG: &str = "pattern-config.service";
 /// Notes an orderly shutdown, so that the next corruption restarts once again.
 pub const DISARM: &str = "pattern-usr-disarm.service";
 
+/// Judges a version on trial by what it persists and by its essential units.
+pub const HEALTH: &str = "pattern-health.service";
+/// Reads all of `/usr` through dm-verity, for a version on trial.
+pub const SCRUB: &str = "pattern-scrub.service";
+/// Says that a newer version failed, and why.
+pub const FALLBACK: &str = "pattern-fallback.service";
+
 /// The constant units, as they lie in `units/`.
-pub const SHIPPED: &[&str] = &[USR, GROW, PERSIST, SEED, BREAK, CONFIG, DISARM];
+pub const SHIPPED: &[&str] = &[USR, GROW, PERSIST, SEED, BREAK, CONFIG, DISARM, HEALTH, SCRUB, FALLBACK];
 
 /// The name of the unit for a path: `/dev/a-b` with suffix `device` is `dev-a\x2db.device`
 /// (systemd.unit(5), "String Escaping for Inclusion in Unit Names").

@@ -1,18 +1,27 @@
-//! The stages of the initrd, one program under several names.
+//! The stages of a boot and the command of the running system: one program under several names.
 //!
 //! Each stage looks, asks the pure library what to do, and does it. On a later boot it finds nothing to do.
 
+mod command;
 mod context;
 mod disk;
+mod entries;
+mod fallback;
 mod grow;
+mod health;
+mod install;
 mod logging;
 mod luks;
 mod persist;
 mod qr;
+mod scrub;
 mod seed;
+mod staged;
 mod sys;
 mod tpm;
+mod trial;
 mod usr;
+mod variable;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -36,6 +45,12 @@ type Stage = fn(&Context) -> Result<Report>;
 fn main() -> ExitCode {
     let mut args = std::env::args_os();
     let name = args.next().map(|path| program_name(&path)).unwrap_or_default();
+    if name == "pattern" {
+        return command::run(args).unwrap_or_else(|error| {
+            eprintln!("pattern: {error:#}");
+            ExitCode::FAILURE
+        });
+    }
     match run(&name, args.next()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -58,6 +73,7 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
             return Ok(());
         }
         ("pattern-usr", Some("--disarm")) => return usr::disarm(),
+        ("pattern-retry", None) => return trial::retry(),
         (_, Some(other)) => {
             bail!("unknown argument {other:?}; the stages are started by systemd, see {name}.service(8)")
         }
@@ -65,13 +81,20 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
         ("pattern-grow", None) => grow::run,
         ("pattern-persist", None) => persist::run,
         ("pattern-seed", None) => seed::run,
-        _ => bail!("start it as pattern-usr, pattern-grow, pattern-persist or pattern-seed"),
+        ("pattern-health", None) => health::run,
+        ("pattern-scrub", None) => scrub::run,
+        ("pattern-fallback", None) => fallback::run,
+        _ => bail!("start it under the name of a stage, such as pattern-usr, or as pattern"),
     };
     let started = Instant::now();
     let context = Context::gather(Path::new("/"))?;
     logging::start(name, &context.flags);
     context.ignored.iter().for_each(|line| log::warn!("{line}"));
-    let report = stage(&context)?;
+    let report = stage(&context).inspect_err(|error| {
+        if trial::running() {
+            trial::note(&context.config.image.version, &format!("{name}: {error:#}"));
+        }
+    })?;
     let spent = started.elapsed().as_millis();
     log::info!("found {}; {}; {spent} ms", report.found, report.decided);
     Ok(())

@@ -2,7 +2,6 @@
 
 mod restart;
 mod superblock;
-mod variable;
 
 use std::fs::File;
 use std::io::Read;
@@ -17,10 +16,12 @@ use pattern::usr::UsrHash;
 
 use crate::Report;
 use crate::context::Context;
+use crate::variable::Variable;
 use restart::{Response, respond};
 use superblock::Superblock;
-use variable::Variable;
 
+/// The variable that holds the root hash of a boot that has not ended yet.
+const RESTART: &str = "PatternVerityRestart";
 /// Name below `/dev/mapper`.
 const NAME: &str = "usr";
 
@@ -58,7 +59,7 @@ fn response(ctx: &Context) -> (Response, String) {
         Corruption::Restart if ctx.flags.plan_only => {
             (Response::IoError, " (planned only: restart once)".to_owned())
         }
-        Corruption::Restart => restart_once(&Variable::default(), &ctx.usr),
+        Corruption::Restart => restart_once(&Variable::new(RESTART), &ctx.usr),
     }
 }
 
@@ -87,7 +88,7 @@ fn restart_once(variable: &Variable, usr: &UsrHash) -> (Response, String) {
 /// # Errors
 /// When the variable is there and can't be removed.
 pub(crate) fn disarm() -> Result<()> {
-    Variable::default().remove()
+    Variable::new(RESTART).remove()
 }
 
 fn open(data: &Path, hash: &Path, usr: &UsrHash, response: Response) -> Result<()> {

@@ -122,6 +122,17 @@ pub(super) fn verity_holds(verity: Size, usr: Size) -> Checked<()> {
     Ok(())
 }
 
+/// One name in `boot.essential` (systemd.unit(5): characters, suffixes, at most 255 bytes).
+pub(super) fn unit(text: &str) -> Checked<String> {
+    const KINDS: [&str; 7] = [".service", ".target", ".socket", ".mount", ".path", ".timer", ".swap"];
+    let known = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
+    let named = KINDS.iter().any(|kind| text.strip_suffix(kind).is_some_and(|name| !name.is_empty()));
+    if named && text.len() <= 255 && text.chars().all(known) && !text.starts_with(['-', '.']) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("must be names of units such as \"sshd.service\", not {text:?}"))
+}
+
 /// `volume.pcrs`: sorted, each once. PCR 16 and 23 can be reset by any program that reaches the TPM (TCG PC Client
 /// Platform TPM Profile, "PCR Attributes"), so they protect nothing by themselves.
 pub(super) fn pcrs(numbers: &[u64]) -> Checked<Vec<u8>> {

@@ -28,6 +28,8 @@ pub enum Kind {
     Pcrs,
     /// An array of these strings, each at most once.
     Names(&'static [&'static str]),
+    /// An array of names of systemd units.
+    Units,
 }
 
 impl Kind {
@@ -43,6 +45,7 @@ impl Kind {
             Self::Choice(names) => format!("one of {}", quoted(names)),
             Self::Pcrs => "list of numbers, 0 to 23".to_owned(),
             Self::Names(names) => format!("list of {}", quoted(names)),
+            Self::Units => "list of unit names".to_owned(),
         }
     }
 }
@@ -114,6 +117,12 @@ pub const KEYS: &[Key] = &[
         CORRUPTIONS,
         "\"restart\"",
         "what a block of `/usr` with a wrong hash leads to",
+    ),
+    optional(
+        "boot.essential",
+        Kind::Units,
+        "[]",
+        "units that must not have failed for a new version to be kept",
     ),
     optional("boot.flags", FLAGS, "[]", "`pattern.` flags that are honoured although `debug` is false"),
 ];

@@ -192,9 +192,11 @@ impl Corruption {
     }
 }
 
-/// What the kernel command line may do.
+/// What a boot is held to, and what the kernel command line may do.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Boot {
+    /// Units that must not have failed for a new version to be kept; each once.
+    pub essential: Vec<String>,
     /// Flags honoured although `debug` is false; each once.
     pub flags: Vec<FlagName>,
 }

@@ -97,7 +97,9 @@ impl Reader<'_> {
     }
 
     fn boot(&mut self, debug: Option<bool>) -> Option<Boot> {
-        let flags = self.read("boot.flags", flags)?;
+        let essential = self.read("boot.essential", |value| names(value, check::unit));
+        let flag = |name: &str| one_of(&FlagName::ALL, FlagName::name, name);
+        let flags = self.read("boot.flags", |value| names(value, flag))?;
         let shell = match debug {
             Some(false) if flags.contains(&FlagName::Break) => Err(
                 "must not hold \"break\" unless debug = true: it gives a root shell to anyone at the console"
@@ -106,7 +108,7 @@ impl Reader<'_> {
             _ => Ok(()),
         };
         self.checked("boot.flags", shell)?;
-        Some(Boot { flags })
+        Some(Boot { essential: essential?, flags })
     }
 
     fn boolean(&mut self, path: &str) -> Option<bool> {
@@ -165,16 +167,17 @@ fn numbers(value: &DeValue<'_>) -> Checked<Vec<u64>> {
         .collect()
 }
 
-fn flags(value: &DeValue<'_>) -> Checked<Vec<FlagName>> {
+/// An array of strings, each converted; the same one twice counts once.
+fn names<T: PartialEq>(value: &DeValue<'_>, convert: impl Fn(&str) -> Checked<T>) -> Checked<Vec<T>> {
     let items = value.as_array().ok_or_else(|| format!("must be a list of names, not {}", kind_of(value)))?;
-    let mut flags = Vec::new();
+    let mut found = Vec::new();
     for item in items {
-        let flag = one_of(&FlagName::ALL, FlagName::name, string(item.get_ref())?)?;
-        if !flags.contains(&flag) {
-            flags.push(flag);
+        let one = convert(string(item.get_ref())?)?;
+        if !found.contains(&one) {
+            found.push(one);
         }
     }
-    Ok(flags)
+    Ok(found)
 }
 
 fn one_of<T: Copy>(all: &[T], name: fn(T) -> &'static str, text: &str) -> Checked<T> {

@@ -38,6 +38,8 @@ impl fmt::Display for Config {
         writeln!(f, "pcrs = {:?}\nrecovery_key = {}\n", self.volume.pcrs, self.volume.recovery_key)?;
         writeln!(f, "[verity]\non_corruption = \"{}\"\n", self.verity.on_corruption.name())?;
         let flags = self.boot.flags.iter().copied().map(FlagName::name).collect::<Vec<_>>();
-        writeln!(f, "[boot]\nflags = {flags:?}")
+        // Names of units may hold backslashes.
+        let essential = self.boot.essential.iter().map(|unit| format!("'{unit}'")).collect::<Vec<_>>();
+        writeln!(f, "[boot]\nessential = [{}]\nflags = {flags:?}", essential.join(", "))
     }
 }

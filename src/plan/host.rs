@@ -1,10 +1,10 @@
-//! The units of the running system: what `debug` and the corruption policy ask for.
+//! The units of the running system: updates, and what `debug` and the corruption policy ask for.
 
 use crate::config::{Config, Corruption};
 use crate::unit::{self, Text};
 
 use super::initrd::emergency_shell;
-use super::{CONFIG_PATH, Plan, shipped};
+use super::{CONFIG_PATH, Plan, shipped, trial};
 
 /// The plan for one boot.
 pub(super) fn plan(config: &Config) -> Plan {
@@ -12,11 +12,21 @@ pub(super) fn plan(config: &Config) -> Plan {
     if config.verity.on_corruption == Corruption::Restart {
         plan.link(&format!("sysinit.target.wants/{}", unit::DISARM), &shipped(unit::DISARM));
     }
+    updates(&mut plan);
+    trial::judge(&mut plan, config);
     if config.debug {
         root_login(&mut plan);
         emergency_shell(&mut plan);
     }
     plan
+}
+
+/// Updates by timer ask what updates by hand ask; a version that failed is spoken of.
+fn updates(plan: &mut Plan) {
+    let settings = [("ExecStart", ""), ("ExecStart", "/usr/bin/pattern update")];
+    let text = Text::from_source(CONFIG_PATH).section("Service", &settings);
+    plan.file("systemd-sysupdate.service.d/50-pattern.conf", text);
+    plan.link(&format!("multi-user.target.wants/{}", unit::FALLBACK), &shipped(unit::FALLBACK));
 }
 
 /// Logs root in on every console, with no password.

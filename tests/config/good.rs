@@ -31,6 +31,7 @@ recovery_key = false
 on_corruption = "restart"
 
 [boot]
+essential = []
 flags = []
 "#;
 
@@ -54,6 +55,7 @@ fn every_key_is_read() {
     assert_eq!(config.volume.pcrs, [7, 11]);
     assert!(config.volume.recovery_key);
     assert_eq!(config.verity.on_corruption, Corruption::IoError);
+    assert_eq!(config.boot.essential, ["sshd.service", "dev-disk-by\\x2dlabel-x.swap"]);
     assert_eq!(config.boot.flags, [FlagName::Grow, FlagName::Break]);
     assert_eq!(read(&config.to_string()), config);
 }

@@ -43,6 +43,7 @@ recovery_key = true
 [verity]
 on_corruption = "io-error"
 [boot]
+essential = ["sshd.service", 'dev-disk-by\x2dlabel-x.swap', "sshd.service"]
 flags = ["grow", "break", "grow"]
 "#;
 

@@ -148,6 +148,10 @@ fn a_choice_is_told_what_there_is_to_choose_from() {
                 .to_owned(),
         ),
         ("[volume]\nrecovery_key = 1", "volume.recovery_key: must be true or false, not a number".to_owned()),
+        (
+            "[boot]\nessential = ['sshd']",
+            "boot.essential: must be names of units such as \"sshd.service\", not \"sshd\"".to_owned(),
+        ),
         ("[boot]\nflags = 'grow'", format!("{flags} a list of names, not a string")),
         (
             "[boot]\nflags = ['groww']",

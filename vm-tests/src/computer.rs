@@ -12,6 +12,7 @@ use pattern_image::vm::Vm;
 use crate::cpio::Entry;
 use crate::disk::Disk;
 use crate::guest::Guest;
+use crate::server::Server;
 use crate::{direct, installed, setting};
 
 /// How much a new computer's disk is larger than the image: both slots and a small volume.
@@ -76,6 +77,11 @@ impl Computer {
     /// More words for the kernel command line, for this and all later boots.
     pub fn words(&mut self, words: &str) {
         self.options.words.push_str(&format!(" {words}"));
+    }
+
+    /// Connects it to an update server, and to nothing else.
+    pub fn serve(&mut self, server: &Server) {
+        self.options.server = Some(server.port());
     }
 
     /// Takes the TPM out.

@@ -48,6 +48,14 @@ impl Disk {
         found.unwrap_or_else(|| panic!("no partition has the label {label:?}: {:?}", self.labels())).1
     }
 
+    /// Where the last block with content of a partition lies on the disk.
+    #[must_use]
+    pub fn last_block(&self, partition: Partition) -> u64 {
+        let blocks = (0..partition.length / 4096).rev().map(|block| partition.start + block * 4096);
+        let filled = |start: &u64| self.read(*start, 4096).iter().any(|byte| *byte != 0);
+        blocks.into_iter().find(filled).expect("a block with content")
+    }
+
     fn entries(&self) -> Vec<(String, Partition)> {
         let array = self.read(2 * SECTOR, 128 * 128);
         array.chunks_exact(128).filter(|entry| entry[..16] != [0; 16]).map(entry).collect()

@@ -9,8 +9,8 @@ use pattern_image::vm::Vm;
 /// From power on to a shell: 45 s under emulation on an idle machine, more beside a second one.
 const BOOT: Duration = Duration::from_secs(600);
 
-/// For one command.
-const COMMAND: Duration = Duration::from_secs(120);
+/// For one command: an update writes a whole slot.
+const COMMAND: Duration = Duration::from_secs(600);
 
 /// What a boot that goes wrong says. Looked for as well, so that a test need not wait for its time to be over.
 const WRONG: [&str; 3] = ["Kernel panic", "emergency mode", "Emergency Shell"];

@@ -13,6 +13,16 @@ pub(crate) fn image() -> PathBuf {
     image
 }
 
+/// Signed releases, one folder each.
+pub(crate) fn releases() -> PathBuf {
+    build().join("releases")
+}
+
+/// The GnuPG home with the key that the demonstration's images trust.
+pub(crate) fn keyring() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/demo-gpg")
+}
+
 /// QEMU, its firmware and swtpm; `PATTERN_TOOLS` names another tools tree than `build/tools`.
 pub(crate) fn programs() -> Programs {
     let tools = env::var_os("PATTERN_TOOLS").map_or_else(|| build().join("tools"), PathBuf::from);

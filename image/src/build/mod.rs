@@ -5,6 +5,7 @@ mod mkosi;
 mod output;
 mod progress;
 mod repart;
+mod transfers;
 mod tree;
 
 use std::fs;
@@ -74,7 +75,7 @@ fn made(folder: &Path) -> Result<PathBuf> {
 
 /// Writes what mkosi is told by files.
 fn prepare(places: &Places, data: &Data, config: &Config, file: &Path) -> Result<()> {
-    tree::write(&places.tree(), data, file)?;
+    tree::write(&places.tree(), data, file, config)?;
     let repart = made(&places.repart())?;
     for (name, text) in repart::definitions(config) {
         let path = repart.join(name);

@@ -5,16 +5,20 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use pattern::release::Part;
 
-/// What a file that mkosi made is called in the end, or `None` for what is no output.
+/// What a file that mkosi made, of this many bytes, is called in the end, or `None` for what is no output.
 ///
 /// `base` is `ID_VERSION`. mkosi names a split partition `ID_VERSION.SPLITNAME.raw`, with `usr.UUID` as its split
-/// name; systemd-sysupdate takes the UUID from a name like `ID_VERSION_UUID.usr.raw` (`@v_@u`).
-pub(crate) fn final_name(base: &str, name: &str) -> Option<String> {
+/// name; systemd-sysupdate takes UUID and size from a name like `ID_VERSION_UUID_BYTES.usr.raw`.
+pub(crate) fn final_name(base: &str, name: &str, bytes: u64) -> Option<String> {
     let suffix = name.strip_prefix(base)?.strip_prefix('.')?;
     match suffix.split('.').collect::<Vec<_>>().as_slice() {
         ["raw" | "efi"] => Some(name.to_owned()),
-        [kind @ ("usr" | "verity"), uuid, "raw"] => Some(format!("{base}_{uuid}.{kind}.raw")),
+        [kind, uuid, "raw"] => {
+            let part = Part::ALL.into_iter().find(|part| part.name() == *kind)?;
+            Some(part.file_name(base, uuid, bytes))
+        }
         _ => None,
     }
 }
@@ -47,7 +51,8 @@ fn renames(base: &str, made: &Path) -> Result<Vec<(PathBuf, String)>> {
     for entry in fs::read_dir(made).with_context(reading)? {
         let entry = entry.with_context(reading)?;
         let name = entry.file_name();
-        if let Some(name) = name.to_str().and_then(|name| final_name(base, name)) {
+        let bytes = entry.metadata().with_context(reading)?.len();
+        if let Some(name) = name.to_str().and_then(|name| final_name(base, name, bytes)) {
             renames.push((entry.path(), name));
         }
     }
@@ -79,15 +84,15 @@ mod tests {
         let cases = [
             ("demo_0.0.1.raw", Some("demo_0.0.1.raw")),
             ("demo_0.0.1.efi", Some("demo_0.0.1.efi")),
-            ("demo_0.0.1.usr.0f3b-22.raw", Some("demo_0.0.1_0f3b-22.usr.raw")),
-            ("demo_0.0.1.verity.0f3b-22.raw", Some("demo_0.0.1_0f3b-22.verity.raw")),
+            ("demo_0.0.1.usr.0f3b-22.raw", Some("demo_0.0.1_0f3b-22_9.usr.raw")),
+            ("demo_0.0.1.verity.0f3b-22.raw", Some("demo_0.0.1_0f3b-22_9.verity.raw")),
             ("demo_0.0.1.vmlinuz", None),
             ("demo_0.0.1", None),
             ("demo_0.0.12.raw", None),
             ("other.raw", None),
         ];
         for (name, wanted) in cases {
-            assert_eq!(final_name("demo_0.0.1", name).as_deref(), wanted, "{name}");
+            assert_eq!(final_name("demo_0.0.1", name, 9).as_deref(), wanted, "{name}");
         }
     }
 

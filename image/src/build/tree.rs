@@ -4,24 +4,41 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use pattern::config::Config;
 use pattern::plan::CONFIG_PATH;
 
 use super::data::Data;
+use super::transfers;
 
 const GENERATORS: &str = "usr/lib/systemd/system-generators";
 const PROGRAMS: &str = "usr/lib/pattern";
 const UNITS: &str = "usr/lib/systemd/system";
 
-/// The names under which the one program of the initrd is started.
-const STAGES: [&str; 4] = ["pattern-usr", "pattern-grow", "pattern-persist", "pattern-seed"];
+/// The names under which the one program is started by units.
+const STAGES: [&str; 8] = [
+    "pattern-usr",
+    "pattern-grow",
+    "pattern-persist",
+    "pattern-seed",
+    "pattern-health",
+    "pattern-scrub",
+    "pattern-fallback",
+    "pattern-retry",
+];
+/// The command of the running system.
+const COMMAND: &str = "usr/bin/pattern";
 
-/// Writes the tree: programs, generator, units, and the configuration in full.
+const TRANSFERS: &str = "usr/lib/sysupdate.d";
+/// Where systemd-pull finds the keys that may sign updates: until systemd 257, and since.
+const KEYRINGS: [&str; 2] = ["usr/lib/systemd/import-pubring.gpg", "usr/lib/systemd/import-pubring.pgp"];
+
+/// Writes the tree: programs, generator, units, the configuration in full, and what updates need.
 ///
 /// # Errors
 /// When a file can't be read or written.
-pub(crate) fn write(tree: &Path, data: &Data, config: &Path) -> Result<()> {
-    for folder in [GENERATORS, PROGRAMS, UNITS] {
+pub(crate) fn write(tree: &Path, data: &Data, file: &Path, config: &Config) -> Result<()> {
+    for folder in [GENERATORS, PROGRAMS, UNITS, "usr/bin", "usr/lib/systemd"] {
         let folder = tree.join(folder);
         fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     }
@@ -33,8 +50,30 @@ pub(crate) fn write(tree: &Path, data: &Data, config: &Path) -> Result<()> {
         let link = program.with_file_name(stage);
         symlink("pattern-initrd", &link).with_context(|| format!("linking {}", link.display()))?;
     }
-    copy(config, &tree.join(CONFIG_PATH.trim_start_matches('/')), 0o644)?;
+    let command = tree.join(COMMAND);
+    symlink("../lib/pattern/pattern-initrd", &command)
+        .with_context(|| format!("linking {}", command.display()))?;
+    copy(file, &tree.join(CONFIG_PATH.trim_start_matches('/')), 0o644)?;
+    updates(tree, file, config)?;
     units(tree, &data.units())
+}
+
+fn updates(tree: &Path, file: &Path, config: &Config) -> Result<()> {
+    let folder = tree.join(TRANSFERS);
+    fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    for (name, text) in transfers::definitions(config) {
+        let path = folder.join(name);
+        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+    }
+    let keyring = file.with_file_name(&config.image.updates.pubring);
+    if !keyring.is_file() {
+        let name = keyring.display().to_string();
+        let base = name.strip_suffix("-pubring.pgp").unwrap_or("NAME");
+        bail!(
+            "{name} is missing: image.updates.pubring names it; `pattern gen-keyring {base}` makes a new one"
+        );
+    }
+    KEYRINGS.iter().try_for_each(|path| copy(&keyring, &tree.join(path), 0o644))
 }
 
 fn units(tree: &Path, from: &Path) -> Result<()> {

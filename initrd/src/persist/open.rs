@@ -12,6 +12,7 @@ use super::{DEVICE, NAME, WORK, ask};
 use crate::luks::Volume;
 use crate::seed;
 use crate::tpm::{Tcti, Tpm};
+use crate::trial;
 
 /// How often a person may mistype.
 const TRIES: u32 = 5;
@@ -33,6 +34,11 @@ pub(super) fn open(device: &Path, locks: &Locks, config: &Config) -> Result<Stri
         reasons.push("it has no TPM token".to_owned());
     }
     let reason = reasons.join("; ");
+    if trial::running() {
+        bail!(
+            "the TPM does not open it: {reason}; this version is on trial, so nobody is asked for the recovery key"
+        );
+    }
     log::error!("the TPM does not open {}: {reason}; enter the recovery key", device.display());
     by_person(&mut volume, device, &reason)?;
     log::warn!("to bind {0} to the TPM again: {1}", device.display(), enroll(device, config));

@@ -8,39 +8,39 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::sys;
 
-/// Our own vendor GUID: the variable is nobody else's.
-const NAME: &str = "PatternVerityRestart-bc013fff-80ce-4c3e-8c45-a26e4e66302d";
+/// Our own: the variables are nobody else's.
+const VENDOR: &str = "bc013fff-80ce-4c3e-8c45-a26e4e66302d";
 const DIRECTORY: &str = "/sys/firmware/efi/efivars";
 /// Non-volatile, for boot services and for the running system (UEFI Specification, "GetVariable"), little-endian.
 const ATTRIBUTES: [u8; 4] = [7, 0, 0, 0];
 
-/// The variable that holds the root hash of a boot that has not ended yet.
-pub(super) struct Variable {
+/// A variable of ours.
+pub(crate) struct Variable {
     directory: PathBuf,
-}
-
-impl Default for Variable {
-    fn default() -> Self {
-        Self { directory: PathBuf::from(DIRECTORY) }
-    }
+    name: &'static str,
 }
 
 impl Variable {
+    /// The one of this name.
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self { directory: PathBuf::from(DIRECTORY), name }
+    }
+
     /// A plain directory in place of efivarfs.
     #[cfg(test)]
-    pub(super) fn below(directory: PathBuf) -> Self {
-        Self { directory }
+    pub(crate) fn below(directory: PathBuf) -> Self {
+        Self { directory, name: "PatternTest" }
     }
 
     fn path(&self) -> PathBuf {
-        self.directory.join(NAME)
+        self.directory.join(format!("{}-{VENDOR}", self.name))
     }
 
     /// Its value, without the attributes; `None` when it does not exist.
     ///
     /// # Errors
     /// When there are no EFI variables, or this one can't be read.
-    pub(super) fn read(&self) -> Result<Option<Vec<u8>>> {
+    pub(crate) fn read(&self) -> Result<Option<Vec<u8>>> {
         // The directory exists, empty, when efivarfs is not mounted; a mounted one is never empty.
         let mounted = fs::read_dir(&self.directory).is_ok_and(|mut entries| entries.next().is_some());
         if !mounted {
@@ -57,7 +57,7 @@ impl Variable {
     ///
     /// # Errors
     /// When the firmware refuses.
-    pub(super) fn write(&self, value: &[u8]) -> Result<()> {
+    pub(crate) fn write(&self, value: &[u8]) -> Result<()> {
         let doing = || format!("writing {}", self.path().display());
         self.make_mutable().with_context(doing)?;
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(self.path());
@@ -69,7 +69,7 @@ impl Variable {
     ///
     /// # Errors
     /// When the firmware refuses.
-    pub(super) fn remove(&self) -> Result<()> {
+    pub(crate) fn remove(&self) -> Result<()> {
         let doing = || format!("removing {}", self.path().display());
         self.make_mutable().with_context(doing)?;
         match fs::remove_file(self.path()) {

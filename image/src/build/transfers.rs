@@ -1,0 +1,93 @@
+//! What systemd-sysupdate transfers on the device, as it reads that (sysupdate.d(5)): pure.
+//!
+//! In the order of their names: both partitions first, the entry that the boot loader offers last. A cut before the end
+//! leaves a machine that knows nothing of the new version.
+
+use pattern::config::Config;
+use pattern::release::Part;
+
+/// How often a new version may be tried.
+const TRIES: u32 = 3;
+
+/// One definition file: name and text.
+#[must_use]
+pub(crate) fn definitions(config: &Config) -> [(&'static str, String); 3] {
+    [
+        ("10-verity.transfer", partition(config, Part::Verity, "usr-verity")),
+        ("20-usr.transfer", partition(config, Part::Usr, "usr")),
+        ("30-uki.transfer", uki(config)),
+    ]
+}
+
+fn partition(config: &Config, part: Part, kind: &str) -> String {
+    let label = part.name();
+    let target = format!(
+        "Type=partition\nPath=auto\nMatchPattern={label}-@v\nMatchPartitionType={kind}\nReadOnly=yes\nInstancesMax=2\n"
+    );
+    definition(config, &part.patterns(&config.image.id), &target)
+}
+
+fn uki(config: &Config) -> String {
+    let id = &config.image.id;
+    // The first is the name of a new one. The others are those of one that was tried, and of one that proved itself.
+    let target = format!(
+        "Type=regular-file\nPath=/EFI/Linux\nPathRelativeTo=boot\n\
+         MatchPattern={id}_@v+@l-@d.efi {id}_@v+@l.efi {id}_@v.efi\n\
+         Mode=0444\nTriesLeft={TRIES}\nTriesDone=0\nInstancesMax=2\n"
+    );
+    definition(config, &format!("{id}_@v.efi"), &target)
+}
+
+fn definition(config: &Config, patterns: &str, target: &str) -> String {
+    // `%A` is the version that runs (IMAGE_VERSION= in os-release): it is never overwritten.
+    format!(
+        "# Written by pattern build from pattern.toml\n[Transfer]\nProtectVersion=%A\nVerify=yes\n\n\
+         [Source]\nType=url-file\nPath={}\nMatchPattern={patterns}\n\n[Target]\n{target}",
+        config.image.updates.url
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOML: &str = r#"
+        [image]
+        id = "demo"
+        version = "0.0.1"
+        updates = { url = "https://example.org/demo", pubring = "demo.pgp" }
+        [partitions]
+        sizes = { esp = "200M", verity = "200M", usr = "2G" }
+    "#;
+
+    fn all() -> [(&'static str, String); 3] {
+        definitions(&pattern::config::parse("pattern.toml", TOML).unwrap())
+    }
+
+    #[test]
+    fn the_entry_comes_last_and_is_counted() {
+        let all = all();
+        assert!(all.is_sorted_by_key(|(name, _)| *name));
+        let (name, text) = &all[2];
+        assert_eq!(*name, "30-uki.transfer");
+        assert!(text.contains("\nMatchPattern=demo_@v+@l-@d.efi demo_@v+@l.efi demo_@v.efi\n"), "{text}");
+        assert!(text.contains("\nTriesLeft=3\nTriesDone=0\n"), "{text}");
+    }
+
+    #[test]
+    fn what_runs_is_protected_and_everything_is_verified() {
+        for (name, text) in all() {
+            for line in ["ProtectVersion=%A", "Verify=yes", "InstancesMax=2", "Path=https://example.org/demo"]
+            {
+                assert!(text.contains(&format!("\n{line}\n")), "{name}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn slots_are_found_by_type_and_label() {
+        let [(_, verity), (_, usr), _] = all();
+        assert!(verity.contains("\nMatchPattern=verity-@v\nMatchPartitionType=usr-verity\n"), "{verity}");
+        assert!(usr.contains("\nMatchPattern=usr-@v\nMatchPartitionType=usr\n"), "{usr}");
+    }
+}

@@ -1,0 +1,99 @@
+//! `pattern`, on the machine that an image runs on.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use pattern::unlock::Verdict;
+use serde_json::json;
+
+use crate::context::Context;
+use crate::{install, staged};
+
+const HELP: &str = "\
+Usage: pattern COMMAND
+
+  update [VERSION]   install a newer version beside the one that runs; it is started at the next boot
+      --force        even while this version is on trial, or another waits for its first boot
+  check-update       say whether the installed version will open the persist volume by itself
+      --json         as a JSON object
+
+  --help, --version
+
+Exit status: 0 success, or yes; 1 failure, or no; 2 wrong usage; 3 can't be said from here.
+";
+
+/// Carries out a command line, without the program's name.
+///
+/// # Errors
+/// When the command fails; wrong usage is an exit status.
+pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<ExitCode> {
+    let args: Vec<String> = args.map(|word| word.to_string_lossy().into_owned()).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    match *words {
+        ["--help" | "-h"] => print!("{HELP}"),
+        ["--version"] => println!("pattern {}", env!("CARGO_PKG_VERSION")),
+        ["update", ref options @ ..] => return update(options),
+        ["check-update"] => return check_update(false),
+        ["check-update", "--json"] => return check_update(true),
+        _ => return Ok(usage(&args.join(" "))),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn usage(given: &str) -> ExitCode {
+    let what =
+        if given.is_empty() { "a command is missing".to_owned() } else { format!("can't read {given:?}") };
+    eprintln!("pattern: {what}\nTry: pattern --help");
+    ExitCode::from(2)
+}
+
+fn update(options: &[&str]) -> Result<ExitCode> {
+    let (flags, versions): (Vec<&str>, Vec<&str>) = options.iter().partition(|word| word.starts_with('-'));
+    if flags.iter().any(|flag| *flag != "--force") || versions.len() > 1 {
+        return Ok(usage(&format!("update {}", options.join(" "))));
+    }
+    let context = Context::gather(Path::new("/"))?;
+    if !install::run(&context, versions.first().copied(), !flags.is_empty())? {
+        println!("No newer version is offered.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    // What comes next is for a person or a timer to decide; a bad prospect is no failed update.
+    let _verdict = check_update(false)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check_update(as_json: bool) -> Result<ExitCode> {
+    let context = Context::gather(Path::new("/"))?;
+    let Some((entry, verdict)) = staged::check(&context)? else {
+        if as_json {
+            println!("{}", json!({ "version": null }));
+        } else {
+            println!("No newer version is installed: the next boot starts {}.", context.config.image.version);
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    let (answer, words, reason, code) = match &verdict {
+        Verdict::Opens(reason) => ("yes", "will open the persist volume by itself", reason, 0),
+        Verdict::Asks(reason) => ("no", "will ask for the recovery key", reason, 1),
+        Verdict::Unclear(reason) => ("unclear", "may or may not open the persist volume", reason, 3),
+    };
+    if as_json {
+        println!("{}", json!({ "version": entry.version, "opens": answer, "reason": reason }));
+    } else {
+        println!("Version {} {words}: {reason}.", entry.version);
+    }
+    Ok(ExitCode::from(code))
+}
+
+/// Refuses to go on as somebody who may not.
+///
+/// # Errors
+/// When the caller is not root.
+pub(crate) fn require_root() -> Result<()> {
+    if nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    bail!("this needs root: sudo pattern …")
+}

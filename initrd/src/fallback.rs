@@ -1,0 +1,63 @@
+//! `pattern-fallback`: says that a newer version was tried in vain, and why, in the journal and where people log in.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use pattern::update;
+
+use crate::Report;
+use crate::context::Context;
+use crate::entries;
+use crate::trial::{self, Note};
+
+/// Shown before the login prompt (agetty(8)), and after it (pam_motd(8)).
+const PLACES: [&str; 2] = ["/run/issue.d/50-pattern.issue", "/run/motd.d/50-pattern"];
+
+/// Looks for a version that used up its tries.
+///
+/// # Errors
+/// When the EFI system partition can't be read, or the message can't be written.
+pub(crate) fn run(ctx: &Context) -> Result<Report> {
+    let image = &ctx.config.image;
+    let entries = entries::look(&image.id)?;
+    let found = format!("version {} and {} in all", image.version, entries.len());
+    let Some(failed) = update::failed(&image.version, &entries) else {
+        return Ok(Report { found, decided: "no newer one failed".to_owned() });
+    };
+    let message = message(&image.version, &failed.version, trial::last_note().unwrap_or_default().as_ref());
+    log::error!("{message}");
+    PLACES.iter().try_for_each(|path| write(Path::new(path), &message))?;
+    Ok(Report { found, decided: format!("told that {} failed", failed.version) })
+}
+
+fn message(running: &str, failed: &str, note: Option<&Note>) -> String {
+    let reason = match note.filter(|note| note.version == failed) {
+        Some(note) => format!("The last try ended with: {}", note.reason),
+        None => "It left no reason: it hung, or stopped before it could tell.".to_owned(),
+    };
+    format!("Version {failed} failed all its tries; version {running} runs in its place. {reason}")
+}
+
+fn write(path: &Path, message: &str) -> Result<()> {
+    let parent = path.parent().unwrap_or(path);
+    let written = fs::create_dir_all(parent).and_then(|()| fs::write(path, format!("{message}\n\n")));
+    written.with_context(|| format!("writing {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_note_of_the_failed_version_counts() {
+        let note =
+            |version: &str| Note { version: version.to_owned(), reason: "demo.service failed".to_owned() };
+        assert_eq!(
+            message("1", "2", Some(&note("2"))),
+            "Version 2 failed all its tries; version 1 runs in its place. The last try ended with: demo.service failed"
+        );
+        assert!(message("1", "2", Some(&note("1"))).ends_with("stopped before it could tell."));
+        assert!(message("1", "2", None).ends_with("stopped before it could tell."));
+    }
+}

@@ -1,0 +1,50 @@
+//! An update from a signed release: the machine fetches it, starts it on trial, proves it, and has its files; and
+//! nothing is fetched over a version that has not been started yet.
+
+use pattern_vm_tests::{Computer, Guest, Release, Server};
+
+#[test]
+fn update() {
+    let release = Release::copy("0.0.2", "update");
+    let server = Server::start(release.path());
+    let mut computer = Computer::installed("update");
+    computer.serve(&server);
+
+    let mut guest = computer.boot();
+    let said = guest.must("pattern check-update");
+    assert_eq!(said, "No newer version is installed: the next boot starts 0.0.1.");
+    let said = guest.must("pattern update");
+    assert!(said.contains("Version 0.0.2 will open the persist volume by itself"), "{said}");
+    let entries = guest.must("ls /boot/EFI/Linux");
+    assert_eq!(entries.split_whitespace().collect::<Vec<_>>(), ["demo_0.0.1.efi", "demo_0.0.2+3-0.efi"]);
+    let said = guest.must_fail("pattern update");
+    assert!(said.contains("version 0.0.2 is installed and was not started yet"), "{said}");
+    let said = guest.must_fail("fastfetch");
+    assert!(said.contains("not found"), "{said}");
+
+    guest.send("systemctl reboot");
+    guest.wait_for_shell();
+    runs_the_new_version(&mut guest);
+    is_blessed(&mut guest);
+    guest.power_off();
+    let labels = computer.disk().labels();
+    assert_eq!(labels, ["esp", "verity-0.0.1", "usr-0.0.1", "verity-0.0.2", "usr-0.0.2", "persist"]);
+}
+
+fn runs_the_new_version(guest: &mut Guest) {
+    let version = guest.must(". /etc/os-release && echo $IMAGE_VERSION");
+    assert_eq!(version, "0.0.2");
+    for name in ["etc", "home", "srv", "var"] {
+        assert_eq!(guest.must(&format!("cat /{name}/kept")), "kept", "/{name}");
+    }
+    println!("{}", guest.must("fastfetch --logo none --structure OS:Kernel:Uptime"));
+}
+
+/// The trial ends when all of `/usr` was read.
+fn is_blessed(guest: &mut Guest) {
+    let _ = guest.must("until [ -e /boot/EFI/Linux/demo_0.0.2.efi ]; do sleep 1; done");
+    assert_eq!(guest.must("systemctl is-active boot-complete.target"), "active");
+    let log = guest.must("dmesg");
+    assert!(log.contains("every block is verified") && log.contains("this version works"), "{log}");
+    assert_eq!(guest.must("systemctl --failed --no-legend"), "");
+}

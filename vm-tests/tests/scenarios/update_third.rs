@@ -1,0 +1,29 @@
+//! Two updates in a row: the second takes the slot of the version before, never the one that runs.
+
+use pattern_vm_tests::{Computer, Release, Server};
+
+#[test]
+#[ignore = "long; `make check-all` runs it"]
+fn update_third() {
+    let release = Release::copy("0.0.2", "update_third");
+    let server = Server::start(release.path());
+    let mut computer = Computer::installed("update_third");
+    computer.serve(&server);
+    let mut guest = computer.boot();
+    for (version, next) in [("0.0.2", "third"), ("0.0.3", "third")] {
+        let _ = guest.must("pattern update");
+        guest.send("systemctl reboot");
+        guest.wait_for_shell();
+        assert_eq!(guest.must(". /etc/os-release && echo $IMAGE_VERSION"), version);
+        let said = guest.run("pattern update").text;
+        println!("{version}, while on trial: {said}");
+        let _ = guest.must(&format!("until [ -e /boot/EFI/Linux/demo_{version}.efi ]; do sleep 1; done"));
+        release.replace(next);
+    }
+    let entries = guest.must("ls /boot/EFI/Linux");
+    assert_eq!(entries.split_whitespace().collect::<Vec<_>>(), ["demo_0.0.2.efi", "demo_0.0.3.efi"]);
+    assert_eq!(guest.must("cat /home/kept"), "kept");
+    guest.power_off();
+    let labels = computer.disk().labels();
+    assert_eq!(labels, ["esp", "verity-0.0.3", "usr-0.0.3", "verity-0.0.2", "usr-0.0.2", "persist"]);
+}
