@@ -76,11 +76,11 @@ demo: image ## build the demo and boot it, its console in this terminal
 .PHONY: demo-check
 demo-check: image ## boot the demo twice, nobody at the keyboard, and show its kept files
 	rm -rf build/vm/installed
-	$(MAKE) vm T=second_boot
+	$(SCENARIOS) second_boot
 
 .PHONY: demo-update
 demo-update: release ## install the next version from a server on the loopback, and restart into it
-	$(MAKE) vm T=update::
+	$(SCENARIOS) update::
 
 .PHONY: check
 check: lint test test-static release vm ## everything that a change must pass

@@ -48,7 +48,7 @@ impl Programs {
         let Ok(tools) = tools.join("tree").canonicalize() else {
             bail!(
                 "this host has no {}, and there is no tools tree at {}: `pattern build` makes one; \
-                 or install them on Debian 13 or newer: apt-get install qemu-system-x86 ovmf swtpm swtpm-tools",
+                 or install them on Debian 13 or newer: apt-get install qemu-system-x86 ovmf socat swtpm swtpm-tools",
                 missing.join(", no "),
                 tools.display()
             );
@@ -92,6 +92,9 @@ fn missing(usr: &Path, qemu: Option<u32>) -> Result<(PathBuf, PathBuf), Vec<Stri
     }
     if !usr.join("bin/swtpm").exists() || !usr.join("bin/swtpm_setup").exists() {
         missing.push("swtpm".to_owned());
+    }
+    if !usr.join("bin/socat").exists() {
+        missing.push("socat".to_owned());
     }
     let share = usr.join("share");
     let pairs = FIRMWARE.iter().map(|(code, variables)| (share.join(code), share.join(variables)));
@@ -144,9 +147,9 @@ mod tests {
         let none = Path::new("/nonexistent/usr");
         assert_eq!(
             missing(none, Some(7)).unwrap_err(),
-            ["QEMU 10 or newer (it has 7)", "swtpm", "UEFI firmware (OVMF)"]
+            ["QEMU 10 or newer (it has 7)", "swtpm", "socat", "UEFI firmware (OVMF)"]
         );
         assert_eq!(missing(none, None).unwrap_err()[0], "QEMU (qemu-system-x86_64)");
-        assert_eq!(missing(none, Some(10)).unwrap_err(), ["swtpm", "UEFI firmware (OVMF)"]);
+        assert_eq!(missing(none, Some(10)).unwrap_err(), ["swtpm", "socat", "UEFI firmware (OVMF)"]);
     }
 }
