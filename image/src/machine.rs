@@ -95,6 +95,7 @@ impl Machine {
             boot: Boot::Uefi { code: programs.firmware.clone(), variables: self.variables() },
             words: String::new(),
             disks: vec![self.disk()],
+            writes: None,
             tpm: true,
             server: None,
             console: Console::Pipe,

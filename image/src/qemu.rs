@@ -23,6 +23,8 @@ pub struct Options {
     pub words: String,
     /// Raw disk images, in the order the guest sees them.
     pub disks: Vec<PathBuf>,
+    /// A file that is there, for a record of all writes to the first disk in the format of dm-log-writes.
+    pub writes: Option<PathBuf>,
     /// Whether the machine has a TPM.
     pub tpm: bool,
     /// The port of an update server on this host's loopback. The guest reaches it as `http://10.0.2.100:8000`, and
@@ -69,7 +71,8 @@ pub fn arguments(options: &Options) -> Vec<OsString> {
     machine(&mut args, options);
     boot(&mut args, &options.boot, &options.words);
     for (number, disk) in options.disks.iter().enumerate() {
-        args.disk(number, disk);
+        let writes = options.writes.as_deref().filter(|_| number == 0);
+        args.disk(number, disk, writes);
     }
     if options.tpm {
         args.put("-chardev", format!("socket,id=tpm,path={}", tpm::SOCKET));
@@ -146,15 +149,21 @@ impl Arguments {
         self.0.extend([name.into(), value.into()]);
     }
 
-    fn disk(&mut self, number: usize, path: &Path) {
+    fn disk(&mut self, number: usize, path: &Path, writes: Option<&Path>) {
         let node = format!("disk{number}");
         // As JSON, a path may hold commas. A path that is not UTF-8 was refused by the caller.
-        let backend = json!({
+        let mut backend = json!({
             "driver": "raw",
-            "node-name": node,
             "discard": "unmap",
             "file": { "driver": "file", "filename": path.to_string_lossy(), "discard": "unmap" },
         });
+        if let Some(log) = writes {
+            // Nothing but a test reads the record: it need not be on the host's disk.
+            let log =
+                json!({ "driver": "file", "filename": log.to_string_lossy(), "cache": { "no-flush": true } });
+            backend = json!({ "driver": "blklogwrites", "discard": "unmap", "file": backend, "log": log });
+        }
+        backend["node-name"] = json!(node);
         self.put("-blockdev", backend.to_string());
         let order = if number == 0 { ",bootindex=1" } else { "" };
         self.put("-device", format!("virtio-blk-pci,drive={node},serial={node}{order}"));
@@ -178,6 +187,7 @@ mod tests {
             boot: Boot::Uefi { code: "/fw/code.fd".into(), variables: "vars.fd".into() },
             words: String::new(),
             disks: vec!["/d/a,b.raw".into()],
+            writes: None,
             tpm: false,
             server: None,
             console: Console::Pipe,
@@ -226,6 +236,16 @@ mod tests {
         assert!(line.contains("drive=disk0,serial=disk0,bootindex=1"), "{line}");
         assert!(line.contains("drive=disk1,serial=disk1"), "{line}");
         assert_eq!(line.matches("bootindex").count(), 1, "{line}");
+    }
+
+    #[test]
+    fn writes_to_the_first_disk_are_recorded_when_asked_for() {
+        assert!(!line(&options()).contains("blklogwrites"));
+        let disks = vec!["a".into(), "b".into()];
+        let line = line(&Options { writes: Some("w".into()), disks, ..options() });
+        assert_eq!(line.matches("blklogwrites").count(), 1, "{line}");
+        assert!(line.contains(r#""filename":"w"}"#), "{line}");
+        assert!(line.contains(r#""node-name":"disk0"} -device virtio-blk-pci,drive=disk0"#), "{line}");
     }
 
     #[test]

@@ -12,7 +12,9 @@ use pattern_image::vm::Vm;
 use crate::cpio::Entry;
 use crate::disk::Disk;
 use crate::guest::Guest;
+use crate::judge::Judge;
 use crate::server::Server;
+use crate::writes::Writes;
 use crate::{direct, installed, setting};
 
 /// How much a new computer's disk is larger than the image: both slots and a small volume.
@@ -145,6 +147,25 @@ impl Computer {
         Disk::open(&self.machine.disk())
     }
 
+    /// Puts a copy of another disk in, in place of its own.
+    pub fn insert(&mut self, disk: &Disk) {
+        let _ = disk.copy_to(&self.machine.disk());
+    }
+
+    /// Records all writes to the disk during the next boot, and those of restarts within it.
+    pub fn record_writes(&mut self) -> Writes {
+        let writes = Writes::start(self.machine.folder(), &self.disk());
+        self.options.writes = Some(writes.log());
+        writes
+    }
+
+    /// What tells which version a disk boots into: the one it began with, or one of these unified kernel images.
+    #[must_use]
+    pub fn judge(&self, mut images: Vec<PathBuf>) -> Judge {
+        images.push(setting::image().with_extension("efi"));
+        Judge::new(self.machine.folder(), self.programs.clone(), images)
+    }
+
     /// Switches on, and says no more: for boots that don't reach a shell.
     pub fn start(&mut self) -> Guest {
         self.start_with("", "systemctl poweroff")
@@ -155,6 +176,7 @@ impl Computer {
         let log = self.machine.folder().join(format!("console-{}.log", self.boots));
         let words = format!("{}{words}", self.options.words);
         let options = Options { log: log.clone(), words, ..self.options.clone() };
+        self.options.writes = None;
         let vm = Vm::start(&self.programs, self.machine.folder(), &options);
         Guest::new(vm.unwrap_or_else(|error| panic!("{error:#}")), log, off)
     }

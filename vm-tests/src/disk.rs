@@ -1,17 +1,26 @@
 //! A disk image, looked at and damaged while its computer is off.
-//!
-//! It reads the partition table by itself, so that a mistake of the code under test can't hide itself here.
 
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-const SECTOR: u64 = 512;
+use nix::fcntl::{FallocateFlags, fallocate};
+
+use crate::gpt::{self, Entry};
+
 const MIB: u64 = 1 << 20;
+
+/// Compared with as a whole: that is fast in a debug build too.
+static ZEROS: [u8; MIB as usize] = [0; MIB as usize];
 
 /// An open disk image.
 #[derive(Debug)]
-pub struct Disk(File);
+pub struct Disk {
+    file: File,
+    path: PathBuf,
+}
 
 /// A partition: where it starts and how long it is, in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,65 +31,119 @@ pub struct Partition {
     pub length: u64,
 }
 
+impl Partition {
+    /// Its bytes on the disk.
+    pub(crate) fn extent(&self) -> Range<u64> {
+        self.start..self.start + self.length
+    }
+}
+
 impl Disk {
     pub(crate) fn open(path: &Path) -> Self {
         let file = File::options().read(true).write(true).open(path);
-        Self(file.expect("opening the disk image"))
+        Self { file: file.expect("opening the disk image"), path: path.to_owned() }
+    }
+
+    /// Its file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A copy of it, in place of what is there; holes are kept.
+    #[must_use]
+    pub(crate) fn copy_to(&self, path: &Path) -> Self {
+        let mut copy = Command::new("cp");
+        let _ = copy.args(["--reflink=auto", "--sparse=always", "--"]).arg(&self.path).arg(path);
+        let status = copy.status().expect("starting cp");
+        assert!(status.success(), "copying {} to {}", self.path.display(), path.display());
+        Self::open(path)
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.file.metadata().expect("reading the disk's size").len()
     }
 
     /// Both copies of the partition table and what is beside them: the first and the last MiB.
     #[must_use]
     pub fn table(&self) -> Vec<u8> {
-        let size = self.0.metadata().expect("reading the disk's size").len();
-        [self.read(0, MIB), self.read(size - MIB, MIB)].concat()
+        [self.read(0, MIB), self.read(self.size() - MIB, MIB)].concat()
     }
 
     /// The labels in the order of the table (UEFI 2.10, 5.3.3 "GPT Partition Entry Array").
     #[must_use]
     pub fn labels(&self) -> Vec<String> {
-        self.entries().into_iter().map(|(label, _)| label).collect()
+        self.entries().into_iter().map(|entry| entry.label).collect()
     }
 
     /// The first partition with this label.
     #[must_use]
     pub fn partition(&self, label: &str) -> Partition {
-        let found = self.entries().into_iter().find(|(name, _)| name == label);
-        found.unwrap_or_else(|| panic!("no partition has the label {label:?}: {:?}", self.labels())).1
+        let found = self.entries().into_iter().find(|entry| entry.label == label);
+        let entry =
+            found.unwrap_or_else(|| panic!("no partition has the label {label:?}: {:?}", self.labels()));
+        entry.partition
     }
 
     /// Where the last block with content of a partition lies on the disk.
     #[must_use]
     pub fn last_block(&self, partition: Partition) -> u64 {
         let blocks = (0..partition.length / 4096).rev().map(|block| partition.start + block * 4096);
-        let filled = |start: &u64| self.read(*start, 4096).iter().any(|byte| *byte != 0);
+        let filled = |start: &u64| self.read(*start, 4096) != ZEROS[..4096];
         blocks.into_iter().find(filled).expect("a block with content")
     }
 
-    fn entries(&self) -> Vec<(String, Partition)> {
-        let array = self.read(2 * SECTOR, 128 * 128);
-        array.chunks_exact(128).filter(|entry| entry[..16] != [0; 16]).map(entry).collect()
+    fn entries(&self) -> Vec<Entry> {
+        self.partitions().unwrap_or_else(|wrong| panic!("{}: {wrong}", self.path.display()))
+    }
+
+    /// What the table has, or why it can't be used.
+    pub(crate) fn partitions(&self) -> Result<Vec<Entry>, String> {
+        gpt::read(self.size(), |start, length| self.read(start, length))
     }
 
     /// Reads bytes.
     #[must_use]
     pub fn read(&self, start: u64, length: u64) -> Vec<u8> {
         let mut bytes = vec![0; usize::try_from(length).expect("a length that fits in memory")];
-        self.0.read_exact_at(&mut bytes, start).expect("reading the disk");
+        self.file.read_exact_at(&mut bytes, start).expect("reading the disk");
         bytes
     }
 
     /// Writes bytes.
     pub fn write(&self, start: u64, bytes: &[u8]) {
-        self.0.write_all_at(bytes, start).expect("writing the disk");
+        self.file.write_all_at(bytes, start).expect("writing the disk");
     }
-}
 
-fn entry(bytes: &[u8]) -> (String, Partition) {
-    let number =
-        |at: usize| bytes[at..at + 8].iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
-    let name = bytes[56..].chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-    let name = name.take_while(|unit| *unit != 0).collect::<Vec<_>>();
-    let (first, last) = (number(32), number(40));
-    let partition = Partition { start: first * SECTOR, length: (last + 1 - first) * SECTOR };
-    (String::from_utf16_lossy(&name), partition)
+    /// Copies bytes of a file to here; where they are zeros, this file gets a hole.
+    pub(crate) fn write_from(&self, from: &File, mut at: u64, mut extent: Range<u64>) {
+        let mut buffer = vec![0; ZEROS.len()];
+        while !extent.is_empty() {
+            let length = MIB.min(extent.end - extent.start);
+            let piece = &mut buffer[..usize::try_from(length).expect("at most a MiB")];
+            from.read_exact_at(piece, at).expect("reading what is to be copied to a disk");
+            if *piece == ZEROS[..piece.len()] {
+                self.clear(extent.start..extent.start + length);
+            } else {
+                self.write(extent.start, piece);
+            }
+            (at, extent.start) = (at + length, extent.start + length);
+        }
+    }
+
+    /// Makes bytes zero, by a hole.
+    pub(crate) fn clear(&self, extent: Range<u64>) {
+        let signed = |number: u64| i64::try_from(number).expect("an offset inside a file");
+        let mode = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        let punched = fallocate(&self.file, mode, signed(extent.start), signed(extent.end - extent.start));
+        punched.expect("making a hole in the disk image");
+    }
+
+    /// Copies a partition to a file of its own, with holes where it has zeros.
+    pub(crate) fn extract(&self, partition: Partition, path: &Path) {
+        let file = File::create(path).expect("creating a file for a partition");
+        file.set_len(partition.length).expect("sizing a file for a partition");
+        let copy = Self { file, path: path.to_owned() };
+        copy.write_from(&self.file, partition.start, 0..partition.length);
+    }
 }

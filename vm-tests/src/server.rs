@@ -11,11 +11,16 @@ use std::thread;
 #[derive(Debug)]
 pub struct Server {
     port: u16,
-    cut: Cut,
+    state: Arc<State>,
 }
 
-/// The next file whose name holds the word ends after these many bytes.
-type Cut = Arc<Mutex<Option<(&'static str, u64)>>>;
+#[derive(Debug)]
+struct State {
+    directory: PathBuf,
+    /// The next file whose name holds the word ends after these many bytes.
+    cut: Mutex<Option<(&'static str, u64)>>,
+    requests: Mutex<Vec<String>>,
+}
 
 impl Server {
     /// Starts on a port that is free.
@@ -23,15 +28,16 @@ impl Server {
     pub fn start(directory: &Path) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("listening on the loopback");
         let port = listener.local_addr().expect("asking for the port").port();
-        let (directory, cut) = (directory.to_owned(), Cut::default());
-        let cuts = Arc::clone(&cut);
+        let directory = directory.to_owned();
+        let state = Arc::new(State { directory, cut: Mutex::default(), requests: Mutex::default() });
+        let server = Self { port, state: Arc::clone(&state) };
         let _detached = thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (directory, cuts) = (directory.clone(), Arc::clone(&cuts));
-                let _detached = thread::spawn(move || answer(&stream, &directory, &cuts));
+                let state = Arc::clone(&state);
+                let _detached = thread::spawn(move || state.answer(&stream));
             }
         });
-        Self { port, cut }
+        server
     }
 
     /// The port.
@@ -42,22 +48,37 @@ impl Server {
 
     /// Breaks the connection off once, after these many bytes of the file whose name holds this word.
     pub fn cut(&self, word: &'static str, bytes: u64) {
-        *self.cut.lock().expect("no thread panics with it") = Some((word, bytes));
+        *self.state.cut.lock().expect("no thread panics with it") = Some((word, bytes));
+    }
+
+    /// The paths that were asked for since the last call.
+    #[must_use]
+    pub fn requests(&self) -> Vec<String> {
+        std::mem::take(&mut *self.state.requests.lock().expect("no thread panics with it"))
     }
 }
 
-/// Answers one request. A client that went away is no failure of the test.
-fn answer(stream: &TcpStream, directory: &Path, cut: &Cut) -> Option<()> {
-    let mut lines = BufReader::new(stream).lines();
-    let request = lines.next()?.ok()?;
-    let _end_of_head = lines.map_while(Result::ok).find(String::is_empty)?;
-    let mut words = request.split_whitespace();
-    let (method, path) = (words.next()?, words.next()?);
-    let sent = match file(directory, path) {
-        Ok((file, length)) => send(stream, file, length, method == "HEAD", limit(cut, path)),
-        Err(_) => head(stream, "404 Not Found", 0),
-    };
-    sent.ok()
+impl State {
+    /// Answers one request. A client that went away is no failure of the test.
+    fn answer(&self, stream: &TcpStream) -> Option<()> {
+        let mut lines = BufReader::new(stream).lines();
+        let request = lines.next()?.ok()?;
+        let _end_of_head = lines.map_while(Result::ok).find(String::is_empty)?;
+        let mut words = request.split_whitespace();
+        let (method, path) = (words.next()?, words.next()?);
+        self.requests.lock().ok()?.push(path.to_owned());
+        let sent = match file(&self.directory, path) {
+            Ok((file, length)) => send(stream, file, length, method == "HEAD", self.limit(path)),
+            Err(_) => head(stream, "404 Not Found", 0),
+        };
+        sent.ok()
+    }
+
+    fn limit(&self, path: &str) -> u64 {
+        let mut cut = self.cut.lock().expect("no thread panics with it");
+        let meant = cut.take_if(|(word, _)| path.contains(*word));
+        meant.map_or(u64::MAX, |(_, bytes)| bytes)
+    }
 }
 
 fn file(directory: &Path, path: &str) -> io::Result<(File, u64)> {
@@ -66,12 +87,6 @@ fn file(directory: &Path, path: &str) -> io::Result<(File, u64)> {
     let file = File::open(directory.join(name))?;
     let length = file.metadata()?.len();
     Ok((file, length))
-}
-
-fn limit(cut: &Cut, path: &str) -> u64 {
-    let mut cut = cut.lock().expect("no thread panics with it");
-    let meant = cut.take_if(|(word, _)| path.contains(*word));
-    meant.map_or(u64::MAX, |(_, bytes)| bytes)
 }
 
 fn head(mut stream: &TcpStream, status: &str, length: u64) -> io::Result<()> {
@@ -111,6 +126,7 @@ mod tests {
         assert_eq!(get(&server, "/file"), format!("{head}con"));
         assert_eq!(get(&server, "//file"), format!("{head}content"));
         assert!(get(&server, "/../secret").starts_with("HTTP/1.1 404 "));
+        assert_eq!(server.requests(), ["/file", "//file", "/../secret"]);
         std::fs::remove_dir_all(directory).unwrap();
     }
 }

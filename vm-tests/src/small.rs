@@ -10,7 +10,9 @@ use pattern_image::qemu::{Boot, Console, Options};
 use pattern_image::vm::Vm;
 
 use crate::cpio::Entry;
+use crate::disk::Disk;
 use crate::guest::Guest;
+use crate::writes::Writes;
 use crate::{direct, setting};
 
 /// The first program: mounts what the kernel offers, loads the modules of the image's list, and gives a shell.
@@ -50,6 +52,7 @@ impl Small {
             boot: Boot::Kernel { kernel: "kernel".into(), initrd: "initrd".into() },
             words: "console=ttyS0 quiet rdinit=/small-init".to_owned(),
             disks: Vec::new(),
+            writes: None,
             tpm: true,
             server: None,
             console: Console::Pipe,
@@ -66,6 +69,19 @@ impl Small {
         disk.set_len(mib << 20).expect("sizing a disk");
         self.options.disks.push(path.clone());
         path
+    }
+
+    /// Records all writes to the first disk during the next boot.
+    pub fn record_writes(&mut self) -> Writes {
+        let writes = Writes::start(&self.folder, &self.disk());
+        self.options.writes = Some(writes.log());
+        writes
+    }
+
+    /// The first disk.
+    #[must_use]
+    pub fn disk(&self) -> Disk {
+        Disk::open(self.options.disks.first().expect("a machine with a disk"))
     }
 
     /// More words for the kernel command line.
@@ -87,6 +103,7 @@ impl Small {
     pub fn boot(&mut self) -> Guest {
         (self.options.boot, _) = direct::unpack(&self.folder, &self.entries);
         let vm = Vm::start(&self.programs, &self.folder, &self.options);
+        self.options.writes = None;
         let vm = vm.unwrap_or_else(|error| panic!("{error:#}"));
         let mut guest = Guest::new(vm, self.options.log.clone(), "echo o >/proc/sysrq-trigger");
         guest.greet();

@@ -1,0 +1,238 @@
+//! Everything that a running machine wrote to its disk, in order, and the disk as each power cut would have left it.
+//!
+//! QEMU records it in the format of the kernel's dm-log-writes
+//! (Linux, Documentation/admin-guide/device-mapper/log-writes.rst; `drivers/md/dm-log-writes.c`).
+
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use crate::disk::Disk;
+
+const MAGIC: u64 = 0x006a_7366_7773_6872;
+const FLUSH: u64 = 1;
+const DISCARD: u64 = 4;
+
+/// A recording: the disk as it was before, and all that was written since.
+#[derive(Debug)]
+pub struct Writes {
+    folder: PathBuf,
+}
+
+/// After what the power is cut.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Each {
+    /// After each flush: what the guest may rely on.
+    Flush,
+    /// After each single write too, as if the disk wrote in the order in which it finished writes.
+    Write,
+}
+
+impl Writes {
+    /// Copies the disk, and makes an empty file for QEMU to record to.
+    pub(crate) fn start(folder: &Path, disk: &Disk) -> Self {
+        let writes = Self { folder: folder.to_owned() };
+        let _ = disk.copy_to(&writes.before());
+        let _ = File::create(writes.log()).expect("creating a file for a record of writes");
+        writes
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.join("writes.log")
+    }
+
+    fn before(&self) -> PathBuf {
+        self.folder.join("before.raw")
+    }
+
+    /// Walks through all cuts, once the machine is off; the first is before anything was written.
+    #[must_use]
+    pub fn cuts(&self, each: Each) -> Cuts {
+        let log = File::open(self.log()).expect("opening the record of writes");
+        let disk = Disk::open(&self.before()).copy_to(&self.folder.join("cut.raw"));
+        Cuts { records: records(&log), log, disk, each, next: None }
+    }
+}
+
+/// A disk that goes from one cut to the next.
+#[derive(Debug)]
+pub struct Cuts {
+    records: Vec<Record>,
+    log: File,
+    disk: Disk,
+    each: Each,
+    /// The record that is next; `None` before the first cut.
+    next: Option<usize>,
+}
+
+impl Cuts {
+    /// Goes to the next cut where the disk differs: says which bytes were written, at the first cut all of them. `None`
+    /// after the last.
+    pub fn advance(&mut self) -> Option<Vec<Range<u64>>> {
+        let Some(mut next) = self.next else {
+            self.next = Some(0);
+            return Some(vec![Range { start: 0, end: self.disk.size() }]);
+        };
+        let mut written = Vec::new();
+        while let Some(record) = self.records.get(next) {
+            next += 1;
+            if record.what != What::Flush {
+                self.apply(record);
+                written.push(record.extent.clone());
+            }
+            if !written.is_empty() && (record.what == What::Flush || self.each == Each::Write) {
+                break;
+            }
+        }
+        self.next = Some(next);
+        (!written.is_empty()).then_some(written)
+    }
+
+    fn apply(&self, record: &Record) {
+        match record.what {
+            What::Data(at) => self.disk.write_from(&self.log, at, record.extent.clone()),
+            What::Discard => self.disk.clear(record.extent.clone()),
+            What::Flush => {}
+        }
+    }
+
+    /// The disk as the cut leaves it.
+    #[must_use]
+    pub fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// Where this cut is, for messages.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("after {} of {} writes and flushes", self.next.unwrap_or(0), self.records.len())
+    }
+}
+
+/// One entry of the record.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Record {
+    /// The bytes of the disk that it changes.
+    extent: Range<u64>,
+    what: What,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum What {
+    /// Writes the bytes that are here in the log.
+    Data(u64),
+    Discard,
+    Flush,
+}
+
+/// One sector describes the log, then each entry has one, followed by its data.
+fn records(log: &File) -> Vec<Record> {
+    let [magic, version, count, sector] = numbers(log, 0);
+    assert_eq!(
+        (magic, version),
+        (MAGIC, 1),
+        "no record of writes: was the machine switched off before a flush?"
+    );
+    let sector = sector & u64::from(u32::MAX);
+    let mut at = sector;
+    let mut next = || {
+        let [start, length, flags, _] = numbers(log, at);
+        let data = at + sector;
+        let what = match flags {
+            0 => What::Data(data),
+            FLUSH => What::Flush,
+            DISCARD => What::Discard,
+            flags => panic!("the entry at {at} of the record of writes has the unknown flags {flags:#x}"),
+        };
+        at = if matches!(what, What::Data(_)) { data + length * sector } else { data };
+        Record { extent: start * sector..(start + length) * sector, what }
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+/// Four numbers of eight bytes.
+fn numbers(log: &File, at: u64) -> [u64; 4] {
+    let mut bytes = [0; 32];
+    // A log that ends early, even an empty one, reads as zeros there.
+    let _ = log.read_at(&mut bytes, at).expect("reading the record of writes");
+    let number = |index: usize| {
+        let bytes = bytes[index * 8..][..8].iter();
+        bytes.rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
+    };
+    [number(0), number(1), number(2), number(3)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pattern_image::temporary::TemporaryFolder;
+    use std::fs;
+
+    fn sector(numbers: [u64; 4]) -> Vec<u8> {
+        let mut bytes = numbers.map(u64::to_le_bytes).concat();
+        bytes.resize(512, 0);
+        bytes
+    }
+
+    /// A disk of four sectors of the letter d; two writes and a flush, a discard and two flushes, a last write.
+    fn recording(folder: &Path) -> Writes {
+        fs::write(folder.join("disk"), vec![b'd'; 2048]).unwrap();
+        let writes = Writes::start(folder, &Disk::open(&folder.join("disk")));
+        let log = [
+            sector([MAGIC, 1, 7, 512]),
+            sector([0, 1, 0, 0]),
+            vec![b'1'; 512],
+            sector([2, 2, 0, 0]),
+            vec![b'2'; 1024],
+            sector([0, 0, FLUSH, 0]),
+            sector([1, 2, DISCARD, 0]),
+            sector([0, 0, FLUSH, 0]),
+            sector([0, 0, FLUSH, 0]),
+            sector([3, 1, 0, 0]),
+            vec![b'3'; 512],
+        ];
+        fs::write(writes.log(), log.concat()).unwrap();
+        writes
+    }
+
+    /// The first letter of each sector, and how many extents were written, at each cut.
+    fn walk(each: Each) -> Vec<(String, usize)> {
+        let folder = TemporaryFolder::new().unwrap();
+        let writes = recording(folder.path());
+        let mut cuts = writes.cuts(each);
+        let mut states = Vec::new();
+        while let Some(written) = cuts.advance() {
+            let bytes = cuts.disk().read(0, 2048);
+            let letters = bytes.chunks(512).map(|sector| char::from(sector[0].max(b'0'))).collect();
+            states.push((letters, written.len()));
+        }
+        states
+    }
+
+    fn state(letters: &str, written: usize) -> (String, usize) {
+        (letters.to_owned(), written)
+    }
+
+    #[test]
+    fn a_cut_after_each_flush_and_after_the_last_write() {
+        let wanted = [state("dddd", 1), state("1d22", 2), state("1002", 1), state("1003", 1)];
+        assert_eq!(walk(Each::Flush), wanted);
+    }
+
+    #[test]
+    fn a_cut_after_each_write() {
+        let states = walk(Each::Write);
+        assert_eq!(states[1..3], [state("1ddd", 1), state("1d22", 1)]);
+        assert_eq!(states.len(), 5);
+    }
+
+    #[test]
+    #[should_panic(expected = "no record of writes")]
+    fn an_empty_log_is_no_record() {
+        let folder = TemporaryFolder::new().unwrap();
+        let writes = recording(folder.path());
+        fs::write(writes.log(), "").unwrap();
+        let _ = writes.cuts(Each::Flush);
+    }
+}
