@@ -14,14 +14,27 @@ const MOUNTS: [&str; 2] = ["/efi", "/boot"];
 /// # Errors
 /// When the partition is not mounted, or can't be read.
 pub(crate) fn look(id: &str) -> Result<Vec<Entry>> {
-    Ok(files(id)?.into_iter().map(|(entry, _)| entry).collect())
+    Ok(files(id)?.into_iter().filter(|(_, path)| !is_empty(path)).map(|(entry, _)| entry).collect())
 }
 
-/// The versions with their files.
+/// Removes what a power cut left of an entry: FAT writes a new name before the file's size, and systemd-sysupdate takes
+/// the name for a version that is installed.
 ///
 /// # Errors
-/// When the partition is not mounted, or can't be read.
-pub(crate) fn files(id: &str) -> Result<Vec<(Entry, PathBuf)>> {
+/// When the partition is not mounted, or an empty file can't be removed.
+pub(crate) fn sweep(id: &str) -> Result<()> {
+    for (_, path) in files(id)?.iter().filter(|(_, path)| is_empty(path)) {
+        fs::remove_file(path).with_context(|| format!("removing {}, which is empty", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The boot loader passes over it, too.
+fn is_empty(path: &Path) -> bool {
+    path.metadata().is_ok_and(|facts| facts.len() == 0)
+}
+
+fn files(id: &str) -> Result<Vec<(Entry, PathBuf)>> {
     let found = MOUNTS.iter().map(|mount| Path::new(mount).join(DIRECTORY)).find(|path| path.is_dir());
     match found {
         Some(directory) => below(&directory, id),
@@ -38,4 +51,23 @@ fn below(directory: &Path, id: &str) -> Result<Vec<(Entry, PathBuf)>> {
         found.extend(Entry::parse(id, &name).map(|entry| (entry, path.clone())));
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_is_what_a_cut_left() {
+        let directory = std::env::temp_dir().join(format!("pattern-entries-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("demo_1.efi"), "MZ").unwrap();
+        fs::write(directory.join("demo_2+3-0.efi"), "").unwrap();
+        fs::write(directory.join("other_3.efi"), "").unwrap();
+        let mut found = below(&directory, "demo").unwrap();
+        found.sort_by(|one, other| one.1.cmp(&other.1));
+        let empty = found.iter().map(|(entry, path)| (entry.version.as_str(), is_empty(path)));
+        assert_eq!(empty.collect::<Vec<_>>(), [("1", false), ("2", true)]);
+        fs::remove_dir_all(directory).unwrap();
+    }
 }

@@ -21,6 +21,7 @@ const PROGRAM: &str = "/usr/lib/systemd/systemd-sysupdate";
 pub(crate) fn run(ctx: &Context, version: Option<&str>, force: bool) -> Result<bool> {
     command::require_root()?;
     let image = &ctx.config.image;
+    entries::sweep(&image.id)?;
     if let Err(closed) = update::gate(&image.version, &entries::look(&image.id)?) {
         if !force {
             bail!("{closed}; --force installs all the same");

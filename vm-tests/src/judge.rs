@@ -71,7 +71,7 @@ impl Judge {
             Files { programs: &self.programs, source: format!("{}@@{}", disk.path().display(), esp.start) };
         let loader = files.content("EFI/BOOT/BOOTX64.EFI")?;
         ensure!(uki::section(&loader, ".text").is_some(), "EFI/BOOT/BOOTX64.EFI is no program");
-        let chosen = loader::default_entry(&files.names("EFI/Linux")?);
+        let chosen = loader::default_entry(&files.kernels()?);
         let chosen = chosen.context("EFI/Linux has no kernel image")?;
         let image = files.content(&format!("EFI/Linux/{}", chosen.name))?;
         self.compare(&image, &chosen.version).with_context(|| format!("starting {}", chosen.name))?;
@@ -155,6 +155,17 @@ struct Files<'a> {
 }
 
 impl Files<'_> {
+    /// The names in EFI/Linux that systemd-boot offers: it passes over a file without an `.osrel`, such as the empty one
+    /// that a cut leaves when FAT has written a new name and not yet the file's size.
+    fn kernels(&self) -> Result<Vec<String>> {
+        let mut kernels = Vec::new();
+        for name in self.names("EFI/Linux")? {
+            let content = self.content(&format!("EFI/Linux/{name}"))?;
+            kernels.extend(uki::section(&content, ".osrel").map(|_| name));
+        }
+        Ok(kernels)
+    }
+
     fn names(&self, folder: &str) -> Result<Vec<String>> {
         let listed = run(self.programs, "mdir", &["-b", "-i", &self.source, &format!("::/{folder}")])?;
         let listed = String::from_utf8_lossy(&listed);
