@@ -15,6 +15,7 @@ const CASES: [Case; 6] = [
 ];
 
 #[test]
+#[ignore = "long; `make check-all` runs it"]
 fn update_refused() {
     let release = Release::copy("0.0.2", "update_refused");
     let server = Server::start(release.path());
