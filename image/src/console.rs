@@ -48,12 +48,16 @@ impl Console {
     /// When none comes in time, or the machine ends first.
     pub fn expect(&mut self, texts: &[&str], timeout: Duration) -> Result<(usize, String), Missed> {
         let deadline = Instant::now() + timeout;
+        let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
+        let mut from = self.seen;
         loop {
-            if let Some((index, start, end)) = first(self.text.get(self.seen..).unwrap_or(""), texts) {
-                let before = self.text.get(self.seen..self.seen + start).unwrap_or("").to_owned();
-                self.seen += end;
+            if let Some((index, start, end)) = first(self.text.get(from..).unwrap_or(""), texts) {
+                let before = self.text.get(self.seen..from + start).unwrap_or("").to_owned();
+                self.seen = from + end;
                 return Ok((index, before));
             }
+            // A console comes in single bytes: what was searched once is not searched again.
+            from = self.text.floor_char_boundary(self.text.len().saturating_sub(longest)).max(self.seen);
             self.read(deadline)?;
         }
     }

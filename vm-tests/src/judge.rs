@@ -159,7 +159,9 @@ impl Files<'_> {
     /// that a cut leaves when FAT has written a new name and not yet the file's size.
     fn kernels(&self) -> Result<Vec<String>> {
         let mut kernels = Vec::new();
-        for name in self.names("EFI/Linux")? {
+        let names = self.names("EFI/Linux")?;
+        // Others it never opens, such as a file that is being downloaded, whose clusters may not all be listed yet.
+        for name in names.into_iter().filter(|name| loader::is_read(name)) {
             let content = self.content(&format!("EFI/Linux/{name}"))?;
             kernels.extend(uki::section(&content, ".osrel").map(|_| name));
         }

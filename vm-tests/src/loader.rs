@@ -24,6 +24,11 @@ pub(crate) fn default_entry(names: &[String]) -> Option<Candidate> {
     candidates.into_iter().next()
 }
 
+/// Whether the boot loader reads a file of this name at all.
+pub(crate) fn is_read(name: &str) -> bool {
+    name.ends_with(".efi") && !name.starts_with('.')
+}
+
 /// `ID_VERSION.efi`, or with counters `ID_VERSION+LEFT.efi`, `ID_VERSION+LEFT-DONE.efi`.
 fn candidate(name: &str) -> Option<Candidate> {
     let (_, rest) = name.strip_suffix(".efi")?.split_once('_')?;
@@ -57,7 +62,6 @@ mod tests {
             (&["demo_0.0.1.efi", "demo_0.0.2+1-2.efi"], "demo_0.0.2+1-2.efi"),
             (&["demo_0.0.2+0-3.efi", "demo_0.0.1.efi"], "demo_0.0.1.efi"),
             (&["demo_0.0.2+0-3.efi", "demo_0.0.1+0-3.efi"], "demo_0.0.2+0-3.efi"),
-            (&["demo_0.0.1.efi", ".#sysupdatedemo_0.0.2+3-0.efi0123456789abcdef"], "demo_0.0.1.efi"),
         ] {
             let names = names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
             assert_eq!(default_entry(&names).unwrap().name, wanted);
@@ -70,6 +74,14 @@ mod tests {
         assert_eq!((counted.version.as_str(), counted.left), ("0.0.2", Some(3)));
         let good = candidate("demo_0.0.2+x.efi").unwrap();
         assert_eq!((good.version.as_str(), good.left), ("0.0.2+x", None));
+    }
+
+    #[test]
+    fn what_is_being_downloaded_is_not_read() {
+        for name in [".#sysupdatedemo_0.0.2+3-0.efi0123456789abcdef", ".demo_0.0.2.efi", "demo_0.0.2.raw"] {
+            assert!(!is_read(name), "{name}");
+        }
+        assert!(is_read("demo_0.0.2+3-0.efi"));
     }
 
     #[test]
