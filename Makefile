@@ -10,6 +10,7 @@ DIST     := build/dist
 PATTERN  := $(DIST)/usr/bin/pattern
 DEMO     := build/images/demo_0.0.1/demo_0.0.1.raw
 KEYRING  := demo/demo-pubring.pgp
+BUILD     = $(PATTERN) build --keys demo/demo-keys --output build/images --tools build/tools
 SCENARIOS = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests -- --nocapture --test-threads=2
 RELEASES := $(addprefix build/releases/,0.0.2 third broken)
 
@@ -52,7 +53,7 @@ $(KEYRING): | dist
 
 .PHONY: image
 image: dist $(KEYRING) ## build the demo's base image
-	$(PATTERN) build demo --output build/images --tools build/tools
+	$(BUILD) demo
 
 build/releases/0.0.2:  FOLDER = demo-update
 build/releases/third:  FOLDER = vm-tests/images/third
@@ -61,7 +62,7 @@ build/releases/broken: FOLDER = vm-tests/images/broken
 .NOTPARALLEL:
 $(RELEASES): image
 	tests/need gnupg
-	$(PATTERN) build $(FOLDER) --output build/images --tools build/tools
+	$(BUILD) $(FOLDER)
 	rm -rf $@
 	$(PATTERN) sign-release build/images/demo_$$(sed -n 's/^version = "\(.*\)"/\1/p' $(FOLDER)/pattern.toml) \
 	  demo/demo-gpg --output $@ --compress gz

@@ -16,6 +16,7 @@ Usage: pattern COMMAND
   config check FILE...    say all that is wrong with a pattern.toml
       --json              as one JSON array
   build DIR               make an image from DIR/pattern.toml and DIR's mkosi configuration
+      --keys DIR          sign PCR 11, kernel image and boot loader with these keys (gen-keyring's NAME-keys)
       --output DIR        where images go (default: build/images)
       --tools DIR         where the tools tree is kept (default: build/tools)
       --data DIR          the files this program was installed with
@@ -75,6 +76,8 @@ pub struct Check {
 pub struct Build {
     /// Holds `pattern.toml` and the image's own mkosi configuration.
     pub folder: PathBuf,
+    /// What kernel image and boot loader are signed with; none leaves them unsigned.
+    pub keys: Option<PathBuf>,
     /// Where images go.
     pub output: PathBuf,
     /// Where the tools tree is kept.
@@ -172,10 +175,11 @@ fn check(parser: &mut lexopt::Parser) -> Result<Check, lexopt::Error> {
 }
 
 fn build(parser: &mut lexopt::Parser) -> Result<Build, lexopt::Error> {
-    let mut folder = None;
+    let (mut folder, mut keys) = (None, None);
     let (mut output, mut tools, mut data) = ("build/images".into(), TOOLS.into(), None);
     while let Some(argument) = parser.next()? {
         match argument {
+            Long("keys") => keys = Some(parser.value()?.into()),
             Long("output") => output = parser.value()?.into(),
             Long("tools") => tools = parser.value()?.into(),
             Long("data") => data = Some(parser.value()?.into()),
@@ -184,7 +188,7 @@ fn build(parser: &mut lexopt::Parser) -> Result<Build, lexopt::Error> {
         }
     }
     let folder = folder.ok_or("build: a DIR is missing")?;
-    Ok(Build { folder, output, tools, data })
+    Ok(Build { folder, keys, output, tools, data })
 }
 
 fn run(parser: &mut lexopt::Parser) -> Result<Run, lexopt::Error> {

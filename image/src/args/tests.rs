@@ -31,6 +31,7 @@ fn run_takes_sizes() {
 fn build_has_defaults() {
     let build = Build {
         folder: "demo".into(),
+        keys: None,
         output: "build/images".into(),
         tools: "build/tools".into(),
         data: None,

@@ -6,6 +6,8 @@ use std::process::Command;
 
 use pattern::config::Config;
 
+use super::keys::Keys;
+
 /// Where a build finds and puts things. All paths are absolute.
 #[derive(Clone, Debug)]
 pub(crate) struct Places {
@@ -52,7 +54,7 @@ pub(crate) fn initrd(places: &Places, config: &Config) -> Command {
 }
 
 /// Makes the image and its split partitions; the user's folder adds to and overrides our configuration.
-pub(crate) fn image(places: &Places, config: &Config) -> Command {
+pub(crate) fn image(places: &Places, config: &Config, keys: Option<&Keys>) -> Command {
     let mut command = mkosi(places, config, &places.folder, &places.image_cache);
     let _ = command.args([
         option("include", &places.mkosi.join("image")),
@@ -61,8 +63,26 @@ pub(crate) fn image(places: &Places, config: &Config) -> Command {
     ]);
     let _ = command.arg(format!("--image-id={}", config.image.id));
     let _ = command.arg(format!("--image-version={}", config.image.version));
+    if let Some(keys) = keys {
+        let _ = command.args(signing(&places.mkosi, keys));
+    }
     let _ = command.arg("build");
     command
+}
+
+fn signing(mkosi: &Path, keys: &Keys) -> [OsString; 8] {
+    [
+        "--secure-boot=yes".into(),
+        // Which keys a machine's firmware trusts is its owner's choice.
+        "--secure-boot-auto-enroll=no".into(),
+        option("secure-boot-key", &keys.key()),
+        option("secure-boot-certificate", &keys.certificate()),
+        "--sign-expected-pcr=yes".into(),
+        option("sign-expected-pcr-key", &keys.pcr()),
+        // mkosi asks for one, and uses it only with keys that are not in files.
+        option("sign-expected-pcr-certificate", &keys.certificate()),
+        option("extra-search-path", &mkosi.join("ukify")),
+    ]
 }
 
 fn mkosi(places: &Places, config: &Config, folder: &Path, cache: &Path) -> Command {

@@ -1,6 +1,7 @@
 //! `pattern build`: from a folder with `pattern.toml` to a base image and what updates are made of.
 
 mod data;
+mod keys;
 mod mkosi;
 mod output;
 mod progress;
@@ -17,6 +18,7 @@ use pattern::config::{self, Config};
 
 use crate::args;
 use data::Data;
+use keys::Keys;
 use mkosi::Places;
 
 /// Builds the image and says where it is.
@@ -27,13 +29,18 @@ pub fn build(options: &args::Build) -> Result<()> {
     let file = options.folder.join("pattern.toml");
     let config = read(&file)?;
     let data = Data::find(options.data.as_deref())?;
+    let keys = options.keys.as_deref().map(Keys::find).transpose()?;
     let base = format!("{}_{}", config.image.id, config.image.version);
     let places = places(options, &data, &config, &base)?;
     prepare(&places, &data, &config, &file)?;
     println!("Logs: {}/*.log", places.work.display());
     progress::run("tools tree", &mut tools(&data, &places), &places.work.join("tools.log"))?;
     progress::run("initrd", &mut mkosi::initrd(&places, &config), &places.work.join("initrd.log"))?;
-    progress::run("image", &mut mkosi::image(&places, &config), &places.work.join("image.log"))?;
+    progress::run(
+        "image",
+        &mut mkosi::image(&places, &config, keys.as_ref()),
+        &places.work.join("image.log"),
+    )?;
     let to = options.output.join(&base);
     let names = output::collect(&base, &places.made(), &to)?;
     output::checksums(&to, &names)?;
