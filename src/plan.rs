@@ -2,6 +2,7 @@
 
 mod host;
 mod initrd;
+mod latch;
 mod trial;
 
 use std::collections::BTreeMap;
@@ -58,6 +59,9 @@ pub fn decide(toml: Result<&str, String>, cmdline: &str, manager: Manager) -> Ou
         Err(problems) => Outcome { plan: Plan::default(), problems },
     };
     trial::retry(&mut outcome.plan);
+    if manager == Manager::Initrd {
+        latch::before_a_shell(&mut outcome.plan);
+    }
     if !outcome.problems.is_empty() {
         outcome.plan.link(&wanted_by(manager, unit::CONFIG), &shipped(unit::CONFIG));
     }

@@ -6,6 +6,8 @@ pub const USR: &str = "pattern-usr.service";
 pub const GROW: &str = "pattern-grow.service";
 /// Makes or opens the persistent volume.
 pub const PERSIST: &str = "pattern-persist.service";
+/// Locks the volume's key at the end of the initrd.
+pub const LATCH: &str = "pattern-latch.service";
 /// Fills the directories that are not persisted.
 pub const SEED: &str = "pattern-seed.service";
 /// Gives a shell before a stage.
@@ -23,7 +25,8 @@ pub const SCRUB: &str = "pattern-scrub.service";
 pub const FALLBACK: &str = "pattern-fallback.service";
 
 /// The constant units, as they lie in `units/`.
-pub const SHIPPED: &[&str] = &[USR, GROW, PERSIST, SEED, BREAK, CONFIG, DISARM, HEALTH, SCRUB, FALLBACK];
+pub const SHIPPED: &[&str] =
+    &[USR, GROW, PERSIST, LATCH, SEED, BREAK, CONFIG, DISARM, HEALTH, SCRUB, FALLBACK];
 
 /// The name of the unit for a path: `/dev/a-b` with suffix `device` is `dev-a\x2db.device`
 /// (systemd.unit(5), "String Escaping for Inclusion in Unit Names").

@@ -58,6 +58,17 @@ pub fn head(device: &Path) -> Result<Vec<u8>> {
     Ok(head)
 }
 
+/// What the data is encrypted with.
+pub struct VolumeKey(Zeroizing<Vec<u8>>);
+
+impl VolumeKey {
+    /// For those that derive something from it.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl Volume {
     /// Writes a new header with a new volume key and no key slot. What the device held is gone.
     ///
@@ -142,35 +153,59 @@ impl Volume {
             .map_err(failed("adding a token"))
     }
 
-    /// Makes the volume appear as `/dev/mapper/NAME`, or with no name only tries the secret.
+    /// The volume key, by the secret of a token.
     ///
     /// # Errors
-    /// When the secret does not open the token's key slot, or the kernel refuses the mapping.
-    pub fn open_sealed(&mut self, name: Option<&str>, token: &Tpm2Token, secret: &[u8]) -> Result<()> {
-        self.activate(name, Some(token.keyslot), &passphrase(secret))
+    /// When the secret does not open the token's key slot.
+    pub fn unlock_sealed(&mut self, token: &Tpm2Token, secret: &[u8]) -> Result<VolumeKey> {
+        self.unlock(Some(token.keyslot), &passphrase(secret))
     }
 
-    /// As [`Volume::open_sealed`], with what a person entered: a recovery key, or any other passphrase.
+    /// The volume key, by what a person entered: a recovery key, or any other passphrase.
     ///
     /// # Errors
-    /// When it opens no key slot, or the kernel refuses the mapping.
-    pub fn open_entered(&mut self, name: Option<&str>, entered: &str) -> Result<()> {
+    /// When it opens no key slot.
+    pub fn unlock_entered(&mut self, entered: &str) -> Result<VolumeKey> {
         match RecoveryKey::parse(entered) {
-            Ok(key) => self.activate(name, None, key.as_str()),
-            Err(_) => self.activate(name, None, entered),
+            Ok(key) => self.unlock(None, key.as_str()),
+            Err(_) => self.unlock(None, entered),
         }
+    }
+
+    fn unlock(&mut self, keyslot: Option<u32>, passphrase: &str) -> Result<VolumeKey> {
+        let size = self.0.status_handle().get_volume_key_size();
+        let mut key =
+            Zeroizing::new(vec![0; usize::try_from(size).context("reading the volume key's size")?]);
+        let got = self.0.volume_key_handle().get(keyslot, &mut key, Some(passphrase.as_bytes()));
+        let (_, size) = got.map_err(failed("opening the volume"))?;
+        key.truncate(size);
+        Ok(VolumeKey(key))
+    }
+
+    /// Makes the volume appear as `/dev/mapper/NAME`.
+    ///
+    /// # Errors
+    /// When the kernel refuses the mapping.
+    pub fn activate(&mut self, name: &str, key: &VolumeKey) -> Result<()> {
+        let activated = self.0.activate_handle().activate_by_volume_key(
+            Some(name),
+            Some(key.as_bytes()),
+            CryptActivate::ALLOW_DISCARDS,
+        );
+        activated.map_err(failed("opening the volume"))
+    }
+
+    /// What the header calls the volume.
+    ///
+    /// # Errors
+    /// When the header has no UUID.
+    pub fn uuid(&mut self) -> Result<String> {
+        Ok(self.0.status_handle().get_uuid().map_err(failed("reading the volume's UUID"))?.to_string())
     }
 
     /// Takes `/dev/mapper/NAME` away again, after a failure that is being reported.
     pub fn close(&mut self, name: &str) {
         let _ = self.0.activate_handle().deactivate(name, CryptDeactivate::empty());
-    }
-
-    fn activate(&mut self, name: Option<&str>, keyslot: Option<u32>, passphrase: &str) -> Result<()> {
-        let flags = if name.is_some() { CryptActivate::ALLOW_DISCARDS } else { CryptActivate::empty() };
-        let opened =
-            self.0.activate_handle().activate_by_passphrase(name, keyslot, passphrase.as_bytes(), flags);
-        opened.map(drop).map_err(failed("opening the volume"))
     }
 }
 

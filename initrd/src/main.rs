@@ -10,6 +10,7 @@ mod fallback;
 mod grow;
 mod health;
 mod install;
+mod latch;
 mod logging;
 mod luks;
 mod persist;
@@ -73,6 +74,7 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
             return Ok(());
         }
         ("pattern-usr", Some("--disarm")) => return usr::disarm(),
+        ("pattern-latch", Some("--emergency")) => return latch::lock().map(drop),
         ("pattern-retry", None) => return trial::retry(),
         (_, Some(other)) => {
             bail!("unknown argument {other:?}; the stages are started by systemd, see {name}.service(8)")
@@ -80,6 +82,7 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
         ("pattern-usr", None) => usr::run,
         ("pattern-grow", None) => grow::run,
         ("pattern-persist", None) => persist::run,
+        ("pattern-latch", None) => latch::run,
         ("pattern-seed", None) => seed::run,
         ("pattern-health", None) => health::run,
         ("pattern-scrub", None) => scrub::run,

@@ -8,7 +8,7 @@ use crate::flags::{Flags, Stage};
 use crate::unit::{self, Text};
 use crate::usr::UsrHash;
 
-use super::{CONFIG_PATH, Plan, shipped};
+use super::{CONFIG_PATH, Plan, latch, shipped};
 
 const USR_TARGET: &str = "initrd-usr-fs.target";
 const ROOT_TARGET: &str = "initrd-root-fs.target";
@@ -27,6 +27,7 @@ pub(super) fn plan(config: &Config, flags: &Flags, usr: &UsrHash) -> Plan {
         persist(&mut plan, config, flags);
     }
     require(&mut plan, FS_TARGET, unit::SEED);
+    latch::before_the_system(&mut plan);
     if let Some(stage) = flags.break_at {
         break_before(&mut plan, stage);
     }
@@ -182,7 +183,7 @@ fn break_before(plan: &mut Plan, stage: Stage) {
         Stage::Usr => (unit::USR, "systemd-udev-trigger.service", USR_TARGET),
         Stage::Grow => (unit::GROW, unit::USR, FS_TARGET),
         Stage::Persist => (unit::PERSIST, unit::GROW, FS_TARGET),
-        Stage::SwitchRoot => ("initrd-cleanup.service", FS_TARGET, "initrd.target"),
+        Stage::SwitchRoot => ("initrd-cleanup.service", unit::LATCH, "initrd.target"),
     };
     let order = [("Before", before), ("After", after)];
     let text = Text::from_source("pattern.break= on the kernel command line").section("Unit", &order);

@@ -16,12 +16,13 @@ const PROGRAMS: &str = "usr/lib/pattern";
 const UNITS: &str = "usr/lib/systemd/system";
 
 /// The names under which the one program is started by units.
-const STAGES: [&str; 8] = [
+const STAGES: [&str; 9] = [
     "pattern-usr",
     "pattern-grow",
     "pattern-persist",
     "pattern-seed",
     "pattern-health",
+    "pattern-latch",
     "pattern-scrub",
     "pattern-fallback",
     "pattern-retry",

@@ -52,11 +52,12 @@ fn our_volume_is_opened_by_its_tpm_its_recovery_key_and_by_cryptsetup() {
     assert!(locks.recovery && locks.unusable.is_empty());
     let secret = swtpm.connect().unseal(&locks.tokens[0]).unwrap();
     let mut volume = Volume::load(&device).unwrap();
-    volume.open_sealed(None, &locks.tokens[0], &secret).unwrap();
-    volume.open_entered(None, &key.as_str().to_uppercase().replace('-', "")).unwrap();
-    let wrong = volume.open_sealed(None, &locks.tokens[0], &[0; 32]).unwrap_err();
+    let by_tpm = volume.unlock_sealed(&locks.tokens[0], &secret).unwrap();
+    let by_person = volume.unlock_entered(&key.as_str().to_uppercase().replace('-', "")).unwrap();
+    assert_eq!(by_tpm.as_bytes(), by_person.as_bytes());
+    let wrong = volume.unlock_sealed(&locks.tokens[0], &[0; 32]).err().unwrap();
     assert_eq!(format!("{wrong:#}"), "opening the volume: no key slot has this key");
-    assert!(volume.open_entered(None, "wrong").is_err());
+    assert!(volume.unlock_entered("wrong").is_err());
 
     let test = "open --test-passphrase --key-file=- --key-slot";
     assert!(cryptsetup(&format!("{test} 0"), &device, &STANDARD.encode(SECRET)).0);

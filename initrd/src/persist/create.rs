@@ -16,7 +16,7 @@ use super::{DEVICE, NAME, WORK, show};
 use crate::disk::{Disk, announce_mapper};
 use crate::luks::Volume;
 use crate::tpm::{Tcti, Tpm, TpmError};
-use crate::{grow, seed};
+use crate::{grow, latch, seed};
 
 const SEALED_SLOT: u32 = 0;
 const RECOVERY_SLOT: u32 = 1;
@@ -28,6 +28,7 @@ const RECOVERY_SLOT: u32 = 1;
 pub(super) fn create(config: &Config, disk: &Disk, found: &Found, number: u32, extent: Extent) -> Result<()> {
     // First of all: without a key there is nothing to make.
     let mut tpm = Tpm::connect(&Tcti::default())?;
+    latch::enter(&mut tpm)?;
     let secret = random()?;
     let token = seal(&mut tpm, &secret, config)?;
     disk.add_partition(number, extent, &found.table)?;
@@ -41,7 +42,9 @@ pub(super) fn create(config: &Config, disk: &Disk, found: &Found, number: u32, e
     }
     // Not with the secret at hand: what the next boots will do must work now, while nothing is lost yet.
     let unsealed = tpm.unseal(&token).context("trying the TPM before the volume is used")?;
-    volume.open_sealed(Some(NAME), &token, &unsealed)?;
+    let key = volume.unlock_sealed(&token, &unsealed)?;
+    latch::volume(&mut tpm, NAME, &volume.uuid()?, key.as_bytes())?;
+    volume.activate(NAME, &key)?;
     let filled = fill(config, &device);
     let committed = filled.and_then(|()| commit(disk, found, number, extent));
     if committed.is_err() {

@@ -9,10 +9,10 @@ use pattern::volume::Locks;
 
 use super::filesystem::{self, Mounted};
 use super::{DEVICE, NAME, WORK, ask};
-use crate::luks::Volume;
-use crate::seed;
+use crate::luks::{Volume, VolumeKey};
 use crate::tpm::{Tcti, Tpm};
 use crate::trial;
+use crate::{latch, seed};
 
 /// How often a person may mistype.
 const TRIES: u32 = 5;
@@ -23,10 +23,27 @@ const TRIES: u32 = 5;
 /// When neither the TPM nor a person has a key.
 pub(super) fn open(device: &Path, locks: &Locks, config: &Config) -> Result<String> {
     let mut volume = Volume::load(device)?;
+    let mut tpm = if latch::has_tpm() { Some(Tpm::connect(&Tcti::default())?) } else { None };
+    let (key, how) = unlock(&mut volume, tpm.as_mut(), device, locks, config)?;
+    if let Some(tpm) = &mut tpm {
+        latch::volume(tpm, NAME, &volume.uuid()?, key.as_bytes())?;
+    }
+    volume.activate(NAME, &key)?;
+    Ok(how)
+}
+
+/// The volume's key, and whom it came from, in words.
+fn unlock(
+    volume: &mut Volume,
+    mut tpm: Option<&mut Tpm>,
+    device: &Path,
+    locks: &Locks,
+    config: &Config,
+) -> Result<(VolumeKey, String)> {
     let mut reasons: Vec<String> = locks.unusable.clone();
     for token in &locks.tokens {
-        match by_tpm(&mut volume, token) {
-            Ok(()) => return Ok("opened it by the TPM".to_owned()),
+        match by_tpm(volume, tpm.as_deref_mut(), token) {
+            Ok(key) => return Ok((key, "opened it by the TPM".to_owned())),
             Err(error) => reasons.push(format!("{error:#}")),
         }
     }
@@ -40,23 +57,29 @@ pub(super) fn open(device: &Path, locks: &Locks, config: &Config) -> Result<Stri
         );
     }
     log::error!("the TPM does not open {}: {reason}; enter the recovery key", device.display());
-    by_person(&mut volume, device, &reason)?;
+    let key = by_person(volume, device, &reason)?;
     log::warn!("to bind {0} to the TPM again: {1}", device.display(), enroll(device, config));
-    Ok(format!("opened it by an entered key, as the TPM did not ({reason})"))
+    Ok((key, format!("opened it by an entered key, as the TPM did not ({reason})")))
 }
 
-fn by_tpm(volume: &mut Volume, token: &Tpm2Token) -> Result<()> {
-    let secret = Tpm::connect(&Tcti::default())?.unseal(token)?;
-    volume.open_sealed(Some(NAME), token, &secret)
+fn by_tpm(volume: &mut Volume, tpm: Option<&mut Tpm>, token: &Tpm2Token) -> Result<VolumeKey> {
+    let tpm = match tpm {
+        Some(tpm) => tpm,
+        // Says what is missing.
+        None => &mut Tpm::connect(&Tcti::default())?,
+    };
+    latch::enter(tpm)?;
+    let secret = tpm.unseal(token)?;
+    volume.unlock_sealed(token, &secret)
 }
 
-fn by_person(volume: &mut Volume, device: &Path, reason: &str) -> Result<()> {
+fn by_person(volume: &mut Volume, device: &Path, reason: &str) -> Result<VolumeKey> {
     let device = device.display();
     for left in (0..TRIES).rev() {
         let question = format!("The TPM does not open {device}: {reason}. Recovery key for {device}:");
         let entered = ask::secret(&question)?;
-        match volume.open_entered(Some(NAME), &entered) {
-            Ok(()) => return Ok(()),
+        match volume.unlock_entered(&entered) {
+            Ok(key) => return Ok(key),
             Err(error) => log::error!("{device}: {error:#}; {left} tries left"),
         }
     }

@@ -8,6 +8,7 @@ mod disk_too_small;
 mod first_boot;
 mod foreign_persist;
 mod judges;
+mod latch;
 mod no_grow;
 mod no_tpm;
 mod on_corruption;

@@ -5,13 +5,15 @@ use pattern_vm_tests::Computer;
 #[test]
 fn stock_opens_ours() {
     let mut computer = Computer::installed("stock_opens_ours");
-    // In a volatile boot we leave the volume, and the TPM, to others.
-    computer.words("pattern.volatile");
-    let mut guest = computer.boot();
-    let _ = guest.must(
-        "systemd-cryptsetup attach stock /dev/disk/by-partlabel/persist - tpm2-device=auto,headless=yes",
-    );
+    // Before our own programs take the volume, and the TPM gives its key to nobody any more.
+    computer.words("pattern.break=persist");
+    let mut guest = computer.start();
+    guest.wait_for_initrd_shell();
+    let chroot = guest.system_root();
+    let _ = guest.must(&format!("{chroot} /usr/lib/systemd/systemd-pcrextend enter-initrd"));
+    let options = "tpm2-device=auto,headless=yes";
+    let disk = "/dev/disk/by-partlabel/persist";
+    let _ = guest.must(&format!("{chroot} /usr/bin/systemd-cryptsetup attach stock {disk} - {options}"));
     let _ = guest.must("mkdir -p /run/stock && mount -o ro /dev/mapper/stock /run/stock");
     assert_eq!(guest.must("cat /run/stock/root/etc/kept"), "kept");
-    let _ = guest.must("umount /run/stock && systemd-cryptsetup detach stock");
 }

@@ -1,0 +1,115 @@
+//! What the initrd measures: its phases, the volume it opened, and at its end that no key is to be had any more.
+//!
+//! PCR 15 must be untouched for the volume's key to be unsealed. It is extended as soon as the volume is open, and by
+//! `pattern-latch` in boots that open none: before the system starts, and before an emergency shell.
+
+mod record;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use pattern::measure::{ENTER_INITRD, Hash, IDENTITY, LEAVE_INITRD, Measurement, PHASES, said};
+
+use crate::Report;
+use crate::context::Context;
+use crate::tpm::{Tcti, Tpm};
+use record::Record;
+
+/// The kernel's view of the TPM; a directory for each bank in it.
+const TPM: &str = "/sys/class/tpm/tpm0";
+/// Set by systemd-stub when it measured the kernel image (UAPI.5 "UKI", systemd-stub(7)).
+const STUB: &str = "/sys/firmware/efi/efivars/StubPcrKernelImage-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
+
+/// `pattern-latch`: makes sure that nothing after the initrd gets the volume's key.
+///
+/// # Errors
+/// When there is a TPM, and it can't be told.
+pub(crate) fn run(_: &Context) -> Result<Report> {
+    Ok(Report { found: if has_tpm() { "a TPM" } else { "no TPM" }.to_owned(), decided: lock()? })
+}
+
+/// The same where a boot ends in an emergency, its cause being perhaps that there is no configuration.
+///
+/// # Errors
+/// When there is a TPM, and it can't be told.
+pub(crate) fn lock() -> Result<String> {
+    if !has_tpm() {
+        return Ok("nothing to lock".to_owned());
+    }
+    let mut tpm = Tpm::connect(&Tcti::default())?;
+    enter(&mut tpm)?;
+    let mut done = Vec::new();
+    if is_untouched(IDENTITY)? {
+        extend(&mut tpm, &Measurement::no_volume(&banks()?))?;
+        done.push("locked the volume's key");
+    }
+    if phase(&mut tpm, LEAVE_INITRD)? {
+        done.push("ended the initrd's phase");
+    }
+    Ok(if done.is_empty() { "all is locked".to_owned() } else { done.join(", ") })
+}
+
+/// Measures that the initrd has begun, unless systemd did.
+///
+/// # Errors
+/// When the TPM fails.
+pub(crate) fn enter(tpm: &mut Tpm) -> Result<()> {
+    phase(tpm, ENTER_INITRD).map(drop)
+}
+
+/// Measures the volume that is open now: from here on the TPM gives its key to nobody in this boot.
+///
+/// # Errors
+/// When the TPM fails.
+pub(crate) fn volume(tpm: &mut Tpm, name: &str, uuid: &str, key: &[u8]) -> Result<()> {
+    extend(tpm, &Measurement::volume(name, uuid, key, &banks()?))
+}
+
+/// Whether the kernel has found a TPM.
+pub(crate) fn has_tpm() -> bool {
+    Path::new(TPM).exists()
+}
+
+/// Measures a phase once; answers whether this was the time. Registers that nobody has begun tell nothing, so without a
+/// measured kernel there are no phases.
+fn phase(tpm: &mut Tpm, word: &str) -> Result<bool> {
+    if !Path::new(STUB).exists() || said(&record::read()?, PHASES, word) {
+        return Ok(false);
+    }
+    extend(tpm, &Measurement::phase(word, &banks()?))?;
+    Ok(true)
+}
+
+/// The log is held before the register is extended: nobody comes between the two.
+fn extend(tpm: &mut Tpm, measurement: &Measurement) -> Result<()> {
+    let record = Record::open();
+    tpm.extend(measurement).with_context(|| format!("measuring {:?}", measurement.text))?;
+    // As with systemd, the log is for those who want to know; the register is what counts.
+    if let Err(error) = record.and_then(|record| record.write(measurement)) {
+        log::warn!("recording what was measured: {error:#}");
+    }
+    Ok(())
+}
+
+/// The banks that the TPM has.
+fn banks() -> Result<Vec<Hash>> {
+    let there = |bank: &Hash| Path::new(TPM).join(format!("pcr-{}", bank.name())).exists();
+    let banks: Vec<_> = Hash::ALL.into_iter().filter(there).collect();
+    if banks.is_empty() {
+        bail!("the kernel shows no PCRs in {TPM}");
+    }
+    Ok(banks)
+}
+
+/// Whether nothing was measured into a PCR, in any bank.
+fn is_untouched(pcr: u8) -> Result<bool> {
+    for bank in banks()? {
+        let path = Path::new(TPM).join(format!("pcr-{}/{pcr}", bank.name()));
+        let digits = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        if digits.trim().bytes().all(|digit| digit == b'0') {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,189 @@
+//! What the initrd measures into PCRs, and the record of it: in systemd's words and systemd's log, so that whoever
+//! replays that log arrives at the registers' values (UAPI.7, "Linux TPM PCR Registry").
+//!
+//! The log's format is that of systemd 257 (`tpm2_userspace_log` in its `src/shared/tpm2-util.c`): JSON text sequences
+//! (RFC 7464), each with the fields of a TCG Canonical Event Log record.
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sha1::Sha1;
+use sha2::{Digest, Sha256, Sha384, Sha512};
+
+/// Where systemd keeps the log of what user space measured.
+pub const LOG: &str = "/run/log/systemd/tpm2-measure.log";
+/// The PCR of the unified kernel image and of the boot's phases.
+pub const PHASES: u8 = 11;
+/// The PCR of the system's identity: machine ID, file systems, volume keys.
+pub const IDENTITY: u8 = 15;
+/// The initrd begins.
+pub const ENTER_INITRD: &str = "enter-initrd";
+/// The initrd ends.
+pub const LEAVE_INITRD: &str = "leave-initrd";
+/// Measured as identity by a boot that opened no volume, so that nothing opens one later.
+pub const NO_VOLUME: &str = "pattern:no-volume";
+
+/// A bank that a TPM may have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Hash {
+    Sha1,
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+impl Hash {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512];
+
+    /// The name, in the log and under `/sys/class/tpm/tpm0/pcr-*`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+            Self::Sha384 => "sha384",
+            Self::Sha512 => "sha512",
+        }
+    }
+
+    fn digest(self, data: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Sha1 => Sha1::digest(data).to_vec(),
+            Self::Sha256 => Sha256::digest(data).to_vec(),
+            Self::Sha384 => Sha384::digest(data).to_vec(),
+            Self::Sha512 => Sha512::digest(data).to_vec(),
+        }
+    }
+
+    fn keyed(self, key: &[u8], data: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Sha1 => mac::<Hmac<Sha1>>(key, data),
+            Self::Sha256 => mac::<Hmac<Sha256>>(key, data),
+            Self::Sha384 => mac::<Hmac<Sha384>>(key, data),
+            Self::Sha512 => mac::<Hmac<Sha512>>(key, data),
+        }
+    }
+}
+
+fn mac<M: Mac + KeyInit>(key: &[u8], data: &[u8]) -> Vec<u8> {
+    // HMAC takes a key of any length.
+    M::new_from_slice(key)
+        .map(|mac| mac.chain_update(data).finalize().into_bytes().to_vec())
+        .unwrap_or_default()
+}
+
+/// One extension of one PCR in all banks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Measurement {
+    /// The register.
+    pub pcr: u8,
+    /// What is measured, as the log says it. Holds no secret.
+    pub text: String,
+    /// One digest for each bank.
+    pub digests: Vec<(Hash, Vec<u8>)>,
+    kind: Option<&'static str>,
+}
+
+impl Measurement {
+    /// A phase of the boot, as `systemd-pcrextend` measures it.
+    #[must_use]
+    pub fn phase(word: &str, banks: &[Hash]) -> Self {
+        Self::plain(PHASES, word, Some("phase"), banks)
+    }
+
+    /// That this boot has no volume.
+    #[must_use]
+    pub fn no_volume(banks: &[Hash]) -> Self {
+        Self::plain(IDENTITY, NO_VOLUME, None, banks)
+    }
+
+    /// An opened volume, as `systemd-cryptsetup` with `tpm2-measure-pcr=yes` measures it. The key is no secret in this
+    /// form: it keys a digest of the name.
+    #[must_use]
+    pub fn volume(name: &str, uuid: &str, key: &[u8], banks: &[Hash]) -> Self {
+        let text = format!("cryptsetup:{name}:{uuid}");
+        let digests = banks.iter().map(|bank| (*bank, bank.keyed(key, text.as_bytes()))).collect();
+        Self { pcr: IDENTITY, text, digests, kind: Some("volume-key") }
+    }
+
+    fn plain(pcr: u8, text: &str, kind: Option<&'static str>, banks: &[Hash]) -> Self {
+        let digests = banks.iter().map(|bank| (*bank, bank.digest(text.as_bytes()))).collect();
+        Self { pcr, text: text.to_owned(), digests, kind }
+    }
+
+    /// The record for the log. `boot_id` has 32 hexadecimal digits, `microseconds` are those since power-on.
+    #[must_use]
+    pub fn record(&self, boot_id: &str, microseconds: u64) -> String {
+        let digests = self.digests.iter().map(|(bank, digest)| {
+            let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            json!({ "hashAlg": bank.name(), "digest": digits })
+        });
+        let mut content = json!({ "string": self.text, "bootId": boot_id, "timestamp": microseconds });
+        if let (Some(kind), Some(fields)) = (self.kind, content.as_object_mut()) {
+            let _ = fields.insert("eventType".to_owned(), kind.into());
+        }
+        let record = json!({
+            "pcr": self.pcr,
+            "digests": digests.collect::<Vec<_>>(),
+            "content_type": "systemd",
+            "content": content,
+        });
+        format!("\u{1e}{record}\n")
+    }
+}
+
+/// Whether the log says that a text was measured into a PCR in this boot, by whomever.
+#[must_use]
+pub fn said(log: &str, pcr: u8, text: &str) -> bool {
+    let records = log.split('\u{1e}').filter_map(|record| serde_json::from_str::<Value>(record).ok());
+    records.into_iter().any(|record| record["pcr"] == pcr && record["content"]["string"] == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hexadecimal(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn a_phase_is_the_digest_of_its_word() {
+        let measurement = Measurement::phase(ENTER_INITRD, &Hash::ALL);
+        let digests: Vec<_> = measurement.digests.iter().map(|(_, digest)| hexadecimal(digest)).collect();
+        // printf enter-initrd | sha1sum, sha256sum
+        assert_eq!(digests[0], "b1b01d5f73f321eb70e76f8a0e241ac0a3fa4a6e");
+        assert_eq!(measurement.digests[3].1.len(), 64);
+    }
+
+    #[test]
+    fn a_volume_is_a_digest_of_its_name_under_its_key() {
+        let measurement = Measurement::volume("persist", "u", b"key", &[Hash::Sha256]);
+        assert_eq!(measurement.text, "cryptsetup:persist:u");
+        // printf cryptsetup:persist:u | openssl dgst -sha256 -hmac key
+        assert_eq!(
+            hexadecimal(&measurement.digests[0].1),
+            "d33dbef61386b7f55346666781e152dc47e112f360320bf270fb565b94f09574"
+        );
+    }
+
+    #[test]
+    fn a_record_is_read_back() {
+        let measurement = Measurement::phase(LEAVE_INITRD, &[Hash::Sha256]);
+        let log = format!("garbage{}{}", measurement.record("00", 5), measurement.record("00", 6));
+        assert!(said(&log, PHASES, LEAVE_INITRD));
+        assert!(!said(&log, PHASES, ENTER_INITRD));
+        assert!(!said(&log, IDENTITY, LEAVE_INITRD));
+        assert!(!said("", PHASES, LEAVE_INITRD));
+    }
+
+    #[test]
+    fn records_are_those_of_systemd() {
+        let measurement = Measurement::phase(ENTER_INITRD, &[]);
+        let wanted = "\u{1e}{\"content\":{\"bootId\":\"ab\",\"eventType\":\"phase\",\"string\":\"enter-initrd\",\"timestamp\":7},\
+            \"content_type\":\"systemd\",\"digests\":[],\"pcr\":11}\n";
+        assert_eq!(measurement.record("ab", 7), wanted);
+        assert!(!Measurement::no_volume(&[]).record("ab", 7).contains("eventType"));
+    }
+}

@@ -1,0 +1,21 @@
+//! What keeps the volume's key from everything that comes after the initrd.
+
+use crate::unit::{self, Text};
+
+use super::{CONFIG_PATH, Plan};
+
+/// The system starts only when the key is locked.
+pub(super) fn before_the_system(plan: &mut Plan) {
+    let settings = [("Requires", unit::LATCH), ("After", unit::LATCH)];
+    let text = Text::from_source(CONFIG_PATH).section("Unit", &settings);
+    plan.file("initrd-cleanup.service.d/50-pattern.conf", text);
+}
+
+/// An emergency shell, too.
+pub(super) fn before_a_shell(plan: &mut Plan) {
+    for name in ["emergency.service", "rescue.service"] {
+        let settings = [("ExecStartPre", "/usr/lib/pattern/pattern-latch --emergency")];
+        let text = Text::from_source(CONFIG_PATH).section("Service", &settings);
+        plan.file(&format!("{name}.d/40-pattern-latch.conf"), text);
+    }
+}
