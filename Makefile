@@ -103,7 +103,7 @@ test: ## what needs neither C libraries, nor root, nor a VM
 
 .PHONY: test-static
 test-static: ## LUKS headers on plain files, a software TPM for each test
-	tests/need swtpm tpm2-tools cryptsetup-bin systemd
+	tests/need swtpm tpm2-tools cryptsetup-bin systemd openssl
 	static/cargo test -p pattern-initrd
 
 .PHONY: vm

@@ -6,13 +6,27 @@
 
 mod blob;
 mod json;
+mod key;
 mod pcr;
+mod pin;
+mod policy;
+#[cfg(test)]
+pub(crate) mod samples;
+mod signature;
 
 use std::fmt;
 
 pub use blob::{Sealed, Srk};
 pub use json::recovery_json;
-pub use pcr::{Bank, Exposed, PcrError, Pcrs, policy_digest, protects};
+pub use key::{KeyError, PublicKey};
+pub use pcr::{Bank, Exposed, PcrError, Pcrs, protects};
+pub use pin::Pin;
+pub use policy::{Binding, Signed, policy_digest};
+pub use signature::{Approval, SignatureError, Signatures, Unsigned};
+
+/// The PCR that nothing but the running system extends (UAPI.7, "system-identity"). All others that have been extended will
+/// be again in the next boot.
+pub const SPENT: u8 = 15;
 
 /// A SHA-256 digest, as policies and names have it.
 pub type Digest = [u8; 32];
@@ -22,10 +36,14 @@ pub type Digest = [u8; 32];
 pub struct Tpm2Token {
     /// The one key slot that the secret opens, 0 to 31.
     pub keyslot: u32,
-    /// The PCRs whose values the policy names.
-    pub pcrs: Pcrs,
-    /// The bank they are in.
+    /// The key that signs PCR values, and the PCRs.
+    pub signed: Option<Signed>,
+    /// The PCRs whose values the policy itself names. There are some when nothing is signed.
+    pub literal: Option<Pcrs>,
+    /// The bank all of them are in.
     pub bank: Bank,
+    /// A PIN that is asked for too.
+    pub pin: Option<Pin>,
     /// The policy digest that the TPM must arrive at.
     pub policy: Digest,
     /// The sealed secret.
@@ -84,6 +102,26 @@ impl Token {
 }
 
 impl Tpm2Token {
+    /// The policy that a TPM arrives at when the literal PCRs have these values, and the signature is good.
+    #[must_use]
+    pub fn policy_for(&self, literal: &[Vec<u8>]) -> Digest {
+        let literal = self.literal.map(|pcrs| (pcrs, self.bank, literal));
+        policy::digest(self.signed.as_ref(), literal, self.pin.is_some())
+    }
+
+    /// Whether the policy asks for [`SPENT`] untouched, it no longer is, and the other literal PCRs are as they must be.
+    #[must_use]
+    pub fn is_spent(&self, literal: &[Vec<u8>]) -> bool {
+        let mut pcrs = self.literal.into_iter().flat_map(Pcrs::iter);
+        let mut values = literal.to_vec();
+        let Some(value) = pcrs.position(|pcr| pcr == SPENT).and_then(|index| values.get_mut(index)) else {
+            return false;
+        };
+        let touched = *value != self.bank.zeros();
+        *value = self.bank.zeros();
+        touched && self.policy_for(&values) == self.policy
+    }
+
     /// The JSON text that `systemd-cryptenroll` would have written.
     #[must_use]
     pub fn to_json(&self) -> String {

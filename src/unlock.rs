@@ -1,7 +1,7 @@
 //! Whether another version of the image will be able to open the persist volume: which of the registers that it is
 //! bound to depend on the image (UAPI.7, "Linux TPM PCR Registry").
 
-use crate::token::{Bank, Digest, Pcrs, Tpm2Token, policy_digest};
+use crate::token::{Bank, Pcrs, Signatures, Tpm2Token};
 use crate::volume::Locks;
 
 /// What measures the image itself: the kernel image as the firmware starts it (4), the partition table with its labels
@@ -21,12 +21,18 @@ pub enum Verdict {
     Unclear(String),
 }
 
-/// Decides for a volume with these locks, on a machine whose registers have the values that `read` gives.
-pub fn verdict(locks: &Locks, secure_boot: bool, read: impl Fn(Bank, u8) -> Option<Vec<u8>>) -> Verdict {
+/// Decides for a volume with these locks, on a machine whose registers have the values that `read` gives, when the staged
+/// image brings these signatures: its section `.pcrsig`.
+pub fn verdict(
+    locks: &Locks,
+    secure_boot: bool,
+    staged: Option<&Signatures>,
+    read: impl Fn(Bank, u8) -> Option<Vec<u8>>,
+) -> Verdict {
     let mut reasons = locks.unusable.clone();
     let mut unclear = false;
     for token in &locks.tokens {
-        match of_token(token, secure_boot, &read) {
+        match of_token(token, secure_boot, staged, &read) {
             Verdict::Opens(reason) => return Verdict::Opens(reason),
             Verdict::Asks(reason) => reasons.push(reason),
             Verdict::Unclear(reason) => {
@@ -42,29 +48,66 @@ pub fn verdict(locks: &Locks, secure_boot: bool, read: impl Fn(Bank, u8) -> Opti
     if unclear { Verdict::Unclear(reasons) } else { Verdict::Asks(reasons) }
 }
 
-fn of_token(token: &Tpm2Token, secure_boot: bool, read: &impl Fn(Bank, u8) -> Option<Vec<u8>>) -> Verdict {
-    let (pcrs, bank) = (token.pcrs, token.bank);
-    if let Some(pcr) = pcrs.iter().find(|pcr| OF_THE_IMAGE.contains(pcr)) {
-        return Verdict::Asks(format!("it is bound to PCR {pcr}, which has another value with each version"));
-    }
-    match current(pcrs, bank, read) {
-        None => Verdict::Asks(format!("the TPM has no value for PCR {pcrs} ({})", bank.name())),
-        Some(policy) if policy != token.policy => Verdict::Asks(format!(
-            "PCR {pcrs} ({}) changed since the volume was bound to it, whatever version starts",
-            bank.name()
-        )),
-        Some(_) if secure_boot && pcrs.iter().any(|pcr| pcr == SECURE_BOOT) => Verdict::Unclear(
-            "it is bound to PCR 7, and Secure Boot is on: it opens if the new version is signed with the key of this one"
-                .to_owned(),
-        ),
-        Some(_) => Verdict::Opens(format!("it is bound to PCR {pcrs}, which no version of the image changes")),
+fn of_token(
+    token: &Tpm2Token,
+    secure_boot: bool,
+    staged: Option<&Signatures>,
+    read: &impl Fn(Bank, u8) -> Option<Vec<u8>>,
+) -> Verdict {
+    let signature = match of_signature(token, staged) {
+        Verdict::Opens(reason) => reason,
+        other => return other,
+    };
+    let Some(literal) = token.literal else { return Verdict::Opens(signature) };
+    match of_literal(token, literal, secure_boot, read) {
+        Verdict::Opens(reason) if !signature.is_empty() => Verdict::Opens(format!("{signature}; {reason}")),
+        other => other,
     }
 }
 
-/// The policy that a volume would have if it were bound now.
-fn current(pcrs: Pcrs, bank: Bank, read: &impl Fn(Bank, u8) -> Option<Vec<u8>>) -> Option<Digest> {
+/// The reason is empty when no signature is needed.
+fn of_signature(token: &Tpm2Token, staged: Option<&Signatures>) -> Verdict {
+    let Some(signed) = &token.signed else { return Verdict::Opens(String::new()) };
+    let pcrs = format!("PCR {} ({})", signed.pcrs, token.bank.name());
+    match staged.map(|signatures| signatures.by(signed, token.bank)) {
+        None => Verdict::Asks(format!("the new version has no signature for {pcrs}")),
+        Some(approvals) if approvals.is_empty() => Verdict::Asks(format!(
+            "the new version's signature for {pcrs} is not by the key that it is bound to"
+        )),
+        Some(_) => Verdict::Opens(format!(
+            "the new version has a signature for {pcrs} by the key that it is bound to"
+        )),
+    }
+}
+
+fn of_literal(
+    token: &Tpm2Token,
+    pcrs: Pcrs,
+    secure_boot: bool,
+    read: &impl Fn(Bank, u8) -> Option<Vec<u8>>,
+) -> Verdict {
+    let bank = token.bank;
+    if let Some(pcr) = pcrs.iter().find(|pcr| OF_THE_IMAGE.contains(pcr)) {
+        return Verdict::Asks(format!("it is bound to PCR {pcr}, which has another value with each version"));
+    }
     let values: Option<Vec<_>> = pcrs.iter().map(|pcr| read(bank, pcr)).collect();
-    Some(policy_digest(pcrs, bank, &values?))
+    let Some(values) = values else {
+        return Verdict::Asks(format!("the TPM has no value for PCR {pcrs} ({})", bank.name()));
+    };
+    // A register that must be untouched to open is so again after the restart.
+    if token.policy_for(&values) != token.policy && !token.is_spent(&values) {
+        return Verdict::Asks(format!(
+            "PCR {pcrs} ({}) changed since the volume was bound to it, whatever version starts",
+            bank.name()
+        ));
+    }
+    if secure_boot && pcrs.iter().any(|pcr| pcr == SECURE_BOOT) {
+        return Verdict::Unclear(
+            "it is bound to PCR 7, and Secure Boot is on: it opens if the new version is signed with the key of this one"
+                .to_owned(),
+        );
+    }
+    Verdict::Opens(format!("it is bound to PCR {pcrs}, which no version of the image changes"))
 }
 
 #[cfg(test)]
@@ -72,7 +115,7 @@ mod tests {
     use sha2::{Digest as _, Sha256};
 
     use super::*;
-    use crate::token::{Sealed, Srk};
+    use crate::token::{PublicKey, Sealed, Signed, Srk, samples};
 
     /// All registers of this machine.
     fn read(bank: Bank, pcr: u8) -> Option<Vec<u8>> {
@@ -87,13 +130,30 @@ mod tests {
         Srk::parse(&[&head[..], &name, &[0, 0, 0, 1, 0, 90], &public].concat()).unwrap()
     }
 
+    fn token(signed: Option<Signed>, pcrs: &[u64]) -> Tpm2Token {
+        let literal = Pcrs::new(pcrs.iter().copied()).ok();
+        let sealed = Sealed { private: Vec::new(), public: Vec::new() };
+        let (bank, pin) = (Bank::Sha256, None);
+        let mut token =
+            Tpm2Token { keyslot: 0, signed, literal, bank, pin, policy: [0; 32], sealed, srk: srk() };
+        let values = literal.into_iter().flat_map(Pcrs::iter).filter_map(|pcr| read(bank, pcr));
+        token.policy = token.policy_for(&values.collect::<Vec<_>>());
+        token
+    }
+
     /// A volume that was bound to these registers when they had the values of now.
     fn bound(pcrs: &[u64]) -> Locks {
-        let (pcrs, bank) = (Pcrs::new(pcrs.iter().copied()).unwrap(), Bank::Sha256);
-        let policy = current(pcrs, bank, &read).unwrap();
-        let sealed = Sealed { private: Vec::new(), public: Vec::new() };
-        let token = Tpm2Token { keyslot: 0, pcrs, bank, policy, sealed, srk: srk() };
-        Locks { tokens: vec![token], ..Locks::default() }
+        Locks { tokens: vec![token(None, pcrs)], ..Locks::default() }
+    }
+
+    /// A volume that was bound to a key, and to these registers.
+    fn bound_to_key(pcrs: &[u64]) -> Locks {
+        let signed = Signed { key: PublicKey::parse(samples::PEM).unwrap(), pcrs: Pcrs::new([11]).unwrap() };
+        Locks { tokens: vec![token(Some(signed), pcrs)], ..Locks::default() }
+    }
+
+    fn verdict(locks: &Locks, secure_boot: bool, read: impl Fn(Bank, u8) -> Option<Vec<u8>>) -> Verdict {
+        super::verdict(locks, secure_boot, None, read)
     }
 
     #[test]
@@ -137,5 +197,33 @@ mod tests {
         let mut locks = bound(&[11]);
         locks.tokens.extend(bound(&[7]).tokens);
         assert!(matches!(verdict(&locks, false, read), Verdict::Opens(_)));
+    }
+    #[test]
+    fn a_signature_by_the_same_key_opens() {
+        let signatures = Signatures::parse(samples::SIGNATURES).unwrap();
+        let others = Signatures::parse(&samples::SIGNATURES.replace("\"6e", "\"00")).unwrap();
+        let verdict = |locks: &Locks, staged| super::verdict(locks, true, staged, read);
+        let Verdict::Opens(reason) = verdict(&bound_to_key(&[]), Some(&signatures)) else { panic!() };
+        assert_eq!(
+            reason,
+            "the new version has a signature for PCR 11 (sha256) by the key that it is bound to"
+        );
+        let Verdict::Asks(reason) = verdict(&bound_to_key(&[]), Some(&others)) else { panic!() };
+        let other = "the new version's signature for PCR 11 (sha256) is not by the key that it is bound to";
+        assert_eq!(reason, other);
+        let Verdict::Asks(reason) = verdict(&bound_to_key(&[]), None) else { panic!() };
+        assert_eq!(reason, "the new version has no signature for PCR 11 (sha256)");
+        assert!(matches!(verdict(&bound_to_key(&[0, 15]), Some(&signatures)), Verdict::Opens(_)));
+        assert!(matches!(verdict(&bound_to_key(&[7]), Some(&signatures)), Verdict::Unclear(_)));
+        assert!(matches!(verdict(&bound_to_key(&[4]), Some(&signatures)), Verdict::Asks(_)));
+    }
+
+    #[test]
+    fn a_register_that_must_be_untouched_will_be_after_the_restart() {
+        let mut locks = bound(&[0, 15]);
+        locks.tokens[0].policy = locks.tokens[0].policy_for(&[vec![0; 32], Bank::Sha256.zeros()]);
+        assert!(matches!(verdict(&locks, false, read), Verdict::Opens(_)));
+        let changed = |bank, pcr| read(bank, pcr + 1);
+        assert!(matches!(verdict(&locks, false, changed), Verdict::Asks(_)));
     }
 }

@@ -37,8 +37,8 @@ pub(crate) fn lock() -> Result<String> {
     if !has_tpm() {
         return Ok("nothing to lock".to_owned());
     }
+    enter()?;
     let mut tpm = Tpm::connect(&Tcti::default())?;
-    enter(&mut tpm)?;
     let mut done = Vec::new();
     if is_untouched(IDENTITY)? {
         extend(&mut tpm, &Measurement::no_volume(&banks()?))?;
@@ -50,24 +50,31 @@ pub(crate) fn lock() -> Result<String> {
     Ok(if done.is_empty() { "all is locked".to_owned() } else { done.join(", ") })
 }
 
-/// Measures that the initrd has begun, unless systemd did.
+/// Measures that the initrd has begun, unless systemd did. Without a TPM there is nothing to do.
 ///
 /// # Errors
 /// When the TPM fails.
-pub(crate) fn enter(tpm: &mut Tpm) -> Result<()> {
-    phase(tpm, ENTER_INITRD).map(drop)
+pub(crate) fn enter() -> Result<()> {
+    if has_tpm() {
+        let _ = phase(&mut Tpm::connect(&Tcti::default())?, ENTER_INITRD)?;
+    }
+    Ok(())
 }
 
-/// Measures the volume that is open now: from here on the TPM gives its key to nobody in this boot.
+/// Measures the volume that is about to be opened: from here on the TPM gives its key to nobody in this boot.
 ///
 /// # Errors
 /// When the TPM fails.
-pub(crate) fn volume(tpm: &mut Tpm, name: &str, uuid: &str, key: &[u8]) -> Result<()> {
-    extend(tpm, &Measurement::volume(name, uuid, key, &banks()?))
+pub(crate) fn volume(name: &str, uuid: &str, key: &[u8]) -> Result<()> {
+    if !has_tpm() {
+        return Ok(());
+    }
+    let mut tpm = Tpm::connect(&Tcti::default())?;
+    extend(&mut tpm, &Measurement::volume(name, uuid, key, &banks()?))
 }
 
 /// Whether the kernel has found a TPM.
-pub(crate) fn has_tpm() -> bool {
+fn has_tpm() -> bool {
     Path::new(TPM).exists()
 }
 

@@ -2,6 +2,7 @@
 
 mod ask;
 mod create;
+mod extra;
 mod filesystem;
 mod open;
 mod show;

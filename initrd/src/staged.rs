@@ -26,7 +26,7 @@ pub(crate) fn check(ctx: &Context) -> Result<Option<(Entry, Verdict)>> {
     let image = &ctx.config.image;
     let entries = entries::look(&image.id)?;
     let Some(staged) = update::staged(&image.version, &entries) else { return Ok(None) };
-    let verdict = verdict(&locks(ctx)?, secure_boot(), pcr);
+    let verdict = verdict(&locks(ctx)?, secure_boot(), None, pcr);
     Ok(Some((staged.clone(), verdict)))
 }
 

@@ -1,8 +1,10 @@
 //! Sealing a secret to this machine's TPM and the values of its PCRs, and getting it back.
 //!
 //! The objects are those of systemd (its `src/shared/tpm2-util.c`), so either side opens what the other sealed.
-//! TPM commands are slow on real chips, so unsealing sends only the five it can't do without.
+//! TPM commands are slow on real chips, so unsealing sends only those it can't do without.
 
+mod approve;
+mod diagnose;
 mod error;
 mod extend;
 mod pcr;
@@ -26,6 +28,8 @@ use tss_esapi::tcti_ldr::{DeviceConfig, TctiNameConf};
 
 pub use error::{Result, TpmError};
 use error::{doing, outcome};
+pub use seal::NewPin;
+pub use unseal::Presented;
 
 /// The kernel's resource manager: it cleans up behind a program that was killed.
 const DEVICE: &str = "/dev/tpmrm0";
@@ -87,11 +91,11 @@ impl Tpm {
         Ok(session)
     }
 
-    /// Makes the library forget a session that the TPM has ended by itself, or a key that it did not load.
+    /// Leaves what is loaded to the end of the connection, or a session that the TPM has ended by itself to nobody.
     ///
     /// tss-esapi 8.0.0-alpha.4 forgets it, and then answers that it expected a flush, which would be one more command
-    /// to the TPM, about something that isn't there. So the answer tells nothing.
-    fn forget(&mut self, mut object: ObjectHandle) {
+    /// to the TPM. So the answer tells nothing.
+    fn leave(&mut self, mut object: ObjectHandle) {
         let _ = self.context.tr_close(&mut object);
     }
 }

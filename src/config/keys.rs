@@ -7,10 +7,21 @@ pub struct Key {
     pub path: &'static str,
     /// What values it takes.
     pub kind: Kind,
-    /// Its value when the file has none, as TOML; `None` when the file must have one.
-    pub default: Option<&'static str>,
+    /// What it means when the file has none.
+    pub absent: Absent,
     /// What it is for, in one sentence.
     pub help: &'static str,
+}
+
+/// What it means that a file doesn't have a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Absent {
+    /// An error.
+    Wrong,
+    /// As if it were there with this value, in TOML.
+    Default(&'static str),
+    /// What the key's help says.
+    Unset,
 }
 
 /// What values a key takes.
@@ -51,11 +62,15 @@ impl Kind {
 }
 
 const fn required(path: &'static str, kind: Kind, help: &'static str) -> Key {
-    Key { path, kind, default: None, help }
+    Key { path, kind, absent: Absent::Wrong, help }
 }
 
 const fn optional(path: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Key {
-    Key { path, kind, default: Some(default), help }
+    Key { path, kind, absent: Absent::Default(default), help }
+}
+
+const fn unset(path: &'static str, kind: Kind, help: &'static str) -> Key {
+    Key { path, kind, absent: Absent::Unset, help }
 }
 
 const FILESYSTEMS: Kind = Kind::Choice(&["xfs", "ext4", "btrfs"]);
@@ -100,11 +115,16 @@ pub const KEYS: &[Key] = &[
     optional("userspace.distrobox", Kind::Boolean, "false", "other distributions in containers"),
     optional("userspace.sandboxing", Kind::Boolean, "false", "tools that confine applications"),
     optional("volume.filesystem", FILESYSTEMS, "\"xfs\"", "file system of a new persist volume"),
-    optional(
+    unset(
         "volume.pcrs",
         Kind::Pcrs,
-        "[7]",
-        "TPM registers that must be unchanged for the volume to open by itself",
+        "TPM registers that must be unchanged for the volume to open by itself; `[7]` for an image without signed registers",
+    ),
+    optional(
+        "volume.pin",
+        Kind::Boolean,
+        "false",
+        "ask for a PIN at each boot, which a new volume gets at the first",
     ),
     optional(
         "volume.recovery_key",

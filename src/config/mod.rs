@@ -10,7 +10,7 @@ mod read;
 mod render;
 mod suggest;
 
-pub use keys::{KEYS, Key, Kind};
+pub use keys::{Absent, KEYS, Key, Kind};
 pub use problem::Problem;
 
 use crate::size::Size;
@@ -127,8 +127,10 @@ pub struct Userspace {
 pub struct Volume {
     /// Made when the volume is new.
     pub filesystem: Filesystem,
-    /// TPM registers the key is sealed to: 0 to 23, sorted, each once, never empty.
-    pub pcrs: Vec<u8>,
+    /// TPM registers the key is sealed to: 0 to 23, sorted, each once, never empty; `None` when nothing is said.
+    pub pcrs: Option<Vec<u8>>,
+    /// Whether a PIN is asked for at each boot.
+    pub pin: bool,
     /// Whether a recovery key is made with the volume.
     pub recovery_key: bool,
 }

@@ -4,7 +4,7 @@ use toml::de::DeValue;
 
 use super::check::{self, Checked};
 use super::document::{Document, kind_of};
-use super::keys::find;
+use super::keys::{Absent, find};
 use super::problem::Problem;
 use super::{
     Boot, Config, Corruption, DiskChoice, Filesystem, FlagName, Image, Partitions, Persist, Sizes, Updates,
@@ -85,9 +85,10 @@ impl Reader<'_> {
     fn volume(&mut self) -> Option<Volume> {
         let filesystem =
             self.text("volume.filesystem", |text| one_of(&Filesystem::ALL, Filesystem::name, text));
-        let pcrs = self.read("volume.pcrs", |value| check::pcrs(&numbers(value)?));
+        let pcrs = self.given("volume.pcrs", |value| check::pcrs(&numbers(value)?));
+        let pin = self.boolean("volume.pin");
         let recovery_key = self.boolean("volume.recovery_key");
-        Some(Volume { filesystem: filesystem?, pcrs: pcrs?, recovery_key: recovery_key? })
+        Some(Volume { filesystem: filesystem?, pcrs: pcrs?, pin: pin?, recovery_key: recovery_key? })
     }
 
     fn verity(&mut self) -> Option<Verity> {
@@ -123,7 +124,10 @@ impl Reader<'_> {
 
     /// Reads one key, from its default when the file has none, and notes what is wrong with it.
     fn read<T>(&mut self, path: &str, convert: impl Fn(&DeValue<'_>) -> Checked<T>) -> Option<T> {
-        let default = find(path).and_then(|key| key.default).and_then(|text| DeValue::parse(text).ok());
+        let default = match find(path).map(|key| key.absent) {
+            Some(Absent::Default(text)) => DeValue::parse(text).ok(),
+            _ => None,
+        };
         let result = match (self.document.value(path), &default) {
             (Some((_, value)), _) => convert(value),
             (None, Some(value)) => convert(value.get_ref()),
@@ -133,6 +137,14 @@ impl Reader<'_> {
             }
         };
         self.checked(path, result)
+    }
+
+    /// As [`Self::read`], for a key that may be absent.
+    fn given<T>(&mut self, path: &str, convert: impl Fn(&DeValue<'_>) -> Checked<T>) -> Option<Option<T>> {
+        if self.document.value(path).is_none() {
+            return Some(None);
+        }
+        self.read(path, convert).map(Some)
     }
 
     fn checked<T>(&mut self, path: &str, result: Checked<T>) -> Option<T> {

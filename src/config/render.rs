@@ -35,7 +35,10 @@ impl fmt::Display for Config {
         writeln!(f, "[userspace]\nhomed = {}\ndesktop = {}", userspace.homed, userspace.desktop)?;
         writeln!(f, "distrobox = {}\nsandboxing = {}\n", userspace.distrobox, userspace.sandboxing)?;
         writeln!(f, "[volume]\nfilesystem = \"{}\"", self.volume.filesystem.name())?;
-        writeln!(f, "pcrs = {:?}\nrecovery_key = {}\n", self.volume.pcrs, self.volume.recovery_key)?;
+        if let Some(pcrs) = &self.volume.pcrs {
+            writeln!(f, "pcrs = {pcrs:?}")?;
+        }
+        writeln!(f, "pin = {}\nrecovery_key = {}\n", self.volume.pin, self.volume.recovery_key)?;
         writeln!(f, "[verity]\non_corruption = \"{}\"\n", self.verity.on_corruption.name())?;
         let flags = self.boot.flags.iter().copied().map(FlagName::name).collect::<Vec<_>>();
         // Names of units may hold backslashes.

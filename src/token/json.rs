@@ -4,7 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::{Bank, Digest, Pcrs, Sealed, Srk, Token, TokenError, Tpm2Token};
+use super::{
+    Bank, Digest, PcrError, Pcrs, Pin, PublicKey, Sealed, Signed, Srk, Token, TokenError, Tpm2Token,
+};
 
 /// LUKS2 has 32 key slots.
 const KEYSLOTS: u32 = 32;
@@ -35,30 +37,33 @@ fn tpm2(fields: &Fields) -> Result<Tpm2Token, TokenError> {
     if sealed.policy() != Some(policy) {
         return Err(TokenError::Malformed("tpm2-blob", "a data object under tpm2-policy-hash alone"));
     }
-    Ok(Tpm2Token {
+    let token = Tpm2Token {
         keyslot: keyslot(fields)?,
-        pcrs: pcrs(fields)?,
+        signed: signed(fields)?,
+        literal: literal(fields)?,
         bank: bank(fields)?,
+        pin: pin(fields)?,
         policy,
         sealed,
         srk: Srk::parse(&base64(fields, "tpm2_srk")?)?,
-    })
+    };
+    match (&token.signed, token.literal) {
+        (None, None) => Err(TokenError::NotSupported("a policy over no PCR, which protects nothing")),
+        (Some(_), None) if token.policy_for(&[]) != policy => {
+            Err(TokenError::Malformed("tpm2-policy-hash", "the policy of tpm2_pubkey"))
+        }
+        _ => Ok(token),
+    }
 }
 
-/// Names what the token asks for beyond PCR values, in the order in which a reader would stumble on it.
+/// Names what the token asks for that we can't give, in the order in which a reader would stumble on it.
 fn supported(fields: &Fields) -> Result<(), TokenError> {
     let sharded = |field| fields.get(field).is_some_and(Value::is_array);
     if sharded("tpm2-blob") || sharded("tpm2-policy-hash") {
         return Err(TokenError::NotSupported("a secret in several shards"));
     }
-    if flag(fields, "tpm2-pin")? {
-        return Err(TokenError::NotSupported("a TPM with PIN"));
-    }
     if flag(fields, "tpm2_pcrlock")? || fields.contains_key("tpm2_pcrlock_nv") {
         return Err(TokenError::NotSupported("a pcrlock policy"));
-    }
-    if fields.contains_key("tpm2_pubkey") || fields.contains_key("tpm2_pubkey_pcrs") {
-        return Err(TokenError::NotSupported("a signed PCR policy"));
     }
     if !fields.contains_key("tpm2_srk") {
         return Err(TokenError::NotSupported("a key without tpm2_srk (enrolled by systemd before 255)"));
@@ -75,14 +80,40 @@ fn keyslot(fields: &Fields) -> Result<u32, TokenError> {
     slot.parse().ok().filter(|slot| *slot < KEYSLOTS).ok_or(malformed)
 }
 
-fn pcrs(fields: &Fields) -> Result<Pcrs, TokenError> {
-    let malformed = TokenError::Malformed("tpm2-pcrs", "an array of PCRs 0 to 23");
-    let numbers = field(fields, "tpm2-pcrs")?.as_array().ok_or(malformed.clone())?;
-    if numbers.is_empty() {
-        return Err(TokenError::NotSupported("a policy over no PCR, which protects nothing"));
-    }
+fn literal(fields: &Fields) -> Result<Option<Pcrs>, TokenError> {
+    pcrs("tpm2-pcrs", field(fields, "tpm2-pcrs")?)
+}
+
+/// PCRs of which there may be none.
+fn pcrs(name: &'static str, value: &Value) -> Result<Option<Pcrs>, TokenError> {
+    let malformed = TokenError::Malformed(name, "an array of PCRs 0 to 23");
+    let numbers = value.as_array().ok_or(malformed.clone())?;
     let numbers: Option<Vec<u64>> = numbers.iter().map(Value::as_u64).collect();
-    numbers.and_then(|numbers| Pcrs::new(numbers).ok()).ok_or(malformed)
+    match numbers.map(Pcrs::new) {
+        Some(Ok(pcrs)) => Ok(Some(pcrs)),
+        Some(Err(PcrError::None)) => Ok(None),
+        _ => Err(malformed),
+    }
+}
+
+fn signed(fields: &Fields) -> Result<Option<Signed>, TokenError> {
+    if !fields.contains_key("tpm2_pubkey") && !fields.contains_key("tpm2_pubkey_pcrs") {
+        return Ok(None);
+    }
+    let pem = String::from_utf8(base64(fields, "tpm2_pubkey")?).ok();
+    let key = pem.and_then(|pem| PublicKey::parse(&pem).ok());
+    let key = key.ok_or(TokenError::Malformed("tpm2_pubkey", "an RSA key of 2048 to 4096 bits"))?;
+    let pcrs = pcrs("tpm2_pubkey_pcrs", field(fields, "tpm2_pubkey_pcrs")?)?;
+    let pcrs = pcrs.ok_or(TokenError::NotSupported("a signed policy over no PCR, which protects nothing"))?;
+    Ok(Some(Signed { key, pcrs }))
+}
+
+fn pin(fields: &Fields) -> Result<Option<Pin>, TokenError> {
+    if !flag(fields, "tpm2-pin")? {
+        return Ok(None);
+    }
+    let salt = fields.contains_key("tpm2_salt").then(|| base64(fields, "tpm2_salt")).transpose()?;
+    Ok(Some(Pin { salt }))
 }
 
 /// systemd before 250 wrote no bank, and meant SHA-256.
@@ -97,14 +128,16 @@ fn bank(fields: &Fields) -> Result<Bank, TokenError> {
 
 fn policy(fields: &Fields) -> Result<Digest, TokenError> {
     let malformed = TokenError::Malformed("tpm2-policy-hash", "64 hexadecimal digits");
-    let text = field(fields, "tpm2-policy-hash")?.as_str().ok_or(malformed.clone())?;
-    let digits: Option<Vec<u32>> = text.chars().map(|c| c.to_digit(16)).collect();
-    let digits = digits.filter(|digits| digits.len() == 64).ok_or(malformed)?;
-    let mut digest = [0; 32];
-    for (byte, pair) in digest.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = pair.iter().fold(0, |value, digit| value << 4 | *digit as u8);
-    }
-    Ok(digest)
+    let text = field(fields, "tpm2-policy-hash")?.as_str();
+    text.and_then(digest).ok_or(malformed)
+}
+
+/// A digest as hexadecimal text.
+pub(super) fn digest(text: &str) -> Option<Digest> {
+    let digits: Option<Vec<u8>> = text.chars().map(|c| Some(c.to_digit(16)? as u8)).collect();
+    let bytes: Vec<u8> =
+        digits?.chunks(2).map(|pair| pair.iter().fold(0, |value, digit| value << 4 | digit)).collect();
+    if text.len() == 64 { bytes.try_into().ok() } else { None }
 }
 
 fn field<'a>(fields: &'a Fields, name: &'static str) -> Result<&'a Value, TokenError> {
@@ -125,18 +158,31 @@ fn base64(fields: &Fields, name: &'static str) -> Result<Vec<u8>, TokenError> {
 }
 
 pub(super) fn tpm2_json(token: &Tpm2Token) -> String {
-    let pcrs: Vec<u8> = token.pcrs.iter().collect();
     let policy: String = token.policy.iter().map(|byte| format!("{byte:02x}")).collect();
-    json!({
+    let mut json = json!({
         "type": "systemd-tpm2",
         "keyslots": [token.keyslot.to_string()],
         "tpm2-blob": STANDARD.encode(token.sealed.to_bytes()),
-        "tpm2-pcrs": pcrs,
+        "tpm2-pcrs": numbers(token.literal),
         "tpm2-pcr-bank": token.bank.name(),
         "tpm2-policy-hash": policy,
         "tpm2_srk": STANDARD.encode(token.srk.to_bytes()),
-    })
-    .to_string()
+    });
+    if let Some(Signed { key, pcrs }) = &token.signed {
+        json["tpm2_pubkey_pcrs"] = json!(numbers(Some(*pcrs)));
+        json["tpm2_pubkey"] = json!(STANDARD.encode(key.pem()));
+    }
+    if let Some(pin) = &token.pin {
+        json["tpm2-pin"] = json!(true);
+        if let Some(salt) = &pin.salt {
+            json["tpm2_salt"] = json!(STANDARD.encode(salt));
+        }
+    }
+    json.to_string()
+}
+
+fn numbers(pcrs: Option<Pcrs>) -> Vec<u8> {
+    pcrs.into_iter().flat_map(Pcrs::iter).collect()
 }
 
 /// The JSON text of the token that `systemd-cryptenroll --recovery-key` puts beside the key slot it makes.

@@ -1,13 +1,8 @@
-//! PCRs, their banks, and the policy that binds a secret to their values.
+//! PCRs, their banks, and which of them protect something.
 
 use std::fmt;
+use std::ops::BitOr;
 
-use sha2::{Digest as _, Sha256};
-
-use super::Digest;
-
-/// `TPM_CC_PolicyPCR` (TPM 2.0 Library, Part 2, table "TPM_CC").
-const CC_POLICY_PCR: u32 = 0x17f;
 /// PCRs that any program may reset (PC Client Platform TPM Profile, "PCR Attributes").
 const RESETTABLE: [u8; 2] = [16, 23];
 
@@ -30,8 +25,17 @@ impl Bank {
         }
     }
 
+    /// The value of a PCR that nothing was measured into, but for 17 to 22.
+    #[must_use]
+    pub fn zeros(self) -> Vec<u8> {
+        match self {
+            Self::Sha256 => vec![0; 32],
+            Self::Sha384 => vec![0; 48],
+        }
+    }
+
     /// `TPM_ALG_ID` of the bank.
-    fn algorithm(self) -> u16 {
+    pub(super) fn algorithm(self) -> u16 {
         match self {
             Self::Sha256 => 0x000b,
             Self::Sha384 => 0x000c,
@@ -79,6 +83,12 @@ impl Pcrs {
         if mask == 0 { Err(PcrError::None) } else { Ok(Self(mask)) }
     }
 
+    /// A set of one of the numbers that are written in this program.
+    pub(super) const fn one(number: u8) -> Self {
+        assert!(number <= 23);
+        Self(1 << number)
+    }
+
     /// The numbers, lowest first.
     pub fn iter(self) -> impl Iterator<Item = u8> {
         (0..24).filter(move |pcr| self.0 >> pcr & 1 == 1)
@@ -89,6 +99,14 @@ impl Pcrs {
     pub fn select(self) -> [u8; 3] {
         let [a, b, c, _] = self.0.to_le_bytes();
         [a, b, c]
+    }
+}
+
+impl BitOr for Pcrs {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 }
 
@@ -106,10 +124,14 @@ impl fmt::Display for Pcrs {
 /// Why a binding to these PCRs would protect nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Exposed {
+    /// It binds to no PCR at all, or only to PCRs that must be untouched.
+    Nothing,
     /// The TPM gave no value for a PCR: it has no such bank.
     NoBank(Bank),
     /// Nothing was ever measured into any of them.
     Untouched(Pcrs, Bank),
+    /// Nothing was ever measured into any of those that a signature is to tell apart.
+    Unmeasured(Pcrs, Bank),
     /// Any program can reset each of them.
     Resettable(Pcrs),
 }
@@ -117,6 +139,7 @@ pub enum Exposed {
 impl fmt::Display for Exposed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Nothing => f.write_str("a policy over no measured PCR protects nothing"),
             Self::NoBank(bank) => {
                 write!(f, "the TPM has no {} bank of PCRs; turn it on in the firmware's setup", bank.name())
             }
@@ -124,6 +147,12 @@ impl fmt::Display for Exposed {
                 f,
                 "nothing was measured into PCR {pcrs} ({}), so a policy over it protects nothing; \
                  choose others with volume.pcrs",
+                bank.name()
+            ),
+            Self::Unmeasured(pcrs, bank) => write!(
+                f,
+                "nothing was measured into PCR {pcrs} ({}), so a signature for it protects nothing; \
+                 what starts the kernel must be systemd-stub, and must find this bank",
                 bank.name()
             ),
             Self::Resettable(pcrs) => write!(
@@ -135,6 +164,16 @@ impl fmt::Display for Exposed {
 }
 
 impl std::error::Error for Exposed {}
+
+impl Exposed {
+    /// Words it for PCRs whose values a signature is for.
+    pub(super) fn of_signed(self) -> Self {
+        match self {
+            Self::Untouched(pcrs, bank) => Self::Unmeasured(pcrs, bank),
+            other => other,
+        }
+    }
+}
 
 /// Checks that a policy over these values (one for each PCR, lowest first) would protect something.
 ///
@@ -156,21 +195,4 @@ pub fn protects(pcrs: Pcrs, bank: Bank, values: &[Vec<u8>]) -> Result<(), Expose
 /// A PCR starts as all zeros, those of the dynamic root of trust (17 to 22) as all ones.
 fn untouched(value: &[u8]) -> bool {
     value.iter().all(|byte| *byte == 0) || value.iter().all(|byte| *byte == 0xff)
-}
-
-/// The digest of a policy of one `PolicyPCR` in a SHA-256 session, for values in the order of
-/// [`Pcrs::iter`] (TPM 2.0 Library, Part 3, "TPM2_PolicyPCR").
-#[must_use]
-pub fn policy_digest(pcrs: Pcrs, bank: Bank, values: &[Vec<u8>]) -> Digest {
-    let pcr_digest = values.iter().fold(Sha256::new(), Sha256::chain_update).finalize();
-    Sha256::new()
-        .chain_update([0; 32])
-        .chain_update(CC_POLICY_PCR.to_be_bytes())
-        .chain_update(1u32.to_be_bytes())
-        .chain_update(bank.algorithm().to_be_bytes())
-        .chain_update([3])
-        .chain_update(pcrs.select())
-        .chain_update(pcr_digest)
-        .finalize()
-        .into()
 }

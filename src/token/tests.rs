@@ -26,12 +26,28 @@ fn token() -> Tpm2Token {
     let policy = [3; 32];
     Tpm2Token {
         keyslot: 0,
-        pcrs: Pcrs::new([7, 11]).unwrap(),
+        signed: None,
+        literal: Some(Pcrs::new([7, 11]).unwrap()),
         bank: Bank::Sha256,
+        pin: None,
         policy,
         sealed: Sealed { private: vec![9; 158], public: public(policy) },
         srk: Srk::parse(&srk_bytes(0x8100_0001)).unwrap(),
     }
+}
+
+/// A token with a signed part and a PIN.
+fn signed_token() -> Tpm2Token {
+    let signed = Signed { key: PublicKey::parse(samples::PEM).unwrap(), pcrs: Pcrs::new([11]).unwrap() };
+    let mut token = Tpm2Token {
+        signed: Some(signed),
+        literal: None,
+        pin: Some(Pin { salt: Some(vec![5; 32]) }),
+        ..token()
+    };
+    token.policy = token.policy_for(&[]);
+    token.sealed.public = public(token.policy);
+    token
 }
 
 /// The token of [`token`] with one field put in, or taken out when it is null.
@@ -66,6 +82,57 @@ fn the_fields_are_those_of_systemd() {
 }
 
 #[test]
+fn a_signed_part_and_a_pin_have_the_fields_of_systemd() {
+    let text = signed_token().to_json();
+    assert_eq!(Token::parse(&text).unwrap(), Token::Tpm2(Box::new(signed_token())));
+    let json: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["tpm2-pcrs"], json!([]));
+    assert_eq!(json["tpm2_pubkey_pcrs"], json!([11]));
+    assert_eq!(json["tpm2_pubkey"], STANDARD.encode(samples::PEM));
+    assert_eq!(json["tpm2-pin"], true);
+    assert_eq!(json["tpm2_salt"], STANDARD.encode([5; 32]));
+    for field in ["tpm2_pubkey", "tpm2_pubkey_pcrs", "tpm2_salt", "tpm2-pin"] {
+        assert!(!token().to_json().contains(field), "{field}");
+    }
+}
+
+#[test]
+fn a_signed_part_is_refused_when_it_is_not_whole() {
+    let refusal = |field: &str, value: Option<Value>| {
+        let mut json: Value = serde_json::from_str(&signed_token().to_json()).unwrap();
+        let fields = json.as_object_mut().unwrap();
+        let _before = match value {
+            None => fields.remove(field),
+            Some(value) => fields.insert(field.to_owned(), value),
+        };
+        Token::parse(&json.to_string()).unwrap_err().to_string()
+    };
+    let missing = |field| format!("a systemd-tpm2 token without {field}");
+    assert_eq!(refusal("tpm2_pubkey", None), missing("tpm2_pubkey"));
+    assert_eq!(refusal("tpm2_pubkey_pcrs", None), missing("tpm2_pubkey_pcrs"));
+    let nothing = "not supported: a signed policy over no PCR, which protects nothing";
+    assert_eq!(refusal("tpm2_pubkey_pcrs", Some(json!([]))), nothing);
+    // Without PCR values the policy is known from the token alone.
+    let other = "tpm2-policy-hash of a systemd-tpm2 token is not the policy of tpm2_pubkey";
+    assert_eq!(refusal("tpm2-pin", None), other);
+}
+
+#[test]
+fn a_pcr_that_had_to_be_untouched_is_found() {
+    let bank = Bank::Sha256;
+    let mut token = Tpm2Token { literal: Some(Pcrs::new([7, 15]).unwrap()), ..token() };
+    token.policy = token.policy_for(&[vec![6; 32], bank.zeros()]);
+    assert!(token.is_spent(&[vec![6; 32], vec![1; 32]]));
+    assert!(!token.is_spent(&[vec![6; 32], bank.zeros()]));
+    assert!(!token.is_spent(&[vec![5; 32], vec![1; 32]]));
+    assert!(!token.is_spent(&[]));
+    // What firmware or a boot loader extended will be extended again.
+    token.literal = Pcrs::new([7, 12]).ok();
+    token.policy = token.policy_for(&[vec![6; 32], bank.zeros()]);
+    assert!(!token.is_spent(&[vec![6; 32], vec![1; 32]]));
+}
+
+#[test]
 fn other_tokens_are_named() {
     assert_eq!(Token::parse(&recovery_json(1)).unwrap(), Token::Recovery);
     let other = Token::parse(r#"{"type":"systemd-fido2","keyslots":["2"]}"#).unwrap();
@@ -83,11 +150,8 @@ fn what_we_do_not_open_is_named() {
     let blob = json!(["AA==", "AA=="]);
     for (field, value, message) in [
         ("tpm2-blob", blob, "a secret in several shards"),
-        ("tpm2-pin", json!(true), "a TPM with PIN"),
         ("tpm2_pcrlock", json!(true), "a pcrlock policy"),
         ("tpm2_pcrlock_nv", json!("AA=="), "a pcrlock policy"),
-        ("tpm2_pubkey", json!("AA=="), "a signed PCR policy"),
-        ("tpm2_pubkey_pcrs", json!([11]), "a signed PCR policy"),
         ("tpm2_srk", Value::Null, "a key without tpm2_srk (enrolled by systemd before 255)"),
         ("tpm2-pcrs", json!([]), "a policy over no PCR, which protects nothing"),
         ("tpm2-pcr-bank", json!("sha1"), "PCRs of the SHA-1 bank, which protect nothing"),
@@ -110,6 +174,7 @@ fn a_field_of_another_form_is_named() {
         ("tpm2-policy-hash", json!("0g".repeat(32)), "64 hexadecimal digits"),
         ("tpm2-policy-hash", json!("04".repeat(32)), ""),
         ("tpm2-pin", json!("no"), "true or false"),
+        ("tpm2_pubkey", json!("AA=="), "an RSA key of 2048 to 4096 bits"),
         ("tpm2-blob", json!("!"), "base64 text"),
         ("tpm2-blob", json!("AAE="), "a private and a public part"),
         ("tpm2_srk", json!("AAE="), "a serialised key"),
@@ -174,6 +239,11 @@ fn a_policy_that_protects_nothing_is_refused() {
     let no_bank = "the TPM has no sha384 bank of PCRs; turn it on in the firmware's setup";
     assert_eq!(refusal(pcr7, Bank::Sha384, &[]), no_bank);
     assert_eq!(refusal(pcrs, Bank::Sha384, std::slice::from_ref(&real)), no_bank);
+    let unmeasured = Exposed::Untouched(pcr7, Bank::Sha256).of_signed().to_string();
+    assert!(
+        unmeasured.starts_with("nothing was measured into PCR 7 (sha256), so a signature"),
+        "{unmeasured}"
+    );
     let free = Pcrs::new([16, 23]).unwrap();
     let message = refusal(free, Bank::Sha256, &[real.clone(), real]);
     assert!(message.starts_with("any program can reset PCR 16+23"), "{message}");

@@ -44,8 +44,8 @@ fn a_volume_with_a_recovery_key_is_opened() {
 
 #[test]
 fn a_token_that_we_cannot_use_is_named_and_no_refusal() {
-    let json = changed("/tokens", json!({ "0": { "type": "systemd-tpm2", "tpm2-pin": true } }));
-    let unusable = vec!["token 0: not supported: a TPM with PIN".to_owned()];
+    let json = changed("/tokens", json!({ "0": { "type": "systemd-tpm2", "tpm2_pcrlock": true } }));
+    let unusable = vec!["token 0: not supported: a pcrlock policy".to_owned()];
     let locks = Locks { unusable, ..Locks::default() };
     assert_eq!(decide(Some(&seen(&json))), Ok(Decision::Open(locks)));
 }

@@ -24,7 +24,7 @@ sandboxing = false
 
 [volume]
 filesystem = "xfs"
-pcrs = [7]
+pin = false
 recovery_key = false
 
 [verity]
@@ -52,7 +52,8 @@ fn every_key_is_read() {
     assert_eq!(config.partitions.disk, disk);
     assert!(config.partitions.persist.asked().eq(["etc", "var"]));
     assert_eq!(config.volume.filesystem, Filesystem::Btrfs);
-    assert_eq!(config.volume.pcrs, [7, 11]);
+    assert_eq!(config.volume.pcrs, Some(vec![7, 11]));
+    assert!(config.volume.pin);
     assert!(config.volume.recovery_key);
     assert_eq!(config.verity.on_corruption, Corruption::IoError);
     assert_eq!(config.boot.essential, ["sshd.service", "dev-disk-by\\x2dlabel-x.swap"]);

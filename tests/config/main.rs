@@ -39,6 +39,7 @@ homed = true
 [volume]
 filesystem = "btrfs"
 pcrs = [11, 0x7, 7]
+pin = true
 recovery_key = true
 [verity]
 on_corruption = "io-error"

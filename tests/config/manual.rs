@@ -3,14 +3,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pattern::config::{KEYS, Key};
+use pattern::config::{Absent, KEYS, Key};
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
 fn row(key: &Key) -> String {
-    let default = key.default.map_or("required".to_owned(), |value| format!("`{value}`"));
+    let default = match key.absent {
+        Absent::Wrong => "required".to_owned(),
+        Absent::Default(value) => format!("`{value}`"),
+        Absent::Unset => "not set".to_owned(),
+    };
     format!("| `{}` | {} | {default} | {} |", key.path, key.kind.words(), key.help)
 }
 

@@ -1,12 +1,12 @@
 //! Files with keys missing, unknown or misplaced, and files that are no TOML.
 
-use pattern::config::{KEYS, TEXT_MAX, parse};
+use pattern::config::{Absent, KEYS, TEXT_MAX, parse};
 
 use super::{EVERYTHING, SMALLEST, read, said};
 
 #[test]
 fn an_empty_file_is_told_every_key_it_must_have() {
-    let required = KEYS.iter().filter(|key| key.default.is_none());
+    let required = KEYS.iter().filter(|key| key.absent == Absent::Wrong);
     let missing = |(path, help)| format!("p.toml:1: {path}: must be given: {help}\n");
     let expected: String = required.map(|key| missing((key.path, key.help))).collect();
     assert_eq!(said(""), expected);
@@ -60,7 +60,7 @@ fn keys_and_sections_that_are_not_there_are_named() {
         ),
         (
             "[[volume]]\npcrs = [7]",
-            "volume: must be a section with filesystem, pcrs, recovery_key, not a list".to_owned(),
+            "volume: must be a section with filesystem, pcrs, pin, recovery_key, not a list".to_owned(),
         ),
         (
             "[volume.pcrs]\nx = 1",

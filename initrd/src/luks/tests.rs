@@ -3,11 +3,12 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use pattern::token::{Bank, Pcrs};
+use pattern::token::{Bank, Binding, Pcrs};
 use pattern::volume::{Decision, decide};
 
 use super::*;
 use crate::tpm::swtpm::Swtpm;
+use crate::tpm::{Presented, Tpm};
 
 const SECRET: [u8; 32] = [0xa5; 32];
 const BYTES: u64 = 32 << 20;
@@ -22,7 +23,8 @@ fn machine(name: &str) -> (Swtpm, PathBuf) {
 }
 
 fn seal(swtpm: &Swtpm) -> Tpm2Token {
-    swtpm.connect().seal(&SECRET, Pcrs::new([7]).unwrap(), Bank::Sha256, 0).unwrap()
+    let binding = Binding::new(Bank::Sha256, None, Pcrs::new([7]).ok());
+    swtpm.connect().seal(&SECRET, &binding, None, 0).unwrap()
 }
 
 /// Debian's cryptsetup, with a key on its standard input.
@@ -50,7 +52,7 @@ fn our_volume_is_opened_by_its_tpm_its_recovery_key_and_by_cryptsetup() {
 
     let Decision::Open(locks) = decide(Some(&look(&device).unwrap())).unwrap() else { panic!("not ours") };
     assert!(locks.recovery && locks.unusable.is_empty());
-    let secret = swtpm.connect().unseal(&locks.tokens[0]).unwrap();
+    let secret = Tpm::unseal(&swtpm.tcti(), &locks.tokens[0], Presented::default()).unwrap();
     let mut volume = Volume::load(&device).unwrap();
     let by_tpm = volume.unlock_sealed(&locks.tokens[0], &secret).unwrap();
     let by_person = volume.unlock_entered(&key.as_str().to_uppercase().replace('-', "")).unwrap();

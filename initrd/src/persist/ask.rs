@@ -20,6 +20,27 @@ pub(super) fn secret(question: &str) -> Result<Zeroizing<String>> {
     read(&mut command).with_context(|| format!("asking for a key with {PROGRAM}"))
 }
 
+/// Asks for a PIN until the same one was given twice in a row.
+///
+/// # Errors
+/// When nobody can be asked.
+pub(super) fn new_pin() -> Result<Zeroizing<String>> {
+    chosen(secret)
+}
+
+fn chosen(mut ask: impl FnMut(&str) -> Result<Zeroizing<String>>) -> Result<Zeroizing<String>> {
+    let mut before = "";
+    loop {
+        let first = ask(&format!("{before}Choose a PIN for this machine, asked at each boot:"))?;
+        let second = ask("The same PIN again:")?;
+        before = match () {
+            () if first.is_empty() => "An empty PIN protects nothing. ",
+            () if first != second => "These were two different PINs. ",
+            () => return Ok(first),
+        };
+    }
+}
+
 fn read(command: &mut Command) -> Result<Zeroizing<String>> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
@@ -41,6 +62,19 @@ mod tests {
     #[test]
     fn the_answer_comes_through_a_pipe() {
         assert_eq!(*read(Command::new("printf").arg("a key with spaces \n")).unwrap(), "a key with spaces ");
+    }
+
+    #[test]
+    fn a_new_pin_is_what_was_entered_twice() {
+        let mut answers = ["", "", "1234", "1243", "1234", "1234", "left"].into_iter();
+        let mut questions = Vec::new();
+        let pin = chosen(|question| {
+            questions.push(question.to_owned());
+            Ok(Zeroizing::new(answers.next().unwrap().to_owned()))
+        });
+        assert_eq!((pin.unwrap().as_str(), answers.next()), ("1234", Some("left")));
+        assert!(questions[2].starts_with("An empty PIN"), "{questions:?}");
+        assert!(questions[4].starts_with("These were two different PINs."), "{questions:?}");
     }
 
     #[test]

@@ -8,14 +8,14 @@ use anyhow::{Context as _, Result};
 use pattern::config::Config;
 use pattern::recovery::RecoveryKey;
 use pattern::table::{Extent, Found};
-use pattern::token::{Bank, Exposed, Pcrs, Tpm2Token};
+use pattern::token::{Bank, Binding, Exposed, Pcrs, PublicKey, Tpm2Token};
 use zeroize::Zeroizing;
 
 use super::filesystem::{self, Mounted};
-use super::{DEVICE, NAME, WORK, show};
+use super::{DEVICE, NAME, WORK, ask, extra, show};
 use crate::disk::{Disk, announce_mapper};
 use crate::luks::Volume;
-use crate::tpm::{Tcti, Tpm, TpmError};
+use crate::tpm::{NewPin, Presented, Tcti, Tpm, TpmError};
 use crate::{grow, latch, seed};
 
 const SEALED_SLOT: u32 = 0;
@@ -27,10 +27,13 @@ const RECOVERY_SLOT: u32 = 1;
 /// The first step that fails. Without the entry, the next boot begins anew.
 pub(super) fn create(config: &Config, disk: &Disk, found: &Found, number: u32, extent: Extent) -> Result<()> {
     // First of all: without a key there is nothing to make.
+    latch::enter()?;
     let mut tpm = Tpm::connect(&Tcti::default())?;
-    latch::enter(&mut tpm)?;
     let secret = random()?;
-    let token = seal(&mut tpm, &secret, config)?;
+    let (key, signatures) = (extra::key()?, extra::signatures()?);
+    let pin = config.volume.pin.then(ask::new_pin).transpose()?;
+    let token = seal(&mut tpm, &secret, config, key, pin.as_deref())?;
+    drop(tpm);
     disk.add_partition(number, extent, &found.table)?;
     let device = disk.partition_path(number);
     let recovery = config.volume.recovery_key.then(|| random().map(|bytes| RecoveryKey::from_bytes(&bytes)));
@@ -41,9 +44,11 @@ pub(super) fn create(config: &Config, disk: &Disk, found: &Found, number: u32, e
         volume.add_recovery(RECOVERY_SLOT, key)?;
     }
     // Not with the secret at hand: what the next boots will do must work now, while nothing is lost yet.
-    let unsealed = tpm.unseal(&token).context("trying the TPM before the volume is used")?;
+    let presented = Presented { signatures: signatures.as_ref(), pin: pin.as_deref().map(String::as_str) };
+    let unsealed = Tpm::unseal(&Tcti::default(), &token, presented);
+    let unsealed = unsealed.context("trying the TPM before the volume is used")?;
     let key = volume.unlock_sealed(&token, &unsealed)?;
-    latch::volume(&mut tpm, NAME, &volume.uuid()?, key.as_bytes())?;
+    latch::volume(NAME, &volume.uuid()?, key.as_bytes())?;
     volume.activate(NAME, &key)?;
     let filled = fill(config, &device);
     let committed = filled.and_then(|()| commit(disk, found, number, extent));
@@ -55,10 +60,22 @@ pub(super) fn create(config: &Config, disk: &Disk, found: &Found, number: u32, e
 }
 
 /// SHA-256 PCRs; SHA-384 ones for a TPM that has only those.
-fn seal(tpm: &mut Tpm, secret: &[u8; 32], config: &Config) -> Result<Tpm2Token> {
-    let pcrs = Pcrs::new(config.volume.pcrs.iter().copied().map(u64::from)).context("volume.pcrs")?;
-    let token = match tpm.seal(secret, pcrs, Bank::Sha256, SEALED_SLOT) {
-        Err(TpmError::Exposed(Exposed::NoBank(_))) => tpm.seal(secret, pcrs, Bank::Sha384, SEALED_SLOT),
+fn seal(
+    tpm: &mut Tpm,
+    secret: &[u8; 32],
+    config: &Config,
+    key: Option<PublicKey>,
+    pin: Option<&String>,
+) -> Result<Tpm2Token> {
+    let pcrs = config.volume.pcrs.iter().map(|pcrs| Pcrs::new(pcrs.iter().copied().map(u64::from)));
+    let pcrs = pcrs.collect::<Result<Vec<_>, _>>().context("volume.pcrs")?.pop();
+    let pin = pin.map(|text| Ok::<_, anyhow::Error>(NewPin { text, salt: *random()? })).transpose()?;
+    let mut seal = |bank| {
+        let binding = Binding::new(bank, key.clone(), pcrs);
+        tpm.seal(secret, &binding, pin.as_ref(), SEALED_SLOT)
+    };
+    let token = match seal(Bank::Sha256) {
+        Err(TpmError::Exposed(Exposed::NoBank(_))) => seal(Bank::Sha384),
         sealed => sealed,
     };
     token.context("sealing the volume's key")

@@ -4,13 +4,14 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use pattern::config::Config;
-use pattern::token::Tpm2Token;
+use pattern::token::{Signatures, Tpm2Token};
 use pattern::volume::Locks;
+use zeroize::Zeroizing;
 
 use super::filesystem::{self, Mounted};
-use super::{DEVICE, NAME, WORK, ask};
+use super::{DEVICE, NAME, WORK, ask, extra};
 use crate::luks::{Volume, VolumeKey};
-use crate::tpm::{Tcti, Tpm};
+use crate::tpm::{self, Presented, Tcti, Tpm, TpmError};
 use crate::trial;
 use crate::{latch, seed};
 
@@ -23,26 +24,24 @@ const TRIES: u32 = 5;
 /// When neither the TPM nor a person has a key.
 pub(super) fn open(device: &Path, locks: &Locks, config: &Config) -> Result<String> {
     let mut volume = Volume::load(device)?;
-    let mut tpm = if latch::has_tpm() { Some(Tpm::connect(&Tcti::default())?) } else { None };
-    let (key, how) = unlock(&mut volume, tpm.as_mut(), device, locks, config)?;
-    if let Some(tpm) = &mut tpm {
-        latch::volume(tpm, NAME, &volume.uuid()?, key.as_bytes())?;
-    }
+    latch::enter()?;
+    let (key, how) = unlock(&mut volume, device, locks, config)?;
+    latch::volume(NAME, &volume.uuid()?, key.as_bytes())?;
     volume.activate(NAME, &key)?;
     Ok(how)
 }
 
 /// The volume's key, and whom it came from, in words.
-fn unlock(
-    volume: &mut Volume,
-    mut tpm: Option<&mut Tpm>,
-    device: &Path,
-    locks: &Locks,
-    config: &Config,
-) -> Result<(VolumeKey, String)> {
+fn unlock(volume: &mut Volume, device: &Path, locks: &Locks, config: &Config) -> Result<(VolumeKey, String)> {
     let mut reasons: Vec<String> = locks.unusable.clone();
-    for token in &locks.tokens {
-        match by_tpm(volume, tpm.as_deref_mut(), token) {
+    let signatures = extra::signatures().unwrap_or_else(|error| {
+        reasons.push(format!("{error:#}"));
+        None
+    });
+    // Nobody is asked for a PIN where the TPM needs none.
+    let (asking, silent): (Vec<_>, Vec<_>) = locks.tokens.iter().partition(|token| token.pin.is_some());
+    for token in silent.into_iter().chain(asking) {
+        match by_tpm(volume, device, token, signatures.as_ref()) {
             Ok(key) => return Ok((key, "opened it by the TPM".to_owned())),
             Err(error) => reasons.push(format!("{error:#}")),
         }
@@ -58,19 +57,49 @@ fn unlock(
     }
     log::error!("the TPM does not open {}: {reason}; enter the recovery key", device.display());
     let key = by_person(volume, device, &reason)?;
-    log::warn!("to bind {0} to the TPM again: {1}", device.display(), enroll(device, config));
+    log::warn!(
+        "to bind {0} to the TPM again: {1}",
+        device.display(),
+        enroll(device, config, signatures.is_some())
+    );
     Ok((key, format!("opened it by an entered key, as the TPM did not ({reason})")))
 }
 
-fn by_tpm(volume: &mut Volume, tpm: Option<&mut Tpm>, token: &Tpm2Token) -> Result<VolumeKey> {
-    let tpm = match tpm {
-        Some(tpm) => tpm,
-        // Says what is missing.
-        None => &mut Tpm::connect(&Tcti::default())?,
+fn by_tpm(
+    volume: &mut Volume,
+    device: &Path,
+    token: &Tpm2Token,
+    signatures: Option<&Signatures>,
+) -> Result<VolumeKey> {
+    let unseal = |pin: Option<&str>| Tpm::unseal(&Tcti::default(), token, Presented { signatures, pin });
+    let secret = match unseal(None) {
+        Err(TpmError::NoPin) => with_pin(device, ask::secret, |pin| unseal(Some(pin)))?,
+        answer => answer?,
     };
-    latch::enter(tpm)?;
-    let secret = tpm.unseal(token)?;
     volume.unlock_sealed(token, &secret)
+}
+
+/// Asks for the PIN until it is right; an empty one means that the recovery key is at hand instead.
+fn with_pin<T>(
+    device: &Path,
+    ask: impl Fn(&str) -> Result<Zeroizing<String>>,
+    try_pin: impl Fn(&str) -> tpm::Result<T>,
+) -> Result<T> {
+    let device = device.display();
+    let mut before = String::new();
+    loop {
+        let pin = ask(&format!("{before}PIN for {device} (empty for the recovery key):"))?;
+        if pin.is_empty() {
+            bail!("no PIN was entered");
+        }
+        match try_pin(&pin) {
+            Err(error @ TpmError::WrongPin(_)) => {
+                log::error!("{device}: {error}");
+                before = format!("{error}. ");
+            }
+            answer => return Ok(answer?),
+        }
+    }
 }
 
 fn by_person(volume: &mut Volume, device: &Path, reason: &str) -> Result<VolumeKey> {
@@ -86,11 +115,19 @@ fn by_person(volume: &mut Volume, device: &Path, reason: &str) -> Result<VolumeK
     bail!("no key that opens it in {TRIES} tries; nothing was changed; restart to try again")
 }
 
-fn enroll(device: &Path, config: &Config) -> String {
-    let pcrs: Vec<String> = config.volume.pcrs.iter().map(ToString::to_string).collect();
+/// systemd keeps the image's key in `/run/systemd`, and takes it from there by itself.
+fn enroll(device: &Path, config: &Config, signed: bool) -> String {
+    let kept: &[u8] = match &config.volume.pcrs {
+        Some(pcrs) => pcrs,
+        None if signed => &[],
+        None => &[7],
+    };
+    let kept: Vec<String> = kept.iter().map(ToString::to_string).collect();
     format!(
-        "systemd-cryptenroll --wipe-slot=tpm2 --tpm2-device=auto --tpm2-pcrs={} {}",
-        pcrs.join("+"),
+        "systemd-cryptenroll --wipe-slot=tpm2 --tpm2-device=auto{} --tpm2-pcrs={}{} {}",
+        if signed { " --tpm2-public-key-pcrs=11" } else { "" },
+        kept.join("+"),
+        if config.volume.pin { " --tpm2-with-pin=yes" } else { "" },
         device.display()
     )
 }

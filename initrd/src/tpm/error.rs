@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use pattern::token::{Bank, Exposed, Pcrs, TokenError};
+use pattern::token::{Bank, Exposed, Pcrs, SPENT, TokenError, Unsigned};
 use tss_esapi::Error;
 
 /// A result of a TPM operation.
@@ -22,6 +22,14 @@ pub enum TpmError {
     OtherKey(u32),
     /// The PCRs have other values than those that the secret is bound to.
     WrongPcr(Pcrs, Bank),
+    /// The PCR that had to be untouched no longer is.
+    Spent(Bank),
+    /// No signature says that the PCRs are good.
+    Unsigned(Unsigned),
+    /// The token asks for a PIN, and there is none.
+    NoPin,
+    /// The PIN is wrong, and how many more wrong ones the TPM takes.
+    WrongPin(Option<u32>),
     /// The binding would protect nothing.
     Exposed(Exposed),
     /// What the TPM holds or answered is not what a token can carry.
@@ -40,6 +48,11 @@ impl fmt::Display for TpmError {
             Self::NoKey(handle) => write!(f, "the TPM was cleared, or is another one: it has no storage root key at {handle:#x}"),
             Self::OtherKey(handle) => write!(f, "the TPM was cleared and set up again, or is another one: the storage root key at {handle:#x} has another name than when the volume was made"),
             Self::WrongPcr(pcrs, bank) => write!(f, "PCR {pcrs} ({}) changed since the volume was bound to it: firmware, its settings or what it started are not the same", bank.name()),
+            Self::Spent(bank) => write!(f, "PCR {SPENT} ({}) was extended since power-on, and the volume opens only before that; restart the machine", bank.name()),
+            Self::Unsigned(unsigned) => unsigned.fmt(f),
+            Self::NoPin => f.write_str("it asks for a PIN"),
+            Self::WrongPin(None) => f.write_str("the PIN is wrong"),
+            Self::WrongPin(Some(left)) => write!(f, "the PIN is wrong; after {left} more wrong ones the TPM is locked out for a while"),
             Self::Exposed(exposed) => exposed.fmt(f),
             Self::Token(error) => error.fmt(f),
             Self::Missing(what) => write!(f, "the TPM did not answer with {what}"),
@@ -49,6 +62,12 @@ impl fmt::Display for TpmError {
 }
 
 impl std::error::Error for TpmError {}
+
+impl From<Exposed> for TpmError {
+    fn from(exposed: Exposed) -> Self {
+        Self::Exposed(exposed)
+    }
+}
 
 /// Puts what was being done before the TPM's answer.
 pub(super) fn doing(what: &'static str) -> impl Fn(Error) -> TpmError {
@@ -67,6 +86,10 @@ pub(super) enum Outcome {
     Defined,
     /// A PCR was extended while a policy was being checked.
     PcrChanged,
+    /// The PIN is not the one of the object.
+    WrongAuth,
+    /// The signature is not by the key.
+    BadSignature,
     Lockout,
     Other,
 }
@@ -83,9 +106,13 @@ pub(super) fn outcome(error: &Error) -> Outcome {
         0x921 => Outcome::Lockout,
         0x128 => Outcome::PcrChanged,
         0x14c => Outcome::Defined,
-        // Of these, bits 8 to 11 tell which handle was meant.
         0x910 => Outcome::NoObject,
-        one if one & 0xbf == 0x8b => Outcome::NoObject,
-        _ => Outcome::Other,
+        // Of these, bits 8 to 11 and bit 6 tell which handle, session or parameter was meant.
+        one => match one & 0xbf {
+            0x8b => Outcome::NoObject,
+            0x8e | 0xa2 => Outcome::WrongAuth,
+            0x9b => Outcome::BadSignature,
+            _ => Outcome::Other,
+        },
     }
 }

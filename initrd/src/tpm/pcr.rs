@@ -16,7 +16,7 @@ impl Tpm {
         let mut values = Vec::with_capacity(numbers.len());
         for some in numbers.chunks(AT_ONCE) {
             let (_, _, digests) =
-                self.context.pcr_read(selection(some, bank)?).map_err(doing("reading PCRs"))?;
+                self.context.pcr_read(select(some, bank)?).map_err(doing("reading PCRs"))?;
             values.extend(digests.value().iter().map(|digest| digest.as_bytes().to_vec()));
         }
         Ok(values)
@@ -24,7 +24,11 @@ impl Tpm {
 }
 
 /// PCRs in the TPM's own form.
-pub(super) fn selection(pcrs: &[u8], bank: Bank) -> Result<PcrSelectionList> {
+pub(super) fn selection(pcrs: Pcrs, bank: Bank) -> Result<PcrSelectionList> {
+    select(&pcrs.iter().collect::<Vec<_>>(), bank)
+}
+
+fn select(pcrs: &[u8], bank: Bank) -> Result<PcrSelectionList> {
     let hash = match bank {
         Bank::Sha256 => HashingAlgorithm::Sha256,
         Bank::Sha384 => HashingAlgorithm::Sha384,

@@ -1,47 +1,65 @@
 //! Sealing.
 
-use pattern::token::{self, Bank, Digest, Pcrs, Sealed, Tpm2Token};
+use pattern::token::{Binding, Digest, Pin, Sealed, Tpm2Token};
 use tss_esapi::attributes::ObjectAttributesBuilder;
 use tss_esapi::constants::SessionType;
 use tss_esapi::handles::SessionHandle;
 use tss_esapi::interface_types::algorithm::{HashingAlgorithm, PublicAlgorithm};
 use tss_esapi::structures::{
-    self, KeyedHashScheme, Public, PublicBuilder, PublicKeyedHashParameters, SensitiveData,
+    self, Auth, KeyedHashScheme, Public, PublicBuilder, PublicKeyedHashParameters, SensitiveData,
 };
 use tss_esapi::traits::Marshall;
 
-use super::{Result, Tpm, TpmError, doing};
+use super::{Result, Tpm, doing};
+
+/// A PIN for a new token.
+pub struct NewPin<'a> {
+    /// What a person will enter.
+    pub text: &'a str,
+    /// Random bytes.
+    pub salt: [u8; 32],
+}
 
 impl Tpm {
-    /// Seals a secret under a policy over the present values of PCRs, for a key slot.
+    /// Seals a secret for a key slot.
     ///
     /// # Errors
-    /// When the policy would protect nothing, or the TPM fails.
-    pub fn seal(&mut self, secret: &[u8; 32], pcrs: Pcrs, bank: Bank, keyslot: u32) -> Result<Tpm2Token> {
-        let values = self.pcr_values(pcrs, bank)?;
-        token::protects(pcrs, bank, &values).map_err(TpmError::Exposed)?;
-        let policy = token::policy_digest(pcrs, bank, &values);
+    /// When the binding would protect nothing, or the TPM fails.
+    pub fn seal(
+        &mut self,
+        secret: &[u8; 32],
+        binding: &Binding,
+        pin: Option<&NewPin<'_>>,
+        keyslot: u32,
+    ) -> Result<Tpm2Token> {
+        let policy = binding.policy(pin.is_some(), |pcrs, bank| self.pcr_values(pcrs, bank))?;
         let (parent, srk) = self.srk()?;
-        let template = template(&policy).map_err(doing("describing a sealed object"))?;
+        let salted = pin.map(|pin| Pin { salt: Some(pin.salt.to_vec()) });
+        let auth =
+            pin.zip(salted.as_ref()).map(|(pin, salted)| Auth::from_bytes(&salted.auth_value(pin.text)));
+        let auth = auth.transpose().map_err(doing("handing over the PIN"))?;
+        let template = template(&policy, pin.is_none()).map_err(doing("describing a sealed object"))?;
         let secret = SensitiveData::from_bytes(secret).map_err(doing("handing over a secret"))?;
         let session = self.start_session(parent, SessionType::Hmac)?;
         let made = self.context.execute_with_session(Some(session), |context| {
-            context.create(parent, template, None, Some(secret), None, None)
+            context.create(parent, template, auth, Some(secret), None, None)
         });
         let made = made.map_err(doing("sealing"))?;
-        self.forget(SessionHandle::from(session).into());
+        self.leave(SessionHandle::from(session).into());
         let public = made.out_public.marshall().map_err(doing("reading a sealed object"))?;
         let sealed = Sealed { private: made.out_private.as_bytes().to_vec(), public };
-        Ok(Tpm2Token { keyslot, pcrs, bank, policy, sealed, srk })
+        let (signed, literal, bank) = (binding.signed.clone(), binding.literal(), binding.bank);
+        Ok(Tpm2Token { keyslot, signed, literal, bank, pin: salted, policy, sealed, srk })
     }
 }
 
-/// A secret that can't leave this TPM, and that the policy alone opens.
-fn template(policy: &Digest) -> tss_esapi::Result<Public> {
+/// A secret that can't leave this TPM, and that the policy alone opens. Only what a person has to know needs the TPM's
+/// count of wrong tries.
+fn template(policy: &Digest, no_da: bool) -> tss_esapi::Result<Public> {
     let attributes = ObjectAttributesBuilder::new()
         .with_fixed_tpm(true)
         .with_fixed_parent(true)
-        .with_no_da(true)
+        .with_no_da(no_da)
         .build()?;
     PublicBuilder::new()
         .with_public_algorithm(PublicAlgorithm::KeyedHash)

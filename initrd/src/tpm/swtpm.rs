@@ -21,6 +21,26 @@ pub struct Heard {
     pub bytes: Vec<u8>,
 }
 
+impl Heard {
+    /// The commands by their names (TPM 2.0 Library, Part 2, table "TPM_CC").
+    pub fn names(&self) -> Vec<String> {
+        let name = |code: &u32| match code {
+            0x157 => "Load".to_owned(),
+            0x15e => "Unseal".to_owned(),
+            0x165 => "FlushContext".to_owned(),
+            0x167 => "LoadExternal".to_owned(),
+            0x16a => "PolicyAuthorize".to_owned(),
+            0x16b => "PolicyAuthValue".to_owned(),
+            0x176 => "StartAuthSession".to_owned(),
+            0x177 => "VerifySignature".to_owned(),
+            0x17e => "PCR_Read".to_owned(),
+            0x17f => "PolicyPCR".to_owned(),
+            other => format!("{other:#x}"),
+        };
+        self.codes.iter().map(name).collect()
+    }
+}
+
 /// A running `swtpm`, ended and forgotten when dropped.
 pub struct Swtpm {
     folder: PathBuf,
@@ -60,7 +80,9 @@ impl Swtpm {
         &self.folder
     }
 
+    /// As the kernel's resource manager: what an earlier connection left loaded is gone.
     pub fn tcti(&self) -> Tcti {
+        self.tool("tpm2_flushcontext -t");
         Tcti::Swtpm(self.folder.join("tpm").to_str().unwrap().to_owned())
     }
 
@@ -96,6 +118,7 @@ impl Swtpm {
     pub fn observed(&self) -> (Tcti, Arc<Mutex<Heard>>) {
         let path = self.folder.join("observed");
         let _ = symlink(self.folder.join("tpm.ctrl"), self.folder.join("observed.ctrl"));
+        let _ = fs::remove_file(&path);
         let listener = UnixListener::bind(&path).unwrap();
         let tpm = self.folder.join("tpm");
         let heard = Arc::new(Mutex::new(Heard::default()));

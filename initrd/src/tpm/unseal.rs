@@ -1,74 +1,107 @@
-//! Unsealing, and finding out why it failed.
+//! Unsealing.
+//!
+//! Fewest commands at the chip, where the kernel loads and saves around each command whatever a connection holds: a
+//! signature is checked before there is a session, on a connection of its own, and what is loaded is not flushed after
+//! success. The resource manager keeps it outside of the TPM and forgets it with the connection, at no command.
 
-use pattern::token::{self, Tpm2Token};
+use pattern::token::{Signatures, Tpm2Token};
 use tss_esapi::constants::SessionType;
 use tss_esapi::handles::{KeyHandle, ObjectHandle, SessionHandle};
 use tss_esapi::interface_types::session_handles::{AuthSession, PolicySession};
-use tss_esapi::structures::{Digest, Private, Public};
+use tss_esapi::structures::{Auth, Digest, Private, Public};
 use tss_esapi::traits::UnMarshall;
 use zeroize::Zeroizing;
 
+use super::approve::{Approved, no_reference};
 use super::error::Outcome;
 use super::pcr::selection;
-use super::{Result, Tpm, TpmError, doing, outcome};
+use super::{Result, Tcti, Tpm, TpmError, doing, outcome};
 
 /// A PCR may be extended by another program between two of our commands. This often in a row is no chance.
 const TRIES: usize = 5;
+
+/// What a token may ask for beside the TPM.
+#[derive(Clone, Copy, Default)]
+pub struct Presented<'a> {
+    /// The signatures that the running image brought along.
+    pub signatures: Option<&'a Signatures>,
+    /// What a person entered.
+    pub pin: Option<&'a str>,
+}
+
+type Secret = Zeroizing<Vec<u8>>;
+type AuthValue = Option<Zeroizing<Vec<u8>>>;
 
 impl Tpm {
     /// Gets the secret of a token back. The token was parsed, so its parts agree with each other; that they
     /// agree with this TPM and this boot is for the TPM to find.
     ///
     /// # Errors
-    /// When the TPM refuses: the error tells a cleared TPM, another TPM and changed PCRs apart.
-    pub fn unseal(&mut self, token: &Tpm2Token) -> Result<Zeroizing<Vec<u8>>> {
-        let mut answer = self.unseal_once(token);
+    /// When the TPM refuses: the error tells a cleared TPM, another TPM, changed PCRs, a missing signature and a wrong
+    /// PIN apart.
+    pub fn unseal(tcti: &Tcti, token: &Tpm2Token, presented: Presented<'_>) -> Result<Secret> {
+        let auth = auth_value(token, presented)?;
+        let mut answer = attempt(tcti, token, presented, &auth);
         for _ in 1..TRIES {
             match &answer {
                 Err(TpmError::Failed(_, error)) if outcome(error) == Outcome::PcrChanged => {
-                    answer = self.unseal_once(token);
+                    answer = attempt(tcti, token, presented, &auth);
                 }
                 _ => break,
             }
         }
-        answer.map_err(|failure| self.diagnose(token, failure))
+        answer.map_err(|failure| Self::diagnose(tcti, token, presented, failure))
     }
 
-    /// `StartAuthSession`, `PolicyPCR`, `Load`, `Unseal` (which ends the session), `FlushContext`: the token carries
-    /// the storage root key, so the TPM need not be asked for it.
-    fn unseal_once(&mut self, token: &Tpm2Token) -> Result<Zeroizing<Vec<u8>>> {
+    /// `StartAuthSession`, `PolicyPCR` and `PolicyAuthorize` for a signature, `PolicyPCR` for the literal PCRs,
+    /// `PolicyAuthValue` for a PIN, `Load`, `Unseal`, which ends the session. The token carries the storage root key, so
+    /// the TPM need not be asked for it. After a failure the library flushes what is left.
+    fn unseal_below(
+        mut self,
+        token: &Tpm2Token,
+        approved: Option<Approved>,
+        auth: &AuthValue,
+    ) -> Result<Secret> {
         let bytes = token.srk.to_bytes();
         let srk = self.context.tr_deserialize(&bytes).map_err(doing("reading tpm2_srk"))?;
-        let secret = self.unseal_below(srk, token);
-        self.forget(srk);
-        secret
-    }
-
-    fn unseal_below(&mut self, srk: ObjectHandle, token: &Tpm2Token) -> Result<Zeroizing<Vec<u8>>> {
         let session = self.start_session(KeyHandle::from(srk), SessionType::Policy)?;
-        let handle = ObjectHandle::from(SessionHandle::from(session));
-        let secret = self.unseal_with(session, KeyHandle::from(srk), token);
-        match secret {
-            Ok(_) => self.forget(handle),
-            Err(_) => self.context.flush_context(handle).map_err(doing("ending a session"))?,
+        self.meet(session, token, approved, auth.is_some())?;
+        let object = self.load(KeyHandle::from(srk), token)?;
+        if let Some(value) = auth {
+            let value = Auth::from_bytes(value).map_err(doing("handing over the PIN"))?;
+            self.context.tr_set_auth(object, value).map_err(doing("handing over the PIN"))?;
         }
-        secret
+        let secret = self.context.execute_with_session(Some(session), |context| context.unseal(object));
+        let secret = Zeroizing::new(secret.map_err(doing("unsealing"))?.as_bytes().to_vec());
+        self.leave(object);
+        self.leave(SessionHandle::from(session).into());
+        Ok(secret)
     }
 
-    fn unseal_with(
+    /// Takes the session through the policy, in the order in which it was made.
+    fn meet(
         &mut self,
         session: AuthSession,
-        srk: KeyHandle,
         token: &Tpm2Token,
-    ) -> Result<Zeroizing<Vec<u8>>> {
+        approved: Option<Approved>,
+        pin: bool,
+    ) -> Result<()> {
         let policy = PolicySession::try_from(session).map_err(doing("starting a policy session"))?;
-        let pcrs: Vec<u8> = token.pcrs.iter().collect();
-        let selection = selection(&pcrs, token.bank)?;
-        self.context.policy_pcr(policy, Digest::default(), selection).map_err(doing("checking PCRs"))?;
-        let object = self.load(srk, token)?;
-        let secret = self.context.execute_with_session(Some(session), |context| context.unseal(object));
-        self.context.flush_context(object).map_err(doing("forgetting the sealed object"))?;
-        Ok(Zeroizing::new(secret.map_err(doing("unsealing"))?.as_bytes().to_vec()))
+        let checking = doing("checking PCRs");
+        if let (Some(signed), Some(Approved { policy: digest, key, ticket })) = (&token.signed, approved) {
+            let pcrs = selection(signed.pcrs, token.bank)?;
+            self.context.policy_pcr(policy, Digest::default(), pcrs).map_err(&checking)?;
+            let authorized = self.context.policy_authorize(policy, digest, no_reference(), &key, ticket);
+            authorized.map_err(doing("comparing PCRs with their signature"))?;
+        }
+        if let Some(literal) = token.literal {
+            let pcrs = selection(literal, token.bank)?;
+            self.context.policy_pcr(policy, Digest::default(), pcrs).map_err(&checking)?;
+        }
+        if pin {
+            self.context.policy_auth_value(policy).map_err(doing("asking for the PIN"))?;
+        }
+        Ok(())
     }
 
     fn load(&mut self, srk: KeyHandle, token: &Tpm2Token) -> Result<ObjectHandle> {
@@ -80,31 +113,18 @@ impl Tpm {
             self.context.execute_with_session(password, |context| context.load(srk, private, public));
         Ok(object.map_err(doing("loading the sealed object"))?.into())
     }
+}
 
-    /// Turns a refusal into the fact behind it, with a few more commands: failing may take its time.
-    fn diagnose(&mut self, token: &Tpm2Token, failure: TpmError) -> TpmError {
-        if !matches!(failure, TpmError::Failed(..)) {
-            return failure;
-        }
-        let handle = token.srk.handle();
-        match self.key_at(handle) {
-            Ok(None) => TpmError::NoKey(handle),
-            Ok(Some((_, srk))) if srk == token.srk => self.diagnose_pcrs(token, failure),
-            Ok(Some(_)) => TpmError::OtherKey(handle),
-            // The first failure tells more than a second one.
-            Err(_) => failure,
-        }
-    }
+fn attempt(tcti: &Tcti, token: &Tpm2Token, presented: Presented<'_>, auth: &AuthValue) -> Result<Secret> {
+    let approve = |signed| Tpm::connect(tcti)?.approve(signed, token.bank, presented.signatures);
+    let approved = token.signed.as_ref().map(approve).transpose()?;
+    Tpm::connect(tcti)?.unseal_below(token, approved, auth)
+}
 
-    fn diagnose_pcrs(&mut self, token: &Tpm2Token, failure: TpmError) -> TpmError {
-        match self.pcr_values(token.pcrs, token.bank) {
-            Ok(values) if values.len() != token.pcrs.iter().count() => {
-                TpmError::Exposed(token::Exposed::NoBank(token.bank))
-            }
-            Ok(values) if token::policy_digest(token.pcrs, token.bank, &values) != token.policy => {
-                TpmError::WrongPcr(token.pcrs, token.bank)
-            }
-            Ok(_) | Err(_) => failure,
-        }
+fn auth_value(token: &Tpm2Token, presented: Presented<'_>) -> Result<AuthValue> {
+    match (&token.pin, presented.pin) {
+        (None, _) => Ok(None),
+        (Some(pin), Some(text)) => Ok(Some(pin.auth_value(text))),
+        (Some(_), None) => Err(TpmError::NoPin),
     }
 }

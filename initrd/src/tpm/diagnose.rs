@@ -1,0 +1,81 @@
+//! Finding out why unsealing failed, with a few more commands: failing may take its time.
+
+use pattern::token::{self, Exposed, Signed, Tpm2Token, Unsigned};
+use tss_esapi::constants::PropertyTag;
+
+use super::error::Outcome;
+use super::{Presented, Result, Tcti, Tpm, TpmError, outcome};
+
+impl Tpm {
+    /// Turns a refusal into the fact behind it.
+    pub(super) fn diagnose(
+        tcti: &Tcti,
+        token: &Tpm2Token,
+        presented: Presented<'_>,
+        failure: TpmError,
+    ) -> TpmError {
+        let TpmError::Failed(_, error) = &failure else { return failure };
+        let wrong_auth = outcome(error) == Outcome::WrongAuth;
+        // The first failure tells more than a second one.
+        let Ok(mut tpm) = Self::connect(tcti) else { return failure };
+        if wrong_auth && token.pin.is_some() {
+            return TpmError::WrongPin(tpm.tries_left());
+        }
+        match tpm.look(token, presented) {
+            Ok(Some(fact)) => fact,
+            Ok(None) | Err(_) => failure,
+        }
+    }
+
+    fn look(&mut self, token: &Tpm2Token, presented: Presented<'_>) -> Result<Option<TpmError>> {
+        let handle = token.srk.handle();
+        match self.key_at(handle)? {
+            None => return Ok(Some(TpmError::NoKey(handle))),
+            Some((_, srk)) if srk != token.srk => return Ok(Some(TpmError::OtherKey(handle))),
+            Some(_) => {}
+        }
+        if let Some(signed) = &token.signed {
+            let unsigned = self.look_at_signed(signed, token, presented)?;
+            if unsigned.is_some() {
+                return Ok(unsigned);
+            }
+        }
+        self.look_at_literal(token)
+    }
+
+    fn look_at_signed(
+        &mut self,
+        signed: &Signed,
+        token: &Tpm2Token,
+        presented: Presented<'_>,
+    ) -> Result<Option<TpmError>> {
+        let (pcrs, bank) = (signed.pcrs, token.bank);
+        let values = self.pcr_values(pcrs, bank)?;
+        if values.len() != pcrs.iter().count() {
+            return Ok(Some(Exposed::NoBank(bank).into()));
+        }
+        let now = token::policy_digest(pcrs, bank, &values);
+        let approvals = presented.signatures.map(|signatures| signatures.by(signed, bank));
+        let approved = approvals.into_iter().flatten().any(|approval| approval.policy == now);
+        Ok((!approved).then_some(TpmError::Unsigned(Unsigned::OtherBoot(pcrs, bank))))
+    }
+
+    fn look_at_literal(&mut self, token: &Tpm2Token) -> Result<Option<TpmError>> {
+        let (Some(pcrs), bank) = (token.literal, token.bank) else { return Ok(None) };
+        let values = self.pcr_values(pcrs, bank)?;
+        Ok(if values.len() != pcrs.iter().count() {
+            Some(Exposed::NoBank(bank).into())
+        } else if token.is_spent(&values) {
+            Some(TpmError::Spent(bank))
+        } else {
+            (token.policy_for(&values) != token.policy).then_some(TpmError::WrongPcr(pcrs, bank))
+        })
+    }
+
+    /// How many wrong PINs the TPM takes until it is locked out.
+    fn tries_left(&mut self) -> Option<u32> {
+        let used = self.context.get_tpm_property(PropertyTag::LockoutCounter).ok()??;
+        let most = self.context.get_tpm_property(PropertyTag::MaxAuthFail).ok()??;
+        most.checked_sub(used)
+    }
+}

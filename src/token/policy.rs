@@ -1,0 +1,205 @@
+//! The digests of policies, as a TPM works them out (TPM 2.0 Library, Part 3, "Enhanced Authorization").
+
+use sha2::{Digest as _, Sha256};
+
+use super::{Bank, Digest, Exposed, Pcrs, PublicKey, protects};
+
+/// Codes of the commands (Part 2, table "TPM_CC").
+const POLICY_AUTHORIZE: u32 = 0x16a;
+const POLICY_AUTH_VALUE: u32 = 0x16b;
+const POLICY_PCR: u32 = 0x17f;
+
+/// What the signatures of a unified kernel image are for: what systemd-stub started, and the phase of the boot.
+const OF_THE_IMAGE: u8 = 11;
+/// What is bound to where nothing else is said: the Secure Boot state and its certificates.
+const SECURE_BOOT: u8 = 7;
+
+/// PCR values that are good when the owner of a key signed them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Signed {
+    /// The key.
+    pub key: PublicKey,
+    /// The PCRs that it speaks about.
+    pub pcrs: Pcrs,
+}
+
+/// What a secret is to be bound to. At least one part must protect it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Binding {
+    /// The bank of all PCRs.
+    pub bank: Bank,
+    /// PCRs with any value that a key's owner signed.
+    pub signed: Option<Signed>,
+    /// PCRs with the values that they have now.
+    pub kept: Option<Pcrs>,
+    /// PCRs that nothing was measured into since power-on, whatever they hold now. All zeros can be had by a reset of
+    /// the machine, so they protect nothing by themselves. They count before `kept`.
+    pub untouched: Option<Pcrs>,
+}
+
+impl Binding {
+    /// To an image's key if it has one, and to these PCRs as they are now; PCR 7 when there is neither.
+    #[must_use]
+    pub fn new(bank: Bank, key: Option<PublicKey>, kept: Option<Pcrs>) -> Self {
+        let signed = key.map(|key| Signed { key, pcrs: Pcrs::one(OF_THE_IMAGE) });
+        let kept = if signed.is_none() { kept.or(Some(Pcrs::one(SECURE_BOOT))) } else { kept };
+        Self { bank, signed, kept, untouched: None }
+    }
+
+    /// The PCRs that the token lists one by one: `tpm2-pcrs`.
+    #[must_use]
+    pub fn literal(&self) -> Option<Pcrs> {
+        match (self.kept, self.untouched) {
+            (Some(kept), Some(untouched)) => Some(kept | untouched),
+            (kept, untouched) => kept.or(untouched),
+        }
+    }
+
+    /// Checks that the parts protect something, as the PCRs are now, and gives the policy over them.
+    ///
+    /// # Errors
+    /// When they protect nothing.
+    pub fn policy<E: From<Exposed>>(
+        &self,
+        pin: bool,
+        mut read: impl FnMut(Pcrs, Bank) -> Result<Vec<Vec<u8>>, E>,
+    ) -> Result<Digest, E> {
+        if self.signed.is_none() && self.kept.is_none() {
+            return Err(Exposed::Nothing.into());
+        }
+        if let Some(Signed { pcrs, .. }) = self.signed {
+            protects(pcrs, self.bank, &read(pcrs, self.bank)?).map_err(Exposed::of_signed)?;
+        }
+        let kept = match self.kept {
+            None => Vec::new(),
+            Some(pcrs) => {
+                let values = read(pcrs, self.bank)?;
+                protects(pcrs, self.bank, &values)?;
+                pcrs.iter().zip(values).collect()
+            }
+        };
+        let literal = self.literal().map(|pcrs| (pcrs, self.bank, self.values(pcrs, &kept)));
+        let literal = literal.as_ref().map(|(pcrs, bank, values)| (*pcrs, *bank, &values[..]));
+        Ok(digest(self.signed.as_ref(), literal, pin))
+    }
+
+    fn values(&self, literal: Pcrs, kept: &[(u8, Vec<u8>)]) -> Vec<Vec<u8>> {
+        let untouched = |pcr| self.untouched.is_some_and(|pcrs| pcrs.iter().any(|one| one == pcr));
+        let value = |pcr| match kept.iter().find(|(one, _)| *one == pcr) {
+            Some((_, value)) if !untouched(pcr) => value.clone(),
+            _ => self.bank.zeros(),
+        };
+        literal.iter().map(value).collect()
+    }
+}
+
+/// The digest of a whole policy, its parts in systemd's order. Values are in the order of [`Pcrs::iter`].
+#[must_use]
+pub fn digest(signed: Option<&Signed>, literal: Option<(Pcrs, Bank, &[Vec<u8>])>, pin: bool) -> Digest {
+    let start = signed.map_or([0; 32], |signed| authorize(&signed.key));
+    let literal = literal.map_or(start, |(pcrs, bank, values)| pcr(start, pcrs, bank, values));
+    if pin { extend(literal, POLICY_AUTH_VALUE, &[]) } else { literal }
+}
+
+/// The digest of a policy over nothing but these values: what a signature is made over.
+#[must_use]
+pub fn policy_digest(pcrs: Pcrs, bank: Bank, values: &[Vec<u8>]) -> Digest {
+    pcr([0; 32], pcrs, bank, values)
+}
+
+/// `PolicyAuthorize` forgets what was before it: any policy that the key's owner signed leads to this digest. The second
+/// round is for a reference, which systemd leaves empty.
+fn authorize(key: &PublicKey) -> Digest {
+    Sha256::digest(extend([0; 32], POLICY_AUTHORIZE, &key.name())).into()
+}
+
+fn pcr(before: Digest, pcrs: Pcrs, bank: Bank, values: &[Vec<u8>]) -> Digest {
+    let select = pcrs.select();
+    let selection = [&[0, 0, 0, 1][..], &bank.algorithm().to_be_bytes(), &[3], &select].concat();
+    let values = values.iter().fold(Sha256::new(), Sha256::chain_update).finalize();
+    extend(before, POLICY_PCR, &[&selection, &values[..]].concat())
+}
+
+fn extend(before: Digest, command: u32, what: &[u8]) -> Digest {
+    let code = command.to_be_bytes();
+    Sha256::new().chain_update(before).chain_update(code).chain_update(what).finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::samples;
+
+    fn pcrs(numbers: &[u64]) -> Pcrs {
+        Pcrs::new(numbers.iter().copied()).unwrap()
+    }
+
+    fn signed() -> Signed {
+        Signed { key: PublicKey::parse(samples::PEM).unwrap(), pcrs: pcrs(&[11]) }
+    }
+
+    /// PCR 0 to 14 were measured into.
+    fn policy(binding: &Binding) -> Result<Digest, Exposed> {
+        let read = |pcrs: Pcrs, bank: Bank| {
+            Ok(pcrs.iter().map(|pcr| if pcr < 15 { vec![6; 32] } else { bank.zeros() }).collect())
+        };
+        binding.policy(false, read)
+    }
+
+    fn hex(digest: Digest) -> String {
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn a_key_takes_the_place_of_pcr_7() {
+        let new = |key: bool, kept| Binding::new(Bank::Sha256, key.then(|| signed().key), kept);
+        assert_eq!(new(true, None), Binding { signed: Some(signed()), kept: None, ..new(false, None) });
+        assert_eq!(new(true, Some(pcrs(&[4, 7]))).kept, Some(pcrs(&[4, 7])));
+        assert_eq!((new(false, None).signed, new(false, None).kept), (None, Some(pcrs(&[7]))));
+        assert_eq!(new(false, Some(pcrs(&[4]))).kept, Some(pcrs(&[4])));
+    }
+
+    #[test]
+    fn each_part_adds_to_the_digest() {
+        // Worked out apart from this program, with Python's hashlib.
+        let authorize = digest(Some(&signed()), None, false);
+        assert_eq!(hex(authorize), "42dc91071f4e321859700ffb4e5734356dc764217bf9addccfb6e33b7c735ead");
+        let values = [vec![6; 32]];
+        let literal = Some((pcrs(&[7]), Bank::Sha256, &values[..]));
+        let both = digest(Some(&signed()), literal, false);
+        assert_eq!(hex(both), "cd46a6202002b62897c05ebe0a1293950377468682aca9d2507dbbfee616f32d");
+        let pin = digest(Some(&signed()), literal, true);
+        assert_eq!(hex(pin), "a902e2c7e14540aa293828fc7c539294884c7dd4b3e6e1b6e9f6064f04ec0fbd");
+        assert_eq!(digest(None, literal, false), policy_digest(pcrs(&[7]), Bank::Sha256, &values));
+    }
+
+    #[test]
+    fn untouched_pcrs_are_bound_as_zeros_and_protect_nothing_alone() {
+        let bank = Bank::Sha256;
+        let mut binding = Binding { bank, signed: None, kept: None, untouched: Some(pcrs(&[15])) };
+        assert_eq!(policy(&binding), Err(Exposed::Nothing));
+        binding.kept = Some(pcrs(&[7]));
+        let expected = policy_digest(pcrs(&[7, 15]), bank, &[vec![6; 32], bank.zeros()]);
+        assert_eq!(policy(&binding), Ok(expected));
+        // Already measured into, as in the running system.
+        binding.untouched = Some(pcrs(&[14]));
+        let expected = policy_digest(pcrs(&[7, 14]), bank, &[vec![6; 32], bank.zeros()]);
+        assert_eq!(policy(&binding), Ok(expected));
+        binding.kept = Some(pcrs(&[7, 14]));
+        assert_eq!(policy(&binding), Ok(expected));
+        assert_eq!(binding.literal(), Some(pcrs(&[7, 14])));
+        binding.kept = Some(pcrs(&[15]));
+        assert_eq!(policy(&binding), Err(Exposed::Untouched(pcrs(&[15]), bank)));
+    }
+
+    #[test]
+    fn a_signature_protects_by_itself_where_its_pcr_is_used() {
+        let mut binding = Binding { bank: Bank::Sha256, signed: Some(signed()), kept: None, untouched: None };
+        assert_eq!(policy(&binding), Ok(digest(Some(&signed()), None, false)));
+        assert_eq!(binding.literal(), None);
+        binding.signed = Some(Signed { pcrs: pcrs(&[15]), ..signed() });
+        assert_eq!(policy(&binding), Err(Exposed::Unmeasured(pcrs(&[15]), Bank::Sha256)));
+        let none = Binding { signed: None, ..binding };
+        assert_eq!(policy(&none), Err(Exposed::Nothing));
+    }
+}
