@@ -69,6 +69,13 @@ impl Swtpm {
         self.process = spawn(&self.folder);
     }
 
+    /// The TPM is replaced by the one with this state.
+    pub fn replace_by(&mut self, state: &[u8]) {
+        self.stop();
+        fs::write(self.folder.join("tpm2-00.permall"), state).unwrap();
+        self.process = spawn(&self.folder);
+    }
+
     fn stop(&mut self) {
         self.process.kill().unwrap();
         let _status = self.process.wait().unwrap();

@@ -1,4 +1,5 @@
 mod signed;
+mod stock;
 
 use pattern::token::{Bank, Binding, Pcrs, Token, Tpm2Token};
 use zeroize::Zeroizing;

@@ -9,6 +9,7 @@ use super::*;
 use crate::tpm::NewPin;
 
 const MEASURE: &str = "/usr/lib/systemd/systemd-measure";
+const KERNEL: &[u8] = b"a kernel";
 const PHASE: &str = "enter-initrd";
 const FIVE_LETTERS: &str = "seven";
 
@@ -30,7 +31,7 @@ impl Started {
         let key = make_key(&swtpm, "key");
         let signatures = Signatures::parse(&sign(&swtpm, "key", phases)).unwrap();
         let started = Self { swtpm, key, signatures };
-        started.extend_11(&values(&started.swtpm));
+        started.extend_11(&image_digests(KERNEL));
         started
     }
 
@@ -88,7 +89,7 @@ fn make_key(swtpm: &Swtpm, name: &str) -> PublicKey {
 
 /// Signs for a kernel image of a few bytes.
 fn sign(swtpm: &Swtpm, key: &str, phases: &[&str]) -> String {
-    fs::write(swtpm.folder().join("linux"), "a kernel").unwrap();
+    fs::write(swtpm.folder().join("linux"), KERNEL).unwrap();
     let mut command = Command::new(MEASURE);
     let _ = command.args(["sign", "--linux=linux", "--bank=sha256", "--json=short"]);
     let _ = command.arg(format!("--private-key={key}")).arg(format!("--public-key={key}.pub"));
@@ -99,11 +100,10 @@ fn sign(swtpm: &Swtpm, key: &str, phases: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What systemd-stub extends PCR 11 with for that image: the name of each section with its zero byte, then its content.
-/// After that, the word of the phase.
-fn values(swtpm: &Swtpm) -> Vec<String> {
-    let kernel = fs::read(swtpm.folder().join("linux")).unwrap();
-    [&b".linux\0"[..], &kernel, PHASE.as_bytes()].map(sha256).to_vec()
+/// What systemd-stub extends PCR 11 with for an image that is only a kernel: the name of each section with its zero byte,
+/// then its content. After that, the word of the phase.
+pub(super) fn image_digests(kernel: &[u8]) -> [String; 3] {
+    [&b".linux\0"[..], kernel, PHASE.as_bytes()].map(sha256)
 }
 
 fn sha256(bytes: &[u8]) -> String {
