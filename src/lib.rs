@@ -7,6 +7,7 @@ pub mod cmdline;
 pub mod config;
 pub mod entry;
 pub mod flags;
+pub mod identity;
 pub mod measure;
 pub mod plan;
 pub mod recovery;

@@ -74,7 +74,7 @@ pub(crate) fn volume(name: &str, uuid: &str, key: &[u8]) -> Result<()> {
 }
 
 /// Whether the kernel has found a TPM.
-fn has_tpm() -> bool {
+pub(crate) fn has_tpm() -> bool {
     Path::new(TPM).exists()
 }
 
@@ -91,7 +91,10 @@ fn phase(tpm: &mut Tpm, word: &str) -> Result<bool> {
 /// The log is held before the register is extended: nobody comes between the two.
 fn extend(tpm: &mut Tpm, measurement: &Measurement) -> Result<()> {
     let record = Record::open();
-    tpm.extend(measurement).with_context(|| format!("measuring {:?}", measurement.text))?;
+    tpm.extend(measurement).with_context(|| {
+        let text = &measurement.text;
+        format!("measuring {text:?}; a TPM that is broken can be turned off in the firmware's setup, and the recovery key entered")
+    })?;
     // As with systemd, the log is for those who want to know; the register is what counts.
     if let Err(error) = record.and_then(|record| record.write(measurement)) {
         log::warn!("recording what was measured: {error:#}");

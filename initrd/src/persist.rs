@@ -1,9 +1,11 @@
 //! `pattern-persist`: makes the persistent volume, or opens it.
 
 mod ask;
+mod binding;
 mod create;
 mod extra;
 mod filesystem;
+mod identity;
 mod open;
 mod show;
 

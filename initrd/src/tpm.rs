@@ -7,6 +7,7 @@ mod approve;
 mod diagnose;
 mod error;
 mod extend;
+mod nv;
 mod pcr;
 mod seal;
 mod srk;
@@ -72,17 +73,22 @@ impl Tpm {
         Ok(Self { context })
     }
 
-    /// Starts a session whose key only the TPM that owns `srk` can work out, with encrypted parameters.
-    /// The TPM ends it after the first command that it authorises.
-    fn start_session(&mut self, srk: KeyHandle, kind: SessionType) -> Result<AuthSession> {
+    /// Starts a session whose key only the TPM that owns `srk` can work out, with encrypted parameters: those of the
+    /// command, those of the answer, or both. The TPM ends it after the first command that it authorises.
+    fn start_session(
+        &mut self,
+        srk: KeyHandle,
+        kind: SessionType,
+        (sent, answered): (bool, bool),
+    ) -> Result<AuthSession> {
         let aes = SymmetricDefinition::AES_128_CFB;
         let session =
             self.context.start_auth_session(Some(srk), None, None, kind, aes, HashingAlgorithm::Sha256);
         let session = session.map_err(doing("starting a session salted to the storage root key"))?;
         let session = session.ok_or(TpmError::Missing("a session"))?;
         let (attributes, mask) = tss_esapi::attributes::SessionAttributesBuilder::new()
-            .with_decrypt(kind == SessionType::Hmac)
-            .with_encrypt(true)
+            .with_decrypt(sent)
+            .with_encrypt(answered)
             .with_continue_session(false)
             .build();
         self.context

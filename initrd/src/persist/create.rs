@@ -8,14 +8,14 @@ use anyhow::{Context as _, Result};
 use pattern::config::Config;
 use pattern::recovery::RecoveryKey;
 use pattern::table::{Extent, Found};
-use pattern::token::{Bank, Binding, Exposed, Pcrs, PublicKey, Tpm2Token};
+use pattern::token::{PublicKey, Tpm2Token};
 use zeroize::Zeroizing;
 
 use super::filesystem::{self, Mounted};
-use super::{DEVICE, NAME, WORK, ask, extra, show};
+use super::{DEVICE, NAME, WORK, ask, binding, extra, identity, show};
 use crate::disk::{Disk, announce_mapper};
 use crate::luks::Volume;
-use crate::tpm::{NewPin, Presented, Tcti, Tpm, TpmError};
+use crate::tpm::{NewPin, Presented, Tcti, Tpm};
 use crate::{grow, latch, seed};
 
 const SEALED_SLOT: u32 = 0;
@@ -28,12 +28,10 @@ const RECOVERY_SLOT: u32 = 1;
 pub(super) fn create(config: &Config, disk: &Disk, found: &Found, number: u32, extent: Extent) -> Result<()> {
     // First of all: without a key there is nothing to make.
     latch::enter()?;
-    let mut tpm = Tpm::connect(&Tcti::default())?;
     let secret = random()?;
     let (key, signatures) = (extra::key()?, extra::signatures()?);
     let pin = config.volume.pin.then(ask::new_pin).transpose()?;
-    let token = seal(&mut tpm, &secret, config, key, pin.as_deref())?;
-    drop(tpm);
+    let token = seal(&secret, config, key, pin.as_deref())?;
     disk.add_partition(number, extent, &found.table)?;
     let device = disk.partition_path(number);
     let recovery = config.volume.recovery_key.then(|| random().map(|bytes| RecoveryKey::from_bytes(&bytes)));
@@ -48,7 +46,9 @@ pub(super) fn create(config: &Config, disk: &Disk, found: &Found, number: u32, e
     let unsealed = Tpm::unseal(&Tcti::default(), &token, presented);
     let unsealed = unsealed.context("trying the TPM before the volume is used")?;
     let key = volume.unlock_sealed(&token, &unsealed)?;
-    latch::volume(NAME, &volume.uuid()?, key.as_bytes())?;
+    let uuid = volume.uuid()?;
+    identity::keep(config, &uuid, &key)?;
+    latch::volume(NAME, &uuid, key.as_bytes())?;
     volume.activate(NAME, &key)?;
     let filled = fill(config, &device);
     let committed = filled.and_then(|()| commit(disk, found, number, extent));
@@ -59,25 +59,16 @@ pub(super) fn create(config: &Config, disk: &Disk, found: &Found, number: u32, e
     recovery.map_or(Ok(()), |key| show::show(&key, &device))
 }
 
-/// SHA-256 PCRs; SHA-384 ones for a TPM that has only those.
 fn seal(
-    tpm: &mut Tpm,
     secret: &[u8; 32],
     config: &Config,
     key: Option<PublicKey>,
     pin: Option<&String>,
 ) -> Result<Tpm2Token> {
-    let pcrs = config.volume.pcrs.iter().map(|pcrs| Pcrs::new(pcrs.iter().copied().map(u64::from)));
-    let pcrs = pcrs.collect::<Result<Vec<_>, _>>().context("volume.pcrs")?.pop();
     let pin = pin.map(|text| Ok::<_, anyhow::Error>(NewPin { text, salt: *random()? })).transpose()?;
-    let mut seal = |bank| {
-        let binding = Binding::new(bank, key.clone(), pcrs);
-        tpm.seal(secret, &binding, pin.as_ref(), SEALED_SLOT)
-    };
-    let token = match seal(Bank::Sha256) {
-        Err(TpmError::Exposed(Exposed::NoBank(_))) => seal(Bank::Sha384),
-        sealed => sealed,
-    };
+    let binding = binding::of_the_key(config, key)?;
+    let mut tpm = Tpm::connect(&Tcti::default())?;
+    let token = binding::in_a_bank(|bank| tpm.seal(secret, &binding(bank), pin.as_ref(), SEALED_SLOT));
     token.context("sealing the volume's key")
 }
 

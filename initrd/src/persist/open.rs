@@ -4,12 +4,13 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use pattern::config::Config;
+use pattern::identity::Identity;
 use pattern::token::{Signatures, Tpm2Token};
 use pattern::volume::Locks;
 use zeroize::Zeroizing;
 
 use super::filesystem::{self, Mounted};
-use super::{DEVICE, NAME, WORK, ask, extra};
+use super::{DEVICE, NAME, WORK, ask, extra, identity};
 use crate::luks::{Volume, VolumeKey};
 use crate::tpm::{self, Presented, Tcti, Tpm, TpmError};
 use crate::trial;
@@ -17,6 +18,10 @@ use crate::{latch, seed};
 
 /// How often a person may mistype.
 const TRIES: u32 = 5;
+/// Nobody is asked for a key of such a volume: whoever put it there knows one.
+const ANOTHER: &str = "this is not the volume that this machine made; nothing of it was used. If you put it there yourself, \
+    clear the TPM in the firmware's setup, and enter the volume's recovery key";
+const UNKNOWN: &str = "the TPM does not know that this machine made it: it was cleared, or the image is signed with another key";
 
 /// Opens the volume; answers with how, in words.
 ///
@@ -33,21 +38,15 @@ pub(super) fn open(device: &Path, locks: &Locks, config: &Config) -> Result<Stri
 
 /// The volume's key, and whom it came from, in words.
 fn unlock(volume: &mut Volume, device: &Path, locks: &Locks, config: &Config) -> Result<(VolumeKey, String)> {
-    let mut reasons: Vec<String> = locks.unusable.clone();
-    let signatures = extra::signatures().unwrap_or_else(|error| {
-        reasons.push(format!("{error:#}"));
-        None
-    });
-    // Nobody is asked for a PIN where the TPM needs none.
-    let (asking, silent): (Vec<_>, Vec<_>) = locks.tokens.iter().partition(|token| token.pin.is_some());
-    for token in silent.into_iter().chain(asking) {
-        match by_tpm(volume, device, token, signatures.as_ref()) {
-            Ok(key) => return Ok((key, "opened it by the TPM".to_owned())),
+    let uuid = volume.uuid()?;
+    let (key, mut reasons) = by_any_token(volume, device, locks);
+    if let Some(key) = key {
+        match identity::of(config, &uuid, &key) {
+            Ok(Identity::Same) => return Ok((key, "opened it by the TPM".to_owned())),
+            Ok(Identity::Other) => bail!(ANOTHER),
+            Ok(Identity::Unknown) => reasons.push(UNKNOWN.to_owned()),
             Err(error) => reasons.push(format!("{error:#}")),
         }
-    }
-    if reasons.is_empty() {
-        reasons.push("it has no TPM token".to_owned());
     }
     let reason = reasons.join("; ");
     if trial::running() {
@@ -57,12 +56,35 @@ fn unlock(volume: &mut Volume, device: &Path, locks: &Locks, config: &Config) ->
     }
     log::error!("the TPM does not open {}: {reason}; enter the recovery key", device.display());
     let key = by_person(volume, device, &reason)?;
-    log::warn!(
-        "to bind {0} to the TPM again: {1}",
-        device.display(),
-        enroll(device, config, signatures.is_some())
-    );
+    match identity::of(config, &uuid, &key)? {
+        Identity::Same => {}
+        Identity::Other => bail!(ANOTHER),
+        Identity::Unknown => {
+            identity::keep(config, &uuid, &key).unwrap_or_else(|error| log::warn!("{error:#}"))
+        }
+    }
     Ok((key, format!("opened it by an entered key, as the TPM did not ({reason})")))
+}
+
+/// The key by the first token that gives it, and what the others say.
+fn by_any_token(volume: &mut Volume, device: &Path, locks: &Locks) -> (Option<VolumeKey>, Vec<String>) {
+    let mut reasons: Vec<String> = locks.unusable.clone();
+    let signatures = extra::signatures().unwrap_or_else(|error| {
+        reasons.push(format!("{error:#}"));
+        None
+    });
+    // Nobody is asked for a PIN where the TPM needs none.
+    let (asking, silent): (Vec<_>, Vec<_>) = locks.tokens.iter().partition(|token| token.pin.is_some());
+    for token in silent.into_iter().chain(asking) {
+        match by_tpm(volume, device, token, signatures.as_ref()) {
+            Ok(key) => return (Some(key), reasons),
+            Err(error) => reasons.push(format!("{error:#}")),
+        }
+    }
+    if reasons.is_empty() {
+        reasons.push("it has no TPM token".to_owned());
+    }
+    (None, reasons)
 }
 
 fn by_tpm(
@@ -116,22 +138,6 @@ fn by_person(volume: &mut Volume, device: &Path, reason: &str) -> Result<VolumeK
 }
 
 /// systemd keeps the image's key in `/run/systemd`, and takes it from there by itself.
-fn enroll(device: &Path, config: &Config, signed: bool) -> String {
-    let kept: &[u8] = match &config.volume.pcrs {
-        Some(pcrs) => pcrs,
-        None if signed => &[],
-        None => &[7],
-    };
-    let kept: Vec<String> = kept.iter().map(ToString::to_string).collect();
-    format!(
-        "systemd-cryptenroll --wipe-slot=tpm2 --tpm2-device=auto{} --tpm2-pcrs={}{} {}",
-        if signed { " --tpm2-public-key-pcrs=11" } else { "" },
-        kept.join("+"),
-        if config.volume.pin { " --tpm2-with-pin=yes" } else { "" },
-        device.display()
-    )
-}
-
 /// Makes directories that the image asks for only since the volume was made; answers with their names.
 ///
 /// # Errors

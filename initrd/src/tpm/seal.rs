@@ -40,7 +40,7 @@ impl Tpm {
         let auth = auth.transpose().map_err(doing("handing over the PIN"))?;
         let template = template(&policy, pin.is_none()).map_err(doing("describing a sealed object"))?;
         let secret = SensitiveData::from_bytes(secret).map_err(doing("handing over a secret"))?;
-        let session = self.start_session(parent, SessionType::Hmac)?;
+        let session = self.start_session(parent, SessionType::Hmac, (true, true))?;
         let made = self.context.execute_with_session(Some(session), |context| {
             context.create(parent, template, auth, Some(secret), None, None)
         });

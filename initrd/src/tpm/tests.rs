@@ -1,3 +1,4 @@
+mod identity;
 mod signed;
 mod stock;
 

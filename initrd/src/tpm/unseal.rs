@@ -4,7 +4,7 @@
 //! signature is checked before there is a session, on a connection of its own, and what is loaded is not flushed after
 //! success. The resource manager keeps it outside of the TPM and forgets it with the connection, at no command.
 
-use pattern::token::{Signatures, Tpm2Token};
+use pattern::token::{Bank, Pcrs, Signatures, Signed, Tpm2Token};
 use tss_esapi::constants::SessionType;
 use tss_esapi::handles::{KeyHandle, ObjectHandle, SessionHandle};
 use tss_esapi::interface_types::session_handles::{AuthSession, PolicySession};
@@ -64,8 +64,12 @@ impl Tpm {
     ) -> Result<Secret> {
         let bytes = token.srk.to_bytes();
         let srk = self.context.tr_deserialize(&bytes).map_err(doing("reading tpm2_srk"))?;
-        let session = self.start_session(KeyHandle::from(srk), SessionType::Policy)?;
-        self.meet(session, token, approved, auth.is_some())?;
+        let session = self.start_session(KeyHandle::from(srk), SessionType::Policy, (false, true))?;
+        let policy = PolicySession::try_from(session).map_err(doing("starting a policy session"))?;
+        self.meet(policy, (token.signed.as_ref(), token.literal, token.bank), approved)?;
+        if auth.is_some() {
+            self.context.policy_auth_value(policy).map_err(doing("asking for the PIN"))?;
+        }
         let object = self.load(KeyHandle::from(srk), token)?;
         if let Some(value) = auth {
             let value = Auth::from_bytes(value).map_err(doing("handing over the PIN"))?;
@@ -78,28 +82,23 @@ impl Tpm {
         Ok(secret)
     }
 
-    /// Takes the session through the policy, in the order in which it was made.
-    fn meet(
+    /// Takes a session through what a policy says of PCRs, in the order in which it was made.
+    pub(super) fn meet(
         &mut self,
-        session: AuthSession,
-        token: &Tpm2Token,
+        policy: PolicySession,
+        (signed, literal, bank): (Option<&Signed>, Option<Pcrs>, Bank),
         approved: Option<Approved>,
-        pin: bool,
     ) -> Result<()> {
-        let policy = PolicySession::try_from(session).map_err(doing("starting a policy session"))?;
         let checking = doing("checking PCRs");
-        if let (Some(signed), Some(Approved { policy: digest, key, ticket })) = (&token.signed, approved) {
-            let pcrs = selection(signed.pcrs, token.bank)?;
+        if let (Some(signed), Some(Approved { policy: digest, key, ticket })) = (signed, approved) {
+            let pcrs = selection(signed.pcrs, bank)?;
             self.context.policy_pcr(policy, Digest::default(), pcrs).map_err(&checking)?;
             let authorized = self.context.policy_authorize(policy, digest, no_reference(), &key, ticket);
             authorized.map_err(doing("comparing PCRs with their signature"))?;
         }
-        if let Some(literal) = token.literal {
-            let pcrs = selection(literal, token.bank)?;
+        if let Some(literal) = literal {
+            let pcrs = selection(literal, bank)?;
             self.context.policy_pcr(policy, Digest::default(), pcrs).map_err(&checking)?;
-        }
-        if pin {
-            self.context.policy_auth_value(policy).map_err(doing("asking for the PIN"))?;
         }
         Ok(())
     }
