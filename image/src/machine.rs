@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::programs::Programs;
 use crate::qemu::{Boot, Console, Options};
+use crate::tpm;
 
 /// All that the guest printed on its serial console.
 pub const CONSOLE_LOG: &str = "console.log";
@@ -97,6 +98,7 @@ impl Machine {
             disks: vec![self.disk()],
             writes: None,
             tpm: true,
+            tpm_socket: tpm::SOCKET.to_owned(),
             server: None,
             console: Console::Pipe,
             log: self.folder.join(CONSOLE_LOG),

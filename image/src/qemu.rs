@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::tpm;
-
 /// Everything that tells one virtual machine from another. Paths are absolute, or relative to the folder
 /// QEMU is started in.
 #[derive(Clone, Debug)]
@@ -27,6 +25,8 @@ pub struct Options {
     pub writes: Option<PathBuf>,
     /// Whether the machine has a TPM.
     pub tpm: bool,
+    /// The TPM's control socket, in the machine's folder.
+    pub tpm_socket: String,
     /// The port of an update server on this host's loopback. The guest reaches it as `http://10.0.2.100:8000`, and
     /// nothing else; none: no network.
     pub server: Option<u16>,
@@ -75,7 +75,7 @@ pub fn arguments(options: &Options) -> Vec<OsString> {
         args.disk(number, disk, writes);
     }
     if options.tpm {
-        args.put("-chardev", format!("socket,id=tpm,path={}", tpm::SOCKET));
+        args.put("-chardev", format!("socket,id=tpm,path={}", options.tpm_socket));
         args.put("-tpmdev", "emulator,id=tpm0,chardev=tpm");
         args.put("-device", "tpm-tis,tpmdev=tpm0");
     }
@@ -178,6 +178,7 @@ fn joined(prefix: &str, path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tpm;
 
     fn options() -> Options {
         Options {
@@ -189,6 +190,7 @@ mod tests {
             disks: vec!["/d/a,b.raw".into()],
             writes: None,
             tpm: false,
+            tpm_socket: tpm::SOCKET.to_owned(),
             server: None,
             console: Console::Pipe,
             log: "console.log".into(),

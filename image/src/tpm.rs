@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use crate::programs::{self, Programs};
 
 /// The control socket's name inside the machine's folder: relative, as socket paths are at most 107 bytes.
-pub(crate) const SOCKET: &str = "tpm.sock";
+pub const SOCKET: &str = "tpm.sock";
 
 const LOG: &str = "swtpm.log";
 

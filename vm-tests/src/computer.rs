@@ -14,6 +14,7 @@ use crate::disk::Disk;
 use crate::guest::Guest;
 use crate::judge::Judge;
 use crate::server::Server;
+use crate::tpm::Ear;
 use crate::writes::Writes;
 use crate::{direct, installed, setting};
 
@@ -84,6 +85,12 @@ impl Computer {
     /// Connects it to an update server, and to nothing else.
     pub fn serve(&mut self, server: &Server) {
         self.options.server = Some(server.port());
+    }
+
+    /// Listens to what its firmware, kernel and programs say to the TPM, in this and all later boots.
+    #[must_use]
+    pub fn listen_to_tpm(&mut self) -> Ear {
+        Ear::beside(self.machine.folder(), &mut self.options)
     }
 
     /// Takes the TPM out.

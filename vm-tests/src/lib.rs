@@ -16,6 +16,7 @@ mod release;
 mod server;
 mod setting;
 mod small;
+mod tpm;
 mod uki;
 mod writes;
 
@@ -26,4 +27,5 @@ pub use judge::{Bootable, Judge};
 pub use release::Release;
 pub use server::Server;
 pub use small::Small;
+pub use tpm::{Ear, Heard};
 pub use writes::{Cuts, Each, Writes};

@@ -12,6 +12,7 @@ use pattern_image::vm::Vm;
 use crate::cpio::Entry;
 use crate::disk::Disk;
 use crate::guest::Guest;
+use crate::tpm::Ear;
 use crate::writes::Writes;
 use crate::{direct, setting};
 
@@ -54,12 +55,19 @@ impl Small {
             disks: Vec::new(),
             writes: None,
             tpm: true,
+            tpm_socket: pattern_image::tpm::SOCKET.to_owned(),
             server: None,
             console: Console::Pipe,
             log: folder.join("console.log"),
         };
         let entries = vec![Entry::program("small-init", INIT.into())];
         Self { folder, programs, options, entries }
+    }
+
+    /// Listens to what its kernel and programs say to the TPM, in this and all later boots.
+    #[must_use]
+    pub fn listen_to_tpm(&mut self) -> Ear {
+        Ear::beside(&self.folder, &mut self.options)
     }
 
     /// Puts an empty disk in, of this many MiB.

@@ -1,0 +1,265 @@
+//! What a machine says to its TPM: an ear between QEMU and swtpm.
+//!
+//! QEMU connects to swtpm's control socket and hands over one end of a pair of sockets, over which commands and answers
+//! then go. The ear passes on what is said on the control socket, but hands over an end of a pair of its own.
+
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use pattern_image::qemu::Options;
+use pattern_image::tpm;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags,
+};
+
+/// No message is longer: neither one to the TPM, nor one about it.
+const LONGEST: usize = 8192;
+/// Type, length and code stand before each command and each answer (TPM 2.0 Library, Part 1, "Command/Response Structure").
+const HEAD: usize = 10;
+
+/// A command and how the TPM answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Heard {
+    /// `TPM_CC`.
+    pub code: u32,
+    /// `TPM_RC`: 0 when it did what it was told.
+    pub answer: u32,
+}
+
+impl Heard {
+    /// The command's name (TPM 2.0 Library, Part 2, table "TPM_CC"), or its number.
+    #[must_use]
+    pub fn name(self) -> String {
+        let known = NAMES.iter().find(|(code, _)| *code == self.code);
+        known.map_or_else(|| format!("{:#x}", self.code), |(_, name)| (*name).to_owned())
+    }
+
+    /// Whether it only moves contexts in or out. The kernel's resource manager sends most of these; programs send
+    /// `FlushContext` too.
+    #[must_use]
+    pub fn moves_context(self) -> bool {
+        matches!(self.code, 0x161 | 0x162 | 0x165)
+    }
+}
+
+const NAMES: &[(u32, &str)] = &[
+    (0x120, "EvictControl"),
+    (0x12a, "NV_DefineSpace"),
+    (0x131, "CreatePrimary"),
+    (0x137, "NV_Write"),
+    (0x144, "Startup"),
+    (0x14e, "NV_Read"),
+    (0x153, "Create"),
+    (0x157, "Load"),
+    (0x15e, "Unseal"),
+    (0x161, "ContextLoad"),
+    (0x162, "ContextSave"),
+    (0x165, "FlushContext"),
+    (0x167, "LoadExternal"),
+    (0x16a, "PolicyAuthorize"),
+    (0x16b, "PolicyAuthValue"),
+    (0x173, "ReadPublic"),
+    (0x176, "StartAuthSession"),
+    (0x177, "VerifySignature"),
+    (0x17a, "GetCapability"),
+    (0x17b, "GetRandom"),
+    (0x17e, "PCR_Read"),
+    (0x17f, "PolicyPCR"),
+    (0x182, "PCR_Extend"),
+];
+
+/// The ear. It listens until the test ends.
+#[derive(Clone, Debug)]
+pub struct Ear(Arc<Mutex<Vec<Heard>>>);
+
+impl Ear {
+    /// Listens at `socket`, where QEMU is to look for the TPM, and goes on to swtpm at `tpm`, which may come later.
+    #[must_use]
+    pub fn new(socket: &Path, tpm: &Path) -> Self {
+        let _ = std::fs::remove_file(socket);
+        let listener = UnixListener::bind(socket).expect("listening for QEMU");
+        let ear = Self(Arc::default());
+        let (heard, tpm) = (ear.clone(), tpm.to_owned());
+        let _detached = thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let tpm = UnixStream::connect(&tpm).expect("connecting to swtpm");
+                heard.control(client, tpm).expect("passing on swtpm's control socket");
+            }
+        });
+        ear
+    }
+
+    /// Puts the ear beside the machine in this folder, and gives it to QEMU instead of swtpm.
+    pub(crate) fn beside(folder: &Path, options: &mut Options) -> Self {
+        options.tpm_socket = "ear.sock".to_owned();
+        Self::new(&folder.join(&options.tpm_socket), &folder.join(tpm::SOCKET))
+    }
+
+    /// What was heard since the last call.
+    #[must_use]
+    pub fn take(&self) -> Vec<Heard> {
+        std::mem::take(&mut *self.0.lock().expect("no thread panics with it"))
+    }
+
+    fn control(&self, client: UnixStream, tpm: UnixStream) -> io::Result<()> {
+        let (mut from, mut to) = (tpm.try_clone()?, client.try_clone()?);
+        let _detached = thread::spawn(move || {
+            let _ended = io::copy(&mut from, &mut to);
+            let _ = to.shutdown(std::net::Shutdown::Both);
+        });
+        let ear = self.clone();
+        let _detached = thread::spawn(move || {
+            // One that ends with the machine is no failure.
+            while let Ok(true) = ear.pass_on(&client, &tpm) {}
+            let _ = tpm.shutdown(std::net::Shutdown::Both);
+        });
+        Ok(())
+    }
+
+    /// Passes one message from QEMU on; answers whether there was one.
+    fn pass_on(&self, client: &UnixStream, tpm: &UnixStream) -> io::Result<bool> {
+        let mut bytes = [0; LONGEST];
+        let (length, handed) = receive(client, &mut bytes)?;
+        let ours = handed.map(|theirs| self.listen(theirs)).transpose()?;
+        send(tpm, &bytes[..length], ours.as_ref())?;
+        Ok(length > 0)
+    }
+
+    /// Listens on QEMU's pair of sockets, and makes the pair for swtpm.
+    fn listen(&self, qemu: OwnedFd) -> io::Result<OwnedFd> {
+        let (mut tpm, handed) = UnixStream::pair()?;
+        let (mut qemu, heard) = (UnixStream::from(qemu), self.clone());
+        let _detached = thread::spawn(move || {
+            while let Ok(said) = heard.exchange(&mut qemu, &mut tpm) {
+                heard.0.lock().expect("no thread panics with it").push(said);
+            }
+        });
+        Ok(handed.into())
+    }
+
+    fn exchange(&self, qemu: &mut UnixStream, tpm: &mut UnixStream) -> io::Result<Heard> {
+        let command = message(qemu)?;
+        tpm.write_all(&command)?;
+        let answer = message(tpm)?;
+        qemu.write_all(&answer)?;
+        Ok(Heard { code: number(&command[6..]), answer: number(&answer[6..]) })
+    }
+}
+
+/// One command or answer, as long as it says.
+fn message(from: &mut UnixStream) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; HEAD];
+    from.read_exact(&mut bytes)?;
+    let length = number(&bytes[2..]) as usize;
+    if !(HEAD..=LONGEST).contains(&length) {
+        return Err(io::Error::other(format!("a TPM message of {length} bytes")));
+    }
+    bytes.resize(length, 0);
+    from.read_exact(&mut bytes[HEAD..])?;
+    Ok(bytes)
+}
+
+fn number(bytes: &[u8]) -> u32 {
+    bytes.iter().take(4).fold(0, |value, byte| value << 8 | u32::from(*byte))
+}
+
+/// Receives what is there, and the descriptor that comes with it.
+fn receive(from: &UnixStream, bytes: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let mut places = [IoSliceMut::new(bytes)];
+    let received = rustix::net::recvmsg(from, &mut places, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+    let handed = ancillary.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+        _ => None,
+    });
+    Ok((received.bytes, handed))
+}
+
+fn send(to: &UnixStream, bytes: &[u8], handed: Option<&OwnedFd>) -> io::Result<()> {
+    let descriptors: Vec<_> = handed.iter().map(|descriptor| descriptor.as_fd()).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.is_empty() {
+        assert!(ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)), "there is space for one");
+    }
+    let sent = rustix::net::sendmsg(to, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL)?;
+    (&mut &*to).write_all(&bytes[sent..])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command, Stdio};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Says to swtpm what QEMU says: here is a socket, start (swtpm_ioctls(3), `CMD_SET_DATAFD` and `CMD_INIT`).
+    fn connect(socket: &Path) -> UnixStream {
+        let mut control = UnixStream::connect(socket).unwrap();
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        send(&control, &[0, 0, 0, 0x10], Some(&theirs.into())).unwrap();
+        assert_eq!(answer(&mut control), [0; 4]);
+        control.write_all(&[0, 0, 0, 2, 0, 0, 0, 0]).unwrap();
+        assert_eq!(answer(&mut control), [0; 4]);
+        // swtpm ends with its control socket.
+        std::mem::forget(control);
+        ours
+    }
+
+    fn answer(control: &mut UnixStream) -> [u8; 4] {
+        let mut answer = [0; 4];
+        control.read_exact(&mut answer).unwrap();
+        answer
+    }
+
+    fn say(tpm: &mut UnixStream, code: u32, parameters: &[u8]) -> u32 {
+        let length = u32::try_from(HEAD + parameters.len()).unwrap();
+        let head = [&[0x80, 1][..], &length.to_be_bytes(), &code.to_be_bytes()].concat();
+        tpm.write_all(&[&head, parameters].concat()).unwrap();
+        number(&message(tpm).unwrap()[6..])
+    }
+
+    fn swtpm(folder: &Path) -> Child {
+        let mut command = Command::new("swtpm");
+        let _ = command.args(["socket", "--tpm2", "--terminate", "--tpmstate", "dir=."]);
+        let _ = command.args(["--ctrl", "type=unixio,path=tpm.sock"]).stderr(Stdio::null());
+        let child = command.current_dir(folder).spawn().unwrap();
+        while !folder.join("tpm.sock").exists() {
+            thread::sleep(Duration::from_millis(10));
+        }
+        child
+    }
+
+    #[test]
+    fn all_commands_are_heard_and_answered() {
+        let folder = std::env::temp_dir().join(format!("pattern-ear-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let ear = Ear::new(&folder.join("ear.sock"), &folder.join("tpm.sock"));
+        let mut child = swtpm(&folder);
+        let mut tpm = connect(&folder.join("ear.sock"));
+        assert_eq!(say(&mut tpm, 0x144, &[0, 0]), 0);
+        let random = say(&mut tpm, 0x17b, &[0, 8]);
+        let flush = say(&mut tpm, 0x165, &0x8000_0000_u32.to_be_bytes());
+        assert_eq!((random, flush), (0, 0x1cb));
+        // The last answer came here before it was noted.
+        thread::sleep(Duration::from_millis(100));
+        let heard = ear.take();
+        assert_eq!(
+            heard.iter().map(|one| one.name()).collect::<Vec<_>>(),
+            ["Startup", "GetRandom", "FlushContext"]
+        );
+        assert_eq!(heard[2], Heard { code: 0x165, answer: 0x1cb });
+        assert!(heard[2].moves_context() && !heard[1].moves_context());
+        assert!(ear.take().is_empty());
+        child.kill().unwrap();
+        let _status = child.wait().unwrap();
+        let _ = std::fs::remove_dir_all(&folder);
+    }
+}
