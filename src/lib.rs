@@ -15,6 +15,7 @@ pub mod release;
 pub mod size;
 pub mod table;
 pub mod token;
+pub mod uki;
 pub mod unit;
 pub mod unlock;
 pub mod update;

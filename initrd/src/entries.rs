@@ -17,6 +17,15 @@ pub(crate) fn look(id: &str) -> Result<Vec<Entry>> {
     Ok(files(id)?.into_iter().filter(|(_, path)| !is_empty(path)).map(|(entry, _)| entry).collect())
 }
 
+/// The file of one of them.
+///
+/// # Errors
+/// When the partition is not mounted, or can't be read.
+pub(crate) fn file(id: &str, entry: &Entry) -> Result<PathBuf> {
+    let found = files(id)?.into_iter().find(|(other, _)| other == entry);
+    found.map(|(_, path)| path).with_context(|| format!("version {} is gone", entry.version))
+}
+
 /// Removes what a power cut left of an entry: FAT writes a new name before the file's size, and systemd-sysupdate takes
 /// the name for a version that is installed.
 ///

@@ -28,7 +28,7 @@ impl Pin {
                 Zeroizing::new(STANDARD.encode(key.as_slice()))
             }
         };
-        let mut value = Zeroizing::new(Sha256::digest(text.as_bytes()).to_vec());
+        let mut value = Zeroizing::new(hash(Sha256::new().chain_update(text.as_bytes())).to_vec());
         // A TPM takes trailing zeros away before it reckons (TPM 2.0 Library, Part 1, "authValue").
         while value.pop_if(|byte| *byte == 0).is_some() {}
         value
@@ -57,7 +57,7 @@ impl Hmac {
     fn new(key: &[u8]) -> Self {
         let mut block = Zeroizing::new([0; BLOCK]);
         if key.len() > BLOCK {
-            block[..32].copy_from_slice(&Sha256::digest(key));
+            block[..32].copy_from_slice(&*hash(Sha256::new().chain_update(key)));
         } else {
             block[..key.len()].copy_from_slice(key);
         }
@@ -71,9 +71,16 @@ impl Hmac {
     }
 
     fn of(&self, message: &[u8]) -> Zeroizing<[u8; 32]> {
-        let inner = self.inner.clone().chain_update(message).finalize();
-        Zeroizing::new(self.outer.clone().chain_update(inner).finalize().into())
+        let inner = hash(self.inner.clone().chain_update(message));
+        hash(self.outer.clone().chain_update(*inner))
     }
+}
+
+fn hash(state: Sha256) -> Zeroizing<[u8; 32]> {
+    let mut digest = state.finalize();
+    let bytes = Zeroizing::new(digest.into());
+    digest.as_mut_slice().zeroize();
+    bytes
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@
 use std::fs;
 use std::path::Path;
 
+use pattern::uki;
 use pattern_image::qemu::Boot;
 
 use crate::cpio::{self, Entry};
-use crate::{setting, uki};
+use crate::setting;
 
 /// Writes kernel and initrd to `folder`; returns how they are started, and the image's command line.
 pub(crate) fn unpack(folder: &Path, overlay: &[Entry]) -> (Boot, String) {

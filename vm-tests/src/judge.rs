@@ -8,11 +8,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use pattern::uki;
 use pattern_image::programs::Programs;
 
 use crate::disk::{Disk, Partition};
 use crate::gpt::{self, Entry};
-use crate::{loader, uki};
+use crate::loader;
 
 /// What a disk boots into.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -17,7 +17,6 @@ mod server;
 mod setting;
 mod small;
 mod tpm;
-mod uki;
 mod writes;
 
 pub use computer::Computer;

@@ -56,7 +56,11 @@ fn unlock(volume: &mut Volume, device: &Path, locks: &Locks, config: &Config) ->
     }
     log::error!("the TPM does not open {}: {reason}; enter the recovery key", device.display());
     let key = by_person(volume, device, &reason)?;
-    match identity::of(config, &uuid, &key)? {
+    let known = identity::of(config, &uuid, &key).unwrap_or_else(|error| {
+        log::warn!("{error:#}");
+        Identity::Unknown
+    });
+    match known {
         Identity::Same => {}
         Identity::Other => bail!(ANOTHER),
         Identity::Unknown => {
@@ -137,7 +141,6 @@ fn by_person(volume: &mut Volume, device: &Path, reason: &str) -> Result<VolumeK
     bail!("no key that opens it in {TRIES} tries; nothing was changed; restart to try again")
 }
 
-/// systemd keeps the image's key in `/run/systemd`, and takes it from there by itself.
 /// Makes directories that the image asks for only since the volume was made; answers with their names.
 ///
 /// # Errors
@@ -157,4 +160,40 @@ pub(super) fn directories(config: &Config) -> Result<Vec<String>> {
     let made = seed::ensure(mounted.path(), asked)?;
     mounted.unmount()?;
     Ok(made)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    /// What came of it, and the questions, when these are the answers and only `1234` is right.
+    fn entered(answers: &[&str]) -> (Result<u32>, Vec<String>) {
+        let questions = RefCell::new(Vec::new());
+        let ask = |question: &str| {
+            questions.borrow_mut().push(question.to_owned());
+            Ok(Zeroizing::new(answers[questions.borrow().len() - 1].to_owned()))
+        };
+        let secret = with_pin(Path::new("/dev/vda3"), ask, |pin| match pin {
+            "1234" => Ok(7),
+            "locked" => Err(TpmError::Lockout),
+            _ => Err(TpmError::WrongPin(Some(3))),
+        });
+        (secret, questions.into_inner())
+    }
+
+    #[test]
+    fn a_wrong_pin_is_asked_for_again() {
+        let (secret, questions) = entered(&["12", "1234"]);
+        assert_eq!(secret.unwrap(), 7);
+        assert_eq!(questions[0], "PIN for /dev/vda3 (empty for the recovery key):");
+        assert!(questions[1].starts_with("the PIN is wrong; after 3 more wrong ones"), "{questions:?}");
+    }
+
+    #[test]
+    fn without_a_right_pin_the_recovery_key_is_left() {
+        assert_eq!(entered(&["12", ""]).0.unwrap_err().to_string(), "no PIN was entered");
+        assert!(entered(&["locked"]).0.unwrap_err().to_string().starts_with("the TPM is locked out"));
+    }
 }

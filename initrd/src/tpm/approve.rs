@@ -1,6 +1,6 @@
 //! Having the TPM check a signature for PCR values.
 
-use pattern::token::{self, Approval, Bank, Signatures, Signed, Unsigned};
+use pattern::token::{self, Approval, Bank, Pcrs, Signatures, Signed, Unsigned};
 use sha2::{Digest as _, Sha256};
 use tss_esapi::interface_types::algorithm::HashingAlgorithm;
 use tss_esapi::interface_types::reserved_handles::Hierarchy;
@@ -29,16 +29,13 @@ impl Tpm {
         bank: Bank,
         signatures: Option<&Signatures>,
     ) -> Result<Approved> {
-        let signatures = signatures.ok_or(TpmError::Unsigned(Unsigned::NoFile(signed.pcrs, bank)))?;
-        let mut approvals = signatures.by(signed, bank);
+        let mut approvals = candidates(signed, bank, signatures)?;
         if approvals.len() > 1 {
             let now = token::policy_digest(signed.pcrs, bank, &self.pcr_values(signed.pcrs, bank)?);
             approvals.retain(|approval| approval.policy == now);
-            let approval = approvals.pop();
-            let approval = approval.ok_or(TpmError::Unsigned(Unsigned::OtherBoot(signed.pcrs, bank)))?;
-            return self.verify(signed, bank, &approval);
         }
-        let approval = approvals.pop().ok_or(TpmError::Unsigned(Unsigned::OtherKey(signed.pcrs, bank)))?;
+        let approval = approvals.pop();
+        let approval = approval.ok_or(TpmError::Unsigned(Unsigned::OtherBoot(signed.pcrs, bank)))?;
         self.verify(signed, bank, &approval)
     }
 
@@ -60,6 +57,17 @@ impl Tpm {
         let name = Name::try_from(signed.key.name()).map_err(&reading)?;
         Ok(Approved { policy: Digest::from(approval.policy), key: name, ticket })
     }
+}
+
+/// The signatures that could help: at least one.
+pub(super) fn candidates(
+    signed: &Signed,
+    bank: Bank,
+    signatures: Option<&Signatures>,
+) -> Result<Vec<Approval>> {
+    let none = |why: fn(Pcrs, Bank) -> Unsigned| TpmError::Unsigned(why(signed.pcrs, bank));
+    let approvals = signatures.ok_or(none(Unsigned::NoFile))?.by(signed, bank);
+    if approvals.is_empty() { Err(none(Unsigned::OtherKey)) } else { Ok(approvals) }
 }
 
 /// systemd's policies have no reference.

@@ -12,7 +12,7 @@ use tss_esapi::structures::{Auth, Digest, Private, Public};
 use tss_esapi::traits::UnMarshall;
 use zeroize::Zeroizing;
 
-use super::approve::{Approved, no_reference};
+use super::approve::{Approved, candidates, no_reference};
 use super::error::Outcome;
 use super::pcr::selection;
 use super::{Result, Tcti, Tpm, TpmError, doing, outcome};
@@ -40,6 +40,10 @@ impl Tpm {
     /// When the TPM refuses: the error tells a cleared TPM, another TPM, changed PCRs, a missing signature and a wrong
     /// PIN apart.
     pub fn unseal(tcti: &Tcti, token: &Tpm2Token, presented: Presented<'_>) -> Result<Secret> {
+        // Nobody enters a PIN in vain.
+        if let Some(signed) = &token.signed {
+            let _some = candidates(signed, token.bank, presented.signatures)?;
+        }
         let auth = auth_value(token, presented)?;
         let mut answer = attempt(tcti, token, presented, &auth);
         for _ in 1..TRIES {

@@ -1,23 +1,32 @@
 //! What a unified kernel image holds: sections of a PE file (UAPI.5, "Unified Kernel Image").
 
+use std::ops::Range;
+
 /// The content of a section such as `.linux`, or `None` when the file has no such section or is no PE file.
-pub(crate) fn section<'a>(file: &'a [u8], name: &str) -> Option<&'a [u8]> {
+#[must_use]
+pub fn section<'a>(file: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    file.get(place(file, name)?)
+}
+
+/// Where in the file a section is. The first 64 KiB of the file are enough to know.
+#[must_use]
+pub fn place(head: &[u8], name: &str) -> Option<Range<usize>> {
     // PE Format, "MS-DOS stub": the offset of the PE signature is at 0x3c.
-    let header = number(file, 0x3c, 4)?;
-    if file.get(header..header + 4)? != b"PE\0\0" {
+    let header = number(head, 0x3c, 4)?;
+    if head.get(header..header + 4)? != b"PE\0\0" {
         return None;
     }
-    let count = number(file, header + 6, 2)?;
-    let table = header + 24 + number(file, header + 20, 2)?;
+    let count = number(head, header + 6, 2)?;
+    let table = header + 24 + number(head, header + 20, 2)?;
     (0..count).map(|index| table + index * 40).find_map(|entry| {
-        let label = file.get(entry..entry + 8)?;
+        let label = head.get(entry..entry + 8)?;
         let end = label.iter().position(|byte| *byte == 0).unwrap_or(label.len());
         if label.get(..end)? != name.as_bytes() {
             return None;
         }
         // The size in memory is the real one; the one on disk is rounded up.
-        let (size, start) = (number(file, entry + 8, 4)?, number(file, entry + 20, 4)?);
-        file.get(start..start + size)
+        let (size, start) = (number(head, entry + 8, 4)?, number(head, entry + 20, 4)?);
+        Some(start..start + size)
     })
 }
 
@@ -49,6 +58,7 @@ mod tests {
     #[test]
     fn finds_a_section_by_its_name() {
         assert_eq!(section(&file(), ".linux"), Some(&b"abc"[..]));
+        assert_eq!(place(&file()[..0x90], ".linux"), Some(0x100..0x103));
         assert_eq!(section(&file(), ".initrd"), None);
     }
 
