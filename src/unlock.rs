@@ -58,11 +58,14 @@ fn of_token(
         Verdict::Opens(reason) => reason,
         other => return other,
     };
-    let Some(literal) = token.literal else { return Verdict::Opens(signature) };
-    match of_literal(token, literal, secure_boot, read) {
-        Verdict::Opens(reason) if !signature.is_empty() => Verdict::Opens(format!("{signature}; {reason}")),
-        other => other,
-    }
+    let literal = match token.literal.map(|pcrs| of_literal(token, pcrs, secure_boot, read)) {
+        None => String::new(),
+        Some(Verdict::Opens(reason)) => reason,
+        Some(other) => return other,
+    };
+    let pin = if token.pin.is_some() { "it asks for the PIN".to_owned() } else { String::new() };
+    let reasons: Vec<_> = [signature, literal, pin].into_iter().filter(|reason| !reason.is_empty()).collect();
+    Verdict::Opens(reasons.join("; "))
 }
 
 /// The reason is empty when no signature is needed.
@@ -115,7 +118,7 @@ mod tests {
     use sha2::{Digest as _, Sha256};
 
     use super::*;
-    use crate::token::{PublicKey, Sealed, Signed, Srk, samples};
+    use crate::token::{Pin, PublicKey, Sealed, Signed, Srk, samples};
 
     /// All registers of this machine.
     fn read(bank: Bank, pcr: u8) -> Option<Vec<u8>> {
@@ -213,7 +216,14 @@ mod tests {
         assert_eq!(reason, other);
         let Verdict::Asks(reason) = verdict(&bound_to_key(&[]), None) else { panic!() };
         assert_eq!(reason, "the new version has no signature for PCR 11 (sha256)");
-        assert!(matches!(verdict(&bound_to_key(&[0, 15]), Some(&signatures)), Verdict::Opens(_)));
+        let mut pin = bound_to_key(&[0, 15]);
+        pin.tokens[0].pin = Some(Pin { salt: None });
+        assert!(matches!(verdict(&pin, Some(&signatures)), Verdict::Asks(_)));
+        pin.tokens[0].policy = pin.tokens[0].policy_for(&[vec![0; 32], vec![15; 32]]);
+        let Verdict::Opens(reason) = verdict(&pin, Some(&signatures)) else { panic!() };
+        assert!(reason.ends_with(
+            "; it is bound to PCR 0+15, which no version of the image changes; it asks for the PIN"
+        ));
         assert!(matches!(verdict(&bound_to_key(&[7]), Some(&signatures)), Verdict::Unclear(_)));
         assert!(matches!(verdict(&bound_to_key(&[4]), Some(&signatures)), Verdict::Asks(_)));
     }

@@ -183,7 +183,9 @@ fn break_before(plan: &mut Plan, stage: Stage) {
         Stage::Usr => (unit::USR, "systemd-udev-trigger.service", USR_TARGET),
         Stage::Grow => (unit::GROW, unit::USR, FS_TARGET),
         Stage::Persist => (unit::PERSIST, unit::GROW, FS_TARGET),
-        Stage::SwitchRoot => ("initrd-cleanup.service", unit::LATCH, "initrd.target"),
+        Stage::SwitchRoot => {
+            ("initrd-cleanup.service", "initrd-fs.target pattern-latch.service", "initrd.target")
+        }
     };
     let order = [("Before", before), ("After", after)];
     let text = Text::from_source("pattern.break= on the kernel command line").section("Unit", &order);

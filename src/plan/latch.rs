@@ -2,10 +2,11 @@
 
 use crate::unit::{self, Text};
 
-use super::{CONFIG_PATH, Plan};
+use super::{CONFIG_PATH, Plan, shipped};
 
 /// The system starts only when the key is locked.
 pub(super) fn before_the_system(plan: &mut Plan) {
+    plan.link(&format!("initrd.target.requires/{}", unit::LATCH), &shipped(unit::LATCH));
     let settings = [("Requires", unit::LATCH), ("After", unit::LATCH)];
     let text = Text::from_source(CONFIG_PATH).section("Unit", &settings);
     plan.file("initrd-cleanup.service.d/50-pattern.conf", text);

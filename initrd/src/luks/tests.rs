@@ -3,12 +3,12 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use pattern::token::{Bank, Binding, Pcrs};
+use pattern::token::{Bank, Binding, Pcrs, PublicKey};
 use pattern::volume::{Decision, decide};
 
 use super::*;
 use crate::tpm::swtpm::Swtpm;
-use crate::tpm::{Presented, Tpm};
+use crate::tpm::{NewPin, Presented, Tpm};
 
 const SECRET: [u8; 32] = [0xa5; 32];
 const BYTES: u64 = 32 << 20;
@@ -89,6 +89,27 @@ fn the_header_is_the_one_of_systemd_repart() {
         "  0: systemd-tpm2",
     ] {
         assert!(dump.lines().any(|found| found == line), "{line:?} is not in\n{dump}");
+    }
+}
+
+/// Debian 12's systemd reads all fields but `tpm2_srk` and `tpm2_salt`.
+#[test]
+fn cryptsetup_and_systemd_show_a_signed_policy_and_a_pin() {
+    let (swtpm, device) = machine("dump");
+    swtpm.extend(11);
+    swtpm.tool("openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out key");
+    swtpm.tool("openssl pkey -in key -pubout -out key.pub");
+    let key = PublicKey::parse(&fs::read_to_string(swtpm.folder().join("key.pub")).unwrap()).unwrap();
+    let binding = Binding::new(Bank::Sha256, Some(key), Pcrs::new([7]).ok());
+    let pin = NewPin { text: "1234", salt: [3; 32] };
+    let token = swtpm.connect().seal(&SECRET, &binding, Some(&pin), 0).unwrap();
+    let mut volume = Volume::format(&device, BYTES).unwrap();
+    volume.add_sealed(&token, &SECRET).unwrap();
+    drop(volume);
+    let (read, dump) = cryptsetup("luksDump", &device, "");
+    assert!(read);
+    for line in ["tpm2-hash-pcrs: 7", "tpm2-pubkey-pcrs: 11", "tpm2-pin: true"] {
+        assert!(dump.lines().any(|found| words(found) == line), "{line:?} is not in\n{dump}");
     }
 }
 
