@@ -9,7 +9,7 @@ use pattern::unlock::Verdict;
 use serde_json::json;
 
 use crate::context::Context;
-use crate::{install, staged};
+use crate::{install, persist, staged};
 
 const HELP: &str = "\
 Usage: pattern COMMAND
@@ -18,6 +18,7 @@ Usage: pattern COMMAND
       --force        even while this version is on trial, or another waits for its first boot
   check-update       say whether the installed version will open the persist volume by itself
       --json         as a JSON object
+  rebind             bind the persist volume to the TPM as it is now, with the recovery key
 
   --help, --version
 
@@ -37,6 +38,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<ExitCode> {
         ["update", ref options @ ..] => return update(options),
         ["check-update"] => return check_update(false),
         ["check-update", "--json"] => return check_update(true),
+        ["rebind"] => return rebind(),
         _ => return Ok(usage(&args.join(" "))),
     }
     Ok(ExitCode::SUCCESS)
@@ -87,6 +89,13 @@ fn check_update(as_json: bool) -> Result<ExitCode> {
         println!("Version {} {words}: {reason}.", entry.version);
     }
     Ok(ExitCode::from(code))
+}
+
+fn rebind() -> Result<ExitCode> {
+    require_root()?;
+    let context = Context::gather(Path::new("/"))?;
+    println!("{}", persist::rebind(&context.config, &staged::volume(&context)?)?);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Refuses to go on as somebody who may not.

@@ -13,7 +13,7 @@ use pattern::measure::{ENTER_INITRD, Hash, IDENTITY, LEAVE_INITRD, Measurement, 
 
 use crate::Report;
 use crate::context::Context;
-use crate::tpm::{Tcti, Tpm};
+use crate::tpm::{self, Tcti, Tpm};
 use record::Record;
 
 /// The kernel's view of the TPM; a directory for each bank in it.
@@ -73,9 +73,9 @@ pub(crate) fn volume(name: &str, uuid: &str, key: &[u8]) -> Result<()> {
     extend(&mut tpm, &Measurement::volume(name, uuid, key, &banks()?))
 }
 
-/// Whether the kernel has found a TPM.
+/// Whether there is a TPM to talk to: one in failure mode, or with half an update, has no such device.
 pub(crate) fn has_tpm() -> bool {
-    Path::new(TPM).exists()
+    Path::new(tpm::DEVICE).exists()
 }
 
 /// Measures a phase once; answers whether this was the time. Registers that nobody has begun tell nothing, so without a

@@ -7,6 +7,7 @@ mod extra;
 mod filesystem;
 mod identity;
 mod open;
+mod rebind;
 mod show;
 
 use std::path::Path;
@@ -14,6 +15,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use pattern::table::{Extent, Found, PERSIST_LEAST, PersistPlace, persist};
 use pattern::volume::{Decision, Locks, decide};
+
+pub(crate) use rebind::rebind;
 
 use crate::Report;
 use crate::context::Context;

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use pattern::entry::Entry;
@@ -39,12 +39,20 @@ pub(crate) fn check(ctx: &Context) -> Result<Option<(Entry, Verdict)>> {
     Ok(Some((staged.clone(), verdict)))
 }
 
-fn locks(ctx: &Context) -> Result<Locks> {
+/// The partition of the volume.
+///
+/// # Errors
+/// When the disk that `/usr` came from lists none.
+pub(crate) fn volume(ctx: &Context) -> Result<PathBuf> {
     let disk = Disk::behind_usr(&ctx.usr)?;
-    let PersistPlace::Existing { number, .. } = persist(&disk.table()?.table, PERSIST_LEAST)? else {
-        bail!("disk {} has no persist volume", disk.path().display());
-    };
-    let device = disk.partition_path(number);
+    match persist(&disk.table()?.table, PERSIST_LEAST)? {
+        PersistPlace::Existing { number, .. } => Ok(disk.partition_path(number)),
+        PersistPlace::Free { .. } => bail!("disk {} has no persist volume", disk.path().display()),
+    }
+}
+
+fn locks(ctx: &Context) -> Result<Locks> {
+    let device = volume(ctx)?;
     let about = || format!("persist volume {}", device.display());
     match decide(Some(&luks::look(&device).with_context(about)?)).with_context(about)? {
         Decision::Open(locks) => Ok(locks),

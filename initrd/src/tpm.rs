@@ -33,7 +33,7 @@ pub use seal::NewPin;
 pub use unseal::Presented;
 
 /// The kernel's resource manager: it cleans up behind a program that was killed.
-const DEVICE: &str = "/dev/tpmrm0";
+pub const DEVICE: &str = "/dev/tpmrm0";
 
 /// How to reach a TPM.
 #[derive(Clone)]

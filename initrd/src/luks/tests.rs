@@ -152,3 +152,24 @@ fn sectors_are_as_large_as_the_device_allows() {
     assert_eq!(sector_size(BYTES), 4096);
     assert_eq!(sector_size(BYTES + 512), 512);
 }
+
+#[test]
+fn a_new_sealed_key_replaces_the_old_ones_and_no_other() {
+    let (swtpm, device) = machine("luks-replace");
+    let key = RecoveryKey::from_bytes(&[7; 32]);
+    let mut volume = Volume::format(&device, BYTES).unwrap();
+    volume.add_sealed(&seal(&swtpm), &SECRET).unwrap();
+    volume.add_recovery(1, &key).unwrap();
+    drop(volume);
+    let mut volume = Volume::load(&device).unwrap();
+    let before = volume.unlock_entered(key.as_str()).unwrap();
+    let other = [9; 32];
+    assert_eq!(volume.replace_sealed(&before, seal(&swtpm), &other).unwrap(), (2, 1));
+    drop(volume);
+    let mut volume = Volume::load(&device).unwrap();
+    let Decision::Open(locks) = decide(Some(&look(&device).unwrap())).unwrap() else { panic!("not ours") };
+    assert!(locks.recovery && locks.tokens.len() == 1 && locks.tokens[0].keyslot == 2);
+    let after = volume.unlock_sealed(&locks.tokens[0], &other).unwrap();
+    assert_eq!(after.as_bytes(), before.as_bytes());
+    assert!(volume.unlock_entered(&passphrase(&SECRET)).is_err(), "the old slot is still there");
+}

@@ -59,7 +59,11 @@ pub(super) fn create(config: &Config, disk: &Disk, found: &Found, number: u32, e
     recovery.map_or(Ok(()), |key| show::show(&key, &device))
 }
 
-fn seal(
+/// Seals a secret to the TPM as `pattern.toml` and the image ask for it.
+///
+/// # Errors
+/// When the policy would protect nothing, or the TPM fails.
+pub(super) fn seal(
     secret: &[u8; 32],
     config: &Config,
     key: Option<PublicKey>,
@@ -98,7 +102,10 @@ fn commit(disk: &Disk, found: &Found, number: u32, extent: Extent) -> Result<()>
 }
 
 /// Waits, in contrast to `/dev/urandom`, until the kernel has gathered randomness after power-on.
-fn random() -> Result<Zeroizing<[u8; 32]>> {
+///
+/// # Errors
+/// When there is none to be had.
+pub(super) fn random() -> Result<Zeroizing<[u8; 32]>> {
     let mut bytes = Zeroizing::new([0; 32]);
     let read = File::open("/dev/random").and_then(|mut source| source.read_exact(&mut *bytes));
     read.context("reading /dev/random")?;

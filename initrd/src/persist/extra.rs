@@ -8,8 +8,10 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use pattern::token::{PublicKey, Signatures};
 
-const KEY: &str = "/.extra/tpm2-pcr-public-key.pem";
-const SIGNATURES: &str = "/.extra/tpm2-pcr-signature.json";
+/// In the initrd, and where systemd-tmpfiles copied it to for the running system.
+const FOLDERS: [&str; 2] = ["/.extra", "/run/systemd"];
+const KEY: &str = "tpm2-pcr-public-key.pem";
+const SIGNATURES: &str = "tpm2-pcr-signature.json";
 
 /// The key, when the image brings signatures by it too.
 ///
@@ -35,9 +37,13 @@ pub(super) fn signatures() -> Result<Option<Signatures>> {
     text.map(|text| Signatures::parse(&text).with_context(|| SIGNATURES.to_owned())).transpose()
 }
 
-fn read(path: &str) -> Result<Option<String>> {
-    match fs::read_to_string(Path::new(path)) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        text => text.map(Some).with_context(|| format!("reading {path}")),
+fn read(name: &str) -> Result<Option<String>> {
+    for folder in FOLDERS {
+        let path = Path::new(folder).join(name);
+        match fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            text => return text.map(Some).with_context(|| format!("reading {}", path.display())),
+        }
     }
+    Ok(None)
 }

@@ -67,6 +67,7 @@ fn unlock(volume: &mut Volume, device: &Path, locks: &Locks, config: &Config) ->
             identity::keep(config, &uuid, &key).unwrap_or_else(|error| log::warn!("{error:#}"))
         }
     }
+    log::warn!("to bind the volume to the TPM again, run: pattern rebind");
     Ok((key, format!("opened it by an entered key, as the TPM did not ({reason})")))
 }
 

@@ -3,6 +3,7 @@
 use pattern_vm_tests::Computer;
 
 #[test]
+#[ignore = "long; `make check-all` runs it"]
 fn devices_stay() {
     let mut guest = Computer::installed("devices_stay").boot();
     let _ = guest.must("udevadm trigger --settle");

@@ -3,6 +3,7 @@
 use pattern_vm_tests::Computer;
 
 #[test]
+#[ignore = "long; `make check-all` runs it"]
 fn no_grow() {
     let mut computer = Computer::installed("no_grow");
     computer.enlarge("+16G");

@@ -16,6 +16,6 @@ fn no_tpm() {
     guest.send(&key);
     guest.wait_for_initrd_shell();
     assert_eq!(guest.must("cat /sysroot/home/kept"), "kept");
-    assert!(guest.must("dmesg").contains("systemd-cryptenroll --wipe-slot=tpm2"));
+    assert!(guest.must("dmesg").contains("to bind the volume to the TPM again, run: pattern rebind"));
     guest.power_off();
 }

@@ -3,6 +3,7 @@
 use pattern_vm_tests::Computer;
 
 #[test]
+#[ignore = "long; `make check-all` runs it"]
 fn only_var() {
     let mut computer = Computer::new("only_var");
     let all = include_str!("../../../demo/pattern.toml");
