@@ -4,13 +4,22 @@
 //! the free extent is nobody's, half a volume of an interrupted first boot included. With an entry, nothing is ever
 //! formatted.
 
+mod copies;
+#[cfg(test)]
+mod fixture;
+mod flaw;
 mod header;
+mod node;
 mod signature;
+mod slot;
+mod vet;
 
 use std::fmt;
 
 use crate::token::Tpm2Token;
 
+pub use copies::header_bytes;
+pub use flaw::{Fault, Flaw};
 pub use header::Header;
 pub use signature::{HEAD_BYTES, filesystem, recognise};
 
@@ -19,8 +28,10 @@ pub use signature::{HEAD_BYTES, filesystem, recognise};
 pub enum Seen {
     /// Zeros only.
     Blank,
-    /// A LUKS2 header that could be read.
+    /// A LUKS2 header that is safe to open.
     Luks2(Header),
+    /// A LUKS2 header that is not.
+    Unsafe(Flaw),
     /// A LUKS2 header that could not be read, and why.
     Damaged(String),
     /// Something else, with its article: `an ext4 file system`.
@@ -55,7 +66,7 @@ pub enum Refusal {
     /// It is a LUKS2 volume that this system has not made.
     Foreign,
     /// Its header asks for something that makes opening it unsafe.
-    Unsafe(String),
+    Unsafe(Flaw),
 }
 
 impl fmt::Display for Refusal {
@@ -88,13 +99,11 @@ pub fn decide(listed: Option<&Seen>) -> Result<Decision, Refusal> {
         Some(Seen::Luks2(header)) => header,
         Some(Seen::Blank) => return Err(Refusal::NotLuks2("nothing but zeros".to_owned())),
         Some(Seen::Other(what)) => return Err(Refusal::NotLuks2((*what).to_owned())),
+        Some(Seen::Unsafe(flaw)) => return Err(Refusal::Unsafe(flaw.clone())),
         Some(Seen::Damaged(cause)) => {
             return Err(Refusal::NotLuks2(format!("a damaged LUKS2 header ({cause})")));
         }
     };
-    if let Some(what) = header.unsafe_to_open() {
-        return Err(Refusal::Unsafe(what));
-    }
     let locks = header.locks();
     if locks == Locks::default() { Err(Refusal::Foreign) } else { Ok(Decision::Open(locks)) }
 }

@@ -1,12 +1,14 @@
 //! The encrypted volume: LUKS2 as `systemd-repart` formats it and `systemd-cryptsetup` opens it.
 
+mod copy;
 mod replace;
 #[cfg(test)]
 mod tests;
 
 use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
 use base64::Engine as _;
@@ -19,7 +21,7 @@ use libcryptsetup_rs::{
 };
 use pattern::recovery::RecoveryKey;
 use pattern::token::{Tpm2Token, recovery_json};
-use pattern::volume::{HEAD_BYTES, Seen, recognise};
+use pattern::volume::{HEAD_BYTES, Header, Seen, header_bytes, recognise};
 use zeroize::Zeroizing;
 
 /// Metadata before the data, in bytes: LUKS2's default, and systemd's.
@@ -32,7 +34,11 @@ const LABEL: &str = "persist";
 const ITERATIONS: u32 = 1000;
 
 /// A LUKS2 volume, not necessarily open.
-pub struct Volume(CryptDevice);
+pub struct Volume {
+    device: CryptDevice,
+    /// What libcryptsetup reads the header from, by its number, whenever it needs it.
+    _copy: Option<File>,
+}
 
 /// Looks at what a partition holds. Writes nothing.
 ///
@@ -40,11 +46,11 @@ pub struct Volume(CryptDevice);
 /// When the partition can't be read.
 pub fn look(device: &Path) -> Result<Seen> {
     let head = head(device)?;
-    Ok(recognise(&head, || {
-        let mut volume = Volume::load(device).map_err(|error| format!("{error:#}"))?;
-        let json = volume.0.status_handle().dump_json().map_err(|error| cause(&error))?;
-        Ok(json.to_string())
-    }))
+    let wanted = header_bytes(&head);
+    // Nothing is read a second time if it was part of the first.
+    let header = if wanted > head.len() { start(device, wanted)? } else { head.clone() };
+    let size = size(device).with_context(|| format!("reading {}", device.display()))?;
+    Ok(recognise(&head, || Header::vet(&header, size)))
 }
 
 /// The part of a device by which [`pattern::volume`] recognises what it holds.
@@ -52,11 +58,34 @@ pub fn look(device: &Path) -> Result<Seen> {
 /// # Errors
 /// When the device can't be read.
 pub fn head(device: &Path) -> Result<Vec<u8>> {
-    let mut head = Vec::with_capacity(HEAD_BYTES);
+    start(device, HEAD_BYTES)
+}
+
+fn start(device: &Path, length: usize) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(length);
     let file = File::open(device);
-    let read = file.and_then(|file| file.take(HEAD_BYTES as u64).read_to_end(&mut head));
+    let read = file.and_then(|file| file.take(length as u64).read_to_end(&mut bytes));
     let _length = read.with_context(|| format!("reading {}", device.display()))?;
-    Ok(head)
+    Ok(bytes)
+}
+
+/// Bytes of a file or block device.
+fn size(device: &Path) -> std::io::Result<u64> {
+    File::open(device)?.seek(SeekFrom::End(0))
+}
+
+/// Has libcryptsetup write a torn copy of the header anew, as any tool of it does on the next occasion.
+///
+/// # Errors
+/// When no copy is whole any more.
+pub fn repair(device: &Path) -> Result<()> {
+    load(&mut Volume::init(device)?.device)
+}
+
+fn load(device: &mut CryptDevice) -> Result<()> {
+    let luks2 = Some(EncryptionFormat::Luks2);
+    let loaded = device.context_handle().load::<CryptParamsLuks2Ref<'_>>(luks2, None);
+    loaded.map_err(failed("reading the LUKS2 header"))
 }
 
 /// What the data is encrypted with.
@@ -90,33 +119,45 @@ impl Volume {
         let mut params: CryptParamsLuks2Ref<'_> =
             (&params).try_into().map_err(failed("describing a volume"))?;
         let doing = failed("formatting the volume");
-        volume.0.settings_handle().set_pbkdf_type(&fewest_rounds()).map_err(&doing)?;
-        volume.0.set_data_offset(DATA_OFFSET / 512).map_err(&doing)?;
+        volume.device.settings_handle().set_pbkdf_type(&fewest_rounds()).map_err(&doing)?;
+        volume.device.set_data_offset(DATA_OFFSET / 512).map_err(&doing)?;
         let cipher = ("aes", "xts-plain64");
         let key = Either::Right(KEY_BYTES);
         volume
-            .0
+            .device
             .context_handle()
             .format(EncryptionFormat::Luks2, cipher, None, key, Some(&mut params))
             .map_err(&doing)?;
         Ok(volume)
     }
 
-    /// Reads the header of an existing volume.
+    /// Prepares to open the data on a device by a header that was vetted. What the device has for a header is not
+    /// read any more, but for the key slots' material, which is read once and now.
+    ///
+    /// # Errors
+    /// When the device can't be read, or libcryptsetup refuses the header.
+    pub fn vetted(device: &Path, header: &Header) -> Result<Self> {
+        let copy = copy::sealed(device, header).context("copying the LUKS2 header")?;
+        let path = PathBuf::from(format!("/proc/self/fd/{}", copy.as_raw_fd()));
+        let device = CryptInit::init_with_data_device(Either::Right((&path, device)));
+        let mut device = device.map_err(failed("opening the device"))?;
+        load(&mut device)?;
+        Ok(Self { device, _copy: Some(copy) })
+    }
+
+    /// Reads the header on a device, to change it there.
     ///
     /// # Errors
     /// When there is none.
     pub fn load(device: &Path) -> Result<Self> {
         let mut volume = Self::init(device)?;
-        let load =
-            volume.0.context_handle().load::<CryptParamsLuks2Ref<'_>>(Some(EncryptionFormat::Luks2), None);
-        load.map_err(failed("reading the LUKS2 header"))?;
+        load(&mut volume.device)?;
         Ok(volume)
     }
 
     fn init(device: &Path) -> Result<Self> {
         CryptInit::init(device)
-            .map(Self)
+            .map(|device| Self { device, _copy: None })
             .map_err(failed("opening the device"))
             .with_context(|| device.display().to_string())
     }
@@ -141,13 +182,14 @@ impl Volume {
 
     fn add_key(&mut self, keyslot: u32, passphrase: &str) -> Result<()> {
         let flags = CryptVolumeKey::empty();
-        let added = self.0.keyslot_handle().add_by_key(Some(keyslot), None, passphrase.as_bytes(), flags);
+        let added =
+            self.device.keyslot_handle().add_by_key(Some(keyslot), None, passphrase.as_bytes(), flags);
         added.map(drop).map_err(failed("adding a key slot"))
     }
 
     fn add_token(&mut self, json: &str) -> Result<()> {
         let json = serde_json::from_str(json).context("writing a token")?;
-        self.0
+        self.device
             .token_handle()
             .json_set(TokenInput::AddToken(&json))
             .map(drop)
@@ -174,10 +216,10 @@ impl Volume {
     }
 
     fn unlock(&mut self, keyslot: Option<u32>, passphrase: &str) -> Result<VolumeKey> {
-        let size = self.0.status_handle().get_volume_key_size();
+        let size = self.device.status_handle().get_volume_key_size();
         let mut key =
             Zeroizing::new(vec![0; usize::try_from(size).context("reading the volume key's size")?]);
-        let got = self.0.volume_key_handle().get(keyslot, &mut key, Some(passphrase.as_bytes()));
+        let got = self.device.volume_key_handle().get(keyslot, &mut key, Some(passphrase.as_bytes()));
         let (_, size) = got.map_err(failed("opening the volume"))?;
         key.truncate(size);
         Ok(VolumeKey(key))
@@ -188,7 +230,7 @@ impl Volume {
     /// # Errors
     /// When the kernel refuses the mapping.
     pub fn activate(&mut self, name: &str, key: &VolumeKey) -> Result<()> {
-        let activated = self.0.activate_handle().activate_by_volume_key(
+        let activated = self.device.activate_handle().activate_by_volume_key(
             Some(name),
             Some(key.as_bytes()),
             CryptActivate::ALLOW_DISCARDS,
@@ -201,12 +243,12 @@ impl Volume {
     /// # Errors
     /// When the header has no UUID.
     pub fn uuid(&mut self) -> Result<String> {
-        Ok(self.0.status_handle().get_uuid().map_err(failed("reading the volume's UUID"))?.to_string())
+        Ok(self.device.status_handle().get_uuid().map_err(failed("reading the volume's UUID"))?.to_string())
     }
 
     /// Takes `/dev/mapper/NAME` away again, after a failure that is being reported.
     pub fn close(&mut self, name: &str) {
-        let _ = self.0.activate_handle().deactivate(name, CryptDeactivate::empty());
+        let _ = self.device.activate_handle().deactivate(name, CryptDeactivate::empty());
     }
 }
 

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use pattern::table::{Extent, Found, PERSIST_LEAST, PersistPlace, persist};
-use pattern::volume::{Decision, Locks, decide};
+use pattern::volume::{Decision, Locks, Seen, decide};
 
 pub(crate) use rebind::rebind;
 
@@ -51,12 +51,14 @@ fn existing(ctx: &Context, device: &Path) -> Result<Report> {
     let about = || format!("persist volume {}", device.display());
     let seen = luks::look(device).with_context(about)?;
     let decision = decide(Some(&seen)).with_context(about)?;
-    let Decision::Open(locks) = decision else { anyhow::bail!("{}: nothing to open", about()) };
+    let (Decision::Open(locks), Seen::Luks2(header)) = (decision, &seen) else {
+        anyhow::bail!("{}: nothing to open", about())
+    };
     let found = format!("{} on {}", described(&locks), device.display());
     if ctx.flags.plan_only {
         return Ok(Report { found, decided: "planned only: open it".to_owned() });
     }
-    let decided = open::open(device, &locks, &ctx.config).with_context(about)?;
+    let decided = open::open(device, header, &locks, &ctx.config).with_context(about)?;
     let made = open::directories(&ctx.config).with_context(about)?;
     let decided = if made.is_empty() { decided } else { format!("{decided}, made {}", made.join(" and ")) };
     Ok(Report { found, decided })

@@ -1,6 +1,6 @@
 //! What the first bytes of a partition are.
 
-use super::{Header, Seen};
+use super::{Fault, Header, Seen};
 use crate::config::Filesystem;
 
 /// Bytes that [`recognise`] wants to see: the last of the signatures is btrfs', at 64 KiB.
@@ -30,13 +30,13 @@ const SIGNATURES: &[Signature] = &[
 
 const LUKS2: &[u8] = b"LUKS\xba\xbe\0\x02";
 
-/// Tells what the first [`HEAD_BYTES`] of a partition are; `read_header` is asked for the JSON metadata when they
-/// start a LUKS2 header, and answers with the cause when there is none to be had.
-pub fn recognise(head: &[u8], read_header: impl FnOnce() -> Result<String, String>) -> Seen {
+/// Tells what the first [`HEAD_BYTES`] of a partition are; `read_header` is asked when they start a LUKS2 header.
+pub fn recognise(head: &[u8], read_header: impl FnOnce() -> Result<Header, Fault>) -> Seen {
     if head.starts_with(LUKS2) {
-        return match read_header().and_then(|json| Header::parse(&json)) {
+        return match read_header() {
             Ok(header) => Seen::Luks2(header),
-            Err(cause) => Seen::Damaged(cause),
+            Err(Fault::Unsafe(flaw)) => Seen::Unsafe(flaw),
+            Err(Fault::Damaged(cause)) => Seen::Damaged(cause),
         };
     }
     let known =

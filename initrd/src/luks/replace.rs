@@ -27,11 +27,18 @@ impl Volume {
         secret: &[u8],
     ) -> Result<(u32, usize)> {
         let old = self.sealed()?;
-        self.0.settings_handle().set_pbkdf_type(&fewest_rounds()).map_err(failed("adding a key slot"))?;
+        self.device
+            .settings_handle()
+            .set_pbkdf_type(&fewest_rounds())
+            .map_err(failed("adding a key slot"))?;
         let volume_key = Some(Either::Left(key.as_bytes()));
         let text = passphrase(secret);
-        let added =
-            self.0.keyslot_handle().add_by_key(None, volume_key, text.as_bytes(), CryptVolumeKey::empty());
+        let added = self.device.keyslot_handle().add_by_key(
+            None,
+            volume_key,
+            text.as_bytes(),
+            CryptVolumeKey::empty(),
+        );
         token.keyslot = added.map_err(failed("adding a key slot"))?;
         self.add_token(&token.to_json())?;
         for sealed in &old {
@@ -42,14 +49,14 @@ impl Volume {
 
     fn remove(&mut self, sealed: &Sealed) -> Result<()> {
         for keyslot in &sealed.keyslots {
-            self.0.keyslot_handle().destroy(*keyslot).map_err(failed("removing an old key slot"))?;
+            self.device.keyslot_handle().destroy(*keyslot).map_err(failed("removing an old key slot"))?;
         }
-        let removed = self.0.token_handle().json_set(TokenInput::RemoveToken(sealed.token));
+        let removed = self.device.token_handle().json_set(TokenInput::RemoveToken(sealed.token));
         removed.map(drop).map_err(failed("removing an old token"))
     }
 
     fn sealed(&mut self) -> Result<Vec<Sealed>> {
-        let json = self.0.status_handle().dump_json().map_err(failed("reading the LUKS2 header"))?;
+        let json = self.device.status_handle().dump_json().map_err(failed("reading the LUKS2 header"))?;
         let tokens = json.get("tokens").and_then(Value::as_object).into_iter().flatten();
         Ok(tokens.filter_map(|(id, token)| sealed(id, token)).collect())
     }

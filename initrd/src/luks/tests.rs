@@ -1,5 +1,6 @@
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -27,6 +28,22 @@ fn seal(swtpm: &Swtpm) -> Tpm2Token {
     swtpm.connect().seal(&SECRET, &binding, None, 0).unwrap()
 }
 
+fn header(seen: Seen) -> Header {
+    let Seen::Luks2(header) = seen else { panic!("{seen:?}") };
+    header
+}
+
+/// A volume with a recovery key, of which a file is the device.
+fn recoverable(device: &Path) -> RecoveryKey {
+    let key = RecoveryKey::from_bytes(&[7; 32]);
+    Volume::format(device, BYTES).unwrap().add_recovery(0, &key).unwrap();
+    key
+}
+
+fn overwrite(device: &Path, offset: u64, bytes: &[u8]) {
+    File::options().write(true).open(device).unwrap().write_all_at(bytes, offset).unwrap();
+}
+
 /// Debian's cryptsetup, with a key on its standard input.
 fn cryptsetup(words: &str, device: &Path, key: &str) -> (bool, String) {
     let mut child = Command::new("cryptsetup")
@@ -50,10 +67,11 @@ fn our_volume_is_opened_by_its_tpm_its_recovery_key_and_by_cryptsetup() {
     volume.add_recovery(1, &key).unwrap();
     drop(volume);
 
-    let Decision::Open(locks) = decide(Some(&look(&device).unwrap())).unwrap() else { panic!("not ours") };
+    let seen = look(&device).unwrap();
+    let Decision::Open(locks) = decide(Some(&seen)).unwrap() else { panic!("not ours") };
     assert!(locks.recovery && locks.unusable.is_empty());
     let secret = Tpm::unseal(&swtpm.tcti(), &locks.tokens[0], Presented::default()).unwrap();
-    let mut volume = Volume::load(&device).unwrap();
+    let mut volume = Volume::vetted(&device, &header(seen)).unwrap();
     let by_tpm = volume.unlock_sealed(&locks.tokens[0], &secret).unwrap();
     let by_person = volume.unlock_entered(&key.as_str().to_uppercase().replace('-', "")).unwrap();
     assert_eq!(by_tpm.as_bytes(), by_person.as_bytes());
@@ -141,7 +159,7 @@ fn looking_names_what_is_there_and_changes_nothing() {
     damaged[..8].copy_from_slice(b"LUKS\xba\xbe\0\x02");
     fs::write(&device, &damaged).unwrap();
     let Seen::Damaged(cause) = look(&device).unwrap() else { panic!("it was read") };
-    assert!(cause.contains("reading the LUKS2 header: "), "{cause}");
+    assert!(cause.starts_with("first copy: hdr_size is not"), "{cause}");
     assert_eq!(fs::read(&device).unwrap(), damaged);
     let missing = look(Path::new("/nonexistent/disk")).unwrap_err();
     assert!(format!("{missing:#}").starts_with("reading /nonexistent/disk: "), "{missing:#}");
@@ -172,4 +190,105 @@ fn a_new_sealed_key_replaces_the_old_ones_and_no_other() {
     let after = volume.unlock_sealed(&locks.tokens[0], &other).unwrap();
     assert_eq!(after.as_bytes(), before.as_bytes());
     assert!(volume.unlock_entered(&passphrase(&SECRET)).is_err(), "the old slot is still there");
+}
+
+#[test]
+fn what_happens_to_the_header_after_it_was_copied_changes_nothing() {
+    let (_swtpm, device) = machine("copied");
+    let key = recoverable(&device);
+    let mut volume = Volume::vetted(&device, &header(look(&device).unwrap())).unwrap();
+    // Both headers and all key slots.
+    overwrite(&device, 0, &vec![0xff; DATA_OFFSET as usize]);
+    let _ = volume.unlock_entered(key.as_str()).unwrap();
+    assert_eq!(volume.device.status_handle().get_data_offset(), DATA_OFFSET / 512);
+    let data = volume.device.status_handle().get_device_path().unwrap().to_owned();
+    assert_eq!(data, device);
+    assert!(matches!(look(&device).unwrap(), Seen::Other(_)));
+}
+
+#[test]
+fn what_happened_to_the_header_before_is_refused() {
+    let (_swtpm, device) = machine("before");
+    let key = recoverable(&device);
+    let vetted = header(look(&device).unwrap());
+    overwrite(&device, 32 << 10, &vec![0; 512 << 10]);
+    let mut volume = Volume::vetted(&device, &vetted).unwrap();
+    let wiped = volume.unlock_entered(key.as_str()).err().unwrap();
+    assert_eq!(wiped.to_string(), "opening the volume: no key slot has this key");
+    for copy in [0, 16 << 10] {
+        overwrite(&device, copy + 4096, b"{\"segments\":{}}");
+    }
+    let Seen::Damaged(cause) = look(&device).unwrap() else { panic!("it was accepted") };
+    assert_eq!(cause, "first copy: wrong checksum; second copy: not found");
+    assert!(Volume::vetted(&device.join("missing"), &vetted).is_err());
+}
+
+#[test]
+fn nobody_can_write_to_the_copy() {
+    let (_swtpm, device) = machine("sealed");
+    let _key = recoverable(&device);
+    let header = header(look(&device).unwrap());
+    let copy = copy::sealed(&device, &header).unwrap();
+    assert!(copy.write_all_at(b"x", 0).is_err() && copy.set_len(0).is_err());
+    assert_eq!(copy.metadata().unwrap().len(), header.length());
+    let path = format!("/proc/self/fd/{}", copy.as_raw_fd());
+    assert!(File::options().write(true).open(path).unwrap().write_all_at(b"x", 0).is_err());
+    // Of 16 MiB, both headers and one key slot.
+    assert!(copy.metadata().unwrap().blocks() * 512 < 400 << 10);
+}
+
+#[test]
+fn a_torn_copy_is_written_anew_when_it_is_asked_for() {
+    let (_swtpm, device) = machine("torn");
+    let key = recoverable(&device);
+    for torn in [5000, (16 << 10) + 5000] {
+        overwrite(&device, torn, b"!");
+        let before = fs::read(&device).unwrap();
+        let found = header(look(&device).unwrap());
+        assert!(found.torn());
+        let _ = Volume::vetted(&device, &found).unwrap().unlock_entered(key.as_str()).unwrap();
+        assert!(fs::read(&device).unwrap() == before);
+        repair(&device).unwrap();
+        assert!(!header(look(&device).unwrap()).torn());
+    }
+}
+
+#[test]
+fn what_cryptsetup_has_made_is_opened_from_a_copy() {
+    let (_swtpm, device) = machine("foreign");
+    for options in [
+        "--sector-size=512",
+        "--sector-size=4096 --key-size=256 --hash=sha1",
+        "--luks2-metadata-size=128k --luks2-keyslots-size=1m",
+    ] {
+        let format =
+            "luksFormat --batch-mode --type=luks2 --key-file=- --pbkdf=pbkdf2 --pbkdf-force-iterations=1000";
+        assert!(cryptsetup(&format!("{format} {options}"), &device, "a passphrase").0, "{options}");
+        let mut volume = Volume::vetted(&device, &header(look(&device).unwrap())).unwrap();
+        let _ = volume.unlock_entered("a passphrase").unwrap();
+        assert!(volume.unlock_entered("another").is_err());
+    }
+}
+
+#[test]
+fn libcryptsetup_reads_the_copy_of_each_header_that_is_accepted() {
+    let (_swtpm, device) = machine("fixtures");
+    File::create(&device).unwrap().set_len(64 << 20).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/luks2");
+    for file in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.extension().is_none_or(|kind| kind != "luks2") {
+            continue;
+        }
+        let mut kept = &fs::read(&file).unwrap()[..];
+        let size = header_bytes(kept) / 2;
+        for start in [0, size as u64] {
+            let json = kept[512..].iter().position(|byte| *byte == 0).unwrap();
+            overwrite(&device, start, &vec![0; size]);
+            overwrite(&device, start, &kept[..512]);
+            overwrite(&device, start + 4096, &kept[512..512 + json]);
+            kept = &kept[512 + json + 1..];
+        }
+        let read = Volume::vetted(&device, &header(look(&device).unwrap()));
+        assert!(read.is_ok(), "{}: {:#}", file.display(), read.err().unwrap());
+    }
 }

@@ -6,12 +6,12 @@ use anyhow::{Result, bail};
 use pattern::config::Config;
 use pattern::identity::Identity;
 use pattern::token::{Signatures, Tpm2Token};
-use pattern::volume::Locks;
+use pattern::volume::{Header, Locks};
 use zeroize::Zeroizing;
 
 use super::filesystem::{self, Mounted};
 use super::{DEVICE, NAME, WORK, ask, extra, identity};
-use crate::luks::{Volume, VolumeKey};
+use crate::luks::{self, Volume, VolumeKey};
 use crate::tpm::{self, Presented, Tcti, Tpm, TpmError};
 use crate::trial;
 use crate::{latch, seed};
@@ -23,16 +23,20 @@ const ANOTHER: &str = "this is not the volume that this machine made; nothing of
     clear the TPM in the firmware's setup, and enter the volume's recovery key";
 const UNKNOWN: &str = "the TPM does not know that this machine made it: it was cleared, or the image is signed with another key";
 
-/// Opens the volume; answers with how, in words.
+/// Opens the volume by a vetted header; answers with how, in words.
 ///
 /// # Errors
 /// When neither the TPM nor a person has a key.
-pub(super) fn open(device: &Path, locks: &Locks, config: &Config) -> Result<String> {
-    let mut volume = Volume::load(device)?;
+pub(super) fn open(device: &Path, header: &Header, locks: &Locks, config: &Config) -> Result<String> {
+    let mut volume = Volume::vetted(device, header)?;
     latch::enter()?;
     let (key, how) = unlock(&mut volume, device, locks, config)?;
     latch::volume(NAME, &volume.uuid()?, key.as_bytes())?;
     volume.activate(NAME, &key)?;
+    if header.torn() {
+        let repaired = luks::repair(device);
+        repaired.unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
+    }
     Ok(how)
 }
 

@@ -1,0 +1,78 @@
+//! What a key slot may ask for.
+
+use std::ops::{Range, RangeInclusive};
+
+use super::Flaw;
+use super::node::Node;
+use super::vet::{CIPHERS, HASHES};
+
+/// A keyed hash a round, a few minutes at most; cryptsetup's default of two seconds needs a fiftieth of it.
+pub(super) const ROUNDS: RangeInclusive<u64> = 1..=1 << 30;
+/// KiB. The most that cryptsetup lets anybody ask for, and four times the most that it chooses by itself. More
+/// would not fail but have the kernel end programs until nothing runs.
+const MEMORY: RangeInclusive<u64> = 1..=4 << 20;
+/// KiB of memory times passes over it: 256 times what cryptsetup chooses on a large machine. With little memory, as
+/// on a small machine, there are many passes.
+const WORK: u64 = 1 << 30;
+/// Blocks that a key is spread over; no tool writes another number.
+const STRIPES: u64 = 4000;
+/// Those of XTS with a cipher of 128 or 256 bits.
+const KEY_BYTES: [u64; 2] = [32, 64];
+
+/// Checks all key slots; answers with where their material is, all of it within `place`.
+pub(super) fn all(slots: &[(String, Node<'_>)], place: &Range<u64>) -> Result<Vec<Range<u64>>, Flaw> {
+    let mut areas: Vec<Range<u64>> = Vec::new();
+    let mut first_key = None;
+    for (_, slot) in slots {
+        let _luks2 = slot.at("type").one_of(&["luks2"])?;
+        let key = key_bytes(&slot.at("key_size"))?;
+        if *first_key.get_or_insert(key) != key {
+            return Err(slot.at("key_size").flaw("that of the other key slots"));
+        }
+        spreading(&slot.at("af"))?;
+        derivation(&slot.at("kdf"))?;
+        let area = slot.at("area");
+        let range = material(&area, key * STRIPES, place)?;
+        if areas.iter().any(|other| other.start < range.end && range.start < other.end) {
+            return Err(area.at("offset").flaw("a place of its own"));
+        }
+        areas.push(range);
+    }
+    Ok(areas)
+}
+
+fn key_bytes(node: &Node<'_>) -> Result<u64, Flaw> {
+    let bytes = node.number(0..=u64::MAX)?;
+    if KEY_BYTES.contains(&bytes) { Ok(bytes) } else { Err(node.flaw("32 or 64")) }
+}
+
+fn material(area: &Node<'_>, least: u64, place: &Range<u64>) -> Result<Range<u64>, Flaw> {
+    let _raw = area.at("type").one_of(&["raw"])?;
+    let _cipher = area.at("encryption").one_of(CIPHERS)?;
+    let _key = key_bytes(&area.at("key_size"))?;
+    let (offset, size) = (area.at("offset"), area.at("size"));
+    let (start, bytes) = (offset.bytes()?, size.bytes()?);
+    if !place.contains(&start) || !start.is_multiple_of(4096) {
+        return Err(offset.flaw(format!("from {} to below {}, in steps of 4096", place.start, place.end)));
+    }
+    if bytes < least || bytes > place.end - start {
+        return Err(size.flaw(format!("from {least} to {}", place.end - start)));
+    }
+    Ok(start..start + bytes)
+}
+
+fn spreading(af: &Node<'_>) -> Result<(), Flaw> {
+    let _luks1 = af.at("type").one_of(&["luks1"])?;
+    let _hash = af.at("hash").one_of(HASHES)?;
+    af.at("stripes").number(STRIPES..=STRIPES).map(drop)
+}
+
+fn derivation(kdf: &Node<'_>) -> Result<(), Flaw> {
+    if kdf.at("type").one_of(&["pbkdf2", "argon2i", "argon2id"])? == "pbkdf2" {
+        let _hash = kdf.at("hash").one_of(HASHES)?;
+        return kdf.at("iterations").number(ROUNDS).map(drop);
+    }
+    let memory = kdf.at("memory").number(MEMORY)?;
+    let _threads = kdf.at("cpus").number(1..=64)?;
+    kdf.at("time").number(1..=WORK / memory).map(drop)
+}

@@ -1,0 +1,171 @@
+//! What the JSON metadata of a LUKS2 header may ask for (LUKS2 On-Disk Format Specification, section 3).
+//!
+//! A header may be written by anybody who has the disk for a minute: with a null cipher, writes go out in clear or
+//! any passphrase opens; a requirement can start a decryption (CVE-2021-4122). What no attack needs is not looked at,
+//! since honest tools of other years differ there.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use super::copies::BINARY;
+use super::node::Node;
+use super::{Flaw, slot};
+
+/// Those of honest tools, in the mode of all of them. A list of the bad ones would never be complete.
+pub(super) const CIPHERS: &[&str] =
+    &["aes-xts-plain64", "camellia-xts-plain64", "serpent-xts-plain64", "twofish-xts-plain64"];
+/// Those of libcryptsetup. A digest under a weak one could be met by another key.
+pub(super) const HASHES: &[&str] = &[
+    "sha256",
+    "sha512",
+    "sha1",
+    "sha224",
+    "sha384",
+    "sha3-224",
+    "sha3-256",
+    "sha3-384",
+    "sha3-512",
+    "blake2b-512",
+    "blake2s-256",
+    "ripemd160",
+    "sm3",
+    "stribog256",
+    "stribog512",
+    "whirlpool",
+];
+/// Hints for speed that `cryptsetup open --persistent` leaves; the last two have no effect on plain encryption.
+const FLAGS: &[&str] = &[
+    "allow-discards",
+    "same-cpu-crypt",
+    "submit-from-crypt-cpus",
+    "no-read-workqueue",
+    "no-write-workqueue",
+    "high-priority",
+    "high_priority",
+    "no-journal",
+];
+/// libcryptsetup's own limit, eight times what it uses by default.
+const KEYSLOTS_BYTES: u64 = 128 << 20;
+const SLOTS: u32 = 32;
+const TOKENS: u32 = 32;
+
+/// What the metadata says about places on the device.
+pub(super) struct Vetted {
+    pub(super) areas: Vec<Range<u64>>,
+    pub(super) length: u64,
+}
+
+/// Vets the metadata of a header of which each copy has `size` bytes, on a device of `device` bytes.
+pub(super) fn metadata(metadata: &Value, size: u64, device: u64) -> Result<Vetted, Flaw> {
+    let place = config(metadata, size)?;
+    segment(&Node::root("segments", metadata), place.end, device)?;
+    let slots = Node::root("keyslots", metadata).numbered(SLOTS)?;
+    let areas = slot::all(&slots, &place)?;
+    let names: Vec<&str> = slots.iter().map(|(name, _)| name.as_str()).collect();
+    digest(&Node::root("digests", metadata), &names)?;
+    tokens(&Node::root("tokens", metadata), &names)?;
+    Ok(Vetted { areas, length: place.end })
+}
+
+/// Checks the configuration; answers with where key slots may be.
+fn config(metadata: &Value, size: u64) -> Result<Range<u64>, Flaw> {
+    let config = Node::root("config", metadata);
+    let json_size = config.at("json_size");
+    if json_size.bytes()? != size - BINARY as u64 {
+        return Err(json_size.flaw(format!("\"{}\", as hdr_size says", size - BINARY as u64)));
+    }
+    let keyslots_size = config.at("keyslots_size");
+    let bytes = keyslots_size.bytes()?;
+    if bytes > KEYSLOTS_BYTES || !bytes.is_multiple_of(4096) {
+        return Err(keyslots_size.flaw(format!("at most {KEYSLOTS_BYTES}, in steps of 4096")));
+    }
+    let mandatory = config.at("requirements").at("mandatory");
+    if !mandatory.absent() && mandatory.texts() != Ok(Vec::new()) {
+        return Err(mandatory.flaw("an empty array: nothing beyond plain encryption"));
+    }
+    let flags = config.at("flags");
+    if !flags.absent() && flags.texts()?.iter().any(|flag| !FLAGS.contains(flag)) {
+        return Err(flags.flaw(format!("only those of {}", FLAGS.join(", "))));
+    }
+    Ok(2 * size..2 * size + bytes)
+}
+
+/// One stretch of encrypted data behind the header, and nothing beside it.
+fn segment(segments: &Node<'_>, least: u64, device: u64) -> Result<(), Flaw> {
+    let (_, segment) = segments.only(1)?;
+    let _crypt = segment.at("type").one_of(&["crypt"])?;
+    let _cipher = segment.at("encryption").one_of(CIPHERS)?;
+    let integrity = segment.at("integrity");
+    if !integrity.absent() {
+        return Err(integrity.flaw("none: it is not supported here"));
+    }
+    let flags = segment.at("flags");
+    if !flags.absent() && flags.texts() != Ok(Vec::new()) {
+        return Err(flags.flaw("none"));
+    }
+    let tweak = segment.at("iv_tweak");
+    if tweak.bytes()? != 0 {
+        return Err(tweak.flaw("\"0\""));
+    }
+    extent(&segment, least, device)
+}
+
+fn extent(segment: &Node<'_>, least: u64, device: u64) -> Result<(), Flaw> {
+    let sector = segment.at("sector_size");
+    let bytes = sector.number(512..=4096)?;
+    if !bytes.is_power_of_two() {
+        return Err(sector.flaw("512, 1024, 2048 or 4096"));
+    }
+    let offset = segment.at("offset");
+    let start = offset.bytes()?;
+    if start < least || start >= device || !start.is_multiple_of(bytes) {
+        let expected =
+            format!("from {least}, the key slots' end, to below {device}, the device's, in whole sectors");
+        return Err(offset.flaw(expected));
+    }
+    let size = segment.at("size");
+    if size.text()? == "dynamic" {
+        return Ok(());
+    }
+    let length = size.bytes()?;
+    if length == 0 || length > device - start || !length.is_multiple_of(bytes) {
+        return Err(size.flaw(format!("\"dynamic\", or at most {} in whole sectors", device - start)));
+    }
+    Ok(())
+}
+
+/// One digest for the one volume key, which each key slot holds.
+fn digest(digests: &Node<'_>, slots: &[&str]) -> Result<(), Flaw> {
+    let (_, digest) = digests.only(8)?;
+    let _type = digest.at("type").one_of(&["pbkdf2"])?;
+    let _hash = digest.at("hash").one_of(HASHES)?;
+    let _rounds = digest.at("iterations").number(slot::ROUNDS)?;
+    let bound = digest.at("keyslots");
+    let mut names = bound.texts()?;
+    names.sort_unstable();
+    let mut all = slots.to_vec();
+    all.sort_unstable();
+    if names != all {
+        return Err(bound.flaw(format!("every key slot: {}", all.join(", "))));
+    }
+    let covered = digest.at("segments");
+    if covered.texts()? != ["0"] {
+        return Err(covered.flaw("[\"0\"]"));
+    }
+    Ok(())
+}
+
+fn tokens(tokens: &Node<'_>, slots: &[&str]) -> Result<(), Flaw> {
+    for (_, token) in tokens.numbered(TOKENS)? {
+        let _any = token.at("type").text()?;
+        let named = token.at("keyslots");
+        if named.texts()?.iter().any(|name| !slots.contains(name)) {
+            return Err(named.flaw(format!("some of the key slots {}", slots.join(", "))));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
