@@ -12,11 +12,11 @@ pub(super) fn before_the_system(plan: &mut Plan) {
     plan.file("initrd-cleanup.service.d/50-pattern.conf", text);
 }
 
-/// An emergency shell, too.
+/// An emergency shell, too. A version on trial is restarted before that, whatever becomes of its TPM.
 pub(super) fn before_a_shell(plan: &mut Plan) {
     for name in ["emergency.service", "rescue.service"] {
         let settings = [("ExecStartPre", "/usr/lib/pattern/pattern-latch --emergency")];
         let text = Text::from_source(CONFIG_PATH).section("Service", &settings);
-        plan.file(&format!("{name}.d/40-pattern-latch.conf"), text);
+        plan.file(&format!("{name}.d/70-pattern-latch.conf"), text);
     }
 }

@@ -256,13 +256,16 @@ fn a_torn_copy_is_written_anew_when_it_is_asked_for() {
 #[test]
 fn what_cryptsetup_has_made_is_opened_from_a_copy() {
     let (_swtpm, device) = machine("foreign");
+    let pbkdf2 = "--pbkdf=pbkdf2 --pbkdf-force-iterations=1000";
+    let argon2 = "--pbkdf-force-iterations=4 --pbkdf-memory=1024 --pbkdf-parallel=2";
     for options in [
-        "--sector-size=512",
-        "--sector-size=4096 --key-size=256 --hash=sha1",
-        "--luks2-metadata-size=128k --luks2-keyslots-size=1m",
+        &format!("{pbkdf2} --sector-size=512"),
+        &format!("{pbkdf2} --sector-size=4096 --key-size=256 --hash=sha1"),
+        &format!("{pbkdf2} --luks2-metadata-size=128k --luks2-keyslots-size=1m"),
+        &format!("{argon2} --pbkdf=argon2i"),
+        &format!("{argon2} --pbkdf=argon2id"),
     ] {
-        let format =
-            "luksFormat --batch-mode --type=luks2 --key-file=- --pbkdf=pbkdf2 --pbkdf-force-iterations=1000";
+        let format = "luksFormat --batch-mode --type=luks2 --key-file=-";
         assert!(cryptsetup(&format!("{format} {options}"), &device, "a passphrase").0, "{options}");
         let mut volume = Volume::vetted(&device, &header(look(&device).unwrap())).unwrap();
         let _ = volume.unlock_entered("a passphrase").unwrap();
