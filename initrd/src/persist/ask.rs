@@ -10,7 +10,7 @@ const PROGRAM: &str = "systemd-ask-password";
 /// Longer than any passphrase that cryptsetup takes from a terminal (512). Reserved at once: a growing buffer leaves copies.
 const LONGEST: usize = 1024;
 
-/// Asks once, and waits as long as it takes.
+/// Asks once, and waits as long as it takes: at the terminal of who started us, else by an agent.
 ///
 /// # Errors
 /// When nobody can be asked.
@@ -42,7 +42,7 @@ fn chosen(mut ask: impl FnMut(&str) -> Result<Zeroizing<String>>) -> Result<Zero
 }
 
 fn read(command: &mut Command) -> Result<Zeroizing<String>> {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
     if let Some(pipe) = child.stdout.take() {
         let _length = pipe.take(LONGEST as u64).read_to_end(&mut bytes)?;
