@@ -105,7 +105,8 @@ impl Flags {
         let mut ignored = Vec::new();
         for (key, value) in cmdline.starting_with(PREFIX) {
             if let Err(reason) = flags.take(config, key.trim_start_matches(PREFIX), value) {
-                ignored.push(format!("kernel command line: {key}: ignored: {reason}"));
+                // Quoted words hold line ends too, and a log shows each line as one of its own.
+                ignored.push(format!("kernel command line: {}: ignored: {reason}", key.escape_debug()));
             }
         }
         (flags, ignored)

@@ -42,15 +42,20 @@ impl Log for Ours {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            let named =
-                Record::builder().args(*record.args()).level(record.level()).target(&self.name).build();
-            self.target.log(&named);
+            let line = one_line(&record.args().to_string());
+            let args = format_args!("{line}");
+            self.target.log(&Record::builder().args(args).level(record.level()).target(&self.name).build());
         }
     }
 
     fn flush(&self) {
         self.target.flush();
     }
+}
+
+/// What is read from a disk must not write lines of its own, nor reach the terminal's controls.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
 }
 
 /// Plain lines to a terminal or pipe, opened anew for each: a console may be hung up in between.
@@ -69,4 +74,14 @@ impl Log for Lines {
     }
 
     fn flush(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_stays_on_its_line() {
+        assert_eq!(one_line("token 1\nsystemd: all is well\x1b[2J"), "token 1 systemd: all is well [2J");
+    }
 }
