@@ -100,6 +100,7 @@ lint: ## formatting, lints, licences and sources of dependencies
 test: ## what needs neither C libraries, nor root, nor a VM
 	tests/need strace systemd gdisk fdisk gnupg openssl xz-utils
 	cargo test -- --include-ignored
+	cargo test --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --no-default-features
 
 .PHONY: test-static
 test-static: ## LUKS headers on plain files, a software TPM for each test
@@ -109,6 +110,10 @@ test-static: ## LUKS headers on plain files, a software TPM for each test
 .PHONY: vm
 vm: image ## scenarios in virtual machines; T=NAME for one, of the long ones too
 	$(SCENARIOS) $(if $(T),--include-ignored) $(T)
+
+.PHONY: fuzz
+fuzz: ## hostile input, an hour for each kind; T=NAME for one, SECONDS_EACH=
+	fuzz/run $(T)
 
 .PHONY: bench
 bench: ## measurements

@@ -1,0 +1,21 @@
+//! What must hold for every input that a stranger can write: one function for each kind of input, which panics when it
+//! does not hold.
+//!
+//! That a parser does not panic is the least. Each function also states what an accepted input promises.
+
+mod cmdline;
+mod header;
+mod policy;
+mod token;
+
+pub use cmdline::cmdline;
+pub use header::header;
+pub use policy::policy;
+pub use token::token;
+
+/// Takes an input, and panics when what must hold does not.
+pub type Target = fn(&[u8]);
+
+/// The inputs by their names, which are those of the folders in `corpus/`.
+pub const TARGETS: [(&str, Target); 4] =
+    [("cmdline", cmdline), ("header", header), ("policy", policy), ("token", token)];

@@ -1,0 +1,17 @@
+//! The tokens of a LUKS2 header.
+
+use pattern::token::Token;
+
+/// Takes the text of one token.
+///
+/// # Panics
+/// When a token is not written as it was read.
+pub fn token(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    let Ok(Token::Tpm2(token)) = Token::parse(text) else { return };
+    let written = token.to_json();
+    assert_eq!(Token::parse(&written), Ok(Token::Tpm2(token.clone())), "{written}");
+    let _spent = token.is_spent(&[]);
+    let values = vec![token.bank.zeros(); token.literal.map_or(0, |pcrs| pcrs.iter().count())];
+    assert!(!token.is_spent(&values), "nothing was measured");
+}

@@ -1,0 +1,26 @@
+//! Every kept input still holds.
+
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn every_kept_input_holds() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (name, target) in pattern_fuzz::TARGETS {
+        let mut files = 0;
+        for file in fs::read_dir(here.join("corpus").join(name)).unwrap() {
+            target(&fs::read(file.unwrap().path()).unwrap());
+            files += 1;
+        }
+        assert!(files >= 20, "{name} has lost its inputs: {files}");
+    }
+}
+
+#[test]
+fn every_header_of_an_honest_tool_holds() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/luks2");
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let headers: Vec<_> = files.filter(|path| path.extension().is_some_and(|kind| kind == "luks2")).collect();
+    assert!(headers.len() > 40);
+    headers.iter().for_each(|path| pattern_fuzz::header(&fs::read(path).unwrap()));
+}
