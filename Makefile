@@ -98,7 +98,7 @@ lint: ## formatting, lints, licences and sources of dependencies
 
 .PHONY: test
 test: ## what needs neither C libraries, nor root, nor a VM
-	tests/need strace systemd gdisk fdisk gnupg openssl xz-utils
+	tests/need age strace systemd gdisk fdisk gnupg openssl xz-utils
 	cargo test -- --include-ignored
 	cargo test --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --no-default-features
 

@@ -3,6 +3,7 @@
 //! Nothing here does I/O, links C or needs root. The programs in `generators/`, `initrd/` and `image/`
 //! gather facts, ask this library, and carry its answers out.
 
+pub mod age;
 pub mod cmdline;
 pub mod config;
 pub mod entry;
