@@ -1,8 +1,12 @@
 //! The recovery key of a volume, in the form of `systemd-cryptenroll --recovery-key`.
 
+mod slot;
+
 use std::fmt;
 
 use zeroize::Zeroizing;
+
+pub use slot::{Escrow, RecoverySlot, slots, token, warning};
 
 /// The sixteen digits of modhex, which sit at the same place on most keyboards (as in `systemd`'s `recovery-key.c`).
 const MODHEX: &[u8; 16] = b"cbdefghijklnrtuv";

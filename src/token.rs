@@ -17,7 +17,6 @@ mod signature;
 use std::fmt;
 
 pub use blob::{Sealed, Srk};
-pub use json::recovery_json;
 pub use key::{KeyError, PublicKey};
 pub use pcr::{Bank, Exposed, PcrError, Pcrs, protects};
 pub use pin::Pin;

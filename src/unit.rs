@@ -23,10 +23,12 @@ pub const HEALTH: &str = "pattern-health.service";
 pub const SCRUB: &str = "pattern-scrub.service";
 /// Says that a newer version failed, and why.
 pub const FALLBACK: &str = "pattern-fallback.service";
+/// Looks after the recovery key: its copy in escrow, and whether it was confirmed.
+pub const RECOVERY: &str = "pattern-recovery.service";
 
 /// The constant units, as they lie in `units/`.
 pub const SHIPPED: &[&str] =
-    &[USR, GROW, PERSIST, LATCH, SEED, BREAK, CONFIG, DISARM, HEALTH, SCRUB, FALLBACK];
+    &[USR, GROW, PERSIST, LATCH, SEED, BREAK, CONFIG, DISARM, HEALTH, SCRUB, FALLBACK, RECOVERY];
 
 /// The name of the unit for a path: `/dev/a-b` with suffix `device` is `dev-a\x2db.device`
 /// (systemd.unit(5), "String Escaping for Inclusion in Unit Names").

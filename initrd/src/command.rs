@@ -4,12 +4,12 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use pattern::unlock::Verdict;
 use serde_json::json;
 
 use crate::context::Context;
-use crate::{install, persist, staged};
+use crate::{install, persist, recovery, staged};
 
 const HELP: &str = "\
 Usage: pattern COMMAND
@@ -19,6 +19,10 @@ Usage: pattern COMMAND
   check-update       say whether the installed version will open the persist volume by itself
       --json         as a JSON object
   rebind             bind the persist volume to the TPM as it is now, with the recovery key
+  recovery           say whether there is a recovery key, and whether it was confirmed as kept
+      --json         as a JSON object
+  recovery confirm   enter the recovery key, to confirm that it was kept
+  recovery new       make a new recovery key in place of the one there is
 
   --help, --version
 
@@ -39,6 +43,10 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<ExitCode> {
         ["check-update"] => return check_update(false),
         ["check-update", "--json"] => return check_update(true),
         ["rebind"] => return rebind(),
+        ["recovery"] | ["recovery", "status"] => return recovery_status(false),
+        ["recovery", "--json"] | ["recovery", "status", "--json"] => return recovery_status(true),
+        ["recovery", "confirm"] => return recover(|_, device| persist::confirm(device)),
+        ["recovery", "new"] => return recover(|context, device| persist::renew(&context.config, device)),
         _ => return Ok(usage(&args.join(" "))),
     }
     Ok(ExitCode::SUCCESS)
@@ -95,6 +103,22 @@ fn rebind() -> Result<ExitCode> {
     require_root()?;
     let context = Context::gather(Path::new("/"))?;
     println!("{}", persist::rebind(&context.config, &staged::volume(&context)?)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn recovery_status(as_json: bool) -> Result<ExitCode> {
+    require_root()?;
+    let confirmed = recovery::status(&Context::gather(Path::new("/"))?, as_json)?;
+    Ok(if confirmed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Changes what there is of recovery keys, and what is said of them elsewhere.
+fn recover(change: impl Fn(&Context, &Path) -> Result<String>) -> Result<ExitCode> {
+    require_root()?;
+    let context = Context::gather(Path::new("/"))?;
+    println!("{}", change(&context, &staged::volume(&context)?)?);
+    let _report =
+        recovery::run(&context).context("the key is changed, but not what is said of it elsewhere")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use pattern::entry::{DIRECTORY, Entry};
 
 /// Where systemd-gpt-auto-generator mounts it.
@@ -43,12 +43,19 @@ fn is_empty(path: &Path) -> bool {
     path.metadata().is_ok_and(|facts| facts.len() == 0)
 }
 
+/// Where the EFI system partition is mounted.
+///
+/// # Errors
+/// When it is not.
+pub(crate) fn partition() -> Result<&'static Path> {
+    let found = MOUNTS.iter().map(Path::new).find(|mount| mount.join(DIRECTORY).is_dir());
+    found.with_context(|| {
+        format!("finding the EFI system partition: no {DIRECTORY} in {}", MOUNTS.join(" or "))
+    })
+}
+
 fn files(id: &str) -> Result<Vec<(Entry, PathBuf)>> {
-    let found = MOUNTS.iter().map(|mount| Path::new(mount).join(DIRECTORY)).find(|path| path.is_dir());
-    match found {
-        Some(directory) => below(&directory, id),
-        None => bail!("finding the EFI system partition: no {DIRECTORY} in {}", MOUNTS.join(" or ")),
-    }
+    below(&partition()?.join(DIRECTORY), id)
 }
 
 fn below(directory: &Path, id: &str) -> Result<Vec<(Entry, PathBuf)>> {

@@ -1,18 +1,12 @@
 //! `pattern-fallback`: says that a newer version was tried in vain, and why, in the journal and where people log in.
 
-use std::fs;
-use std::path::Path;
-
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use pattern::update;
 
 use crate::Report;
 use crate::context::Context;
-use crate::entries;
 use crate::trial::{self, Note};
-
-/// Shown before the login prompt (agetty(8)), and after it (pam_motd(8)).
-const PLACES: [&str; 2] = ["/run/issue.d/50-pattern.issue", "/run/motd.d/50-pattern"];
+use crate::{banner, entries};
 
 /// Looks for a version that used up its tries.
 ///
@@ -27,7 +21,7 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     };
     let message = message(&image.version, &failed.version, trial::last_note().unwrap_or_default().as_ref());
     log::error!("{message}");
-    PLACES.iter().try_for_each(|path| write(Path::new(path), &message))?;
+    banner::show("50-pattern", Some(&message))?;
     Ok(Report { found, decided: format!("told that {} failed", failed.version) })
 }
 
@@ -37,12 +31,6 @@ fn message(running: &str, failed: &str, note: Option<&Note>) -> String {
         None => "It left no reason: it hung, or stopped before it could tell.".to_owned(),
     };
     format!("Version {failed} failed all its tries; version {running} runs in its place. {reason}")
-}
-
-fn write(path: &Path, message: &str) -> Result<()> {
-    let parent = path.parent().unwrap_or(path);
-    let written = fs::create_dir_all(parent).and_then(|()| fs::write(path, format!("{message}\n\n")));
-    written.with_context(|| format!("writing {}", path.display()))
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The encrypted volume: LUKS2 as `systemd-repart` formats it and `systemd-cryptsetup` opens it.
 
 mod copy;
+mod recovery;
 mod replace;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -20,9 +21,11 @@ use libcryptsetup_rs::{
     TokenInput,
 };
 use pattern::recovery::RecoveryKey;
-use pattern::token::{Tpm2Token, recovery_json};
+use pattern::token::Tpm2Token;
 use pattern::volume::{HEAD_BYTES, Header, Seen, header_bytes, recognise};
 use zeroize::Zeroizing;
+
+pub use recovery::prove;
 
 /// Metadata before the data, in bytes: LUKS2's default, and systemd's.
 const DATA_OFFSET: u64 = 16 << 20;
@@ -167,33 +170,27 @@ impl Volume {
     /// # Errors
     /// When the slot is taken, or writing fails.
     pub fn add_sealed(&mut self, token: &Tpm2Token, secret: &[u8]) -> Result<()> {
-        self.add_key(token.keyslot, &passphrase(secret))?;
+        let _slot = self.add_key(Some(token.keyslot), None, &passphrase(secret))?;
         self.add_token(&token.to_json())
     }
 
-    /// Adds the key slot and the token of a recovery key. Only after [`Volume::format`].
-    ///
-    /// # Errors
-    /// When the slot is taken, or writing fails.
-    pub fn add_recovery(&mut self, keyslot: u32, key: &RecoveryKey) -> Result<()> {
-        self.add_key(keyslot, key.as_str())?;
-        self.add_token(&recovery_json(keyslot))
-    }
-
-    fn add_key(&mut self, keyslot: u32, passphrase: &str) -> Result<()> {
-        let flags = CryptVolumeKey::empty();
-        let added =
-            self.device.keyslot_handle().add_by_key(Some(keyslot), None, passphrase.as_bytes(), flags);
-        added.map(drop).map_err(failed("adding a key slot"))
+    /// Adds a key slot, any free one if none is named; answers with its number. Only a volume that was just made needs no
+    /// volume key.
+    fn add_key(&mut self, slot: Option<u32>, key: Option<&VolumeKey>, passphrase: &str) -> Result<u32> {
+        let doing = failed("adding a key slot");
+        self.device.settings_handle().set_pbkdf_type(&fewest_rounds()).map_err(&doing)?;
+        let key = key.map(|key| Either::Left(key.as_bytes()));
+        let mut slots = self.device.keyslot_handle();
+        slots.add_by_key(slot, key, passphrase.as_bytes(), CryptVolumeKey::empty()).map_err(doing)
     }
 
     fn add_token(&mut self, json: &str) -> Result<()> {
         let json = serde_json::from_str(json).context("writing a token")?;
-        self.device
-            .token_handle()
-            .json_set(TokenInput::AddToken(&json))
-            .map(drop)
-            .map_err(failed("adding a token"))
+        self.set_token(TokenInput::AddToken(&json)).context("adding a token")
+    }
+
+    fn set_token(&mut self, input: TokenInput<'_>) -> Result<()> {
+        self.device.token_handle().json_set(input).map(drop).map_err(failed("writing the LUKS2 header"))
     }
 
     /// The volume key, by the secret of a token.
@@ -201,7 +198,7 @@ impl Volume {
     /// # Errors
     /// When the secret does not open the token's key slot.
     pub fn unlock_sealed(&mut self, token: &Tpm2Token, secret: &[u8]) -> Result<VolumeKey> {
-        self.unlock(Some(token.keyslot), &passphrase(secret))
+        Ok(self.unlock(Some(token.keyslot), &passphrase(secret))?.0)
     }
 
     /// The volume key, by what a person entered: a recovery key, or any other passphrase.
@@ -209,20 +206,25 @@ impl Volume {
     /// # Errors
     /// When it opens no key slot.
     pub fn unlock_entered(&mut self, entered: &str) -> Result<VolumeKey> {
+        Ok(self.unlock_any(entered)?.0)
+    }
+
+    /// As [`Volume::unlock_entered`], with the key slot that it opens.
+    fn unlock_any(&mut self, entered: &str) -> Result<(VolumeKey, u32)> {
         match RecoveryKey::parse(entered) {
             Ok(key) => self.unlock(None, key.as_str()),
             Err(_) => self.unlock(None, entered),
         }
     }
 
-    fn unlock(&mut self, keyslot: Option<u32>, passphrase: &str) -> Result<VolumeKey> {
+    fn unlock(&mut self, keyslot: Option<u32>, passphrase: &str) -> Result<(VolumeKey, u32)> {
         let size = self.device.status_handle().get_volume_key_size();
         let mut key =
             Zeroizing::new(vec![0; usize::try_from(size).context("reading the volume key's size")?]);
         let got = self.device.volume_key_handle().get(keyslot, &mut key, Some(passphrase.as_bytes()));
-        let (_, size) = got.map_err(failed("opening the volume"))?;
+        let (slot, size) = got.map_err(failed("opening the volume"))?;
         key.truncate(size);
-        Ok(VolumeKey(key))
+        Ok((VolumeKey(key), u32::try_from(slot).context("reading the key slot's number")?))
     }
 
     /// Makes the volume appear as `/dev/mapper/NAME`.

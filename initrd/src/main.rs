@@ -2,6 +2,7 @@
 //!
 //! Each stage looks, asks the pure library what to do, and does it. On a later boot it finds nothing to do.
 
+mod banner;
 mod command;
 mod context;
 mod disk;
@@ -15,6 +16,7 @@ mod logging;
 mod luks;
 mod persist;
 mod qr;
+mod recovery;
 mod scrub;
 mod seed;
 mod staged;
@@ -87,6 +89,7 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
         ("pattern-health", None) => health::run,
         ("pattern-scrub", None) => scrub::run,
         ("pattern-fallback", None) => fallback::run,
+        ("pattern-recovery", None) => recovery::run,
         _ => bail!("start it under the name of a stage, such as pattern-usr, or as pattern"),
     };
     let started = Instant::now();

@@ -8,20 +8,24 @@ mod filesystem;
 mod identity;
 mod open;
 mod rebind;
+mod renew;
+mod request;
 mod show;
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use pattern::table::{Extent, Found, PERSIST_LEAST, PersistPlace, persist};
-use pattern::volume::{Decision, Locks, Seen, decide};
+use pattern::volume::{Decision, Header, Locks, Seen, decide};
 
 pub(crate) use rebind::rebind;
+pub(crate) use renew::{confirm, renew};
+pub(crate) use request::is_waiting;
 
 use crate::Report;
 use crate::context::Context;
 use crate::disk::Disk;
-use crate::{grow, luks};
+use crate::{grow, luks, trial};
 
 /// Name below `/dev/mapper`.
 const NAME: &str = "persist";
@@ -49,19 +53,32 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
 
 fn existing(ctx: &Context, device: &Path) -> Result<Report> {
     let about = || format!("persist volume {}", device.display());
-    let seen = luks::look(device).with_context(about)?;
-    let decision = decide(Some(&seen)).with_context(about)?;
-    let (Decision::Open(locks), Seen::Luks2(header)) = (decision, &seen) else {
-        anyhow::bail!("{}: nothing to open", about())
-    };
+    let (header, locks) = recognised(device).with_context(about)?;
     let found = format!("{} on {}", described(&locks), device.display());
     if ctx.flags.plan_only {
         return Ok(Report { found, decided: "planned only: open it".to_owned() });
     }
-    let decided = open::open(device, header, &locks, &ctx.config).with_context(about)?;
-    let made = open::directories(&ctx.config).with_context(about)?;
+    let (key, decided) = open::open(device, &header, &locks, &ctx.config).with_context(about)?;
+    let (made, asked) = open::directories(&ctx.config).with_context(about)?;
+    // A version on trial leaves it to a boot with somebody at the console.
+    if asked && !trial::running() {
+        let renewed = renew::at_boot(&ctx.config, device, &key).context("making a new recovery key");
+        renewed.unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
+    }
     let decided = if made.is_empty() { decided } else { format!("{decided}, made {}", made.join(" and ")) };
     Ok(Report { found, decided })
+}
+
+/// A volume's header, vetted, and the ways into it.
+///
+/// # Errors
+/// When there is something else.
+pub(crate) fn recognised(device: &Path) -> Result<(Header, Locks)> {
+    let seen = luks::look(device)?;
+    match (decide(Some(&seen))?, seen) {
+        (Decision::Open(locks), Seen::Luks2(header)) => Ok((header, locks)),
+        _ => anyhow::bail!("nothing to open"),
+    }
 }
 
 fn free(ctx: &Context, disk: &Disk, table: &Found, number: u32, extent: Extent) -> Result<Report> {

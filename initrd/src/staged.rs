@@ -5,18 +5,19 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use pattern::entry::Entry;
 use pattern::table::{PERSIST_LEAST, PersistPlace, persist};
 use pattern::token::{Bank, Signatures};
 use pattern::uki;
 use pattern::unlock::{Verdict, verdict};
 use pattern::update;
-use pattern::volume::{Decision, Locks, decide};
+use pattern::volume::Locks;
 
 use crate::context::Context;
 use crate::disk::Disk;
-use crate::{entries, luks};
+use crate::entries;
+use crate::persist::recognised;
 
 /// One byte after the attributes: 1 when it is on (UEFI Specification, "Globally Defined Variables").
 const SECURE_BOOT: &str = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
@@ -44,20 +45,25 @@ pub(crate) fn check(ctx: &Context) -> Result<Option<(Entry, Verdict)>> {
 /// # Errors
 /// When the disk that `/usr` came from lists none.
 pub(crate) fn volume(ctx: &Context) -> Result<PathBuf> {
+    listed(ctx)?.context("the disk that /usr came from has no persist volume")
+}
+
+/// The same, when the disk has one: a boot that persists nothing may have come before it was made.
+///
+/// # Errors
+/// When the table can't be read.
+pub(crate) fn listed(ctx: &Context) -> Result<Option<PathBuf>> {
     let disk = Disk::behind_usr(&ctx.usr)?;
     match persist(&disk.table()?.table, PERSIST_LEAST)? {
-        PersistPlace::Existing { number, .. } => Ok(disk.partition_path(number)),
-        PersistPlace::Free { .. } => bail!("disk {} has no persist volume", disk.path().display()),
+        PersistPlace::Existing { number, .. } => Ok(Some(disk.partition_path(number))),
+        PersistPlace::Free { .. } => Ok(None),
     }
 }
 
 fn locks(ctx: &Context) -> Result<Locks> {
     let device = volume(ctx)?;
-    let about = || format!("persist volume {}", device.display());
-    match decide(Some(&luks::look(&device).with_context(about)?)).with_context(about)? {
-        Decision::Open(locks) => Ok(locks),
-        Decision::Create => bail!("{}: it is not there", about()),
-    }
+    let (_, locks) = recognised(&device).with_context(|| format!("persist volume {}", device.display()))?;
+    Ok(locks)
 }
 
 /// The signatures that a unified kernel image brings along. What can't be read as such will not help it.

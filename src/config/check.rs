@@ -1,11 +1,14 @@
 //! What each single value must be. Every function takes what the file has and says what would be right.
 
+use crate::age::{KeyError, Recipient};
 use crate::size::Size;
 
 /// Longest version: GPT names have 36 UTF-16 units, and `verity-` takes 7 of them (UEFI, "GPT Partition Entry").
 const VERSION_MAX: usize = 29;
 /// Longest id: `ID_VERSION` and suffixes must stay a file name on every file system.
 const ID_MAX: usize = 64;
+/// Most recipients: each takes a part of the 12 KiB that a LUKS2 header has for all its keys and tokens.
+const ESCROW_MAX: usize = 8;
 /// Smallest FAT32: 65525 clusters of one 512-byte sector, two allocation tables, reserved sectors (Microsoft's
 /// FAT specification, "FAT Type Determination"); in whole MiB.
 const ESP_MIN: Size = Size::from_bytes(33 << 20);
@@ -153,4 +156,24 @@ pub(super) fn pcrs(numbers: &[u64]) -> Checked<Vec<u8>> {
     pcrs.sort_unstable();
     pcrs.dedup();
     Ok(pcrs)
+}
+
+/// One recipient in `volume.escrow`.
+pub(super) fn recipient(text: &str) -> Checked<Recipient> {
+    Recipient::parse(text).map_err(|error| match error {
+        // Whoever reads the message need not read the key.
+        KeyError::Secret => format!("must be public keys of age: one of these {error}. Everybody can read this file: make another pair"),
+        _ => format!("must be public keys of age such as age-keygen shows, age1...: {text:?} {error}"),
+    })
+}
+
+/// `volume.escrow` as a whole.
+pub(super) fn escrow(recipients: Vec<Recipient>, recovery_key: bool) -> Checked<Vec<Recipient>> {
+    if recipients.len() > ESCROW_MAX {
+        return Err(format!("must have at most {ESCROW_MAX} public keys, and has {}", recipients.len()));
+    }
+    if !recipients.is_empty() && !recovery_key {
+        return Err("needs volume.recovery_key = true: without it there is no key to encrypt".to_owned());
+    }
+    Ok(recipients)
 }

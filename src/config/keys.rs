@@ -41,6 +41,8 @@ pub enum Kind {
     Names(&'static [&'static str]),
     /// An array of names of systemd units.
     Units,
+    /// An array of X25519 recipients of age.
+    Recipients,
 }
 
 impl Kind {
@@ -57,6 +59,7 @@ impl Kind {
             Self::Pcrs => "list of numbers, 0 to 23".to_owned(),
             Self::Names(names) => format!("list of {}", quoted(names)),
             Self::Units => "list of unit names".to_owned(),
+            Self::Recipients => "list of age recipients".to_owned(),
         }
     }
 }
@@ -131,6 +134,12 @@ pub const KEYS: &[Key] = &[
         Kind::Boolean,
         "false",
         "make a recovery key with the volume and show it once on the console",
+    ),
+    optional(
+        "volume.escrow",
+        Kind::Recipients,
+        "[]",
+        "public keys of age that each new recovery key is encrypted to",
     ),
     optional(
         "verity.on_corruption",

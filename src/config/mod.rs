@@ -13,6 +13,7 @@ mod suggest;
 pub use keys::{Absent, KEYS, Key, Kind};
 pub use problem::Problem;
 
+use crate::age::Recipient;
 use crate::size::Size;
 
 /// Longest text accepted, in bytes.
@@ -133,6 +134,8 @@ pub struct Volume {
     pub pin: bool,
     /// Whether a recovery key is made with the volume.
     pub recovery_key: bool,
+    /// Whom each new recovery key is encrypted to: at most 8, each once.
+    pub escrow: Vec<Recipient>,
 }
 
 /// File systems a new persist volume can have.

@@ -88,7 +88,17 @@ impl Reader<'_> {
         let pcrs = self.given("volume.pcrs", |value| check::pcrs(&numbers(value)?));
         let pin = self.boolean("volume.pin");
         let recovery_key = self.boolean("volume.recovery_key");
-        Some(Volume { filesystem: filesystem?, pcrs: pcrs?, pin: pin?, recovery_key: recovery_key? })
+        let escrow = self.read("volume.escrow", |value| names(value, check::recipient));
+        let escrow = escrow.and_then(|found| {
+            self.checked("volume.escrow", check::escrow(found, recovery_key.unwrap_or(true)))
+        });
+        Some(Volume {
+            filesystem: filesystem?,
+            pcrs: pcrs?,
+            pin: pin?,
+            recovery_key: recovery_key?,
+            escrow: escrow?,
+        })
     }
 
     fn verity(&mut self) -> Option<Verity> {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::age::Recipient;
+
 use super::{Config, DiskChoice, FlagName};
 
 impl fmt::Display for Config {
@@ -38,7 +40,9 @@ impl fmt::Display for Config {
         if let Some(pcrs) = &self.volume.pcrs {
             writeln!(f, "pcrs = {pcrs:?}")?;
         }
-        writeln!(f, "pin = {}\nrecovery_key = {}\n", self.volume.pin, self.volume.recovery_key)?;
+        writeln!(f, "pin = {}\nrecovery_key = {}", self.volume.pin, self.volume.recovery_key)?;
+        let escrow = self.volume.escrow.iter().map(Recipient::as_str).collect::<Vec<_>>();
+        writeln!(f, "escrow = {escrow:?}\n")?;
         writeln!(f, "[verity]\non_corruption = \"{}\"\n", self.verity.on_corruption.name())?;
         let flags = self.boot.flags.iter().copied().map(FlagName::name).collect::<Vec<_>>();
         // Names of units may hold backslashes.

@@ -82,7 +82,10 @@ mod tests {
     #[test]
     fn a_key_near_to_nothing_gets_the_list_of_its_section() {
         let cases = [
-            ("volume.cipher", "there is no such key; [volume] has filesystem, pcrs, pin, recovery_key"),
+            (
+                "volume.cipher",
+                "there is no such key; [volume] has filesystem, pcrs, pin, recovery_key, escrow",
+            ),
             (
                 "x",
                 "there is no such key; the top level has debug, image, partitions, userspace, volume, verity, boot",

@@ -13,6 +13,7 @@ pub(super) fn plan(config: &Config) -> Plan {
         plan.link(&format!("sysinit.target.wants/{}", unit::DISARM), &shipped(unit::DISARM));
     }
     updates(&mut plan);
+    plan.link(&format!("multi-user.target.wants/{}", unit::RECOVERY), &shipped(unit::RECOVERY));
     trial::judge(&mut plan, config);
     if config.debug {
         root_login(&mut plan);

@@ -184,9 +184,3 @@ pub(super) fn tpm2_json(token: &Tpm2Token) -> String {
 fn numbers(pcrs: Option<Pcrs>) -> Vec<u8> {
     pcrs.into_iter().flat_map(Pcrs::iter).collect()
 }
-
-/// The JSON text of the token that `systemd-cryptenroll --recovery-key` puts beside the key slot it makes.
-#[must_use]
-pub fn recovery_json(keyslot: u32) -> String {
-    json!({ "type": "systemd-recovery", "keyslots": [keyslot.to_string()] }).to_string()
-}

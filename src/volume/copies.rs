@@ -113,13 +113,13 @@ impl<'a> Copy<'a> {
     }
 
     /// The text of the UUID, which names the opened device too.
-    pub(super) fn uuid(&self) -> Result<(), Flaw> {
+    pub(super) fn uuid(&self) -> Result<String, Flaw> {
         let text = text(self.bytes, at::UUID, 40).unwrap_or_default();
         let dash = |index| [8, 13, 18, 23].contains(&index);
         let valid =
             |(index, byte): (usize, &u8)| if dash(index) { *byte == b'-' } else { byte.is_ascii_hexdigit() };
         if text.len() == 36 && text.iter().enumerate().all(valid) {
-            return Ok(());
+            return Ok(String::from_utf8_lossy(text).into_owned());
         }
         let found = format!("{:?}", String::from_utf8_lossy(text));
         Err(Flaw::new("uuid", found, "36 characters as 01234567-89ab-cdef-0123-456789abcdef"))

@@ -6,11 +6,13 @@ use serde_json::Value;
 
 use super::copies::{Counted, counted};
 use super::{Fault, Locks, vet};
+use crate::recovery::{self, RecoverySlot};
 use crate::token::Token;
 
 /// What was vetted, as bytes that can be opened in place of what the device holds by then.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Header {
+    uuid: String,
     metadata: Value,
     bytes: Vec<u8>,
     areas: Vec<Range<u64>>,
@@ -25,11 +27,11 @@ impl Header {
     /// When no copy of the header is whole, or the one that counts asks for something else than plain encryption.
     pub fn vet(bytes: &[u8], device: u64) -> Result<Self, Fault> {
         let Counted { copy, torn } = counted(bytes)?;
-        copy.uuid()?;
+        let uuid = copy.uuid()?;
         copy.names()?;
         let vetted = vet::metadata(&copy.metadata, copy.size(), device)?;
         let bytes = copy.twice();
-        Ok(Self { bytes, metadata: copy.metadata, areas: vetted.areas, length: vetted.length, torn })
+        Ok(Self { bytes, uuid, metadata: copy.metadata, areas: vetted.areas, length: vetted.length, torn })
     }
 
     /// Both copies as they were vetted, the same twice: what reads them can't choose another one.
@@ -54,6 +56,18 @@ impl Header {
     #[must_use]
     pub fn torn(&self) -> bool {
         self.torn
+    }
+
+    /// What the volume is called: 36 characters of hexadecimal digits and hyphens.
+    #[must_use]
+    pub fn uuid(&self) -> &str {
+        &self.uuid
+    }
+
+    /// The key slots for recovery keys.
+    #[must_use]
+    pub fn recovery_slots(&self) -> Vec<RecoverySlot> {
+        recovery::slots(&self.metadata)
     }
 
     /// The ways in that the tokens name.

@@ -26,6 +26,7 @@ sandboxing = false
 filesystem = "xfs"
 pin = false
 recovery_key = false
+escrow = []
 
 [verity]
 on_corruption = "restart"
@@ -55,6 +56,7 @@ fn every_key_is_read() {
     assert_eq!(config.volume.pcrs, Some(vec![7, 11]));
     assert!(config.volume.pin);
     assert!(config.volume.recovery_key);
+    assert!(config.volume.escrow[0].as_str().starts_with("age17w23j4q"));
     assert_eq!(config.verity.on_corruption, Corruption::IoError);
     assert_eq!(config.boot.essential, ["sshd.service", "dev-disk-by\\x2dlabel-x.swap"]);
     assert_eq!(config.boot.flags, [FlagName::Grow, FlagName::Break]);

@@ -134,6 +134,33 @@ fn registers_that_protect_nothing_are_refused() {
 }
 
 #[test]
+fn who_can_never_read_the_recovery_key_is_refused() {
+    let key = "age17w23j4qn8rwklwqyv0uh750698dnwafk64h428vrg6uke8unvpjs9hcc92";
+    let public = "must be public keys of age such as age-keygen shows, age1...:";
+    let secret = "AGE-SECRET-KEY-1PRAJC8CMLRHJM5ZTWGWJ384NEGFEJXHY8VGKU70XWJZJAG3N89PSMV7ACL";
+    let mistyped = key.replace("17w", "177");
+    let cases = [
+        (format!("'{key}'"), "must be a list of names, not a string".to_owned()),
+        (format!("['{mistyped}']"), format!("{public} {mistyped:?} is mistyped: its check sum is wrong")),
+        ("['ssh-rsa x']".to_owned(), format!("{public} \"ssh-rsa x\" is no X25519 key of age, as age-keygen makes them")),
+        (
+            format!("['{secret}']"),
+            "must be public keys of age: one of these is a secret key, which belongs nowhere but with its owner; \
+             its public key starts with age1. Everybody can read this file: make another pair"
+                .to_owned(),
+        ),
+    ];
+    let text = |escrow: &str| format!("{SMALLEST}[volume]\nescrow = {escrow}\nrecovery_key = true\n");
+    for (escrow, message) in cases {
+        assert_eq!(said(&text(&escrow)), format!("p.toml:10: volume.escrow: {message}\n"));
+    }
+    assert_eq!(read(&text(&format!("['{key}', '{key}']"))).volume.escrow.len(), 1);
+    let without = said(&text(&format!("['{key}']")).replace("recovery_key = true", ""));
+    let needs = "needs volume.recovery_key = true: without it there is no key to encrypt";
+    assert_eq!(without, format!("p.toml:10: volume.escrow: {needs}\n"));
+}
+
+#[test]
 fn a_choice_is_told_what_there_is_to_choose_from() {
     let flags = "boot.flags: must be";
     let shell = "it gives a root shell to anyone at the console";

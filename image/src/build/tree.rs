@@ -16,7 +16,7 @@ const PROGRAMS: &str = "usr/lib/pattern";
 const UNITS: &str = "usr/lib/systemd/system";
 
 /// The names under which the one program is started by units.
-const STAGES: [&str; 9] = [
+const STAGES: [&str; 10] = [
     "pattern-usr",
     "pattern-grow",
     "pattern-persist",
@@ -25,6 +25,7 @@ const STAGES: [&str; 9] = [
     "pattern-latch",
     "pattern-scrub",
     "pattern-fallback",
+    "pattern-recovery",
     "pattern-retry",
 ];
 /// The command of the running system.

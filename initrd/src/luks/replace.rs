@@ -1,12 +1,11 @@
 //! A new sealed key in place of the old ones. The new one comes first: there is a way in at every instant.
 
-use anyhow::Result;
-use libcryptsetup_rs::consts::flags::CryptVolumeKey;
-use libcryptsetup_rs::{Either, TokenInput};
+use anyhow::{Context as _, Result};
+use libcryptsetup_rs::TokenInput;
 use pattern::token::Tpm2Token;
 use serde_json::Value;
 
-use super::{Volume, VolumeKey, failed, fewest_rounds, passphrase};
+use super::{Volume, VolumeKey, failed, passphrase};
 
 /// A `systemd-tpm2` token of a header.
 struct Sealed {
@@ -27,19 +26,7 @@ impl Volume {
         secret: &[u8],
     ) -> Result<(u32, usize)> {
         let old = self.sealed()?;
-        self.device
-            .settings_handle()
-            .set_pbkdf_type(&fewest_rounds())
-            .map_err(failed("adding a key slot"))?;
-        let volume_key = Some(Either::Left(key.as_bytes()));
-        let text = passphrase(secret);
-        let added = self.device.keyslot_handle().add_by_key(
-            None,
-            volume_key,
-            text.as_bytes(),
-            CryptVolumeKey::empty(),
-        );
-        token.keyslot = added.map_err(failed("adding a key slot"))?;
+        token.keyslot = self.add_key(None, Some(key), &passphrase(secret))?;
         self.add_token(&token.to_json())?;
         for sealed in &old {
             self.remove(sealed)?;
@@ -48,15 +35,20 @@ impl Volume {
     }
 
     fn remove(&mut self, sealed: &Sealed) -> Result<()> {
-        for keyslot in &sealed.keyslots {
-            self.device.keyslot_handle().destroy(*keyslot).map_err(failed("removing an old key slot"))?;
-        }
-        let removed = self.device.token_handle().json_set(TokenInput::RemoveToken(sealed.token));
-        removed.map(drop).map_err(failed("removing an old token"))
+        sealed.keyslots.iter().try_for_each(|keyslot| self.remove_key(*keyslot))?;
+        self.set_token(TokenInput::RemoveToken(sealed.token)).context("removing an old token")
+    }
+
+    pub(super) fn remove_key(&mut self, keyslot: u32) -> Result<()> {
+        self.device.keyslot_handle().destroy(keyslot).map_err(failed("removing an old key slot"))
+    }
+
+    pub(super) fn metadata(&mut self) -> Result<Value> {
+        self.device.status_handle().dump_json().map_err(failed("reading the LUKS2 header"))
     }
 
     fn sealed(&mut self) -> Result<Vec<Sealed>> {
-        let json = self.device.status_handle().dump_json().map_err(failed("reading the LUKS2 header"))?;
+        let json = self.metadata()?;
         let tokens = json.get("tokens").and_then(Value::as_object).into_iter().flatten();
         Ok(tokens.filter_map(|(id, token)| sealed(id, token)).collect())
     }

@@ -12,10 +12,10 @@ use crate::tpm::swtpm::Swtpm;
 use crate::tpm::{NewPin, Presented, Tpm};
 
 const SECRET: [u8; 32] = [0xa5; 32];
-const BYTES: u64 = 32 << 20;
+pub(super) const BYTES: u64 = 32 << 20;
 
 /// A software TPM, and beside its state a plain file as the partition.
-fn machine(name: &str) -> (Swtpm, PathBuf) {
+pub(crate) fn machine(name: &str) -> (Swtpm, PathBuf) {
     let swtpm = Swtpm::start(name);
     swtpm.extend(7);
     let device = swtpm.folder().join("partition");
@@ -28,7 +28,7 @@ fn seal(swtpm: &Swtpm) -> Tpm2Token {
     swtpm.connect().seal(&SECRET, &binding, None, 0).unwrap()
 }
 
-fn header(seen: Seen) -> Header {
+pub(super) fn header(seen: Seen) -> Header {
     let Seen::Luks2(header) = seen else { panic!("{seen:?}") };
     header
 }
@@ -36,7 +36,7 @@ fn header(seen: Seen) -> Header {
 /// A volume with a recovery key, of which a file is the device.
 fn recoverable(device: &Path) -> RecoveryKey {
     let key = RecoveryKey::from_bytes(&[7; 32]);
-    Volume::format(device, BYTES).unwrap().add_recovery(0, &key).unwrap();
+    let _ = Volume::format(device, BYTES).unwrap().add_recovery(None, &key, None).unwrap();
     key
 }
 
@@ -45,7 +45,7 @@ fn overwrite(device: &Path, offset: u64, bytes: &[u8]) {
 }
 
 /// Debian's cryptsetup, with a key on its standard input.
-fn cryptsetup(words: &str, device: &Path, key: &str) -> (bool, String) {
+pub(super) fn cryptsetup(words: &str, device: &Path, key: &str) -> (bool, String) {
     let mut child = Command::new("cryptsetup")
         .args(words.split(' '))
         .arg(device)
@@ -64,7 +64,7 @@ fn our_volume_is_opened_by_its_tpm_its_recovery_key_and_by_cryptsetup() {
     let key = RecoveryKey::from_bytes(&[7; 32]);
     let mut volume = Volume::format(&device, BYTES).unwrap();
     volume.add_sealed(&seal(&swtpm), &SECRET).unwrap();
-    volume.add_recovery(1, &key).unwrap();
+    assert_eq!(volume.add_recovery(None, &key, None).unwrap(), 1);
     drop(volume);
 
     let seen = look(&device).unwrap();
@@ -136,15 +136,19 @@ fn systemd_lists_and_changes_our_tokens() {
     let (swtpm, device) = machine("enroll");
     let mut volume = Volume::format(&device, BYTES).unwrap();
     volume.add_sealed(&seal(&swtpm), &SECRET).unwrap();
-    volume.add_recovery(1, &RecoveryKey::from_bytes(&[7; 32])).unwrap();
+    let _ = volume.add_recovery(None, &RecoveryKey::from_bytes(&[7; 32]), None).unwrap();
     drop(volume);
-    let list = Command::new("systemd-cryptenroll").arg(&device).output().unwrap();
-    let slots: Vec<String> = String::from_utf8(list.stdout).unwrap().lines().skip(1).map(words).collect();
-    assert_eq!(slots, ["0 tpm2", "1 recovery"]);
-    let wiped = Command::new("systemd-cryptenroll").arg("--wipe-slot=tpm2").arg(&device).output().unwrap();
-    assert!(wiped.status.success());
+    assert_eq!(enrolled(&device, &[]), ["0 tpm2", "1 recovery"]);
+    let _left = enrolled(&device, &["--wipe-slot=tpm2"]);
     let Decision::Open(locks) = decide(Some(&look(&device).unwrap())).unwrap() else { panic!("not ours") };
     assert!(locks.tokens.is_empty() && locks.recovery);
+}
+
+/// What Debian's systemd-cryptenroll says of the key slots.
+pub(super) fn enrolled(device: &Path, words: &[&str]) -> Vec<String> {
+    let output = Command::new("systemd-cryptenroll").args(words).arg(device).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().lines().skip(1).map(self::words).collect()
 }
 
 fn words(line: &str) -> String {
@@ -177,7 +181,7 @@ fn a_new_sealed_key_replaces_the_old_ones_and_no_other() {
     let key = RecoveryKey::from_bytes(&[7; 32]);
     let mut volume = Volume::format(&device, BYTES).unwrap();
     volume.add_sealed(&seal(&swtpm), &SECRET).unwrap();
-    volume.add_recovery(1, &key).unwrap();
+    assert_eq!(volume.add_recovery(None, &key, None).unwrap(), 1);
     drop(volume);
     let mut volume = Volume::load(&device).unwrap();
     let before = volume.unlock_entered(key.as_str()).unwrap();

@@ -6,20 +6,18 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use pattern::config::Config;
-use pattern::recovery::RecoveryKey;
 use pattern::table::{Extent, Found};
 use pattern::token::{PublicKey, Tpm2Token};
 use zeroize::Zeroizing;
 
 use super::filesystem::{self, Mounted};
-use super::{DEVICE, NAME, WORK, ask, binding, extra, identity, show};
+use super::{DEVICE, NAME, WORK, ask, binding, extra, identity, renew, show};
 use crate::disk::{Disk, announce_mapper};
 use crate::luks::Volume;
 use crate::tpm::{NewPin, Presented, Tcti, Tpm};
 use crate::{grow, latch, seed};
 
 const SEALED_SLOT: u32 = 0;
-const RECOVERY_SLOT: u32 = 1;
 
 /// Makes the volume on a free extent, fills it, and then lists it in the table.
 ///
@@ -34,12 +32,11 @@ pub(super) fn create(config: &Config, disk: &Disk, found: &Found, number: u32, e
     let token = seal(&secret, config, key, pin.as_deref())?;
     disk.add_partition(number, extent, &found.table)?;
     let device = disk.partition_path(number);
-    let recovery = config.volume.recovery_key.then(|| random().map(|bytes| RecoveryKey::from_bytes(&bytes)));
-    let recovery = recovery.transpose()?;
+    let recovery = config.volume.recovery_key.then(|| renew::draw(config)).transpose()?;
     let mut volume = Volume::format(&device, found.table.bytes(extent))?;
     volume.add_sealed(&token, &*secret)?;
-    if let Some(key) = &recovery {
-        volume.add_recovery(RECOVERY_SLOT, key)?;
+    if let Some((key, escrow)) = &recovery {
+        let _slot = volume.add_recovery(None, key, escrow.as_ref())?;
     }
     // Not with the secret at hand: what the next boots will do must work now, while nothing is lost yet.
     let presented = Presented { signatures: signatures.as_ref(), pin: pin.as_deref().map(String::as_str) };
@@ -56,7 +53,12 @@ pub(super) fn create(config: &Config, disk: &Disk, found: &Found, number: u32, e
         volume.close(NAME);
     }
     committed?;
-    recovery.map_or(Ok(()), |key| show::show(&key, &device))
+    if let Some((key, _)) = recovery {
+        // The volume is whole, and another key is easily made.
+        show::show(&key, &device, show::CONSOLE)
+            .unwrap_or_else(|error| log::warn!("{error:#}; make another: pattern recovery new"));
+    }
+    Ok(())
 }
 
 /// Seals a secret to the TPM as `pattern.toml` and the image ask for it.

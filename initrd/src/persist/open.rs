@@ -10,7 +10,7 @@ use pattern::volume::{Header, Locks};
 use zeroize::Zeroizing;
 
 use super::filesystem::{self, Mounted};
-use super::{DEVICE, NAME, WORK, ask, extra, identity};
+use super::{DEVICE, NAME, WORK, ask, extra, identity, request};
 use crate::luks::{self, Volume, VolumeKey};
 use crate::tpm::{self, Presented, Tcti, Tpm, TpmError};
 use crate::trial;
@@ -23,11 +23,16 @@ const ANOTHER: &str = "this is not the volume that this machine made; nothing of
     clear the TPM in the firmware's setup, and enter the volume's recovery key";
 const UNKNOWN: &str = "the TPM does not know that this machine made it: it was cleared, or the image is signed with another key";
 
-/// Opens the volume by a vetted header; answers with how, in words.
+/// Opens the volume by a vetted header; answers with its key, and how, in words.
 ///
 /// # Errors
 /// When neither the TPM nor a person has a key.
-pub(super) fn open(device: &Path, header: &Header, locks: &Locks, config: &Config) -> Result<String> {
+pub(super) fn open(
+    device: &Path,
+    header: &Header,
+    locks: &Locks,
+    config: &Config,
+) -> Result<(VolumeKey, String)> {
     let mut volume = Volume::vetted(device, header)?;
     latch::enter()?;
     let (key, how) = unlock(&mut volume, device, locks, config)?;
@@ -37,13 +42,13 @@ pub(super) fn open(device: &Path, header: &Header, locks: &Locks, config: &Confi
         let repaired = luks::repair(device);
         repaired.unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
     }
-    Ok(how)
+    Ok((key, how))
 }
 
 /// The volume's key, and whom it came from, in words.
 fn unlock(volume: &mut Volume, device: &Path, locks: &Locks, config: &Config) -> Result<(VolumeKey, String)> {
     let uuid = volume.uuid()?;
-    let (key, mut reasons) = by_any_token(volume, device, locks);
+    let (key, mut reasons) = by_any_token(volume, device, locks, &Tcti::default());
     if let Some(key) = key {
         match identity::of(config, &uuid, &key) {
             Ok(Identity::Same) => return Ok((key, "opened it by the TPM".to_owned())),
@@ -76,7 +81,12 @@ fn unlock(volume: &mut Volume, device: &Path, locks: &Locks, config: &Config) ->
 }
 
 /// The key by the first token that gives it, and what the others say.
-fn by_any_token(volume: &mut Volume, device: &Path, locks: &Locks) -> (Option<VolumeKey>, Vec<String>) {
+fn by_any_token(
+    volume: &mut Volume,
+    device: &Path,
+    locks: &Locks,
+    tcti: &Tcti,
+) -> (Option<VolumeKey>, Vec<String>) {
     let mut reasons: Vec<String> = locks.unusable.clone();
     let signatures = extra::signatures().unwrap_or_else(|error| {
         reasons.push(format!("{error:#}"));
@@ -85,7 +95,7 @@ fn by_any_token(volume: &mut Volume, device: &Path, locks: &Locks) -> (Option<Vo
     // Nobody is asked for a PIN where the TPM needs none.
     let (asking, silent): (Vec<_>, Vec<_>) = locks.tokens.iter().partition(|token| token.pin.is_some());
     for token in silent.into_iter().chain(asking) {
-        match by_tpm(volume, device, token, signatures.as_ref()) {
+        match by_tpm(volume, device, token, signatures.as_ref(), tcti) {
             Ok(key) => return (Some(key), reasons),
             Err(error) => reasons.push(format!("{error:#}")),
         }
@@ -101,8 +111,9 @@ fn by_tpm(
     device: &Path,
     token: &Tpm2Token,
     signatures: Option<&Signatures>,
+    tcti: &Tcti,
 ) -> Result<VolumeKey> {
-    let unseal = |pin: Option<&str>| Tpm::unseal(&Tcti::default(), token, Presented { signatures, pin });
+    let unseal = |pin: Option<&str>| Tpm::unseal(tcti, token, Presented { signatures, pin });
     let secret = match unseal(None) {
         Err(TpmError::NoPin) => with_pin(device, ask::secret, |pin| unseal(Some(pin)))?,
         answer => answer?,
@@ -146,32 +157,38 @@ fn by_person(volume: &mut Volume, device: &Path, reason: &str) -> Result<VolumeK
     bail!("no key that opens it in {TRIES} tries; nothing was changed; restart to try again")
 }
 
-/// Makes directories that the image asks for only since the volume was made; answers with their names.
+/// Makes directories that the image asks for only since the volume was made; answers with their names, and with whether
+/// the boot before asked for a new recovery key.
 ///
 /// # Errors
 /// When the file system can't be mounted, or a directory can't be made.
-pub(super) fn directories(config: &Config) -> Result<Vec<String>> {
+pub(super) fn directories(config: &Config) -> Result<(Vec<String>, bool)> {
     let asked = &config.partitions.persist;
     let (device, work) = (Path::new(DEVICE), Path::new(WORK));
     let kind = filesystem::of(device)?;
     // Read-only first: nearly every boot finds all of them, and then writes nothing.
     let mounted = Mounted::new(device, work, kind, true)?;
     let missing = seed::missing(mounted.path(), asked)?;
+    let new_key = request::is_left(mounted.path());
     mounted.unmount()?;
     if missing.is_empty() {
-        return Ok(missing);
+        return Ok((missing, new_key));
     }
     let mounted = Mounted::new(device, work, kind, false)?;
     let made = seed::ensure(mounted.path(), asked)?;
     mounted.unmount()?;
-    Ok(made)
+    Ok((made, new_key))
 }
 
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
 
+    use pattern::token::{Bank, Binding, Pcrs};
+
     use super::*;
+    use crate::luks::tests::machine;
+    use crate::persist::recognised;
 
     /// What came of it, and the questions, when these are the answers and only `1234` is right.
     fn entered(answers: &[&str]) -> (Result<u32>, Vec<String>) {
@@ -194,6 +211,36 @@ mod tests {
         assert_eq!(secret.unwrap(), 7);
         assert_eq!(questions[0], "PIN for /dev/vda3 (empty for the recovery key):");
         assert!(questions[1].starts_with("the PIN is wrong; after 3 more wrong ones"), "{questions:?}");
+    }
+
+    #[test]
+    fn several_tpm_slots_are_tried_in_turn() {
+        let (other, _) = machine("open-other");
+        let (swtpm, device) = machine("open-in-turn");
+        let mut volume = Volume::format(&device, 32 << 20).unwrap();
+        let binding = Binding::new(Bank::Sha256, None, Pcrs::new([7]).ok());
+        let changed = Binding::new(Bank::Sha256, None, Pcrs::new([8]).ok());
+        swtpm.extend(8);
+        // Of another TPM; of a register that changes; a good one; and one that is not needed any more.
+        for (slot, (swtpm, binding)) in
+            [(&other, &binding), (&swtpm, &changed), (&swtpm, &binding), (&swtpm, &binding)]
+                .iter()
+                .enumerate()
+        {
+            let (secret, slot) = ([slot as u8; 32], slot as u32);
+            let token = swtpm.connect().seal(&secret, binding, None, slot).unwrap();
+            volume.add_sealed(&token, &secret).unwrap();
+        }
+        swtpm.extend(8);
+        let (_, mut locks) = recognised(&device).unwrap();
+        let (key, reasons) = by_any_token(&mut volume, &device, &locks, &swtpm.tcti());
+        let by_slot = volume.unlock_sealed(&locks.tokens[2], &[2; 32]).unwrap();
+        assert_eq!(key.unwrap().as_bytes(), by_slot.as_bytes());
+        assert_eq!(reasons.len(), 2, "{reasons:?}");
+        assert!(reasons[0].starts_with("the TPM was cleared"), "{reasons:?}");
+        assert!(reasons[1].starts_with("PCR 8 (sha256) changed"), "{reasons:?}");
+        locks.tokens.truncate(2);
+        assert!(by_any_token(&mut volume, &device, &locks, &swtpm.tcti()).0.is_none());
     }
 
     #[test]

@@ -1,33 +1,37 @@
 //! Showing the recovery key, once, to whoever sits at the machine. Never through the log: journals are kept.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use pattern::recovery::RecoveryKey;
 use zeroize::Zeroizing;
 
 use crate::qr;
 
-const CONSOLE: &str = "/dev/console";
+/// The terminal of a boot.
+pub(super) const CONSOLE: &str = "/dev/console";
+/// That of the person who runs a command.
+pub(super) const TERMINAL: &str = "/dev/tty";
 
-/// Writes the key to the console. Not being able to is only worth a warning: the volume is whole, and another key
-/// is easily made.
+/// Writes the key to a terminal.
 ///
 /// # Errors
-/// None that has to do with the console.
-pub(super) fn show(key: &RecoveryKey, device: &Path) -> Result<()> {
+/// When the terminal can't be written to.
+pub(super) fn show(key: &RecoveryKey, device: &Path, terminal: &str) -> Result<()> {
     let page = page(key, device)?;
-    let console = OpenOptions::new().write(true).open(CONSOLE);
-    if let Err(error) = console.and_then(|mut console| console.write_all(page.as_bytes())) {
-        let device = device.display();
-        log::warn!(
-            "the recovery key could not be shown on {CONSOLE}: {error}; make another with \
-             systemd-cryptenroll --wipe-slot=recovery --recovery-key {device}"
-        );
-    }
-    Ok(())
+    let shown = open(terminal)?.write_all(page.as_bytes());
+    shown.with_context(|| format!("showing the recovery key on {terminal}"))
+}
+
+/// Opens a terminal, so that it is known before anything is done that there is one.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn open(terminal: &str) -> Result<File> {
+    let opened = OpenOptions::new().write(true).open(terminal);
+    opened.with_context(|| format!("opening {terminal}, where the recovery key is to be shown"))
 }
 
 /// What the console shows. Lines end in CR LF: nobody may have set the terminal up yet.

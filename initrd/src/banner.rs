@@ -1,0 +1,34 @@
+//! Messages at login.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+/// Shows a message until the next boot, or no longer: before the login prompt (agetty(8)), and after it (pam_motd(8)).
+///
+/// # Errors
+/// When a file can't be written or removed.
+pub(crate) fn show(name: &str, message: Option<&str>) -> Result<()> {
+    let places = [format!("/run/issue.d/{name}.issue"), format!("/run/motd.d/{name}")].map(PathBuf::from);
+    match message {
+        Some(message) => places.iter().try_for_each(|path| write(path, message)),
+        None => places.iter().try_for_each(|path| remove(path)),
+    }
+}
+
+fn write(path: &Path, message: &str) -> Result<()> {
+    let parent = path.parent().unwrap_or(path);
+    let written = fs::create_dir_all(parent).and_then(|()| fs::write(path, format!("{message}\n\n")));
+    written.with_context(|| format!("writing {}", path.display()))
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,71 @@
+//! What root in the running system asks of the next boot: a new recovery key. The file lies inside the volume, where nobody
+//! else can put one.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+
+/// At the volume's root.
+const NAME: &str = "new-recovery-key";
+/// Where the running system has the volume.
+const VOLUME: &str = "/persist";
+
+/// Asks.
+///
+/// # Errors
+/// When the volume is not mounted, or can't be written to.
+pub(super) fn leave() -> Result<()> {
+    let volume = Path::new(VOLUME);
+    let device = |path: &Path| path.metadata().map(|facts| facts.dev());
+    if device(volume).with_context(|| format!("looking at {VOLUME}"))? == device(Path::new("/"))? {
+        bail!("the volume is not mounted at {VOLUME} in this boot");
+    }
+    let path = volume.join(NAME);
+    let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+    made.and_then(|file| file.sync_all()).with_context(|| format!("writing {}", path.display()))?;
+    sync(volume)
+}
+
+/// Whether it was asked, by what is in the volume mounted here.
+pub(super) fn is_left(volume: &Path) -> bool {
+    volume.join(NAME).is_file()
+}
+
+/// Whether it was asked in the running system, and will be done at the next boot.
+pub(crate) fn is_waiting() -> bool {
+    is_left(Path::new(VOLUME))
+}
+
+/// Notes that it was done.
+///
+/// # Errors
+/// When the volume can't be written to.
+pub(super) fn clear(volume: &Path) -> Result<()> {
+    let path = volume.join(NAME);
+    fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
+    sync(volume)
+}
+
+fn sync(folder: &Path) -> Result<()> {
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.with_context(|| format!("writing {} to the disk", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_there_until_it_is_cleared() {
+        let folder = std::env::temp_dir().join(format!("pattern-request-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        assert!(!is_left(&folder));
+        fs::write(folder.join(NAME), "").unwrap();
+        assert!(is_left(&folder));
+        clear(&folder).unwrap();
+        assert!(!is_left(&folder) && clear(&folder).is_err());
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

@@ -1,0 +1,181 @@
+//! What a LUKS2 header says of its recovery keys: fields of our own in the token that `systemd-cryptenroll` makes for one.
+//! Other tools leave them alone, and remove them with the token.
+//!
+//! They count only for the key slot's key of now: its salt is drawn anew with each key.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::age::Recipient;
+
+/// Type of the token.
+const KIND: &str = "systemd-recovery";
+/// The field that holds ours.
+const OURS: &str = "pattern";
+
+/// A key slot for a recovery key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecoverySlot {
+    /// The token's number.
+    pub token: u32,
+    /// The key slot's number.
+    pub keyslot: u32,
+    /// Whether its owner entered the key since it was made.
+    pub confirmed: bool,
+    /// The key, encrypted.
+    pub escrow: Option<Escrow>,
+}
+
+/// A recovery key as only others can read it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Escrow {
+    /// Public keys: whoever has the secret key to one of them can read it.
+    pub recipients: Vec<String>,
+    /// An armored age file, whose content is the key and a line's end.
+    pub file: String,
+}
+
+/// Where it can be seen whether a recovery key was confirmed, and whom it is escrowed to.
+impl fmt::Display for RecoverySlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let confirmed = if self.confirmed { "confirmed" } else { "not confirmed" };
+        write!(f, "keyslot {}: {confirmed}; ", self.keyslot)?;
+        match &self.escrow {
+            Some(escrow) => write!(f, "in escrow for {}", escrow.recipients.join(", ")),
+            None => f.write_str("not in escrow"),
+        }
+    }
+}
+
+/// The recovery keys of a header, by its JSON metadata; in the order of the tokens.
+#[must_use]
+pub fn slots(metadata: &Value) -> Vec<RecoverySlot> {
+    let tokens = metadata.get("tokens").and_then(Value::as_object).into_iter().flatten();
+    let ours = tokens.filter(|(_, token)| token.get("type").and_then(Value::as_str) == Some(KIND));
+    let mut found: Vec<_> = ours.flat_map(|(id, token)| of_token(metadata, id, token)).collect();
+    found.sort_by_key(|slot| (slot.token, slot.keyslot));
+    found
+}
+
+fn of_token(metadata: &Value, id: &str, token: &Value) -> Vec<RecoverySlot> {
+    let Ok(number) = id.parse() else { return Vec::new() };
+    let keyslots = token.get("keyslots").and_then(Value::as_array).into_iter().flatten();
+    let keyslots = keyslots.filter_map(|keyslot| keyslot.as_str()?.parse().ok());
+    keyslots.map(|keyslot| slot(metadata, number, keyslot, token.get(OURS))).collect()
+}
+
+fn slot(metadata: &Value, token: u32, keyslot: u32, ours: Option<&Value>) -> RecoverySlot {
+    let ours = ours.filter(|ours| {
+        let salt = ours.get("salt").and_then(Value::as_str);
+        salt.is_some() && salt == self::salt(metadata, keyslot)
+    });
+    let confirmed = ours.and_then(|ours| ours.get("confirmed")?.as_bool()).unwrap_or(false);
+    RecoverySlot { token, keyslot, confirmed, escrow: ours.and_then(escrow) }
+}
+
+/// Anybody may have written the header: what is shown must be keys.
+fn escrow(ours: &Value) -> Option<Escrow> {
+    let recipients = ours.get("recipients")?.as_array()?.iter();
+    let recipients = recipients.map(|text| Some(Recipient::parse(text.as_str()?).ok()?.as_str().to_owned()));
+    Some(Escrow {
+        recipients: recipients.collect::<Option<_>>()?,
+        file: ours.get("escrow")?.as_str()?.to_owned(),
+    })
+}
+
+fn salt(metadata: &Value, keyslot: u32) -> Option<&str> {
+    metadata.get("keyslots")?.get(keyslot.to_string())?.get("kdf")?.get("salt")?.as_str()
+}
+
+/// The token for a key slot that the metadata has already.
+#[must_use]
+pub fn token(metadata: &Value, keyslot: u32, confirmed: bool, escrow: Option<&Escrow>) -> Value {
+    let mut ours = json!({ "salt": salt(metadata, keyslot), "confirmed": confirmed });
+    if let Some(escrow) = escrow {
+        ours["recipients"] = json!(escrow.recipients);
+        ours["escrow"] = json!(escrow.file);
+    }
+    json!({ "type": KIND, "keyslots": [keyslot.to_string()], OURS: ours })
+}
+
+/// What people are told at each login until it is no longer so; `wanted` is whether the image asks for a recovery key.
+#[must_use]
+pub fn warning(slots: &[RecoverySlot], wanted: bool) -> Option<&'static str> {
+    if slots.iter().any(|slot| slot.confirmed) || (slots.is_empty() && !wanted) {
+        return None;
+    }
+    Some(if slots.is_empty() {
+        "The persist volume has no recovery key: when the TPM does not open it, all it holds is lost. \
+         To make one, run: pattern recovery new"
+    } else {
+        "Nobody confirmed yet that the persist volume's recovery key was kept. To do so, run: pattern recovery confirm. \
+         If it is lost, run: pattern recovery new"
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PUBLIC: &str = "age17w23j4qn8rwklwqyv0uh750698dnwafk64h428vrg6uke8unvpjs9hcc92";
+
+    fn metadata() -> Value {
+        let slot = |salt: &str| json!({ "kdf": { "salt": salt } });
+        json!({ "keyslots": { "0": slot("A"), "1": slot("B") }, "tokens": {} })
+    }
+
+    fn kept() -> Escrow {
+        Escrow { recipients: vec![PUBLIC.to_owned()], file: "-----BEGIN".to_owned() }
+    }
+
+    fn with(mut metadata: Value, token: Value) -> Value {
+        metadata["tokens"]["3"] = token;
+        metadata
+    }
+
+    #[test]
+    fn a_token_is_read_as_it_was_written() {
+        let token = token(&metadata(), 1, true, Some(&kept()));
+        let metadata = with(metadata(), token);
+        let expected = RecoverySlot { token: 3, keyslot: 1, confirmed: true, escrow: Some(kept()) };
+        assert_eq!(slots(&metadata), std::slice::from_ref(&expected));
+        assert_eq!(expected.to_string(), format!("keyslot 1: confirmed; in escrow for {PUBLIC}"));
+    }
+
+    #[test]
+    fn another_key_in_the_slot_was_neither_confirmed_nor_escrowed() {
+        let token = token(&metadata(), 1, true, Some(&kept()));
+        let mut metadata = with(metadata(), token);
+        metadata["keyslots"]["1"]["kdf"]["salt"] = json!("C");
+        assert_eq!(slots(&metadata)[0].to_string(), "keyslot 1: not confirmed; not in escrow");
+        let _ = metadata["keyslots"].as_object_mut().unwrap().remove("1");
+        assert!(!slots(&metadata)[0].confirmed);
+    }
+
+    #[test]
+    fn tokens_of_other_tools_are_recovery_keys_too() {
+        let token = json!({ "type": "systemd-recovery", "keyslots": ["0", "1"] });
+        let found = slots(&with(metadata(), token));
+        assert_eq!(found.iter().map(|slot| slot.keyslot).collect::<Vec<_>>(), [0, 1]);
+        assert!(slots(&with(metadata(), json!({ "type": "systemd-tpm2", "keyslots": ["0"] }))).is_empty());
+        assert!(slots(&with(metadata(), json!({ "type": "systemd-recovery" }))).is_empty());
+        assert!(slots(&json!({})).is_empty());
+    }
+
+    #[test]
+    fn what_is_no_public_key_is_not_shown() {
+        let mut token = token(&metadata(), 1, false, Some(&kept()));
+        token["pattern"]["recipients"] = json!(["\u{1b}[2J"]);
+        assert_eq!(slots(&with(metadata(), token))[0].escrow, None);
+    }
+
+    #[test]
+    fn people_are_told_until_the_key_is_confirmed() {
+        let slot = |confirmed| RecoverySlot { token: 0, keyslot: 1, confirmed, escrow: None };
+        assert!(warning(&[slot(false)], false).unwrap().contains("pattern recovery confirm"));
+        assert_eq!(warning(&[slot(false), slot(true)], true), None);
+        assert!(warning(&[], true).unwrap().contains("has no recovery key"));
+        assert_eq!(warning(&[], false), None);
+    }
+}
