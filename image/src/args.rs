@@ -38,6 +38,9 @@ Usage: pattern COMMAND
       --compress HOW      xz, gz or none (default: xz)
       --tools DIR         tools tree with gpg and xz for a host that has none (default: build/tools)
 
+  recovery decrypt FILE   print the recovery key that a machine left in FILE (- for standard input), encrypted
+      --identity KEYFILE  the secret key to one of volume.escrow, as age-keygen writes it
+
   --help, --version
 
 Exit status: 0 success, 1 failure, 2 wrong usage.
@@ -60,6 +63,8 @@ pub enum Command {
     GenKeyring(GenKeyring),
     /// `sign-release`
     SignRelease(SignRelease),
+    /// `recovery decrypt`
+    Decrypt(Decrypt),
 }
 
 /// Options of `config check`.
@@ -129,6 +134,15 @@ pub struct SignRelease {
     pub tools: PathBuf,
 }
 
+/// Options of `recovery decrypt`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Decrypt {
+    /// The encrypted key, or `-`.
+    pub file: PathBuf,
+    /// Holds the secret key.
+    pub identity: PathBuf,
+}
+
 const TOOLS: &str = "build/tools";
 
 /// Reads the arguments after the program's name.
@@ -149,6 +163,11 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt
         Some(Value(word)) if word == "run" => Command::Run(run(&mut parser)?),
         Some(Value(word)) if word == "gen-keyring" => Command::GenKeyring(gen_keyring(&mut parser)?),
         Some(Value(word)) if word == "sign-release" => Command::SignRelease(sign_release(&mut parser)?),
+        Some(Value(word)) if word == "recovery" => match parser.next()? {
+            Some(Value(word)) if word == "decrypt" => Command::Decrypt(decrypt(&mut parser)?),
+            Some(other) => return Err(other.unexpected()),
+            None => return Err("recovery: which command? There is: decrypt".into()),
+        },
         Some(Value(word)) => return Err(format!("no command {word:?}").into()),
         Some(other) => return Err(other.unexpected()),
         None => return Err("a command is missing".into()),
@@ -240,6 +259,20 @@ fn sign_release(parser: &mut lexopt::Parser) -> Result<SignRelease, lexopt::Erro
     let result = result.ok_or("sign-release: a RESULT is missing: the folder that `pattern build` wrote")?;
     let home = home.ok_or("sign-release: a GPGHOME is missing: `pattern gen-keyring` makes one")?;
     Ok(SignRelease { result, home, output, compression, tools })
+}
+
+fn decrypt(parser: &mut lexopt::Parser) -> Result<Decrypt, lexopt::Error> {
+    let (mut file, mut identity) = (None, None);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("identity") => identity = Some(parser.value()?.into()),
+            Value(value) if file.is_none() => file = Some(value.into()),
+            other => return Err(other.unexpected()),
+        }
+    }
+    let file = file.ok_or("recovery decrypt: a FILE is missing: EFI/pattern/UUID.age of the machine")?;
+    let identity = identity.ok_or("recovery decrypt: --identity KEYFILE is missing: age-keygen made it")?;
+    Ok(Decrypt { file, identity })
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub mod keyring;
 pub mod machine;
 pub mod programs;
 pub mod qemu;
+pub mod recovery;
 pub mod release;
 pub mod run;
 mod source;

@@ -4,7 +4,7 @@ use std::env;
 use std::process::ExitCode;
 
 use pattern_image::args::{self, Command};
-use pattern_image::{build, check, keyring, release, run};
+use pattern_image::{build, check, keyring, recovery, release, run};
 
 fn main() -> ExitCode {
     let command = match args::parse(env::args_os().skip(1)) {
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Command::Run(options) => run::run(&options).map(|()| true),
         Command::GenKeyring(options) => keyring::generate(&options).map(|()| true),
         Command::SignRelease(options) => release::sign(&options).map(|()| true),
+        Command::Decrypt(options) => recovery::decrypt(&options).map(|()| true),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -63,6 +63,12 @@ fn sign_release_has_defaults() {
 }
 
 #[test]
+fn decrypt_takes_a_file_and_a_key() {
+    let decrypt = Decrypt { file: "-".into(), identity: "key".into() };
+    assert_eq!(parsed("recovery decrypt - --identity key"), Ok(Command::Decrypt(decrypt)));
+}
+
+#[test]
 fn wrong_usage_says_what_is_wrong() {
     let cases = [
         ("", "a command is missing"),
@@ -78,6 +84,9 @@ fn wrong_usage_says_what_is_wrong() {
         ("sign-release", "sign-release: a RESULT is missing: the folder that `pattern build` wrote"),
         ("sign-release r", "sign-release: a GPGHOME is missing: `pattern gen-keyring` makes one"),
         ("sign-release r g s", "unexpected argument \"s\""),
+        ("recovery", "recovery: which command? There is: decrypt"),
+        ("recovery decrypt", "recovery decrypt: a FILE is missing: EFI/pattern/UUID.age of the machine"),
+        ("recovery decrypt f", "recovery decrypt: --identity KEYFILE is missing: age-keygen made it"),
         ("--version now", "unexpected argument \"now\""),
     ];
     for (line, message) in cases {
@@ -91,9 +100,10 @@ fn wrong_usage_says_what_is_wrong() {
 
 #[test]
 fn every_long_option_is_in_the_help() {
-    for option in
-        ["json", "output", "tools", "data", "disk", "persist", "memory", "append", "server", "compress"]
-    {
+    for option in [
+        "json", "output", "tools", "data", "disk", "persist", "memory", "append", "server", "compress",
+        "identity",
+    ] {
         assert!(HELP.contains(&format!("--{option} ")), "{option}");
     }
 }

@@ -1,0 +1,113 @@
+//! `pattern recovery decrypt`: the recovery key out of an escrow, with the secret key that it was encrypted for.
+
+use std::fs::{self, File};
+use std::io::{Read, Write, stdin, stdout};
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+use pattern::age::{self, Identity};
+use pattern::recovery::RecoveryKey;
+use zeroize::Zeroizing;
+
+use crate::args;
+
+/// Stands for standard input.
+const INPUT: &str = "-";
+/// An escrow has 3 KiB at most.
+const LONGEST: u64 = 64 << 10;
+
+/// Prints the recovery key.
+///
+/// # Errors
+/// When a file can't be read, the key is not for it, or its content is no recovery key.
+pub fn decrypt(options: &args::Decrypt) -> Result<()> {
+    let identities = identities(&options.identity)?;
+    let file = read(&options.file)?;
+    let key = opened(&file, &identities).with_context(|| format!("decrypting {}", named(&options.file)))?;
+    let mut terminal = stdout().lock();
+    let printed = terminal.write_all(key.as_str().as_bytes()).and_then(|()| terminal.write_all(b"\n"));
+    printed.and_then(|()| terminal.flush()).context("printing the recovery key")
+}
+
+fn identities(path: &Path) -> Result<Vec<Identity>> {
+    let text = fs::read_to_string(path).map(Zeroizing::new);
+    let text = text.with_context(|| format!("reading the secret key {}", path.display()))?;
+    Identity::parse_file(&text).map_err(|(line, error)| anyhow!("{}:{line}: this {error}", path.display()))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let reading = || format!("reading {}", named(path));
+    let source: Box<dyn Read> = if path == Path::new(INPUT) {
+        Box::new(stdin())
+    } else {
+        Box::new(File::open(path).with_context(reading)?)
+    };
+    let mut file = Vec::new();
+    if source.take(LONGEST + 1).read_to_end(&mut file).with_context(reading)? as u64 > LONGEST {
+        bail!("{}: it is too long for a recovery key in escrow", reading());
+    }
+    Ok(file)
+}
+
+fn named(path: &Path) -> String {
+    if path == Path::new(INPUT) { "standard input".to_owned() } else { path.display().to_string() }
+}
+
+fn opened(file: &[u8], identities: &[Identity]) -> Result<RecoveryKey> {
+    let content = age::decrypt(file, identities)?;
+    let text = std::str::from_utf8(&content).ok();
+    let key = text.and_then(|text| RecoveryKey::parse(text.strip_suffix('\n').unwrap_or(text)).ok());
+    key.context("it holds something else than a recovery key; to see it: age --decrypt")
+}
+
+#[cfg(test)]
+mod tests {
+    use pattern::age::Recipient;
+
+    use super::*;
+
+    const PUBLIC: &str = "age17w23j4qn8rwklwqyv0uh750698dnwafk64h428vrg6uke8unvpjs9hcc92";
+    const SECRET: &str = "AGE-SECRET-KEY-1PRAJC8CMLRHJM5ZTWGWJ384NEGFEJXHY8VGKU70XWJZJAG3N89PSMV7ACL";
+
+    fn escrow(content: &str) -> Vec<u8> {
+        let recipients = [Recipient::parse(PUBLIC).unwrap()];
+        let random = || Ok::<_, age::Error>([7; 32].into());
+        age::encrypt(content.as_bytes(), &recipients, random).unwrap().into_bytes()
+    }
+
+    fn said(file: &[u8], secret: &str) -> String {
+        let opened = opened(file, &Identity::parse_file(secret).ok().unwrap());
+        opened.map_or_else(|error| error.to_string(), |key| key.as_str().to_owned())
+    }
+
+    #[test]
+    fn only_the_right_key_and_a_whole_file_give_a_recovery_key() {
+        let key = ["cbdefghi"; 8].join("-");
+        let file = escrow(&format!("{key}\n"));
+        assert_eq!(said(&file, SECRET), key);
+        let other = "AGE-SECRET-KEY-1JUNVCZJTFR60QNKU0GX7FCH6LNK5PC99R3NJT5S2QRL6TAJCY5CS7AD46S";
+        assert_eq!(
+            said(&file, other),
+            "it is encrypted to one recipient, of whom this is not the secret key"
+        );
+        let cut = &file[..file.len() - 40];
+        assert_eq!(said(cut, SECRET), "the armored text is damaged: a line is missing, or was changed");
+        assert!(said(&escrow("hunter2"), SECRET).starts_with("it holds something else than a recovery key"));
+        assert!(said(b"", SECRET).starts_with("its header is no header of an age file"));
+    }
+
+    #[test]
+    fn a_bad_secret_key_is_named_with_its_line_and_not_repeated() {
+        let path = std::env::temp_dir().join(format!("pattern-identity-{}", std::process::id()));
+        fs::write(&path, format!("# public\n{PUBLIC}\n")).unwrap();
+        let error = identities(&path).err().unwrap().to_string();
+        let wrong = "this is a public key; the secret key starts with AGE-SECRET-KEY-1";
+        assert_eq!(error, format!("{}:2: {wrong}", path.display()));
+        fs::write(&path, SECRET.replace("PRA", "PRR")).unwrap();
+        let error = identities(&path).err().unwrap().to_string();
+        assert_eq!(error, format!("{}:1: this is mistyped: its check sum is wrong", path.display()));
+        fs::remove_file(&path).unwrap();
+        let error = format!("{:#}", identities(&path).err().unwrap());
+        assert!(error.ends_with("No such file or directory (os error 2)"), "{error}");
+    }
+}
