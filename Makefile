@@ -109,6 +109,7 @@ test-static: ## LUKS headers on plain files, a software TPM for each test
 
 .PHONY: vm
 vm: image ## scenarios in virtual machines; T=NAME for one, of the long ones too
+	tests/need age
 	$(SCENARIOS) $(if $(T),--include-ignored) $(T)
 
 .PHONY: fuzz

@@ -1,7 +1,7 @@
 //! A machine that is off: what is special about it is said here, before it boots.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pattern_image::growth::Growth;
 use pattern_image::machine::Machine;
@@ -141,11 +141,13 @@ impl Computer {
     pub fn recovery_key(&self) -> String {
         let log = fs::read(self.machine.folder().join(installed::FIRST_BOOT_LOG))
             .expect("reading the first boot's log");
-        let log = String::from_utf8_lossy(&log);
-        // Eight groups of eight letters of the modhex alphabet, as systemd-cryptenroll writes them.
-        let is_key = |word: &&str| word.len() == 71 && word.split('-').all(|group| group.len() == 8);
-        let words = log.split(|c: char| !c.is_ascii_lowercase() && c != '-');
-        words.into_iter().find(is_key).expect("a recovery key in the first boot's log").to_owned()
+        recovery_key_in(&String::from_utf8_lossy(&log))
+    }
+
+    /// Its folder, for what a scenario keeps beside the machine.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.machine.folder()
     }
 
     /// The disk, to be looked at or damaged while the computer is off.
@@ -207,4 +209,13 @@ impl Computer {
         guest.wait_for_shell();
         guest
     }
+}
+
+/// The first recovery key in what a machine printed.
+#[must_use]
+pub fn recovery_key_in(text: &str) -> String {
+    // Eight groups of eight letters of the modhex alphabet, as systemd-cryptenroll writes them.
+    let is_key = |word: &&str| word.len() == 71 && word.split('-').all(|group| group.len() == 8);
+    let words = text.split(|c: char| !c.is_ascii_lowercase() && c != '-');
+    words.into_iter().find(is_key).expect("a recovery key").to_owned()
 }

@@ -3,6 +3,7 @@
 //! All of it panics when something is not as a scenario wants it: a panic is how a test fails. The tail of the
 //! console is printed then; the whole of it stays in `build/vm/NAME/`.
 
+mod age;
 mod computer;
 mod cpio;
 mod direct;
@@ -19,7 +20,8 @@ mod small;
 mod tpm;
 mod writes;
 
-pub use computer::Computer;
+pub use age::AgeKey;
+pub use computer::{Computer, recovery_key_in};
 pub use disk::{Disk, Partition};
 pub use guest::{Guest, Output};
 pub use judge::{Bootable, Judge};

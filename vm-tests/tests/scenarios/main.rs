@@ -19,6 +19,7 @@ mod planted;
 mod power_cut;
 mod rebind;
 mod records_writes;
+mod recovery;
 mod second_boot;
 mod second_disk;
 mod shell;
