@@ -9,21 +9,29 @@ fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-fn row(key: &Key) -> String {
-    let default = match key.absent {
+fn default(key: &Key) -> String {
+    match key.absent {
         Absent::Wrong => "required".to_owned(),
         Absent::Default(value) => format!("`{value}`"),
         Absent::Unset => "not set".to_owned(),
-    };
-    format!("| `{}` | {} | {default} | {} |", key.path, key.kind.words(), key.help)
+    }
+}
+
+/// The rows of a page's tables that begin with a key.
+fn rows(page: &str) -> String {
+    let text = fs::read_to_string(path(page)).unwrap();
+    let rows: Vec<_> = text.lines().filter(|line| line.starts_with("| `")).collect();
+    rows.join("\n")
 }
 
 #[test]
-fn the_table_in_the_manual_is_the_list_of_keys() {
-    let page = fs::read_to_string(path("docs/man/pattern.toml.5.md")).unwrap();
-    let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| `")).collect();
-    let expected: Vec<_> = KEYS.iter().map(row).collect();
-    assert_eq!(rows.join("\n"), expected.join("\n"));
+fn the_tables_in_manual_and_readme_are_the_list_of_keys() {
+    let expected = |row: &dyn Fn(&Key) -> String| KEYS.iter().map(row).collect::<Vec<_>>().join("\n");
+    let long =
+        |key: &Key| format!("| `{}` | {} | {} | {} |", key.path, key.kind.words(), default(key), key.help);
+    assert_eq!(rows("docs/man/pattern.toml.5.md"), expected(&long));
+    let short = |key: &Key| format!("| `{}` | {} | {} |", key.path, default(key), key.help);
+    assert_eq!(rows("README.md"), expected(&short));
 }
 
 #[test]
