@@ -13,6 +13,7 @@ pub mod measure;
 pub mod plan;
 pub mod recovery;
 pub mod release;
+pub mod reset;
 pub mod size;
 pub mod table;
 pub mod token;

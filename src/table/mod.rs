@@ -22,7 +22,7 @@ pub use amount::Amount;
 pub use commit::{EncodeError, Step, commit};
 pub use copy::Fault;
 pub use guid::Guid;
-pub use persist::{PERSIST_LEAST, PERSIST_TYPE, PersistPlace, persist};
+pub use persist::{PERSIST_LEAST, PERSIST_TYPE, PersistPlace, ResetPlace, persist, reset_place};
 pub use read::{Found, ReadError, Source};
 pub use refusal::Refusal;
 pub use target::{Change, Decision, Wanted, target};

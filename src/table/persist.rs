@@ -10,6 +10,8 @@ pub const PERSIST_TYPE: Guid = Guid::new(0x0FC63DAF_8483_4772_8E79_3D69D8477DE4)
 pub const PERSIST_LEAST: u64 = 320 << 20;
 /// Label of the partition.
 pub(super) const LABEL: &str = "persist";
+/// Its label while a factory reset makes its volume anew: what it holds is nobody's any more.
+pub(super) const RESET: &str = "persist-reset";
 
 /// Where `persist` is, or goes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,18 +27,48 @@ pub enum PersistPlace {
     Free {
         /// Number of the entry that it will have.
         number: u32,
-        /// The largest unused extent.
+        /// That of a factory reset that was begun, else the largest unused extent.
         extent: Extent,
     },
 }
 
-/// Finds `persist` by its label, or the place for it: the largest unused extent of at least `least` bytes.
+/// What a factory reset finds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ResetPlace {
+    /// There is nothing to erase.
+    Nothing,
+    /// A volume.
+    Volume(Partition),
+    /// What is left of a volume: the reset was begun.
+    Begun(Partition),
+}
+
+/// Finds what a factory reset erases.
+///
+/// # Errors
+/// Two partitions of that label.
+pub fn reset_place(table: &Table) -> Result<ResetPlace, Refusal> {
+    Ok(match existing(table)? {
+        None => ResetPlace::Nothing,
+        Some(part) if part.label == RESET => ResetPlace::Begun(part),
+        Some(part) => ResetPlace::Volume(part),
+    })
+}
+
+/// Finds `persist` by its label, or the place for it: that of a factory reset that was begun, else the largest unused
+/// extent of at least `least` bytes.
 ///
 /// # Errors
 /// Two partitions of that label, no unused entry, or no room.
 pub fn persist(table: &Table, least: u64) -> Result<PersistPlace, Refusal> {
-    if let Some(Partition { number, extent, .. }) = existing(table)? {
-        return Ok(PersistPlace::Existing { number, extent });
+    match reset_place(table)? {
+        ResetPlace::Volume(Partition { number, extent, .. }) => {
+            return Ok(PersistPlace::Existing { number, extent });
+        }
+        ResetPlace::Begun(Partition { number, extent, .. }) => {
+            return Ok(PersistPlace::Free { number, extent });
+        }
+        ResetPlace::Nothing => {}
     }
     let number = table.unused_number()?;
     let gaps = table.gaps();
@@ -53,7 +85,7 @@ pub fn persist(table: &Table, least: u64) -> Result<PersistPlace, Refusal> {
 }
 
 pub(super) fn existing(table: &Table) -> Result<Option<Partition>, Refusal> {
-    let mut parts = table.partitions().filter(|part| part.label == LABEL);
+    let mut parts = table.partitions().filter(|part| [LABEL, RESET].contains(&part.label.as_str()));
     match (parts.next(), parts.next()) {
         (Some(first), Some(second)) => {
             Err(Refusal::TwoPersist { first: first.number, second: second.number })
@@ -68,6 +100,16 @@ impl Table {
     pub fn with_persist(&self, number: u32, extent: Extent, uuid: Guid) -> Self {
         let mut table = self.clone();
         table.put(number, PERSIST_TYPE, uuid, extent, LABEL, 0);
+        table
+    }
+
+    /// This table with its volume given up: number, extent and UUID stay, and nothing opens what is there.
+    #[must_use]
+    pub fn with_reset(&self, number: u32) -> Self {
+        let mut table = self.clone();
+        if let Some(entry) = table.entry_mut(number) {
+            entry.partition_name = RESET.into();
+        }
         table
     }
 

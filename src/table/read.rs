@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 
+use gptman::GPTPartitionEntry;
+
 use super::{Fault, Refusal, Table, copy, persist};
 
 /// The table of a disk, and what [`super::commit`] has to know of the disk to write another one.
@@ -103,7 +105,8 @@ impl Found {
     /// Reads both copies of a disk's table and says which counts.
     ///
     /// The primary does when it is good, with one exception: a backup in the disk's last sector that is the primary
-    /// with partitions added or grown and nothing else changed is what a cut of [`super::commit`] leaves; it counts.
+    /// with partitions added or grown, or with a new volume in the place of one that a factory reset gave up, and nothing
+    /// else changed is what a cut of [`super::commit`] leaves; it counts.
     /// When the primary is torn, the backup counts: in the last sector, or where the primary's header says.
     ///
     /// # Errors
@@ -161,15 +164,21 @@ fn elsewhere<R: Read + Seek>(
     }
 }
 
-/// Whether `new` is `old` with partitions added or grown, and nothing else.
+/// Whether `new` is `old` with partitions added or grown, or the end of a factory reset, and nothing else.
 fn continues(new: &Table, old: &Table) -> bool {
     new.disk_guid == old.disk_guid
         && new.first_usable == old.first_usable
         && new.entries.iter().zip(&old.entries).all(|(new, old)| {
             let mut same_end = new.clone();
             same_end.ending_lba = old.ending_lba;
-            old.is_unused() || (same_end == *old && new.ending_lba >= old.ending_lba)
+            old.is_unused() || ((same_end == *old || is_remade(new, old)) && new.ending_lba >= old.ending_lba)
         })
+}
+
+/// Whether an entry is that of a new volume in the place of one that was given up.
+fn is_remade(new: &GPTPartitionEntry, old: &GPTPartitionEntry) -> bool {
+    let labels = (old.partition_name.as_str(), new.partition_name.as_str());
+    labels == (persist::RESET, persist::LABEL) && new.starting_lba == old.starting_lba
 }
 
 fn has_persist(table: &Table) -> bool {

@@ -26,7 +26,7 @@ pub enum Refusal {
     NoRoom { what: &'static str, bytes: u64, largest: u64 },
     /// All 128 entries are in use.
     EntriesFull,
-    /// Two partitions have the label `persist`.
+    /// Two partitions have the label `persist`, or `persist-reset`.
     TwoPersist { first: u32, second: u32 },
 }
 

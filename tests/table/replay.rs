@@ -2,7 +2,9 @@
 //! boot finishes the work.
 
 use super::disk::{BASE, BLOCK, Disk, GENERIC, MIB, wanted};
-use pattern::table::{Found, Guid, PersistPlace, Step, Table, commit, persist, target};
+use pattern::table::{
+    Found, Guid, PersistPlace, ResetPlace, Step, Table, commit, persist, reset_place, target,
+};
 use std::collections::BTreeMap;
 
 /// More blocks than this that differ between two flushes are sampled, not enumerated.
@@ -104,6 +106,47 @@ fn adding_persist_survives_every_cut() {
         let (olds, news) = survives(&disk, &old, &new);
         assert!(olds > 0 && news > 0);
     }
+}
+
+/// The base image with a persist partition behind it.
+fn installed(sector_size: u64) -> Disk {
+    let parts = [&BASE[..], &[(GENERIC, "persist", 4697, 3494)]].concat();
+    Disk::with(sector_size, 8192, &parts)
+}
+
+#[test]
+fn a_factory_reset_survives_every_cut() {
+    for sector_size in [512, 4096] {
+        let mut disk = installed(sector_size);
+        let old = disk.found().table;
+        let Ok(ResetPlace::Volume(volume)) = reset_place(&old) else { panic!() };
+        let given_up = old.with_reset(volume.number);
+        let (olds, news) = survives(&disk, &old, &given_up);
+        assert!(olds > 0 && news > 0, "giving up: {olds} {news}");
+
+        disk.apply(&commit(&disk.found(), &given_up).unwrap());
+        let Ok(ResetPlace::Begun(begun)) = reset_place(&disk.found().table) else { panic!() };
+        assert_eq!((begun.number, begun.extent, begun.uuid), (volume.number, volume.extent, volume.uuid));
+        let place = persist(&given_up, u64::MAX);
+        assert_eq!(place, Ok(PersistPlace::Free { number: volume.number, extent: volume.extent }));
+        let new = given_up.with_persist(volume.number, volume.extent, Guid::from_random([3; 16]));
+        let (olds, news) = survives(&disk, &given_up, &new);
+        assert!(olds > 0 && news > 0, "making anew: {olds} {news}");
+    }
+}
+
+#[test]
+fn a_backup_with_another_volume_than_the_one_given_up_does_not_count() {
+    let mut disk = installed(512);
+    let found = disk.found();
+    let given_up = found.table.with_reset(4);
+    let Ok(ResetPlace::Volume(volume)) = reset_place(&found.table) else { panic!() };
+    disk.apply(&commit(&found, &given_up).unwrap());
+    let elsewhere = pattern::table::Extent { first: volume.extent.first + 2048, ..volume.extent };
+    let other = given_up.with_persist(4, elsewhere, Guid::from_random([3; 16]));
+    // The backup and its flush, nothing of the primary.
+    disk.apply(&commit(&disk.found(), &other).unwrap()[..2]);
+    assert!(disk.refused().contains("the table of an earlier installation"), "{}", disk.refused());
 }
 
 #[test]

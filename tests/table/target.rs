@@ -213,3 +213,17 @@ fn a_finished_volume_becomes_persist() {
     assert_eq!(layout(&new).last(), Some(&row(6, "persist", 4697, 3494)));
     assert!(matches!(persist(&new, 0), Ok(PersistPlace::Existing { number: 6, .. })));
 }
+
+#[test]
+fn a_volume_that_was_given_up_keeps_its_place() {
+    // A slot that is smaller than an image of today asks for: an installed system does without.
+    let parts = [BASE[0], BASE[1], BASE[2], (GENERIC, "persist", 575, 400)];
+    let disk = Disk::with(512, 1024, &parts);
+    let found = disk.found();
+    let given_up = found.table.with_reset(4);
+    let mut reset = disk;
+    reset.apply(&commit(&found, &given_up).unwrap());
+    let decision = decide(&reset).unwrap();
+    assert!(!decision.lacks.is_empty());
+    assert_eq!(layout(&decision.table)[3], row(4, "persist-reset", 575, 448));
+}

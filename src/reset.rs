@@ -1,0 +1,106 @@
+//! A factory reset: whether the machine gives up all that it keeps.
+//!
+//! The partition table holds the decision. The volume's entry gets another label, and from then on nothing opens what is
+//! there: it is overwritten, and a new volume made in its place. A cut leaves the old volume, or a reset that the next boot
+//! finishes.
+
+use crate::table::{Partition, ResetPlace};
+use crate::volume::{self, Refusal, Seen};
+
+/// What a person types, so that nothing is erased by a slip.
+pub const WORD: &str = "erase";
+
+/// The bytes at a volume's start that hold its key slots: both copies of a LUKS2 header, at most 4 MiB each, and at most
+/// 128 MiB of key material (LUKS2 On-Disk Format Specification, chapter 2; `LUKS2_MAX_KEYSLOTS_SIZE` of cryptsetup).
+pub const KEY_AREA: u64 = 136 << 20;
+
+/// What to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Decision {
+    /// Nobody wants a reset.
+    Nothing,
+    /// There is a request, and nothing that it was made for any more.
+    Forget,
+    /// Ask on the console whether to give this volume up.
+    Ask(Partition),
+    /// The owner has asked for it: give this volume up.
+    GiveUp(Partition),
+    /// Overwrite what is left of a volume that was given up.
+    Erase(Partition),
+}
+
+/// Decides, from what the table has, the request that [`request`] made, and whether the command line offers a reset.
+#[must_use]
+pub fn decide(place: ResetPlace, request: Option<&str>, offered: bool) -> Decision {
+    match place {
+        ResetPlace::Begun(part) => Decision::Erase(part),
+        ResetPlace::Volume(part) if request == Some(&*self::request(&part)) => Decision::GiveUp(part),
+        ResetPlace::Volume(part) if offered => Decision::Ask(part),
+        ResetPlace::Volume(_) | ResetPlace::Nothing if request.is_some() => Decision::Forget,
+        ResetPlace::Volume(_) | ResetPlace::Nothing => Decision::Nothing,
+    }
+}
+
+/// What a request for this volume says. A volume that is made anew gets another UUID, so a request that could not be
+/// removed is never carried out twice.
+#[must_use]
+pub fn request(volume: &Partition) -> String {
+    volume.uuid.to_string()
+}
+
+/// Whether what is there may be erased: a volume of ours, or what is left of one.
+///
+/// # Errors
+/// When it is something else, which merely has the label.
+pub fn vouch(seen: &Seen) -> Result<(), Refusal> {
+    match (seen, volume::decide(Some(seen))) {
+        (Seen::Blank | Seen::Damaged(_) | Seen::Unsafe(_), _) => Ok(()),
+        (_, decision) => decision.map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::{Extent, Guid, PERSIST_TYPE};
+
+    fn part(uuid: u8) -> Partition {
+        let (extent, label) = (Extent { first: 2048, last: 4095 }, "persist".to_owned());
+        Partition { number: 6, kind: PERSIST_TYPE, uuid: Guid::from_uuid([uuid; 16]), extent, label }
+    }
+
+    #[test]
+    fn a_request_is_for_one_volume() {
+        let volume = || ResetPlace::Volume(part(1));
+        let request = request(&part(1));
+        assert_eq!(request, "01010101-0101-0101-0101-010101010101");
+        assert_eq!(decide(volume(), Some(&request), false), Decision::GiveUp(part(1)));
+        assert_eq!(decide(volume(), Some(&self::request(&part(2))), false), Decision::Forget);
+        assert_eq!(decide(volume(), Some(""), false), Decision::Forget);
+        assert_eq!(decide(ResetPlace::Nothing, Some(&request), false), Decision::Forget);
+        assert_eq!(decide(volume(), None, false), Decision::Nothing);
+    }
+
+    #[test]
+    fn the_command_line_makes_it_ask_and_nothing_more() {
+        assert_eq!(decide(ResetPlace::Volume(part(1)), None, true), Decision::Ask(part(1)));
+        assert_eq!(decide(ResetPlace::Volume(part(1)), Some("other"), true), Decision::Ask(part(1)));
+        assert_eq!(decide(ResetPlace::Nothing, None, true), Decision::Nothing);
+    }
+
+    #[test]
+    fn what_was_begun_is_finished_whatever_is_asked() {
+        for (request, offered) in [(None, false), (Some("other"), false), (None, true)] {
+            assert_eq!(decide(ResetPlace::Begun(part(1)), request, offered), Decision::Erase(part(1)));
+        }
+    }
+
+    #[test]
+    fn only_what_may_be_ours_is_erased() {
+        for seen in [Seen::Blank, Seen::Damaged("a wrong checksum".to_owned())] {
+            assert_eq!(vouch(&seen), Ok(()));
+        }
+        let words = vouch(&Seen::Other("an ext4 file system")).unwrap_err().to_string();
+        assert!(words.starts_with("the partition holds an ext4 file system, not a LUKS2 volume;"), "{words}");
+    }
+}
