@@ -1,7 +1,7 @@
 //! The `pattern.*` flags of the kernel command line.
 //!
-//! Which of them count is the image's decision: logging always does, the others with `debug = true` or when
-//! `boot.flags` names them. The rest is reported and ignored.
+//! Which of them count is the image's decision: logging always does, and so does the word that only makes the boot ask; the
+//! others with `debug = true` or when `boot.flags` names them. The rest is reported and ignored.
 
 use crate::cmdline::{Cmdline, same_key};
 use crate::config::{Config, FlagName};
@@ -21,6 +21,8 @@ pub struct Flags {
     pub plan_only: bool,
     /// Bring the partition table and the file system to their target size.
     pub grow: bool,
+    /// Offer a factory reset on the console.
+    pub reset: bool,
 }
 
 impl Default for Flags {
@@ -32,6 +34,7 @@ impl Default for Flags {
             volatile: false,
             plan_only: false,
             grow: true,
+            reset: false,
         }
     }
 }
@@ -116,6 +119,8 @@ impl Flags {
         match name {
             _ if same_key(name, "log_level") => self.log_level = choose(LEVELS, value, None)?,
             _ if same_key(name, "log_target") => self.log_target = choose(TARGETS, value, None)?,
+            // Whoever can give it could take the disk out; and it erases nothing without a person's word.
+            _ if same_key(name, "reset") => self.reset = choose(SWITCH, value, Some(true))?,
             _ => return self.take_guarded(config, name, value),
         }
         Ok(())
@@ -150,5 +155,29 @@ fn choose<T: Copy>(words: Words<T>, value: Option<&str>, bare: Option<T>) -> Res
             let found = words.iter().find(|(word, _)| *word == given);
             found.map(|(_, meaning)| *meaning).ok_or_else(|| format!("{given:?} is not one of: {}", known()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_production_image_offers_a_reset_and_nothing_else() {
+        let toml = r#"
+            [image]
+            id = "demo"
+            version = "1"
+            updates = { url = "https://example.org/", pubring = "demo.pgp" }
+            [partitions]
+            sizes = { esp = "200M", verity = "200M", usr = "2G" }
+        "#;
+        let config = crate::config::parse("pattern.toml", toml).unwrap();
+        let read = |words| Flags::read(&Cmdline::parse(words), &config);
+        let (flags, ignored) = read("pattern.reset pattern.volatile");
+        assert!(flags.reset && !flags.volatile);
+        assert_eq!(ignored.len(), 1, "{ignored:?}");
+        assert_eq!(read("pattern.reset=no"), (Flags::default(), Vec::new()));
+        assert_eq!(read("pattern.reset=now").1.len(), 1);
     }
 }

@@ -4,6 +4,8 @@
 pub const USR: &str = "pattern-usr.service";
 /// Brings the partition table to its target shape.
 pub const GROW: &str = "pattern-grow.service";
+/// Gives the persistent volume up when that is asked for.
+pub const RESET: &str = "pattern-reset.service";
 /// Makes or opens the persistent volume.
 pub const PERSIST: &str = "pattern-persist.service";
 /// Locks the volume's key at the end of the initrd.
@@ -26,9 +28,26 @@ pub const FALLBACK: &str = "pattern-fallback.service";
 /// Looks after the recovery key: its copy in escrow, and whether it was confirmed.
 pub const RECOVERY: &str = "pattern-recovery.service";
 
+/// Asks the next boot for a factory reset, in systemd's words for it.
+pub const RESET_REQUEST: &str = "pattern-reset-request.service";
+
 /// The constant units, as they lie in `units/`.
-pub const SHIPPED: &[&str] =
-    &[USR, GROW, PERSIST, LATCH, SEED, BREAK, CONFIG, DISARM, HEALTH, SCRUB, FALLBACK, RECOVERY];
+pub const SHIPPED: &[&str] = &[
+    USR,
+    GROW,
+    RESET,
+    PERSIST,
+    LATCH,
+    SEED,
+    BREAK,
+    CONFIG,
+    DISARM,
+    HEALTH,
+    SCRUB,
+    FALLBACK,
+    RECOVERY,
+    RESET_REQUEST,
+];
 
 /// The name of the unit for a path: `/dev/a-b` with suffix `device` is `dev-a\x2db.device`
 /// (systemd.unit(5), "String Escaping for Inclusion in Unit Names").

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use pattern::unit::{FALLBACK, HEALTH, RECOVERY, SCRUB, SHIPPED};
+use pattern::unit::{FALLBACK, HEALTH, RECOVERY, RESET_REQUEST, SCRUB, SHIPPED};
 
 /// They never run in the initrd.
-const HOST: [&str; 4] = [HEALTH, SCRUB, FALLBACK, RECOVERY];
+const HOST: [&str; 5] = [HEALTH, SCRUB, FALLBACK, RECOVERY, RESET_REQUEST];
 
 fn units() -> BTreeSet<String> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("units");

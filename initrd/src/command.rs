@@ -9,6 +9,7 @@ use pattern::unlock::Verdict;
 use serde_json::json;
 
 use crate::context::Context;
+use crate::reset::{self, Order};
 use crate::{install, persist, recovery, staged};
 
 const HELP: &str = "\
@@ -23,6 +24,11 @@ Usage: pattern COMMAND
       --json         as a JSON object
   recovery confirm   enter the recovery key, to confirm that it was kept
   recovery new       make a new recovery key in place of the one there is
+  reset              have the next boot erase all that is kept: a factory reset
+      --yes          without asking first
+      --now          and restart
+      --cancel       keep it after all
+      --status       say whether the next boot does so; --json: as a JSON object
 
   --help, --version
 
@@ -47,6 +53,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<ExitCode> {
         ["recovery", "--json"] | ["recovery", "status", "--json"] => return recovery_status(true),
         ["recovery", "confirm"] => return recover(|_, device| persist::confirm(device)),
         ["recovery", "new"] => return recover(|context, device| persist::renew(&context.config, device)),
+        ["reset", ref options @ ..] => return reset(options),
         _ => return Ok(usage(&args.join(" "))),
     }
     Ok(ExitCode::SUCCESS)
@@ -120,6 +127,22 @@ fn recover(change: impl Fn(&Context, &Path) -> Result<String>) -> Result<ExitCod
     let _report =
         recovery::run(&context).context("the key is changed, but not what is said of it elsewhere")?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn reset(options: &[&str]) -> Result<ExitCode> {
+    let order = match *options {
+        ["--cancel"] => Order::Cancel,
+        ["--status"] => Order::Status { as_json: false },
+        ["--status", "--json"] => Order::Status { as_json: true },
+        _ if options.iter().all(|option| ["--yes", "--now"].contains(option)) => {
+            Order::Ask { confirmed: options.contains(&"--yes"), now: options.contains(&"--now") }
+        }
+        _ => return Ok(usage(&format!("reset {}", options.join(" ")))),
+    };
+    require_root()?;
+    let requested = reset::command(&Context::gather(Path::new("/"))?, order)?;
+    let no = matches!(order, Order::Status { .. }) && !requested;
+    Ok(if no { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Refuses to go on as somebody who may not.

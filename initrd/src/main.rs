@@ -17,6 +17,7 @@ mod luks;
 mod persist;
 mod qr;
 mod recovery;
+mod reset;
 mod scrub;
 mod seed;
 mod staged;
@@ -83,6 +84,7 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
         }
         ("pattern-usr", None) => usr::run,
         ("pattern-grow", None) => grow::run,
+        ("pattern-reset", None) => reset::run,
         ("pattern-persist", None) => persist::run,
         ("pattern-latch", None) => latch::run,
         ("pattern-seed", None) => seed::run,

@@ -1,6 +1,6 @@
 //! `pattern-persist`: makes the persistent volume, or opens it.
 
-mod ask;
+pub(crate) mod ask;
 mod binding;
 mod create;
 mod extra;

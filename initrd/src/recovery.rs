@@ -2,8 +2,8 @@
 //! the recovery key was not confirmed. And what `pattern recovery` says.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::{self, ErrorKind, Write as _};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use pattern::recovery::{RecoverySlot, warning};
@@ -16,6 +16,8 @@ use crate::{banner, entries, persist, staged};
 
 /// Below the root of the EFI system partition.
 const FOLDER: &str = "EFI/pattern";
+/// Ends the name of a file that is being written.
+const UNFINISHED: &str = ".new";
 
 /// Looks at the header; writes the copy and the message where they are not as they must be.
 ///
@@ -73,43 +75,61 @@ fn header(device: &Path) -> Result<Header> {
     Ok(header)
 }
 
-/// Where the header has a key in escrow, the file has the same; else there is none.
+/// Where the header has a key in escrow, the file has the same; else there is none, nor one of a volume that was here before.
 fn copy(header: &Header, slots: &[RecoverySlot]) -> Result<String> {
     let wanted = slots.iter().find_map(|slot| slot.escrow.as_ref());
-    let path = match entries::partition() {
-        Ok(partition) => partition.join(FOLDER).join(format!("{}.age", header.uuid())),
+    let folder = match entries::partition() {
+        Ok(partition) => partition.join(FOLDER),
         // A machine started without firmware has none, and misses nothing.
         Err(_) if wanted.is_none() => return Ok("no key in escrow".to_owned()),
         Err(error) => return Err(error).context("copying the escrow of the recovery key"),
     };
-    let done = bring(&path, wanted.map(|escrow| escrow.file.as_bytes()));
-    done.with_context(|| format!("bringing {} to what the header has", path.display()))
+    let wanted = wanted.map(|escrow| (format!("{}.age", header.uuid()), escrow.file.as_bytes()));
+    let done = bring(&folder, wanted.as_ref().map(|(name, file)| (name.as_str(), *file)));
+    done.with_context(|| format!("bringing {} to what the header has", folder.display()))
 }
 
 /// The header is what counts: a cut on the way here leaves work for the next boot.
-fn bring(path: &PathBuf, wanted: Option<&[u8]>) -> Result<String> {
-    let found = match fs::read(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        found => Some(found?),
-    };
-    let folder = path.parent().unwrap_or(path);
-    match wanted {
-        None if found.is_none() => return Ok("no key in escrow".to_owned()),
-        Some(wanted) if found.as_deref() == Some(wanted) => {
-            return Ok("the escrow is as it must be".to_owned());
-        }
-        None => fs::remove_file(path)?,
-        Some(wanted) => {
-            fs::create_dir_all(folder)?;
-            let new = path.with_extension("new");
-            let mut file = File::create(&new)?;
-            file.write_all(wanted)?;
-            file.sync_all()?;
-            fs::rename(&new, path)?;
+fn bring(folder: &Path, wanted: Option<(&str, &[u8])>) -> Result<String> {
+    let mut done = Vec::new();
+    for name in names(folder)? {
+        if wanted.is_none_or(|(wanted, _)| wanted != name) {
+            fs::remove_file(folder.join(&name))?;
+            done.push(format!("removed {FOLDER}/{name}"));
         }
     }
+    if let Some((name, file)) = wanted
+        && fs::read(folder.join(name)).ok().as_deref() != Some(file)
+    {
+        write(folder, name, file)?;
+        done.push(format!("wrote {FOLDER}/{name}"));
+    }
+    if done.is_empty() {
+        let kept = if wanted.is_some() { "the escrow is as it must be" } else { "no key in escrow" };
+        return Ok(kept.to_owned());
+    }
     File::open(folder)?.sync_all()?;
-    Ok(format!("{} {}", if wanted.is_some() { "wrote" } else { "removed" }, path.display()))
+    Ok(done.join(", "))
+}
+
+/// The files for recovery keys, finished or not.
+fn names(folder: &Path) -> Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let names: io::Result<Vec<_>> = entries.map(|entry| Ok(entry?.file_name().into_string())).collect();
+    let ours = |name: &String| name.ends_with(".age") || name.ends_with(UNFINISHED);
+    Ok(names?.into_iter().flatten().filter(ours).collect())
+}
+
+fn write(folder: &Path, name: &str, content: &[u8]) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    let new = folder.join(format!("{name}{UNFINISHED}"));
+    let mut file = File::create(&new)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    Ok(fs::rename(&new, folder.join(name))?)
 }
 
 #[cfg(test)]
@@ -118,17 +138,23 @@ mod tests {
 
     #[test]
     fn the_copy_becomes_what_the_header_has() {
-        let folder = std::env::temp_dir().join(format!("pattern-escrow-{}", std::process::id()));
-        let path = folder.join("pattern/uuid.age");
-        assert_eq!(bring(&path, None).unwrap(), "no key in escrow");
-        assert!(bring(&path, Some(b"one")).unwrap().starts_with("wrote "));
-        assert_eq!(bring(&path, Some(b"one")).unwrap(), "the escrow is as it must be");
-        assert!(bring(&path, Some(b"two")).unwrap().starts_with("wrote "));
-        assert_eq!(fs::read(&path).unwrap(), b"two");
-        fs::write(&path, "").unwrap();
-        assert!(bring(&path, Some(b"two")).unwrap().starts_with("wrote "));
-        assert!(bring(&path, None).unwrap().starts_with("removed "));
-        assert_eq!(fs::read_dir(folder.join("pattern")).unwrap().count(), 0);
-        fs::remove_dir_all(folder).unwrap();
+        let parent = std::env::temp_dir().join(format!("pattern-escrow-{}", std::process::id()));
+        let folder = parent.join(FOLDER);
+        let bring = |wanted| bring(&folder, wanted).unwrap();
+        assert_eq!(bring(None), "no key in escrow");
+        assert_eq!(bring(Some(("a.age", b"one"))), "wrote EFI/pattern/a.age");
+        assert_eq!(bring(Some(("a.age", b"one"))), "the escrow is as it must be");
+        assert_eq!(bring(Some(("a.age", b"two"))), "wrote EFI/pattern/a.age");
+        assert_eq!(fs::read(folder.join("a.age")).unwrap(), b"two");
+        fs::write(folder.join("a.age"), "").unwrap();
+        fs::write(folder.join("kept"), "").unwrap();
+        assert_eq!(bring(Some(("a.age", b"two"))), "wrote EFI/pattern/a.age");
+        assert_eq!(bring(Some(("b.age", b"two"))), "removed EFI/pattern/a.age, wrote EFI/pattern/b.age");
+        fs::write(folder.join("b.age.new"), "").unwrap();
+        assert_eq!(bring(Some(("b.age", b"two"))), "removed EFI/pattern/b.age.new");
+        assert_eq!(bring(None), "removed EFI/pattern/b.age");
+        assert_eq!(names(&folder).unwrap(), <[String; 0]>::default());
+        assert!(folder.join("kept").is_file());
+        fs::remove_dir_all(parent).unwrap();
     }
 }

@@ -44,6 +44,7 @@ mod request {
 
     nix::ioctl_read_bad!(sector_size, nix::request_code_none!(0x12, 104), c_int);
     nix::ioctl_write_ptr_bad!(blkpg, nix::request_code_none!(0x12, 105), Request);
+    nix::ioctl_write_ptr_bad!(discard, nix::request_code_none!(0x12, 119), [u64; 2]);
     nix::ioctl_read!(flags, b'f', 1, c_long);
     nix::ioctl_write_ptr!(set_flags, b'f', 2, c_long);
 }
@@ -85,6 +86,17 @@ pub(crate) fn partition(
     };
     // SAFETY: the kernel reads the request and the partition that it points to; both live until it returns.
     let _ = unsafe { request::blkpg(disk.as_raw_fd(), &raw const request) }?;
+    Ok(())
+}
+
+/// Tells a disk that so many bytes from `start` are not needed any more (`BLKDISCARD`).
+///
+/// # Errors
+/// The kernel's: EOPNOTSUPP for a disk that can't be told, ENOTTY for a file.
+pub(crate) fn discard(device: &File, start: u64, length: u64) -> io::Result<()> {
+    let range = [start, length];
+    // SAFETY: the kernel reads two numbers.
+    let _ = unsafe { request::discard(device.as_raw_fd(), &raw const range) }?;
     Ok(())
 }
 

@@ -179,10 +179,11 @@ fn bind(plan: &mut Plan, name: &str) {
 }
 
 fn break_before(plan: &mut Plan, stage: Stage) {
+    let before_the_volume = format!("{} {}", unit::RESET, unit::PERSIST);
     let (before, after, by) = match stage {
         Stage::Usr => (unit::USR, "systemd-udev-trigger.service", USR_TARGET),
         Stage::Grow => (unit::GROW, unit::USR, FS_TARGET),
-        Stage::Persist => (unit::PERSIST, unit::GROW, FS_TARGET),
+        Stage::Persist => (before_the_volume.as_str(), unit::GROW, FS_TARGET),
         Stage::SwitchRoot => {
             ("initrd-cleanup.service", "initrd-fs.target pattern-latch.service", "initrd.target")
         }

@@ -16,9 +16,10 @@ const PROGRAMS: &str = "usr/lib/pattern";
 const UNITS: &str = "usr/lib/systemd/system";
 
 /// The names under which the one program is started by units.
-const STAGES: [&str; 10] = [
+const STAGES: [&str; 11] = [
     "pattern-usr",
     "pattern-grow",
+    "pattern-reset",
     "pattern-persist",
     "pattern-seed",
     "pattern-health",
@@ -30,6 +31,8 @@ const STAGES: [&str; 10] = [
 ];
 /// The command of the running system.
 const COMMAND: &str = "usr/bin/pattern";
+/// systemd's word for a factory reset (systemd.special(7)), and what it starts here.
+const RESET: [&str; 2] = ["factory-reset.target.wants", "pattern-reset-request.service"];
 
 const TRANSFERS: &str = "usr/lib/sysupdate.d";
 /// Where systemd-pull finds the keys that may sign updates: until systemd 257, and since.
@@ -57,7 +60,11 @@ pub(crate) fn write(tree: &Path, data: &Data, file: &Path, config: &Config) -> R
         .with_context(|| format!("linking {}", command.display()))?;
     copy(file, &tree.join(CONFIG_PATH.trim_start_matches('/')), 0o644)?;
     updates(tree, file, config)?;
-    units(tree, &data.units())
+    units(tree, &data.units())?;
+    let [target, unit] = RESET;
+    let wants = tree.join(UNITS).join(target);
+    fs::create_dir_all(&wants).with_context(|| format!("creating {}", wants.display()))?;
+    symlink(format!("../{unit}"), wants.join(unit)).with_context(|| format!("linking {unit}"))
 }
 
 fn updates(tree: &Path, file: &Path, config: &Config) -> Result<()> {

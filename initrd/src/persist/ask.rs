@@ -20,6 +20,21 @@ pub(super) fn secret(question: &str) -> Result<Zeroizing<String>> {
     read(&mut command).with_context(|| format!("asking for a key with {PROGRAM}"))
 }
 
+/// Asks for a word that may be seen, and waits for so many seconds; nothing when nobody answers.
+pub(crate) fn word(question: &str, seconds: u32) -> Option<String> {
+    let mut command = Command::new(PROGRAM);
+    let timeout = format!("--timeout={seconds}");
+    let _ =
+        command.args(["--id=pattern-reset", "--icon=drive-harddisk", "--echo=yes", &timeout, "--", question]);
+    match read(&mut command) {
+        Ok(answer) => Some(answer.to_string()),
+        Err(error) => {
+            log::info!("no answer to {question:?}: {error:#}");
+            None
+        }
+    }
+}
+
 /// Asks for a PIN until the same one was given twice in a row.
 ///
 /// # Errors

@@ -1,0 +1,157 @@
+//! `pattern-reset`: gives the persistent volume up when that was asked for, and overwrites its keys.
+
+mod erase;
+mod request;
+
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use pattern::reset::{Decision, WORD, decide, vouch};
+use pattern::table::{Found, Partition, Source, reset_place};
+use pattern::volume::Seen;
+
+pub(crate) use request::{Order, command};
+
+use crate::Report;
+use crate::context::Context;
+use crate::disk::Disk;
+use crate::luks::{self, Volume};
+use crate::persist::ask;
+use crate::{grow, usr};
+use erase::Claim;
+use request::Lost;
+
+/// Seconds that a person has to answer: who chose the menu entry sits there.
+const PATIENCE: u32 = 120;
+
+/// Looks whether a reset was asked for or begun; asks, gives the volume up, overwrites it.
+///
+/// # Errors
+/// When what was given up can't be overwritten: nothing new must be made there. Where nothing was given up, the volume
+/// stays as it is, and the boot goes on with it.
+pub(crate) fn run(ctx: &Context) -> Result<Report> {
+    let disk = Disk::behind_usr(&ctx.usr)?;
+    disk.check(&ctx.config.partitions.disk)?;
+    let found = disk.table()?;
+    let place = reset_place(&found.table).with_context(|| format!("disk {}", disk.path().display()))?;
+    let request = request::read();
+    let decision = decide(place, request.as_deref(), ctx.flags.reset);
+    let seen = if request.is_some() { "a request" } else { "no request" };
+    let decided = if ctx.flags.plan_only {
+        format!("planned only: {}", words(&decision))
+    } else {
+        carry_out(ctx, &disk, &found, &decision)?
+    };
+    Ok(Report { found: format!("{seen} for a factory reset"), decided })
+}
+
+fn carry_out(ctx: &Context, disk: &Disk, found: &Found, decision: &Decision) -> Result<String> {
+    match decision {
+        Decision::Nothing => Ok("nothing to do".to_owned()),
+        Decision::Forget => {
+            request::forget();
+            Ok("forgot it: the volume that it was for is gone".to_owned())
+        }
+        Decision::Ask(part) => offer(ctx, disk, found, part),
+        Decision::GiveUp(part) => {
+            let done = prove(disk, found, part).map(|claim| give_up(disk, found, part, &claim));
+            done.unwrap_or_else(|error| {
+                request::forget();
+                Ok(kept(&error))
+            })
+        }
+        Decision::Erase(part) => {
+            request::forget();
+            erase(disk, part, &Claim::new(&disk.partition_path(part.number))?)
+        }
+    }
+}
+
+fn words(decision: &Decision) -> &'static str {
+    match decision {
+        Decision::Nothing => "nothing to do",
+        Decision::Forget => "forget the request, the volume that it was for is gone",
+        Decision::Ask(_) => "ask whether to erase the volume",
+        Decision::GiveUp(_) => "erase the volume",
+        Decision::Erase(_) => "finish erasing the volume",
+    }
+}
+
+/// Asks on the console. A reset that was asked for there ends with a restart, so that the new volume is made in a boot like
+/// those that will open it.
+fn offer(ctx: &Context, disk: &Disk, found: &Found, part: &Partition) -> Result<String> {
+    let lost = Lost::look(ctx, disk, found, part);
+    let question =
+        format!("Factory reset: this erases {lost}. Type {WORD} to go on, anything else to keep it:");
+    if ask::word(&question, PATIENCE).is_none_or(|answer| answer.trim() != WORD) {
+        return Ok("kept the volume: nobody confirmed the factory reset".to_owned());
+    }
+    let claim = match prove(disk, found, part) {
+        Ok(claim) => claim,
+        Err(error) => return Ok(kept(&error)),
+    };
+    let done = give_up(disk, found, part, &claim)?;
+    log::info!("{done}; restarting");
+    restart().unwrap_or_else(|error| log::warn!("{error:#}; the new volume is made in this boot"));
+    Ok(done)
+}
+
+fn kept(error: &anyhow::Error) -> String {
+    log::error!("no factory reset: {error:#}");
+    "kept the volume".to_owned()
+}
+
+/// Refuses what is no volume of ours, is in use, or lies on a disk whose table is in doubt. Writes nothing.
+fn prove(disk: &Disk, found: &Found, part: &Partition) -> Result<Claim> {
+    let device = disk.partition_path(part.number);
+    let about = || format!("persist volume {}", device.display());
+    if found.source != Source::Both {
+        bail!(
+            "partition table of {}: {}; see why pattern-grow.service did not repair it",
+            disk.path().display(),
+            found.source
+        );
+    }
+    vouch(&luks::look(&device).with_context(about)?).with_context(about)?;
+    Claim::new(&device).with_context(about)
+}
+
+/// The table first: a cut before its last write leaves the volume whole. The request can go when the table says it all.
+fn give_up(disk: &Disk, found: &Found, part: &Partition, claim: &Claim) -> Result<String> {
+    grow::commit(disk, found, &found.table.with_reset(part.number))?;
+    request::forget();
+    erase(disk, part, claim)
+}
+
+/// Overwrites what opens the volume, and lets the disk forget the rest.
+fn erase(disk: &Disk, part: &Partition, claim: &Claim) -> Result<String> {
+    let device = disk.partition_path(part.number);
+    claim.erase().with_context(|| format!("erasing {}", device.display()))?;
+    // udev still links it as the volume.
+    disk.announce(part.number).unwrap_or_else(|error| log::warn!("{error:#}"));
+    Ok(format!("erased the keys of {}, a new volume takes its place", device.display()))
+}
+
+/// Does not come back when it succeeds.
+fn restart() -> Result<()> {
+    // An end in order, although systemd does not get to stop units.
+    usr::disarm()?;
+    let status = Command::new("systemctl").args(["--force", "reboot"]).status();
+    let status = status.context("restarting the machine")?;
+    if !status.success() {
+        bail!("restarting the machine: systemctl ended with {status}");
+    }
+    thread::sleep(Duration::from_secs(60));
+    bail!("restarting the machine: it did not restart within a minute")
+}
+
+/// The volume's UUID, when its header can be read.
+fn uuid(device: &Path) -> Option<String> {
+    match luks::look(device) {
+        Ok(Seen::Luks2(header)) => Volume::vetted(device, &header).ok()?.uuid().ok(),
+        _ => None,
+    }
+}

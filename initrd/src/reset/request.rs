@@ -1,0 +1,198 @@
+//! `pattern reset`: says what will be lost, has the owner confirm it, and leaves a request for the next boot's initrd.
+
+use std::fmt;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use pattern::reset::{WORD, request, vouch};
+use pattern::table::{Amount, Found, Partition, ResetPlace, reset_place};
+use serde_json::json;
+
+use super::uuid;
+use crate::context::Context;
+use crate::disk::Disk;
+use crate::luks;
+use crate::variable::Variable;
+
+/// Holds the UUID of the volume's partition.
+const REQUEST: &str = "PatternResetRequest";
+
+/// What `pattern reset` is to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Order {
+    /// Ask the next boot for a reset.
+    Ask {
+        /// The owner was asked already.
+        confirmed: bool,
+        /// The next boot begins at once.
+        now: bool,
+    },
+    /// Take the request back.
+    Cancel,
+    /// Say whether there is one.
+    Status {
+        /// As a JSON object.
+        as_json: bool,
+    },
+}
+
+/// Carries an order out; answers with whether there is a request now.
+///
+/// # Errors
+/// When there is no volume, nobody confirms, or the firmware keeps no variables.
+pub(crate) fn command(ctx: &Context, order: Order) -> Result<bool> {
+    let disk = Disk::behind_usr(&ctx.usr)?;
+    disk.check(&ctx.config.partitions.disk)?;
+    let found = disk.table()?;
+    let volume = match reset_place(&found.table)? {
+        ResetPlace::Volume(part) => Some(part),
+        ResetPlace::Begun(_) | ResetPlace::Nothing => None,
+    };
+    match order {
+        Order::Ask { confirmed, now } => {
+            let part =
+                volume.with_context(|| format!("disk {} has no persist volume", disk.path().display()))?;
+            leave(ctx, &disk, &found, &part, confirmed)?;
+            if now { restart().map(|()| true) } else { Ok(true) }
+        }
+        Order::Cancel => cancel().map(|()| false),
+        Order::Status { as_json } => {
+            let left = stored()?;
+            let waits = volume.is_some_and(|part| left.as_deref() == Some(&*request(&part)));
+            tell(waits, as_json);
+            Ok(waits)
+        }
+    }
+}
+
+fn leave(ctx: &Context, disk: &Disk, found: &Found, part: &Partition, confirmed: bool) -> Result<()> {
+    let device = disk.partition_path(part.number);
+    let about = || format!("persist volume {}", device.display());
+    vouch(&luks::look(&device).with_context(about)?).with_context(about)?;
+    println!("The next boot erases {}.", Lost::look(ctx, disk, found, part));
+    println!(
+        "It then makes a new volume, with nothing in it; the recovery key of this one opens nothing any more."
+    );
+    if !confirmed && !confirm()? {
+        bail!("not confirmed; nothing was changed");
+    }
+    let written = Variable::new(REQUEST).write(request(part).as_bytes());
+    written.context("leaving a request for the next boot; the boot menu has an entry for a reset, too")?;
+    println!("It happens at the next boot. To keep everything after all, run: pattern reset --cancel");
+    Ok(())
+}
+
+fn confirm() -> Result<bool> {
+    if !io::stdin().is_terminal() {
+        bail!("nobody can be asked here, as standard input is no terminal; --yes goes on without");
+    }
+    print!("Type {WORD} to go on: ");
+    io::stdout().flush()?;
+    let mut line = String::new();
+    let _length = io::stdin().read_line(&mut line).context("reading the answer")?;
+    Ok(line.trim() == WORD)
+}
+
+fn cancel() -> Result<()> {
+    let left = stored()?;
+    Variable::new(REQUEST).remove().context("taking the request back")?;
+    println!(
+        "{}",
+        if left.is_some() { "The next boot keeps everything." } else { "No reset was asked for." }
+    );
+    Ok(())
+}
+
+fn tell(waits: bool, as_json: bool) {
+    if as_json {
+        println!("{}", json!({ "requested": waits }));
+    } else if waits {
+        println!("The next boot erases the persist volume. To keep it, run: pattern reset --cancel");
+    } else {
+        println!("No reset was asked for.");
+    }
+}
+
+fn restart() -> Result<()> {
+    let status = Command::new("systemctl").arg("reboot").status().context("restarting")?;
+    if status.success() { Ok(()) } else { bail!("restarting: systemctl ended with {status}") }
+}
+
+fn stored() -> Result<Option<String>> {
+    let bytes = Variable::new(REQUEST).read().context("reading the request for a reset")?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// The request, if there is one; a machine without EFI variables can't have one.
+pub(super) fn read() -> Option<String> {
+    stored().unwrap_or_else(|error| {
+        log::debug!("{error:#}");
+        None
+    })
+}
+
+/// Removes the request, if there is one. One that stays is for a volume that is gone.
+pub(super) fn forget() {
+    if read().is_some()
+        && let Err(error) = Variable::new(REQUEST).remove()
+    {
+        log::warn!("{error:#}");
+    }
+}
+
+/// What a reset takes away, in words.
+pub(super) struct Lost {
+    device: PathBuf,
+    size: Amount,
+    uuid: Option<String>,
+    directories: Vec<&'static str>,
+}
+
+impl Lost {
+    pub(super) fn look(ctx: &Context, disk: &Disk, found: &Found, part: &Partition) -> Self {
+        let device = disk.partition_path(part.number);
+        Self {
+            size: Amount(found.table.bytes(part.extent)),
+            uuid: uuid(&device),
+            directories: ctx.config.partitions.persist.asked().collect(),
+            device,
+        }
+    }
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the volume on {} ({}", self.device.display(), self.size)?;
+        if let Some(uuid) = &self.uuid {
+            write!(f, ", {uuid}")?;
+        }
+        f.write_str(") with ")?;
+        let names: Vec<String> = self.directories.iter().map(|name| format!("/{name}")).collect();
+        match names.split_last() {
+            None => f.write_str("all that it holds"),
+            Some((last, [])) => write!(f, "all of {last}"),
+            Some((last, others)) => write!(f, "all of {} and {last}", others.join(", ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lost_is_named() {
+        let lost = |uuid: Option<&str>, directories: &[&'static str]| {
+            let (uuid, directories) = (uuid.map(str::to_owned), directories.to_vec());
+            Lost { device: "/dev/vda6".into(), size: Amount(4 << 30), uuid, directories }.to_string()
+        };
+        assert_eq!(
+            lost(Some("f00f"), &["etc", "home", "var"]),
+            "the volume on /dev/vda6 (4 GiB, f00f) with all of /etc, /home and /var"
+        );
+        assert_eq!(lost(None, &["var"]), "the volume on /dev/vda6 (4 GiB) with all of /var");
+        assert_eq!(lost(None, &[]), "the volume on /dev/vda6 (4 GiB) with all that it holds");
+    }
+}
