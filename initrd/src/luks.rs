@@ -1,6 +1,7 @@
 //! The encrypted volume: LUKS2 as `systemd-repart` formats it and `systemd-cryptsetup` opens it.
 
 mod copy;
+mod generation;
 mod recovery;
 mod replace;
 #[cfg(test)]

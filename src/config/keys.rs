@@ -130,6 +130,12 @@ pub const KEYS: &[Key] = &[
         "ask for a PIN at each boot, which a new volume gets at the first",
     ),
     optional(
+        "volume.counter",
+        Kind::Boolean,
+        "false",
+        "have the TPM count each time the volume is opened, and refuse an old copy of it",
+    ),
+    optional(
         "volume.recovery_key",
         Kind::Boolean,
         "false",

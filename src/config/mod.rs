@@ -132,6 +132,8 @@ pub struct Volume {
     pub pcrs: Option<Vec<u8>>,
     /// Whether a PIN is asked for at each boot.
     pub pin: bool,
+    /// Whether the TPM counts the volume's openings, so that an old copy is refused.
+    pub counter: bool,
     /// Whether a recovery key is made with the volume.
     pub recovery_key: bool,
     /// Whom each new recovery key is encrypted to: at most 8, each once.

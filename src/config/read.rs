@@ -87,6 +87,7 @@ impl Reader<'_> {
             self.text("volume.filesystem", |text| one_of(&Filesystem::ALL, Filesystem::name, text));
         let pcrs = self.given("volume.pcrs", |value| check::pcrs(&numbers(value)?));
         let pin = self.boolean("volume.pin");
+        let counter = self.boolean("volume.counter");
         let recovery_key = self.boolean("volume.recovery_key");
         let escrow = self.read("volume.escrow", |value| names(value, check::recipient));
         let escrow = escrow.and_then(|found| {
@@ -96,6 +97,7 @@ impl Reader<'_> {
             filesystem: filesystem?,
             pcrs: pcrs?,
             pin: pin?,
+            counter: counter?,
             recovery_key: recovery_key?,
             escrow: escrow?,
         })

@@ -40,7 +40,8 @@ impl fmt::Display for Config {
         if let Some(pcrs) = &self.volume.pcrs {
             writeln!(f, "pcrs = {pcrs:?}")?;
         }
-        writeln!(f, "pin = {}\nrecovery_key = {}", self.volume.pin, self.volume.recovery_key)?;
+        writeln!(f, "pin = {}\ncounter = {}", self.volume.pin, self.volume.counter)?;
+        writeln!(f, "recovery_key = {}", self.volume.recovery_key)?;
         let escrow = self.volume.escrow.iter().map(Recipient::as_str).collect::<Vec<_>>();
         writeln!(f, "escrow = {escrow:?}\n")?;
         writeln!(f, "[verity]\non_corruption = \"{}\"\n", self.verity.on_corruption.name())?;

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::copies::{Counted, counted};
 use super::{Fault, Locks, vet};
+use crate::generation::{self, Said};
 use crate::recovery::{self, RecoverySlot};
 use crate::token::Token;
 
@@ -70,11 +71,20 @@ impl Header {
         recovery::slots(&self.metadata)
     }
 
+    /// What it says of the volume's generation.
+    #[must_use]
+    pub fn generation(&self, volume_key: &[u8], uuid: &str) -> Said {
+        generation::said(self.tokens().map(|(_, token)| token), volume_key, uuid)
+    }
+
+    fn tokens(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.metadata.get("tokens").and_then(Value::as_object).into_iter().flatten()
+    }
+
     /// The ways in that the tokens name.
     pub(super) fn locks(&self) -> Locks {
         let mut locks = Locks::default();
-        let tokens = self.metadata.get("tokens").and_then(Value::as_object);
-        for (id, token) in tokens.into_iter().flatten() {
+        for (id, token) in self.tokens() {
             match Token::parse(&token.to_string()) {
                 Ok(Token::Tpm2(token)) => locks.tokens.push(*token),
                 Ok(Token::Recovery) => locks.recovery = true,

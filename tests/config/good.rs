@@ -25,6 +25,7 @@ sandboxing = false
 [volume]
 filesystem = "xfs"
 pin = false
+counter = false
 recovery_key = false
 escrow = []
 
@@ -55,6 +56,7 @@ fn every_key_is_read() {
     assert_eq!(config.volume.filesystem, Filesystem::Btrfs);
     assert_eq!(config.volume.pcrs, Some(vec![7, 11]));
     assert!(config.volume.pin);
+    assert!(config.volume.counter);
     assert!(config.volume.recovery_key);
     assert!(config.volume.escrow[0].as_str().starts_with("age17w23j4q"));
     assert_eq!(config.verity.on_corruption, Corruption::IoError);

@@ -139,9 +139,9 @@ impl Computer {
     /// The recovery key that the first boot showed.
     #[must_use]
     pub fn recovery_key(&self) -> String {
-        let log = fs::read(self.machine.folder().join(installed::FIRST_BOOT_LOG))
-            .expect("reading the first boot's log");
-        recovery_key_in(&String::from_utf8_lossy(&log))
+        let log = |name| fs::read(self.machine.folder().join(name));
+        let log = log(installed::FIRST_BOOT_LOG).or_else(|_| log("console-1.log"));
+        recovery_key_in(&String::from_utf8_lossy(&log.expect("reading the first boot's log")))
     }
 
     /// Its folder, for what a scenario keeps beside the machine.
@@ -154,6 +154,12 @@ impl Computer {
     #[must_use]
     pub fn disk(&self) -> Disk {
         Disk::open(&self.machine.disk())
+    }
+
+    /// A copy of the disk as it is now.
+    #[must_use]
+    pub fn copy_disk(&self, name: &str) -> Disk {
+        self.disk().copy_to(&self.machine.folder().join(name))
     }
 
     /// Puts a copy of another disk in, in place of its own.

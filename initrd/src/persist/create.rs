@@ -11,7 +11,8 @@ use pattern::token::{PublicKey, Tpm2Token};
 use zeroize::Zeroizing;
 
 use super::filesystem::{self, Mounted};
-use super::{DEVICE, NAME, WORK, ask, binding, extra, identity, renew, show};
+use super::identity::{self, Candidate};
+use super::{DEVICE, NAME, WORK, ask, binding, extra, renew, show};
 use crate::disk::{Disk, announce_mapper};
 use crate::luks::Volume;
 use crate::tpm::{NewPin, Presented, Tcti, Tpm};
@@ -44,7 +45,7 @@ pub(super) fn create(config: &Config, disk: &Disk, found: &Found, number: u32, e
     let unsealed = unsealed.context("trying the TPM before the volume is used")?;
     let key = volume.unlock_sealed(&token, &unsealed)?;
     let uuid = volume.uuid()?;
-    identity::keep(config, &uuid, &key)?;
+    identity::keep(config, &Candidate { device: &device, uuid: &uuid, key: &key })?;
     latch::volume(NAME, &uuid, key.as_bytes())?;
     volume.activate(NAME, &key)?;
     let filled = fill(config, &device);

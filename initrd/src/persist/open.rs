@@ -4,13 +4,13 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use pattern::config::Config;
-use pattern::identity::Identity;
 use pattern::token::{Signatures, Tpm2Token};
 use pattern::volume::{Header, Locks};
 use zeroize::Zeroizing;
 
 use super::filesystem::{self, Mounted};
-use super::{DEVICE, NAME, WORK, ask, extra, identity, request};
+use super::identity::{self, Candidate, Proof};
+use super::{DEVICE, NAME, WORK, ask, extra, request};
 use crate::luks::{self, Volume, VolumeKey};
 use crate::tpm::{self, Presented, Tcti, Tpm, TpmError};
 use crate::trial;
@@ -18,10 +18,6 @@ use crate::{latch, seed};
 
 /// How often a person may mistype.
 const TRIES: u32 = 5;
-/// Nobody is asked for a key of such a volume: whoever put it there knows one.
-const ANOTHER: &str = "this is not the volume that this machine made; nothing of it was used. If you put it there yourself, \
-    clear the TPM in the firmware's setup, and enter the volume's recovery key";
-const UNKNOWN: &str = "the TPM does not know that this machine made it: it was cleared, or the image is signed with another key";
 
 /// Opens the volume by a vetted header; answers with its key, and how, in words.
 ///
@@ -35,7 +31,7 @@ pub(super) fn open(
 ) -> Result<(VolumeKey, String)> {
     let mut volume = Volume::vetted(device, header)?;
     latch::enter()?;
-    let (key, how) = unlock(&mut volume, device, locks, config)?;
+    let (key, how) = unlock(&mut volume, device, (header, locks), config)?;
     latch::volume(NAME, &volume.uuid()?, key.as_bytes())?;
     volume.activate(NAME, &key)?;
     if header.torn() {
@@ -46,14 +42,19 @@ pub(super) fn open(
 }
 
 /// The volume's key, and whom it came from, in words.
-fn unlock(volume: &mut Volume, device: &Path, locks: &Locks, config: &Config) -> Result<(VolumeKey, String)> {
+fn unlock(
+    volume: &mut Volume,
+    device: &Path,
+    (header, locks): (&Header, &Locks),
+    config: &Config,
+) -> Result<(VolumeKey, String)> {
     let uuid = volume.uuid()?;
     let (key, mut reasons) = by_any_token(volume, device, locks, &Tcti::default());
     if let Some(key) = key {
-        match identity::of(config, &uuid, &key) {
-            Ok(Identity::Same) => return Ok((key, "opened it by the TPM".to_owned())),
-            Ok(Identity::Other) => bail!(ANOTHER),
-            Ok(Identity::Unknown) => reasons.push(UNKNOWN.to_owned()),
+        match identity::prove(config, &Candidate { device, uuid: &uuid, key: &key }, header) {
+            Ok(Proof::Given) => return Ok((key, "opened it by the TPM".to_owned())),
+            Ok(Proof::Against(reason)) => bail!(reason),
+            Ok(Proof::Missing(reason)) => reasons.push(reason.to_owned()),
             Err(error) => reasons.push(format!("{error:#}")),
         }
     }
@@ -65,19 +66,21 @@ fn unlock(volume: &mut Volume, device: &Path, locks: &Locks, config: &Config) ->
     }
     log::error!("the TPM does not open {}: {reason}; enter the recovery key", device.display());
     let key = by_person(volume, device, &reason)?;
-    let known = identity::of(config, &uuid, &key).unwrap_or_else(|error| {
-        log::warn!("{error:#}");
-        Identity::Unknown
-    });
-    match known {
-        Identity::Same => {}
-        Identity::Other => bail!(ANOTHER),
-        Identity::Unknown => {
-            identity::keep(config, &uuid, &key).unwrap_or_else(|error| log::warn!("{error:#}"))
-        }
-    }
+    vouched_for(config, &Candidate { device, uuid: &uuid, key: &key }, header)?;
     log::warn!("to bind the volume to the TPM again, run: pattern rebind");
     Ok((key, format!("opened it by an entered key, as the TPM did not ({reason})")))
+}
+
+/// A person knew the key. Where the TPM can't tell whether the volume is the machine's, that has to do.
+fn vouched_for(config: &Config, volume: &Candidate<'_>, header: &Header) -> Result<()> {
+    let kept = match identity::prove(config, volume, header) {
+        Ok(Proof::Given) => Ok(()),
+        Ok(Proof::Against(reason)) => bail!(reason),
+        Ok(Proof::Missing(_)) => identity::keep(config, volume),
+        Err(error) => Err(error),
+    };
+    kept.unwrap_or_else(|error| log::warn!("{error:#}"));
+    Ok(())
 }
 
 /// The key by the first token that gives it, and what the others say.

@@ -19,7 +19,10 @@ impl Tpm {
         // The first failure tells more than a second one.
         let Ok(mut tpm) = Self::connect(tcti) else { return failure };
         if wrong_auth && token.pin.is_some() {
-            return TpmError::WrongPin(tpm.tries_left());
+            return match tpm.tries_left() {
+                Some(0) => TpmError::Lockout,
+                left => TpmError::WrongPin(left),
+            };
         }
         match tpm.look(token, presented) {
             Ok(Some(fact)) => fact,

@@ -20,6 +20,7 @@ mod power_cut;
 mod rebind;
 mod records_writes;
 mod recovery;
+mod replayed_volume;
 mod reset;
 mod reset_menu;
 mod reset_power_cut;

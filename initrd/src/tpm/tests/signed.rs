@@ -6,7 +6,7 @@ use std::process::Command;
 use pattern::token::{PublicKey, Signatures};
 
 use super::*;
-use crate::tpm::NewPin;
+use crate::tpm::{NewPin, Nv};
 
 const MEASURE: &str = "/usr/lib/systemd/systemd-measure";
 const KERNEL: &[u8] = b"a kernel";
@@ -203,9 +203,10 @@ fn a_pin_is_right_wrong_or_tried_too_often() {
         assert_eq!(started.refusal(&token, Some("six")), wrong);
     }
     assert!(started.opens(&token, Some(FIVE_LETTERS)));
-    let _last = started.refusal(&token, Some("six"));
-    let locked = started.refusal(&token, Some(FIVE_LETTERS));
-    assert!(locked.starts_with("the TPM is locked out after too many wrong tries"), "{locked}");
+    for pin in ["six", FIVE_LETTERS] {
+        let locked = started.refusal(&token, Some(pin));
+        assert!(locked.starts_with("the TPM is locked out after too many wrong tries"), "{locked}");
+    }
     // A token without PIN is none that could be guessed.
     assert!(started.opens(&started.seal(&started.binding(None), None), None));
 }
@@ -249,4 +250,28 @@ fn several_signatures_cost_one_command_more() {
     let all = started.commands(&token, None);
     assert_eq!(all[0], "PCR_Read");
     assert_eq!(all.len(), 9, "{all:?}");
+}
+
+#[test]
+fn the_initrd_of_a_signed_image_alone_counts() {
+    let started = Started::new("count-signed");
+    let binding = Binding { untouched: Pcrs::new([15]).ok(), ..started.binding(None) };
+    let nv = |act: &dyn Fn(&Nv<'_>) -> Result<()>| {
+        act(&Nv::new(&started.swtpm.tcti(), binding.clone(), Some(&started.signatures)).unwrap())
+    };
+    nv(&|nv| nv.count()).unwrap();
+    nv(&|nv| nv.keep_identity(&[1; 32])).unwrap();
+    started.swtpm.extend(7);
+    nv(&|nv| nv.count()).unwrap();
+    let (tcti, heard) = started.swtpm.observed();
+    let counting = Nv::new(&tcti, binding.clone(), Some(&started.signatures)).unwrap();
+    heard.lock().unwrap().codes.clear();
+    counting.count().unwrap();
+    let commands = heard.lock().unwrap().names();
+    assert_eq!(commands.len(), 9, "{commands:?}");
+    started.phase("leave-initrd");
+    let refused = nv(&|nv| nv.count()).unwrap_err().to_string();
+    assert!(refused.starts_with("comparing PCRs with their signature: "), "{refused}");
+    let refused = nv(&|nv| nv.keep_identity(&[2; 32])).unwrap_err().to_string();
+    assert!(refused.starts_with("comparing PCRs with their signature: "), "{refused}");
 }

@@ -1,0 +1,38 @@
+//! The token that says which copy of the volume this is.
+
+use anyhow::Result;
+use libcryptsetup_rs::TokenInput;
+use pattern::generation::{TYPE, token};
+use serde_json::Value;
+
+use super::{Volume, VolumeKey, failed};
+
+impl Volume {
+    /// Writes the generation to the header on the device, in place of an earlier one; it is on the medium when this returns.
+    /// libcryptsetup writes one copy of the header, flushes it, and then the other. Only after [`Volume::load`].
+    ///
+    /// # Errors
+    /// When writing fails, such as for want of room for a token.
+    pub fn write_generation(&mut self, key: &VolumeKey, generation: u64) -> Result<()> {
+        let doing = failed("writing the volume's generation");
+        let json: Value = serde_json::from_str(&token(key.as_bytes(), &self.uuid()?, generation))?;
+        let earlier = self.generations()?;
+        let mut tokens = self.device.token_handle();
+        let (first, more) = match earlier.split_first() {
+            None => (TokenInput::AddToken(&json), &[][..]),
+            Some((first, more)) => (TokenInput::ReplaceToken(*first, &json), more),
+        };
+        for one in more {
+            let _removed = tokens.json_set(TokenInput::RemoveToken(*one)).map_err(&doing)?;
+        }
+        tokens.json_set(first).map(drop).map_err(doing)
+    }
+
+    /// The numbers of such tokens.
+    fn generations(&mut self) -> Result<Vec<u32>> {
+        let json = self.device.status_handle().dump_json().map_err(failed("reading the LUKS2 header"))?;
+        let tokens = json.get("tokens").and_then(Value::as_object).into_iter().flatten();
+        let ours = tokens.filter(|(_, token)| token.get("type").and_then(Value::as_str) == Some(TYPE));
+        Ok(ours.filter_map(|(id, _)| id.parse().ok()).collect())
+    }
+}
