@@ -8,6 +8,7 @@ const QUESTION: &str = "Type erase to go on, anything else to keep it:";
 const ONE_SHOT: &str = "/sys/firmware/efi/efivars/LoaderEntryOneShot-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
 
 #[test]
+#[ignore = "long; `make check-all` runs it"]
 fn reset_menu() {
     let mut computer = Computer::installed("reset_menu");
     let mut guest = computer.boot_initrd();
