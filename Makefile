@@ -83,11 +83,17 @@ demo-check: image ## boot the demo twice, nobody at the keyboard, and show its k
 demo-update: release ## install the next version from a server on the loopback, and restart into it
 	$(SCENARIOS) update::
 
+.PHONY: production
+production: image ## build the demo with debug = false, and try what outsiders can add to it
+	$(BUILD) vm-tests/images/production
+	$(SCENARIOS) --include-ignored production::
+
 .PHONY: check
 check: lint test test-static release vm ## everything that a change must pass
 
 .PHONY: check-all
 check-all: check $(RELEASES) ## the long suites too: more updates, volumes with the other file systems
+	$(BUILD) vm-tests/images/production
 	$(SCENARIOS) --ignored
 	vm-tests/filesystem ext4
 	vm-tests/filesystem btrfs

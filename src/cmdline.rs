@@ -22,6 +22,16 @@ impl Cmdline {
         given.and_then(|(_, value)| value.as_deref())
     }
 
+    /// All different values given for a key, in the order given.
+    #[must_use]
+    pub fn values(&self, key: &str) -> Vec<&str> {
+        let given = self.0.iter().filter(|(name, _)| same_key(name, key));
+        let mut values: Vec<_> = given.filter_map(|(_, value)| value.as_deref()).collect();
+        let mut seen = std::collections::BTreeSet::new();
+        values.retain(|value| seen.insert(*value));
+        values
+    }
+
     /// All keys that start with a prefix, with their values, in the order given.
     pub fn starting_with<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
         let named = self.0.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
@@ -80,6 +90,8 @@ mod tests {
     fn the_last_value_counts() {
         let cmdline = Cmdline::parse("k=1 k k=2 k");
         assert_eq!(cmdline.value("k"), Some("2"));
+        assert_eq!(cmdline.values("k"), ["1", "2"]);
+        assert_eq!(Cmdline::parse("k=1 k=1 -k=2").values("k"), ["1"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod host;
 mod initrd;
 mod latch;
+mod production;
 mod trial;
 
 use std::collections::BTreeMap;
@@ -54,13 +55,19 @@ pub struct Outcome {
 /// Bad input never yields less than a unit that fails with the problems' words.
 #[must_use]
 pub fn decide(toml: Result<&str, String>, cmdline: &str, manager: Manager) -> Outcome {
-    let mut outcome = match toml.map_err(|why| vec![why]).and_then(read_config) {
+    let config = toml.map_err(|why| vec![why]).and_then(read_config);
+    // What can't be read allows nothing.
+    let debug = config.as_ref().is_ok_and(|config| config.debug);
+    let mut outcome = match config {
         Ok(config) => decide_for(&config, &Cmdline::parse(cmdline), manager),
         Err(problems) => Outcome { plan: Plan::default(), problems },
     };
     trial::retry(&mut outcome.plan);
     if manager == Manager::Initrd {
         latch::before_a_shell(&mut outcome.plan);
+        if !debug {
+            production::confine(&mut outcome.plan);
+        }
     }
     if !outcome.problems.is_empty() {
         outcome.plan.link(&wanted_by(manager, unit::CONFIG), &shipped(unit::CONFIG));
@@ -88,12 +95,21 @@ fn decide_for(config: &Config, cmdline: &Cmdline, manager: Manager) -> Outcome {
 /// The root hash that the kernel command line names, or a sentence on why there is none.
 ///
 /// # Errors
-/// When `usrhash=` is absent or not a root hash.
+/// When `usrhash=` is absent, not a root hash, or there are several.
 pub fn usr_hash(cmdline: &Cmdline) -> Result<UsrHash, String> {
-    let text = cmdline.value("usrhash");
-    let text = text.ok_or(
-        "kernel command line: usrhash= is missing: it names the /usr to boot, the image builder sets it",
-    )?;
+    let text = match cmdline.values("usrhash")[..] {
+        [text] => text,
+        [] => return Err(
+            "kernel command line: usrhash= is missing: it names the /usr to boot, the image builder sets it"
+                .to_owned(),
+        ),
+        [first, second, ..] => {
+            return Err(format!(
+                "kernel command line: usrhash= names more than one /usr to boot, {first:?} and {second:?}: the image brings one, \
+                 somebody added the other"
+            ));
+        }
+    };
     UsrHash::parse(text).map_err(|why| format!("kernel command line: usrhash=: {why}"))
 }
 

@@ -26,6 +26,9 @@ pub use signature::{Approval, SignatureError, Signatures, Unsigned};
 /// The PCR that nothing but the running system extends (UAPI.7, "system-identity"). All others that have been extended will
 /// be again in the next boot.
 pub const SPENT: u8 = 15;
+/// What systemd-stub measures that does not come with the kernel image: words on the command line, credentials, add-ons
+/// (systemd-stub(7), "TPM PCR Notes").
+pub const ADDED: u8 = 12;
 
 /// A SHA-256 digest, as policies and names have it.
 pub type Digest = [u8; 32];
@@ -108,12 +111,13 @@ impl Tpm2Token {
         policy::digest(self.signed.as_ref(), literal, self.pin.is_some())
     }
 
-    /// Whether the policy asks for [`SPENT`] untouched, it no longer is, and the other literal PCRs are as they must be.
+    /// Whether this PCR alone is in the way: the policy asks for it untouched, it no longer is, and the other literal PCRs
+    /// are as they must be.
     #[must_use]
-    pub fn is_spent(&self, literal: &[Vec<u8>]) -> bool {
+    pub fn is_spent(&self, pcr: u8, literal: &[Vec<u8>]) -> bool {
         let mut pcrs = self.literal.into_iter().flat_map(Pcrs::iter);
         let mut values = literal.to_vec();
-        let Some(value) = pcrs.position(|pcr| pcr == SPENT).and_then(|index| values.get_mut(index)) else {
+        let Some(value) = pcrs.position(|one| one == pcr).and_then(|index| values.get_mut(index)) else {
             return false;
         };
         let touched = *value != self.bank.zeros();

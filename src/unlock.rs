@@ -1,7 +1,7 @@
 //! Whether another version of the image will be able to open the persist volume: which of the registers that it is
 //! bound to depend on the image (UAPI.7, "Linux TPM PCR Registry").
 
-use crate::token::{Bank, Pcrs, Signatures, Tpm2Token};
+use crate::token::{Bank, Pcrs, SPENT, Signatures, Tpm2Token};
 use crate::volume::Locks;
 
 /// What measures the image itself: the kernel image as the firmware starts it (4), the partition table with its labels
@@ -98,7 +98,7 @@ fn of_literal(
         return Verdict::Asks(format!("the TPM has no value for PCR {pcrs} ({})", bank.name()));
     };
     // A register that must be untouched to open is so again after the restart.
-    if token.policy_for(&values) != token.policy && !token.is_spent(&values) {
+    if token.policy_for(&values) != token.policy && !token.is_spent(SPENT, &values) {
         return Verdict::Asks(format!(
             "PCR {pcrs} ({}) changed since the volume was bound to it, whatever version starts",
             bank.name()

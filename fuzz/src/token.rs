@@ -1,6 +1,6 @@
 //! The tokens of a LUKS2 header.
 
-use pattern::token::Token;
+use pattern::token::{SPENT, Token};
 
 /// Takes the text of one token.
 ///
@@ -11,7 +11,7 @@ pub fn token(input: &[u8]) {
     let Ok(Token::Tpm2(token)) = Token::parse(text) else { return };
     let written = token.to_json();
     assert_eq!(Token::parse(&written), Ok(Token::Tpm2(token.clone())), "{written}");
-    let _spent = token.is_spent(&[]);
+    let _spent = token.is_spent(SPENT, &[]);
     let values = vec![token.bank.zeros(); token.literal.map_or(0, |pcrs| pcrs.iter().count())];
-    assert!(!token.is_spent(&values), "nothing was measured");
+    assert!(!token.is_spent(SPENT, &values), "nothing was measured");
 }

@@ -6,6 +6,7 @@ mod banner;
 mod command;
 mod context;
 mod disk;
+mod emergency;
 mod entries;
 mod fallback;
 mod grow;
@@ -18,6 +19,7 @@ mod persist;
 mod qr;
 mod recovery;
 mod reset;
+mod restart;
 mod scrub;
 mod seed;
 mod staged;
@@ -79,6 +81,7 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
         ("pattern-usr", Some("--disarm")) => return usr::disarm(),
         ("pattern-latch", Some("--emergency")) => return latch::lock().map(drop),
         ("pattern-retry", None) => return trial::retry(),
+        ("pattern-emergency", None) => return emergency::run(),
         (_, Some(other)) => {
             bail!("unknown argument {other:?}; the stages are started by systemd, see {name}.service(8)")
         }

@@ -4,9 +4,6 @@ mod erase;
 mod request;
 
 use std::path::Path;
-use std::process::Command;
-use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use pattern::reset::{Decision, WORD, decide, vouch};
@@ -20,7 +17,7 @@ use crate::context::Context;
 use crate::disk::Disk;
 use crate::luks::{self, Volume};
 use crate::persist::ask;
-use crate::{grow, usr};
+use crate::{grow, restart, usr};
 use erase::Claim;
 use request::Lost;
 
@@ -135,17 +132,10 @@ fn erase(disk: &Disk, part: &Partition, claim: &Claim) -> Result<String> {
     Ok(format!("erased the keys of {}, a new volume takes its place", device.display()))
 }
 
-/// Does not come back when it succeeds.
+/// An end in order, although systemd does not get to stop units.
 fn restart() -> Result<()> {
-    // An end in order, although systemd does not get to stop units.
     usr::disarm()?;
-    let status = Command::new("systemctl").args(["--force", "reboot"]).status();
-    let status = status.context("restarting the machine")?;
-    if !status.success() {
-        bail!("restarting the machine: systemctl ended with {status}");
-    }
-    thread::sleep(Duration::from_secs(60));
-    bail!("restarting the machine: it did not restart within a minute")
+    restart::now()
 }
 
 /// The volume's UUID, when its header can be read.

@@ -1,11 +1,11 @@
 //! A version on trial: whether this boot is one, and the note that says why it failed.
 
 use std::path::Path;
-use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use pattern::entry::COUNTED;
 
+use crate::restart;
 use crate::variable::Variable;
 
 /// Read by the version that runs after the trial was lost.
@@ -30,13 +30,7 @@ pub(crate) fn running() -> bool {
 /// # Errors
 /// When systemd can't be asked to restart.
 pub(crate) fn retry() -> Result<()> {
-    if running() {
-        let _status = Command::new("systemctl")
-            .args(["--force", "reboot"])
-            .status()
-            .context("restarting the machine")?;
-    }
-    Ok(())
+    if running() { restart::now() } else { Ok(()) }
 }
 
 /// Leaves a note for the version before; without EFI variables there is nowhere to leave it.

@@ -121,7 +121,7 @@ pub const KEYS: &[Key] = &[
     unset(
         "volume.pcrs",
         Kind::Pcrs,
-        "TPM registers that must be unchanged for the volume to open by itself; `[7]` for an image without signed registers",
+        "TPM registers that must be unchanged for the volume to open by itself; if not set, 7 for an image without signed registers, and 12 with `debug = false`",
     ),
     optional(
         "volume.pin",

@@ -4,12 +4,14 @@ use crate::unit::{self, Text};
 
 use super::{CONFIG_PATH, Plan, shipped};
 
-/// The system starts only when the key is locked.
+/// The system starts only when the key is locked, whatever starts it.
 pub(super) fn before_the_system(plan: &mut Plan) {
     plan.link(&format!("initrd.target.requires/{}", unit::LATCH), &shipped(unit::LATCH));
-    let settings = [("Requires", unit::LATCH), ("After", unit::LATCH)];
-    let text = Text::from_source(CONFIG_PATH).section("Unit", &settings);
-    plan.file("initrd-cleanup.service.d/50-pattern.conf", text);
+    for name in ["initrd-cleanup.service", "initrd-switch-root.service"] {
+        let settings = [("Requires", unit::LATCH), ("After", unit::LATCH)];
+        let text = Text::from_source(CONFIG_PATH).section("Unit", &settings);
+        plan.file(&format!("{name}.d/50-pattern.conf"), text);
+    }
 }
 
 /// An emergency shell, too. A version on trial is restarted before that, whatever becomes of its TPM.

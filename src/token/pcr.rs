@@ -84,7 +84,8 @@ impl Pcrs {
     }
 
     /// A set of one of the numbers that are written in this program.
-    pub(super) const fn one(number: u8) -> Self {
+    #[must_use]
+    pub const fn one(number: u8) -> Self {
         assert!(number <= 23);
         Self(1 << number)
     }

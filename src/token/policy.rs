@@ -46,6 +46,12 @@ impl Binding {
         Self { bank, signed, kept, untouched: None }
     }
 
+    /// The same, and to these PCRs as they are now.
+    #[must_use]
+    pub fn and_kept(self, pcrs: Pcrs) -> Self {
+        Self { kept: Some(self.kept.map_or(pcrs, |kept| kept | pcrs)), ..self }
+    }
+
     /// The PCRs that the token lists one by one: `tpm2-pcrs`.
     #[must_use]
     pub fn literal(&self) -> Option<Pcrs> {
@@ -74,7 +80,11 @@ impl Binding {
             None => Vec::new(),
             Some(pcrs) => {
                 let values = read(pcrs, self.bank)?;
-                protects(pcrs, self.bank, &values)?;
+                match protects(pcrs, self.bank, &values) {
+                    // Beside a signature they may say that nothing was added.
+                    Err(Exposed::Untouched(..)) if self.signed.is_some() => {}
+                    done => done?,
+                }
                 pcrs.iter().zip(values).collect()
             }
         };
@@ -197,8 +207,12 @@ mod tests {
         let mut binding = Binding { bank: Bank::Sha256, signed: Some(signed()), kept: None, untouched: None };
         assert_eq!(policy(&binding), Ok(digest(Some(&signed()), None, false)));
         assert_eq!(binding.literal(), None);
+        binding.kept = Some(pcrs(&[15]));
+        assert_ne!(policy(&binding), Ok(digest(Some(&signed()), None, false)));
+        assert!(policy(&binding).is_ok());
         binding.signed = Some(Signed { pcrs: pcrs(&[15]), ..signed() });
         assert_eq!(policy(&binding), Err(Exposed::Unmeasured(pcrs(&[15]), Bank::Sha256)));
+        binding.kept = None;
         let none = Binding { signed: None, ..binding };
         assert_eq!(policy(&none), Err(Exposed::Nothing));
     }

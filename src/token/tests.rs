@@ -121,14 +121,14 @@ fn a_pcr_that_had_to_be_untouched_is_found() {
     let bank = Bank::Sha256;
     let mut token = Tpm2Token { literal: Some(Pcrs::new([7, 15]).unwrap()), ..token() };
     token.policy = token.policy_for(&[vec![6; 32], bank.zeros()]);
-    assert!(token.is_spent(&[vec![6; 32], vec![1; 32]]));
-    assert!(!token.is_spent(&[vec![6; 32], bank.zeros()]));
-    assert!(!token.is_spent(&[vec![5; 32], vec![1; 32]]));
-    assert!(!token.is_spent(&[]));
+    assert!(token.is_spent(SPENT, &[vec![6; 32], vec![1; 32]]));
+    assert!(!token.is_spent(SPENT, &[vec![6; 32], bank.zeros()]));
+    assert!(!token.is_spent(SPENT, &[vec![5; 32], vec![1; 32]]));
+    assert!(!token.is_spent(SPENT, &[]));
     // What firmware or a boot loader extended will be extended again.
     token.literal = Pcrs::new([7, 12]).ok();
     token.policy = token.policy_for(&[vec![6; 32], bank.zeros()]);
-    assert!(!token.is_spent(&[vec![6; 32], vec![1; 32]]));
+    assert!(!token.is_spent(SPENT, &[vec![6; 32], vec![1; 32]]));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use pattern_image::growth::Growth;
 use pattern_image::machine::Machine;
@@ -27,6 +28,7 @@ const PATIENCE: &str = "systemd.default_device_timeout_sec=300";
 /// A computer of its own for one scenario, in `build/vm/NAME/`.
 #[derive(Debug)]
 pub struct Computer {
+    image: PathBuf,
     machine: Machine,
     programs: Programs,
     options: Options,
@@ -45,8 +47,19 @@ impl Computer {
     pub fn with_disk(name: &str, size: &str) -> Self {
         let folder = setting::machines().join(name);
         let _ = fs::remove_dir_all(&folder);
-        let computer = Self::at(folder);
+        let computer = Self::at(folder, &setting::image());
         computer.enlarge(size);
+        computer
+    }
+
+    /// One that never booted, of an image with `debug = false`. Nothing is added to its kernel command line.
+    #[must_use]
+    pub fn production(name: &str) -> Self {
+        let folder = setting::machines().join(name);
+        let _ = fs::remove_dir_all(&folder);
+        let mut computer = Self::at(folder, &setting::production_image());
+        computer.enlarge(MORE_DISK);
+        computer.no_words();
         computer
     }
 
@@ -56,30 +69,36 @@ impl Computer {
     pub fn installed(name: &str) -> Self {
         let folder = setting::machines().join(name);
         installed::copy_to(&folder);
-        Self::at(folder)
+        Self::at(folder, &setting::image())
     }
 
-    pub(crate) fn at(folder: PathBuf) -> Self {
+    /// A machine in this folder; what it lacks is made, from this image.
+    pub(crate) fn at(folder: PathBuf, image: &Path) -> Self {
         let programs = setting::programs();
-        let machine = Machine::new(&folder, &setting::image(), &programs.variables);
+        let machine = Machine::new(&folder, image, &programs.variables);
         let machine = machine.unwrap_or_else(|error| panic!("{error:#}"));
         let mut options = machine.options(&programs);
         options.words = PATIENCE.to_owned();
         // Two scenarios share two processors; emulating several costs more than it gives.
         options.cpus = 1;
-        Self { machine, programs, options, boots: 0 }
+        Self { image: image.to_owned(), machine, programs, options, boots: 0 }
     }
 
     /// Makes the disk this large, or with `+` larger than the image by this much.
     pub fn enlarge(&self, size: &str) {
         let growth = Growth::parse(size).unwrap_or_else(|error| panic!("{size}: {error}"));
-        let image = fs::metadata(setting::image()).expect("reading the image's size").len();
+        let image = fs::metadata(&self.image).expect("reading the image's size").len();
         self.machine.enlarge(growth.apply(image)).unwrap_or_else(|error| panic!("{error:#}"));
     }
 
     /// More words for the kernel command line, for this and all later boots.
     pub fn words(&mut self, words: &str) {
         self.options.words.push_str(&format!(" {words}"));
+    }
+
+    /// Adds nothing any more.
+    pub fn no_words(&mut self) {
+        self.options.words.clear();
     }
 
     /// Connects it to an update server, and to nothing else.
@@ -148,6 +167,28 @@ impl Computer {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.machine.folder()
+    }
+
+    /// Makes an add-on that adds words to the kernel command line: `NAME.addon.efi` in the computer's folder.
+    pub fn make_add_on(&self, name: &str, words: &str) {
+        // Not the first python3 on the path, which may be another one.
+        let mut ukify = self.command("/usr/bin/python3");
+        let _ = ukify.args([
+            "/usr/bin/ukify",
+            "build",
+            &format!("--cmdline={words}"),
+            &format!("--output={name}.addon.efi"),
+        ]);
+        let output = ukify.arg("--stub").arg(setting::add_on_stub()).output().expect("starting ukify");
+        assert!(output.status.success(), "ukify: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// One of Debian 13's programs, in the computer's folder, whatever runs on this host.
+    #[must_use]
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = self.programs.command(program);
+        let _ = command.current_dir(self.folder());
+        command
     }
 
     /// The disk, to be looked at or damaged while the computer is off.

@@ -13,6 +13,25 @@ pub(crate) fn image() -> PathBuf {
     image
 }
 
+/// The image with `debug = false`.
+pub(crate) fn production_image() -> PathBuf {
+    let image = build().join("images/production_0.0.1/production_0.0.1.raw");
+    assert!(image.is_file(), "{} is missing: `make production` makes it", image.display());
+    image
+}
+
+/// What add-ons of kernel images are made from: that of the image with `debug = false`, as mkosi unpacked its packages.
+pub(crate) fn add_on_stub() -> PathBuf {
+    let cache = build().join("images/.cache/production");
+    let trees =
+        std::fs::read_dir(&cache).unwrap_or_else(|error| panic!("reading {}: {error}", cache.display()));
+    let stubs = trees.flatten().map(|tree| tree.path().join("usr/lib/systemd/boot/efi/addonx64.efi.stub"));
+    let stub = stubs.into_iter().find(|path| path.is_file());
+    stub.unwrap_or_else(|| {
+        panic!("no stub for add-ons in {}: `make production` puts it there", cache.display())
+    })
+}
+
 /// Signed releases, one folder each.
 pub(crate) fn releases() -> PathBuf {
     build().join("releases")

@@ -16,7 +16,7 @@ const PROGRAMS: &str = "usr/lib/pattern";
 const UNITS: &str = "usr/lib/systemd/system";
 
 /// The names under which the one program is started by units.
-const STAGES: [&str; 11] = [
+const STAGES: [&str; 12] = [
     "pattern-usr",
     "pattern-grow",
     "pattern-reset",
@@ -28,6 +28,7 @@ const STAGES: [&str; 11] = [
     "pattern-fallback",
     "pattern-recovery",
     "pattern-retry",
+    "pattern-emergency",
 ];
 /// The command of the running system.
 const COMMAND: &str = "usr/bin/pattern";

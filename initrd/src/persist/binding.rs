@@ -3,17 +3,22 @@
 use anyhow::{Context as _, Result};
 use pattern::config::Config;
 use pattern::measure::IDENTITY;
-use pattern::token::{Bank, Binding, Exposed, Pcrs, PublicKey};
+use pattern::token::{ADDED, Bank, Binding, Exposed, Pcrs, PublicKey};
 
 use crate::tpm::{self, TpmError};
 
-/// The key: to the image's key for PCR signatures, and to the PCRs that `volume.pcrs` names.
+/// The key: to the image's key for PCR signatures, and to the PCRs that `volume.pcrs` names. Where it names none, an image
+/// for use is bound to what comes with the image, and nothing beside it.
 ///
 /// # Errors
 /// When there is no such PCR.
 pub(super) fn of_the_key(config: &Config, image: Option<PublicKey>) -> Result<impl Fn(Bank) -> Binding> {
     let kept = kept(config)?;
-    Ok(move |bank| until_latched(Binding::new(bank, image.clone(), kept)))
+    let alone = kept.is_none() && !config.debug;
+    Ok(move |bank| {
+        let binding = until_latched(Binding::new(bank, image.clone(), kept));
+        if alone { binding.and_kept(Pcrs::one(ADDED)) } else { binding }
+    })
 }
 
 /// The volume's identity: as the key, but firmware may change where an image is signed.

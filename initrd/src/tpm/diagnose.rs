@@ -1,6 +1,6 @@
 //! Finding out why unsealing failed, with a few more commands: failing may take its time.
 
-use pattern::token::{self, Exposed, Signed, Tpm2Token, Unsigned};
+use pattern::token::{self, ADDED, Exposed, SPENT, Signed, Tpm2Token, Unsigned};
 use tss_esapi::constants::PropertyTag;
 
 use super::error::Outcome;
@@ -68,8 +68,10 @@ impl Tpm {
         let values = self.pcr_values(pcrs, bank)?;
         Ok(if values.len() != pcrs.iter().count() {
             Some(Exposed::NoBank(bank).into())
-        } else if token.is_spent(&values) {
+        } else if token.is_spent(SPENT, &values) {
             Some(TpmError::Spent(bank))
+        } else if token.is_spent(ADDED, &values) {
+            Some(TpmError::Added(bank))
         } else {
             (token.policy_for(&values) != token.policy).then_some(TpmError::WrongPcr(pcrs, bank))
         })

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use pattern::token::{Bank, Exposed, Pcrs, SPENT, TokenError, Unsigned};
+use pattern::token::{ADDED, Bank, Exposed, Pcrs, SPENT, TokenError, Unsigned};
 use tss_esapi::Error;
 
 /// A result of a TPM operation.
@@ -24,6 +24,8 @@ pub enum TpmError {
     WrongPcr(Pcrs, Bank),
     /// The PCR that had to be untouched no longer is.
     Spent(Bank),
+    /// Something was added to what the kernel image brings.
+    Added(Bank),
     /// No signature says that the PCRs are good.
     Unsigned(Unsigned),
     /// The token asks for a PIN, and there is none.
@@ -49,6 +51,7 @@ impl fmt::Display for TpmError {
             Self::OtherKey(handle) => write!(f, "the TPM was cleared and set up again, or is another one: the storage root key at {handle:#x} has another name than when the volume was made"),
             Self::WrongPcr(pcrs, bank) => write!(f, "PCR {pcrs} ({}) changed since the volume was bound to it: firmware, its settings or what it started are not the same", bank.name()),
             Self::Spent(bank) => write!(f, "PCR {SPENT} ({}) was extended since power-on, and the volume opens only before that; restart the machine", bank.name()),
+            Self::Added(bank) => write!(f, "PCR {ADDED} ({}) was extended: something was added to the kernel image from outside, such as words on the command line, a credential or an add-on; restart without it", bank.name()),
             Self::Unsigned(unsigned) => unsigned.fmt(f),
             Self::NoPin => f.write_str("it asks for a PIN"),
             Self::WrongPin(None) => f.write_str("the PIN is wrong"),

@@ -19,6 +19,7 @@ mod pin;
 mod plan_only;
 mod planted;
 mod power_cut;
+mod production;
 mod rebind;
 mod records_writes;
 mod recovery;

@@ -1,0 +1,129 @@
+//! An image with `debug = false` opens its volume by itself and gives nobody a shell. What outsiders add to it, to its kernel
+//! command line, as credentials or as add-ons, gives none either, and keeps the volume closed.
+
+use std::fs;
+use std::process::Command;
+
+use pattern_vm_tests::{Computer, Guest, recovery_key_in};
+
+/// No way into the initrd, and no other system after it.
+const WORDS: &str = "rd.systemd.debug_shell=ttyS0 rd.systemd.wants=debug-shell.service systemd.setenv=SYSTEMD_SULOGIN_FORCE=1 \
+    systemd.crash_shell=yes pattern.break=persist pattern.volatile init=/bin/bash root=/dev/vda1 rootfstype=vfat \
+    systemd.mount-extra=/dev/vda1:/sysroot/mnt:vfat systemd.verity_usr_options=ignore-corruption";
+/// Where a boot ends otherwise.
+const NO_SHELL: &str = "This image gives nobody a shell here.";
+const ADDED: &str = "PCR 12 (sha256) was extended: something was added to the kernel image from outside";
+const ASKED: &str = "Recovery key for /dev/vda6:";
+
+#[test]
+#[ignore = "long; `make check-all` runs it"]
+fn production() {
+    let mut computer = Computer::production("production");
+    let mut guest = computer.start();
+    let _ = guest.expect("made one with xfs");
+    starts(&mut guest);
+    let key = recovery_key_in(guest.console());
+    drop(guest);
+    opens_by_itself(&mut computer);
+
+    words_on_the_command_line(&mut computer, &key);
+    ends_without_a_shell(
+        &mut computer,
+        "rd.systemd.unit=emergency.target",
+        "The kernel command line asked for it.",
+    );
+    skips_the_latch(&mut computer);
+    let another = format!("usrhash={}", "5a".repeat(32));
+    ends_without_a_shell(&mut computer, &another, "usrhash= names more than one /usr to boot");
+    credential_and_add_on(&mut computer);
+    opens_by_itself(&mut computer);
+}
+
+fn opens_by_itself(computer: &mut Computer) {
+    let mut guest = computer.start();
+    let _ = guest.expect("opened it by the TPM");
+    starts(&mut guest);
+}
+
+/// It comes up, and lets nobody in.
+fn starts(guest: &mut Guest) {
+    let said = guest.expect("production login:");
+    assert!(!said.contains("automatic login"), "{said}");
+    no_shell(guest);
+}
+
+/// Not even the owner's key makes them count.
+fn words_on_the_command_line(computer: &mut Computer, key: &str) {
+    let mut guest = with(computer, WORDS);
+    let said = guest.expect(ASKED);
+    assert!(said.contains(ADDED), "{said}");
+    assert!(said.contains("pattern.break: ignored: this image has debug = false"), "{said}");
+    guest.send(key);
+    starts(&mut guest);
+}
+
+fn ends_without_a_shell(computer: &mut Computer, words: &str, reason: &str) {
+    let mut guest = with(computer, words);
+    let _ = guest.expect(NO_SHELL);
+    assert!(guest.console().contains(reason), "{reason:?} was not said");
+    assert!(!guest.console().contains("opened it by the TPM"), "the volume was opened");
+    no_shell(&guest);
+}
+
+/// Whatever starts the system, the key is locked first; started this way, nobody looks for disks.
+fn skips_the_latch(computer: &mut Computer) {
+    let mut guest = with(computer, "rd.systemd.unit=initrd-switch-root.target");
+    for text in ["ended the initrd's phase", NO_SHELL] {
+        if !guest.console().contains(text) {
+            let _ = guest.expect(text);
+        }
+    }
+    assert!(!guest.console().contains("opened it by the TPM"), "the volume was opened");
+    no_shell(&guest);
+}
+
+fn with(computer: &mut Computer, words: &str) -> Guest {
+    computer.words(words);
+    let guest = computer.start();
+    computer.no_words();
+    guest
+}
+
+fn no_shell(guest: &Guest) {
+    for prompt in ["sh-5", "bash-5", "root@", "Press Enter for maintenance", "Give root password"] {
+        assert!(!guest.console().contains(prompt), "{prompt:?} is on the console");
+    }
+}
+
+/// By files on the EFI system partition, which everybody with the disk can write: each by itself keeps the volume closed.
+fn credential_and_add_on(computer: &mut Computer) {
+    let folder = computer.folder().to_owned();
+    fs::write(folder.join("tmpfiles.extra.cred"), "f /run/planted 0644 - - - planted\n")
+        .expect("writing a credential");
+    computer.make_add_on("word", "rd.systemd.debug_shell=ttyS0");
+    for (place, file) in
+        [("::/loader/credentials", "tmpfiles.extra.cred"), ("::/loader/addons", "word.addon.efi")]
+    {
+        let _ = on_esp(computer, "mmd", &[place]).output();
+        run(&mut on_esp(computer, "mcopy", &[file, place]));
+        let mut guest = computer.start();
+        let said = guest.expect(ASKED);
+        assert!(said.contains(ADDED), "{file}: {said}");
+        no_shell(&guest);
+        drop(guest);
+        run(&mut on_esp(computer, "mdel", &[&format!("{place}/{file}")]));
+    }
+}
+
+/// A command of mtools for the EFI system partition.
+fn on_esp(computer: &Computer, program: &str, words: &[&str]) -> Command {
+    let start = computer.disk().partition("esp").start;
+    let mut command = computer.command(program);
+    let _ = command.arg("-i").arg(format!("disk.raw@@{start}")).args(words);
+    command
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("starting {command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
