@@ -12,6 +12,7 @@ DEMO     := build/images/demo_0.0.1/demo_0.0.1.raw
 KEYRING  := demo/demo-pubring.pgp
 BUILD     = $(PATTERN) build --keys demo/demo-keys --output build/images --tools build/tools
 SCENARIOS = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests -- --nocapture --test-threads=2
+ATTACKS   = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests --test attacks -- --nocapture --test-threads=2
 RELEASES := $(addprefix build/releases/,0.0.2 third broken)
 
 .PHONY: help
@@ -91,8 +92,17 @@ production: image ## build the demo with debug = false, and try what outsiders c
 .PHONY: check
 check: lint test test-static release vm ## everything that a change must pass
 
+.PHONY: attacks
+attacks: image ## run each attack on this and on a stock system, and write the table of docs/security.md
+	vm-tests/stock
+	$(BUILD) vm-tests/images/production
+	rm -rf build/attacks
+	$(ATTACKS) --include-ignored
+	vm-tests/attacks
+
 .PHONY: check-all
-check-all: check $(RELEASES) ## the long suites too: more updates, volumes with the other file systems
+check-all: check $(RELEASES) ## the long suites too: more updates and attacks, volumes with the other file systems
+	vm-tests/stock
 	$(BUILD) vm-tests/images/production
 	$(SCENARIOS) --ignored
 	vm-tests/filesystem ext4

@@ -96,6 +96,7 @@ impl Machine {
             boot: Boot::Uefi { code: programs.firmware.clone(), variables: self.variables() },
             words: String::new(),
             disks: vec![self.disk()],
+            remote: None,
             writes: None,
             tpm: true,
             tpm_socket: tpm::SOCKET.to_owned(),

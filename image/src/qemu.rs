@@ -21,6 +21,8 @@ pub struct Options {
     pub words: String,
     /// Raw disk images, in the order the guest sees them.
     pub disks: Vec<PathBuf>,
+    /// A socket where a server offers the first disk by NBD; its file is not opened then.
+    pub remote: Option<PathBuf>,
     /// A file that is there, for a record of all writes to the first disk in the format of dm-log-writes.
     pub writes: Option<PathBuf>,
     /// Whether the machine has a TPM.
@@ -72,7 +74,8 @@ pub fn arguments(options: &Options) -> Vec<OsString> {
     boot(&mut args, &options.boot, &options.words);
     for (number, disk) in options.disks.iter().enumerate() {
         let writes = options.writes.as_deref().filter(|_| number == 0);
-        args.disk(number, disk, writes);
+        let remote = options.remote.as_deref().filter(|_| number == 0);
+        args.disk(number, disk, remote, writes);
     }
     if options.tpm {
         args.put("-chardev", format!("socket,id=tpm,path={}", options.tpm_socket));
@@ -149,14 +152,14 @@ impl Arguments {
         self.0.extend([name.into(), value.into()]);
     }
 
-    fn disk(&mut self, number: usize, path: &Path, writes: Option<&Path>) {
+    fn disk(&mut self, number: usize, path: &Path, remote: Option<&Path>, writes: Option<&Path>) {
         let node = format!("disk{number}");
         // As JSON, a path may hold commas. A path that is not UTF-8 was refused by the caller.
-        let mut backend = json!({
-            "driver": "raw",
-            "discard": "unmap",
-            "file": { "driver": "file", "filename": path.to_string_lossy(), "discard": "unmap" },
-        });
+        let mut file = json!({ "driver": "file", "filename": path.to_string_lossy(), "discard": "unmap" });
+        if let Some(socket) = remote {
+            file = json!({ "driver": "nbd", "server": { "type": "unix", "path": socket.to_string_lossy() } });
+        }
+        let mut backend = json!({ "driver": "raw", "discard": "unmap", "file": file });
         if let Some(log) = writes {
             // Nothing but a test reads the record: it need not be on the host's disk.
             let log =
@@ -188,6 +191,7 @@ mod tests {
             boot: Boot::Uefi { code: "/fw/code.fd".into(), variables: "vars.fd".into() },
             words: String::new(),
             disks: vec!["/d/a,b.raw".into()],
+            remote: None,
             writes: None,
             tpm: false,
             tpm_socket: tpm::SOCKET.to_owned(),
@@ -248,6 +252,14 @@ mod tests {
         assert_eq!(line.matches("blklogwrites").count(), 1, "{line}");
         assert!(line.contains(r#""filename":"w"}"#), "{line}");
         assert!(line.contains(r#""node-name":"disk0"} -device virtio-blk-pci,drive=disk0"#), "{line}");
+    }
+
+    #[test]
+    fn the_first_disk_may_be_a_server_s() {
+        let disks = vec!["a".into(), "b".into()];
+        let line = line(&Options { remote: Some("s".into()), disks, ..options() });
+        assert!(line.contains(r#""file":{"driver":"nbd","server":{"path":"s","type":"unix"}}"#), "{line}");
+        assert!(!line.contains(r#""filename":"a""#) && line.contains(r#""filename":"b""#), "{line}");
     }
 
     #[test]

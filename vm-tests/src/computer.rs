@@ -16,11 +16,12 @@ use crate::guest::Guest;
 use crate::judge::Judge;
 use crate::server::Server;
 use crate::tpm::Ear;
+use crate::turncoat::Turncoat;
 use crate::writes::Writes;
 use crate::{direct, installed, setting};
 
 /// How much a new computer's disk is larger than the image: both slots and a small volume.
-const MORE_DISK: &str = "+6G";
+pub(crate) const MORE_DISK: &str = "+6G";
 
 /// Beside a second machine, udev may need longer for a device than the usual 90 s.
 const PATIENCE: &str = "systemd.default_device_timeout_sec=300";
@@ -68,8 +69,16 @@ impl Computer {
     #[must_use]
     pub fn installed(name: &str) -> Self {
         let folder = setting::machines().join(name);
-        installed::copy_to(&folder);
+        installed::OURS.copy_to(&folder);
         Self::at(folder, &setting::image())
+    }
+
+    /// The same by stock means: systemd 257's own programs, and no shell.
+    #[must_use]
+    pub fn stock(name: &str) -> Self {
+        let folder = setting::machines().join(name);
+        installed::STOCK.copy_to(&folder);
+        Self::at(folder, &setting::stock_image())
     }
 
     /// A machine in this folder; what it lacks is made, from this image.
@@ -138,6 +147,38 @@ impl Computer {
         path
     }
 
+    /// Has another header in its volume, after so many reads of the right one: `other` are the bytes, `start` where they lie.
+    pub fn betray(&mut self, start: u64, other: Vec<u8>, honest: u32) -> Turncoat {
+        let socket = "disk.sock";
+        self.options.remote = Some(socket.into());
+        Turncoat::offer(&self.machine.disk(), &self.folder().join(socket), start, other, honest)
+    }
+
+    /// Puts a second disk in that is there already.
+    pub fn attach(&mut self, disk: PathBuf) {
+        self.options.disks.push(disk);
+    }
+
+    /// Where disk, TPM and logs of this computer are.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.machine.folder()
+    }
+
+    /// The unified kernel image that its disk began with.
+    #[must_use]
+    pub fn kernel_image(&self) -> PathBuf {
+        self.image.with_extension("efi")
+    }
+
+    /// One of Debian 13's programs, in the computer's folder, whatever runs on this host.
+    #[must_use]
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = self.programs.command(program);
+        let _ = command.current_dir(self.folder());
+        command
+    }
+
     /// Another `pattern.toml` for the initrd, whose kernel is then started without firmware.
     pub fn configure(&mut self, toml: &str) {
         let overlay = [Entry::file(pattern::plan::CONFIG_PATH, toml.into())];
@@ -163,12 +204,6 @@ impl Computer {
         recovery_key_in(&String::from_utf8_lossy(&log.expect("reading the first boot's log")))
     }
 
-    /// Its folder, for what a scenario keeps beside the machine.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        self.machine.folder()
-    }
-
     /// Makes an add-on that adds words to the kernel command line: `NAME.addon.efi` in the computer's folder.
     pub fn make_add_on(&self, name: &str, words: &str) {
         // Not the first python3 on the path, which may be another one.
@@ -181,14 +216,6 @@ impl Computer {
         ]);
         let output = ukify.arg("--stub").arg(setting::add_on_stub()).output().expect("starting ukify");
         assert!(output.status.success(), "ukify: {}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    /// One of Debian 13's programs, in the computer's folder, whatever runs on this host.
-    #[must_use]
-    pub fn command(&self, program: &str) -> Command {
-        let mut command = self.programs.command(program);
-        let _ = command.current_dir(self.folder());
-        command
     }
 
     /// The disk, to be looked at or damaged while the computer is off.

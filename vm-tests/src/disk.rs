@@ -39,7 +39,9 @@ impl Partition {
 }
 
 impl Disk {
-    pub(crate) fn open(path: &Path) -> Self {
+    /// The disk image in this file.
+    #[must_use]
+    pub fn open(path: &Path) -> Self {
         let file = File::options().read(true).write(true).open(path);
         Self { file: file.expect("opening the disk image"), path: path.to_owned() }
     }
@@ -83,6 +85,15 @@ impl Disk {
         let entry =
             found.unwrap_or_else(|| panic!("no partition has the label {label:?}: {:?}", self.labels()));
         entry.partition
+    }
+
+    /// The partition's own UUID, in the form of people.
+    #[must_use]
+    pub fn partition_uuid(&self, label: &str) -> String {
+        let found = self.entries().into_iter().find(|entry| entry.label == label);
+        let digits = format!("{:032X}", found.expect("a partition with this label").uuid);
+        let parts = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
+        parts.join("-")
     }
 
     /// Where the last block with content of a partition lies on the disk.
@@ -131,6 +142,24 @@ impl Disk {
         }
     }
 
+    /// Writes the partition of a disk image that has no other.
+    ///
+    /// # Panics
+    /// When it is longer than the place for it.
+    pub fn write_partition(&self, place: Partition, from: &Path) {
+        let from = Self::open(from);
+        let [only] = &from.entries()[..] else { panic!("{}: one partition", from.path.display()) };
+        let length = only.partition.length;
+        assert!(length <= place.length, "{length} bytes do not fit into {}", place.length);
+        self.write_from(&from.file, only.partition.start, place.start..place.start + length);
+    }
+
+    /// Puts back what [`Disk::extract`] has taken out.
+    pub fn insert(&self, place: Partition, from: &Path) {
+        let from = File::open(from).expect("opening a partition's file");
+        self.write_from(&from, 0, place.extent());
+    }
+
     /// Makes bytes zero, by a hole.
     pub(crate) fn clear(&self, extent: Range<u64>) {
         let signed = |number: u64| i64::try_from(number).expect("an offset inside a file");
@@ -140,7 +169,7 @@ impl Disk {
     }
 
     /// Copies a partition to a file of its own, with holes where it has zeros.
-    pub(crate) fn extract(&self, partition: Partition, path: &Path) {
+    pub fn extract(&self, partition: Partition, path: &Path) {
         let file = File::create(path).expect("creating a file for a partition");
         file.set_len(partition.length).expect("sizing a file for a partition");
         let copy = Self { file, path: path.to_owned() };

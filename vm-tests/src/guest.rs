@@ -47,6 +47,11 @@ impl Guest {
         self.vm.expect(text, BOOT).unwrap_or_else(|error| panic!("{error:#}"))
     }
 
+    /// Waits for one of these texts; returns its index, and all that came between.
+    pub fn expect_any(&mut self, texts: &[&str]) -> (usize, String) {
+        self.vm.expect_any(texts, BOOT).unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
     /// All that came on the console so far.
     #[must_use]
     pub fn console(&self) -> &str {

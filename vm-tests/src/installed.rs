@@ -1,50 +1,80 @@
-//! The computer that booted once: made when a scenario first asks for it, copied for each that does.
+//! The computers that booted once: each made when a scenario first asks for it, copied for each that does.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::UNIX_EPOCH;
 
-use crate::{Computer, setting};
+use crate::computer::{Computer, MORE_DISK};
+use crate::setting;
 
 /// What the first boot printed, in the folder of each copy.
 pub(crate) const FIRST_BOOT_LOG: &str = "first-boot.log";
 
-/// Copies it to a scenario's folder.
-pub(crate) fn copy_to(folder: &Path) {
-    let installed = setting::machines().join("installed");
-    fs::create_dir_all(setting::machines()).expect("creating the folder for machines");
-    // Two scenarios that start together must not both make it.
-    let lock = File::create(installed.with_extension("lock")).expect("creating the lock file");
-    lock.lock().expect("waiting for another scenario to make the installed computer");
-    let image = image_identity();
-    let made_from = installed.join("made-from");
-    if fs::read_to_string(&made_from).ok() != Some(image.clone()) {
-        make();
-        fs::write(&made_from, image).expect("noting what the installed computer was made from");
-    }
-    let _ = fs::remove_dir_all(folder);
-    let mut copy = Command::new("cp");
-    let _ = copy.args(["-r", "--reflink=auto", "--sparse=always", "--"]);
-    let status = copy.arg(&installed).arg(folder).status().expect("starting cp");
-    assert!(status.success(), "copying {} to {}", installed.display(), folder.display());
-    // The scenario's own boots are counted from 1.
-    let renamed = fs::rename(folder.join("console-1.log"), folder.join(FIRST_BOOT_LOG));
-    renamed.expect("renaming the log of the first boot");
+/// A computer that booted once.
+pub(crate) struct Installed {
+    name: &'static str,
+    image: fn() -> PathBuf,
+    first_boot: fn(Computer),
 }
 
-fn make() {
-    let mut guest = Computer::new("installed").boot();
+/// The image that `PATTERN_IMAGE` names.
+pub(crate) const OURS: Installed = Installed { name: "installed", image: setting::image, first_boot: ours };
+/// The system by stock means.
+pub(crate) const STOCK: Installed =
+    Installed { name: "installed-stock", image: setting::stock_image, first_boot: stock };
+
+impl Installed {
+    /// Copies it to a scenario's folder.
+    pub(crate) fn copy_to(&self, folder: &Path) {
+        let installed = setting::machines().join(self.name);
+        fs::create_dir_all(setting::machines()).expect("creating the folder for machines");
+        // Two scenarios that start together must not both make it.
+        let lock = File::create(installed.with_extension("lock")).expect("creating the lock file");
+        lock.lock().expect("waiting for another scenario to make the installed computer");
+        let image = identity(&(self.image)());
+        let made_from = installed.join("made-from");
+        if fs::read_to_string(&made_from).ok() != Some(image.clone()) {
+            self.make(&installed);
+            fs::write(&made_from, image).expect("noting what the installed computer was made from");
+        }
+        let _ = fs::remove_dir_all(folder);
+        let mut copy = Command::new("cp");
+        let _ = copy.args(["-r", "--reflink=auto", "--sparse=always", "--"]);
+        let status = copy.arg(&installed).arg(folder).status().expect("starting cp");
+        assert!(status.success(), "copying {} to {}", installed.display(), folder.display());
+        // The scenario's own boots are counted from 1.
+        let renamed = fs::rename(folder.join("console-1.log"), folder.join(FIRST_BOOT_LOG));
+        renamed.expect("renaming the log of the first boot");
+    }
+
+    fn make(&self, folder: &Path) {
+        let _ = fs::remove_dir_all(folder);
+        let computer = Computer::at(folder.to_owned(), &(self.image)());
+        computer.enlarge(MORE_DISK);
+        (self.first_boot)(computer);
+    }
+}
+
+fn ours(mut computer: Computer) {
+    let mut guest = computer.boot();
     for folder in ["etc", "home", "srv", "var"] {
         let _ = guest.must(&format!("echo kept >/{folder}/kept"));
     }
     guest.power_off();
 }
 
+/// Nobody can type anything there: the system itself writes the files, reports, and switches off.
+fn stock(mut computer: Computer) {
+    let mut guest = computer.start();
+    let said = guest.expect("report: end");
+    assert!(said.contains("report: etc: kept"), "{said}");
+    guest.wait_for_power_off();
+}
+
 /// Changes when the image is built anew.
-fn image_identity() -> String {
-    let image = setting::image();
-    let facts = fs::metadata(&image).expect("reading the image's age");
+fn identity(image: &Path) -> String {
+    let facts = fs::metadata(image).expect("reading the image's age");
     let age = facts.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     format!("{} {} {age:?}", image.display(), facts.len())
 }

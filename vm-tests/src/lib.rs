@@ -18,6 +18,7 @@ mod server;
 mod setting;
 mod small;
 mod tpm;
+mod turncoat;
 mod writes;
 
 pub use age::AgeKey;
@@ -29,4 +30,5 @@ pub use release::Release;
 pub use server::Server;
 pub use small::Small;
 pub use tpm::{Ear, Heard};
+pub use turncoat::Turncoat;
 pub use writes::{Cuts, Each, Writes};

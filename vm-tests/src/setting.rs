@@ -32,6 +32,13 @@ pub(crate) fn add_on_stub() -> PathBuf {
     })
 }
 
+/// The system by stock means that attacks are run on too.
+pub(crate) fn stock_image() -> PathBuf {
+    let image = build().join("images/stock_0.0.1/stock_0.0.1.raw");
+    assert!(image.is_file(), "{} is missing: `make attacks` makes it", image.display());
+    image
+}
+
 /// Signed releases, one folder each.
 pub(crate) fn releases() -> PathBuf {
     build().join("releases")

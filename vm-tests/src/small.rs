@@ -53,6 +53,7 @@ impl Small {
             boot: Boot::Kernel { kernel: "kernel".into(), initrd: "initrd".into() },
             words: "console=ttyS0 quiet rdinit=/small-init".to_owned(),
             disks: Vec::new(),
+            remote: None,
             writes: None,
             tpm: true,
             tpm_socket: pattern_image::tpm::SOCKET.to_owned(),

@@ -1,11 +1,23 @@
-//! An image with `volume.counter`: an old copy of the machine's own volume, written back, is not used, whatever opens it;
-//! the newest copy is.
+//! An earlier state of the owner's own volume, written back.
 
-use pattern_vm_tests::{Computer, Heard};
+use pattern_vm_tests::{Computer, Disk, Guest, Heard};
 
+use crate::attack::{Attack, KEPT};
+
+const ATTACK: Attack = Attack {
+    row: 7,
+    name: "old_copy",
+    what: "the volume is replaced by an earlier copy of itself",
+    who: "writes the disk; has read it before",
+    prepare,
+    enters: None,
+    used: KEPT,
+};
+
+/// With `volume.counter`: whatever opens it, it is not used; the newest copy is.
 #[test]
-fn replayed_volume() {
-    let mut computer = Computer::new("replayed_volume");
+fn old_copy() {
+    let mut computer = Computer::new(ATTACK.name);
     let all = include_str!("../../../demo/pattern.toml");
     let toml = all.replace("[volume]\n", "[volume]\ncounter = true\n");
     assert_ne!(toml, all);
@@ -19,7 +31,17 @@ fn replayed_volume() {
     let newest = computer.copy_disk("newest.raw");
 
     computer.insert(&old);
-    let mut guest = computer.start_initrd();
+    is_refused(&mut computer.start_initrd());
+    let volume = computer.disk().partition("persist");
+    let header = |disk: &Disk| disk.read(volume.start, 16 << 20);
+    assert!(header(&computer.disk()) == header(&old), "the old copy was written");
+
+    computer.insert(&newest);
+    boot(&mut computer, "grep new /sysroot/home/file");
+    ATTACK.note("ours", "refused, with `volume.counter`: this is an old copy of this machine's volume");
+}
+
+fn is_refused(guest: &mut Guest) {
     let said = guest.expect("; nothing of it was used");
     let generation =
         number(&said, "this is an old copy of this machine's volume: its header says generation ");
@@ -28,19 +50,40 @@ fn replayed_volume() {
     assert!(!said.contains("Recovery key for"), "{said}");
     guest.greet();
     let _ = guest.must_fail("ls /dev/mapper/persist");
-    drop(guest);
-    let volume = computer.disk().partition("persist");
-    let header = |disk: &pattern_vm_tests::Disk| disk.read(volume.start, 16 << 20);
-    assert!(header(&computer.disk()) == header(&old), "the old copy was written");
-
-    computer.insert(&newest);
-    boot(&mut computer, "grep new /sysroot/home/file");
 }
 
 fn boot(computer: &mut Computer, command: &str) {
     let mut guest = computer.boot_initrd();
     let _ = guest.must(command);
     guest.power_off();
+}
+
+#[test]
+#[ignore = "of another system; `make attacks` runs it"]
+fn old_copy_stock() {
+    ATTACK.stock();
+}
+
+/// The boot in between is what the copy knows nothing of.
+fn prepare(computer: &mut Computer) {
+    let copy = computer.folder().join("copy.raw");
+    let place = computer.disk().partition("persist");
+    computer.disk().extract(place, &copy);
+    boot_once(computer);
+    computer.disk().insert(place, &copy);
+}
+
+fn boot_once(computer: &mut Computer) {
+    computer.words("stock.stop=initrd");
+    let mut guest = computer.start_initrd();
+    let (which, _) = guest.expect_any(&["report: end", "Shell asked for by pattern.break="]);
+    if which == 1 {
+        guest.greet();
+        let _ = guest.must("sync");
+        guest.power_off();
+    } else {
+        guest.wait_for_power_off();
+    }
 }
 
 /// What the option adds to a boot is between the key and the measurement of the volume.

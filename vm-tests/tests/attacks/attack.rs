@@ -1,0 +1,159 @@
+//! How an attack is run, and how it is told what came of it.
+
+use std::fs;
+use std::path::Path;
+
+use pattern_vm_tests::{Computer, Guest};
+
+/// What the attacker's volumes have in a file where the owner's have `kept`.
+pub(crate) const PLANTED: &str = "etc: planted";
+pub(crate) const KEPT: &str = "etc: kept";
+
+/// An attack on a system that was installed, and is switched off.
+#[derive(Clone, Copy)]
+pub(crate) struct Attack {
+    /// Its place in the table.
+    pub(crate) row: u32,
+    pub(crate) name: &'static str,
+    /// What is done, in the table's words.
+    pub(crate) what: &'static str,
+    /// What the attacker has or knows.
+    pub(crate) who: &'static str,
+    /// Does it: changes the disk, the TPM or the machine.
+    pub(crate) prepare: fn(&mut Computer),
+    /// What the attacker enters where a key is asked for.
+    pub(crate) enters: Option<&'static str>,
+    /// The line of the report by which a system tells that it uses what the attacker wants.
+    pub(crate) used: &'static str,
+}
+
+/// What a boot came to.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) used: bool,
+    pub(crate) words: String,
+    /// All that was on the console.
+    pub(crate) console: String,
+}
+
+const ASKED: &[&str] =
+    &["Recovery key for /dev/", "enter passphrase for disk", "enter recovery key for disk"];
+const STOPPED: &[&str] = &[
+    "emergency mode",
+    "Emergency Shell",
+    "Emergency Mode",
+    "console, the root account is locked",
+    "Kernel panic",
+];
+const OUR_SHELL: &str = "Shell asked for by pattern.break=";
+const REPORT_END: &str = "report: end";
+
+impl Attack {
+    /// Runs it on a system of ours, which must refuse it, and say this.
+    pub(crate) fn refused(self, says: &str) {
+        let outcome = self.ours();
+        assert!(!outcome.used, "{}: {}", self.name, outcome.words);
+        assert!(outcome.console.contains(says), "{}: {says:?} was not said", self.name);
+        self.note("ours", &format!("refused: {says}"));
+    }
+
+    /// Runs it on a system of ours, which goes on with the owner's volume as if nothing had been done.
+    pub(crate) fn without_effect(self) {
+        let outcome = self.ours();
+        assert!(!outcome.used && outcome.console.contains(KEPT), "{}: {}", self.name, outcome.words);
+        self.note("ours", &outcome.words);
+    }
+
+    /// Runs it on the system by stock means, and notes what comes of it.
+    pub(crate) fn stock(self) {
+        let mut computer = Computer::stock(&self.on_stock());
+        (self.prepare)(&mut computer);
+        computer.words("stock.stop=initrd");
+        let outcome = self.judge(&mut computer.start(), |_| ());
+        self.note("stock", &outcome.words);
+    }
+
+    fn ours(self) -> Outcome {
+        self.ours_after(self.prepare).0
+    }
+
+    /// Runs it on a system of ours that was prepared in another way, and returns what that gave.
+    pub(crate) fn ours_after<T>(self, prepare: impl FnOnce(&mut Computer) -> T) -> (Outcome, T) {
+        let mut computer = Computer::installed(self.name);
+        let prepared = prepare(&mut computer);
+        (self.judge(&mut computer.start_initrd(), report), prepared)
+    }
+
+    /// `report` has a shell's system report.
+    fn judge(self, guest: &mut Guest, report: fn(&mut Guest)) -> Outcome {
+        let texts = [&[REPORT_END, OUR_SHELL], ASKED, STOPPED].concat();
+        let mut enters = self.enters;
+        let words = loop {
+            let (index, _) = guest.expect_any(&texts);
+            let text = texts[index];
+            if text == OUR_SHELL {
+                report(guest);
+            } else if text == REPORT_END {
+                break self.reported(guest.console());
+            } else if STOPPED.contains(&text) {
+                break format!("refused: the boot stops{}", last_words(guest.console()));
+            } else if let Some(key) = enters.take() {
+                guest.send(key);
+            } else {
+                break format!("refused: asks for a key{}", last_words(guest.console()));
+            }
+        };
+        let used = words.starts_with("**used**");
+        println!("{}: {words}", self.name);
+        Outcome { used, words, console: guest.console().to_owned() }
+    }
+
+    fn reported(self, console: &str) -> String {
+        let words = if console.contains(&format!("report: {}", self.used)) {
+            "**used**"
+        } else {
+            "no effect: the system starts with the owner's files"
+        };
+        words.to_owned()
+    }
+
+    /// Leaves for the table what came of it, and of the machine no more than what was on its console.
+    pub(crate) fn note(self, system: &str, words: &str) {
+        let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("../build");
+        fs::create_dir_all(build.join("attacks")).expect("creating the folder for results");
+        let file = |kind: &str| build.join("attacks").join(format!("{:02}-{}.{kind}", self.row, self.name));
+        fs::write(file("attack"), format!("{} | {}\n", self.what, self.who)).expect("noting the attack");
+        fs::write(file(system), format!("{words}\n")).expect("noting the result");
+        let machine = if system == "stock" { self.on_stock() } else { self.name.to_owned() };
+        for entry in fs::read_dir(build.join("vm").join(machine)).expect("reading the machine's folder") {
+            let path = entry.expect("reading the machine's folder").path();
+            if path.is_dir() {
+                fs::remove_dir_all(path).expect("removing a folder of the machine");
+            } else if path.extension() != Some("log".as_ref()) {
+                fs::remove_file(path).expect("removing a file of the machine");
+            }
+        }
+    }
+
+    /// The machine's name there.
+    pub(crate) fn on_stock(self) -> String {
+        format!("{}-stock", self.name)
+    }
+}
+
+/// What systemd's own program complained of last.
+fn last_words(console: &str) -> String {
+    let said = console.lines().filter_map(|line| line.split_once("systemd-cryptsetup[")?.1.split_once("]: "));
+    let complaint = said.map(|(_, words)| words.trim()).rfind(|words| !words.starts_with("Set cipher"));
+    complaint.map_or_else(String::new, |words| format!("; \"{words}\""))
+}
+
+/// The lines of the stock image's report.
+fn report(guest: &mut Guest) {
+    guest.greet();
+    let _ = guest.must("dmesg -n 1");
+    let _ =
+        guest.must("for each in etc home srv var; do echo report: $each: $(cat /sysroot/$each/kept); done");
+    let _ = guest.must("echo report: usr: $(grep PRETTY_NAME /sysroot/usr/lib/os-release)");
+    guest.send("echo report: end");
+}
