@@ -60,17 +60,18 @@ pub(crate) fn image(places: &Places, config: &Config, keys: Option<&Keys>) -> Co
         option("include", &places.mkosi.join("image")),
         option("initrd", &places.initrd()),
         option("repart-directory", &places.repart()),
+        option("extra-search-path", &places.mkosi.join("ukify")),
     ]);
     let _ = command.arg(format!("--image-id={}", config.image.id));
     let _ = command.arg(format!("--image-version={}", config.image.version));
     if let Some(keys) = keys {
-        let _ = command.args(signing(&places.mkosi, keys));
+        let _ = command.args(signing(keys));
     }
     let _ = command.arg("build");
     command
 }
 
-fn signing(mkosi: &Path, keys: &Keys) -> [OsString; 8] {
+fn signing(keys: &Keys) -> [OsString; 7] {
     [
         "--secure-boot=yes".into(),
         // Which keys a machine's firmware trusts is its owner's choice.
@@ -81,7 +82,6 @@ fn signing(mkosi: &Path, keys: &Keys) -> [OsString; 8] {
         option("sign-expected-pcr-key", &keys.pcr()),
         // mkosi asks for one, and uses it only with keys that are not in files.
         option("sign-expected-pcr-certificate", &keys.certificate()),
-        option("extra-search-path", &mkosi.join("ukify")),
     ]
 }
 

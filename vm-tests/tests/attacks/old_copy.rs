@@ -16,6 +16,7 @@ const ATTACK: Attack = Attack {
 
 /// With `volume.counter`: whatever opens it, it is not used; the newest copy is.
 #[test]
+#[ignore = "long; `make check-all` runs it"]
 fn old_copy() {
     let mut computer = Computer::new(ATTACK.name);
     let all = include_str!("../../../demo/pattern.toml");
