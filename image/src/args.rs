@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use lexopt::prelude::*;
 use pattern::size::Size;
 
+use crate::credential;
 use crate::growth::Growth;
 use crate::release::Compression;
 
@@ -25,6 +26,9 @@ Usage: pattern COMMAND
       --persist DIR       keep disk, TPM and UEFI variables in DIR, and go on from there next time
       --memory SIZE       memory (default: 2G)
       --append WORDS      more words for the kernel command line
+      --display TO        give it a display and a keyboard, in a window or elsewhere: gtk, sdl, vnc=:1 (qemu(1))
+      --load-credential ID:PATH
+                          give the system this credential
       --server PORT       let the guest reach this host's loopback PORT as http://10.0.2.100:8000
       --tools DIR         tools tree to take QEMU from when the host's is too old (default: build/tools)
 
@@ -104,6 +108,10 @@ pub struct Run {
     pub memory: Size,
     /// More words for the kernel command line.
     pub append: String,
+    /// Where its display's picture goes.
+    pub display: Option<String>,
+    /// Credentials for the system.
+    pub credentials: Vec<credential::Source>,
     /// The port of an update server on this host's loopback.
     pub server: Option<u16>,
     /// The tools tree.
@@ -212,7 +220,7 @@ fn build(parser: &mut lexopt::Parser) -> Result<Build, lexopt::Error> {
 
 fn run(parser: &mut lexopt::Parser) -> Result<Run, lexopt::Error> {
     let (mut image, mut disk, mut persist) = (None, None, None);
-    let mut server = None;
+    let (mut server, mut display, mut credentials) = (None, None, Vec::new());
     let (mut memory, mut append, mut tools) = (Size::from_bytes(2 << 30), String::new(), TOOLS.into());
     while let Some(argument) = parser.next()? {
         match argument {
@@ -221,13 +229,17 @@ fn run(parser: &mut lexopt::Parser) -> Result<Run, lexopt::Error> {
             Long("memory") => memory = parser.value()?.parse_with(Size::parse)?,
             Long("server") => server = Some(parser.value()?.parse()?),
             Long("append") => append = parser.value()?.string()?,
+            Long("display") => display = Some(parser.value()?.string()?),
+            Long("load-credential") => {
+                credentials.push(parser.value()?.parse_with(credential::Source::parse)?);
+            }
             Long("tools") => tools = parser.value()?.into(),
             Value(value) if image.is_none() => image = Some(value.into()),
             other => return Err(other.unexpected()),
         }
     }
     let image = image.ok_or("run: an IMAGE is missing")?;
-    Ok(Run { image, disk, persist, memory, append, server, tools })
+    Ok(Run { image, disk, persist, memory, append, display, credentials, server, tools })
 }
 
 fn gen_keyring(parser: &mut lexopt::Parser) -> Result<GenKeyring, lexopt::Error> {

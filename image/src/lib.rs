@@ -7,6 +7,7 @@ pub mod args;
 pub mod build;
 pub mod check;
 pub mod console;
+pub mod credential;
 mod durable;
 mod gpg;
 pub mod growth;

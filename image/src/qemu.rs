@@ -25,6 +25,8 @@ pub struct Options {
     pub remote: Option<PathBuf>,
     /// A file that is there, for a record of all writes to the first disk in the format of dm-log-writes.
     pub writes: Option<PathBuf>,
+    /// Files that each hold one SMBIOS string, which may be secret: a system credential.
+    pub strings: Vec<PathBuf>,
     /// Whether the machine has a TPM.
     pub tpm: bool,
     /// The TPM's control socket, in the machine's folder.
@@ -32,6 +34,11 @@ pub struct Options {
     /// The port of an update server on this host's loopback. The guest reaches it as `http://10.0.2.100:8000`, and
     /// nothing else; none: no network.
     pub server: Option<u16>,
+    /// Where the picture goes, as QEMU's `-display` takes it (`gtk`, `vnc=:1`, `none`); without it the machine has
+    /// neither display nor keyboard.
+    pub display: Option<String>,
+    /// The name of a socket in the machine's folder on which QEMU takes commands (QMP).
+    pub commands: Option<String>,
     /// Where the first serial port goes.
     pub console: Console,
     /// A copy of all that the guest prints on that port.
@@ -72,6 +79,9 @@ pub fn arguments(options: &Options) -> Vec<OsString> {
     let mut args = Arguments(Vec::new());
     machine(&mut args, options);
     boot(&mut args, &options.boot, &options.words);
+    for file in &options.strings {
+        args.put("-smbios", joined("type=11,path=", file));
+    }
     for (number, disk) in options.disks.iter().enumerate() {
         let writes = options.writes.as_deref().filter(|_| number == 0);
         let remote = options.remote.as_deref().filter(|_| number == 0);
@@ -95,11 +105,23 @@ fn machine(args: &mut Arguments, options: &Options) {
     args.put("-cpu", "max");
     args.put("-smp", options.cpus.to_string());
     args.put("-m", format!("{}M", options.memory_mib));
-    args.put("-display", "none");
+    display(args, options.display.as_deref());
+    if let Some(socket) = &options.commands {
+        args.put("-qmp", format!("unix:{socket},server=on,wait=off"));
+    }
     args.put("-device", "virtio-rng-pci");
     match options.server {
         None => args.put("-nic", "none"),
         Some(port) => network(args, port),
+    }
+}
+
+fn display(args: &mut Arguments, to: Option<&str>) {
+    args.put("-display", to.unwrap_or("none"));
+    if to.is_some() {
+        for device in ["virtio-vga", "qemu-xhci", "usb-kbd", "usb-tablet"] {
+            args.put("-device", device);
+        }
     }
 }
 
@@ -190,12 +212,15 @@ mod tests {
             kvm: false,
             boot: Boot::Uefi { code: "/fw/code.fd".into(), variables: "vars.fd".into() },
             words: String::new(),
+            strings: Vec::new(),
             disks: vec!["/d/a,b.raw".into()],
             remote: None,
             writes: None,
             tpm: false,
             tpm_socket: tpm::SOCKET.to_owned(),
             server: None,
+            display: None,
+            commands: None,
             console: Console::Pipe,
             log: "console.log".into(),
         }

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use pattern::size::Size;
 
 use crate::args;
+use crate::credential::Credentials;
 use crate::growth::Growth;
 use crate::machine::{CONSOLE_LOG, Machine};
 use crate::programs::Programs;
@@ -27,13 +28,16 @@ pub fn run(options: &args::Run) -> Result<()> {
     let programs = Programs::find(&options.tools)?;
     let place = Place::new(options.persist.as_deref())?;
     let machine = Machine::new(place.path(), image, &programs.variables)?;
+    let credentials = Credentials::load(&options.credentials)?;
     let size = enlarge(&machine, options.disk, image_size)?;
     println!("Image   {}", image.display());
     println!("Disk    {} ({size} bytes)", machine.disk().display());
     println!("Runs on {}", programs.describe());
     println!("Logs    {0}/{CONSOLE_LOG}, {0}/{1}", machine.folder().display(), vm::QEMU_LOG);
     println!("Console below. Ctrl-a x switches the machine off, Ctrl-a h lists more keys.\n");
-    let outcome = vm::attach(&programs, machine.folder(), &machine_options(options, &machine, &programs));
+    let mut all = machine_options(options, &machine, &programs);
+    all.strings = credentials.files().to_vec();
+    let outcome = vm::attach(&programs, machine.folder(), &all);
     match &outcome {
         Ok(()) if options.persist.is_some() => println!("\nKept in {}", machine.folder().display()),
         Ok(()) => {}
@@ -59,6 +63,7 @@ fn machine_options(options: &args::Run, machine: &Machine, programs: &Programs) 
         console: Console::Terminal,
         words: options.append.clone(),
         server: options.server,
+        display: options.display.clone(),
         ..machine.options(programs)
     }
 }

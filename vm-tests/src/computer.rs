@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use pattern_image::credential::Credentials;
 use pattern_image::growth::Growth;
 use pattern_image::machine::Machine;
 use pattern_image::programs::Programs;
@@ -14,6 +15,7 @@ use crate::cpio::Entry;
 use crate::disk::Disk;
 use crate::guest::Guest;
 use crate::judge::Judge;
+use crate::screen::{self, Screen};
 use crate::server::Server;
 use crate::tpm::Ear;
 use crate::turncoat::Turncoat;
@@ -33,6 +35,7 @@ pub struct Computer {
     machine: Machine,
     programs: Programs,
     options: Options,
+    credentials: Option<Credentials>,
     boots: u32,
 }
 
@@ -53,12 +56,12 @@ impl Computer {
         computer
     }
 
-    /// One that never booted, of an image with `debug = false`. Nothing is added to its kernel command line.
+    /// One that never booted, of the image `id`, which has `debug = false`. Nothing is added to its kernel command line.
     #[must_use]
-    pub fn production(name: &str) -> Self {
+    pub fn of_image(id: &str, name: &str) -> Self {
         let folder = setting::machines().join(name);
         let _ = fs::remove_dir_all(&folder);
-        let mut computer = Self::at(folder, &setting::production_image());
+        let mut computer = Self::at(folder, &setting::image_of(id));
         computer.enlarge(MORE_DISK);
         computer.no_words();
         computer
@@ -90,7 +93,7 @@ impl Computer {
         options.words = PATIENCE.to_owned();
         // Two scenarios share two processors; emulating several costs more than it gives.
         options.cpus = 1;
-        Self { image: image.to_owned(), machine, programs, options, boots: 0 }
+        Self { image: image.to_owned(), machine, programs, options, credentials: None, boots: 0 }
     }
 
     /// Makes the disk this large, or with `+` larger than the image by this much.
@@ -108,6 +111,28 @@ impl Computer {
     /// Adds nothing any more.
     pub fn no_words(&mut self) {
         self.options.words.clear();
+    }
+
+    /// Gives the system a credential, in this and all later boots.
+    pub fn credential(&mut self, id: &str, value: &str) {
+        let new = || Credentials::new().unwrap_or_else(|error| panic!("{error:#}"));
+        let credentials = self.credentials.get_or_insert_with(new);
+        credentials.add(id, value.as_bytes()).unwrap_or_else(|error| panic!("{error:#}"));
+        self.options.strings = credentials.files().to_vec();
+    }
+
+    /// Gives it a display and a keyboard, and as much memory and as many processors as a desktop wants.
+    pub fn with_a_display(&mut self) {
+        self.options.display = Some("none".to_owned());
+        self.options.commands = Some(screen::SOCKET.to_owned());
+        self.options.memory_mib = 4096;
+        self.options.cpus = 2;
+    }
+
+    /// Its display, while it runs.
+    #[must_use]
+    pub fn screen(&self) -> Screen {
+        Screen::of(self.machine.folder())
     }
 
     /// Connects it to an update server, and to nothing else.

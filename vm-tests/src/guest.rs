@@ -95,6 +95,15 @@ impl Guest {
         let _ = self.run("systemctl is-system-running --wait");
     }
 
+    /// Waits for the login prompt and answers it.
+    pub fn log_in(&mut self, name: &str, password: &str) {
+        let _ = self.expect("login: ");
+        self.send(name);
+        let _ = self.expect("Password: ");
+        self.send(password);
+        self.greet();
+    }
+
     /// What is typed before the shell reads may be thrown away: type until it answers.
     pub fn greet(&mut self) {
         let begin = Instant::now();

@@ -13,10 +13,10 @@ pub(crate) fn image() -> PathBuf {
     image
 }
 
-/// The image with `debug = false`.
-pub(crate) fn production_image() -> PathBuf {
-    let image = build().join("images/production_0.0.1/production_0.0.1.raw");
-    assert!(image.is_file(), "{} is missing: `make production` makes it", image.display());
+/// Another image's first version, with `debug = false`.
+pub(crate) fn image_of(id: &str) -> PathBuf {
+    let image = build().join(format!("images/{id}_0.0.1/{id}_0.0.1.raw"));
+    assert!(image.is_file(), "{} is missing: `pattern build vm-tests/images/{id}` makes it", image.display());
     image
 }
 

@@ -57,7 +57,10 @@ impl Small {
             writes: None,
             tpm: true,
             tpm_socket: pattern_image::tpm::SOCKET.to_owned(),
+            strings: Vec::new(),
             server: None,
+            display: None,
+            commands: None,
             console: Console::Pipe,
             log: folder.join("console.log"),
         };

@@ -20,10 +20,12 @@ fn run_takes_sizes() {
         persist: Some("state".into()),
         memory: Size::from_bytes(1 << 30),
         append: String::new(),
+        display: Some("gtk".into()),
+        credentials: vec![credential::Source { id: "home.create.me".into(), path: "me.json".into() }],
         server: Some(8000),
         tools: "build/tools".into(),
     };
-    let line = "run i.raw --disk +50G --persist state --memory=1G --server 8000";
+    let line = "run i.raw --disk +50G --persist state --memory=1G --server 8000 --load-credential home.create.me:me.json --display gtk";
     assert_eq!(parsed(line), Ok(Command::Run(run)));
 }
 

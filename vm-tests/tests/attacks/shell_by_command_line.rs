@@ -19,7 +19,7 @@ const SAYS: &str = "PCR 12 (sha256) was extended: something was added to the ker
 #[test]
 #[ignore = "long; `make check-all` runs it"]
 fn shell_by_command_line() {
-    let mut computer = Computer::production(ATTACK.name);
+    let mut computer = Computer::of_image("production", ATTACK.name);
     let mut guest = computer.start();
     let _ = guest.expect("production login:");
     drop(guest);

@@ -18,7 +18,7 @@ const ASKED: &str = "Recovery key for /dev/vda6:";
 #[test]
 #[ignore = "long; `make check-all` runs it"]
 fn production() {
-    let mut computer = Computer::production("production");
+    let mut computer = Computer::of_image("production", "production");
     let mut guest = computer.start();
     let _ = guest.expect("made one with xfs");
     starts(&mut guest);

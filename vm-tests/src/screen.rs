@@ -1,0 +1,86 @@
+//! The display and keyboard of a running machine, by QEMU's machine protocol (QMP).
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+/// The socket's name in the machine's folder.
+pub(crate) const SOCKET: &str = "commands.sock";
+
+/// What a person in front of the machine sees and types.
+#[derive(Debug)]
+pub struct Screen {
+    answers: BufReader<UnixStream>,
+    folder: PathBuf,
+}
+
+impl Screen {
+    /// Sits down at the machine of this folder.
+    pub(crate) fn of(folder: &Path) -> Self {
+        let stream = UnixStream::connect(folder.join(SOCKET)).expect("connecting to QEMU");
+        let mut screen = Self { answers: BufReader::new(stream), folder: folder.to_owned() };
+        let _greeting = screen.read();
+        screen.ask(&json!({ "execute": "qmp_capabilities" }));
+        screen
+    }
+
+    /// Writes what is on the display as PNG to the machine's folder.
+    pub fn take_picture(&mut self, name: &str) -> PathBuf {
+        let file = self.folder.join(name);
+        self.dump(&file, "png");
+        file
+    }
+
+    /// How many colours the display shows: one where nothing is drawn.
+    #[must_use]
+    pub fn colours(&mut self) -> usize {
+        let file = self.folder.join("screen.ppm");
+        self.dump(&file, "ppm");
+        let picture = fs::read(file).expect("reading the picture");
+        let mut colours: Vec<_> = picture.get(15..).unwrap_or_default().chunks_exact(3).collect();
+        colours.sort_unstable();
+        colours.dedup();
+        colours.len()
+    }
+
+    /// Types lower-case letters and spaces.
+    pub fn write(&mut self, text: &str) {
+        for letter in text.chars() {
+            let key = if letter == ' ' { "spc".to_owned() } else { letter.to_string() };
+            self.press(&key);
+        }
+    }
+
+    /// Presses a key and lets it go: `ret`, `esc`, `tab`, ...
+    pub fn press(&mut self, key: &str) {
+        let keys = json!([{ "type": "qcode", "data": key }]);
+        self.ask(&json!({ "execute": "send-key", "arguments": { "keys": keys } }));
+        // The next one waits until the guest has taken it.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    }
+
+    fn dump(&mut self, file: &Path, format: &str) {
+        let name = file.to_str().expect("a path that is text");
+        self.ask(&json!({ "execute": "screendump", "arguments": { "filename": name, "format": format } }));
+    }
+
+    fn ask(&mut self, command: &Value) {
+        writeln!(self.answers.get_mut(), "{command}").expect("writing to QEMU");
+        loop {
+            let answer = self.read();
+            assert!(answer.get("error").is_none(), "{command}: {answer}");
+            if answer.get("return").is_some() {
+                return;
+            }
+        }
+    }
+
+    fn read(&mut self) -> Value {
+        let mut line = String::new();
+        let _length = self.answers.read_line(&mut line).expect("reading from QEMU");
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in {line:?}"))
+    }
+}
