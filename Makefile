@@ -31,6 +31,8 @@ install: programs ## lay the files out for packagers: DESTDIR=, PREFIX=
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/pattern $(PROGRAMS)
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/share/pattern image/tools
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/pattern/units units/*
+	install -D -m 644 image/completions/pattern.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pattern
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions image/completions/_pattern
 	rm -rf $(DESTDIR)$(PREFIX)/share/pattern/mkosi
 	cp -r image/mkosi $(DESTDIR)$(PREFIX)/share/pattern/mkosi
 
