@@ -73,7 +73,8 @@ impl Credentials {
     /// When it can't be written.
     pub fn add(&mut self, id: &str, value: &[u8]) -> Result<()> {
         let path = self.folder.path().join(format!("{}.smbios", self.files.len()));
-        let text = Zeroizing::new(format!("io.systemd.credential.binary:{id}={}", STANDARD.encode(value)));
+        let value = Zeroizing::new(STANDARD.encode(value));
+        let text = Zeroizing::new(format!("io.systemd.credential.binary:{id}={}", *value));
         let writing = || format!("writing {}", path.display());
         let mut file = private(&path).with_context(writing)?;
         file.write_all(text.as_bytes()).with_context(writing)?;

@@ -288,6 +288,12 @@ mod tests {
     }
 
     #[test]
+    fn what_may_be_secret_is_given_in_a_file() {
+        let line = line(&Options { strings: vec!["/c/0,0".into()], ..options() });
+        assert!(line.contains("-smbios type=11,path=/c/0,,0"), "{line}");
+    }
+
+    #[test]
     fn a_tpm_only_when_asked_for() {
         assert!(!line(&options()).contains("tpm"));
         let line = line(&Options { tpm: true, ..options() });

@@ -46,17 +46,6 @@ impl Disk {
         Ok(Self { file, path, sysfs, sector_size })
     }
 
-    /// A plain file in place of a disk.
-    #[cfg(test)]
-    pub(crate) fn plain(path: &Path) -> Self {
-        Self {
-            file: File::open(path).unwrap(),
-            path: path.to_owned(),
-            sysfs: PathBuf::new(),
-            sector_size: 512,
-        }
-    }
-
     /// Refuses a disk that is not the one that `partitions.disk` names.
     ///
     /// # Errors

@@ -17,11 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// # Errors
 /// When the machine does not restart.
 pub(crate) fn run() -> Result<()> {
-    let failed = failed().unwrap_or_else(|error| {
-        eprintln!("pattern-emergency: {error:#}");
-        Vec::new()
-    });
-    println!("{}", message(&failed));
+    let what = failed().map_or_else(|error| format!("{error:#}."), |failed| reason(&failed));
+    println!("{}", message(&what));
     thread::sleep(PATIENCE);
     restart::now()
 }
@@ -37,12 +34,18 @@ fn units(list: &str) -> Vec<String> {
     list.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
 }
 
-fn message(failed: &[String]) -> String {
-    let what = if failed.is_empty() {
-        "The kernel command line asked for it.".to_owned()
+/// What waited for something in vain has not failed, by systemd's count.
+fn reason(failed: &[String]) -> String {
+    if failed.is_empty() {
+        "No unit failed: something did not come, such as a disk, or the kernel command line asked for this. The lines above \
+         say which."
+            .to_owned()
     } else {
         format!("What failed: {}. The lines above say why.", failed.join(", "))
-    };
+    }
+}
+
+fn message(what: &str) -> String {
     let minutes = PATIENCE.as_secs() / 60;
     format!(
         "\n\nThis machine does not start. {what}\nThis image gives nobody a shell here. The machine restarts in {minutes} \
@@ -57,12 +60,12 @@ mod tests {
     #[test]
     fn people_are_told_what_failed() {
         let list = "pattern-usr.service loaded failed failed Open the verified /usr\nsysusr-usr.mount loaded failed\n\n";
-        let message = message(&units(list));
+        let message = message(&reason(&units(list)));
         assert!(
             message.contains("What failed: pattern-usr.service, sysusr-usr.mount. The lines"),
             "{message}"
         );
         assert!(message.contains("restarts in 5 minutes"), "{message}");
-        assert!(super::message(&units("")).contains("The kernel command line asked for it."));
+        assert!(reason(&units("")).starts_with("No unit failed: "));
     }
 }

@@ -15,6 +15,9 @@ const COMMAND: Duration = Duration::from_secs(1500);
 /// What a boot that goes wrong says. Looked for as well, so that a test need not wait for its time to be over.
 const WRONG: [&str; 3] = ["Kernel panic", "emergency mode", "Emergency Shell"];
 
+/// A shell answers it with a line that is not what was typed.
+const GREETING: &str = "stty -echo cols 4096 2>/dev/null; PS1=; PS2=; printf '@%s@\\n' hello";
+
 /// How many lines of the console a failure shows.
 const TAIL: usize = 80;
 
@@ -104,11 +107,19 @@ impl Guest {
         self.greet();
     }
 
+    /// Whether a shell answers on the console: what is typed is a command to nobody else.
+    pub fn has_a_shell(&mut self) -> bool {
+        (0..3).any(|_| {
+            self.send(GREETING);
+            self.vm.expect("@hello@\n", Duration::from_secs(10)).is_ok()
+        })
+    }
+
     /// What is typed before the shell reads may be thrown away: type until it answers.
     pub fn greet(&mut self) {
         let begin = Instant::now();
         while begin.elapsed() < BOOT {
-            self.send("stty -echo cols 4096 2>/dev/null; PS1=; PS2=; printf '@%s@\\n' hello");
+            self.send(GREETING);
             if self.vm.expect("@hello@\n", Duration::from_secs(10)).is_ok() {
                 // Several tries may have come through.
                 thread::sleep(Duration::from_millis(500));

@@ -5,6 +5,18 @@ use super::*;
 const HASH: &str = "00112233445566778899aabbccddeeff102132435465768798a9bacbdcedfe0f";
 const UUID: &str = "00112233-4455-6677-8899-aabbccddeeff";
 
+impl Disk {
+    /// A plain file in place of a disk.
+    pub(crate) fn plain(path: &Path) -> Self {
+        Self {
+            file: File::open(path).unwrap(),
+            path: path.to_owned(),
+            sysfs: PathBuf::new(),
+            sector_size: 512,
+        }
+    }
+}
+
 /// A tree with /dev and /sys as they are with two disks of three partitions each.
 struct Tree(PathBuf);
 
