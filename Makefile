@@ -14,6 +14,7 @@ BUILD     = $(PATTERN) build --keys demo/demo-keys --output build/images --tools
 SCENARIOS = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests -- --nocapture --test-threads=2
 ATTACKS   = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests --test attacks -- --nocapture --test-threads=2
 RELEASES := $(addprefix build/releases/,0.0.2 third broken)
+USERSPACE = vm-tests/images/userspace
 
 .PHONY: help
 help: ## list the targets
@@ -94,6 +95,30 @@ production: image ## build the demo with debug = false, and try what outsiders c
 .PHONY: check
 check: lint test test-static release vm ## everything that a change must pass
 
+# The image, its next version, and a box for distrobox.
+.PHONY: build/releases/userspace
+build/releases/userspace: image
+	tests/need gnupg
+	$(BUILD) $(USERSPACE)
+	$(BUILD) $(USERSPACE)-update
+	rm -rf $@
+	$(PATTERN) sign-release build/images/userspace_0.0.2 demo/demo-gpg --output $@ --compress gz
+	vm-tests/box
+
+.PHONY: userspace
+userspace: build/releases/userspace ## build an image with [userspace], and try what it offers; T=NAME for one part
+	$(SCENARIOS) --include-ignored userspace::$(T) --skip userspace::desktop
+
+.PHONY: check-desktop
+check-desktop: image ## build an image with a desktop, log in there, and take the pictures of docs/userspace.md
+	$(BUILD) vm-tests/images/desktop
+	$(SCENARIOS) --include-ignored userspace::desktop
+	cp build/vm/desktop/greeter.png build/vm/desktop/session.png docs/
+
+.PHONY: sizes
+sizes: image ## build an image with and without each option of [userspace], and write the table of docs/userspace.md
+	vm-tests/sizes
+
 .PHONY: attacks
 attacks: image ## run each attack on this and on a stock system, and write the table of docs/security.md
 	vm-tests/stock
@@ -103,10 +128,10 @@ attacks: image ## run each attack on this and on a stock system, and write the t
 	vm-tests/attacks
 
 .PHONY: check-all
-check-all: check $(RELEASES) ## the long suites too: more updates and attacks, volumes with the other file systems
+check-all: check $(RELEASES) build/releases/userspace ## the long suites too: more updates and attacks, volumes with the other file systems
 	vm-tests/stock
 	$(BUILD) vm-tests/images/production
-	$(SCENARIOS) --ignored
+	$(SCENARIOS) --ignored --skip userspace::desktop
 	vm-tests/filesystem ext4
 	vm-tests/filesystem btrfs
 
@@ -116,7 +141,7 @@ lint: ## formatting, lints, licences and sources of dependencies
 
 .PHONY: test
 test: ## what needs neither C libraries, nor root, nor a VM
-	tests/need age strace systemd gdisk fdisk gnupg openssl xz-utils
+	tests/need age strace nix-bin systemd gdisk fdisk gnupg openssl xz-utils
 	cargo test -- --include-ignored
 	cargo test --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --no-default-features
 

@@ -16,6 +16,7 @@ pub(super) fn config(document: Document<'_>) -> Result<Config, Vec<Problem>> {
     let mut reader = Reader { document };
     let debug = reader.boolean("debug");
     let (image, partitions, userspace) = (reader.image(), reader.partitions(), reader.userspace());
+    reader.homes_are_whole(partitions.as_ref(), userspace.as_ref());
     let (volume, verity, boot) = (reader.volume(), reader.verity(), reader.boot(debug));
     let whole = || {
         Some(Config {
@@ -80,6 +81,19 @@ impl Reader<'_> {
         let distrobox = self.boolean("userspace.distrobox");
         let sandboxing = self.boolean("userspace.sandboxing");
         Some(Userspace { homed: homed?, desktop: desktop?, distrobox: distrobox?, sandboxing: sandboxing? })
+    }
+
+    /// systemd-homed has a part of each user under /home, the other under /var/lib.
+    fn homes_are_whole(&mut self, partitions: Option<&Partitions>, userspace: Option<&Userspace>) {
+        let (Some(partitions), Some(userspace)) = (partitions, userspace) else { return };
+        let persist = partitions.persist;
+        let whole = if userspace.homed && persist.home != persist.var {
+            Err("needs partitions.persist.home and partitions.persist.var both true, or both false: of each user systemd-homed \
+                has one part in either, and lets nobody in with one of them".into())
+        } else {
+            Ok(())
+        };
+        let _ = self.checked("userspace.homed", whole);
     }
 
     fn volume(&mut self) -> Option<Volume> {

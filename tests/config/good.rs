@@ -52,7 +52,7 @@ fn every_key_is_read() {
     assert_eq!(config.image.updates.pubring, "keys.gpg");
     let disk = DiskChoice::Path("/dev/disk/by-id/nvme-X_1".to_owned());
     assert_eq!(config.partitions.disk, disk);
-    assert!(config.partitions.persist.asked().eq(["etc", "var"]));
+    assert!(config.partitions.persist.asked().eq(["etc", "home", "var"]));
     assert_eq!(config.volume.filesystem, Filesystem::Btrfs);
     assert_eq!(config.volume.pcrs, Some(vec![7, 11]));
     assert!(config.volume.pin);

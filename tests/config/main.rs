@@ -33,6 +33,7 @@ verity = "17M"
 usr = "2G"
 [partitions.persist]
 etc = true
+home = true
 var = true
 [userspace]
 homed = true

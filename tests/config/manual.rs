@@ -49,3 +49,15 @@ fn every_page_that_a_unit_names_is_written() {
     }
     assert!(named > 0, "no unit names a page");
 }
+
+/// The example is an image that scenarios boot.
+#[test]
+fn the_example_of_ones_own_packages_and_files_is_an_image_that_is_there() {
+    let page = fs::read_to_string(path("docs/userspace.md")).unwrap();
+    for name in ["mkosi.conf", "mkosi.extra/usr/lib/sysctl.d/60-own.conf"] {
+        let text = fs::read_to_string(path("vm-tests/images/userspace").join(name)).unwrap();
+        let text = text.split_once("\n\n").map_or(text.as_str(), |(_, content)| content);
+        let block: String = text.lines().map(|line| format!("    {line}\n")).collect();
+        assert!(page.contains(&block), "{name} is not in docs/userspace.md:\n{block}");
+    }
+}

@@ -193,3 +193,24 @@ fn a_choice_is_told_what_there_is_to_choose_from() {
         assert_eq!(said(&format!("{SMALLEST}{text}\n")), format!("p.toml:10: {message}\n"));
     }
 }
+
+#[test]
+fn users_are_kept_whole_or_not_at_all() {
+    let with = |persist: &str| {
+        let text = SMALLEST.replace("[partitions]\n", &format!("[partitions]\npersist = {{ {persist} }}\n"));
+        assert_ne!(text, SMALLEST);
+        format!("{text}\n[userspace]\nhomed = true\n")
+    };
+    for (persist, whole) in
+        [("", true), ("home = true, var = true", true), ("home = true", false), ("var = true", false)]
+    {
+        let text = with(persist);
+        if whole {
+            assert!(read(&text).userspace.homed, "{persist}");
+        } else {
+            let found = said(&text);
+            let message = "userspace.homed: needs partitions.persist.home and partitions.persist.var both true, or both false";
+            assert!(found.contains(message), "{found}");
+        }
+    }
+}

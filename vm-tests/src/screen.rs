@@ -34,13 +34,20 @@ impl Screen {
         file
     }
 
+    /// What is on the display, three bytes for each point.
+    pub fn pixels(&mut self) -> Vec<u8> {
+        let file = self.folder.join("screen.ppm");
+        self.dump(&file, "ppm");
+        // netpbm's PPM: kind, size and depth on a line each
+        let picture = fs::read(file).expect("reading the picture");
+        picture.splitn(4, |&byte| byte == b'\n').last().unwrap_or_default().to_vec()
+    }
+
     /// How many colours the display shows: one where nothing is drawn.
     #[must_use]
     pub fn colours(&mut self) -> usize {
-        let file = self.folder.join("screen.ppm");
-        self.dump(&file, "ppm");
-        let picture = fs::read(file).expect("reading the picture");
-        let mut colours: Vec<_> = picture.get(15..).unwrap_or_default().chunks_exact(3).collect();
+        let pixels = self.pixels();
+        let mut colours: Vec<_> = pixels.chunks_exact(3).collect();
         colours.sort_unstable();
         colours.dedup();
         colours.len()

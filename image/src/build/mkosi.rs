@@ -56,8 +56,10 @@ pub(crate) fn initrd(places: &Places, config: &Config) -> Command {
 /// Makes the image and its split partitions; the user's folder adds to and overrides our configuration.
 pub(crate) fn image(places: &Places, config: &Config, keys: Option<&Keys>) -> Command {
     let mut command = mkosi(places, config, &places.folder, &places.image_cache);
+    let _ = command.arg(option("include", &places.mkosi.join("image")));
+    let folders = options(config).map(|name| option("include", &places.mkosi.join("options").join(name)));
+    let _ = command.args(folders);
     let _ = command.args([
-        option("include", &places.mkosi.join("image")),
         option("initrd", &places.initrd()),
         option("repart-directory", &places.repart()),
         option("extra-search-path", &places.mkosi.join("ukify")),
@@ -69,6 +71,19 @@ pub(crate) fn image(places: &Places, config: &Config, keys: Option<&Keys>) -> Co
     }
     let _ = command.arg("build");
     command
+}
+
+/// The folders of what the image offers to its users.
+fn options(config: &Config) -> impl Iterator<Item = &'static str> {
+    let userspace = config.userspace;
+    let all = [
+        ("homed", userspace.homed),
+        ("desktop", userspace.desktop),
+        ("distrobox", userspace.distrobox),
+        ("sandboxing", userspace.sandboxing),
+        ("quiet", !config.debug),
+    ];
+    all.into_iter().filter_map(|(name, wanted)| wanted.then_some(name))
 }
 
 fn signing(keys: &Keys) -> [OsString; 7] {

@@ -42,4 +42,5 @@ mod update_power_cut;
 mod update_refused;
 mod update_third;
 mod update_unbootable;
+mod userspace;
 mod volatile;

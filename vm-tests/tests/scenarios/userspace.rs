@@ -1,0 +1,47 @@
+//! What `[userspace]` offers, on an image that has all of it but the desktop, and `debug = false`.
+
+mod console;
+mod desktop;
+mod distrobox;
+mod homed;
+mod sandboxing;
+
+use std::thread;
+use std::time::Duration;
+
+use pattern_vm_tests::{Computer, Guest};
+
+const NAME: &str = "owner";
+const PASSWORD: &str = "correct horse battery staple";
+/// The user record that makes the first user (`openssl passwd -6`).
+const RECORD: &str = r#"{
+    "memberOf": ["sudo"],
+    "privileged": {"hashedPassword": ["$6$pattern$18RNsdz5V9T3/rINjoTgwTwfzJIqtxa1audnvxlisTBwCveGUvGasdVOWLfcAFCRDXAzXLH1ZOompSnMu2a/T0"]},
+    "secret": {"password": ["correct horse battery staple"]}
+}"#;
+
+/// One that never booted, and makes its first user by itself.
+fn computer(name: &str) -> Computer {
+    with_a_user(Computer::of_image("userspace", name))
+}
+
+fn with_a_user(mut computer: Computer) -> Computer {
+    computer.credential("home.create.owner", RECORD);
+    computer
+}
+
+fn log_in(guest: &mut Guest) {
+    guest.log_in(NAME, PASSWORD);
+}
+
+/// Starts a command as root, as whoever is in the group sudo may.
+fn as_root(guest: &mut Guest, command: &str) {
+    // 25 seconds are too few for an emulated machine, to start polkit and to answer.
+    let _ =
+        guest.must("busctl --timeout=600 call org.freedesktop.PolicyKit1 / org.freedesktop.DBus.Peer Ping");
+    guest.send(&format!("SYSTEMD_BUS_TIMEOUT=600 run0 --background= {command}"));
+    let _ = guest.expect("Password: ");
+    // The agent throws away what was typed before it turned the echo off.
+    thread::sleep(Duration::from_secs(3));
+    guest.send(PASSWORD);
+}

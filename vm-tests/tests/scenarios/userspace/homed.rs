@@ -1,0 +1,70 @@
+//! The first user comes from a credential, or is asked for on the console. It is an account like every other, with ids for
+//! containers, and its home is kept.
+
+use pattern_vm_tests::{Computer, Guest};
+
+use super::{NAME, PASSWORD, computer, log_in};
+
+#[test]
+#[ignore = "long; `make userspace` runs it"]
+fn unattended() {
+    let mut computer = computer("homed-unattended");
+    let mut guest = computer.start();
+    log_in(&mut guest);
+    is_theirs(&mut guest);
+    let _ = guest.must("echo kept >kept && sync");
+    drop(guest);
+
+    let mut guest = computer.start();
+    let said = guest.expect("login: ");
+    assert!(!said.contains("enter user name to create"), "{said}");
+    guest.send(NAME);
+    let _ = guest.expect("Password: ");
+    guest.send("a wrong one");
+    let _ = guest.expect("Sorry, try again:");
+    guest.send(PASSWORD);
+    guest.greet();
+    assert_eq!(guest.must("cat kept"), "kept");
+}
+
+#[test]
+#[ignore = "long; `make userspace` runs it"]
+fn interactive() {
+    let mut computer = Computer::of_image("userspace", "homed-interactive");
+    let mut guest = computer.start();
+    for (question, answer) in [
+        ("Press any key to proceed", ""),
+        ("enter user name to create", NAME),
+        ("enter an auxiliary group for user owner", "sudo"),
+        ("enter an auxiliary group for user owner", ""),
+        ("enter the shell to use for user owner", ""),
+        ("enter new password for user owner:", PASSWORD),
+        ("enter new password for user owner (repeat):", PASSWORD),
+    ] {
+        let _ = guest.expect(question);
+        guest.send(answer);
+    }
+    log_in(&mut guest);
+    is_theirs(&mut guest);
+}
+
+/// An account like every other, with ids for containers and nothing of root's.
+fn is_theirs(guest: &mut Guest) {
+    assert_eq!(guest.must("whoami; pwd"), "owner\n/home/owner");
+    let own: u32 = guest.must("id -u").parse().expect("a number");
+    assert!((60001..=60513).contains(&own), "{own}");
+    assert!(guest.must("id -nG").split(' ').any(|group| group == "sudo"));
+    let first = 524_288 + (own - 60001) * 65536;
+    for file in ["subuid", "subgid"] {
+        assert_eq!(
+            guest.must(&format!("getsubids $([ {file} = subuid ] || echo -g) owner")),
+            format!("0: owner {first} 65536")
+        );
+    }
+    let inside = guest.must("unshare --map-auto --map-root-user cat /proc/self/uid_map");
+    let inside: Vec<Vec<&str>> = inside.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(inside, [["0", &own.to_string(), "1"], ["1", &first.to_string(), "65535"]]);
+    let _ = guest.must_fail("cat /etc/shadow");
+    let _ = guest.must_fail("dmesg");
+    let _ = guest.must("tree --version");
+}
