@@ -1,5 +1,6 @@
 //! Where QEMU, its firmware and swtpm come from: this host when they are new enough, else the tools tree.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,7 +40,7 @@ impl Programs {
     /// # Errors
     /// Names what is missing and how to get it when neither has all of it.
     pub fn find(tools: &Path) -> Result<Self> {
-        let missing = match missing(Path::new("/usr"), host_qemu()) {
+        let missing = match missing(&host(), host_qemu()) {
             Ok((firmware, variables)) => {
                 return Ok(Self { source: Source::Host, firmware, variables, kvm: kvm_works() });
             }
@@ -78,6 +79,11 @@ impl Programs {
         let how = if self.kvm { "KVM" } else { "plain emulation, about 10 times slower than KVM" };
         format!("{source}, {how}")
     }
+}
+
+/// Where this host has `bin` and `share`: `$PATTERN_PROGRAMS`, or `/usr`.
+fn host() -> PathBuf {
+    env::var_os("PATTERN_PROGRAMS").map_or_else(|| "/usr".into(), PathBuf::from)
 }
 
 /// The firmware and its variables below this `/usr`, or all that is missing there.

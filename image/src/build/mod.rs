@@ -3,6 +3,8 @@
 mod data;
 mod keys;
 mod mkosi;
+#[cfg(test)]
+mod nix;
 mod output;
 mod progress;
 mod repart;

@@ -16,7 +16,7 @@ const PROGRAMS: &str = "usr/lib/pattern";
 const UNITS: &str = "usr/lib/systemd/system";
 
 /// The names under which the one program is started by units.
-const STAGES: [&str; 12] = [
+pub(crate) const STAGES: [&str; 12] = [
     "pattern-usr",
     "pattern-grow",
     "pattern-reset",

@@ -1,0 +1,69 @@
+{
+  description = "Systems that are one image: verified /usr, signed updates, one encrypted partition that keeps what is asked";
+
+  inputs.nixpkgs.url = "github:nixos/nixpkgs/nixos-unstable";
+
+  outputs =
+    { self, nixpkgs }:
+    let
+      system = "x86_64-linux";
+      pkgs = nixpkgs.legacyPackages.${system};
+      inherit (self.packages.${system}) pattern;
+      demo =
+        modules:
+        nixpkgs.lib.nixosSystem {
+          inherit system;
+          modules = [
+            self.nixosModules.pattern
+            ./nix/demo
+          ]
+          ++ modules;
+        };
+      script = name: text: pkgs.writeShellScriptBin name text;
+    in
+    {
+      nixosModules.pattern = ./nix/module;
+      nixosModules.default = self.nixosModules.pattern;
+
+      nixosConfigurations = {
+        demo = demo [ { pattern.image.version = "0.0.1"; } ];
+        demo-update = demo [
+          {
+            pattern.image.version = "0.0.2";
+            environment.systemPackages = [ pkgs.fastfetch ];
+          }
+        ];
+      };
+
+      packages.${system} = {
+        default = pattern;
+        pattern = pkgs.callPackage ./nix/packages/tool.nix { };
+        programs = pkgs.callPackage ./nix/packages/programs.nix { };
+        demo = self.nixosConfigurations.demo.config.pattern.release;
+        demo-update = self.nixosConfigurations.demo-update.config.pattern.release;
+        gen-keyring = script "gen-keyring" ''exec ${pattern}/bin/pattern gen-keyring "$@"'';
+        sign-release = script "sign-release" ''exec ${pattern}/bin/pattern sign-release "$@"'';
+        run-demo = script "run-demo" ''
+          exec ${pattern}/bin/pattern run ${self.packages.${system}.demo}/demo_0.0.1.raw --disk +6G "$@"
+        '';
+      };
+
+      checks.${system} = {
+        inherit (self.packages.${system}) programs;
+        # As it is evaluated where there is no Nix store, with the real lib.
+        evaluation = pkgs.writeText "evaluation.json" (
+          builtins.toJSON (import ./nix/check { nixpkgsLib = nixpkgs + "/lib"; })
+        );
+        scenarios = pkgs.callPackage ./nix/packages/scenarios.nix {
+          inherit pattern;
+          image = self.packages.${system}.demo;
+          id = "demo_0.0.1";
+        };
+      };
+
+      templates.default = {
+        path = ./nix/template;
+        description = "A system of your own";
+      };
+    };
+}

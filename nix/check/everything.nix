@@ -1,0 +1,46 @@
+# Every option with another value than its default.
+{
+  pattern = {
+    image = {
+      id = "my.demo-2";
+      version = "2026.11-rc1";
+      updates.url = "file:///srv/updates";
+      updates.pubring = ./keys.gpg;
+    };
+    partitions = {
+      disk = "/dev/disk/by-id/nvme-X_1";
+      sizes = {
+        esp = "33M";
+        verity = "17M";
+        usr = "2G";
+      };
+      persist = {
+        etc = true;
+        home = true;
+        srv = true;
+        var = true;
+      };
+    };
+    debug = true;
+    userspace = {
+      homed = true;
+      desktop = true;
+      distrobox = true;
+      sandboxing = true;
+    };
+    volume = {
+      filesystem = "btrfs";
+      pcrs = [
+        7
+        11
+      ];
+      pin = true;
+      counter = true;
+      recovery_key = true;
+      escrow = [ "age17w23j4qn8rwklwqyv0uh750698dnwafk64h428vrg6uke8unvpjs9hcc92" ];
+    };
+    verity.on_corruption = "io-error";
+    boot.essential = [ "sshd.service" ];
+    boot.flags = [ "grow" ];
+  };
+}

@@ -1,0 +1,63 @@
+# The initrd: our programs, units and generator, and what they need of the kernel. They open /usr, make and open the volume and
+# mount what is kept, so what NixOS would do of that is left out.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  cfg = config.pattern;
+  programs = "${cfg.package}/lib/pattern";
+  generator = "${cfg.package}/lib/systemd/system-generators/pattern-generator";
+  mkfs = {
+    xfs = "${pkgs.xfsprogs}/bin/mkfs.xfs";
+    ext4 = "${pkgs.e2fsprogs}/bin/mkfs.ext4";
+    btrfs = "${pkgs.btrfs-progs}/bin/mkfs.btrfs";
+  };
+in
+{
+  boot.initrd.systemd = {
+    enable = true;
+    units = import ../units.nix;
+    contents = lib.genAttrs (map (name: "/usr/lib/pattern/${name}") cfg.package.stages) (path: {
+      source = "${programs}/${baseNameOf path}";
+    }) // {
+      "/usr/lib/pattern/pattern.toml".source = cfg.toml;
+      # Where systemd looks, and where pattern-config.service does.
+      "/etc/systemd/system-generators/pattern-generator".source = generator;
+      "/usr/lib/systemd/system-generators/pattern-generator".source = generator;
+      "/etc/udev/rules.d/90-pattern-dm.rules".source = "${cfg.package}/lib/udev/rules.d/90-pattern-dm.rules";
+    };
+    storePaths = [
+      "${programs}/pattern-initrd"
+      generator
+    ];
+    extraBin."mkfs.${cfg.volume.filesystem}" = mkfs.${cfg.volume.filesystem};
+    tpm2.enable = true;
+    emergencyAccess = lib.mkDefault cfg.debug;
+    # pattern-usr and pattern-persist do what these are for.
+    dmVerity.enable = lib.mkForce false;
+    repart.enable = lib.mkForce false;
+  };
+
+  boot.initrd.kernelModules = [
+    "dm_mod"
+    "dm_verity"
+    "dm_crypt"
+    "efivarfs"
+    "erofs"
+    "loop"
+    cfg.volume.filesystem
+  ];
+  boot.initrd.supportedFilesystems.${cfg.volume.filesystem} = true;
+
+  # systemd's own generators would open /usr too; NixOS itself sets root=, for which there is nothing to find.
+  boot.kernelParams = [
+    "systemd.verity=no"
+    "systemd.gpt_auto=no"
+    "mount.usrfstype=erofs"
+    "mount.usrflags=ro"
+    "panic=30"
+  ];
+}

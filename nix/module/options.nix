@@ -1,0 +1,139 @@
+# Every key of pattern.toml, by its own name; docs/man/pattern.toml.5.md has the details. A test holds this list against
+# that of the programs.
+{ lib, ... }:
+let
+  inherit (lib) mkOption types;
+
+  flag =
+    description:
+    mkOption {
+      type = types.bool;
+      default = false;
+      example = true;
+      inherit description;
+    };
+  size =
+    example: description:
+    mkOption {
+      type = types.str;
+      inherit description example;
+    };
+in
+{
+  options.pattern = {
+    debug = flag "root logs in by itself on the consoles, and all `pattern.` flags are honoured";
+
+    image = {
+      id = mkOption {
+        type = types.str;
+        example = "demo";
+        description = "name of the image: a-z, 0-9, `.` and `-`";
+      };
+      version = mkOption {
+        type = types.str;
+        example = "0.0.1";
+        description = "version of the image: at most 29 of A-Z, a-z, 0-9, `.` and `-`";
+      };
+      updates = {
+        url = mkOption {
+          type = types.str;
+          example = "https://example.org/demo";
+          description = "where new versions are published: an https, http or file URL";
+        };
+        pubring = mkOption {
+          type = types.path;
+          example = lib.literalExpression "./demo-pubring.pgp";
+          description = "name of the keyring file beside `pattern.toml` that updates are verified with";
+        };
+      };
+    };
+
+    partitions = {
+      disk = mkOption {
+        type = types.str;
+        default = "auto";
+        example = "/dev/nvme0n1";
+        description = "the disk that must hold the image: `auto`, or a path under `/dev`";
+      };
+      sizes = {
+        esp = size "200M" "size of the EFI system partition, at least 33M";
+        verity = size "200M" "size of each hash tree partition, large enough for `usr`";
+        usr = size "2G" "size of each `/usr` partition";
+      };
+      persist = {
+        etc = flag "keep `/etc`";
+        home = flag "keep `/home`";
+        srv = flag "keep `/srv`";
+        var = flag "keep `/var`";
+      };
+    };
+
+    userspace = {
+      homed = flag "home directories by systemd-homed";
+      desktop = flag "a desktop";
+      distrobox = flag "other distributions in containers";
+      sandboxing = flag "tools that confine applications";
+    };
+
+    volume = {
+      filesystem = mkOption {
+        type = types.enum [
+          "xfs"
+          "ext4"
+          "btrfs"
+        ];
+        default = "xfs";
+        example = "btrfs";
+        description = "file system of a new persist volume";
+      };
+      pcrs = mkOption {
+        type = types.nullOr (types.listOf (types.ints.between 0 23));
+        default = null;
+        example = [ 7 ];
+        description = "TPM registers that must be unchanged for the volume to open by itself; if not set, 7 for an image without signed registers, and 12 with `debug = false`";
+      };
+      pin = flag "ask for a PIN at each boot, which a new volume gets at the first";
+      counter = flag "have the TPM count each time the volume is opened, and refuse an old copy of it";
+      recovery_key = flag "make a recovery key with the volume and show it once on the console";
+      escrow = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        example = [ "age17w23j4qn8rwklwqyv0uh750698dnwafk64h428vrg6uke8unvpjs9hcc92" ];
+        description = "public keys of age that each new recovery key is encrypted to";
+      };
+    };
+
+    verity.on_corruption = mkOption {
+      type = types.enum [
+        "restart"
+        "panic"
+        "io-error"
+      ];
+      default = "restart";
+      example = "panic";
+      description = "what a block of `/usr` with a wrong hash leads to";
+    };
+
+    boot = {
+      essential = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        example = [ "sshd.service" ];
+        description = "units that must not have failed for a new version to be kept";
+      };
+      flags = mkOption {
+        type = types.listOf (
+          types.enum [
+            "break"
+            "volatile"
+            "plan_only"
+            "grow"
+          ]
+        );
+        default = [ ];
+        example = [ "grow" ];
+        description = "`pattern.` flags that are honoured although `debug` is false";
+      };
+    };
+  };
+}

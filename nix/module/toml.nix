@@ -1,0 +1,54 @@
+# The configuration as the programs read it: the options without those that are Nix's own.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  cfg = config.pattern;
+  file = pkgs.formats.toml { };
+in
+{
+  options.pattern = {
+    package = lib.mkOption {
+      type = lib.types.package;
+      default = pkgs.callPackage ../packages/programs.nix { };
+      defaultText = lib.literalExpression "the programs of this version";
+      description = "the static programs, the generator and the units";
+    };
+    settings = lib.mkOption {
+      inherit (file) type;
+      readOnly = true;
+      internal = true;
+      description = "the contents of `pattern.toml`";
+    };
+    toml = lib.mkOption {
+      type = lib.types.path;
+      readOnly = true;
+      internal = true;
+      description = "`pattern.toml`";
+    };
+  };
+
+  config.pattern = {
+    settings = {
+      inherit (cfg)
+        debug
+        partitions
+        userspace
+        verity
+        boot
+        ;
+      image = {
+        inherit (cfg.image) id version;
+        updates = {
+          inherit (cfg.image.updates) url;
+          pubring = baseNameOf cfg.image.updates.pubring;
+        };
+      };
+      volume = removeAttrs cfg.volume [ "pcrs" ] // lib.optionalAttrs (cfg.volume.pcrs != null) { inherit (cfg.volume) pcrs; };
+    };
+    toml = file.generate "pattern.toml" cfg.settings;
+  };
+}

@@ -1,0 +1,54 @@
+# The host's tool: keys, releases, and machines to try an image in. `pattern build` is mkosi's way to an image, and of no use here.
+{
+  lib,
+  rustPlatform,
+  makeWrapper,
+  runCommand,
+  gnupg,
+  openssl,
+  xz,
+  qemu,
+  swtpm,
+  socat,
+  OVMF,
+}:
+let
+  top = ../..;
+  # As the programs of a distribution lie below /usr.
+  programs = runCommand "pattern-tools" { } ''
+    mkdir -p $out/bin $out/share/OVMF
+    ln -s ${qemu}/bin/qemu-system-x86_64 ${swtpm}/bin/swtpm ${swtpm}/bin/swtpm_setup ${socat}/bin/socat $out/bin
+    ln -s ${OVMF.fd}/FV/OVMF_CODE.fd $out/share/OVMF/OVMF_CODE_4M.fd
+    ln -s ${OVMF.fd}/FV/OVMF_VARS.fd $out/share/OVMF/OVMF_VARS_4M.fd
+  '';
+in
+rustPlatform.buildRustPackage {
+  pname = "pattern";
+  inherit ((lib.importTOML (top + "/Cargo.toml")).workspace.package) version;
+  src = import ./source.nix { inherit lib; };
+  cargoLock.lockFile = top + "/Cargo.lock";
+  cargoBuildFlags = [
+    "-p"
+    "pattern-image"
+  ];
+  doCheck = false;
+  nativeBuildInputs = [ makeWrapper ];
+  postInstall = ''
+    wrapProgram $out/bin/pattern \
+      --prefix PATH : ${programs}/bin:${
+        lib.makeBinPath [
+          gnupg
+          openssl
+          xz
+        ]
+      } \
+      --set-default PATTERN_PROGRAMS ${programs}
+  '';
+  passthru = { inherit programs; };
+  meta = {
+    description = "Makes keys and releases of pattern images, and boots them";
+    mainProgram = "pattern";
+    license = lib.licenses.mit;
+    platforms = lib.platforms.linux;
+  };
+}
