@@ -36,7 +36,8 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     banner::show("51-pattern-recovery", message)?;
     let copied = copy(&header, &slots)?;
     let told = if message.is_some() { "told so at each login" } else { "nothing to tell" };
-    let found = format!("{} recovery keys on {}", slots.len(), device.display());
+    let keys = if slots.len() == 1 { "key" } else { "keys" };
+    let found = format!("{} recovery {keys} on {}", slots.len(), device.display());
     Ok(Report { found, decided: format!("{told}, {copied}") })
 }
 
