@@ -156,6 +156,26 @@ impl Computer {
         fs::remove_dir_all(self.machine.tpm_state()).expect("removing the TPM's state");
     }
 
+    /// Keeps a copy of the TPM as it is now.
+    pub fn keep_tpm(&self) {
+        self.replace_folder(&self.machine.tpm_state(), &self.kept_tpm());
+    }
+
+    /// Turns the TPM back to the copy: to a power cut belongs the TPM of that moment, not one that has booted since.
+    pub fn rewind_tpm(&self) {
+        self.replace_folder(&self.kept_tpm(), &self.machine.tpm_state());
+    }
+
+    fn kept_tpm(&self) -> PathBuf {
+        self.folder().join("kept-tpm")
+    }
+
+    fn replace_folder(&self, from: &Path, to: &Path) {
+        let _ = fs::remove_dir_all(to);
+        let status = self.command("cp").arg("-r").arg(from).arg(to).status().expect("starting cp");
+        assert!(status.success(), "copying {} to {}", from.display(), to.display());
+    }
+
     /// Puts a second disk of this many MiB in, with a partition for each label; returns its file.
     pub fn add_disk(&mut self, mib: u64, labels: &[&str]) -> PathBuf {
         let path = self.machine.folder().join(format!("disk{}.raw", self.options.disks.len()));

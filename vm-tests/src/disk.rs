@@ -78,6 +78,14 @@ impl Disk {
         self.entries().into_iter().map(|entry| entry.label).collect()
     }
 
+    /// Whether a partition with this label is in the first copy of the table, and in the second.
+    #[must_use]
+    pub fn lists(&self, label: &str) -> (bool, bool) {
+        let second = gpt::second(self.size(), |start, length| self.read(start, length));
+        let is_in = |entries: &[Entry]| entries.iter().any(|entry| entry.label == label);
+        (is_in(&self.entries()), second.is_ok_and(|entries| is_in(&entries)))
+    }
+
     /// The first partition with this label.
     #[must_use]
     pub fn partition(&self, label: &str) -> Partition {

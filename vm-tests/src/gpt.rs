@@ -25,9 +25,14 @@ pub(crate) struct Entry {
 /// The used lines of the first copy that is whole, or what is wrong with each. `read` takes start and length in bytes.
 pub(crate) fn read(disk: u64, read: impl Fn(u64, u64) -> Vec<u8>) -> Result<Vec<Entry>, String> {
     copy(1, &read).or_else(|first| {
-        let second = copy(disk / SECTOR - 1, &read);
+        let second = second(disk, &read);
         second.map_err(|second| format!("the first partition table has {first}, the second has {second}"))
     })
+}
+
+/// The used lines of the copy at the disk's end alone.
+pub(crate) fn second(disk: u64, read: impl Fn(u64, u64) -> Vec<u8>) -> Result<Vec<Entry>, &'static str> {
+    copy(disk / SECTOR - 1, read)
 }
 
 fn copy(sector: u64, read: impl Fn(u64, u64) -> Vec<u8>) -> Result<Vec<Entry>, &'static str> {

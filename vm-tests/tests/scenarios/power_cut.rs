@@ -1,24 +1,46 @@
-//! Power cuts while the volume is being made: each time the table has no volume, and the next boot makes it anew, with
-//! nobody's help.
+//! Power cuts while the volume is being made: until it is whole no copy of the table has it, and the next boot makes it anew,
+//! with nobody's help; from then on it opens.
 
-use std::thread;
-use std::time::Duration;
+use pattern_vm_tests::{Computer, Cuts, Each};
 
-use pattern_vm_tests::Computer;
+const MADE: &str = "made one with xfs";
+const OPENED: &str = "opened it by the TPM";
 
 #[test]
 fn power_cut() {
     let mut computer = Computer::new("power_cut");
-    for seconds in [0, 3] {
-        let mut guest = computer.start();
-        // The stage before has just ended.
-        let _ = guest.expect("pattern-grow[");
-        thread::sleep(Duration::from_secs(seconds));
-        drop(guest);
-        let labels = computer.disk().labels();
-        assert!(!labels.contains(&"persist".to_owned()), "after {seconds} s: {labels:?}");
+    let writes = computer.record_writes();
+    computer.boot_initrd().power_off();
+    computer.keep_tpm();
+
+    let mut cuts = writes.cuts(Each::Write);
+    let mut listed = Vec::new();
+    while cuts.advance().is_some() {
+        listed.push(cuts.disk().lists("persist"));
     }
+    let entry = |wanted| listed.iter().position(|copies| *copies == wanted).expect("a volume in the table");
+    let (second, both) = (entry((false, true)), entry((true, true)));
+    assert!(listed[..second].iter().all(|copies| *copies == (false, false)), "{listed:?}");
+    assert!(listed[both..].iter().all(|copies| *copies == (true, true)), "{listed:?}");
+
+    let mut cuts = writes.cuts(Each::Write);
+    let mut at = 0;
+    // Half-made; whole, and in no table; in the second one.
+    for (cut, what) in [(second / 2, MADE), (second - 1, MADE), (second, OPENED)] {
+        while at <= cut {
+            let _ = cuts.advance();
+            at += 1;
+        }
+        println!("{}: {what}", cuts.place());
+        boots(&mut computer, &cuts, what);
+    }
+}
+
+fn boots(computer: &mut Computer, cuts: &Cuts, what: &str) {
+    computer.insert(cuts.disk());
+    computer.rewind_tpm();
     let mut guest = computer.boot_initrd();
+    assert!(guest.console().contains(what), "{}: {what:?} is not on the console", cuts.place());
     assert_eq!(guest.must("findmnt -no SOURCE /sysroot/home"), "/dev/mapper/persist[/root/home]");
     assert_eq!(guest.must("systemctl --failed --no-legend"), "");
     guest.power_off();
