@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::rc::Rc;
 
 use pattern_image::credential::Credentials;
 use pattern_image::growth::Growth;
@@ -15,6 +16,7 @@ use crate::cpio::Entry;
 use crate::disk::Disk;
 use crate::guest::Guest;
 use crate::judge::Judge;
+use crate::scratch::Scratch;
 use crate::screen::{self, Screen};
 use crate::server::Server;
 use crate::tpm::Ear;
@@ -37,6 +39,7 @@ pub struct Computer {
     options: Options,
     credentials: Option<Credentials>,
     boots: u32,
+    scratch: Option<Rc<Scratch>>,
 }
 
 impl Computer {
@@ -49,9 +52,7 @@ impl Computer {
     /// The same with another size of disk.
     #[must_use]
     pub fn with_disk(name: &str, size: &str) -> Self {
-        let folder = setting::machines().join(name);
-        let _ = fs::remove_dir_all(&folder);
-        let computer = Self::at(folder, &setting::image());
+        let computer = Self::in_scratch(Scratch::new(name), &setting::image());
         computer.enlarge(size);
         computer
     }
@@ -59,9 +60,7 @@ impl Computer {
     /// One that never booted, of the image `id`, which has `debug = false`. Nothing is added to its kernel command line.
     #[must_use]
     pub fn of_image(id: &str, name: &str) -> Self {
-        let folder = setting::machines().join(name);
-        let _ = fs::remove_dir_all(&folder);
-        let mut computer = Self::at(folder, &setting::image_of(id));
+        let mut computer = Self::in_scratch(Scratch::new(name), &setting::image_of(id));
         computer.enlarge(MORE_DISK);
         computer.no_words();
         computer
@@ -71,17 +70,22 @@ impl Computer {
     /// one that all scenarios share.
     #[must_use]
     pub fn installed(name: &str) -> Self {
-        let folder = setting::machines().join(name);
-        installed::OURS.copy_to(&folder);
-        Self::at(folder, &setting::image())
+        let scratch = Scratch::new(name);
+        installed::OURS.copy_to(scratch.path());
+        Self::in_scratch(scratch, &setting::image())
     }
 
     /// The same by stock means: systemd 257's own programs, and no shell.
     #[must_use]
     pub fn stock(name: &str) -> Self {
-        let folder = setting::machines().join(name);
-        installed::STOCK.copy_to(&folder);
-        Self::at(folder, &setting::stock_image())
+        let scratch = Scratch::new(name);
+        installed::STOCK.copy_to(scratch.path());
+        Self::in_scratch(scratch, &setting::stock_image())
+    }
+
+    fn in_scratch(scratch: Scratch, image: &Path) -> Self {
+        let computer = Self::at(scratch.path().to_owned(), image);
+        Self { scratch: Some(Rc::new(scratch)), ..computer }
     }
 
     /// A machine in this folder; what it lacks is made, from this image.
@@ -93,7 +97,15 @@ impl Computer {
         options.words = PATIENCE.to_owned();
         // Two scenarios share two processors; emulating several costs more than it gives.
         options.cpus = 1;
-        Self { image: image.to_owned(), machine, programs, options, credentials: None, boots: 0 }
+        Self {
+            image: image.to_owned(),
+            machine,
+            programs,
+            options,
+            credentials: None,
+            boots: 0,
+            scratch: None,
+        }
     }
 
     /// Makes the disk this large, or with `+` larger than the image by this much.
@@ -306,7 +318,7 @@ impl Computer {
         let options = Options { log: log.clone(), words, ..self.options.clone() };
         self.options.writes = None;
         let vm = Vm::start(&self.programs, self.machine.folder(), &options);
-        Guest::new(vm.unwrap_or_else(|error| panic!("{error:#}")), log, off)
+        Guest::new(vm.unwrap_or_else(|error| panic!("{error:#}")), log, off, self.scratch.clone())
     }
 
     /// Switches on and stops at the end of the initrd, in its shell, with the system's root at `/sysroot`: half the

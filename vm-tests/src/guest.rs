@@ -1,10 +1,13 @@
 //! A machine that runs: what it says on its console, and what is typed there.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use pattern_image::vm::Vm;
+
+use crate::scratch::Scratch;
 
 /// From power on to a shell: a minute under emulation on an idle machine, eight were seen on a busy one.
 const BOOT: Duration = Duration::from_secs(1500);
@@ -28,6 +31,8 @@ pub struct Guest {
     log: PathBuf,
     off: &'static str,
     commands: u32,
+    /// Not to be tidied up before the machine is off.
+    _scratch: Option<Rc<Scratch>>,
 }
 
 /// What a command did.
@@ -41,8 +46,8 @@ pub struct Output {
 
 impl Guest {
     /// `off` is the command that switches it off.
-    pub(crate) fn new(vm: Vm, log: PathBuf, off: &'static str) -> Self {
-        Self { vm, log, off, commands: 0 }
+    pub(crate) fn new(vm: Vm, log: PathBuf, off: &'static str, scratch: Option<Rc<Scratch>>) -> Self {
+        Self { vm, log, off, commands: 0, _scratch: scratch }
     }
 
     /// Waits for a text on the console; returns all that came between.

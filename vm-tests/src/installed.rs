@@ -25,7 +25,7 @@ pub(crate) const STOCK: Installed =
     Installed { name: "installed-stock", image: setting::stock_image, first_boot: stock };
 
 impl Installed {
-    /// Copies it to a scenario's folder.
+    /// Copies it to a scenario's folder, which must not be there.
     pub(crate) fn copy_to(&self, folder: &Path) {
         let installed = setting::machines().join(self.name);
         fs::create_dir_all(setting::machines()).expect("creating the folder for machines");
@@ -38,7 +38,6 @@ impl Installed {
             self.make(&installed);
             fs::write(&made_from, image).expect("noting what the installed computer was made from");
         }
-        let _ = fs::remove_dir_all(folder);
         let mut copy = Command::new("cp");
         let _ = copy.args(["-r", "--reflink=auto", "--sparse=always", "--"]);
         let status = copy.arg(&installed).arg(folder).status().expect("starting cp");

@@ -1,7 +1,7 @@
 //! Scenarios on whole machines: what a test says to a [`Computer`] that is off, and to a [`Guest`] that runs.
 //!
 //! All of it panics when something is not as a scenario wants it: a panic is how a test fails. The tail of the
-//! console is printed then; the whole of it stays in `build/vm/NAME/`.
+//! console is printed then; the whole of it, and the machine, stay in `build/vm/NAME/`.
 
 mod age;
 mod computer;
@@ -14,6 +14,7 @@ mod installed;
 mod judge;
 mod loader;
 mod release;
+mod scratch;
 mod screen;
 mod server;
 mod setting;

@@ -5,18 +5,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::scratch::Scratch;
 use crate::setting;
 
 /// A directory that an update server publishes, in a scenario's own folder.
 #[derive(Debug)]
-pub struct Release(PathBuf);
+pub struct Release(Scratch);
 
 impl Release {
     /// A copy of the signed release that `make releases` put into `build/releases/NAME/`.
     #[must_use]
     pub fn copy(name: &str, scenario: &str) -> Self {
-        let folder = setting::machines().join(format!("{scenario}-release"));
-        let release = Self(folder);
+        let release = Self(Scratch::new(&format!("{scenario}-release")));
         release.replace(name);
         release
     }
@@ -25,28 +25,29 @@ impl Release {
     pub fn replace(&self, name: &str) {
         let from = setting::releases().join(name);
         assert!(from.is_dir(), "{} is missing: `make releases` makes it", from.display());
-        let _ = fs::remove_dir_all(&self.0);
-        run(Command::new("cp").args(["-r", "--reflink=auto", "--"]).arg(from).arg(&self.0));
+        let _ = fs::remove_dir_all(self.path());
+        run(Command::new("cp").args(["-r", "--reflink=auto", "--"]).arg(from).arg(self.path()));
     }
 
     /// The directory.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.0
+        self.0.path()
     }
 
     /// Renames each file whose name holds `from`.
     pub fn rename(&self, from: &str, to: &str) {
         for path in self.files() {
             let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
-            fs::rename(&path, self.0.join(name.replace(from, to))).expect("renaming a file of a release");
+            fs::rename(&path, self.path().join(name.replace(from, to)))
+                .expect("renaming a file of a release");
         }
     }
 
     /// Changes one byte in the middle of the file whose name holds this word.
     pub fn damage(&self, word: &str) {
         let path = self.files().into_iter().find(|path| path.to_string_lossy().contains(word));
-        let path = path.unwrap_or_else(|| panic!("no {word} in {}", self.0.display()));
+        let path = path.unwrap_or_else(|| panic!("no {word} in {}", self.path().display()));
         let mut bytes = fs::read(&path).expect("reading a file of a release");
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
@@ -55,7 +56,7 @@ impl Release {
 
     /// Takes the signature away.
     pub fn unsign(&self) {
-        fs::remove_file(self.0.join("SHA256SUMS.gpg")).expect("removing a signature");
+        fs::remove_file(self.path().join("SHA256SUMS.gpg")).expect("removing a signature");
     }
 
     /// Makes list and signature anew, with the demonstration's key.
@@ -65,7 +66,7 @@ impl Release {
 
     /// The same with a key that no image knows.
     pub fn sign_with_another_key(&self) {
-        let home = self.0.with_extension("gpg");
+        let home = self.path().with_extension("gpg");
         let _ = fs::remove_dir_all(&home);
         run(Command::new("install").args(["-d", "-m", "700", "--"]).arg(&home));
         run(gpg(&home).args(["--passphrase", "", "--quick-gen-key", "other", "ed25519", "sign", "never"]));
@@ -81,15 +82,15 @@ impl Release {
     fn sign_with(&self, home: &Path, options: &[&str]) {
         let names = self.files();
         let names = names.iter().filter_map(|path| path.file_name()).filter(|name| !is_list(name));
-        let sums = self.0.join("SHA256SUMS");
+        let sums = self.path().join("SHA256SUMS");
         let list = fs::File::create(&sums).expect("creating SHA256SUMS");
-        run(Command::new("sha256sum").arg("--").args(names).current_dir(&self.0).stdout(list));
+        run(Command::new("sha256sum").arg("--").args(names).current_dir(self.path()).stdout(list));
         let signature = sums.with_extension("gpg");
         run(gpg(home).args(options).arg("--output").arg(signature).arg("--detach-sign").arg(&sums));
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(&self.0).expect("reading a release");
+        let entries = fs::read_dir(self.path()).expect("reading a release");
         entries.map(|entry| entry.expect("reading a release").path()).collect()
     }
 }

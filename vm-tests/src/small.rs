@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use pattern_image::programs::Programs;
 use pattern_image::qemu::{Boot, Console, Options};
@@ -12,6 +13,7 @@ use pattern_image::vm::Vm;
 use crate::cpio::Entry;
 use crate::disk::Disk;
 use crate::guest::Guest;
+use crate::scratch::Scratch;
 use crate::tpm::Ear;
 use crate::writes::Writes;
 use crate::{direct, setting};
@@ -35,15 +37,16 @@ pub struct Small {
     programs: Programs,
     options: Options,
     entries: Vec<Entry>,
+    scratch: Rc<Scratch>,
 }
 
 impl Small {
     /// One with a TPM and no disk, in `build/vm/NAME/`.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        let folder = setting::machines().join(name);
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).expect("creating the machine's folder");
+        let scratch = Rc::new(Scratch::new(name));
+        let folder = scratch.path();
+        fs::create_dir_all(folder).expect("creating the machine's folder");
         let folder = folder.canonicalize().expect("finding the machine's folder");
         let programs = setting::programs();
         let options = Options {
@@ -65,7 +68,7 @@ impl Small {
             log: folder.join("console.log"),
         };
         let entries = vec![Entry::program("small-init", INIT.into())];
-        Self { folder, programs, options, entries }
+        Self { folder, programs, options, entries, scratch }
     }
 
     /// Listens to what its kernel and programs say to the TPM, in this and all later boots.
@@ -117,7 +120,8 @@ impl Small {
         let vm = Vm::start(&self.programs, &self.folder, &self.options);
         self.options.writes = None;
         let vm = vm.unwrap_or_else(|error| panic!("{error:#}"));
-        let mut guest = Guest::new(vm, self.options.log.clone(), "echo o >/proc/sysrq-trigger");
+        let (log, scratch) = (self.options.log.clone(), Rc::clone(&self.scratch));
+        let mut guest = Guest::new(vm, log, "echo o >/proc/sysrq-trigger", Some(scratch));
         guest.greet();
         guest
     }

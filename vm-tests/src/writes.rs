@@ -39,7 +39,7 @@ impl Writes {
     }
 
     pub(crate) fn log(&self) -> PathBuf {
-        self.folder.join("writes.log")
+        self.folder.join("writes")
     }
 
     fn before(&self) -> PathBuf {

@@ -1,0 +1,46 @@
+//! A scenario's folder in `build/vm/`: if it passes, its consoles and pictures stay there; if it fails, everything.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use crate::setting;
+
+/// A folder of that kind. A machine has gigabytes, and all of a suite's would fill a disk.
+#[derive(Debug)]
+pub(crate) struct Scratch(PathBuf);
+
+impl Scratch {
+    /// Forgets what an earlier run left there.
+    pub(crate) fn new(name: &str) -> Self {
+        let folder = setting::machines().join(name);
+        let _ = fs::remove_dir_all(&folder);
+        Self(folder)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            return;
+        }
+        for entry in fs::read_dir(&self.0).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                let _ = fs::remove_dir_all(path);
+            } else if !stays(&path) {
+                let _ = fs::remove_file(path);
+            }
+        }
+        // Where nothing stays.
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+fn stays(file: &Path) -> bool {
+    file.extension().is_some_and(|kind| kind == "log" || kind == "png")
+}
