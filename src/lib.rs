@@ -4,6 +4,7 @@
 //! gather facts, ask this library, and carry its answers out.
 
 pub mod age;
+pub mod binding;
 pub mod cmdline;
 pub mod config;
 pub mod entry;
@@ -16,6 +17,7 @@ pub mod plan;
 pub mod recovery;
 pub mod release;
 pub mod reset;
+pub mod secure_boot;
 pub mod size;
 pub mod table;
 pub mod token;

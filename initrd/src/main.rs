@@ -18,6 +18,7 @@ mod luks;
 mod persist;
 mod qr;
 mod recovery;
+mod registers;
 mod reset;
 mod restart;
 mod scrub;

@@ -29,7 +29,7 @@ use tss_esapi::tcti_ldr::{DeviceConfig, TctiNameConf};
 
 pub use error::{Result, TpmError};
 use error::{doing, outcome};
-pub use nv::Nv;
+pub use nv::{Held, Nv};
 pub use seal::NewPin;
 pub use unseal::Presented;
 

@@ -89,8 +89,10 @@ pub(super) enum Outcome {
     Defined,
     /// A PCR was extended while a policy was being checked.
     PcrChanged,
-    /// The PIN is not the one of the object.
+    /// The PIN is not the one of the object, or the object has another name than the session was told.
     WrongAuth,
+    /// An NV index that can't be read as ours are, or that was never written.
+    OtherIndex,
     /// The signature is not by the key.
     BadSignature,
     Lockout,
@@ -110,6 +112,8 @@ pub(super) fn outcome(error: &Error) -> Outcome {
         0x128 => Outcome::PcrChanged,
         0x14c => Outcome::Defined,
         0x910 => Outcome::NoObject,
+        // TPM_RC_NV_RANGE, NV_SIZE, NV_LOCKED, NV_AUTHORIZATION, NV_UNINITIALIZED
+        0x146..=0x14a => Outcome::OtherIndex,
         // Of these, bits 8 to 11 and bit 6 tell which handle, session or parameter was meant.
         one => match one & 0xbf {
             0x8b => Outcome::NoObject,

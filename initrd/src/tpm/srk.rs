@@ -29,6 +29,12 @@ impl Tpm {
         self.key_at(SRK)?.ok_or(TpmError::NoKey(SRK))
     }
 
+    /// A storage root key whose public area is known: costs no command.
+    pub(super) fn known_srk(&mut self, srk: &Srk) -> Result<KeyHandle> {
+        let known = self.context.tr_deserialize(&srk.to_bytes());
+        Ok(KeyHandle::from(known.map_err(doing("reading tpm2_srk"))?))
+    }
+
     /// The key at a persistent handle, if there is one.
     pub(super) fn key_at(&mut self, handle: u32) -> Result<Option<(KeyHandle, Srk)>> {
         let object = match self.context.tr_from_tpm_public(TpmHandle::Persistent(persistent(handle)?)) {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use pattern::nv::Index;
 use pattern::token::{PublicKey, Signatures};
 
 use super::*;
@@ -257,21 +258,21 @@ fn the_initrd_of_a_signed_image_alone_counts() {
     let started = Started::new("count-signed");
     let binding = Binding { untouched: Pcrs::new([15]).ok(), ..started.binding(None) };
     let nv = |act: &dyn Fn(&Nv<'_>) -> Result<()>| {
-        act(&Nv::new(&started.swtpm.tcti(), binding.clone(), Some(&started.signatures)).unwrap())
+        act(&Nv::new(&started.swtpm.tcti(), binding.clone(), Some(&started.signatures), None).unwrap())
     };
-    nv(&|nv| nv.count()).unwrap();
-    nv(&|nv| nv.keep_identity(&[1; 32])).unwrap();
+    nv(&|nv| nv.count(&Index::counter("u"))).unwrap();
+    nv(&|nv| nv.keep(&Index::identity("u"), &[1; 33])).unwrap();
     started.swtpm.extend(7);
-    nv(&|nv| nv.count()).unwrap();
+    nv(&|nv| nv.count(&Index::counter("u"))).unwrap();
     let (tcti, heard) = started.swtpm.observed();
-    let counting = Nv::new(&tcti, binding.clone(), Some(&started.signatures)).unwrap();
+    let counting = Nv::new(&tcti, binding.clone(), Some(&started.signatures), None).unwrap();
     heard.lock().unwrap().codes.clear();
-    counting.count().unwrap();
+    counting.count(&Index::counter("u")).unwrap();
     let commands = heard.lock().unwrap().names();
     assert_eq!(commands.len(), 9, "{commands:?}");
     started.phase("leave-initrd");
-    let refused = nv(&|nv| nv.count()).unwrap_err().to_string();
+    let refused = nv(&|nv| nv.count(&Index::counter("u"))).unwrap_err().to_string();
     assert!(refused.starts_with("comparing PCRs with their signature: "), "{refused}");
-    let refused = nv(&|nv| nv.keep_identity(&[2; 32])).unwrap_err().to_string();
+    let refused = nv(&|nv| nv.keep(&Index::identity("u"), &[2; 33])).unwrap_err().to_string();
     assert!(refused.starts_with("comparing PCRs with their signature: "), "{refused}");
 }
