@@ -21,7 +21,7 @@ use crate::token::Tpm2Token;
 pub use copies::header_bytes;
 pub use flaw::{Fault, Flaw};
 pub use header::Header;
-pub use signature::{HEAD_BYTES, filesystem, recognise};
+pub use signature::{HEAD_BYTES, UNKNOWN, filesystem, recognise};
 
 /// What lies at the start of a partition.
 #[derive(Clone, PartialEq, Eq, Debug)]

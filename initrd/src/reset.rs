@@ -6,11 +6,11 @@ mod request;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use pattern::reset::{Decision, WORD, decide, vouch};
+use pattern::reset::{Decision, WORD, decide, vouch, vouch_begun};
 use pattern::table::{Found, Partition, Source, reset_place};
 use pattern::volume::Seen;
 
-pub(crate) use request::{Order, command};
+pub(crate) use request::{Order, Word, command};
 
 use crate::Report;
 use crate::context::Context;
@@ -61,8 +61,9 @@ fn carry_out(ctx: &Context, disk: &Disk, found: &Found, decision: &Decision) -> 
             })
         }
         Decision::Erase(part) => {
+            let claim = prove_begun(disk, part)?;
             request::forget();
-            erase(disk, part, &Claim::new(&disk.partition_path(part.number))?)
+            erase(disk, part, &claim)
         }
     }
 }
@@ -77,18 +78,22 @@ fn words(decision: &Decision) -> &'static str {
     }
 }
 
-/// Asks on the console. A reset that was asked for there ends with a restart, so that the new volume is made in a boot like
+/// Asks on the console, once. A reset that was asked for there ends with a restart, so that the new volume is made in a boot like
 /// those that will open it.
 fn offer(ctx: &Context, disk: &Disk, found: &Found, part: &Partition) -> Result<String> {
     let lost = Lost::look(ctx, disk, found, part);
     let question =
         format!("Factory reset: this erases {lost}. Type {WORD} to go on, anything else to keep it:");
     if ask::word(&question, PATIENCE).is_none_or(|answer| answer.trim() != WORD) {
+        request::forget();
         return Ok("kept the volume: nobody confirmed the factory reset".to_owned());
     }
     let claim = match prove(disk, found, part) {
         Ok(claim) => claim,
-        Err(error) => return Ok(kept(&error)),
+        Err(error) => {
+            request::forget();
+            return Ok(kept(&error));
+        }
     };
     let done = give_up(disk, found, part, &claim)?;
     log::info!("{done}; restarting");
@@ -113,6 +118,14 @@ fn prove(disk: &Disk, found: &Found, part: &Partition) -> Result<Claim> {
         );
     }
     vouch(&luks::look(&device).with_context(about)?).with_context(about)?;
+    Claim::new(&device).with_context(about)
+}
+
+/// Refuses what has the label of a reset that was begun, and is no volume of ours nor what is left of one. Writes nothing.
+fn prove_begun(disk: &Disk, part: &Partition) -> Result<Claim> {
+    let device = disk.partition_path(part.number);
+    let about = || format!("{}, where a factory reset was begun", device.display());
+    vouch_begun(&luks::look(&device).with_context(about)?).with_context(about)?;
     Claim::new(&device).with_context(about)
 }
 

@@ -23,6 +23,7 @@ mod rebind;
 mod records_writes;
 mod recovery;
 mod reset;
+mod reset_by_target;
 mod reset_menu;
 mod reset_power_cut;
 mod second_boot;
