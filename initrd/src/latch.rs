@@ -12,9 +12,9 @@ use anyhow::{Context as _, Result, bail};
 use pattern::latch::Signs;
 use pattern::measure::{ENTER_INITRD, Hash, IDENTITY, LEAVE_INITRD, Measurement, PHASES, said};
 
-use crate::Report;
 use crate::context::Context;
 use crate::tpm::{self, Tcti, Tpm};
+use crate::{Report, confine};
 use record::Record;
 
 /// The kernel's view of the TPM; a directory for each bank in it.
@@ -24,12 +24,15 @@ const STUB: &str = "/sys/firmware/efi/efivars/StubPcrKernelImage-4a67b082-0a4c-4
 /// There when the firmware has a TPM 2.0 (TCG ACPI Specification, "TPM2 Table").
 const TABLE: &str = "/sys/firmware/acpi/tables/TPM2";
 
-/// `pattern-latch`: makes sure that nothing after the initrd gets the volume's key.
+/// `pattern-latch`: makes sure that nothing after the initrd gets the volume's key, and that the system has of the volume what
+/// is bound from it.
 ///
 /// # Errors
-/// When there is a TPM, and it can't be told.
+/// When there is a TPM, and it can't be told, or the volume can't be closed.
 pub(crate) fn run(_: &Context) -> Result<Report> {
-    let decided = lock()?;
+    let locked = lock()?;
+    let closed = if confine::run()? { ", closed /persist/root" } else { "" };
+    let decided = format!("{locked}{closed}");
     Ok(Report { found: if has_tpm() { "a TPM" } else { "no TPM" }.to_owned(), decided })
 }
 

@@ -164,13 +164,15 @@ fn patience(plan: &mut Plan) {
 }
 
 fn bind(plan: &mut Plan, name: &str) {
+    // Containers below /var have set-user-ID programs of their own; nobody has devices.
+    let options = if name == "var" { "bind,nodev" } else { "bind,nosuid,nodev" };
     mount(
         plan,
         &Mount {
             what: &format!("/sysroot/persist/root/{name}"),
             at: &format!("/sysroot/{name}"),
             kind: "none",
-            options: "bind",
+            options,
             description: &format!("Persisted /{name}"),
             target: FS_TARGET,
             unit: &[("Before", unit::SEED)],
