@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use pattern::config::Config;
 use pattern::table::{Extent, Found};
 use pattern::token::{PublicKey, Tpm2Token};
@@ -16,7 +16,7 @@ use super::{DEVICE, NAME, WORK, ask, binding, extra, renew, show};
 use crate::disk::{Disk, announce_mapper};
 use crate::luks::Volume;
 use crate::tpm::{NewPin, Presented, Tcti, Tpm};
-use crate::{grow, latch, seed};
+use crate::{grow, latch, seed, usr};
 
 const SEALED_SLOT: u32 = 0;
 
@@ -25,6 +25,9 @@ const SEALED_SLOT: u32 = 0;
 /// # Errors
 /// The first step that fails. Without the entry, the next boot begins anew.
 pub(super) fn create(config: &Config, disk: &Disk, found: &Found, number: u32, extent: Extent) -> Result<()> {
+    if let Some(damage) = usr::degraded() {
+        bail!("{damage}; no volume is made from a system that is not whole");
+    }
     // First of all: without a key there is nothing to make.
     latch::enter()?;
     let secret = random()?;

@@ -14,7 +14,7 @@ use super::{DEVICE, NAME, WORK, ask, extra, request};
 use crate::luks::{self, Volume, VolumeKey};
 use crate::tpm::{self, Presented, Tcti, Tpm, TpmError};
 use crate::trial;
-use crate::{latch, seed};
+use crate::{latch, seed, usr};
 
 /// How often a person may mistype.
 const TRIES: u32 = 5;
@@ -49,7 +49,11 @@ fn unlock(
     config: &Config,
 ) -> Result<(VolumeKey, String)> {
     let uuid = volume.uuid()?;
-    let (key, mut reasons) = by_any_token(volume, device, locks, &Tcti::default());
+    // Whoever changed /usr chose what is missing from it: that is not the system that the key is for.
+    let (key, mut reasons) = match usr::degraded() {
+        Some(damage) => (None, vec![damage]),
+        None => by_any_token(volume, device, locks, &Tcti::default()),
+    };
     if let Some(key) = key {
         match identity::prove(config, &Candidate { device, uuid: &uuid, key: &key }, header) {
             Ok(Proof::Given) => return Ok((key, "opened it by the TPM".to_owned())),
@@ -67,7 +71,9 @@ fn unlock(
     log::error!("the TPM does not open {}: {reason}; enter the recovery key", device.display());
     let key = by_person(volume, device, &reason)?;
     vouched_for(config, &Candidate { device, uuid: &uuid, key: &key }, header)?;
-    log::warn!("to bind the volume to the TPM again, run: pattern rebind");
+    if usr::degraded().is_none() {
+        log::warn!("to bind the volume to the TPM again, run: pattern rebind");
+    }
     Ok((key, format!("opened it by an entered key, as the TPM did not ({reason})")))
 }
 

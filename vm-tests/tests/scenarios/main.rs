@@ -4,6 +4,7 @@ mod bigger_disk;
 mod break_stage;
 mod cleared_tpm;
 mod confined;
+mod degraded_usr;
 mod devices_stay;
 mod disk_too_small;
 mod first_boot;
