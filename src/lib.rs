@@ -11,6 +11,7 @@ pub mod entry;
 pub mod flags;
 pub mod generation;
 pub mod identity;
+pub mod latch;
 pub mod measure;
 pub mod nv;
 pub mod plan;

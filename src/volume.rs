@@ -22,7 +22,7 @@ pub use copies::header_bytes;
 pub use creation::{Creation, Doubt, FINISHED, Place, UNFINISHED, creation, place};
 pub use flaw::{Fault, Flaw};
 pub use header::Header;
-pub use signature::{HEAD_BYTES, filesystem, recognise};
+pub use signature::{HEAD_BYTES, UNKNOWN, filesystem, recognise};
 
 /// What lies at the start of a partition.
 #[derive(Clone, PartialEq, Eq, Debug)]

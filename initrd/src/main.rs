@@ -4,6 +4,7 @@
 
 mod banner;
 mod command;
+mod confine;
 mod context;
 mod disk;
 mod emergency;

@@ -8,7 +8,7 @@ use pattern::config::Config;
 use pattern::secure_boot::{State, VARIABLES};
 use pattern::token::ADDED;
 
-use crate::{latch, registers};
+use crate::{latch, registers, usr};
 
 const EFIVARS: &str = "/sys/firmware/efi/efivars";
 
@@ -19,6 +19,8 @@ pub(crate) struct Boot {
     pub(crate) secure_boot: State,
     /// Whether something was added to the kernel image, by PCR 12. An image for debugging does not ask.
     pub(crate) added: bool,
+    /// Whether `/usr` is known to be damaged.
+    pub(crate) degraded: bool,
 }
 
 impl Boot {
@@ -28,12 +30,12 @@ impl Boot {
     /// When there is a TPM whose registers can't be read.
     pub(crate) fn look(config: &Config) -> Result<Self> {
         let added = !config.debug && latch::has_tpm() && registers::was_extended(ADDED)?;
-        Ok(Self { secure_boot: secure_boot(), added })
+        Ok(Self { secure_boot: secure_boot(), added, degraded: usr::degraded().is_some() })
     }
 
     /// Whether the TPM's records may be written in this boot.
     pub(crate) fn may_record(self, config: &Config) -> bool {
-        !self.added && self.secure_boot.allows(config)
+        !self.added && !self.degraded && self.secure_boot.allows(config)
     }
 
     /// Refuses to seal anything in a boot that a later one would not be like, or that protects nothing.

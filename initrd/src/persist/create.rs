@@ -19,7 +19,7 @@ use super::{DEVICE, NAME, WORK, ask, extra, renew, show};
 use crate::disk::{Disk, announce_mapper};
 use crate::luks::Volume;
 use crate::tpm::{NewPin, Presented, Tcti, Tpm};
-use crate::{grow, latch, seed};
+use crate::{grow, latch, seed, usr};
 
 const SEALED_SLOT: u32 = 0;
 
@@ -35,6 +35,9 @@ pub(super) fn create(
     number: u32,
     extent: Extent,
 ) -> Result<()> {
+    if let Some(damage) = usr::degraded() {
+        bail!("{damage}; no volume is made from a system that is not whole");
+    }
     // First of all: without a key there is nothing to make.
     boot.require(config)?;
     latch::enter()?;

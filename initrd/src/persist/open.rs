@@ -15,7 +15,7 @@ use super::{DEVICE, NAME, WORK, added, ask, create, extra, renewal, request, sho
 use crate::luks::{self, Volume, VolumeKey};
 use crate::tpm::{self, Presented, Tcti, Tpm, TpmError};
 use crate::trial;
-use crate::{latch, seed};
+use crate::{latch, seed, usr};
 
 /// How often a person may mistype.
 const TRIES: u32 = 5;
@@ -70,7 +70,11 @@ pub(super) fn open(
 
 impl Opening<'_> {
     fn unlock(&self, volume: &mut Volume) -> Result<Opened> {
-        let (found, mut reasons) = by_any_token(volume, self, &Tcti::default());
+        // Whoever changed /usr chose what is missing from it: that is not the system that the key is for.
+        let (found, mut reasons) = match usr::degraded() {
+            Some(damage) => (None, vec![damage]),
+            None => by_any_token(volume, self, &Tcti::default()),
+        };
         if let Some(found) = found {
             match self.prove(&found) {
                 Ok(Proof::Given | Proof::Earlier) => {
@@ -103,12 +107,17 @@ impl Opening<'_> {
         }
         let key = by_person(volume, self.device, reason)?;
         self.vouched_for(&key)?;
-        match (self.boot.added, self.boot.may_record(self.config)) {
-            (true, _) => {
+        match self.boot {
+            Boot { added: true, .. } => {
                 log::warn!("the volume is open for what was added to this boot; nothing was recorded")
             }
-            (false, true) => log::warn!("to bind the volume to the TPM again, run: pattern rebind"),
-            (false, false) => log::warn!("{}; nothing was recorded", self.boot.secure_boot),
+            Boot { degraded: true, .. } => {
+                log::warn!("the volume is open for a /usr that is damaged; nothing was recorded")
+            }
+            boot if boot.may_record(self.config) => {
+                log::warn!("to bind the volume to the TPM again, run: pattern rebind")
+            }
+            boot => log::warn!("{}; nothing was recorded", boot.secure_boot),
         }
         Ok(Opened { key, how: format!("opened it by an entered key, as the TPM did not ({reason})") })
     }
@@ -327,7 +336,7 @@ mod tests {
     }
 
     fn opening<'a>(header: &'a Header, locks: &'a Locks, config: &'a Config) -> Opening<'a> {
-        let boot = Boot { secure_boot: State::On, added: false };
+        let boot = Boot { secure_boot: State::On, added: false, degraded: false };
         Opening { device: Path::new("/dev/vda3"), header, locks, config, boot, uuid: String::new() }
     }
 

@@ -17,7 +17,7 @@ use crate::tpm::swtpm::Swtpm;
 const BYTES: u64 = 32 << 20;
 /// Both copies of the header.
 const HEADER: u64 = 32 << 10;
-const BOOT: Boot = Boot { secure_boot: State::On, added: false };
+const BOOT: Boot = Boot { secure_boot: State::On, added: false, degraded: false };
 
 /// An image for use without signatures, so that the policy has PCR 7, 12 and 15.
 fn config(counter: bool) -> Config {
