@@ -12,6 +12,7 @@ pub mod flags;
 pub mod generation;
 pub mod identity;
 pub mod latch;
+pub mod lockout;
 pub mod measure;
 pub mod nv;
 pub mod plan;

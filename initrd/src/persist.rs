@@ -9,6 +9,7 @@ mod create;
 mod extra;
 mod filesystem;
 mod identity;
+mod lockout;
 mod open;
 mod rebind;
 mod renew;
@@ -23,6 +24,7 @@ use pattern::table::{PERSIST_LEAST, PersistPlace, persist};
 use pattern::volume::{Decision, Header, Locks, Seen, decide};
 
 pub(crate) use identity::forget;
+pub(crate) use lockout::give_back;
 pub(crate) use rebind::rebind;
 pub(crate) use renew::{confirm, renew};
 pub(crate) use request::is_waiting;
@@ -69,6 +71,9 @@ fn existing(ctx: &Context, device: &Path) -> Result<Report> {
     let boot = Boot::look(&ctx.config)?;
     let (key, decided) = open::open(device, &header, &locks, &ctx.config, boot).with_context(about)?;
     let (made, asked) = open::directories(&ctx.config).with_context(about)?;
+    if locks.tokens.iter().any(|token| token.pin.is_some()) {
+        lockout::at_boot();
+    }
     // A version on trial leaves it to a boot with somebody at the console.
     if asked && !trial::running() {
         let renewed = renew::at_boot(&ctx.config, device, &key).context("making a new recovery key");

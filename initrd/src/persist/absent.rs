@@ -9,7 +9,7 @@ use pattern::volume::{Creation, Doubt, creation, place};
 
 use super::boot::Boot;
 use super::identity::Registry;
-use super::{PATIENCE, ask, create, described, extra, open, recognised};
+use super::{PATIENCE, ask, create, described, extra, lockout, open, recognised};
 use crate::Report;
 use crate::context::Context;
 use crate::disk::Disk;
@@ -46,6 +46,9 @@ pub(super) fn absent(
         Creation::Make => {}
     }
     create::create(&ctx.config, boot, disk, table, number, extent).with_context(making)?;
+    if ctx.config.volume.pin {
+        lockout::at_boot();
+    }
     Ok(Report { found, decided: format!("made one with {kind}") })
 }
 

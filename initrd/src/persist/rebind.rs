@@ -8,7 +8,7 @@ use pattern::binding::with_additions;
 use pattern::config::Config;
 
 use super::boot::Boot;
-use super::{NAME, PATIENCE, added, ask, create, extra, recognised};
+use super::{NAME, PATIENCE, added, ask, create, extra, lockout, recognised};
 use crate::luks::{Volume, VolumeKey};
 
 /// How often a person may mistype.
@@ -37,6 +37,11 @@ pub(crate) fn rebind(config: &Config, device: &Path) -> Result<String> {
     let adapt = |binding| if boot.added { with_additions(binding) } else { binding };
     let token = create::seal(&secret, config, extra::key()?.as_ref(), pin.as_deref(), adapt)?;
     let (keyslot, removed) = volume.replace_sealed(&key, token, &*secret, |_| true).with_context(about)?;
+    if pin.is_some()
+        && let Err(error) = lockout::at_rebind()
+    {
+        eprintln!("pattern: {error:#}");
+    }
     let device = device.display();
     Ok(format!("{device}: keyslot {keyslot} is bound to the TPM as it is now; older ones removed: {removed}"))
 }

@@ -31,11 +31,9 @@ impl Tpm {
     }
 
     fn look(&mut self, token: &Tpm2Token, presented: Presented<'_>) -> Result<Option<TpmError>> {
-        let handle = token.srk.handle();
-        match self.key_at(handle)? {
-            None => return Ok(Some(TpmError::NoKey(handle))),
-            Some((_, srk)) if srk != token.srk => return Ok(Some(TpmError::OtherKey(handle))),
-            Some(_) => {}
+        match self.compare_srk(&token.srk) {
+            Err(fact @ (TpmError::NoKey(_) | TpmError::OtherKey(_))) => return Ok(Some(fact)),
+            compared => compared?,
         }
         if let Some(signed) = &token.signed {
             let unsigned = self.look_at_signed(signed, token, presented)?;

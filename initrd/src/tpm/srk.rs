@@ -46,6 +46,18 @@ impl Tpm {
         Ok(Some((KeyHandle::from(object), srk)))
     }
 
+    /// Compares a storage root key that a token names with the TPM's own, in one command.
+    ///
+    /// # Errors
+    /// When the TPM has another one, or none.
+    pub(super) fn compare_srk(&mut self, named: &Srk) -> Result<()> {
+        match self.key_at(named.handle())? {
+            None => Err(TpmError::NoKey(named.handle())),
+            Some((_, own)) if own != *named => Err(TpmError::OtherKey(named.handle())),
+            Some(_) => Ok(()),
+        }
+    }
+
     fn make_srk(&mut self) -> Result<()> {
         let handle = Persistent::Persistent(persistent(SRK)?);
         let template = template().map_err(doing("describing a storage root key"))?;

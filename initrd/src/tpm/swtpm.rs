@@ -25,14 +25,19 @@ impl Heard {
     /// The commands by their names (TPM 2.0 Library, Part 2, table "TPM_CC").
     pub fn names(&self) -> Vec<String> {
         let name = |code: &u32| match code {
+            0x129 => "HierarchyChangeAuth".to_owned(),
+            0x139 => "DictionaryAttackLockReset".to_owned(),
+            0x13a => "DictionaryAttackParameters".to_owned(),
             0x157 => "Load".to_owned(),
             0x15e => "Unseal".to_owned(),
             0x165 => "FlushContext".to_owned(),
             0x167 => "LoadExternal".to_owned(),
             0x16a => "PolicyAuthorize".to_owned(),
             0x16b => "PolicyAuthValue".to_owned(),
+            0x173 => "ReadPublic".to_owned(),
             0x176 => "StartAuthSession".to_owned(),
             0x177 => "VerifySignature".to_owned(),
+            0x17a => "GetCapability".to_owned(),
             0x17e => "PCR_Read".to_owned(),
             0x17f => "PolicyPCR".to_owned(),
             other => format!("{other:#x}"),
