@@ -34,6 +34,7 @@ fn build_has_defaults() {
     let build = Build {
         folder: "demo".into(),
         keys: None,
+        debug_as_production: false,
         output: "build/images".into(),
         tools: "build/tools".into(),
         data: None,
@@ -43,8 +44,10 @@ fn build_has_defaults() {
 
 #[test]
 fn gen_keyring_takes_a_name() {
-    let keyring = GenKeyring { name: "demo/demo".into(), tools: "t".into() };
-    assert_eq!(parsed("gen-keyring demo/demo --tools t"), Ok(Command::GenKeyring(keyring)));
+    let mut keyring = GenKeyring { name: "demo/demo".into(), add_missing: false, tools: "t".into() };
+    assert_eq!(parsed("gen-keyring demo/demo --tools t"), Ok(Command::GenKeyring(keyring.clone())));
+    keyring.add_missing = true;
+    assert_eq!(parsed("gen-keyring --add-missing demo/demo --tools t"), Ok(Command::GenKeyring(keyring)));
 }
 
 #[test]
@@ -78,6 +81,10 @@ fn wrong_usage_says_what_is_wrong() {
         ("config", "config: which command? There is: check"),
         ("config check", "config check: a FILE is missing"),
         ("build", "build: a DIR is missing"),
+        (
+            "build demo --sign-debug-as-production",
+            "build: --sign-debug-as-production needs --keys DIR: without keys nothing is signed",
+        ),
         ("build a b", "unexpected argument \"b\""),
         ("run", "run: an IMAGE is missing"),
         ("run i --frob", "invalid option '--frob'"),
