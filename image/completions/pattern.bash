@@ -16,7 +16,7 @@ _pattern() {
         *,config) words=--json; compopt -o default ;;
         *,build) words='--keys --sign-debug-as-production --output --tools --data'; compopt -o dirnames ;;
         *,run)
-            words='--disk --persist --memory --append --display --load-credential --server --tools'
+            words='--disk --persist --memory --secure-boot --append --display --load-credential --server --tools'
             compopt -o default
             ;;
         *,gen-keyring) words='--add-missing --tools' ;;

@@ -72,6 +72,8 @@ pub struct Run {
     pub persist: Option<PathBuf>,
     /// Memory.
     pub memory: Size,
+    /// Firmware with Secure Boot.
+    pub secure_boot: bool,
     /// More words for the kernel command line.
     pub append: String,
     /// Where its display's picture goes.
@@ -195,12 +197,14 @@ fn build(parser: &mut lexopt::Parser) -> Result<Build, lexopt::Error> {
 fn run(parser: &mut lexopt::Parser) -> Result<Run, lexopt::Error> {
     let (mut image, mut disk, mut persist) = (None, None, None);
     let (mut server, mut display, mut credentials) = (None, None, Vec::new());
+    let mut secure_boot = false;
     let (mut memory, mut append, mut tools) = (Size::from_bytes(2 << 30), String::new(), TOOLS.into());
     while let Some(argument) = parser.next()? {
         match argument {
             Long("disk") => disk = Some(parser.value()?.parse_with(Growth::parse)?),
             Long("persist") => persist = Some(parser.value()?.into()),
             Long("memory") => memory = parser.value()?.parse_with(Size::parse)?,
+            Long("secure-boot") => secure_boot = true,
             Long("server") => server = Some(parser.value()?.parse()?),
             Long("append") => append = parser.value()?.string()?,
             Long("display") => display = Some(parser.value()?.string()?),
@@ -213,7 +217,7 @@ fn run(parser: &mut lexopt::Parser) -> Result<Run, lexopt::Error> {
         }
     }
     let image = image.ok_or("run: an IMAGE is missing")?;
-    Ok(Run { image, disk, persist, memory, append, display, credentials, server, tools })
+    Ok(Run { image, disk, persist, memory, secure_boot, append, display, credentials, server, tools })
 }
 
 fn gen_keyring(parser: &mut lexopt::Parser) -> Result<GenKeyring, lexopt::Error> {

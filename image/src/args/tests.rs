@@ -19,13 +19,14 @@ fn run_takes_sizes() {
         disk: Some(Growth::By(Size::from_bytes(50 << 30))),
         persist: Some("state".into()),
         memory: Size::from_bytes(1 << 30),
+        secure_boot: true,
         append: String::new(),
         display: Some("gtk".into()),
         credentials: vec![credential::Source { id: "home.create.me".into(), path: "me.json".into() }],
         server: Some(8000),
         tools: "build/tools".into(),
     };
-    let line = "run i.raw --disk +50G --persist state --memory=1G --server 8000 --load-credential home.create.me:me.json --display gtk";
+    let line = "run i.raw --secure-boot --disk +50G --persist state --memory=1G --server 8000 --load-credential home.create.me:me.json --display gtk";
     assert_eq!(parsed(line), Ok(Command::Run(run)));
 }
 
