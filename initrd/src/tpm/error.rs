@@ -55,6 +55,7 @@ impl fmt::Display for TpmError {
             Self::Lockout => f.write_str("the TPM is locked out after too many wrong tries; leave the machine on, it recovers in minutes to hours"),
             Self::NoKey(handle) => write!(f, "the TPM was cleared, or is another one: it has no storage root key at {handle:#x}"),
             Self::OtherKey(handle) => write!(f, "the TPM was cleared and set up again, or is another one: the storage root key at {handle:#x} has another name than when the volume was made"),
+            Self::WrongPcr(pcrs, bank) if *pcrs == Pcrs::one(7) => write!(f, "PCR 7 ({}) changed since the volume was bound to it: Secure Boot was switched, or its keys (db, dbx, KEK, PK) are not the same", bank.name()),
             Self::WrongPcr(pcrs, bank) => write!(f, "PCR {pcrs} ({}) changed since the volume was bound to it: firmware, its settings or what it started are not the same", bank.name()),
             Self::Spent(bank) => write!(f, "PCR {SPENT} ({}) was extended since power-on, and the volume opens only before that; restart the machine", bank.name()),
             Self::Added(bank) => write!(f, "PCR {ADDED} ({}) was extended: something was added to the kernel image from outside, such as words on the command line, a credential or an add-on; restart without it", bank.name()),
