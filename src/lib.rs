@@ -10,6 +10,7 @@ pub mod entry;
 pub mod flags;
 pub mod generation;
 pub mod identity;
+pub mod lockout;
 pub mod measure;
 pub mod nv;
 pub mod plan;

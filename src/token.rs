@@ -16,6 +16,7 @@ mod signature;
 
 use std::fmt;
 
+pub(crate) use blob::Reader;
 pub use blob::{Sealed, Srk};
 pub use key::{KeyError, PublicKey};
 pub use pcr::{Bank, Exposed, PcrError, Pcrs, protects};

@@ -6,6 +6,7 @@ mod create;
 mod extra;
 mod filesystem;
 mod identity;
+mod lockout;
 mod open;
 mod rebind;
 mod renew;
@@ -18,6 +19,7 @@ use anyhow::{Context as _, Result};
 use pattern::table::{Extent, Found, PERSIST_LEAST, PersistPlace, persist};
 use pattern::volume::{Decision, Header, Locks, Seen, decide};
 
+pub(crate) use lockout::give_back;
 pub(crate) use rebind::rebind;
 pub(crate) use renew::{confirm, renew};
 pub(crate) use request::is_waiting;
@@ -60,6 +62,9 @@ fn existing(ctx: &Context, device: &Path) -> Result<Report> {
     }
     let (key, decided) = open::open(device, &header, &locks, &ctx.config).with_context(about)?;
     let (made, asked) = open::directories(&ctx.config).with_context(about)?;
+    if locks.tokens.iter().any(|token| token.pin.is_some()) {
+        lockout::at_boot();
+    }
     // A version on trial leaves it to a boot with somebody at the console.
     if asked && !trial::running() {
         let renewed = renew::at_boot(&ctx.config, device, &key).context("making a new recovery key");
@@ -93,6 +98,9 @@ fn free(ctx: &Context, disk: &Disk, table: &Found, number: u32, extent: Extent) 
         .with_context(|| format!("partition table of {}", disk.path().display()))?;
     create::create(&ctx.config, disk, table, number, extent)
         .with_context(|| format!("making the persist volume on {}", device.display()))?;
+    if ctx.config.volume.pin {
+        lockout::at_boot();
+    }
     Ok(Report { found, decided: format!("made one with {kind}") })
 }
 

@@ -5,7 +5,7 @@ use pattern::config::Config;
 
 use std::path::Path;
 
-use super::{ask, create, extra};
+use super::{ask, create, extra, lockout};
 use crate::luks::{Volume, VolumeKey};
 
 /// How often a person may mistype.
@@ -23,6 +23,11 @@ pub(crate) fn rebind(config: &Config, device: &Path) -> Result<String> {
     let pin = config.volume.pin.then(ask::new_pin).transpose()?;
     let token = create::seal(&secret, config, extra::key()?, pin.as_deref())?;
     let (keyslot, removed) = volume.replace_sealed(&key, token, &*secret).with_context(about)?;
+    if pin.is_some()
+        && let Err(error) = lockout::at_rebind()
+    {
+        eprintln!("pattern: {error:#}");
+    }
     let device = device.display();
     Ok(format!("{device}: keyslot {keyslot} is bound to the TPM as it is now; older ones removed: {removed}"))
 }
