@@ -8,6 +8,9 @@ mod disk_too_small;
 mod first_boot;
 mod foreign_persist;
 mod grows_while_running;
+#[path = "../attacks/header.rs"]
+#[allow(dead_code, reason = "the attacks need more of it")]
+mod header;
 mod judges;
 mod latch;
 mod no_grow;
