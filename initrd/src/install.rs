@@ -1,5 +1,7 @@
 //! `pattern update`: systemd-sysupdate does the work; this asks first whether it may, and whether there is room.
 
+mod own;
+
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
@@ -13,6 +15,8 @@ use crate::disk::Disk;
 use crate::{command, entries};
 
 const PROGRAM: &str = "/usr/lib/systemd/systemd-sysupdate";
+/// The image's own, whatever `/etc/sysupdate.d` and `/run/sysupdate.d` have.
+const DEFINITIONS: &str = "--definitions=/usr/lib/sysupdate.d";
 
 /// Installs a version, the newest when none is named; `false` when nothing newer is offered.
 ///
@@ -28,6 +32,7 @@ pub(crate) fn run(ctx: &Context, version: Option<&str>, force: bool) -> Result<b
         }
         eprintln!("pattern: {closed}; going on, as --force asks");
     }
+    own::only_the_image().context("letting nothing but the image say which updates are genuine")?;
     let version = match version {
         Some(version) => version.to_owned(),
         None => match newest(&image.updates.url)? {
@@ -64,7 +69,7 @@ fn offered(version: &str) -> Result<Vec<String>> {
 /// What systemd-sysupdate answers as JSON; its complaints go to standard error.
 fn ask(words: &[&str]) -> Result<Value> {
     let mut command = Command::new(PROGRAM);
-    let _ = command.arg("--json=short").args(words).stderr(Stdio::inherit());
+    let _ = command.args([DEFINITIONS, "--json=short"]).args(words).stderr(Stdio::inherit());
     let output = command.output().with_context(|| format!("starting {PROGRAM}"))?;
     if !output.status.success() {
         bail!("systemd-sysupdate ended with {}; its own words are above", output.status);
@@ -81,7 +86,7 @@ fn room(table: &Table, running: &str) -> u64 {
 }
 
 fn install(version: &str) -> Result<()> {
-    let status = Command::new(PROGRAM).args(["update", version]).status();
+    let status = Command::new(PROGRAM).args([DEFINITIONS, "update", version]).status();
     let status = status.with_context(|| format!("starting {PROGRAM}"))?;
     if !status.success() {
         bail!(
