@@ -13,6 +13,7 @@ pub mod identity;
 pub mod latch;
 pub mod measure;
 pub mod nv;
+pub mod plain;
 pub mod plan;
 pub mod recovery;
 pub mod release;

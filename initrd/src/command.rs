@@ -24,6 +24,8 @@ Usage: pattern COMMAND
       --json         as a JSON object
   recovery confirm   enter the recovery key, to confirm that it was kept
   recovery new       make a new recovery key in place of the one there is
+  recovery wipe-slot KEYSLOT
+                     remove a keyslot that is neither the TPM's nor a recovery key's
   reset              have the next boot erase all that is kept: a factory reset
       --yes          without asking first
       --ask          have the next boot ask on its console, and erase only after that answer
@@ -53,6 +55,10 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<ExitCode> {
         ["recovery"] | ["recovery", "status"] => return recovery_status(false),
         ["recovery", "--json"] | ["recovery", "status", "--json"] => return recovery_status(true),
         ["recovery", "confirm"] => return recover(|_, device| persist::confirm(device)),
+        ["recovery", "wipe-slot", keyslot] => {
+            let Ok(keyslot) = keyslot.parse() else { return Ok(usage(&args.join(" "))) };
+            return recover(|_, device| persist::wipe_slot(device, keyslot));
+        }
         ["recovery", "new"] => return recover(|context, device| persist::renew(&context.config, device)),
         ["reset", ref options @ ..] => return reset(options),
         _ => return Ok(usage(&args.join(" "))),

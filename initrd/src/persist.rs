@@ -11,6 +11,7 @@ mod rebind;
 mod renew;
 mod request;
 mod show;
+mod wipe;
 
 use std::path::Path;
 
@@ -21,6 +22,7 @@ use pattern::volume::{Decision, Header, Locks, Seen, decide};
 pub(crate) use rebind::rebind;
 pub(crate) use renew::{confirm, renew};
 pub(crate) use request::is_waiting;
+pub(crate) use wipe::wipe_slot;
 
 use crate::Report;
 use crate::context::Context;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::copies::{Counted, counted};
 use super::{Fault, Locks, vet};
 use crate::generation::{self, Said};
-use crate::recovery::{self, RecoverySlot};
+use crate::recovery::{self, OtherSlot, RecoverySlot};
 use crate::token::Token;
 
 /// What was vetted, as bytes that can be opened in place of what the device holds by then.
@@ -69,6 +69,12 @@ impl Header {
     #[must_use]
     pub fn recovery_slots(&self) -> Vec<RecoverySlot> {
         recovery::slots(&self.metadata)
+    }
+
+    /// The key slots that are neither the TPM's nor for recovery keys.
+    #[must_use]
+    pub fn other_slots(&self) -> Vec<OtherSlot> {
+        recovery::others(&self.metadata)
     }
 
     /// What it says of the volume's generation.
