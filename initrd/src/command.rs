@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
+use pattern::plain::plain;
 use pattern::unlock::Verdict;
 use serde_json::json;
 
@@ -85,7 +86,8 @@ fn update(options: &[&str]) -> Result<ExitCode> {
     }
     // What comes next is for a person or a timer to decide; a bad prospect is no failed update.
     if let Err(error) = check_update(false) {
-        eprintln!("pattern: saying whether the new version will open the persist volume: {error:#}");
+        let error = plain(&format!("{error:#}"));
+        eprintln!("pattern: saying whether the new version will open the persist volume: {error}");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -108,7 +110,7 @@ fn check_update(as_json: bool) -> Result<ExitCode> {
     if as_json {
         println!("{}", json!({ "version": entry.version, "opens": answer, "reason": reason }));
     } else {
-        println!("Version {} {words}: {reason}.", entry.version);
+        println!("Version {} {words}: {}.", entry.version, plain(reason));
     }
     Ok(ExitCode::from(code))
 }

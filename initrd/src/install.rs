@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use pattern::release::{Part, fits};
 use pattern::table::Table;
 use pattern::update;
+use pattern::version::is_version;
 use serde_json::Value;
 
 use crate::context::Context;
@@ -26,7 +27,8 @@ pub(crate) fn run(ctx: &Context, version: Option<&str>, force: bool) -> Result<b
     command::require_root()?;
     let image = &ctx.config.image;
     entries::sweep(&image.id)?;
-    if let Err(closed) = update::gate(&image.version, &entries::look(&image.id)?) {
+    let table = Disk::behind_usr(&ctx.usr)?.table()?.table;
+    if let Err(closed) = update::gate(&image.version, &entries::installed(&image.id, &table)?) {
         if !force {
             bail!("{closed}; --force installs all the same");
         }
@@ -40,8 +42,10 @@ pub(crate) fn run(ctx: &Context, version: Option<&str>, force: bool) -> Result<b
             None => return Ok(false),
         },
     };
+    if !is_version(&version) {
+        bail!("{version:?} is not a version that an image can have");
+    }
     let offered = offered(&version)?;
-    let table = Disk::behind_usr(&ctx.usr)?.table()?.table;
     let room = |part| match part {
         Part::Usr => room(&table, &ctx.usr.data_uuid()),
         Part::Verity => room(&table, &ctx.usr.hash_uuid()),

@@ -112,8 +112,11 @@ fn bring(folder: &Path, wanted: Option<(&str, &[u8])>) -> Result<String> {
     let mut done = Vec::new();
     for name in names(folder)? {
         if wanted.is_none_or(|(wanted, _)| wanted != name) {
-            fs::remove_file(folder.join(&name))?;
-            done.push(format!("removed {FOLDER}/{name}"));
+            match fs::remove_file(folder.join(&name)) {
+                Ok(()) => done.push(format!("removed {FOLDER}/{name}")),
+                // It is in nobody's way, and the next boot tries again.
+                Err(error) => log::warn!("removing {FOLDER}/{name}: {error}"),
+            }
         }
     }
     if let Some((name, file)) = wanted
@@ -137,7 +140,8 @@ fn names(folder: &Path) -> Result<Vec<String>> {
         entries => entries?,
     };
     let names: io::Result<Vec<_>> = entries.map(|entry| Ok(entry?.file_name().into_string())).collect();
-    let ours = |name: &String| name.ends_with(".age") || name.ends_with(UNFINISHED);
+    let ours =
+        |name: &String| (name.ends_with(".age") || name.ends_with(UNFINISHED)) && folder.join(name).is_file();
     Ok(names?.into_iter().flatten().filter(ours).collect())
 }
 
@@ -166,6 +170,8 @@ mod tests {
         assert_eq!(fs::read(folder.join("a.age")).unwrap(), b"two");
         fs::write(folder.join("a.age"), "").unwrap();
         fs::write(folder.join("kept"), "").unwrap();
+        // What somebody else put there stops nothing.
+        fs::create_dir(folder.join("folder.age")).unwrap();
         assert_eq!(bring(Some(("a.age", b"two"))), "wrote EFI/pattern/a.age");
         assert_eq!(bring(Some(("b.age", b"two"))), "removed EFI/pattern/a.age, wrote EFI/pattern/b.age");
         fs::write(folder.join("b.age.new"), "").unwrap();
