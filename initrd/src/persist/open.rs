@@ -49,11 +49,7 @@ fn unlock(
     config: &Config,
 ) -> Result<(VolumeKey, String)> {
     let uuid = volume.uuid()?;
-    // Whoever changed /usr chose what is missing from it: that is not the system that the key is for.
-    let (key, mut reasons) = match usr::degraded() {
-        Some(damage) => (None, vec![damage]),
-        None => by_any_token(volume, device, locks, &Tcti::default()),
-    };
+    let (key, mut reasons) = by_any_token(volume, device, locks, &Tcti::default());
     if let Some(key) = key {
         match identity::prove(config, &Candidate { device, uuid: &uuid, key: &key }, header) {
             Ok(Proof::Given) => return Ok((key, "opened it by the TPM".to_owned())),
@@ -96,6 +92,10 @@ fn by_any_token(
     locks: &Locks,
     tcti: &Tcti,
 ) -> (Option<VolumeKey>, Vec<String>) {
+    // Whoever changed /usr chose what is missing from it: that is not the system that the key is for.
+    if let Some(damage) = usr::degraded() {
+        return (None, vec![damage]);
+    }
     let mut reasons: Vec<String> = locks.unusable.clone();
     let signatures = extra::signatures().unwrap_or_else(|error| {
         reasons.push(format!("{error:#}"));

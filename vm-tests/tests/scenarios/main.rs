@@ -10,6 +10,7 @@ mod disk_too_small;
 mod first_boot;
 mod foreign_persist;
 mod grows_while_running;
+mod hidden_tpm;
 mod judges;
 mod latch;
 mod no_grow;
