@@ -10,7 +10,7 @@ const MISSING: &str = "measured the kernel into a TPM, but the kernel has no dev
 #[test]
 #[ignore = "long; `make check-all` runs it"]
 fn hidden_tpm() {
-    let mut computer = Computer::of_image("hidden_tpm", "production");
+    let mut computer = Computer::of_image("production", "hidden_tpm");
     computer.words(NO_DRIVER);
     let mut guest = computer.start();
     let said = guest.expect("This image gives nobody a shell here.");
