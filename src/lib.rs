@@ -15,6 +15,7 @@ pub mod latch;
 pub mod lockout;
 pub mod measure;
 pub mod nv;
+pub mod plain;
 pub mod plan;
 pub mod recovery;
 pub mod release;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
+use pattern::plain::plain;
 use pattern::unlock::Verdict;
 use serde_json::json;
 
@@ -24,6 +25,8 @@ Usage: pattern COMMAND
       --json         as a JSON object
   recovery confirm   enter the recovery key, to confirm that it was kept
   recovery new       make a new recovery key in place of the one there is
+  recovery wipe-slot KEYSLOT
+                     remove a keyslot that is neither the TPM's nor a recovery key's
   reset              have the next boot erase all that is kept: a factory reset
       --yes          without asking first
       --ask          have the next boot ask on its console, and erase only after that answer
@@ -53,6 +56,10 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<ExitCode> {
         ["recovery"] | ["recovery", "status"] => return recovery_status(false),
         ["recovery", "--json"] | ["recovery", "status", "--json"] => return recovery_status(true),
         ["recovery", "confirm"] => return recover(|_, device| persist::confirm(device)),
+        ["recovery", "wipe-slot", keyslot] => {
+            let Ok(keyslot) = keyslot.parse() else { return Ok(usage(&args.join(" "))) };
+            return recover(|_, device| persist::wipe_slot(device, keyslot));
+        }
         ["recovery", "new"] => return recover(|context, device| persist::renew(&context.config, device)),
         ["reset", ref options @ ..] => return reset(options),
         _ => return Ok(usage(&args.join(" "))),
@@ -79,7 +86,8 @@ fn update(options: &[&str]) -> Result<ExitCode> {
     }
     // What comes next is for a person or a timer to decide; a bad prospect is no failed update.
     if let Err(error) = check_update(false) {
-        eprintln!("pattern: saying whether the new version will open the persist volume: {error:#}");
+        let error = plain(&format!("{error:#}"));
+        eprintln!("pattern: saying whether the new version will open the persist volume: {error}");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -102,7 +110,7 @@ fn check_update(as_json: bool) -> Result<ExitCode> {
     if as_json {
         println!("{}", json!({ "version": entry.version, "opens": answer, "reason": reason }));
     } else {
-        println!("Version {} {words}: {reason}.", entry.version);
+        println!("Version {} {words}: {}.", entry.version, plain(reason));
     }
     Ok(ExitCode::from(code))
 }

@@ -39,6 +39,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use context::Context;
+use pattern::plain::plain;
 
 /// What a stage found and what it did about it: one line of the log.
 pub struct Report {
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
     let name = args.next().map(|path| program_name(&path)).unwrap_or_default();
     if name == "pattern" {
         return command::run(args).unwrap_or_else(|error| {
-            eprintln!("pattern: {error:#}");
+            eprintln!("pattern: {}", plain(&format!("{error:#}")));
             ExitCode::FAILURE
         });
     }
@@ -64,7 +65,7 @@ fn main() -> ExitCode {
         Err(error) => {
             log::error!("{error:#}");
             // The kernel log knows no units: `systemctl status` shows what is said here.
-            eprintln!("{name}: {error:#}");
+            eprintln!("{name}: {}", plain(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }

@@ -16,6 +16,7 @@ mod renew;
 mod renewal;
 mod request;
 mod show;
+mod wipe;
 
 use std::path::Path;
 
@@ -28,6 +29,7 @@ pub(crate) use lockout::give_back;
 pub(crate) use rebind::rebind;
 pub(crate) use renew::{confirm, renew};
 pub(crate) use request::is_waiting;
+pub(crate) use wipe::wipe_slot;
 
 use crate::Report;
 use crate::context::Context;

@@ -8,7 +8,7 @@ use super::copies::{Counted, counted};
 use super::creation::{UNFINISHED, label};
 use super::{Fault, Locks, vet};
 use crate::generation::{self, Said};
-use crate::recovery::{self, RecoverySlot};
+use crate::recovery::{self, OtherSlot, RecoverySlot};
 use crate::token::Token;
 
 /// What was vetted, as bytes that can be opened in place of what the device holds by then.
@@ -81,6 +81,12 @@ impl Header {
     #[must_use]
     pub fn recovery_slots(&self) -> Vec<RecoverySlot> {
         recovery::slots(&self.metadata)
+    }
+
+    /// The key slots that are neither the TPM's nor for recovery keys.
+    #[must_use]
+    pub fn other_slots(&self) -> Vec<OtherSlot> {
+        recovery::others(&self.metadata)
     }
 
     /// What it says of the volume's generation.

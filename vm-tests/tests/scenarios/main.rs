@@ -13,6 +13,7 @@ mod grows_while_running;
 #[path = "../attacks/header.rs"]
 #[allow(dead_code, reason = "the attacks need more of it")]
 mod header;
+mod hidden_tpm;
 mod judges;
 mod latch;
 mod no_grow;
