@@ -3,7 +3,7 @@
 //! It may when the earlier boot admitted nobody who is not admitted now. The TPM does not say what stood behind a value that
 //! it compared; the claim does, and only the true claim leads to that value. Everything that is not claimed must be as now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::log::replay;
@@ -18,6 +18,19 @@ pub struct Claim<'a> {
     pub kek: Option<&'a [u8]>,
     /// The digest of the event of `dbx`.
     pub dbx: Option<&'a [u8]>,
+}
+
+/// PCR 7 before an announced change, and what changed: enough to make a [`Claim`] after it, and short enough for a token.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Earlier {
+    /// The value of the register.
+    pub value: Vec<u8>,
+    /// `db` was so many of its first bytes: things are appended to it.
+    pub db: Option<usize>,
+    /// The digest of the event of `KEK`.
+    pub kek: Option<Vec<u8>>,
+    /// The digest of the event of `dbx`.
+    pub dbx: Option<Vec<u8>>,
 }
 
 /// Why the earlier boot is not believed.
@@ -55,7 +68,36 @@ impl fmt::Display for Distrust {
 
 impl std::error::Error for Distrust {}
 
-impl Measured<'_> {
+impl<'a> Measured<'a> {
+    /// What a later boot, with these contents, has to know of this one.
+    #[must_use]
+    pub fn earlier(&self, contents: &BTreeMap<Variable, Vec<u8>>) -> Earlier {
+        let event = |variable| {
+            let mut events = self.of(variable).map(|found| self.digest(found.event).to_vec());
+            contents.contains_key(&variable).then(|| events.next()).flatten()
+        };
+        let digests = self.log.events.iter().map(|event| self.digest(event));
+        Earlier {
+            value: replay(self.bank, digests),
+            db: self.content(Variable::Db).map(<[u8]>::len).filter(|_| contents.contains_key(&Variable::Db)),
+            kek: event(Variable::Kek),
+            dbx: event(Variable::Dbx),
+        }
+    }
+
+    /// Whether that boot, as it is described, admitted only what this one admits, with Secure Boot on.
+    ///
+    /// # Errors
+    /// When it did not, or that is not proved.
+    pub fn trusts_earlier(&self, earlier: &Earlier) -> Result<(), Distrust> {
+        let db = earlier.db.map(|length| {
+            let now = self.content(Variable::Db).ok_or(Distrust::Unexplained(Variable::Db))?;
+            now.get(..length).ok_or(Distrust::NotSo)
+        });
+        let claim = Claim { db: db.transpose()?, kek: earlier.kek.as_deref(), dbx: earlier.dbx.as_deref() };
+        self.trusts(&earlier.value, &claim)
+    }
+
     /// Whether a boot whose PCR 7 had the value `old` admitted only what this one admits, with Secure Boot on.
     ///
     /// # Errors

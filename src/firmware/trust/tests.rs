@@ -144,3 +144,23 @@ fn a_digest_of_firmware_that_hashes_the_content_alone_is_bound_to_its_place() {
         now.check(BANK, &value).unwrap().trusts(&old, &Claim { dbx: Some(&dbx), ..Claim::default() });
     assert_eq!(refused, Err(Distrust::NotSo));
 }
+
+/// What the boot before an announced change leaves for the boot after it is enough, and no more than a claim.
+#[test]
+fn the_boot_after_an_announced_change_believes_the_one_before() {
+    let all = |boot: &str| Variable::ALL.map(|variable| (variable, content(boot, variable)));
+    for (before, after) in [("first", "dbx"), ("dbx", "db"), ("first", "db")] {
+        let (log_before, value_before) = (log(before), value(before, BANK));
+        let (log_after, value_after) = (log(after), value(after, BANK));
+        let now = log_after.check(BANK, &value_after).unwrap();
+        let earlier = log_before.check(BANK, &value_before).unwrap().earlier(&all(after).into());
+        assert_eq!(earlier.value, value_before);
+        assert_eq!(now.trusts_earlier(&earlier), Ok(()), "{before} {after}");
+        let longer = Earlier { db: earlier.db.map(|length| length + 1), ..earlier.clone() };
+        assert!(now.trusts_earlier(&longer).is_err());
+        let beyond = Earlier { db: Some(usize::MAX), ..earlier.clone() };
+        assert_eq!(now.trusts_earlier(&beyond), Err(Distrust::NotSo));
+        let off = Earlier { value: value("off", BANK), ..earlier };
+        assert_eq!(now.trusts_earlier(&off), Err(Distrust::NotSo));
+    }
+}
