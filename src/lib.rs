@@ -8,6 +8,7 @@ pub mod binding;
 pub mod cmdline;
 pub mod config;
 pub mod entry;
+pub mod firmware;
 pub mod flags;
 pub mod generation;
 pub mod identity;

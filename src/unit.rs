@@ -27,6 +27,10 @@ pub const SCRUB: &str = "pattern-scrub.service";
 pub const FALLBACK: &str = "pattern-fallback.service";
 /// Looks after the recovery key: its copy in escrow, and whether it was confirmed.
 pub const RECOVERY: &str = "pattern-recovery.service";
+/// Has the volume open after a change of Secure Boot's keys that waits for a restart.
+pub const AHEAD: &str = "pattern-rebind-ahead.service";
+/// Starts it when such a change is staged.
+pub const AHEAD_PATH: &str = "pattern-rebind-ahead.path";
 
 /// Asks the next boot for a factory reset, in systemd's words for it.
 pub const RESET_REQUEST: &str = "pattern-reset-request.service";
@@ -46,6 +50,8 @@ pub const SHIPPED: &[&str] = &[
     SCRUB,
     FALLBACK,
     RECOVERY,
+    AHEAD,
+    AHEAD_PATH,
     RESET_REQUEST,
 ];
 

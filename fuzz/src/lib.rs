@@ -4,11 +4,13 @@
 //! That a parser does not panic is the least. Each function also states what an accepted input promises.
 
 mod cmdline;
+mod firmware;
 mod header;
 mod policy;
 mod token;
 
 pub use cmdline::cmdline;
+pub use firmware::firmware;
 pub use header::header;
 pub use policy::policy;
 pub use token::token;
@@ -17,5 +19,5 @@ pub use token::token;
 pub type Target = fn(&[u8]);
 
 /// The inputs by their names, which are those of the folders in `corpus/`.
-pub const TARGETS: [(&str, Target); 4] =
-    [("cmdline", cmdline), ("header", header), ("policy", policy), ("token", token)];
+pub const TARGETS: [(&str, Target); 5] =
+    [("cmdline", cmdline), ("firmware", firmware), ("header", header), ("policy", policy), ("token", token)];

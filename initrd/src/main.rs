@@ -10,6 +10,7 @@ mod disk;
 mod emergency;
 mod entries;
 mod fallback;
+mod firmware;
 mod grow;
 mod health;
 mod install;

@@ -92,7 +92,7 @@ fn secure_boot() -> bool {
 }
 
 /// A register's value, as the kernel shows it: hexadecimal.
-fn pcr(bank: Bank, pcr: u8) -> Option<Vec<u8>> {
+pub(crate) fn pcr(bank: Bank, pcr: u8) -> Option<Vec<u8>> {
     let path = Path::new("/sys/class/tpm/tpm0").join(format!("pcr-{}/{pcr}", bank.name()));
     let text = fs::read_to_string(path).ok()?;
     let digits = text.trim().as_bytes().chunks(2);

@@ -1,3 +1,4 @@
+mod ahead;
 mod identity;
 mod signed;
 mod stock;
@@ -6,7 +7,7 @@ use pattern::token::{Bank, Binding, Pcrs, Token, Tpm2Token};
 use zeroize::Zeroizing;
 
 use super::swtpm::Swtpm;
-use super::{Presented, Result, Tcti, Tpm};
+use super::{Presented, Result, Tcti, Tpm, TpmError};
 
 const SECRET: [u8; 32] = *b"thirty-two bytes of test secret.";
 
