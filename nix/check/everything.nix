@@ -42,5 +42,6 @@
     verity.on_corruption = "io-error";
     boot.essential = [ "sshd.service" ];
     boot.flags = [ "grow" ];
+    boot.secure_boot_enroll = "off";
   };
 }

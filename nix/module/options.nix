@@ -134,6 +134,17 @@ in
         example = [ "grow" ];
         description = "`pattern.` flags that are honoured although `debug` is false";
       };
+      secure_boot_enroll = mkOption {
+        type = types.enum [
+          "if-safe"
+          "manual"
+          "force"
+          "off"
+        ];
+        default = "if-safe";
+        example = "manual";
+        description = "when the boot loader enrolls the image's keys for Secure Boot in firmware that has none";
+      };
     };
   };
 }

@@ -78,6 +78,7 @@ const fn unset(path: &'static str, kind: Kind, help: &'static str) -> Key {
 
 const FILESYSTEMS: Kind = Kind::Choice(&["xfs", "ext4", "btrfs"]);
 const CORRUPTIONS: Kind = Kind::Choice(&["restart", "panic", "io-error"]);
+const ENROLLS: Kind = Kind::Choice(&["if-safe", "manual", "force", "off"]);
 const FLAGS: Kind = Kind::Names(&["break", "volatile", "plan_only", "grow"]);
 
 /// All keys, in the order of the man page.
@@ -160,6 +161,12 @@ pub const KEYS: &[Key] = &[
         "units that must not have failed for a new version to be kept",
     ),
     optional("boot.flags", FLAGS, "[]", "`pattern.` flags that are honoured although `debug` is false"),
+    optional(
+        "boot.secure_boot_enroll",
+        ENROLLS,
+        "\"if-safe\"",
+        "when the boot loader enrolls the image's keys for Secure Boot in firmware that has none",
+    ),
 ];
 
 /// The key of this path.

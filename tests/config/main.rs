@@ -49,6 +49,7 @@ on_corruption = "io-error"
 [boot]
 essential = ["sshd.service", 'dev-disk-by\x2dlabel-x.swap', "sshd.service"]
 flags = ["grow", "break", "grow"]
+secure_boot_enroll = "manual"
 "#;
 
 fn read(text: &str) -> Config {

@@ -185,6 +185,11 @@ fn a_choice_is_told_what_there_is_to_choose_from() {
             format!("{flags} one of \"break\", \"volatile\", \"plan_only\", \"grow\", not \"groww\""),
         ),
         (
+            "[boot]\nsecure_boot_enroll = 'yes'",
+            "boot.secure_boot_enroll: must be one of \"if-safe\", \"manual\", \"force\", \"off\", not \"yes\""
+                .to_owned(),
+        ),
+        (
             "[boot]\nflags = ['break']",
             format!("boot.flags: must not hold \"break\" unless debug = true: {shell}"),
         ),

@@ -28,6 +28,7 @@ mod reset_menu;
 mod reset_power_cut;
 mod second_boot;
 mod second_disk;
+mod secure_boot;
 mod shell;
 mod stock_opens_ours;
 mod tampered_superblock;
