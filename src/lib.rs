@@ -6,6 +6,7 @@
 pub mod age;
 pub mod cmdline;
 pub mod config;
+pub mod credential;
 pub mod entry;
 pub mod flags;
 pub mod generation;
@@ -17,6 +18,7 @@ pub mod recovery;
 pub mod release;
 pub mod reset;
 pub mod size;
+pub mod smbios;
 pub mod table;
 pub mod token;
 pub mod uki;

@@ -5,6 +5,7 @@
 mod banner;
 mod command;
 mod context;
+mod credentials;
 mod disk;
 mod emergency;
 mod entries;
@@ -91,6 +92,7 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
         ("pattern-persist", None) => persist::run,
         ("pattern-latch", None) => latch::run,
         ("pattern-seed", None) => seed::run,
+        ("pattern-credentials", None) => credentials::run,
         ("pattern-health", None) => health::run,
         ("pattern-scrub", None) => scrub::run,
         ("pattern-fallback", None) => fallback::run,

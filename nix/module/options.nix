@@ -134,6 +134,12 @@ in
         example = [ "grow" ];
         description = "`pattern.` flags that are honoured although `debug` is false";
       };
+      credentials = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        example = [ "home.create.*" ];
+        description = "credentials that a machine with `debug = false` takes from its firmware: names, or their beginning and a `*`";
+      };
       secure_boot_enroll = mkOption {
         type = types.enum [
           "if-safe"

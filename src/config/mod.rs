@@ -206,6 +206,8 @@ pub struct Boot {
     pub essential: Vec<String>,
     /// Flags honoured although `debug` is false; each once.
     pub flags: Vec<FlagName>,
+    /// Credentials that an image with `debug = false` takes from firmware; each once.
+    pub credentials: Vec<String>,
     /// When keys for Secure Boot are enrolled.
     pub secure_boot_enroll: Enroll,
 }

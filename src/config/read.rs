@@ -135,8 +135,9 @@ impl Reader<'_> {
             _ => Ok(()),
         };
         self.checked("boot.flags", shell)?;
+        let credentials = self.read("boot.credentials", |value| names(value, check::credential));
         let enroll = self.text("boot.secure_boot_enroll", |text| one_of(&Enroll::ALL, Enroll::name, text));
-        Some(Boot { essential: essential?, flags, secure_boot_enroll: enroll? })
+        Some(Boot { essential: essential?, flags, credentials: credentials?, secure_boot_enroll: enroll? })
     }
 
     fn boolean(&mut self, path: &str) -> Option<bool> {

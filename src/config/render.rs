@@ -49,6 +49,7 @@ impl fmt::Display for Config {
         // Names of units may hold backslashes.
         let essential = self.boot.essential.iter().map(|unit| format!("'{unit}'")).collect::<Vec<_>>();
         writeln!(f, "[boot]\nessential = [{}]\nflags = {flags:?}", essential.join(", "))?;
+        writeln!(f, "credentials = {:?}", self.boot.credentials)?;
         writeln!(f, "secure_boot_enroll = \"{}\"", self.boot.secure_boot_enroll.name())
     }
 }

@@ -35,6 +35,7 @@ on_corruption = "restart"
 [boot]
 essential = []
 flags = []
+credentials = []
 secure_boot_enroll = "if-safe"
 "#;
 
@@ -63,6 +64,7 @@ fn every_key_is_read() {
     assert_eq!(config.verity.on_corruption, Corruption::IoError);
     assert_eq!(config.boot.essential, ["sshd.service", "dev-disk-by\\x2dlabel-x.swap"]);
     assert_eq!(config.boot.flags, [FlagName::Grow, FlagName::Break]);
+    assert_eq!(config.boot.credentials, ["home.create.*", "ssh.authorized_keys.root"]);
     assert_eq!(config.boot.secure_boot_enroll, Enroll::Manual);
     assert_eq!(read(&config.to_string()), config);
 }

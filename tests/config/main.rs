@@ -49,6 +49,7 @@ on_corruption = "io-error"
 [boot]
 essential = ["sshd.service", 'dev-disk-by\x2dlabel-x.swap', "sshd.service"]
 flags = ["grow", "break", "grow"]
+credentials = ["home.create.*", "ssh.authorized_keys.root", "home.create.*"]
 secure_boot_enroll = "manual"
 "#;
 

@@ -114,6 +114,7 @@ const EVERYTHING: &str = r#"
     [boot]
     essential = ["sshd.service"]
     flags = ["grow"]
+    credentials = ["home.create.*"]
     secure_boot_enroll = "off"
 "#;
 
