@@ -12,6 +12,8 @@ pub const PERSIST: &str = "pattern-persist.service";
 pub const LATCH: &str = "pattern-latch.service";
 /// Fills the directories that are not persisted.
 pub const SEED: &str = "pattern-seed.service";
+/// Takes the credentials that the image lists.
+pub const CREDENTIALS: &str = "pattern-credentials.service";
 /// Gives a shell before a stage.
 pub const BREAK: &str = "pattern-break.service";
 /// Fails with the words that the generator logged.
@@ -43,6 +45,7 @@ pub const SHIPPED: &[&str] = &[
     PERSIST,
     LATCH,
     SEED,
+    CREDENTIALS,
     BREAK,
     CONFIG,
     DISARM,

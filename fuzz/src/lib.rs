@@ -7,17 +7,25 @@ mod cmdline;
 mod firmware;
 mod header;
 mod policy;
+mod smbios;
 mod token;
 
 pub use cmdline::cmdline;
 pub use firmware::firmware;
 pub use header::header;
 pub use policy::policy;
+pub use smbios::smbios;
 pub use token::token;
 
 /// Takes an input, and panics when what must hold does not.
 pub type Target = fn(&[u8]);
 
 /// The inputs by their names, which are those of the folders in `corpus/`.
-pub const TARGETS: [(&str, Target); 5] =
-    [("cmdline", cmdline), ("firmware", firmware), ("header", header), ("policy", policy), ("token", token)];
+pub const TARGETS: [(&str, Target); 6] = [
+    ("cmdline", cmdline),
+    ("firmware", firmware),
+    ("header", header),
+    ("policy", policy),
+    ("smbios", smbios),
+    ("token", token),
+];

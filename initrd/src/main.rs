@@ -6,6 +6,7 @@ mod banner;
 mod command;
 mod confine;
 mod context;
+mod credentials;
 mod disk;
 mod emergency;
 mod entries;
@@ -95,6 +96,7 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
         ("pattern-persist", None) => persist::run,
         ("pattern-latch", None) => latch::run,
         ("pattern-seed", None) => seed::run,
+        ("pattern-credentials", None) => credentials::run,
         ("pattern-health", None) => health::run,
         ("pattern-scrub", None) => scrub::run,
         ("pattern-fallback", None) => fallback::run,

@@ -136,6 +136,17 @@ pub(super) fn unit(text: &str) -> Checked<String> {
     Err(format!("must be names of units such as \"sshd.service\", not {text:?}"))
 }
 
+/// One item of `boot.credentials`, as `ImportCredential=` of systemd.exec(5) takes it: the name of a credential, or how names
+/// begin, and a `*`.
+pub(super) fn credential(text: &str) -> Checked<String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-@".contains(c);
+    let name = text.strip_suffix('*').unwrap_or(text);
+    if text.len() <= 255 && name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(fits) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("must be names of credentials such as \"home.create.*\", not {text:?}"))
+}
+
 /// `volume.pcrs`. PCR 16 and 23 can be reset by any program that reaches the TPM (TCG PC Client
 /// Platform TPM Profile, "PCR Attributes"), so they protect nothing by themselves.
 pub(super) fn pcrs(numbers: &[u64]) -> Checked<Pcrs> {

@@ -1,5 +1,6 @@
 //! The scenarios: one file each, whose head is the promise that it guards.
 
+mod added_partitions;
 mod bigger_disk;
 mod break_stage;
 mod cleared_tpm;
@@ -34,6 +35,7 @@ mod reset_menu;
 mod reset_power_cut;
 mod second_boot;
 mod second_disk;
+mod secure_boot;
 mod shell;
 mod stock_opens_ours;
 mod tampered_superblock;
