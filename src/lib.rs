@@ -4,6 +4,7 @@
 //! gather facts, ask this library, and carry its answers out.
 
 pub mod age;
+pub mod binding;
 pub mod cmdline;
 pub mod config;
 pub mod entry;
@@ -11,6 +12,7 @@ pub mod flags;
 pub mod generation;
 pub mod identity;
 pub mod latch;
+pub mod lockout;
 pub mod measure;
 pub mod nv;
 pub mod plain;
@@ -18,6 +20,7 @@ pub mod plan;
 pub mod recovery;
 pub mod release;
 pub mod reset;
+pub mod secure_boot;
 pub mod size;
 pub mod table;
 pub mod token;

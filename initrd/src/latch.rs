@@ -5,20 +5,18 @@
 
 mod record;
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use pattern::latch::Signs;
-use pattern::measure::{ENTER_INITRD, Hash, IDENTITY, LEAVE_INITRD, Measurement, PHASES, said};
+use pattern::measure::{ENTER_INITRD, IDENTITY, LEAVE_INITRD, Measurement, PHASES, said};
 
 use crate::context::Context;
+use crate::registers::{self, banks};
 use crate::tpm::{self, Tcti, Tpm};
 use crate::{Report, confine};
 use record::Record;
 
-/// The kernel's view of the TPM; a directory for each bank in it.
-const TPM: &str = "/sys/class/tpm/tpm0";
 /// Set by systemd-stub when it measured the kernel image (UAPI.5 "UKI", systemd-stub(7)).
 const STUB: &str = "/sys/firmware/efi/efivars/StubPcrKernelImage-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
 /// There when the firmware has a TPM 2.0 (TCG ACPI Specification, "TPM2 Table").
@@ -126,22 +124,10 @@ fn extend(tpm: &mut Tpm, measurement: &Measurement) -> Result<()> {
     Ok(())
 }
 
-/// The banks that the TPM has.
-fn banks() -> Result<Vec<Hash>> {
-    let there = |bank: &Hash| Path::new(TPM).join(format!("pcr-{}", bank.name())).exists();
-    let banks: Vec<_> = Hash::ALL.into_iter().filter(there).collect();
-    if banks.is_empty() {
-        bail!("the kernel shows no PCRs in {TPM}");
-    }
-    Ok(banks)
-}
-
-/// Whether nothing was measured into a PCR, in any bank.
+/// Whether a bank has a PCR that nothing was measured into.
 fn is_untouched(pcr: u8) -> Result<bool> {
     for bank in banks()? {
-        let path = Path::new(TPM).join(format!("pcr-{}/{pcr}", bank.name()));
-        let digits = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-        if digits.trim().bytes().all(|digit| digit == b'0') {
+        if registers::is_zero(bank, pcr)? {
             return Ok(true);
         }
     }

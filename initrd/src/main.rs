@@ -19,6 +19,7 @@ mod luks;
 mod persist;
 mod qr;
 mod recovery;
+mod registers;
 mod reset;
 mod restart;
 mod scrub;

@@ -15,9 +15,9 @@ pub(crate) use request::{Order, Word, command};
 use crate::Report;
 use crate::context::Context;
 use crate::disk::Disk;
-use crate::luks::{self, Volume};
-use crate::persist::ask;
-use crate::{grow, restart, usr};
+use crate::luks;
+use crate::persist::{self, ask};
+use crate::{grow, latch, restart, usr};
 use erase::Claim;
 use request::Lost;
 
@@ -131,8 +131,13 @@ fn prove_begun(disk: &Disk, part: &Partition) -> Result<Claim> {
 
 /// The table first: a cut before its last write leaves the volume whole. The request can go when the table says it all.
 fn give_up(disk: &Disk, found: &Found, part: &Partition, claim: &Claim) -> Result<String> {
+    let volume = uuid(&disk.partition_path(part.number));
     grow::commit(disk, found, &found.table.with_reset(part.number))?;
     request::forget();
+    // The record goes with the owner's word alone: where only the label says that the volume was given up, somebody is asked.
+    if let Some(uuid) = volume.filter(|_| latch::has_tpm()) {
+        persist::forget(&uuid).unwrap_or_else(|error| log::warn!("{error:#}"));
+    }
     erase(disk, part, claim)
 }
 
@@ -154,7 +159,7 @@ fn restart() -> Result<()> {
 /// The volume's UUID, when its header can be read.
 fn uuid(device: &Path) -> Option<String> {
     match luks::look(device) {
-        Ok(Seen::Luks2(header)) => Volume::vetted(device, &header).ok()?.uuid().ok(),
+        Ok(Seen::Luks2(header)) => Some(header.uuid().to_owned()),
         _ => None,
     }
 }

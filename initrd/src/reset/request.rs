@@ -14,6 +14,7 @@ use super::uuid;
 use crate::context::Context;
 use crate::disk::Disk;
 use crate::luks;
+use crate::persist;
 use crate::variable::Variable;
 
 /// Holds the UUID of the volume's partition.
@@ -92,6 +93,7 @@ fn leave(ctx: &Context, disk: &Disk, found: &Found, part: &Partition, word: Word
     }
     let written = Variable::new(REQUEST).write(request(part, wish).as_bytes());
     written.context("leaving a request for the next boot; the boot menu has an entry for a reset, too")?;
+    persist::give_back();
     println!("It happens at the next boot. To keep everything after all, run: pattern reset --cancel");
     Ok(())
 }
