@@ -224,3 +224,68 @@ fn bytes(name: &'static str, text: &str) -> Result<Vec<u8>, TokenError> {
 fn name(key: &[u8]) -> Vec<u8> {
     [&ALG_SHA256.to_be_bytes()[..], &Sha256::digest(key)].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// What a software TPM made.
+    const TOKEN: &str = include_str!("../../tests/fixtures/firmware/ahead.json");
+
+    fn with(change: impl FnOnce(&mut Value)) -> String {
+        let mut token: Value = serde_json::from_str(TOKEN).unwrap();
+        change(&mut token);
+        Ahead::parse(&token.to_string()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_token_is_written_as_it_was_read() {
+        let ahead = Ahead::parse(TOKEN).unwrap();
+        assert_eq!(ahead.to_json(), TOKEN.trim());
+        let announced = ahead.announced.unwrap();
+        assert_eq!(announced.literal.to_string(), "7+12+15");
+        let earlier = Earlier { value: vec![7; 3], db: Some(1676), kek: None, dbx: Some(vec![8; 2]) };
+        assert_eq!(announced.earlier, earlier);
+    }
+
+    #[test]
+    fn a_token_whose_parts_do_not_agree_is_refused() {
+        let other_policy = "blob of a systemd-tpm2 token is not a data object under the policy of key alone";
+        assert_eq!(with(|token| token["key"] = json!("AAAA")), other_policy);
+        assert_eq!(with(|token| token["bank"] = json!("sha384")), other_policy);
+        assert_eq!(with(|token| token["salt"] = json!("AAAA")), other_policy);
+        let bank = "bank of a systemd-tpm2 token is not sha256 or sha384";
+        assert_eq!(with(|token| token["bank"] = json!("sha1")), bank);
+        let slot = "keyslots of a systemd-tpm2 token is not one key slot";
+        assert_eq!(with(|token| token["keyslots"] = json!(["32"])), slot);
+        let signature = "signature of a systemd-tpm2 token is not two numbers of 32 bytes";
+        assert_eq!(with(|token| token["announced"]["signature"] = json!("AAAA")), signature);
+        let pcrs = "pcrs of a systemd-tpm2 token is not PCRs 0 to 23";
+        assert_eq!(with(|token| token["announced"]["pcrs"] = json!([24])), pcrs);
+        assert_eq!(with(|token| token["announced"]["pcrs"] = json!([])), pcrs);
+    }
+
+    #[test]
+    fn a_field_that_is_not_known_is_refused() {
+        for unknown in
+            [with(|token| token["more"] = json!(1)), with(|token| token["announced"]["more"] = json!(1))]
+        {
+            assert!(unknown.contains("unknown field `more`"), "{unknown}");
+        }
+        let kind = "not a LUKS2 token: not of the type pattern-ahead";
+        assert_eq!(with(|token| token["type"] = json!("systemd-tpm2")), kind);
+        let long = Ahead::parse(&" ".repeat(8193)).unwrap_err().to_string();
+        assert_eq!(long, "not a LUKS2 token: longer than 8192 bytes");
+    }
+
+    #[test]
+    fn a_key_comes_back_from_its_file() {
+        let ahead = Ahead::parse(TOKEN).unwrap();
+        let approver = Approver { auth: [4; 32].into(), key: ahead.sealed };
+        assert!(Approver::parse(&approver.to_bytes()) == Some(approver.clone()));
+        assert!(Approver::parse(&approver.to_bytes()[..40]).is_none());
+        assert!(Approver::parse(b"").is_none());
+    }
+}

@@ -120,7 +120,7 @@ impl Tpm {
         let session = tpm.start_session(srk, SessionType::Policy, (false, true))?;
         let policy = PolicySession::try_from(session).map_err(doing("starting a policy session"))?;
         tpm.meet(policy, (signed.as_ref(), Some(announced.literal), ahead.bank), by_image)?;
-        tpm.meet_announced(policy, by_owner, ahead.bank)?;
+        tpm.meet_announced(policy, by_owner, (announced.literal, ahead.bank))?;
         if auth.is_some() {
             tpm.context.policy_auth_value(policy).map_err(doing("asking for the PIN"))?;
         }
@@ -142,10 +142,15 @@ impl Tpm {
     }
 
     /// `PolicyAuthorize` compares what the session went through with what was signed, and forgets it.
-    fn meet_announced(&mut self, policy: PolicySession, by_owner: Approved, bank: Bank) -> Result<()> {
+    fn meet_announced(
+        &mut self,
+        policy: PolicySession,
+        by_owner: Approved,
+        (announced, bank): (Pcrs, Bank),
+    ) -> Result<()> {
         let Approved { policy: digest, key, ticket } = by_owner;
         let authorized = self.context.policy_authorize(policy, digest, no_reference(), &key, ticket);
-        authorized.map_err(doing("comparing PCRs with an announced change"))?;
+        authorized.map_err(|_| TpmError::Unannounced(announced, bank))?;
         let untouched = selection(Pcrs::one(SPENT), bank)?;
         let met = self.context.policy_pcr(policy, structures::Digest::default(), untouched);
         met.map_err(doing("checking PCRs"))

@@ -26,6 +26,8 @@ pub enum TpmError {
     Spent(Bank),
     /// Something was added to what the kernel image brings.
     Added(Bank),
+    /// The PCRs have other values than those that were announced.
+    Unannounced(Pcrs, Bank),
     /// No signature says that the PCRs are good.
     Unsigned(Unsigned),
     /// The token asks for a PIN, and there is none.
@@ -59,6 +61,7 @@ impl fmt::Display for TpmError {
             Self::WrongPcr(pcrs, bank) => write!(f, "PCR {pcrs} ({}) changed since the volume was bound to it: firmware, its settings or what it started are not the same", bank.name()),
             Self::Spent(bank) => write!(f, "PCR {SPENT} ({}) was extended since power-on, and the volume opens only before that; restart the machine", bank.name()),
             Self::Added(bank) => write!(f, "PCR {ADDED} ({}) was extended: something was added to the kernel image from outside, such as words on the command line, a credential or an add-on; restart without it", bank.name()),
+            Self::Unannounced(pcrs, bank) => write!(f, "PCR {pcrs} ({}) are not as they were announced", bank.name()),
             Self::Unsigned(unsigned) => unsigned.fmt(f),
             Self::NoPin => f.write_str("it asks for a PIN"),
             Self::WrongPin(None) => f.write_str("the PIN is wrong"),
