@@ -75,12 +75,34 @@ impl Computer {
         Self::in_scratch(scratch, &setting::image())
     }
 
-    /// The same by stock means: systemd 257's own programs, and no shell.
+    /// The same of the image `production`, which has `debug = false`. Nothing is added to its kernel command line, and each
+    /// of its boots reports on the console.
+    #[must_use]
+    pub fn production(name: &str) -> Self {
+        let scratch = Scratch::new(name);
+        installed::PRODUCTION.copy_to(scratch.path());
+        let mut computer = Self::in_scratch(scratch, &setting::image_of("production"));
+        computer.no_words();
+        computer
+    }
+
+    /// The same by stock means: systemd 257's own programs.
     #[must_use]
     pub fn stock(name: &str) -> Self {
         let scratch = Scratch::new(name);
         installed::STOCK.copy_to(scratch.path());
-        Self::in_scratch(scratch, &setting::stock_image())
+        let mut computer = Self::in_scratch(scratch, &setting::stock_image());
+        computer.no_words();
+        computer
+    }
+
+    /// What its firmware extended a register with at the first boot, as its system reported it.
+    #[must_use]
+    pub fn reported_extends(&self, pcr: u8) -> Vec<[u8; 32]> {
+        let log = fs::read(self.machine.folder().join(installed::FIRST_BOOT_LOG));
+        let log = String::from_utf8_lossy(&log.expect("reading the first boot's log")).into_owned();
+        let before = format!("report: pcr {pcr}: ");
+        log.split(&before).skip(1).map(|rest| digest(rest.get(..64).expect("a digest"))).collect()
     }
 
     fn in_scratch(scratch: Scratch, image: &Path) -> Self {
@@ -340,6 +362,11 @@ impl Computer {
         guest.wait_for_shell();
         guest
     }
+}
+
+fn digest(digits: &str) -> [u8; 32] {
+    let byte = |at: usize| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).expect("hexadecimal digits");
+    std::array::from_fn(byte)
 }
 
 /// The first recovery key in what a machine printed.

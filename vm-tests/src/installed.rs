@@ -20,9 +20,15 @@ pub(crate) struct Installed {
 
 /// The image that `PATTERN_IMAGE` names.
 pub(crate) const OURS: Installed = Installed { name: "installed", image: setting::image, first_boot: ours };
-/// The system by stock means.
+/// The one that `debug = false` was built for: nobody can type anything there.
+pub(crate) const PRODUCTION: Installed = Installed {
+    name: "installed-production",
+    image: || setting::image_of("production"),
+    first_boot: reported,
+};
+/// The system by stock means, the same.
 pub(crate) const STOCK: Installed =
-    Installed { name: "installed-stock", image: setting::stock_image, first_boot: stock };
+    Installed { name: "installed-stock", image: setting::stock_image, first_boot: reported };
 
 impl Installed {
     /// Copies it to a scenario's folder, which must not be there.
@@ -63,12 +69,12 @@ fn ours(mut computer: Computer) {
     guest.power_off();
 }
 
-/// Nobody can type anything there: the system itself writes the files, reports, and switches off.
-fn stock(mut computer: Computer) {
+/// The system itself writes the files, and reports. All of it is on the disk then.
+fn reported(mut computer: Computer) {
+    computer.no_words();
     let mut guest = computer.start();
     let said = guest.expect("report: end");
-    assert!(said.contains("report: etc: kept"), "{said}");
-    guest.wait_for_power_off();
+    assert!(said.contains("report: etc: new"), "{said}");
 }
 
 /// Changes when the image is built anew.

@@ -14,7 +14,7 @@ mod old_copy;
 mod planted_known;
 mod planted_sealed;
 mod reencryption;
-mod root_after_boot;
+mod running;
 mod second_disk;
 mod shell_by_command_line;
 mod verity_by_command_line;
