@@ -4,6 +4,7 @@
 mod attack;
 mod header;
 mod planted;
+mod stolen;
 
 mod another_tpm;
 mod extra_slot;
@@ -16,5 +17,6 @@ mod planted_sealed;
 mod reencryption;
 mod running;
 mod second_disk;
+mod secure_boot_off;
 mod shell_by_command_line;
 mod verity_by_command_line;
