@@ -10,6 +10,7 @@ DIST     := build/dist
 PATTERN  := $(DIST)/usr/bin/pattern
 DEMO     := build/images/demo_0.0.1/demo_0.0.1.raw
 KEYRING  := demo/demo-pubring.pgp
+DEBUGKEY := demo/demo-keys/pcr-debug-public.pem
 BUILD     = $(PATTERN) build --keys demo/demo-keys --output build/images --tools build/tools
 SCENARIOS = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests -- --nocapture --test-threads=2
 ATTACKS   = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests --test attacks -- --nocapture --test-threads=2
@@ -55,8 +56,13 @@ $(KEYRING): | dist
 	tests/need gnupg openssl
 	cd demo && ../$(PATTERN) gen-keyring demo
 
+# A checkout may have a keyring that an older version made.
+$(DEBUGKEY): | dist $(KEYRING)
+	tests/need openssl
+	cd demo && ../$(PATTERN) gen-keyring demo --add-missing
+
 .PHONY: image
-image: dist $(KEYRING) ## build the demo's base image
+image: dist $(DEBUGKEY) ## build the demo's base image
 	$(BUILD) demo
 
 build/releases/0.0.2:  FOLDER = demo-update

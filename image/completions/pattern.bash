@@ -14,12 +14,12 @@ _pattern() {
         2,config) words=check ;;
         2,recovery) words=decrypt ;;
         *,config) words=--json; compopt -o default ;;
-        *,build) words='--keys --output --tools --data'; compopt -o dirnames ;;
+        *,build) words='--keys --sign-debug-as-production --output --tools --data'; compopt -o dirnames ;;
         *,run)
-            words='--disk --persist --memory --append --display --load-credential --server --tools'
+            words='--disk --persist --memory --secure-boot --append --display --load-credential --server --tools'
             compopt -o default
             ;;
-        *,gen-keyring) words=--tools ;;
+        *,gen-keyring) words='--add-missing --tools' ;;
         *,sign-release) words='--output --compress --tools'; compopt -o dirnames ;;
         *,recovery) words=--identity; compopt -o default ;;
     esac

@@ -10,45 +10,9 @@ use crate::credential;
 use crate::growth::Growth;
 use crate::release::Compression;
 
-/// What `--help` prints.
-pub const HELP: &str = "\
-Usage: pattern COMMAND
+mod help;
 
-  config check FILE...    say all that is wrong with a pattern.toml
-      --json              as one JSON array
-  build DIR               make an image from DIR/pattern.toml and DIR's mkosi configuration
-      --keys DIR          sign PCR 11, kernel image and boot loader with these keys (gen-keyring's NAME-keys)
-      --output DIR        where images go (default: build/images)
-      --tools DIR         where the tools tree is kept (default: build/tools)
-      --data DIR          the files this program was installed with
-  run IMAGE               boot a copy of an image under QEMU with a software TPM, console attached
-      --disk SIZE         make the copy's disk this large, or larger by +SIZE (default: +8G)
-      --persist DIR       keep disk, TPM and UEFI variables in DIR, and go on from there next time
-      --memory SIZE       memory (default: 2G)
-      --append WORDS      more words for the kernel command line
-      --display TO        give it a display and a keyboard, in a window or elsewhere: gtk, sdl, vnc=:1 (qemu(1))
-      --load-credential ID:PATH
-                          give the system this credential
-      --server PORT       let the guest reach this host's loopback PORT as http://10.0.2.100:8000
-      --tools DIR         tools tree to take QEMU from when the host's is too old (default: build/tools)
-
-  gen-keyring NAME        make keys: NAME-gpg signs releases, systems verify them with NAME-pubring.pgp,
-                          NAME-keys is for PCR policies and Secure Boot
-      --tools DIR         tools tree with gpg and openssl for a host that has none (default: build/tools)
-  sign-release RESULT GPGHOME
-                          add the image that build wrote to RESULT to a folder that systems update from,
-                          and sign that
-      --output DIR        that folder (default: pattern-release)
-      --compress HOW      xz, gz or none (default: xz)
-      --tools DIR         tools tree with gpg and xz for a host that has none (default: build/tools)
-
-  recovery decrypt FILE   print the recovery key that a machine left in FILE (- for standard input), encrypted
-      --identity KEYFILE  the secret key to one of volume.escrow, as age-keygen writes it
-
-  --help, --version
-
-Exit status: 0 success, 1 failure, 2 wrong usage.
-";
+pub use help::HELP;
 
 /// One run of the program.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -87,6 +51,8 @@ pub struct Build {
     pub folder: PathBuf,
     /// What kernel image and boot loader are signed with; none leaves them unsigned.
     pub keys: Option<PathBuf>,
+    /// Sign an image with `debug = true` as one for use.
+    pub debug_as_production: bool,
     /// Where images go.
     pub output: PathBuf,
     /// Where the tools tree is kept.
@@ -106,6 +72,8 @@ pub struct Run {
     pub persist: Option<PathBuf>,
     /// Memory.
     pub memory: Size,
+    /// Firmware with Secure Boot.
+    pub secure_boot: bool,
     /// More words for the kernel command line.
     pub append: String,
     /// Where its display's picture goes.
@@ -123,6 +91,8 @@ pub struct Run {
 pub struct GenKeyring {
     /// The last part names the keys, the rest is where they go.
     pub name: PathBuf,
+    /// Add to a keyring that is there.
+    pub add_missing: bool,
     /// The tools tree.
     pub tools: PathBuf,
 }
@@ -202,11 +172,12 @@ fn check(parser: &mut lexopt::Parser) -> Result<Check, lexopt::Error> {
 }
 
 fn build(parser: &mut lexopt::Parser) -> Result<Build, lexopt::Error> {
-    let (mut folder, mut keys) = (None, None);
+    let (mut folder, mut keys, mut debug_as_production) = (None, None, false);
     let (mut output, mut tools, mut data) = ("build/images".into(), TOOLS.into(), None);
     while let Some(argument) = parser.next()? {
         match argument {
             Long("keys") => keys = Some(parser.value()?.into()),
+            Long("sign-debug-as-production") => debug_as_production = true,
             Long("output") => output = parser.value()?.into(),
             Long("tools") => tools = parser.value()?.into(),
             Long("data") => data = Some(parser.value()?.into()),
@@ -215,18 +186,25 @@ fn build(parser: &mut lexopt::Parser) -> Result<Build, lexopt::Error> {
         }
     }
     let folder = folder.ok_or("build: a DIR is missing")?;
-    Ok(Build { folder, keys, output, tools, data })
+    if debug_as_production && keys.is_none() {
+        return Err(
+            "build: --sign-debug-as-production needs --keys DIR: without keys nothing is signed".into()
+        );
+    }
+    Ok(Build { folder, keys, debug_as_production, output, tools, data })
 }
 
 fn run(parser: &mut lexopt::Parser) -> Result<Run, lexopt::Error> {
     let (mut image, mut disk, mut persist) = (None, None, None);
     let (mut server, mut display, mut credentials) = (None, None, Vec::new());
+    let mut secure_boot = false;
     let (mut memory, mut append, mut tools) = (Size::from_bytes(2 << 30), String::new(), TOOLS.into());
     while let Some(argument) = parser.next()? {
         match argument {
             Long("disk") => disk = Some(parser.value()?.parse_with(Growth::parse)?),
             Long("persist") => persist = Some(parser.value()?.into()),
             Long("memory") => memory = parser.value()?.parse_with(Size::parse)?,
+            Long("secure-boot") => secure_boot = true,
             Long("server") => server = Some(parser.value()?.parse()?),
             Long("append") => append = parser.value()?.string()?,
             Long("display") => display = Some(parser.value()?.string()?),
@@ -239,20 +217,21 @@ fn run(parser: &mut lexopt::Parser) -> Result<Run, lexopt::Error> {
         }
     }
     let image = image.ok_or("run: an IMAGE is missing")?;
-    Ok(Run { image, disk, persist, memory, append, display, credentials, server, tools })
+    Ok(Run { image, disk, persist, memory, secure_boot, append, display, credentials, server, tools })
 }
 
 fn gen_keyring(parser: &mut lexopt::Parser) -> Result<GenKeyring, lexopt::Error> {
-    let (mut name, mut tools) = (None, TOOLS.into());
+    let (mut name, mut add_missing, mut tools) = (None, false, TOOLS.into());
     while let Some(argument) = parser.next()? {
         match argument {
+            Long("add-missing") => add_missing = true,
             Long("tools") => tools = parser.value()?.into(),
             Value(value) if name.is_none() => name = Some(value.into()),
             other => return Err(other.unexpected()),
         }
     }
     let name = name.ok_or("gen-keyring: a NAME is missing")?;
-    Ok(GenKeyring { name, tools })
+    Ok(GenKeyring { name, add_missing, tools })
 }
 
 fn sign_release(parser: &mut lexopt::Parser) -> Result<SignRelease, lexopt::Error> {

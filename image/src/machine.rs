@@ -93,7 +93,11 @@ impl Machine {
             memory_mib: 2048,
             cpus: 2,
             kvm: programs.kvm,
-            boot: Boot::Uefi { code: programs.firmware.clone(), variables: self.variables() },
+            boot: Boot::Uefi {
+                code: programs.firmware.plain.clone(),
+                variables: self.variables(),
+                secure: false,
+            },
             words: String::new(),
             strings: Vec::new(),
             disks: vec![self.disk()],
@@ -107,6 +111,21 @@ impl Machine {
             console: Console::Pipe,
             log: self.folder.join(CONSOLE_LOG),
         }
+    }
+
+    /// Firmware that enforces Secure Boot, with this machine's variables. As long as they hold no keys it is in Setup Mode.
+    ///
+    /// # Errors
+    /// When neither this host nor the tools tree has such firmware.
+    pub fn secure_boot(&self, programs: &Programs) -> Result<Boot> {
+        let Some(code) = programs.firmware.secure.clone() else {
+            bail!(
+                "there is no UEFI firmware with Secure Boot beside {}: install a package that has it, such as ovmf of \
+                 Debian 13",
+                programs.firmware.plain.display()
+            );
+        };
+        Ok(Boot::Uefi { code, variables: self.variables(), secure: true })
     }
 }
 

@@ -15,11 +15,12 @@ const OLDEST_QEMU: u32 = 10;
 /// QEMU, as the distributions call it.
 pub(crate) const QEMU: &str = "qemu-system-x86_64";
 
-/// UEFI firmware and its empty variables below `/usr/share`, as the distributions lay them out.
-const FIRMWARE: [(&str, &str); 3] = [
-    ("OVMF/OVMF_CODE_4M.fd", "OVMF/OVMF_VARS_4M.fd"),
-    ("edk2/x64/OVMF_CODE.4m.fd", "edk2/x64/OVMF_VARS.4m.fd"),
-    ("edk2/ovmf/OVMF_CODE.fd", "edk2/ovmf/OVMF_VARS.fd"),
+/// UEFI firmware without and with Secure Boot, and the empty variables of both, below `/usr/share`, as the distributions lay
+/// them out.
+const FIRMWARE: [(&str, &str, &str); 3] = [
+    ("OVMF/OVMF_CODE_4M.fd", "OVMF/OVMF_CODE_4M.secboot.fd", "OVMF/OVMF_VARS_4M.fd"),
+    ("edk2/x64/OVMF_CODE.4m.fd", "edk2/x64/OVMF_CODE.secboot.4m.fd", "edk2/x64/OVMF_VARS.4m.fd"),
+    ("edk2/ovmf/OVMF_CODE.fd", "edk2/ovmf/OVMF_CODE.secboot.fd", "edk2/ovmf/OVMF_VARS.fd"),
 ];
 
 /// What a virtual machine needs from its host.
@@ -27,11 +28,31 @@ const FIRMWARE: [(&str, &str); 3] = [
 pub struct Programs {
     source: Source,
     /// The UEFI firmware.
-    pub firmware: PathBuf,
-    /// Empty UEFI variables, to be copied for each machine.
-    pub variables: PathBuf,
+    pub firmware: Firmware,
     /// Whether the processor's own virtualisation works here.
     pub kvm: bool,
+}
+
+/// UEFI firmware for machines.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Firmware {
+    /// Without Secure Boot, which costs time under emulation.
+    pub plain: PathBuf,
+    /// With Secure Boot, where there is one.
+    pub secure: Option<PathBuf>,
+    /// Empty variables for either, to be copied for each machine.
+    pub variables: PathBuf,
+}
+
+impl Firmware {
+    fn find(share: &Path) -> Option<Self> {
+        let all = FIRMWARE.iter().map(|(plain, secure, variables)| Self {
+            plain: share.join(plain),
+            secure: Some(share.join(secure)).filter(|path| path.exists()),
+            variables: share.join(variables),
+        });
+        all.into_iter().find(|firmware| firmware.plain.exists() && firmware.variables.exists())
+    }
 }
 
 impl Programs {
@@ -41,9 +62,7 @@ impl Programs {
     /// Names what is missing and how to get it when neither has all of it.
     pub fn find(tools: &Path) -> Result<Self> {
         let missing = match missing(&host(), host_qemu()) {
-            Ok((firmware, variables)) => {
-                return Ok(Self { source: Source::Host, firmware, variables, kvm: kvm_works() });
-            }
+            Ok(firmware) => return Ok(Self { source: Source::Host, firmware, kvm: kvm_works() }),
             Err(missing) => missing,
         };
         let Ok(tools) = tools.join("tree").canonicalize() else {
@@ -56,9 +75,7 @@ impl Programs {
         };
         let has_qemu = tools.join("usr/bin").join(QEMU).exists().then_some(OLDEST_QEMU);
         match self::missing(&tools.join("usr"), has_qemu) {
-            Ok((firmware, variables)) => {
-                Ok(Self { source: Source::Tree(tools), firmware, variables, kvm: kvm_works() })
-            }
+            Ok(firmware) => Ok(Self { source: Source::Tree(tools), firmware, kvm: kvm_works() }),
             Err(missing) => bail!("the tools tree {} has no {}", tools.display(), missing.join(", no ")),
         }
     }
@@ -86,8 +103,8 @@ fn host() -> PathBuf {
     env::var_os("PATTERN_PROGRAMS").map_or_else(|| "/usr".into(), PathBuf::from)
 }
 
-/// The firmware and its variables below this `/usr`, or all that is missing there.
-fn missing(usr: &Path, qemu: Option<u32>) -> Result<(PathBuf, PathBuf), Vec<String>> {
+/// The firmware below this `/usr`, or all that is missing there.
+fn missing(usr: &Path, qemu: Option<u32>) -> Result<Firmware, Vec<String>> {
     let mut missing = Vec::new();
     match qemu {
         None => missing.push(format!("QEMU ({QEMU})")),
@@ -102,9 +119,7 @@ fn missing(usr: &Path, qemu: Option<u32>) -> Result<(PathBuf, PathBuf), Vec<Stri
     if !usr.join("bin/socat").exists() {
         missing.push("socat".to_owned());
     }
-    let share = usr.join("share");
-    let pairs = FIRMWARE.iter().map(|(code, variables)| (share.join(code), share.join(variables)));
-    let firmware = pairs.into_iter().find(|(code, variables)| code.exists() && variables.exists());
+    let firmware = Firmware::find(&usr.join("share"));
     if firmware.is_none() {
         missing.push("UEFI firmware (OVMF)".to_owned());
     }
@@ -157,5 +172,20 @@ mod tests {
         );
         assert_eq!(missing(none, None).unwrap_err()[0], "QEMU (qemu-system-x86_64)");
         assert_eq!(missing(none, Some(10)).unwrap_err(), ["swtpm", "socat", "UEFI firmware (OVMF)"]);
+    }
+
+    #[test]
+    fn firmware_with_secure_boot_is_found_beside_the_plain_one() {
+        let place = crate::temporary::TemporaryFolder::new().unwrap();
+        let share = place.path();
+        fs::create_dir(share.join("OVMF")).unwrap();
+        let [plain, secure, variables] = ["CODE_4M.fd", "CODE_4M.secboot.fd", "VARS_4M.fd"]
+            .map(|name| share.join(format!("OVMF/OVMF_{name}")));
+        fs::write(&plain, "").unwrap();
+        assert_eq!(Firmware::find(share), None);
+        fs::write(&variables, "").unwrap();
+        assert_eq!(Firmware::find(share).unwrap().secure, None);
+        fs::write(&secure, "").unwrap();
+        assert_eq!(Firmware::find(share), Some(Firmware { plain, secure: Some(secure), variables }));
     }
 }

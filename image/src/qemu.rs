@@ -54,6 +54,9 @@ pub enum Boot {
         code: PathBuf,
         /// This machine's own UEFI variables; written to.
         variables: PathBuf,
+        /// Whether it has Secure Boot: the variables are then out of the system's reach (system management mode), or it would
+        /// not start.
+        secure: bool,
     },
     /// A kernel and an initrd, without firmware.
     Kernel {
@@ -98,7 +101,8 @@ pub fn arguments(options: &Options) -> Vec<OsString> {
 
 fn machine(args: &mut Arguments, options: &Options) {
     args.0.extend(["-nodefaults", "-no-user-config"].map(OsString::from));
-    args.put("-machine", "q35,smm=off");
+    let secure = matches!(options.boot, Boot::Uefi { secure: true, .. });
+    args.put("-machine", if secure { "q35,smm=on" } else { "q35,smm=off" });
     let accelerator = if options.kvm { "kvm" } else { "tcg,thread=multi" };
     args.put("-accel", accelerator);
     // Under emulation `max` also gives the guest AES and SHA instructions.
@@ -135,7 +139,12 @@ fn network(args: &mut Arguments, port: u16) {
 
 fn boot(args: &mut Arguments, boot: &Boot, words: &str) {
     match boot {
-        Boot::Uefi { code, variables } => {
+        Boot::Uefi { code, variables, secure } => {
+            if *secure {
+                args.put("-global", "driver=cfi.pflash01,property=secure,value=on");
+                // Waking up is a way around it that such firmware has to guard; nothing here sleeps.
+                args.put("-global", "ICH9-LPC.disable_s3=1");
+            }
             args.put("-drive", joined("if=pflash,unit=0,format=raw,readonly=on,file=", code));
             args.put("-drive", joined("if=pflash,unit=1,format=raw,file=", variables));
             if !words.is_empty() {
@@ -210,7 +219,7 @@ mod tests {
             memory_mib: 2048,
             cpus: 2,
             kvm: false,
-            boot: Boot::Uefi { code: "/fw/code.fd".into(), variables: "vars.fd".into() },
+            boot: Boot::Uefi { code: "/fw/code.fd".into(), variables: "vars.fd".into(), secure: false },
             words: String::new(),
             strings: Vec::new(),
             disks: vec!["/d/a,b.raw".into()],
@@ -252,6 +261,16 @@ mod tests {
         let line = line(&Options { kvm: true, ..options() });
         assert!(line.contains("-accel kvm "), "{line}");
         assert!(!line.contains("tcg"), "{line}");
+    }
+
+    #[test]
+    fn with_secure_boot_only_firmware_writes_its_variables() {
+        let plain = line(&options());
+        assert!(plain.contains("-machine q35,smm=off") && !plain.contains("secure"), "{plain}");
+        let boot = Boot::Uefi { code: "code.fd".into(), variables: "vars.fd".into(), secure: true };
+        let line = line(&Options { boot, ..options() });
+        assert!(line.contains("-machine q35,smm=on"), "{line}");
+        assert!(line.contains("-global driver=cfi.pflash01,property=secure,value=on"), "{line}");
     }
 
     #[test]

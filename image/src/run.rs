@@ -27,7 +27,7 @@ pub fn run(options: &args::Run) -> Result<()> {
     let image_size = fs::metadata(image).with_context(|| format!("reading {}", image.display()))?.len();
     let programs = Programs::find(&options.tools)?;
     let place = Place::new(options.persist.as_deref())?;
-    let machine = Machine::new(place.path(), image, &programs.variables)?;
+    let machine = Machine::new(place.path(), image, &programs.firmware.variables)?;
     let credentials = Credentials::load(&options.credentials)?;
     let size = enlarge(&machine, options.disk, image_size)?;
     println!("Image   {}", image.display());
@@ -36,6 +36,9 @@ pub fn run(options: &args::Run) -> Result<()> {
     println!("Logs    {0}/{CONSOLE_LOG}, {0}/{1}", machine.folder().display(), vm::QEMU_LOG);
     println!("Console below. Ctrl-a x switches the machine off, Ctrl-a h lists more keys.\n");
     let mut all = machine_options(options, &machine, &programs);
+    if options.secure_boot {
+        all.boot = machine.secure_boot(&programs)?;
+    }
     all.strings = credentials.files().to_vec();
     let outcome = vm::attach(&programs, machine.folder(), &all);
     match &outcome {

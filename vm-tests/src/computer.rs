@@ -14,6 +14,7 @@ use pattern_image::vm::Vm;
 
 use crate::cpio::Entry;
 use crate::disk::Disk;
+use crate::firmware::Firmware;
 use crate::guest::Guest;
 use crate::judge::Judge;
 use crate::scratch::Scratch;
@@ -113,7 +114,7 @@ impl Computer {
     /// A machine in this folder; what it lacks is made, from this image.
     pub(crate) fn at(folder: PathBuf, image: &Path) -> Self {
         let programs = setting::programs();
-        let machine = Machine::new(&folder, image, &programs.variables);
+        let machine = Machine::new(&folder, image, &programs.firmware.variables);
         let machine = machine.unwrap_or_else(|error| panic!("{error:#}"));
         let mut options = machine.options(&programs);
         options.words = PATIENCE.to_owned();
@@ -269,10 +270,30 @@ impl Computer {
     /// Gives the firmware Microsoft's Secure Boot keys, or takes them away, so that PCR 7 differs. The firmware
     /// measures them without enforcing them.
     pub fn other_firmware_keys(&mut self, other: bool) {
-        let empty = &self.programs.variables;
+        let empty = &self.programs.firmware.variables;
         let keys = if other { empty.with_file_name("OVMF_VARS_4M.ms.fd") } else { empty.clone() };
         let copied = fs::copy(&keys, self.machine.variables());
         let _ = copied.unwrap_or_else(|error| panic!("copying {}: {error}", keys.display()));
+    }
+
+    /// Gives it firmware with Secure Boot, in Setup Mode unless [`Computer::firmware`] has keys: there system and firmware both
+    /// tell the TPM of it. It takes a few seconds more for each boot. Once keys are enrolled nothing is added to the kernel
+    /// command line any more, whatever [`Computer::words`] says.
+    pub fn secure_boot(&mut self) {
+        let boot = self.machine.secure_boot(&self.programs);
+        self.options.boot = boot.unwrap_or_else(|error| panic!("{error:#}"));
+    }
+
+    /// The same, with the demonstration's keys enrolled: it starts nothing that they did not sign.
+    pub fn secure_boot_with_keys(&mut self) {
+        self.secure_boot();
+        self.firmware().enroll(&setting::certificate());
+    }
+
+    /// Its firmware's keys and switch, to be looked at or changed while it is off.
+    #[must_use]
+    pub fn firmware(&self) -> Firmware {
+        Firmware::of(self.machine.variables())
     }
 
     /// The recovery key that the first boot showed.

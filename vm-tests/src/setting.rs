@@ -49,6 +49,11 @@ pub(crate) fn keyring() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/demo-gpg")
 }
 
+/// What the firmware of the scenarios' machines trusts, once enrolled: the demonstration's certificate for Secure Boot.
+pub(crate) fn certificate() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/demo-keys/secure-boot.crt")
+}
+
 /// QEMU, its firmware and swtpm; `PATTERN_TOOLS` names another tools tree than `build/tools`.
 pub(crate) fn programs() -> Programs {
     let tools = env::var_os("PATTERN_TOOLS").map_or_else(|| build().join("tools"), PathBuf::from);

@@ -19,13 +19,14 @@ fn run_takes_sizes() {
         disk: Some(Growth::By(Size::from_bytes(50 << 30))),
         persist: Some("state".into()),
         memory: Size::from_bytes(1 << 30),
+        secure_boot: true,
         append: String::new(),
         display: Some("gtk".into()),
         credentials: vec![credential::Source { id: "home.create.me".into(), path: "me.json".into() }],
         server: Some(8000),
         tools: "build/tools".into(),
     };
-    let line = "run i.raw --disk +50G --persist state --memory=1G --server 8000 --load-credential home.create.me:me.json --display gtk";
+    let line = "run i.raw --secure-boot --disk +50G --persist state --memory=1G --server 8000 --load-credential home.create.me:me.json --display gtk";
     assert_eq!(parsed(line), Ok(Command::Run(run)));
 }
 
@@ -34,6 +35,7 @@ fn build_has_defaults() {
     let build = Build {
         folder: "demo".into(),
         keys: None,
+        debug_as_production: false,
         output: "build/images".into(),
         tools: "build/tools".into(),
         data: None,
@@ -43,8 +45,10 @@ fn build_has_defaults() {
 
 #[test]
 fn gen_keyring_takes_a_name() {
-    let keyring = GenKeyring { name: "demo/demo".into(), tools: "t".into() };
-    assert_eq!(parsed("gen-keyring demo/demo --tools t"), Ok(Command::GenKeyring(keyring)));
+    let mut keyring = GenKeyring { name: "demo/demo".into(), add_missing: false, tools: "t".into() };
+    assert_eq!(parsed("gen-keyring demo/demo --tools t"), Ok(Command::GenKeyring(keyring.clone())));
+    keyring.add_missing = true;
+    assert_eq!(parsed("gen-keyring --add-missing demo/demo --tools t"), Ok(Command::GenKeyring(keyring)));
 }
 
 #[test]
@@ -78,6 +82,10 @@ fn wrong_usage_says_what_is_wrong() {
         ("config", "config: which command? There is: check"),
         ("config check", "config check: a FILE is missing"),
         ("build", "build: a DIR is missing"),
+        (
+            "build demo --sign-debug-as-production",
+            "build: --sign-debug-as-production needs --keys DIR: without keys nothing is signed",
+        ),
         ("build a b", "unexpected argument \"b\""),
         ("run", "run: an IMAGE is missing"),
         ("run i --frob", "invalid option '--frob'"),

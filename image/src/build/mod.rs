@@ -31,7 +31,7 @@ pub fn build(options: &args::Build) -> Result<()> {
     let file = options.folder.join("pattern.toml");
     let config = read(&file)?;
     let data = Data::find(options.data.as_deref())?;
-    let keys = options.keys.as_deref().map(Keys::find).transpose()?;
+    let keys = signing(options, &config)?;
     let base = format!("{}_{}", config.image.id, config.image.version);
     let places = places(options, &data, &config, &base)?;
     prepare(&places, &data, &config, &file)?;
@@ -48,6 +48,16 @@ pub fn build(options: &args::Build) -> Result<()> {
     output::checksums(&to, &names)?;
     names.iter().for_each(|name| println!("{}", to.join(name).display()));
     Ok(())
+}
+
+/// What the image is signed with, said loudly where a shell gets the key of images for use.
+fn signing(options: &args::Build, config: &Config) -> Result<Option<Keys>> {
+    let Some(folder) = &options.keys else { return Ok(None) };
+    let pcr = keys::Pcr::of(config.debug, options.debug_as_production);
+    if config.debug && pcr == keys::Pcr::Production {
+        eprintln!("{}", keys::DEBUG_AS_PRODUCTION);
+    }
+    Keys::find(folder, pcr).map(Some)
 }
 
 fn read(file: &Path) -> Result<Config> {

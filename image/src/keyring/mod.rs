@@ -5,7 +5,7 @@ mod places;
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::args;
 use crate::durable;
@@ -19,6 +19,9 @@ use places::Places;
 pub fn generate(options: &args::GenKeyring) -> Result<()> {
     let places = Places::new(&options.name)?;
     let _lock = durable::lock(&places.folder)?;
+    if options.add_missing {
+        return add(&places, options);
+    }
     if places.only_moves_are_missing() {
         println!("Finishing what an interrupted run left in {}", places.staging.display());
     } else {
@@ -30,6 +33,29 @@ pub fn generate(options: &args::GenKeyring) -> Result<()> {
     }
     places.publish()?;
     print!("{}", report(&places));
+    Ok(())
+}
+
+/// Adds the keys that newer versions of this tool make and an older keyring lacks.
+fn add(places: &Places, options: &args::GenKeyring) -> Result<()> {
+    let keys = places.folder.join(places.keys());
+    if !keys.is_dir() {
+        let (name, keys) = (options.name.display(), keys.display());
+        bail!(
+            "adding to the keyring {name}: there is no folder {keys}; `pattern gen-keyring {name}`, without \
+             --add-missing, makes a new keyring"
+        );
+    }
+    let added = openssl::missing(&keys, &options.tools)?;
+    if added.is_empty() {
+        println!("{}: no key is missing", keys.display());
+        return Ok(());
+    }
+    added.iter().for_each(|name| println!("{}  added", keys.join(name).display()));
+    println!(
+        "pcr-debug-*.pem sign PCR policies of images with debug = true. Back up {} again.",
+        keys.display()
+    );
     Ok(())
 }
 
@@ -58,11 +84,12 @@ fn gnupg(places: &Places, options: &args::GenKeyring, pubring: &Path) -> Result<
 fn report(places: &Places) -> String {
     let path = |part: String| places.folder.join(part).display().to_string();
     let (gpg, pubring, keys) = (path(places.gpg()), path(places.pubring()), path(places.keys()));
-    let width = pubring.len();
+    let (width, none) = (pubring.len(), "");
     format!(
         "{pubring}  public: what updates are verified with; beside pattern.toml, as image.updates.pubring\n\
          {gpg:width$}  SECRET: signs releases, as GPGHOME of `pattern sign-release`\n\
-         {keys:width$}  SECRET: pcr-*.pem sign PCR policies, secure-boot.* sign what the firmware starts\n\
+         {keys:width$}  SECRET: pcr-*.pem sign PCR policies (pcr-debug-*.pem of images with debug = true),\n\
+         {none:width$}          secure-boot.* sign what the firmware starts\n\
          Keep the SECRET ones to yourself, and back them up: a system takes updates from its own keyring only.\n"
     )
 }
@@ -78,7 +105,8 @@ mod tests {
         assert!(lines[0].starts_with("demo/x-pubring.pgp  public: "), "{text}");
         assert!(lines[1].starts_with("demo/x-gpg          SECRET: "), "{text}");
         assert!(lines[2].starts_with("demo/x-keys         SECRET: "), "{text}");
-        assert!(lines[3].contains("back them up"), "{text}");
+        assert!(lines[2].contains("pcr-debug-*.pem of images with debug = true"), "{text}");
+        assert!(lines[4].contains("back them up"), "{text}");
     }
 
     #[test]

@@ -12,27 +12,52 @@ const OPENSSL: Need = Need { programs: &["openssl"], package: "openssl" };
 /// 15 years, four of them leap years.
 const DAYS: u32 = 15 * 365 + 4;
 
-/// Makes the four files in a folder that is only its owner's.
+/// RSA with 2048 bits is what all TPMs and all firmware know.
+const PRIVATE: &str = "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out";
+
+/// One file: its name, its mode, and what openssl is told before the name.
+type Made<'a> = (&'static str, u32, &'a str);
+
+/// What images with `debug = true` are signed with; version 0.0.1 of this tool did not make it.
+const DEBUG: [Made<'static>; 2] = [
+    ("pcr-debug-private.pem", 0o600, PRIVATE),
+    ("pcr-debug-public.pem", 0o644, "pkey -in pcr-debug-private.pem -pubout -out"),
+];
+
+/// Makes all files in a folder that is only its owner's.
 pub(super) fn keys(folder: &Path, name: &str, tools: &Path) -> Result<()> {
     let source = Source::of(OPENSSL, tools)?;
-    // RSA with 2048 bits is what all TPMs and all firmware know.
-    let private = "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out";
-    let public = "pkey -in pcr-private.pem -pubout -out";
     let certificate =
         format!("req -new -x509 -sha256 -days {DAYS} -subj /CN={name}-secure-boot -key secure-boot.key -out");
     let files = [
-        ("pcr-private.pem", 0o600, private),
-        ("pcr-public.pem", 0o644, public),
-        ("secure-boot.key", 0o600, private),
+        ("pcr-private.pem", 0o600, PRIVATE),
+        ("pcr-public.pem", 0o644, "pkey -in pcr-private.pem -pubout -out"),
+        ("secure-boot.key", 0o600, PRIVATE),
         ("secure-boot.crt", 0o644, &certificate),
     ];
-    for (file, mode, arguments) in files {
-        let mut command = source.command("openssl");
-        // Without the host's configuration, which may be missing, or add what firmware does not expect.
-        let _ = command.env("OPENSSL_CONF", "/dev/null").current_dir(folder);
-        let _ = command.args(arguments.split(' ')).arg(file);
-        let _ = source::output(&format!("making {file} with openssl"), &mut command)?;
-        durable::mode(&folder.join(file), mode)?;
+    files.into_iter().chain(DEBUG).try_for_each(|file| make(&source, folder, file))
+}
+
+/// Makes what a keyring of an older version lacks, and returns the names. What is there stays.
+pub(super) fn missing(folder: &Path, tools: &Path) -> Result<Vec<&'static str>> {
+    let files = DEBUG.into_iter().filter(|(name, ..)| !folder.join(name).exists()).collect::<Vec<_>>();
+    if !files.is_empty() {
+        let source = Source::of(OPENSSL, tools)?;
+        files.iter().try_for_each(|file| make(&source, folder, *file))?;
     }
-    Ok(())
+    Ok(files.into_iter().map(|(name, ..)| name).collect())
+}
+
+/// A run that is cut off leaves no half of a key under its name.
+fn make(source: &Source, folder: &Path, (name, mode, arguments): Made<'_>) -> Result<()> {
+    let part = format!(".{name}.new");
+    let mut command = source.command("openssl");
+    // Without the host's configuration, which may be missing, or add what firmware does not expect.
+    let _ = command.env("OPENSSL_CONF", "/dev/null").current_dir(folder);
+    let _ = command.args(arguments.split(' ')).arg(&part);
+    let _ = source::output(&format!("making {name} with openssl"), &mut command)?;
+    let part = folder.join(part);
+    durable::mode(&part, mode)?;
+    durable::sync(&part)?;
+    durable::rename(&part, &folder.join(name))
 }

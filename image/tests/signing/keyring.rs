@@ -25,6 +25,8 @@ fn three_parts_are_made_and_only_the_owner_reads_the_secret_ones() {
     assert_eq!(mode(&place.path("x-pubring.pgp")), 0o644);
     assert_eq!(mode(&place.path("x-keys")), 0o700);
     for (file, expected) in [
+        ("pcr-debug-private.pem", 0o600),
+        ("pcr-debug-public.pem", 0o644),
         ("pcr-private.pem", 0o600),
         ("pcr-public.pem", 0o644),
         ("secure-boot.crt", 0o644),
@@ -59,10 +61,10 @@ fn openssl_reads_the_other_keys() {
     let public = |key: &str| said("openssl", &["pkey", "-in", key, "-pubout"], &place);
     let text = said("openssl", &["pkey", "-in", "x-keys/pcr-private.pem", "-noout", "-text"], &place);
     assert!(text.contains("Private-Key: (2048 bit"), "{text}");
-    assert_eq!(
-        public("x-keys/pcr-private.pem"),
-        fs::read_to_string(place.path("x-keys/pcr-public.pem")).unwrap()
-    );
+    let written = |key: &str| fs::read_to_string(place.path(key)).unwrap();
+    assert_eq!(public("x-keys/pcr-private.pem"), written("x-keys/pcr-public.pem"));
+    assert_eq!(public("x-keys/pcr-debug-private.pem"), written("x-keys/pcr-debug-public.pem"));
+    assert_ne!(written("x-keys/pcr-public.pem"), written("x-keys/pcr-debug-public.pem"));
 
     let x509 =
         |option: &str| said("openssl", &["x509", "-in", "x-keys/secure-boot.crt", "-noout", option], &place);
@@ -74,6 +76,41 @@ fn openssl_reads_the_other_keys() {
     let _ = said("openssl", &check, &place);
     let _ =
         said("openssl", &["verify", "-CAfile", "x-keys/secure-boot.crt", "x-keys/secure-boot.crt"], &place);
+}
+
+/// A keyring of a version that made no key for debug images gets one; each other key stays as it is. So does a key that is there.
+#[test]
+#[ignore = "needs gnupg openssl; `make check` runs it"]
+fn an_older_keyring_gets_what_it_lacks() {
+    let place = Place::with_keys();
+    let error = place.fails(&["gen-keyring", "y", "--add-missing"]);
+    assert!(
+        error.contains("adding to the keyring y: there is no folder y-keys; `pattern gen-keyring y`"),
+        "{error}"
+    );
+    let all = names(&place.path("x-keys"));
+    let older = ["pcr-private.pem", "pcr-public.pem", "secure-boot.crt", "secure-boot.key"];
+    let content = || older.map(|name| fs::read(place.path("x-keys").join(name)).unwrap());
+    let before = content();
+    for name in ["pcr-debug-private.pem", "pcr-debug-public.pem"] {
+        fs::remove_file(place.path("x-keys").join(name)).unwrap();
+    }
+    let text = place.succeeds(&["gen-keyring", "x", "--add-missing"]);
+    assert!(
+        text.contains("x-keys/pcr-debug-private.pem  added") && text.contains("Back up x-keys again"),
+        "{text}"
+    );
+    assert_eq!((names(&place.path("x-keys")), content()), (all.clone(), before));
+    assert_eq!(mode(&place.path("x-keys/pcr-debug-private.pem")), 0o600);
+
+    // As after a cut between the two.
+    let private = fs::read(place.path("x-keys/pcr-debug-private.pem")).unwrap();
+    fs::remove_file(place.path("x-keys/pcr-debug-public.pem")).unwrap();
+    let _ = place.succeeds(&["gen-keyring", "x", "--add-missing"]);
+    assert_eq!(fs::read(place.path("x-keys/pcr-debug-private.pem")).unwrap(), private);
+    let public = said("openssl", &["pkey", "-in", "x-keys/pcr-debug-private.pem", "-pubout"], &place);
+    assert_eq!(public, fs::read_to_string(place.path("x-keys/pcr-debug-public.pem")).unwrap());
+    assert_eq!(place.succeeds(&["gen-keyring", "x", "--add-missing"]), "x-keys: no key is missing\n");
 }
 
 #[test]
