@@ -76,15 +76,13 @@ impl Computer {
         Self::in_scratch(scratch, &setting::image())
     }
 
-    /// The same of the image `production`, which has `debug = false`. Nothing is added to its kernel command line, and each
-    /// of its boots reports on the console.
+    /// The same of the image `production`, which has `debug = false`. Secure Boot is on with its keys alone, nothing is added to
+    /// its kernel command line, and each of its boots reports on the console.
     #[must_use]
     pub fn production(name: &str) -> Self {
         let scratch = Scratch::new(name);
         installed::PRODUCTION.copy_to(scratch.path());
-        let mut computer = Self::in_scratch(scratch, &setting::image_of("production"));
-        computer.no_words();
-        computer
+        Self::in_scratch(scratch, &setting::image_of("production")).for_use()
     }
 
     /// The same by stock means: systemd 257's own programs.
@@ -92,9 +90,13 @@ impl Computer {
     pub fn stock(name: &str) -> Self {
         let scratch = Scratch::new(name);
         installed::STOCK.copy_to(scratch.path());
-        let mut computer = Self::in_scratch(scratch, &setting::stock_image());
-        computer.no_words();
-        computer
+        Self::in_scratch(scratch, &setting::stock_image()).for_use()
+    }
+
+    fn for_use(mut self) -> Self {
+        self.no_words();
+        self.secure_boot();
+        self
     }
 
     /// What its firmware extended a register with at the first boot, as its system reported it.
@@ -154,6 +156,12 @@ impl Computer {
         let credentials = self.credentials.get_or_insert_with(new);
         credentials.add(id, value.as_bytes()).unwrap_or_else(|error| panic!("{error:#}"));
         self.options.strings = credentials.files().to_vec();
+    }
+
+    /// Gives none any more.
+    pub fn no_credentials(&mut self) {
+        self.credentials = None;
+        self.options.strings.clear();
     }
 
     /// Gives it a display and a keyboard, and as much memory and as many processors as a desktop wants.

@@ -72,6 +72,7 @@ fn ours(mut computer: Computer) {
 /// The system itself writes the files, and reports. All of it is on the disk then.
 fn reported(mut computer: Computer) {
     computer.no_words();
+    computer.secure_boot_with_keys();
     let mut guest = computer.start();
     let said = guest.expect("report: end");
     assert!(said.contains("report: etc: new"), "{said}");
