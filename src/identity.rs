@@ -1,61 +1,88 @@
-//! Whether a volume is the one that this machine made: that the TPM opens it says nothing of who made it.
+//! Whether a volume is one that this machine made: that the TPM opens it says nothing about who made it.
 //!
-//! A tag that only the volume's key gives lies in an NV index of the TPM, which only the initrd can write (its write policy
-//! is that of the volume's key). It is compared before anything of the volume is used. The tag says too whether the TPM counts
-//! the volume's openings: a copy from before it did, or a removed counter, does not lead back to a volume without one.
+//! For each volume the TPM keeps a record in an NV index that only the initrd can write. It holds a tag that only the
+//! volume's key gives, and is compared before anything of the volume is used. The record also says how far the making of
+//! the volume got, and whether the TPM counts its openings: a copy from before it did, or a removed counter, does not lead
+//! back to a volume without one.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Bytes of a tag.
-pub const BYTES: usize = 32;
+/// Bytes of a record: one that says what the TPM does about the volume, then the tag.
+pub const BYTES: usize = 1 + TAG;
+const TAG: usize = 32;
 
 /// What the TPM does about a volume that it knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kept {
-    /// It knows it again.
+    /// The volume is being made: the partition table may not list it yet.
+    Begun,
+    /// The TPM recognises it.
     Known,
-    /// It counts its openings too, see [`crate::generation`].
+    /// The TPM counts its openings too, see [`crate::generation`].
     Counted,
 }
 
-/// What the index holds for a volume.
-#[must_use]
-pub fn tag(volume_key: &[u8], uuid: &str, kept: Kept) -> [u8; BYTES] {
-    of(volume_key, uuid, kept).finalize().into_bytes().into()
+impl Kept {
+    const ALL: [Self; 3] = [Self::Begun, Self::Known, Self::Counted];
+
+    fn code(self) -> u8 {
+        match self {
+            Self::Begun => 1,
+            Self::Known => 2,
+            Self::Counted => 3,
+        }
+    }
 }
 
-/// What is known of a volume.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Identity {
-    /// It is the one that this machine made.
-    Same(Kept),
-    /// The TPM knows another one.
-    Other,
-    /// The TPM knows none: it was cleared, or is another one, or the image is signed with another key.
-    Unknown,
+/// The record of a volume.
+#[must_use]
+pub fn record(volume_key: &[u8], uuid: &str, kept: Kept) -> [u8; BYTES] {
+    let mut record = [kept.code(); BYTES];
+    record[1..].copy_from_slice(&tag(volume_key, uuid, kept));
+    record
 }
 
-/// Compares what the TPM holds, if anything, with the volume.
+/// What a record says, whichever volume it is about.
 #[must_use]
-pub fn compare(held: Option<&[u8]>, volume_key: &[u8], uuid: &str) -> Identity {
-    let Some(held) = held else { return Identity::Unknown };
+pub fn kept(record: &[u8]) -> Option<Kept> {
+    let code = record.first().filter(|_| record.len() == BYTES)?;
+    Kept::ALL.into_iter().find(|kept| kept.code() == *code)
+}
+
+/// What a record says of this volume; `None` when it is about another one.
+#[must_use]
+pub fn compare(record: &[u8], volume_key: &[u8], uuid: &str) -> Option<Kept> {
+    let kept = kept(record)?;
     // In constant time.
+    of(volume_key, uuid, kept).verify_slice(record.get(1..)?).is_ok().then_some(kept)
+}
+
+/// The same for what versions of pattern before 0.2 kept: the tag alone.
+#[must_use]
+pub fn compare_earlier(held: &[u8], volume_key: &[u8], uuid: &str) -> Option<Kept> {
     let is = |kept: &Kept| of(volume_key, uuid, *kept).verify_slice(held).is_ok();
-    [Kept::Known, Kept::Counted].into_iter().find(is).map_or(Identity::Other, Identity::Same)
+    [Kept::Known, Kept::Counted].into_iter().find(is)
+}
+
+/// The tag of a volume.
+#[must_use]
+pub fn tag(volume_key: &[u8], uuid: &str, kept: Kept) -> [u8; TAG] {
+    of(volume_key, uuid, kept).finalize().into_bytes().into()
 }
 
 fn of(volume_key: &[u8], uuid: &str, kept: Kept) -> Hmac<Sha256> {
     let what = match kept {
+        Kept::Begun => "begun identity",
         Kept::Known => "identity",
         Kept::Counted => "counted identity",
     };
     mac(volume_key, what).chain_update(uuid)
 }
 
-/// One that nothing but `what` is derived by.
+/// A MAC that is used for `what` alone.
 pub(crate) fn mac(volume_key: &[u8], what: &str) -> Hmac<Sha256> {
-    // HMAC takes a key of any length; an empty one would be no volume's.
+    // HMAC takes a key of any length; no volume has an empty one.
     let mac = Hmac::<Sha256>::new_from_slice(volume_key).unwrap_or_else(|_| Hmac::new(&Default::default()));
     mac.chain_update(format!("pattern volume {what} 1\0"))
 }
@@ -65,24 +92,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_same_key_and_uuid_give_the_tag() {
-        for kept in [Kept::Known, Kept::Counted] {
-            let held = tag(&[7; 64], "uuid", kept);
-            assert_eq!(compare(Some(&held), &[7; 64], "uuid"), Identity::Same(kept));
-            assert_eq!(compare(Some(&held), &[8; 64], "uuid"), Identity::Other);
-            assert_eq!(compare(Some(&held), &[7; 64], "other"), Identity::Other);
-            assert_eq!(compare(Some(&held[..31]), &[7; 64], "uuid"), Identity::Other);
+    fn only_the_same_key_and_uuid_give_the_record() {
+        for kept in Kept::ALL {
+            let held = record(&[7; 64], "uuid", kept);
+            assert_eq!(super::kept(&held), Some(kept));
+            assert_eq!(compare(&held, &[7; 64], "uuid"), Some(kept));
+            assert_eq!(compare(&held, &[8; 64], "uuid"), None);
+            assert_eq!(compare(&held, &[7; 64], "other"), None);
+            assert_eq!(compare(&held[..32], &[7; 64], "uuid"), None);
         }
-        assert_eq!(compare(Some(&[]), &[7; 64], "uuid"), Identity::Other);
-        assert_eq!(compare(None, &[7; 64], "uuid"), Identity::Unknown);
+        assert_eq!(compare(&[], &[7; 64], "uuid"), None);
+    }
+
+    /// Nobody turns one kind into another without the key.
+    #[test]
+    fn the_tag_covers_what_the_record_says() {
+        let mut held = record(&[7; 64], "uuid", Kept::Known);
+        for code in [0, 1, 3, 4] {
+            held[0] = code;
+            assert_eq!(compare(&held, &[7; 64], "uuid"), None);
+        }
     }
 
     /// Machines keep it for years.
     #[test]
     fn a_tag_stays_what_it_is() {
-        // Worked out apart from this program, with Python's hmac.
+        // Computed apart from this program, with Python's hmac.
         let hex = |kept| tag(&[7; 64], "uuid", kept).map(|byte| format!("{byte:02x}")).concat();
         assert_eq!(hex(Kept::Known), "6aa895141ce9679cacb4a0cb7a51b2fab006e0a6deed194e323a7ab6783ac035");
         assert_eq!(hex(Kept::Counted), "0b5f3f4011b41ee004f0afae0b1b97be6bf49994b55076c1657843a3af7a4930");
+    }
+
+    #[test]
+    fn earlier_versions_kept_the_tag_alone() {
+        for kept in [Kept::Known, Kept::Counted] {
+            let held = tag(&[7; 64], "uuid", kept);
+            assert_eq!(compare_earlier(&held, &[7; 64], "uuid"), Some(kept));
+            assert_eq!(compare_earlier(&held, &[8; 64], "uuid"), None);
+        }
+        assert_eq!(compare_earlier(&tag(&[7; 64], "uuid", Kept::Begun), &[7; 64], "uuid"), None);
+        assert_eq!(compare_earlier(&[], &[7; 64], "uuid"), None);
     }
 }

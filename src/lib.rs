@@ -4,18 +4,22 @@
 //! gather facts, ask this library, and carry its answers out.
 
 pub mod age;
+pub mod binding;
 pub mod cmdline;
 pub mod config;
 pub mod entry;
 pub mod flags;
 pub mod generation;
 pub mod identity;
+pub mod latch;
+pub mod lockout;
 pub mod measure;
 pub mod nv;
 pub mod plan;
 pub mod recovery;
 pub mod release;
 pub mod reset;
+pub mod secure_boot;
 pub mod size;
 pub mod table;
 pub mod token;

@@ -1,24 +1,46 @@
-//! The NV indices of the TPM that say which volume is this machine's. Everybody may read them, their policy alone lets one
-//! write: that of the volume's key, so the initrd.
+//! The NV indices of the TPM that say which volumes this machine made: one for each volume, and one that counts its
+//! openings. Anyone may read them. Their policy alone lets one write, so only the initrd does.
+
+use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::token::Digest;
 
 /// `TPMA_NV` (TPM 2.0 Library, Part 2, 13.4).
+const AUTH_WRITE: u32 = 1 << 2;
 const POLICY_WRITE: u32 = 1 << 3;
-/// `TPM_NT_COUNTER`: it holds a number that can only grow, from one index of this name to the next too.
+/// `TPM_NT_COUNTER`: the index holds a number that can only grow, even from one index of this handle to the next.
 const COUNTS: u32 = 1 << 4;
 const OWNER_READ: u32 = 1 << 17;
 const AUTH_READ: u32 = 1 << 18;
 const NO_DA: u32 = 1 << 25;
 const WRITTEN: u32 = 1 << 29;
 const ALG_SHA256: u16 = 0x000b;
+/// `IESYSC_NV_RSRC`: what ESAPI writes before the public area of an index that it serialises.
+const ESYS_NV: u32 = 2;
 
-/// One of them.
+const OF_AN_IDENTITY: u32 = POLICY_WRITE | OWNER_READ | AUTH_READ | NO_DA;
+
+/// Handles of identities. They lie among those of the owner (TCG Registry of Reserved TPM 2.0 Handles and Localities).
+pub const IDENTITIES: Range<u32> = 0x0190_0000..0x01a0_0000;
+/// Handles of counters: those of identities, moved up.
+const COUNTERS: u32 = IDENTITIES.end;
+
+/// Where versions of pattern before 0.2 kept the identity of the one volume that they knew.
+pub const EARLIER_IDENTITY: Index = Index { handle: 0x0180_7074, attributes: OF_AN_IDENTITY, bytes: 32 };
+/// Their counter.
+pub const EARLIER_COUNTER: Index =
+    Index { handle: 0x0180_7075, attributes: OF_AN_IDENTITY | COUNTS, bytes: 8 };
+/// A counter whose first value tells whether this TPM counted before: a TPM starts each new counter above all that it
+/// ever had (TPM 2.0 Library, Part 3, "`TPM2_NV_Increment`"). Anyone may count it up, which closes the door it guards.
+pub const MARK: Index =
+    Index { handle: 0x0180_7076, attributes: AUTH_WRITE | AUTH_READ | NO_DA | COUNTS, bytes: 8 };
+
+/// One index.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Index {
-    /// Its handle, among those of the owner (TCG Registry of Reserved TPM 2.0 Handles and Localities).
+    /// Its handle.
     pub handle: u32,
     /// What it is made with.
     pub attributes: u32,
@@ -26,38 +48,90 @@ pub struct Index {
     pub bytes: u8,
 }
 
-/// Holds the tag of [`crate::identity`].
-pub const IDENTITY: Index =
-    Index { handle: 0x0180_7074, attributes: POLICY_WRITE | OWNER_READ | AUTH_READ | NO_DA, bytes: 32 };
-
-/// Counts how often the volume was opened, for [`crate::generation`].
-pub const COUNTER: Index = Index { handle: 0x0180_7075, attributes: IDENTITY.attributes | COUNTS, bytes: 8 };
-
 impl Index {
-    /// The name of the index once it was written: it stands for handle, attributes, write policy and size, so an index that
-    /// somebody else put there has another one (Part 1, "Names").
+    /// The index of a volume's record, see [`crate::identity`]. The handle follows from the volume's UUID.
+    #[must_use]
+    pub fn identity(uuid: &str) -> Self {
+        Self::identity_at(IDENTITIES.start | place(uuid))
+    }
+
+    /// The index of a record at one of [`IDENTITIES`].
+    #[must_use]
+    pub fn identity_at(handle: u32) -> Self {
+        Self { handle, attributes: OF_AN_IDENTITY, bytes: 33 }
+    }
+
+    /// The index that counts the volume's openings, for [`crate::generation`].
+    #[must_use]
+    pub fn counter(uuid: &str) -> Self {
+        Self { handle: COUNTERS | place(uuid), attributes: OF_AN_IDENTITY | COUNTS, bytes: 8 }
+    }
+
+    /// The name of the index once it was written. It stands for handle, attributes, write policy and size, so an index
+    /// that somebody else made there has another name (Part 1, "Names").
     #[must_use]
     pub fn name(&self, policy: &Digest) -> Vec<u8> {
-        let area = [
+        [&ALG_SHA256.to_be_bytes()[..], &Sha256::digest(self.area(policy))].concat()
+    }
+
+    /// The index as `Esys_TR_Deserialize` takes it (`iesys_MU_IESYS_RESOURCE_Marshal` of tpm2-tss): with it the TPM
+    /// need not be asked for the index's public area, and finds out by itself when it has another one.
+    #[must_use]
+    pub fn resource(&self, policy: &Digest) -> Vec<u8> {
+        let (name, area) = (self.name(policy), self.area(policy));
+        let sized = |part: &[u8]| [&(part.len() as u16).to_be_bytes()[..], part].concat();
+        [&self.handle.to_be_bytes()[..], &sized(&name), &ESYS_NV.to_be_bytes(), &sized(&area)].concat()
+    }
+
+    /// Its `TPMS_NV_PUBLIC`.
+    fn area(&self, policy: &Digest) -> Vec<u8> {
+        [
             &self.handle.to_be_bytes()[..],
             &ALG_SHA256.to_be_bytes(),
             &(self.attributes | WRITTEN).to_be_bytes(),
             &[0, 32],
             policy,
             &[0, self.bytes],
-        ];
-        [&ALG_SHA256.to_be_bytes()[..], &Sha256::digest(area.concat())].concat()
+        ]
+        .concat()
     }
+}
+
+/// 20 bits. Two volumes of one machine share them once in a million times; the second is then not made.
+fn place(uuid: &str) -> u32 {
+    let digest = Sha256::digest(format!("pattern volume {uuid}"));
+    u32::from_be_bytes([0, digest[0] & 0xf, digest[1], digest[2]])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const UUID: &str = "6f7cf6b5-2d3b-4cb9-a6f1-6a2c3d9f3a11";
+
     #[test]
-    fn a_name_stands_for_its_index_and_policy() {
-        assert_eq!(IDENTITY.name(&[0; 32]).len(), 34);
-        assert_ne!(IDENTITY.name(&[0; 32]), IDENTITY.name(&[1; 32]));
-        assert_ne!(IDENTITY.name(&[0; 32]), COUNTER.name(&[0; 32]));
+    fn each_volume_has_indices_of_its_own() {
+        let (identity, counter) = (Index::identity(UUID), Index::counter(UUID));
+        assert!(IDENTITIES.contains(&identity.handle));
+        assert_eq!(counter.handle, identity.handle + 0x10_0000);
+        assert_ne!(Index::identity("other").handle, identity.handle);
+        assert_eq!(Index::identity_at(identity.handle), identity);
+    }
+
+    #[test]
+    fn a_name_stands_for_index_and_policy() {
+        let index = Index::identity(UUID);
+        assert_eq!(index.name(&[0; 32]).len(), 34);
+        assert_ne!(index.name(&[0; 32]), index.name(&[1; 32]));
+        assert_ne!(index.name(&[0; 32]), Index::counter(UUID).name(&[0; 32]));
+    }
+
+    #[test]
+    fn a_resource_holds_name_and_public_area() {
+        let resource = MARK.resource(&[7; 32]);
+        // Handle, name with its length, type, public area with its length.
+        assert_eq!(resource.len(), 4 + 2 + 34 + 4 + 2 + 46);
+        assert!(resource.starts_with(&MARK.handle.to_be_bytes()));
+        assert!(resource.ends_with(&[7, 7, 0, 8]));
     }
 }

@@ -64,7 +64,7 @@ pub fn decide(toml: Result<&str, String>, cmdline: &str, manager: Manager) -> Ou
     };
     trial::retry(&mut outcome.plan);
     if manager == Manager::Initrd {
-        latch::before_a_shell(&mut outcome.plan);
+        latch::before_a_shell(&mut outcome.plan, debug);
         if !debug {
             production::confine(&mut outcome.plan);
         }

@@ -5,7 +5,7 @@
 //! finishes.
 
 use crate::table::{Partition, ResetPlace};
-use crate::volume::{self, Refusal, Seen};
+use crate::volume::{self, Refusal, Seen, UNKNOWN};
 
 /// What a person types, so that nothing is erased by a slip.
 pub const WORD: &str = "erase";
@@ -13,6 +13,18 @@ pub const WORD: &str = "erase";
 /// The bytes at a volume's start that hold its key slots: both copies of a LUKS2 header, at most 4 MiB each, and at most
 /// 128 MiB of key material (LUKS2 On-Disk Format Specification, chapter 2; `LUKS2_MAX_KEYSLOTS_SIZE` of cryptsetup).
 pub const KEY_AREA: u64 = 136 << 20;
+
+/// Stands before the volume in a request that is only a question.
+const QUESTION: &str = "ask ";
+
+/// What a request asks of the next boot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wish {
+    /// The owner was asked, and confirmed: erase.
+    Erase,
+    /// Nobody was asked: ask on the console.
+    Ask,
+}
 
 /// What to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,20 +44,33 @@ pub enum Decision {
 /// Decides, from what the table has, the request that [`request`] made, and whether the command line offers a reset.
 #[must_use]
 pub fn decide(place: ResetPlace, request: Option<&str>, offered: bool) -> Decision {
-    match place {
-        ResetPlace::Begun(part) => Decision::Erase(part),
-        ResetPlace::Volume(part) if request == Some(&*self::request(&part)) => Decision::GiveUp(part),
-        ResetPlace::Volume(part) if offered => Decision::Ask(part),
-        ResetPlace::Volume(_) | ResetPlace::Nothing if request.is_some() => Decision::Forget,
-        ResetPlace::Volume(_) | ResetPlace::Nothing => Decision::Nothing,
+    let part = match place {
+        ResetPlace::Begun(part) => return Decision::Erase(part),
+        ResetPlace::Nothing if request.is_some() => return Decision::Forget,
+        ResetPlace::Nothing => return Decision::Nothing,
+        ResetPlace::Volume(part) => part,
+    };
+    match request.and_then(|request| wish(request, &part)) {
+        Some(Wish::Erase) => Decision::GiveUp(part),
+        Some(Wish::Ask) => Decision::Ask(part),
+        None if offered => Decision::Ask(part),
+        None if request.is_some() => Decision::Forget,
+        None => Decision::Nothing,
     }
 }
 
 /// What a request for this volume says. A volume that is made anew gets another UUID, so a request that could not be
 /// removed is never carried out twice.
 #[must_use]
-pub fn request(volume: &Partition) -> String {
-    volume.uuid.to_string()
+pub fn request(volume: &Partition, wish: Wish) -> String {
+    let mark = if wish == Wish::Ask { QUESTION } else { "" };
+    format!("{mark}{}", volume.uuid)
+}
+
+/// What a request wants of this volume; nothing when it is for another one.
+#[must_use]
+pub fn wish(request: &str, volume: &Partition) -> Option<Wish> {
+    [Wish::Erase, Wish::Ask].into_iter().find(|wish| request == self::request(volume, *wish))
 }
 
 /// Whether what is there may be erased: a volume of ours, or what is left of one.
@@ -57,6 +82,14 @@ pub fn vouch(seen: &Seen) -> Result<(), Refusal> {
         (Seen::Blank | Seen::Damaged(_) | Seen::Unsafe(_), _) => Ok(()),
         (_, decision) => decision.map(drop),
     }
+}
+
+/// The same for a reset that was begun: a header of which only a part was overwritten looks like nothing that is known.
+///
+/// # Errors
+/// When it is something else, which merely has the label.
+pub fn vouch_begun(seen: &Seen) -> Result<(), Refusal> {
+    if *seen == Seen::Other(UNKNOWN) { Ok(()) } else { vouch(seen) }
 }
 
 #[cfg(test)]
@@ -72,13 +105,26 @@ mod tests {
     #[test]
     fn a_request_is_for_one_volume() {
         let volume = || ResetPlace::Volume(part(1));
-        let request = request(&part(1));
+        let request = request(&part(1), Wish::Erase);
         assert_eq!(request, "01010101-0101-0101-0101-010101010101");
         assert_eq!(decide(volume(), Some(&request), false), Decision::GiveUp(part(1)));
-        assert_eq!(decide(volume(), Some(&self::request(&part(2))), false), Decision::Forget);
-        assert_eq!(decide(volume(), Some(""), false), Decision::Forget);
+        for other in [self::request(&part(2), Wish::Erase), self::request(&part(2), Wish::Ask), String::new()]
+        {
+            assert_eq!(decide(volume(), Some(&other), false), Decision::Forget, "{other}");
+        }
         assert_eq!(decide(ResetPlace::Nothing, Some(&request), false), Decision::Forget);
         assert_eq!(decide(volume(), None, false), Decision::Nothing);
+    }
+
+    #[test]
+    fn what_nobody_confirmed_is_asked_about_and_never_erased() {
+        let question = request(&part(1), Wish::Ask);
+        assert_eq!(question, "ask 01010101-0101-0101-0101-010101010101");
+        for offered in [false, true] {
+            assert_eq!(decide(ResetPlace::Volume(part(1)), Some(&question), offered), Decision::Ask(part(1)));
+        }
+        assert_eq!(decide(ResetPlace::Nothing, Some(&question), false), Decision::Forget);
+        assert_eq!((wish(&question, &part(1)), wish(&question, &part(2))), (Some(Wish::Ask), None));
     }
 
     #[test]
@@ -100,7 +146,19 @@ mod tests {
         for seen in [Seen::Blank, Seen::Damaged("a wrong checksum".to_owned())] {
             assert_eq!(vouch(&seen), Ok(()));
         }
-        let words = vouch(&Seen::Other("an ext4 file system")).unwrap_err().to_string();
-        assert!(words.starts_with("the partition holds an ext4 file system, not a LUKS2 volume;"), "{words}");
+        for vouch in [vouch, vouch_begun] {
+            let words = vouch(&Seen::Other("an ext4 file system")).unwrap_err().to_string();
+            assert!(
+                words.starts_with("the partition holds an ext4 file system, not a LUKS2 volume;"),
+                "{words}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_header_that_is_half_overwritten_is_erased_in_a_reset_that_was_begun_only() {
+        assert_eq!(vouch_begun(&Seen::Other(UNKNOWN)), Ok(()));
+        assert_eq!(vouch_begun(&Seen::Blank), Ok(()));
+        assert!(vouch(&Seen::Other(UNKNOWN)).is_err());
     }
 }

@@ -16,6 +16,7 @@ mod signature;
 
 use std::fmt;
 
+pub(crate) use blob::Reader;
 pub use blob::{Sealed, Srk};
 pub use key::{KeyError, PublicKey};
 pub use pcr::{Bank, Exposed, PcrError, Pcrs, protects};
@@ -29,6 +30,9 @@ pub const SPENT: u8 = 15;
 /// What systemd-stub measures that does not come with the kernel image: words on the command line, credentials, add-ons
 /// (systemd-stub(7), "TPM PCR Notes").
 pub const ADDED: u8 = 12;
+
+/// systemd's longest has 24 characters.
+const NAME_SHOWN: usize = 40;
 
 /// A SHA-256 digest, as policies and names have it.
 pub type Digest = [u8; 32];
@@ -76,6 +80,8 @@ pub enum TokenError {
     Malformed(&'static str, &'static str),
     /// An honest token of a kind that we don't open.
     NotSupported(&'static str),
+    /// A field that we don't know, by its name on the disk.
+    Unknown(String),
 }
 
 impl fmt::Display for TokenError {
@@ -87,11 +93,17 @@ impl fmt::Display for TokenError {
                 write!(f, "{field} of a systemd-tpm2 token is not {form}")
             }
             Self::NotSupported(what) => write!(f, "not supported: {what}"),
+            Self::Unknown(name) => write!(f, "not supported: the field {}", shown(name)),
         }
     }
 }
 
 impl std::error::Error for TokenError {}
+
+/// A name that anybody may have written, for a message on a terminal.
+fn shown(name: &str) -> String {
+    name.chars().take(NAME_SHOWN).flat_map(char::escape_default).collect()
+}
 
 impl Token {
     /// Reads the JSON text of one token.

@@ -1,10 +1,10 @@
 //! What to do about the persist volume: make it, open it, or leave what is there alone.
 //!
-//! The entry in the partition table is the record that a volume was finished. Without an entry, whatever lies on
-//! the free extent is nobody's, half a volume of an interrupted first boot included. With an entry, nothing is ever
-//! formatted.
+//! The entry in the partition table is the record that a volume was finished. With an entry, nothing is ever formatted.
+//! Without an entry, [`creation`](mod@creation) decides.
 
 mod copies;
+mod creation;
 #[cfg(test)]
 mod fixture;
 mod flaw;
@@ -19,9 +19,10 @@ use std::fmt;
 use crate::token::Tpm2Token;
 
 pub use copies::header_bytes;
+pub use creation::{Creation, Doubt, FINISHED, Place, UNFINISHED, creation, place};
 pub use flaw::{Fault, Flaw};
 pub use header::Header;
-pub use signature::{HEAD_BYTES, filesystem, recognise};
+pub use signature::{HEAD_BYTES, UNKNOWN, filesystem, recognise};
 
 /// What lies at the start of a partition.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -9,7 +9,7 @@ use pattern::unlock::Verdict;
 use serde_json::json;
 
 use crate::context::Context;
-use crate::reset::{self, Order};
+use crate::reset::{self, Order, Word};
 use crate::{install, persist, recovery, staged};
 
 const HELP: &str = "\
@@ -26,6 +26,7 @@ Usage: pattern COMMAND
   recovery new       make a new recovery key in place of the one there is
   reset              have the next boot erase all that is kept: a factory reset
       --yes          without asking first
+      --ask          have the next boot ask on its console, and erase only after that answer
       --now          and restart
       --cancel       keep it after all
       --status       say whether the next boot does so; --json: as a JSON object
@@ -134,15 +135,27 @@ fn reset(options: &[&str]) -> Result<ExitCode> {
         ["--cancel"] => Order::Cancel,
         ["--status"] => Order::Status { as_json: false },
         ["--status", "--json"] => Order::Status { as_json: true },
-        _ if options.iter().all(|option| ["--yes", "--now"].contains(option)) => {
-            Order::Ask { confirmed: options.contains(&"--yes"), now: options.contains(&"--now") }
-        }
-        _ => return Ok(usage(&format!("reset {}", options.join(" ")))),
+        _ => match word(options) {
+            Some(word) => Order::Ask { word, now: options.contains(&"--now") },
+            None => return Ok(usage(&format!("reset {}", options.join(" ")))),
+        },
     };
     require_root()?;
     let requested = reset::command(&Context::gather(Path::new("/"))?, order)?;
     let no = matches!(order, Order::Status { .. }) && !requested;
     Ok(if no { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Whose word a reset has, by the options; none when they don't go together.
+fn word(options: &[&str]) -> Option<Word> {
+    let known = options.iter().all(|option| ["--yes", "--ask", "--now"].contains(option));
+    match (options.contains(&"--yes"), options.contains(&"--ask")) {
+        _ if !known => None,
+        (true, true) => None,
+        (true, false) => Some(Word::Given),
+        (false, true) => Some(Word::AtConsole),
+        (false, false) => Some(Word::Here),
+    }
 }
 
 /// Refuses to go on as somebody who may not.
@@ -154,4 +167,17 @@ pub(crate) fn require_root() -> Result<()> {
         return Ok(());
     }
     bail!("this needs root: sudo pattern …")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_has_one_word_or_none() {
+        assert_eq!(word(&[]), Some(Word::Here));
+        assert_eq!(word(&["--now", "--yes"]), Some(Word::Given));
+        assert_eq!(word(&["--ask", "--now"]), Some(Word::AtConsole));
+        assert_eq!((word(&["--ask", "--yes"]), word(&["--force"])), (None, None));
+    }
 }

@@ -5,28 +5,33 @@
 
 mod record;
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
-use pattern::measure::{ENTER_INITRD, Hash, IDENTITY, LEAVE_INITRD, Measurement, PHASES, said};
+use anyhow::{Context as _, Result};
+use pattern::latch::Signs;
+use pattern::measure::{ENTER_INITRD, IDENTITY, LEAVE_INITRD, Measurement, PHASES, said};
 
-use crate::Report;
 use crate::context::Context;
+use crate::registers::{self, banks};
 use crate::tpm::{self, Tcti, Tpm};
+use crate::{Report, confine};
 use record::Record;
 
-/// The kernel's view of the TPM; a directory for each bank in it.
-const TPM: &str = "/sys/class/tpm/tpm0";
 /// Set by systemd-stub when it measured the kernel image (UAPI.5 "UKI", systemd-stub(7)).
 const STUB: &str = "/sys/firmware/efi/efivars/StubPcrKernelImage-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
+/// There when the firmware has a TPM 2.0 (TCG ACPI Specification, "TPM2 Table").
+const TABLE: &str = "/sys/firmware/acpi/tables/TPM2";
 
-/// `pattern-latch`: makes sure that nothing after the initrd gets the volume's key.
+/// `pattern-latch`: makes sure that nothing after the initrd gets the volume's key, and that the system has of the volume what
+/// is bound from it.
 ///
 /// # Errors
-/// When there is a TPM, and it can't be told.
+/// When there is a TPM, and it can't be told, or the volume can't be closed.
 pub(crate) fn run(_: &Context) -> Result<Report> {
-    Ok(Report { found: if has_tpm() { "a TPM" } else { "no TPM" }.to_owned(), decided: lock()? })
+    let locked = lock()?;
+    let closed = if confine::run()? { ", closed /persist/root" } else { "" };
+    let decided = format!("{locked}{closed}");
+    Ok(Report { found: if has_tpm() { "a TPM" } else { "no TPM" }.to_owned(), decided })
 }
 
 /// The same where a boot ends in an emergency, its cause being perhaps that there is no configuration.
@@ -34,7 +39,7 @@ pub(crate) fn run(_: &Context) -> Result<Report> {
 /// # Errors
 /// When there is a TPM, and it can't be told.
 pub(crate) fn lock() -> Result<String> {
-    if !has_tpm() {
+    if !is_reachable()? {
         return Ok("nothing to lock".to_owned());
     }
     enter()?;
@@ -50,12 +55,13 @@ pub(crate) fn lock() -> Result<String> {
     Ok(if done.is_empty() { "all is locked".to_owned() } else { done.join(", ") })
 }
 
-/// Measures that the initrd has begun, unless systemd did. Without a TPM there is nothing to do.
+/// Measures that the initrd has begun, unless systemd did. Without a TPM there is nothing to do. It comes before any key is
+/// asked for: nobody types one in a boot that can't go on.
 ///
 /// # Errors
-/// When the TPM fails.
+/// When the TPM fails, or can't be reached.
 pub(crate) fn enter() -> Result<()> {
-    if has_tpm() {
+    if is_reachable()? {
         let _ = phase(&mut Tpm::connect(&Tcti::default())?, ENTER_INITRD)?;
     }
     Ok(())
@@ -71,6 +77,22 @@ pub(crate) fn volume(name: &str, uuid: &str, key: &[u8]) -> Result<()> {
     }
     let mut tpm = Tpm::connect(&Tcti::default())?;
     extend(&mut tpm, &Measurement::volume(name, uuid, key, &banks()?))
+}
+
+/// Whether there is a TPM to lock. An image with `debug = true` goes on without one that the kernel does not show: root is
+/// logged in there anyway.
+fn is_reachable() -> Result<bool> {
+    let there = |path: &str| Path::new(path).exists();
+    let signs = Signs { device: has_tpm(), measured: there(STUB), listed: there(TABLE) };
+    signs.tpm().or_else(|hidden| {
+        // What can't be read allows nothing.
+        let debug = Context::gather(Path::new("/")).is_ok_and(|context| context.config.debug);
+        if !debug {
+            return Err(hidden.into());
+        }
+        log::warn!("{hidden}; this image has debug = true and goes on");
+        Ok(false)
+    })
 }
 
 /// Whether there is a TPM to talk to: one in failure mode, or with half an update, has no such device.
@@ -102,22 +124,10 @@ fn extend(tpm: &mut Tpm, measurement: &Measurement) -> Result<()> {
     Ok(())
 }
 
-/// The banks that the TPM has.
-fn banks() -> Result<Vec<Hash>> {
-    let there = |bank: &Hash| Path::new(TPM).join(format!("pcr-{}", bank.name())).exists();
-    let banks: Vec<_> = Hash::ALL.into_iter().filter(there).collect();
-    if banks.is_empty() {
-        bail!("the kernel shows no PCRs in {TPM}");
-    }
-    Ok(banks)
-}
-
-/// Whether nothing was measured into a PCR, in any bank.
+/// Whether a bank has a PCR that nothing was measured into.
 fn is_untouched(pcr: u8) -> Result<bool> {
     for bank in banks()? {
-        let path = Path::new(TPM).join(format!("pcr-{}/{pcr}", bank.name()));
-        let digits = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-        if digits.trim().bytes().all(|digit| digit == b'0') {
+        if registers::is_zero(bank, pcr)? {
             return Ok(true);
         }
     }

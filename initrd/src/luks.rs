@@ -23,7 +23,7 @@ use libcryptsetup_rs::{
 };
 use pattern::recovery::RecoveryKey;
 use pattern::token::Tpm2Token;
-use pattern::volume::{HEAD_BYTES, Header, Seen, header_bytes, recognise};
+use pattern::volume::{FINISHED, HEAD_BYTES, Header, Seen, UNFINISHED, header_bytes, recognise};
 use zeroize::Zeroizing;
 
 pub use recovery::prove;
@@ -32,8 +32,6 @@ pub use recovery::prove;
 const DATA_OFFSET: u64 = 16 << 20;
 /// Bytes of the volume key: two AES-256 keys, for XTS.
 const KEY_BYTES: usize = 64;
-/// Label of the LUKS2 header.
-const LABEL: &str = "persist";
 /// The fewest that cryptsetup accepts. Each of our secrets has 256 bits of entropy: more rounds add nothing.
 const ITERATIONS: u32 = 1000;
 
@@ -96,6 +94,12 @@ fn load(device: &mut CryptDevice) -> Result<()> {
 pub struct VolumeKey(Zeroizing<Vec<u8>>);
 
 impl VolumeKey {
+    /// Another handle to the same key.
+    #[cfg(test)]
+    pub fn copy(key: &Self) -> Self {
+        Self(key.0.clone())
+    }
+
     /// For those that derive something from it.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -104,7 +108,8 @@ impl VolumeKey {
 }
 
 impl Volume {
-    /// Writes a new header with a new volume key and no key slot. What the device held is gone.
+    /// Writes a new header with a new volume key and no key slot. What the device held is gone. Its label says that the
+    /// volume is not finished, see [`Volume::mark_finished`].
     ///
     /// # Errors
     /// When libcryptsetup refuses.
@@ -117,7 +122,7 @@ impl Volume {
             data_alignment: 0,
             data_device: None,
             sector_size: sector_size(bytes),
-            label: Some(LABEL.to_owned()),
+            label: Some(UNFINISHED.to_owned()),
             subsystem: None,
         };
         let mut params: CryptParamsLuks2Ref<'_> =
@@ -157,6 +162,15 @@ impl Volume {
         let mut volume = Self::init(device)?;
         load(&mut volume.device)?;
         Ok(volume)
+    }
+
+    /// Notes in the header that the volume is whole. Only after [`Volume::load`].
+    ///
+    /// # Errors
+    /// When the header can't be written.
+    pub fn mark_finished(&mut self) -> Result<()> {
+        let labelled = self.device.context_handle().set_label(Some(FINISHED), None);
+        labelled.map_err(failed("writing the label of the LUKS2 header"))
     }
 
     fn init(device: &Path) -> Result<Self> {

@@ -4,6 +4,7 @@
 
 mod banner;
 mod command;
+mod confine;
 mod context;
 mod disk;
 mod emergency;
@@ -18,6 +19,7 @@ mod luks;
 mod persist;
 mod qr;
 mod recovery;
+mod registers;
 mod reset;
 mod restart;
 mod scrub;

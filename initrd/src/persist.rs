@@ -1,23 +1,30 @@
 //! `pattern-persist`: makes the persistent volume, or opens it.
 
+mod absent;
+mod added;
 pub(crate) mod ask;
 mod binding;
+pub(crate) mod boot;
 mod create;
 mod extra;
 mod filesystem;
 mod identity;
+mod lockout;
 mod open;
 mod rebind;
 mod renew;
+mod renewal;
 mod request;
 mod show;
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use pattern::table::{Extent, Found, PERSIST_LEAST, PersistPlace, persist};
+use pattern::table::{PERSIST_LEAST, PersistPlace, persist};
 use pattern::volume::{Decision, Header, Locks, Seen, decide};
 
+pub(crate) use identity::forget;
+pub(crate) use lockout::give_back;
 pub(crate) use rebind::rebind;
 pub(crate) use renew::{confirm, renew};
 pub(crate) use request::is_waiting;
@@ -26,11 +33,14 @@ use crate::Report;
 use crate::context::Context;
 use crate::disk::Disk;
 use crate::{grow, luks, trial};
+use boot::Boot;
 
 /// Name below `/dev/mapper`.
 const NAME: &str = "persist";
 /// The open volume.
 const DEVICE: &str = "/dev/mapper/persist";
+/// Seconds that a person has to answer.
+const PATIENCE: u32 = 120;
 /// Where the volume is mounted while this program works on it.
 const WORK: &str = "/run/pattern/persist";
 
@@ -47,7 +57,7 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let place = persist(&table, PERSIST_LEAST).with_context(|| format!("disk {}", disk.path().display()))?;
     match place {
         PersistPlace::Existing { number, .. } => existing(ctx, &disk.partition_path(number)),
-        PersistPlace::Free { number, extent } => free(ctx, &disk, &found, number, extent),
+        PersistPlace::Free { number, extent } => absent::absent(ctx, &disk, &found, number, extent),
     }
 }
 
@@ -58,8 +68,12 @@ fn existing(ctx: &Context, device: &Path) -> Result<Report> {
     if ctx.flags.plan_only {
         return Ok(Report { found, decided: "planned only: open it".to_owned() });
     }
-    let (key, decided) = open::open(device, &header, &locks, &ctx.config).with_context(about)?;
+    let boot = Boot::look(&ctx.config)?;
+    let (key, decided) = open::open(device, &header, &locks, &ctx.config, boot).with_context(about)?;
     let (made, asked) = open::directories(&ctx.config).with_context(about)?;
+    if locks.tokens.iter().any(|token| token.pin.is_some()) {
+        lockout::at_boot();
+    }
     // A version on trial leaves it to a boot with somebody at the console.
     if asked && !trial::running() {
         let renewed = renew::at_boot(&ctx.config, device, &key).context("making a new recovery key");
@@ -79,21 +93,6 @@ pub(crate) fn recognised(device: &Path) -> Result<(Header, Locks)> {
         (Decision::Open(locks), Seen::Luks2(header)) => Ok((header, locks)),
         _ => anyhow::bail!("nothing to open"),
     }
-}
-
-fn free(ctx: &Context, disk: &Disk, table: &Found, number: u32, extent: Extent) -> Result<Report> {
-    let device = disk.partition_path(number);
-    let mebibytes = table.table.bytes(extent) >> 20;
-    let found = format!("no persist volume, {mebibytes} MiB free for {}", device.display());
-    let kind = ctx.config.volume.filesystem.name();
-    if ctx.flags.plan_only {
-        return Ok(Report { found, decided: format!("planned only: make one with {kind}") });
-    }
-    grow::require_shape(ctx, table)
-        .with_context(|| format!("partition table of {}", disk.path().display()))?;
-    create::create(&ctx.config, disk, table, number, extent)
-        .with_context(|| format!("making the persist volume on {}", device.display()))?;
-    Ok(Report { found, decided: format!("made one with {kind}") })
 }
 
 fn described(locks: &Locks) -> String {

@@ -6,18 +6,18 @@ mod request;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use pattern::reset::{Decision, WORD, decide, vouch};
+use pattern::reset::{Decision, WORD, decide, vouch, vouch_begun};
 use pattern::table::{Found, Partition, Source, reset_place};
 use pattern::volume::Seen;
 
-pub(crate) use request::{Order, command};
+pub(crate) use request::{Order, Word, command};
 
 use crate::Report;
 use crate::context::Context;
 use crate::disk::Disk;
-use crate::luks::{self, Volume};
-use crate::persist::ask;
-use crate::{grow, restart, usr};
+use crate::luks;
+use crate::persist::{self, ask};
+use crate::{grow, latch, restart, usr};
 use erase::Claim;
 use request::Lost;
 
@@ -61,8 +61,9 @@ fn carry_out(ctx: &Context, disk: &Disk, found: &Found, decision: &Decision) -> 
             })
         }
         Decision::Erase(part) => {
+            let claim = prove_begun(disk, part)?;
             request::forget();
-            erase(disk, part, &Claim::new(&disk.partition_path(part.number))?)
+            erase(disk, part, &claim)
         }
     }
 }
@@ -77,18 +78,22 @@ fn words(decision: &Decision) -> &'static str {
     }
 }
 
-/// Asks on the console. A reset that was asked for there ends with a restart, so that the new volume is made in a boot like
+/// Asks on the console, once. A reset that was asked for there ends with a restart, so that the new volume is made in a boot like
 /// those that will open it.
 fn offer(ctx: &Context, disk: &Disk, found: &Found, part: &Partition) -> Result<String> {
     let lost = Lost::look(ctx, disk, found, part);
     let question =
         format!("Factory reset: this erases {lost}. Type {WORD} to go on, anything else to keep it:");
     if ask::word(&question, PATIENCE).is_none_or(|answer| answer.trim() != WORD) {
+        request::forget();
         return Ok("kept the volume: nobody confirmed the factory reset".to_owned());
     }
     let claim = match prove(disk, found, part) {
         Ok(claim) => claim,
-        Err(error) => return Ok(kept(&error)),
+        Err(error) => {
+            request::forget();
+            return Ok(kept(&error));
+        }
     };
     let done = give_up(disk, found, part, &claim)?;
     log::info!("{done}; restarting");
@@ -116,10 +121,23 @@ fn prove(disk: &Disk, found: &Found, part: &Partition) -> Result<Claim> {
     Claim::new(&device).with_context(about)
 }
 
+/// Refuses what has the label of a reset that was begun, and is no volume of ours nor what is left of one. Writes nothing.
+fn prove_begun(disk: &Disk, part: &Partition) -> Result<Claim> {
+    let device = disk.partition_path(part.number);
+    let about = || format!("{}, where a factory reset was begun", device.display());
+    vouch_begun(&luks::look(&device).with_context(about)?).with_context(about)?;
+    Claim::new(&device).with_context(about)
+}
+
 /// The table first: a cut before its last write leaves the volume whole. The request can go when the table says it all.
 fn give_up(disk: &Disk, found: &Found, part: &Partition, claim: &Claim) -> Result<String> {
+    let volume = uuid(&disk.partition_path(part.number));
     grow::commit(disk, found, &found.table.with_reset(part.number))?;
     request::forget();
+    // The record goes with the owner's word alone: where only the label says that the volume was given up, somebody is asked.
+    if let Some(uuid) = volume.filter(|_| latch::has_tpm()) {
+        persist::forget(&uuid).unwrap_or_else(|error| log::warn!("{error:#}"));
+    }
     erase(disk, part, claim)
 }
 
@@ -141,7 +159,7 @@ fn restart() -> Result<()> {
 /// The volume's UUID, when its header can be read.
 fn uuid(device: &Path) -> Option<String> {
     match luks::look(device) {
-        Ok(Seen::Luks2(header)) => Volume::vetted(device, &header).ok()?.uuid().ok(),
+        Ok(Seen::Luks2(header)) => Some(header.uuid().to_owned()),
         _ => None,
     }
 }

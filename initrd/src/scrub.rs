@@ -28,7 +28,11 @@ pub(crate) fn run(_: &Context) -> Result<Report> {
     })
 }
 
-fn read_all(device: &Path) -> Result<u64> {
+/// Reads a device to its end; returns how many bytes that are.
+///
+/// # Errors
+/// When a block can't be read, with its place.
+pub(crate) fn read_all(device: &Path) -> Result<u64> {
     let mut file = File::open(device)?;
     let size = file.seek(SeekFrom::End(0))?;
     file.rewind()?;

@@ -7,6 +7,7 @@ mod approve;
 mod diagnose;
 mod error;
 mod extend;
+mod lockout;
 mod nv;
 mod pcr;
 mod seal;
@@ -29,7 +30,8 @@ use tss_esapi::tcti_ldr::{DeviceConfig, TctiNameConf};
 
 pub use error::{Result, TpmError};
 use error::{doing, outcome};
-pub use nv::Nv;
+pub use lockout::order;
+pub use nv::{Held, Nv};
 pub use seal::NewPin;
 pub use unseal::Presented;
 

@@ -1,5 +1,6 @@
 //! `pattern-usr`: opens `/usr`, verified block by block against the root hash of the kernel command line.
 
+mod damage;
 mod restart;
 mod superblock;
 
@@ -10,20 +11,23 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, anyhow};
 use libcryptsetup_rs::consts::flags::{CryptActivate, CryptDeactivate};
 use libcryptsetup_rs::consts::vals::EncryptionFormat;
-use libcryptsetup_rs::{CryptInit, CryptParamsVerityRef, Either};
+use libcryptsetup_rs::{CryptDevice, CryptInit, CryptParamsVerityRef, Either};
 use pattern::config::Corruption;
 use pattern::usr::UsrHash;
 
-use crate::Report;
 use crate::context::Context;
 use crate::variable::Variable;
-use restart::{Response, respond};
+use crate::{Report, scrub};
+pub(crate) use damage::degraded;
+use restart::{Response, Verdict, judge};
 use superblock::Superblock;
 
 /// The variable that holds the root hash of a boot that has not ended yet.
 const RESTART: &str = "PatternVerityRestart";
 /// Name below `/dev/mapper`.
 const NAME: &str = "usr";
+/// The same while all of it is read. udev leaves devices of this name alone (90-pattern-dm.rules).
+const TEMPORARY: &str = "temporary-cryptsetup-usr";
 
 /// Opens the two partitions that the root hash names as `/dev/mapper/usr`.
 ///
@@ -34,11 +38,15 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let (data, hash) = (partition(&ctx.usr.data_uuid()), partition(&ctx.usr.hash_uuid()));
     let superblock =
         read_superblock(&hash).with_context(|| format!("hash tree of /usr, {}", hash.display()))?;
-    let (response, why) = response(ctx);
-    open(&data, &hash, &ctx.usr, response)
-        .with_context(|| format!("opening /usr from {} and {}", data.display(), hash.display()))?;
+    let opening = || format!("opening /usr from {} and {}", data.display(), hash.display());
+    let Verdict { response, remark, damage } = verdict(ctx, &data, &hash);
+    open(&data, &hash, &ctx.usr, response).with_context(opening)?;
+    if let Some(damage) = damage {
+        log::error!("/usr is damaged: {damage}; the TPM is not asked for the volume's key in this boot");
+        damage::note(&damage)?;
+    }
     let found = format!("{superblock} on {}", data.display());
-    Ok(Report { found, decided: format!("opened it, {response} on corruption{why}") })
+    Ok(Report { found, decided: format!("opened it, {response} on corruption{remark}") })
 }
 
 fn partition(uuid: &str) -> PathBuf {
@@ -51,36 +59,29 @@ fn read_superblock(hash: &Path) -> Result<Superblock> {
     Ok(Superblock::parse(&bytes)?)
 }
 
-/// What corruption leads to in this boot, and a remark when that is less than the image's policy.
-fn response(ctx: &Context) -> (Response, String) {
+/// What corruption leads to in this boot.
+fn verdict(ctx: &Context, data: &Path, hash: &Path) -> Verdict {
     match ctx.config.verity.on_corruption {
-        Corruption::Panic => (Response::Panic, String::new()),
-        Corruption::IoError => (Response::IoError, String::new()),
+        Corruption::Panic => Verdict::plain(Response::Panic),
+        Corruption::IoError => Verdict::plain(Response::IoError),
         Corruption::Restart if ctx.flags.plan_only => {
-            (Response::IoError, " (planned only: restart once)".to_owned())
+            let remark = " (planned only: restart)".to_owned();
+            Verdict { remark, ..Verdict::plain(Response::IoError) }
         }
-        Corruption::Restart => restart_once(&Variable::new(RESTART), &ctx.usr),
+        Corruption::Restart => judge(&Variable::new(RESTART), &ctx.usr, || read_all(data, hash, &ctx.usr)),
     }
 }
 
-/// Restarting is asked for only when the next boot will know of it: otherwise it would restart for ever.
-fn restart_once(variable: &Variable, usr: &UsrHash) -> (Response, String) {
-    let armed = variable.read().and_then(|before| match respond(before, usr) {
-        Response::Restart => variable.write(usr.bytes()).map(|()| Response::Restart),
-        other => Ok(other),
-    });
-    match armed {
-        Ok(Response::Restart) => (Response::Restart, String::new()),
-        Ok(other) => {
-            let why = "the last boot from this /usr did not end in an orderly way";
-            log::warn!("{why}: no restart on corruption this time");
-            (other, format!(" ({why})"))
-        }
-        Err(error) => {
-            log::warn!("no restart on corruption: {error:#}");
-            (Response::IoError, format!(" ({error:#})"))
-        }
+/// Reads all of it under another name: under its own, what waits for it would begin.
+fn read_all(data: &Path, hash: &Path, usr: &UsrHash) -> Result<u64> {
+    let mut device = load(data, hash)?;
+    activate(&mut device, TEMPORARY, usr, CryptActivate::READONLY)?;
+    let read = scrub::read_all(&Path::new("/dev/mapper").join(TEMPORARY));
+    if let Err(error) = device.activate_handle().deactivate(TEMPORARY, CryptDeactivate::empty()) {
+        // Nobody uses it, and it goes with the boot.
+        log::warn!("closing /dev/mapper/{TEMPORARY}: {error}");
     }
+    read
 }
 
 /// `pattern-usr --disarm`, at an orderly shutdown: the next boot may restart again.
@@ -98,17 +99,25 @@ fn open(data: &Path, hash: &Path, usr: &UsrHash, response: Response) -> Result<(
             Response::Panic => CryptActivate::PANIC_ON_CORRUPTION,
             Response::IoError => CryptActivate::empty(),
         };
-    let failed = |what: &'static str| move |error| anyhow!("{what}: {error}");
-    let mut device = CryptInit::init_with_data_device(Either::Right((hash, data)))
-        .map_err(failed("opening the partitions"))?;
-    let load = device.context_handle().load::<CryptParamsVerityRef<'_>>(Some(EncryptionFormat::Verity), None);
-    load.map_err(failed("reading the superblock"))?;
-    let opened = device.activate_handle().activate_by_volume_key(Some(NAME), Some(usr.bytes()), flags);
-    opened.map_err(failed("asking the kernel for dm-verity"))?;
+    let mut device = load(data, hash)?;
+    activate(&mut device, NAME, usr, flags)?;
     prove(Path::new("/dev/mapper").join(NAME).as_path()).inspect_err(|_| {
         // udev may be reading it; left open, it is used by nobody: all that follows requires this stage.
         let _ = device.activate_handle().deactivate(NAME, CryptDeactivate::empty());
     })
+}
+
+fn load(data: &Path, hash: &Path) -> Result<CryptDevice> {
+    let mut device = CryptInit::init_with_data_device(Either::Right((hash, data)))
+        .map_err(|error| anyhow!("opening the partitions: {error}"))?;
+    let load = device.context_handle().load::<CryptParamsVerityRef<'_>>(Some(EncryptionFormat::Verity), None);
+    load.map_err(|error| anyhow!("reading the superblock: {error}"))?;
+    Ok(device)
+}
+
+fn activate(device: &mut CryptDevice, name: &str, usr: &UsrHash, flags: CryptActivate) -> Result<()> {
+    let opened = device.activate_handle().activate_by_volume_key(Some(name), Some(usr.bytes()), flags);
+    opened.map_err(|error| anyhow!("asking the kernel for dm-verity: {error}"))
 }
 
 /// Reads the first block. The kernel checks nothing before a read; no later stage must run on a damaged system.

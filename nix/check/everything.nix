@@ -36,6 +36,7 @@
       ];
       pin = true;
       counter = true;
+      secure_boot = "required";
       recovery_key = true;
       escrow = [ "age17w23j4qn8rwklwqyv0uh750698dnwafk64h428vrg6uke8unvpjs9hcc92" ];
     };

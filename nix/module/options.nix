@@ -90,10 +90,21 @@ in
         type = types.nullOr (types.listOf (types.ints.between 0 23));
         default = null;
         example = [ 7 ];
-        description = "TPM registers that must be unchanged for the volume to open by itself; if not set, 7 for an image without signed registers, and 12 with `debug = false`";
+        description = "TPM registers that must be unchanged for the volume to open by itself, beside 7, 12 and 15, which an image with `debug = false` always binds";
       };
       pin = flag "ask for a PIN at each boot, which a new volume gets at the first";
       counter = flag "have the TPM count each time the volume is opened, and refuse an old copy of it";
+      secure_boot = mkOption {
+        type = types.nullOr (
+          types.enum [
+            "required"
+            "optional"
+          ]
+        );
+        default = null;
+        example = "optional";
+        description = "whether a new volume needs Secure Boot: `required`, the default with `debug = false`, or `optional`";
+      };
       recovery_key = flag "make a recovery key with the volume and show it once on the console";
       escrow = mkOption {
         type = types.listOf types.str;

@@ -47,7 +47,8 @@ in
           pubring = baseNameOf cfg.image.updates.pubring;
         };
       };
-      volume = removeAttrs cfg.volume [ "pcrs" ] // lib.optionalAttrs (cfg.volume.pcrs != null) { inherit (cfg.volume) pcrs; };
+      # TOML has no null: what is not set is left out.
+      volume = lib.filterAttrs (_: value: value != null) cfg.volume;
     };
     toml = file.generate "pattern.toml" cfg.settings;
   };

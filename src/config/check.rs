@@ -2,6 +2,7 @@
 
 use crate::age::{KeyError, Recipient};
 use crate::size::Size;
+use crate::token::{PcrError, Pcrs};
 
 /// Longest version: GPT names have 36 UTF-16 units, and `verity-` takes 7 of them (UEFI, "GPT Partition Entry").
 const VERSION_MAX: usize = 29;
@@ -136,26 +137,22 @@ pub(super) fn unit(text: &str) -> Checked<String> {
     Err(format!("must be names of units such as \"sshd.service\", not {text:?}"))
 }
 
-/// `volume.pcrs`: sorted, each once. PCR 16 and 23 can be reset by any program that reaches the TPM (TCG PC Client
+/// `volume.pcrs`. PCR 16 and 23 can be reset by any program that reaches the TPM (TCG PC Client
 /// Platform TPM Profile, "PCR Attributes"), so they protect nothing by themselves.
-pub(super) fn pcrs(numbers: &[u64]) -> Checked<Vec<u8>> {
-    let mut pcrs = Vec::new();
-    for number in numbers {
-        match u8::try_from(*number) {
-            Ok(pcr) if pcr <= 23 => pcrs.push(pcr),
-            _ => return Err(format!("must be numbers from 0 to 23, not {number}")),
-        }
-    }
-    if pcrs.iter().all(|pcr| matches!(pcr, 16 | 23)) {
-        let what =
-            if pcrs.is_empty() { "an empty list" } else { "PCR 16 and 23, which any program can reset," };
-        return Err(format!(
+pub(super) fn pcrs(numbers: &[u64]) -> Checked<Pcrs> {
+    let refusal = |what| {
+        format!(
             "must name a register that measures the boot, such as [7]: {what} would let any system on this machine open the volume"
-        ));
+        )
+    };
+    match Pcrs::new(numbers.iter().copied()) {
+        Err(PcrError::OutOfRange(number)) => Err(format!("must be numbers from 0 to 23, not {number}")),
+        Err(PcrError::None) => Err(refusal("an empty list")),
+        Ok(pcrs) if pcrs.iter().all(|pcr| matches!(pcr, 16 | 23)) => {
+            Err(refusal("PCR 16 and 23, which any program can reset,"))
+        }
+        Ok(pcrs) => Ok(pcrs),
     }
-    pcrs.sort_unstable();
-    pcrs.dedup();
-    Ok(pcrs)
 }
 
 /// One recipient in `volume.escrow`.

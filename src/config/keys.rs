@@ -77,6 +77,7 @@ const fn unset(path: &'static str, kind: Kind, help: &'static str) -> Key {
 }
 
 const FILESYSTEMS: Kind = Kind::Choice(&["xfs", "ext4", "btrfs"]);
+const SECURE_BOOT: Kind = Kind::Choice(&["required", "optional"]);
 const CORRUPTIONS: Kind = Kind::Choice(&["restart", "panic", "io-error"]);
 const FLAGS: Kind = Kind::Names(&["break", "volatile", "plan_only", "grow"]);
 
@@ -121,7 +122,7 @@ pub const KEYS: &[Key] = &[
     unset(
         "volume.pcrs",
         Kind::Pcrs,
-        "TPM registers that must be unchanged for the volume to open by itself; if not set, 7 for an image without signed registers, and 12 with `debug = false`",
+        "TPM registers that must be unchanged for the volume to open by itself, beside 7, 12 and 15, which an image with `debug = false` always binds",
     ),
     optional(
         "volume.pin",
@@ -134,6 +135,11 @@ pub const KEYS: &[Key] = &[
         Kind::Boolean,
         "false",
         "have the TPM count each time the volume is opened, and refuse an old copy of it",
+    ),
+    unset(
+        "volume.secure_boot",
+        SECURE_BOOT,
+        "whether a new volume needs Secure Boot: `required`, the default with `debug = false`, or `optional`",
     ),
     optional(
         "volume.recovery_key",

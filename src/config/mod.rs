@@ -15,6 +15,7 @@ pub use problem::Problem;
 
 use crate::age::Recipient;
 use crate::size::Size;
+use crate::token::Pcrs;
 
 /// Longest text accepted, in bytes.
 pub const TEXT_MAX: usize = 64 << 10;
@@ -128,12 +129,14 @@ pub struct Userspace {
 pub struct Volume {
     /// Made when the volume is new.
     pub filesystem: Filesystem,
-    /// TPM registers the key is sealed to: 0 to 23, sorted, each once, never empty; `None` when nothing is said.
-    pub pcrs: Option<Vec<u8>>,
+    /// TPM registers the key is sealed to, beside those that the image always has; `None` when nothing is said.
+    pub pcrs: Option<Pcrs>,
     /// Whether a PIN is asked for at each boot.
     pub pin: bool,
     /// Whether the TPM counts the volume's openings, so that an old copy is refused.
     pub counter: bool,
+    /// What a new volume asks of Secure Boot; `None` when the file does not say. See [`Config::secure_boot`].
+    pub secure_boot: Option<SecureBoot>,
     /// Whether a recovery key is made with the volume.
     pub recovery_key: bool,
     /// Whom each new recovery key is encrypted to: at most 8, each once.
@@ -162,6 +165,29 @@ impl Filesystem {
             Self::Xfs => "xfs",
             Self::Ext4 => "ext4",
             Self::Btrfs => "btrfs",
+        }
+    }
+}
+
+/// What a new volume asks of Secure Boot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SecureBoot {
+    /// The volume is made only while Secure Boot is on.
+    Required,
+    /// The volume is made in any case.
+    Optional,
+}
+
+impl SecureBoot {
+    /// All, the default of an image for use first.
+    pub const ALL: [Self; 2] = [Self::Required, Self::Optional];
+
+    /// The name in `pattern.toml`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Optional => "optional",
         }
     }
 }
@@ -238,6 +264,13 @@ impl FlagName {
 }
 
 impl Config {
+    /// What a new volume asks of Secure Boot. A debug image gives root to anyone, so Secure Boot protects nothing there.
+    #[must_use]
+    pub fn secure_boot(&self) -> SecureBoot {
+        let default = if self.debug { SecureBoot::Optional } else { SecureBoot::Required };
+        self.volume.secure_boot.unwrap_or(default)
+    }
+
     /// Whether this image lets the command line use this flag.
     #[must_use]
     pub fn honours(&self, flag: FlagName) -> bool {

@@ -7,8 +7,8 @@ use super::document::{Document, kind_of};
 use super::keys::{Absent, find};
 use super::problem::Problem;
 use super::{
-    Boot, Config, Corruption, DiskChoice, Filesystem, FlagName, Image, Partitions, Persist, Sizes, Updates,
-    Userspace, Verity, Volume,
+    Boot, Config, Corruption, DiskChoice, Filesystem, FlagName, Image, Partitions, Persist, SecureBoot,
+    Sizes, Updates, Userspace, Verity, Volume,
 };
 
 /// Reads every key; the configuration is there when there is no problem.
@@ -102,6 +102,8 @@ impl Reader<'_> {
         let pcrs = self.given("volume.pcrs", |value| check::pcrs(&numbers(value)?));
         let pin = self.boolean("volume.pin");
         let counter = self.boolean("volume.counter");
+        let secure_boot = self
+            .given("volume.secure_boot", |value| one_of(&SecureBoot::ALL, SecureBoot::name, string(value)?));
         let recovery_key = self.boolean("volume.recovery_key");
         let escrow = self.read("volume.escrow", |value| names(value, check::recipient));
         let escrow = escrow.and_then(|found| {
@@ -112,6 +114,7 @@ impl Reader<'_> {
             pcrs: pcrs?,
             pin: pin?,
             counter: counter?,
+            secure_boot: secure_boot?,
             recovery_key: recovery_key?,
             escrow: escrow?,
         })

@@ -37,10 +37,13 @@ impl fmt::Display for Config {
         writeln!(f, "[userspace]\nhomed = {}\ndesktop = {}", userspace.homed, userspace.desktop)?;
         writeln!(f, "distrobox = {}\nsandboxing = {}\n", userspace.distrobox, userspace.sandboxing)?;
         writeln!(f, "[volume]\nfilesystem = \"{}\"", self.volume.filesystem.name())?;
-        if let Some(pcrs) = &self.volume.pcrs {
-            writeln!(f, "pcrs = {pcrs:?}")?;
+        if let Some(pcrs) = self.volume.pcrs {
+            writeln!(f, "pcrs = {:?}", pcrs.iter().collect::<Vec<_>>())?;
         }
         writeln!(f, "pin = {}\ncounter = {}", self.volume.pin, self.volume.counter)?;
+        if let Some(secure_boot) = self.volume.secure_boot {
+            writeln!(f, "secure_boot = \"{}\"", secure_boot.name())?;
+        }
         writeln!(f, "recovery_key = {}", self.volume.recovery_key)?;
         let escrow = self.volume.escrow.iter().map(Recipient::as_str).collect::<Vec<_>>();
         writeln!(f, "escrow = {escrow:?}\n")?;

@@ -85,6 +85,8 @@ fn usr_device(plan: &mut Plan, usr: &UsrHash) {
     let settings = [("Requires", &*data), ("Requires", &*hash), ("After", &*data), ("After", &*hash)];
     let text = Text::from_source("usrhash= on the kernel command line").section("Unit", &settings);
     plan.file(&format!("{}.d/50-partitions.conf", unit::USR), text);
+    // It may read all of /usr first.
+    patience(plan, "/dev/mapper/usr");
 }
 
 fn usr_mounts(plan: &mut Plan) {
@@ -131,7 +133,8 @@ fn nix_store(plan: &mut Plan) {
 }
 
 fn persist(plan: &mut Plan, config: &Config, flags: &Flags) {
-    patience(plan);
+    // A recovery key is typed slowly.
+    patience(plan, "/dev/mapper/persist");
     // Loaded beside what comes before: unpacking a large module takes seconds on a slow machine.
     let module = format!("modprobe@{}.service", config.volume.filesystem.name());
     plan.link(&format!("initrd.target.wants/{module}"), &shipped("modprobe@.service"));
@@ -155,22 +158,22 @@ fn persist(plan: &mut Plan, config: &Config, flags: &Flags) {
     config.partitions.persist.asked().for_each(|name| bind(plan, name));
 }
 
-/// Lets the mount wait for its device as long as [`unit::PERSIST`] takes: a recovery key is typed slowly. When that
-/// fails, the mount does too.
-fn patience(plan: &mut Plan) {
+/// Lets the mount wait for its device as long as the stage takes that makes it. When that fails, the mount does too.
+fn patience(plan: &mut Plan, device: &str) {
     let text = Text::from_source(CONFIG_PATH).section("Unit", &[("JobTimeoutSec", "infinity")]);
-    let device = unit::of_path("/dev/mapper/persist", "device");
-    plan.file(&format!("{device}.d/50-pattern.conf"), text);
+    plan.file(&format!("{}.d/50-pattern.conf", unit::of_path(device, "device")), text);
 }
 
 fn bind(plan: &mut Plan, name: &str) {
+    // Containers below /var have set-user-ID programs of their own; nobody has devices.
+    let options = if name == "var" { "bind,nodev" } else { "bind,nosuid,nodev" };
     mount(
         plan,
         &Mount {
             what: &format!("/sysroot/persist/root/{name}"),
             at: &format!("/sysroot/{name}"),
             kind: "none",
-            options: "bind",
+            options,
             description: &format!("Persisted /{name}"),
             target: FS_TARGET,
             unit: &[("Before", unit::SEED)],

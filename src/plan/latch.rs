@@ -14,10 +14,13 @@ pub(super) fn before_the_system(plan: &mut Plan) {
     }
 }
 
-/// An emergency shell, too. A version on trial is restarted before that, whatever becomes of its TPM.
-pub(super) fn before_a_shell(plan: &mut Plan) {
+/// An emergency shell, too. A version on trial is restarted before that, whatever becomes of its TPM. Without a shell there is
+/// nobody to keep the key from: then a TPM that fails must not keep people from being told so.
+pub(super) fn before_a_shell(plan: &mut Plan, shell: bool) {
+    let latch = "/usr/lib/pattern/pattern-latch --emergency";
+    let command = if shell { latch.to_owned() } else { format!("-{latch}") };
     for name in ["emergency.service", "rescue.service"] {
-        let settings = [("ExecStartPre", "/usr/lib/pattern/pattern-latch --emergency")];
+        let settings = [("ExecStartPre", command.as_str())];
         let text = Text::from_source(CONFIG_PATH).section("Service", &settings);
         plan.file(&format!("{name}.d/70-pattern-latch.conf"), text);
     }

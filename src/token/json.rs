@@ -13,6 +13,27 @@ const KEYSLOTS: u32 = 32;
 /// A token is about 1 KiB. A header of 4 MiB must not make us work on more.
 const TEXT_LIMIT: usize = 16 * 1024;
 
+/// All that systemd 252 to 262 writes and we understand. `tpm2-primary-alg` is for tokens without `tpm2_srk`, which are
+/// refused.
+const KNOWN: [&str; 12] = [
+    "tpm2-blob",
+    "tpm2-pcr-bank",
+    "tpm2-pcrs",
+    "tpm2-pin",
+    "tpm2-policy-hash",
+    "tpm2-primary-alg",
+    "tpm2_pcrlock",
+    "tpm2_pcrlock_nv",
+    "tpm2_pubkey",
+    "tpm2_pubkey_pcrs",
+    "tpm2_salt",
+    "tpm2_srk",
+];
+/// How a field of systemd's begins. Those that begin otherwise are LUKS2's, or somebody's notes.
+const OURS: [&str; 2] = ["tpm2-", "tpm2_"];
+/// `tpm2_argon2id_memcost`, `_iterations`, `_lanes`: since systemd 262, which means them by `--tpm2-with-pin=yes`.
+const ARGON2ID: &str = "tpm2_argon2id_";
+
 type Fields = Map<String, Value>;
 
 pub(super) fn parse(text: &str) -> Result<Token, TokenError> {
@@ -64,6 +85,16 @@ fn supported(fields: &Fields) -> Result<(), TokenError> {
     }
     if flag(fields, "tpm2_pcrlock")? || fields.contains_key("tpm2_pcrlock_nv") {
         return Err(TokenError::NotSupported("a pcrlock policy"));
+    }
+    if fields.keys().any(|name| name.starts_with(ARGON2ID)) {
+        return Err(TokenError::NotSupported(
+            "a PIN hardened with Argon2id (to enroll one without: systemd-cryptenroll --tpm2-with-pin=direct)",
+        ));
+    }
+    // What it asks for is not known, so the TPM would count a wrong try for a right PIN.
+    let ours = |name: &&String| OURS.iter().any(|prefix| name.starts_with(prefix));
+    if let Some(name) = fields.keys().filter(ours).find(|name| !KNOWN.contains(&name.as_str())) {
+        return Err(TokenError::Unknown(name.clone()));
     }
     if !fields.contains_key("tpm2_srk") {
         return Err(TokenError::NotSupported("a key without tpm2_srk (enrolled by systemd before 255)"));

@@ -5,6 +5,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::copies::{Counted, counted};
+use super::creation::{UNFINISHED, label};
 use super::{Fault, Locks, vet};
 use crate::generation::{self, Said};
 use crate::recovery::{self, RecoverySlot};
@@ -63,6 +64,17 @@ impl Header {
     #[must_use]
     pub fn uuid(&self) -> &str {
         &self.uuid
+    }
+
+    /// Whether its label says that the volume was never finished.
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        label(&self.bytes) == UNFINISHED.as_bytes()
+    }
+
+    /// Whether a TPM or a recovery key opens it.
+    pub(super) fn has_locks(&self) -> bool {
+        self.locks() != Locks::default()
     }
 
     /// The key slots for recovery keys.

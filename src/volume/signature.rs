@@ -28,6 +28,9 @@ const SIGNATURES: &[Signature] = &[
     (0x1_0040, b"_BHRfS_M", "a btrfs file system"),
 ];
 
+/// What a partition holds that starts with none of them.
+pub const UNKNOWN: &str = "data of a kind that is not known here";
+
 const LUKS2: &[u8] = b"LUKS\xba\xbe\0\x02";
 
 /// Tells what the first [`HEAD_BYTES`] of a partition are; `read_header` is asked when they start a LUKS2 header.
@@ -44,7 +47,7 @@ pub fn recognise(head: &[u8], read_header: impl FnOnce() -> Result<Header, Fault
     match SIGNATURES.iter().find(known) {
         Some((_, _, name)) => Seen::Other(name),
         None if head.iter().all(|byte| *byte == 0) => Seen::Blank,
-        None => Seen::Other("data of a kind that is not known here"),
+        None => Seen::Other(UNKNOWN),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is read from a file that is right.
 
-use pattern::config::{Corruption, DiskChoice, Filesystem, FlagName, KEYS, Kind};
+use pattern::config::{Corruption, DiskChoice, Filesystem, FlagName, KEYS, Kind, SecureBoot};
+use pattern::token::Pcrs;
 
 use super::{EVERYTHING, SMALLEST, read};
 
@@ -54,15 +55,26 @@ fn every_key_is_read() {
     assert_eq!(config.partitions.disk, disk);
     assert!(config.partitions.persist.asked().eq(["etc", "home", "var"]));
     assert_eq!(config.volume.filesystem, Filesystem::Btrfs);
-    assert_eq!(config.volume.pcrs, Some(vec![7, 11]));
+    assert_eq!(config.volume.pcrs, Pcrs::new([7, 11]).ok());
     assert!(config.volume.pin);
     assert!(config.volume.counter);
+    assert_eq!(config.volume.secure_boot, Some(SecureBoot::Required));
     assert!(config.volume.recovery_key);
     assert!(config.volume.escrow[0].as_str().starts_with("age17w23j4q"));
     assert_eq!(config.verity.on_corruption, Corruption::IoError);
     assert_eq!(config.boot.essential, ["sshd.service", "dev-disk-by\\x2dlabel-x.swap"]);
     assert_eq!(config.boot.flags, [FlagName::Grow, FlagName::Break]);
     assert_eq!(read(&config.to_string()), config);
+}
+
+/// An image for use needs Secure Boot unless it says otherwise; an image for debugging protects nothing.
+#[test]
+fn a_new_volume_needs_secure_boot_unless_the_image_is_for_debugging() {
+    let of = |debug, line| read(&format!("debug = {debug}\n{SMALLEST}[volume]\n{line}\n")).secure_boot();
+    assert_eq!(of(false, ""), SecureBoot::Required);
+    assert_eq!(of(true, ""), SecureBoot::Optional);
+    assert_eq!(of(false, "secure_boot = \"optional\""), SecureBoot::Optional);
+    assert_eq!(of(true, "secure_boot = \"required\""), SecureBoot::Required);
 }
 
 /// Every boolean is read from its own key: no two are mixed up, none is ignored.
@@ -99,6 +111,7 @@ fn the_list_of_keys_names_what_the_types_accept() {
         _ => Vec::new(),
     };
     assert_eq!(names("volume.filesystem"), Filesystem::ALL.map(Filesystem::name));
+    assert_eq!(names("volume.secure_boot"), SecureBoot::ALL.map(SecureBoot::name));
     assert_eq!(names("verity.on_corruption"), Corruption::ALL.map(Corruption::name));
     assert_eq!(names("boot.flags"), FlagName::ALL.map(FlagName::name));
 }

@@ -1,6 +1,7 @@
 //! Values that are refused, and what is said about each.
 
 use pattern::config::DiskChoice;
+use pattern::token::Pcrs;
 
 use super::{SMALLEST, read, said, said_when};
 
@@ -130,7 +131,7 @@ fn registers_that_protect_nothing_are_refused() {
         let found = said(&format!("{SMALLEST}[volume]\npcrs = {pcrs}\n"));
         assert_eq!(found, format!("p.toml:10: volume.pcrs: {message}\n"));
     }
-    assert_eq!(read(&format!("{SMALLEST}[volume]\npcrs = [23, 0]\n")).volume.pcrs, Some(vec![0, 23]));
+    assert_eq!(read(&format!("{SMALLEST}[volume]\npcrs = [23, 0]\n")).volume.pcrs, Pcrs::new([0, 23]).ok());
 }
 
 #[test]

@@ -107,6 +107,7 @@ const EVERYTHING: &str = r#"
     pcrs = [7, 11]
     pin = true
     counter = true
+secure_boot = "required"
     recovery_key = true
     escrow = ["age17w23j4qn8rwklwqyv0uh750698dnwafk64h428vrg6uke8unvpjs9hcc92"]
     [verity]

@@ -11,11 +11,12 @@ use super::{Volume, VolumeKey, failed, passphrase};
 struct Sealed {
     token: u32,
     keyslots: Vec<u32>,
+    json: String,
 }
 
 impl Volume {
-    /// Adds a key slot and the token of a sealed secret, then removes all other sealed ones; answers with the new slot,
-    /// and how many old tokens are gone.
+    /// Adds a key slot and the token of a sealed secret, then removes those tokens of other sealed ones that are `old`, by
+    /// their JSON text. Returns the new slot, and how many tokens were removed.
     ///
     /// # Errors
     /// When no slot is free, or writing fails.
@@ -24,14 +25,24 @@ impl Volume {
         key: &VolumeKey,
         mut token: Tpm2Token,
         secret: &[u8],
+        old: impl Fn(&str) -> bool,
     ) -> Result<(u32, usize)> {
-        let old = self.sealed()?;
+        let before = self.sealed()?;
         token.keyslot = self.add_key(None, Some(key), &passphrase(secret))?;
         self.add_token(&token.to_json())?;
-        for sealed in &old {
-            self.remove(sealed)?;
-        }
+        let old: Vec<_> = before.iter().filter(|sealed| old(&sealed.json)).collect();
+        old.iter().try_for_each(|sealed| self.remove(sealed))?;
         Ok((token.keyslot, old.len()))
+    }
+
+    /// Removes the tokens of sealed secrets that are `old`, by their JSON text, and their key slots. Returns how many.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn remove_sealed(&mut self, old: impl Fn(&str) -> bool) -> Result<usize> {
+        let sealed: Vec<_> = self.sealed()?.into_iter().filter(|sealed| old(&sealed.json)).collect();
+        sealed.iter().try_for_each(|sealed| self.remove(sealed))?;
+        Ok(sealed.len())
     }
 
     fn remove(&mut self, sealed: &Sealed) -> Result<()> {
@@ -60,5 +71,5 @@ fn sealed(id: &str, token: &Value) -> Option<Sealed> {
     }
     let keyslots = token.get("keyslots")?.as_array()?.iter();
     let keyslots = keyslots.filter_map(|slot| slot.as_str()?.parse().ok()).collect();
-    Some(Sealed { token: id.parse().ok()?, keyslots })
+    Some(Sealed { token: id.parse().ok()?, keyslots, json: token.to_string() })
 }

@@ -9,6 +9,8 @@ use zeroize::Zeroizing;
 const PROGRAM: &str = "systemd-ask-password";
 /// Longer than any passphrase that cryptsetup takes from a terminal (512). Reserved at once: a growing buffer leaves copies.
 const LONGEST: usize = 1024;
+/// The fewest characters of a new PIN: a million numbers are enough where the TPM counts wrong ones.
+const SHORTEST_PIN: usize = 6;
 
 /// Asks once, and waits as long as it takes: at the terminal of who started us, else by an agent.
 ///
@@ -35,7 +37,7 @@ pub(crate) fn word(question: &str, seconds: u32) -> Option<String> {
     }
 }
 
-/// Asks for a PIN until the same one was given twice in a row.
+/// Asks for a PIN until one that is long enough was given twice in a row.
 ///
 /// # Errors
 /// When nobody can be asked.
@@ -46,13 +48,16 @@ pub(super) fn new_pin() -> Result<Zeroizing<String>> {
 fn chosen(mut ask: impl FnMut(&str) -> Result<Zeroizing<String>>) -> Result<Zeroizing<String>> {
     let mut before = "";
     loop {
-        let first = ask(&format!("{before}Choose a PIN for this machine, asked at each boot:"))?;
-        let second = ask("The same PIN again:")?;
-        before = match () {
-            () if first.is_empty() => "An empty PIN protects nothing. ",
-            () if first != second => "These were two different PINs. ",
-            () => return Ok(first),
-        };
+        let first = ask(&format!(
+            "{before}Choose a PIN for this machine, of at least {SHORTEST_PIN} characters, asked at each boot:"
+        ))?;
+        if first.chars().count() < SHORTEST_PIN {
+            before = "This PIN was too short. ";
+        } else if first != ask("The same PIN again:")? {
+            before = "These were two different PINs. ";
+        } else {
+            return Ok(first);
+        }
     }
 }
 
@@ -79,17 +84,35 @@ mod tests {
         assert_eq!(*read(Command::new("printf").arg("a key with spaces \n")).unwrap(), "a key with spaces ");
     }
 
-    #[test]
-    fn a_new_pin_is_what_was_entered_twice() {
-        let mut answers = ["", "", "1234", "1243", "1234", "1234", "left"].into_iter();
+    /// What was chosen, the questions, and the answers that were left, when these are the answers.
+    fn choose(answers: &[&str]) -> (String, Vec<String>, usize) {
+        let mut left = answers.iter();
         let mut questions = Vec::new();
         let pin = chosen(|question| {
             questions.push(question.to_owned());
-            Ok(Zeroizing::new(answers.next().unwrap().to_owned()))
+            Ok(Zeroizing::new((*left.next().unwrap()).to_owned()))
         });
-        assert_eq!((pin.unwrap().as_str(), answers.next()), ("1234", Some("left")));
-        assert!(questions[2].starts_with("An empty PIN"), "{questions:?}");
-        assert!(questions[4].starts_with("These were two different PINs."), "{questions:?}");
+        (pin.unwrap().to_string(), questions, left.count())
+    }
+
+    #[test]
+    fn a_new_pin_is_what_was_entered_twice() {
+        let (pin, questions, left) = choose(&["123456", "124356", "123456", "123456", "left"]);
+        assert_eq!((pin.as_str(), left), ("123456", 1));
+        let question = "Choose a PIN for this machine, of at least 6 characters, asked at each boot:";
+        assert_eq!(questions[..2], [question, "The same PIN again:"]);
+        assert_eq!(questions[2], format!("These were two different PINs. {question}"));
+    }
+
+    #[test]
+    fn a_new_pin_has_six_characters_or_more() {
+        let (pin, questions, left) = choose(&["", "12345", "ééééé", "éééééé", "éééééé"]);
+        assert_eq!((pin.as_str(), left), ("éééééé", 0));
+        assert!(
+            questions[1..4].iter().all(|one| one.starts_with("This PIN was too short. ")),
+            "{questions:?}"
+        );
+        assert_eq!(questions[4], "The same PIN again:");
     }
 
     #[test]

@@ -4,19 +4,22 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use pattern::binding;
 use pattern::config::Config;
 use pattern::table::{Extent, Found};
-use pattern::token::{PublicKey, Tpm2Token};
+use pattern::token::{Binding, PublicKey, Tpm2Token};
 use zeroize::Zeroizing;
 
+use super::binding::in_a_bank;
+use super::boot::Boot;
 use super::filesystem::{self, Mounted};
-use super::identity::{self, Candidate};
-use super::{DEVICE, NAME, WORK, ask, binding, extra, renew, show};
+use super::identity::{Candidate, Registry};
+use super::{DEVICE, NAME, WORK, ask, extra, renew, show};
 use crate::disk::{Disk, announce_mapper};
 use crate::luks::Volume;
 use crate::tpm::{NewPin, Presented, Tcti, Tpm};
-use crate::{grow, latch, seed};
+use crate::{grow, latch, seed, usr};
 
 const SEALED_SLOT: u32 = 0;
 
@@ -24,13 +27,27 @@ const SEALED_SLOT: u32 = 0;
 ///
 /// # Errors
 /// The first step that fails. Without the entry, the next boot begins anew.
-pub(super) fn create(config: &Config, disk: &Disk, found: &Found, number: u32, extent: Extent) -> Result<()> {
+pub(super) fn create(
+    config: &Config,
+    boot: Boot,
+    disk: &Disk,
+    found: &Found,
+    number: u32,
+    extent: Extent,
+) -> Result<()> {
+    if let Some(damage) = usr::degraded() {
+        bail!("{damage}; no volume is made from a system that is not whole");
+    }
     // First of all: without a key there is nothing to make.
+    boot.require(config)?;
     latch::enter()?;
     let secret = random()?;
     let (key, signatures) = (extra::key()?, extra::signatures()?);
     let pin = config.volume.pin.then(ask::new_pin).transpose()?;
-    let token = seal(&secret, config, key, pin.as_deref())?;
+    let token = seal(&secret, config, key.as_ref(), pin.as_deref(), |binding| binding)?;
+    let tcti = Tcti::default();
+    let registry = Registry::open(config, boot, &tcti, (key, signatures.as_ref()), Some(&token.srk))?;
+    registry.forget_unfinished()?;
     disk.add_partition(number, extent, &found.table)?;
     let device = disk.partition_path(number);
     let recovery = config.volume.recovery_key.then(|| renew::draw(config)).transpose()?;
@@ -41,12 +58,17 @@ pub(super) fn create(config: &Config, disk: &Disk, found: &Found, number: u32, e
     }
     // Not with the secret at hand: what the next boots will do must work now, while nothing is lost yet.
     let presented = Presented { signatures: signatures.as_ref(), pin: pin.as_deref().map(String::as_str) };
-    let unsealed = Tpm::unseal(&Tcti::default(), &token, presented);
+    let unsealed = Tpm::unseal(&tcti, &token, presented);
     let unsealed = unsealed.context("trying the TPM before the volume is used")?;
     let key = volume.unlock_sealed(&token, &unsealed)?;
     let uuid = volume.uuid()?;
-    identity::keep(config, &Candidate { device: &device, uuid: &uuid, key: &key })?;
-    latch::volume(NAME, &uuid, key.as_bytes())?;
+    if registry.has(&uuid)? {
+        bail!(
+            "the TPM has another record in the place of this volume's; restart: the next volume has another place"
+        );
+    }
+    let candidate = Candidate { device: &device, uuid: &uuid, key: &key };
+    registry.begin(&candidate)?;
     volume.activate(NAME, &key)?;
     let filled = fill(config, &device);
     let committed = filled.and_then(|()| commit(disk, found, number, extent));
@@ -54,6 +76,9 @@ pub(super) fn create(config: &Config, disk: &Disk, found: &Found, number: u32, e
         volume.close(NAME);
     }
     committed?;
+    // The table lists the volume, so the next boot finishes what fails here.
+    finish(&registry, &candidate).unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
+    latch::volume(NAME, &uuid, key.as_bytes())?;
     if let Some((key, _)) = recovery {
         // The volume is whole, and another key is easily made.
         show::show(&key, &device, show::CONSOLE)
@@ -62,20 +87,32 @@ pub(super) fn create(config: &Config, disk: &Disk, found: &Found, number: u32, e
     Ok(())
 }
 
-/// Seals a secret to the TPM as `pattern.toml` and the image ask for it.
+/// Notes in the TPM and in the header that the volume is finished.
+///
+/// # Errors
+/// When one of both can't be written.
+pub(super) fn finish(registry: &Registry<'_>, volume: &Candidate<'_>) -> Result<()> {
+    registry.finish(volume)?;
+    Volume::load(volume.device)?.mark_finished()
+}
+
+/// Seals a secret to the TPM as `pattern.toml` and the image ask for it, but for what `adapt` changes.
 ///
 /// # Errors
 /// When the policy would protect nothing, or the TPM fails.
 pub(super) fn seal(
     secret: &[u8; 32],
     config: &Config,
-    key: Option<PublicKey>,
+    image: Option<&PublicKey>,
     pin: Option<&String>,
+    adapt: impl Fn(Binding) -> Binding,
 ) -> Result<Tpm2Token> {
     let pin = pin.map(|text| Ok::<_, anyhow::Error>(NewPin { text, salt: *random()? })).transpose()?;
-    let binding = binding::of_the_key(config, key)?;
     let mut tpm = Tpm::connect(&Tcti::default())?;
-    let token = binding::in_a_bank(|bank| tpm.seal(secret, &binding(bank), pin.as_ref(), SEALED_SLOT));
+    let token = in_a_bank(|bank| {
+        let binding = adapt(binding::of_the_key(config, image, bank));
+        tpm.seal(secret, &binding, pin.as_ref(), SEALED_SLOT)
+    });
     token.context("sealing the volume's key")
 }
 

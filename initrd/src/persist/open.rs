@@ -4,22 +4,46 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use pattern::config::Config;
-use pattern::token::{Signatures, Tpm2Token};
+use pattern::token::{Signatures, Srk, Tpm2Token};
 use pattern::volume::{Header, Locks};
 use zeroize::Zeroizing;
 
+use super::boot::Boot;
 use super::filesystem::{self, Mounted};
-use super::identity::{self, Candidate, Proof};
-use super::{DEVICE, NAME, WORK, ask, extra, request};
+use super::identity::{Candidate, Proof, Registry};
+use super::{DEVICE, NAME, WORK, added, ask, create, extra, renewal, request, show};
 use crate::luks::{self, Volume, VolumeKey};
 use crate::tpm::{self, Presented, Tcti, Tpm, TpmError};
 use crate::trial;
-use crate::{latch, seed};
+use crate::{latch, seed, usr};
 
 /// How often a person may mistype.
 const TRIES: u32 = 5;
 
-/// Opens the volume by a vetted header; answers with its key, and how, in words.
+/// What opened a volume.
+struct Opened {
+    key: VolumeKey,
+    how: String,
+}
+
+/// A token that gave the key, and the PIN that it asked for.
+struct ByToken<'a> {
+    key: VolumeKey,
+    token: &'a Tpm2Token,
+    pin: Option<Zeroizing<String>>,
+}
+
+/// What the steps of opening share.
+struct Opening<'a> {
+    device: &'a Path,
+    header: &'a Header,
+    locks: &'a Locks,
+    config: &'a Config,
+    boot: Boot,
+    uuid: String,
+}
+
+/// Opens the volume by a vetted header; returns its key, and how it was opened, in words.
 ///
 /// # Errors
 /// When neither the TPM nor a person has a key.
@@ -28,11 +52,14 @@ pub(super) fn open(
     header: &Header,
     locks: &Locks,
     config: &Config,
+    boot: Boot,
 ) -> Result<(VolumeKey, String)> {
     let mut volume = Volume::vetted(device, header)?;
     latch::enter()?;
-    let (key, how) = unlock(&mut volume, device, (header, locks), config)?;
-    latch::volume(NAME, &volume.uuid()?, key.as_bytes())?;
+    let uuid = volume.uuid()?;
+    let opening = Opening { device, header, locks, config, boot, uuid };
+    let Opened { key, how } = opening.unlock(&mut volume)?;
+    latch::volume(NAME, &opening.uuid, key.as_bytes())?;
     volume.activate(NAME, &key)?;
     if header.torn() {
         let repaired = luks::repair(device);
@@ -41,65 +68,154 @@ pub(super) fn open(
     Ok((key, how))
 }
 
-/// The volume's key, and whom it came from, in words.
-fn unlock(
-    volume: &mut Volume,
-    device: &Path,
-    (header, locks): (&Header, &Locks),
-    config: &Config,
-) -> Result<(VolumeKey, String)> {
-    let uuid = volume.uuid()?;
-    let (key, mut reasons) = by_any_token(volume, device, locks, &Tcti::default());
-    if let Some(key) = key {
-        match identity::prove(config, &Candidate { device, uuid: &uuid, key: &key }, header) {
-            Ok(Proof::Given) => return Ok((key, "opened it by the TPM".to_owned())),
-            Ok(Proof::Against(reason)) => bail!(reason),
-            Ok(Proof::Missing(reason)) => reasons.push(reason.to_owned()),
-            Err(error) => reasons.push(format!("{error:#}")),
+impl Opening<'_> {
+    fn unlock(&self, volume: &mut Volume) -> Result<Opened> {
+        // Whoever changed /usr chose what is missing from it: that is not the system that the key is for.
+        let (found, mut reasons) = match usr::degraded() {
+            Some(damage) => (None, vec![damage]),
+            None => by_any_token(volume, self, &Tcti::default()),
+        };
+        if let Some(found) = found {
+            match self.prove(&found) {
+                Ok(Proof::Given | Proof::Earlier) => {
+                    return Ok(Opened { key: found.key, how: "opened it by the TPM".to_owned() });
+                }
+                Ok(Proof::Against(reason)) => bail!(reason),
+                Ok(Proof::Missing(reason)) => reasons.push(reason.to_owned()),
+                Err(error) => reasons.push(format!("{error:#}")),
+            }
         }
+        if !self.boot.secure_boot.allows(self.config) {
+            reasons.push(format!("{}; {}", self.boot.secure_boot, self.boot.secure_boot.advice()));
+        }
+        let reason = reasons.join("; ");
+        if trial::running() {
+            bail!(
+                "the TPM does not open it: {reason}; this version is on trial, so nobody is asked for the recovery key"
+            );
+        }
+        self.by_owner(volume, &reason)
     }
-    let reason = reasons.join("; ");
-    if trial::running() {
-        bail!(
-            "the TPM does not open it: {reason}; this version is on trial, so nobody is asked for the recovery key"
-        );
-    }
-    log::error!("the TPM does not open {}: {reason}; enter the recovery key", device.display());
-    let key = by_person(volume, device, &reason)?;
-    vouched_for(config, &Candidate { device, uuid: &uuid, key: &key }, header)?;
-    log::warn!("to bind the volume to the TPM again, run: pattern rebind");
-    Ok((key, format!("opened it by an entered key, as the TPM did not ({reason})")))
-}
 
-/// A person knew the key. Where the TPM can't tell whether the volume is the machine's, that has to do.
-fn vouched_for(config: &Config, volume: &Candidate<'_>, header: &Header) -> Result<()> {
-    let kept = match identity::prove(config, volume, header) {
-        Ok(Proof::Given) => Ok(()),
-        Ok(Proof::Against(reason)) => bail!(reason),
-        Ok(Proof::Missing(_)) => identity::keep(config, volume),
-        Err(error) => Err(error),
-    };
-    kept.unwrap_or_else(|error| log::warn!("{error:#}"));
-    Ok(())
+    /// A person has to know a key. What was added to this boot is shown first.
+    fn by_owner(&self, volume: &mut Volume, reason: &str) -> Result<Opened> {
+        log::error!("the TPM does not open {}: {reason}; enter the recovery key", self.device.display());
+        if self.boot.added {
+            let lines = added::describe();
+            lines.iter().for_each(|line| log::error!("{line}"));
+            show::tell(&lines).unwrap_or_else(|error| log::warn!("{error:#}"));
+        }
+        let key = by_person(volume, self.device, reason)?;
+        self.vouched_for(&key)?;
+        match self.boot {
+            Boot { added: true, .. } => {
+                log::warn!("the volume is open for what was added to this boot; nothing was recorded")
+            }
+            Boot { degraded: true, .. } => {
+                log::warn!("the volume is open for a /usr that is damaged; nothing was recorded")
+            }
+            boot if boot.may_record(self.config) => {
+                log::warn!("to bind the volume to the TPM again, run: pattern rebind")
+            }
+            boot => log::warn!("{}; nothing was recorded", boot.secure_boot),
+        }
+        Ok(Opened { key, how: format!("opened it by an entered key, as the TPM did not ({reason})") })
+    }
+
+    /// Whether a volume that the TPM opened is the machine's. If so, brings what the TPM and the header say of it up to date.
+    fn prove(&self, found: &ByToken<'_>) -> Result<Proof> {
+        let candidate = self.candidate(&found.key);
+        self.with_registry(Some(&found.token.srk), |registry| {
+            let proof = registry.prove(&candidate, self.header)?;
+            if let Proof::Given | Proof::Earlier = proof {
+                let settled = self.settle(registry, found, &proof);
+                settled.unwrap_or_else(|error| log::warn!("{}: {error:#}", self.device.display()));
+            }
+            Ok(proof)
+        })
+    }
+
+    /// A person knew the key. Where the TPM can't tell whether the volume is the machine's, that has to do.
+    fn vouched_for(&self, key: &VolumeKey) -> Result<()> {
+        let candidate = self.candidate(key);
+        let proof = self.with_registry(None, |registry| {
+            let proof = registry.prove(&candidate, self.header)?;
+            if let Proof::Missing(_) = proof {
+                registry.finish(&candidate)?;
+            }
+            Ok(proof)
+        });
+        match proof {
+            Ok(Proof::Against(reason)) => bail!(reason),
+            Ok(_) => {}
+            Err(error) => log::warn!("{error:#}"),
+        }
+        Ok(())
+    }
+
+    /// Finishes what a cut left of the volume's making, and binds what an earlier version of pattern made as this one does.
+    /// After each step the next boot opens the volume by itself, and goes on from there. Not while this version is on trial:
+    /// the version before it would not know the volume any more.
+    fn settle(&self, registry: &Registry<'_>, found: &ByToken<'_>, proof: &Proof) -> Result<()> {
+        if trial::running() || !self.boot.may_record(self.config) {
+            return Ok(());
+        }
+        let image = extra::key()?;
+        let is_earlier = |token: &Tpm2Token| renewal::is_earlier(token, self.config, image.as_ref());
+        let earlier = self.locks.tokens.iter().any(is_earlier);
+        let candidate = self.candidate(&found.key);
+        if self.header.is_unfinished() {
+            create::finish(registry, &candidate)?;
+        } else if earlier || *proof == Proof::Earlier {
+            registry.finish(&candidate)?;
+        }
+        if earlier {
+            let pin = found.pin.as_deref();
+            let renewed =
+                renewal::renew(self.config, image.as_ref(), &candidate, is_earlier(found.token), pin)?;
+            log::info!("bound the volume as this version does: {renewed}");
+        }
+        Ok(())
+    }
+
+    /// Without a TPM nothing is known.
+    fn with_registry(
+        &self,
+        srk: Option<&Srk>,
+        act: impl FnOnce(&Registry<'_>) -> Result<Proof>,
+    ) -> Result<Proof> {
+        if !latch::has_tpm() {
+            return Ok(Proof::Missing("there is no TPM that could tell whether this machine made it"));
+        }
+        let (tcti, signatures) = (Tcti::default(), extra::signatures()?);
+        let images = (extra::key()?, signatures.as_ref());
+        act(&Registry::open(self.config, self.boot, &tcti, images, srk)?)
+    }
+
+    fn candidate<'a>(&'a self, key: &'a VolumeKey) -> Candidate<'a> {
+        Candidate { device: self.device, uuid: &self.uuid, key }
+    }
 }
 
 /// The key by the first token that gives it, and what the others say.
-fn by_any_token(
+fn by_any_token<'a>(
     volume: &mut Volume,
-    device: &Path,
-    locks: &Locks,
+    opening: &Opening<'a>,
     tcti: &Tcti,
-) -> (Option<VolumeKey>, Vec<String>) {
+) -> (Option<ByToken<'a>>, Vec<String>) {
+    let Opening { device, locks, config, .. } = opening;
     let mut reasons: Vec<String> = locks.unusable.clone();
     let signatures = extra::signatures().unwrap_or_else(|error| {
         reasons.push(format!("{error:#}"));
         None
     });
-    // Nobody is asked for a PIN where the TPM needs none.
-    let (asking, silent): (Vec<_>, Vec<_>) = locks.tokens.iter().partition(|token| token.pin.is_some());
-    for token in silent.into_iter().chain(asking) {
+    let image = extra::key().unwrap_or_default();
+    let mut tokens: Vec<_> = locks.tokens.iter().collect();
+    // Nobody is asked for a PIN where the TPM needs none. Tokens of earlier versions come after those of this one.
+    tokens.sort_by_key(|token| (token.pin.is_some(), renewal::is_earlier(token, config, image.as_ref())));
+    for token in tokens {
         match by_tpm(volume, device, token, signatures.as_ref(), tcti) {
-            Ok(key) => return (Some(key), reasons),
+            Ok((key, pin)) => return (Some(ByToken { key, token, pin }), reasons),
             Err(error) => reasons.push(format!("{error:#}")),
         }
     }
@@ -115,21 +231,24 @@ fn by_tpm(
     token: &Tpm2Token,
     signatures: Option<&Signatures>,
     tcti: &Tcti,
-) -> Result<VolumeKey> {
+) -> Result<(VolumeKey, Option<Zeroizing<String>>)> {
     let unseal = |pin: Option<&str>| Tpm::unseal(tcti, token, Presented { signatures, pin });
-    let secret = match unseal(None) {
-        Err(TpmError::NoPin) => with_pin(device, ask::secret, |pin| unseal(Some(pin)))?,
-        answer => answer?,
+    let (secret, pin) = match unseal(None) {
+        Err(TpmError::NoPin) => {
+            let (secret, pin) = with_pin(device, ask::secret, |pin| unseal(Some(pin)))?;
+            (secret, Some(pin))
+        }
+        answer => (answer?, None),
     };
-    volume.unlock_sealed(token, &secret)
+    Ok((volume.unlock_sealed(token, &secret)?, pin))
 }
 
-/// Asks for the PIN until it is right; an empty one means that the recovery key is at hand instead.
+/// Asks for the PIN until it is right, and returns it too; an empty one means that the recovery key is at hand instead.
 fn with_pin<T>(
     device: &Path,
     ask: impl Fn(&str) -> Result<Zeroizing<String>>,
     try_pin: impl Fn(&str) -> tpm::Result<T>,
-) -> Result<T> {
+) -> Result<(T, Zeroizing<String>)> {
     let device = device.display();
     let mut before = String::new();
     loop {
@@ -142,7 +261,7 @@ fn with_pin<T>(
                 log::error!("{device}: {error}");
                 before = format!("{error}. ");
             }
-            answer => return Ok(answer?),
+            answer => return Ok((answer?, pin)),
         }
     }
 }
@@ -187,6 +306,7 @@ pub(super) fn directories(config: &Config) -> Result<(Vec<String>, bool)> {
 mod tests {
     use std::cell::RefCell;
 
+    use pattern::secure_boot::State;
     use pattern::token::{Bank, Binding, Pcrs};
 
     use super::*;
@@ -194,7 +314,7 @@ mod tests {
     use crate::persist::recognised;
 
     /// What came of it, and the questions, when these are the answers and only `1234` is right.
-    fn entered(answers: &[&str]) -> (Result<u32>, Vec<String>) {
+    fn entered(answers: &[&str]) -> (Result<(u32, Zeroizing<String>)>, Vec<String>) {
         let questions = RefCell::new(Vec::new());
         let ask = |question: &str| {
             questions.borrow_mut().push(question.to_owned());
@@ -208,10 +328,22 @@ mod tests {
         (secret, questions.into_inner())
     }
 
+    fn config() -> Config {
+        let text = "[image]\nid = \"demo\"\nversion = \"1\"\n\
+            updates = { url = \"https://example.org/\", pubring = \"demo.pgp\" }\n\
+            [partitions]\nsizes = { esp = \"200M\", verity = \"200M\", usr = \"2G\" }\n";
+        pattern::config::parse("pattern.toml", text).unwrap()
+    }
+
+    fn opening<'a>(header: &'a Header, locks: &'a Locks, config: &'a Config) -> Opening<'a> {
+        let boot = Boot { secure_boot: State::On, added: false, degraded: false };
+        Opening { device: Path::new("/dev/vda3"), header, locks, config, boot, uuid: String::new() }
+    }
+
     #[test]
     fn a_wrong_pin_is_asked_for_again() {
         let (secret, questions) = entered(&["12", "1234"]);
-        assert_eq!(secret.unwrap(), 7);
+        assert_eq!(secret.unwrap().0, 7);
         assert_eq!(questions[0], "PIN for /dev/vda3 (empty for the recovery key):");
         assert!(questions[1].starts_with("the PIN is wrong; after 3 more wrong ones"), "{questions:?}");
     }
@@ -235,15 +367,17 @@ mod tests {
             volume.add_sealed(&token, &secret).unwrap();
         }
         swtpm.extend(8);
-        let (_, mut locks) = recognised(&device).unwrap();
-        let (key, reasons) = by_any_token(&mut volume, &device, &locks, &swtpm.tcti());
+        let (header, mut locks) = recognised(&device).unwrap();
+        let config = config();
+        let (key, reasons) = by_any_token(&mut volume, &opening(&header, &locks, &config), &swtpm.tcti());
         let by_slot = volume.unlock_sealed(&locks.tokens[2], &[2; 32]).unwrap();
-        assert_eq!(key.unwrap().as_bytes(), by_slot.as_bytes());
+        let key = key.unwrap();
+        assert_eq!((key.key.as_bytes(), key.token.keyslot), (by_slot.as_bytes(), 2));
         assert_eq!(reasons.len(), 2, "{reasons:?}");
         assert!(reasons[0].starts_with("the TPM was cleared"), "{reasons:?}");
         assert!(reasons[1].starts_with("PCR 8 (sha256) changed"), "{reasons:?}");
         locks.tokens.truncate(2);
-        assert!(by_any_token(&mut volume, &device, &locks, &swtpm.tcti()).0.is_none());
+        assert!(by_any_token(&mut volume, &opening(&header, &locks, &config), &swtpm.tcti()).0.is_none());
     }
 
     #[test]

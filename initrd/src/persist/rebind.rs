@@ -1,30 +1,75 @@
 //! `pattern rebind`: seals a new key to the TPM as it is now, in place of those that it does not open any more.
 
-use anyhow::{Context as _, Result, bail};
-use pattern::config::Config;
-
+use std::fs;
 use std::path::Path;
 
-use super::{ask, create, extra};
+use anyhow::{Context as _, Result, bail};
+use pattern::binding::with_additions;
+use pattern::config::Config;
+
+use super::boot::Boot;
+use super::{NAME, PATIENCE, added, ask, create, extra, lockout, recognised};
 use crate::luks::{Volume, VolumeKey};
 
 /// How often a person may mistype.
 const TRIES: u32 = 3;
+/// What a person types to have the volume open for what was added.
+const WORD: &str = "accept";
 
-/// Asks for the recovery key and binds the volume anew; answers with what was done.
+/// Asks for the recovery key and binds the volume anew; returns what was done.
 ///
 /// # Errors
-/// When the volume can't be read, the key is wrong, or the TPM fails. Until the new key is in place, the old ones stay.
+/// When this boot is not one to bind to, the volume can't be read, the key is wrong, or the TPM fails. Until the new key is
+/// in place, the old ones stay.
 pub(crate) fn rebind(config: &Config, device: &Path) -> Result<String> {
     let about = || format!("persist volume {}", device.display());
+    let boot = Boot::look(config)?;
+    if boot.added {
+        accept()?;
+    }
+    Boot { added: false, ..boot }.require(config)?;
+    let (header, _) = recognised(device).with_context(about)?;
+    require_open(header.uuid()).with_context(about)?;
     let mut volume = Volume::load(device).with_context(about)?;
     let key = unlock(&mut volume, device).with_context(about)?;
     let secret = create::random()?;
     let pin = config.volume.pin.then(ask::new_pin).transpose()?;
-    let token = create::seal(&secret, config, extra::key()?, pin.as_deref())?;
-    let (keyslot, removed) = volume.replace_sealed(&key, token, &*secret).with_context(about)?;
+    let adapt = |binding| if boot.added { with_additions(binding) } else { binding };
+    let token = create::seal(&secret, config, extra::key()?.as_ref(), pin.as_deref(), adapt)?;
+    let (keyslot, removed) = volume.replace_sealed(&key, token, &*secret, |_| true).with_context(about)?;
+    if pin.is_some()
+        && let Err(error) = lockout::at_rebind()
+    {
+        eprintln!("pattern: {error:#}");
+    }
     let device = device.display();
     Ok(format!("{device}: keyslot {keyslot} is bound to the TPM as it is now; older ones removed: {removed}"))
+}
+
+/// Shows what the volume would open for from now on, and asks for a word.
+fn accept() -> Result<()> {
+    added::describe().iter().for_each(|line| eprintln!("{line}"));
+    let question =
+        format!("To have the volume open by itself with this, and with nothing else, type {WORD}:");
+    if ask::word(&question, PATIENCE).is_some_and(|answer| answer.trim() == WORD) {
+        return Ok(());
+    }
+    bail!(
+        "nobody typed {WORD:?}; nothing was changed; restart without what was added, then run: pattern rebind"
+    )
+}
+
+/// Refuses to change another volume than the one that is open. A disk may have been swapped meanwhile.
+fn require_open(uuid: &str) -> Result<()> {
+    let wanted = format!("CRYPT-LUKS2-{}-{NAME}", uuid.replace('-', ""));
+    let devices = fs::read_dir("/sys/class/block").context("reading /sys/class/block")?;
+    let open = devices.flatten().any(|device| {
+        fs::read_to_string(device.path().join("dm/uuid")).is_ok_and(|text| text.trim() == wanted)
+    });
+    if open {
+        return Ok(());
+    }
+    bail!("the volume with the UUID {uuid} is not the one that is open")
 }
 
 fn unlock(volume: &mut Volume, device: &Path) -> Result<VolumeKey> {

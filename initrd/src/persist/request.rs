@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 
 /// At the volume's root.
 const NAME: &str = "new-recovery-key";
-/// Where the running system has the volume.
+/// Where the running system mounts it.
 const VOLUME: &str = "/persist";
 
 /// Asks.
@@ -17,15 +17,24 @@ const VOLUME: &str = "/persist";
 /// # Errors
 /// When the volume is not mounted, or can't be written to.
 pub(super) fn leave() -> Result<()> {
+    let volume = volume()?;
+    let path = volume.join(NAME);
+    let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+    made.and_then(|file| file.sync_all()).with_context(|| format!("writing {}", path.display()))?;
+    sync(volume)
+}
+
+/// Where the running system has the volume.
+///
+/// # Errors
+/// When it is not mounted there.
+pub(super) fn volume() -> Result<&'static Path> {
     let volume = Path::new(VOLUME);
     let device = |path: &Path| path.metadata().map(|facts| facts.dev());
     if device(volume).with_context(|| format!("looking at {VOLUME}"))? == device(Path::new("/"))? {
         bail!("the volume is not mounted at {VOLUME} in this boot");
     }
-    let path = volume.join(NAME);
-    let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
-    made.and_then(|file| file.sync_all()).with_context(|| format!("writing {}", path.display()))?;
-    sync(volume)
+    Ok(volume)
 }
 
 /// Whether it was asked, by what is in the volume mounted here.

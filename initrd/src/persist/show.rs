@@ -25,13 +25,23 @@ pub(super) fn show(key: &RecoveryKey, device: &Path, terminal: &str) -> Result<(
     shown.with_context(|| format!("showing the recovery key on {terminal}"))
 }
 
+/// Writes lines to the console of the boot, whatever the kernel's log level is.
+///
+/// # Errors
+/// When the console can't be written to.
+pub(super) fn tell(lines: &[String]) -> Result<()> {
+    let text: String = lines.iter().map(|line| format!("\r\n{line}")).collect();
+    let told = open(CONSOLE)?.write_all(format!("{text}\r\n").as_bytes());
+    told.with_context(|| format!("writing to {CONSOLE}"))
+}
+
 /// Opens a terminal, so that it is known before anything is done that there is one.
 ///
 /// # Errors
 /// When there is none.
 pub(super) fn open(terminal: &str) -> Result<File> {
     let opened = OpenOptions::new().write(true).open(terminal);
-    opened.with_context(|| format!("opening {terminal}, where the recovery key is to be shown"))
+    opened.with_context(|| format!("opening {terminal}"))
 }
 
 /// What the console shows. Lines end in CR LF: nobody may have set the terminal up yet.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
-use pattern::reset::{WORD, request, vouch};
+use pattern::reset::{WORD, Wish, request, vouch, wish};
 use pattern::table::{Amount, Found, Partition, ResetPlace, reset_place};
 use serde_json::json;
 
@@ -14,18 +14,30 @@ use super::uuid;
 use crate::context::Context;
 use crate::disk::Disk;
 use crate::luks;
+use crate::persist;
 use crate::variable::Variable;
 
 /// Holds the UUID of the volume's partition.
 const REQUEST: &str = "PatternResetRequest";
+
+/// Who says that the volume may be erased.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Word {
+    /// The owner, at this terminal.
+    Here,
+    /// Root, who gave `--yes`.
+    Given,
+    /// Whoever sits at the console of the next boot.
+    AtConsole,
+}
 
 /// What `pattern reset` is to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Order {
     /// Ask the next boot for a reset.
     Ask {
-        /// The owner was asked already.
-        confirmed: bool,
+        /// Whose word it has.
+        word: Word,
         /// The next boot begins at once.
         now: bool,
     },
@@ -51,37 +63,46 @@ pub(crate) fn command(ctx: &Context, order: Order) -> Result<bool> {
         ResetPlace::Begun(_) | ResetPlace::Nothing => None,
     };
     match order {
-        Order::Ask { confirmed, now } => {
+        Order::Ask { word, now } => {
             let part =
                 volume.with_context(|| format!("disk {} has no persist volume", disk.path().display()))?;
-            leave(ctx, &disk, &found, &part, confirmed)?;
+            leave(ctx, &disk, &found, &part, word)?;
             if now { restart().map(|()| true) } else { Ok(true) }
         }
         Order::Cancel => cancel().map(|()| false),
         Order::Status { as_json } => {
             let left = stored()?;
-            let waits = volume.is_some_and(|part| left.as_deref() == Some(&*request(&part)));
+            let waits = left.zip(volume).and_then(|(left, part)| wish(&left, &part));
             tell(waits, as_json);
-            Ok(waits)
+            Ok(waits.is_some())
         }
     }
 }
 
-fn leave(ctx: &Context, disk: &Disk, found: &Found, part: &Partition, confirmed: bool) -> Result<()> {
+fn leave(ctx: &Context, disk: &Disk, found: &Found, part: &Partition, word: Word) -> Result<()> {
     let device = disk.partition_path(part.number);
     let about = || format!("persist volume {}", device.display());
     vouch(&luks::look(&device).with_context(about)?).with_context(about)?;
-    println!("The next boot erases {}.", Lost::look(ctx, disk, found, part));
+    let wish = if word == Word::AtConsole { Wish::Ask } else { Wish::Erase };
+    println!("{} {}.", announced(wish), Lost::look(ctx, disk, found, part));
     println!(
         "It then makes a new volume, with nothing in it; the recovery key of this one opens nothing any more."
     );
-    if !confirmed && !confirm()? {
+    if word == Word::Here && !confirm()? {
         bail!("not confirmed; nothing was changed");
     }
-    let written = Variable::new(REQUEST).write(request(part).as_bytes());
+    let written = Variable::new(REQUEST).write(request(part, wish).as_bytes());
     written.context("leaving a request for the next boot; the boot menu has an entry for a reset, too")?;
+    persist::give_back();
     println!("It happens at the next boot. To keep everything after all, run: pattern reset --cancel");
     Ok(())
+}
+
+fn announced(wish: Wish) -> &'static str {
+    match wish {
+        Wish::Erase => "The next boot erases",
+        Wish::Ask => "The next boot asks on its console, and after the right answer erases",
+    }
 }
 
 fn confirm() -> Result<bool> {
@@ -105,11 +126,11 @@ fn cancel() -> Result<()> {
     Ok(())
 }
 
-fn tell(waits: bool, as_json: bool) {
+fn tell(waits: Option<Wish>, as_json: bool) {
     if as_json {
-        println!("{}", json!({ "requested": waits }));
-    } else if waits {
-        println!("The next boot erases the persist volume. To keep it, run: pattern reset --cancel");
+        println!("{}", json!({ "requested": waits.is_some(), "asks": waits == Some(Wish::Ask) }));
+    } else if let Some(wish) = waits {
+        println!("{} the persist volume. To keep it, run: pattern reset --cancel", announced(wish));
     } else {
         println!("No reset was asked for.");
     }

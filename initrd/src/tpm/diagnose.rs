@@ -1,6 +1,6 @@
 //! Finding out why unsealing failed, with a few more commands: failing may take its time.
 
-use pattern::token::{self, ADDED, Exposed, SPENT, Signed, Tpm2Token, Unsigned};
+use pattern::token::{self, ADDED, Bank, Exposed, Pcrs, SPENT, Signed, Tpm2Token, Unsigned};
 use tss_esapi::constants::PropertyTag;
 
 use super::error::Outcome;
@@ -31,11 +31,9 @@ impl Tpm {
     }
 
     fn look(&mut self, token: &Tpm2Token, presented: Presented<'_>) -> Result<Option<TpmError>> {
-        let handle = token.srk.handle();
-        match self.key_at(handle)? {
-            None => return Ok(Some(TpmError::NoKey(handle))),
-            Some((_, srk)) if srk != token.srk => return Ok(Some(TpmError::OtherKey(handle))),
-            Some(_) => {}
+        match self.compare_srk(&token.srk) {
+            Err(fact @ (TpmError::NoKey(_) | TpmError::OtherKey(_))) => return Ok(Some(fact)),
+            compared => compared?,
         }
         if let Some(signed) = &token.signed {
             let unsigned = self.look_at_signed(signed, token, presented)?;
@@ -73,7 +71,8 @@ impl Tpm {
         } else if token.is_spent(ADDED, &values) {
             Some(TpmError::Added(bank))
         } else {
-            (token.policy_for(&values) != token.policy).then_some(TpmError::WrongPcr(pcrs, bank))
+            let changed = changed(pcrs, bank, &values);
+            (token.policy_for(&values) != token.policy).then_some(TpmError::WrongPcr(changed, bank))
         })
     }
 
@@ -83,4 +82,11 @@ impl Tpm {
         let most = self.context.get_tpm_property(PropertyTag::MaxAuthFail).ok()??;
         most.checked_sub(used)
     }
+}
+
+/// The registers that may be in the way. Those that had to be untouched, and are, are not.
+fn changed(pcrs: Pcrs, bank: Bank, values: &[Vec<u8>]) -> Pcrs {
+    let is_as_it_was = |pcr, value: &Vec<u8>| [ADDED, SPENT].contains(&pcr) && *value == bank.zeros();
+    let others = pcrs.iter().zip(values).filter(|(pcr, value)| !is_as_it_was(*pcr, value));
+    Pcrs::new(others.map(|(pcr, _)| pcr.into())).unwrap_or(pcrs)
 }

@@ -32,6 +32,12 @@ pub enum TpmError {
     NoPin,
     /// The PIN is wrong, and how many more wrong ones the TPM takes.
     WrongPin(Option<u32>),
+    /// The lockout password is another one.
+    OtherPassword,
+    /// The TPM takes no lockout password for a while, as somebody gave it a wrong one.
+    PasswordPaused,
+    /// The TPM's device can't be opened, written or read.
+    Unreachable(std::io::Error),
     /// The binding would protect nothing.
     Exposed(Exposed),
     /// What the TPM holds or answered is not what a token can carry.
@@ -49,6 +55,7 @@ impl fmt::Display for TpmError {
             Self::Lockout => f.write_str("the TPM is locked out after too many wrong tries; leave the machine on, it recovers in minutes to hours"),
             Self::NoKey(handle) => write!(f, "the TPM was cleared, or is another one: it has no storage root key at {handle:#x}"),
             Self::OtherKey(handle) => write!(f, "the TPM was cleared and set up again, or is another one: the storage root key at {handle:#x} has another name than when the volume was made"),
+            Self::WrongPcr(pcrs, bank) if *pcrs == Pcrs::one(7) => write!(f, "PCR 7 ({}) changed since the volume was bound to it: Secure Boot was switched, or its keys (db, dbx, KEK, PK) are not the same", bank.name()),
             Self::WrongPcr(pcrs, bank) => write!(f, "PCR {pcrs} ({}) changed since the volume was bound to it: firmware, its settings or what it started are not the same", bank.name()),
             Self::Spent(bank) => write!(f, "PCR {SPENT} ({}) was extended since power-on, and the volume opens only before that; restart the machine", bank.name()),
             Self::Added(bank) => write!(f, "PCR {ADDED} ({}) was extended: something was added to the kernel image from outside, such as words on the command line, a credential or an add-on; restart without it", bank.name()),
@@ -56,6 +63,9 @@ impl fmt::Display for TpmError {
             Self::NoPin => f.write_str("it asks for a PIN"),
             Self::WrongPin(None) => f.write_str("the PIN is wrong"),
             Self::WrongPin(Some(left)) => write!(f, "the PIN is wrong; after {left} more wrong ones the TPM is locked out for a while"),
+            Self::OtherPassword => f.write_str("the TPM has another lockout password than this volume"),
+            Self::PasswordPaused => f.write_str("somebody gave the TPM a wrong lockout password, so it takes none for up to a day of being on"),
+            Self::Unreachable(cause) => write!(f, "reaching the TPM: {cause}"),
             Self::Exposed(exposed) => exposed.fmt(f),
             Self::Token(error) => error.fmt(f),
             Self::Missing(what) => write!(f, "the TPM did not answer with {what}"),
@@ -89,8 +99,10 @@ pub(super) enum Outcome {
     Defined,
     /// A PCR was extended while a policy was being checked.
     PcrChanged,
-    /// The PIN is not the one of the object.
+    /// The PIN is not the one of the object, or the object has another name than the session was told.
     WrongAuth,
+    /// An NV index that can't be read as ours are, or that was never written.
+    OtherIndex,
     /// The signature is not by the key.
     BadSignature,
     Lockout,
@@ -110,6 +122,8 @@ pub(super) fn outcome(error: &Error) -> Outcome {
         0x128 => Outcome::PcrChanged,
         0x14c => Outcome::Defined,
         0x910 => Outcome::NoObject,
+        // TPM_RC_NV_RANGE, NV_SIZE, NV_LOCKED, NV_AUTHORIZATION, NV_UNINITIALIZED
+        0x146..=0x14a => Outcome::OtherIndex,
         // Of these, bits 8 to 11 and bit 6 tell which handle, session or parameter was meant.
         one => match one & 0xbf {
             0x8b => Outcome::NoObject,

@@ -29,6 +29,12 @@ impl Tpm {
         self.key_at(SRK)?.ok_or(TpmError::NoKey(SRK))
     }
 
+    /// A storage root key whose public area is known: costs no command.
+    pub(super) fn known_srk(&mut self, srk: &Srk) -> Result<KeyHandle> {
+        let known = self.context.tr_deserialize(&srk.to_bytes());
+        Ok(KeyHandle::from(known.map_err(doing("reading tpm2_srk"))?))
+    }
+
     /// The key at a persistent handle, if there is one.
     pub(super) fn key_at(&mut self, handle: u32) -> Result<Option<(KeyHandle, Srk)>> {
         let object = match self.context.tr_from_tpm_public(TpmHandle::Persistent(persistent(handle)?)) {
@@ -38,6 +44,18 @@ impl Tpm {
         let bytes = self.context.tr_serialize(object).map_err(doing("reading the storage root key"))?;
         let srk = Srk::parse(&bytes).map_err(TpmError::Token)?;
         Ok(Some((KeyHandle::from(object), srk)))
+    }
+
+    /// Compares a storage root key that a token names with the TPM's own, in one command.
+    ///
+    /// # Errors
+    /// When the TPM has another one, or none.
+    pub(super) fn compare_srk(&mut self, named: &Srk) -> Result<()> {
+        match self.key_at(named.handle())? {
+            None => Err(TpmError::NoKey(named.handle())),
+            Some((_, own)) if own != *named => Err(TpmError::OtherKey(named.handle())),
+            Some(_) => Ok(()),
+        }
     }
 
     fn make_srk(&mut self) -> Result<()> {

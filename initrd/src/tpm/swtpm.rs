@@ -25,14 +25,19 @@ impl Heard {
     /// The commands by their names (TPM 2.0 Library, Part 2, table "TPM_CC").
     pub fn names(&self) -> Vec<String> {
         let name = |code: &u32| match code {
+            0x129 => "HierarchyChangeAuth".to_owned(),
+            0x139 => "DictionaryAttackLockReset".to_owned(),
+            0x13a => "DictionaryAttackParameters".to_owned(),
             0x157 => "Load".to_owned(),
             0x15e => "Unseal".to_owned(),
             0x165 => "FlushContext".to_owned(),
             0x167 => "LoadExternal".to_owned(),
             0x16a => "PolicyAuthorize".to_owned(),
             0x16b => "PolicyAuthValue".to_owned(),
+            0x173 => "ReadPublic".to_owned(),
             0x176 => "StartAuthSession".to_owned(),
             0x177 => "VerifySignature".to_owned(),
+            0x17a => "GetCapability".to_owned(),
             0x17e => "PCR_Read".to_owned(),
             0x17f => "PolicyPCR".to_owned(),
             other => format!("{other:#x}"),
@@ -123,20 +128,40 @@ impl Swtpm {
 
     /// A socket that passes commands on and notes them, as a listener on the bus would.
     pub fn observed(&self) -> (Tcti, Arc<Mutex<Heard>>) {
-        let path = self.folder.join("observed");
-        let _ = symlink(self.folder.join("tpm.ctrl"), self.folder.join("observed.ctrl"));
+        let heard = Arc::new(Mutex::new(Heard::default()));
+        let noted = Arc::clone(&heard);
+        let tcti = self.between("observed", move |command, answer| {
+            let mut heard = noted.lock().unwrap();
+            heard.codes.push(u32::from_be_bytes(command[6..10].try_into().unwrap()));
+            heard.bytes.extend_from_slice(command);
+            heard.bytes.extend_from_slice(answer);
+        });
+        (tcti, heard)
+    }
+
+    /// A socket that passes commands on and puts other bytes into the answers, as a device on the bus could.
+    pub fn changed(&self, from: &[u8], to: &[u8]) -> Tcti {
+        let (from, to) = (from.to_vec(), to.to_vec());
+        self.between("changed", move |_, answer| {
+            if let Some(at) = answer.windows(from.len()).position(|window| window == from) {
+                answer[at..at + to.len()].copy_from_slice(&to);
+            }
+        })
+    }
+
+    fn between(&self, name: &str, act: impl Fn(&[u8], &mut [u8]) + Send + 'static) -> Tcti {
+        let path = self.folder.join(name);
+        let _ = symlink(self.folder.join("tpm.ctrl"), self.folder.join(format!("{name}.ctrl")));
         let _ = fs::remove_file(&path);
         let listener = UnixListener::bind(&path).unwrap();
         let tpm = self.folder.join("tpm");
-        let heard = Arc::new(Mutex::new(Heard::default()));
-        let noted = Arc::clone(&heard);
         let _thread = thread::spawn(move || {
             // The library connects anew for each command.
             while let Ok((client, _)) = listener.accept() {
-                forward(client, UnixStream::connect(&tpm).unwrap(), &noted);
+                forward(client, UnixStream::connect(&tpm).unwrap(), &act);
             }
         });
-        (Tcti::Swtpm(path.to_str().unwrap().to_owned()), heard)
+        Tcti::Swtpm(path.to_str().unwrap().to_owned())
     }
 }
 
@@ -167,15 +192,13 @@ fn spawn(folder: &Path) -> Child {
 }
 
 /// One command, one answer, until the client goes. The code is in bytes 6 to 9 of a command.
-fn forward(mut client: UnixStream, mut tpm: UnixStream, heard: &Mutex<Heard>) {
-    let mut buffer = [0; 4096];
-    while let Ok(length @ 1..) = client.read(&mut buffer) {
-        let mut heard = heard.lock().unwrap();
-        heard.codes.push(u32::from_be_bytes(buffer[6..10].try_into().unwrap()));
-        heard.bytes.extend_from_slice(&buffer[..length]);
-        tpm.write_all(&buffer[..length]).unwrap();
-        let length = tpm.read(&mut buffer).unwrap();
-        heard.bytes.extend_from_slice(&buffer[..length]);
-        client.write_all(&buffer[..length]).unwrap();
+fn forward(mut client: UnixStream, mut tpm: UnixStream, act: &impl Fn(&[u8], &mut [u8])) {
+    let (mut command, mut answer) = ([0; 4096], [0; 4096]);
+    while let Ok(length @ 1..) = client.read(&mut command) {
+        let command = &command[..length];
+        tpm.write_all(command).unwrap();
+        let length = tpm.read(&mut answer).unwrap();
+        act(command, &mut answer[..length]);
+        client.write_all(&answer[..length]).unwrap();
     }
 }

@@ -25,7 +25,7 @@ const TRIES: usize = 5;
 pub struct Presented<'a> {
     /// The signatures that the running image brought along.
     pub signatures: Option<&'a Signatures>,
-    /// What a person entered.
+    /// What a person entered. Nobody may be asked before the token was tried without.
     pub pin: Option<&'a str>,
 }
 
@@ -38,13 +38,22 @@ impl Tpm {
     ///
     /// # Errors
     /// When the TPM refuses: the error tells a cleared TPM, another TPM, changed PCRs, a missing signature and a wrong
-    /// PIN apart.
+    /// PIN apart. Without a PIN, a token that asks for one gives [`TpmError::NoPin`] only if it names this TPM's own
+    /// storage root key. With another key in the token, who wrote it there could read the session that the PIN is used
+    /// in, and try PINs on what was heard, without the TPM and its count.
     pub fn unseal(tcti: &Tcti, token: &Tpm2Token, presented: Presented<'_>) -> Result<Secret> {
         // Nobody enters a PIN in vain.
         if let Some(signed) = &token.signed {
             let _some = candidates(signed, token.bank, presented.signatures)?;
         }
-        let auth = auth_value(token, presented)?;
+        let auth = match (&token.pin, presented.pin) {
+            (None, _) => None,
+            (Some(pin), Some(text)) => Some(pin.auth_value(text)),
+            (Some(_), None) => {
+                Self::connect(tcti)?.compare_srk(&token.srk)?;
+                return Err(TpmError::NoPin);
+            }
+        };
         let mut answer = attempt(tcti, token, presented, &auth);
         for _ in 1..TRIES {
             match &answer {
@@ -60,6 +69,9 @@ impl Tpm {
     /// `StartAuthSession`, `PolicyPCR` and `PolicyAuthorize` for a signature, `PolicyPCR` for the literal PCRs,
     /// `PolicyAuthValue` for a PIN, `Load`, `Unseal`, which ends the session. The token carries the storage root key, so
     /// the TPM need not be asked for it. After a failure the library flushes what is left.
+    ///
+    /// systemd binds the session that encrypts to the object. Ours need not be bound: it also authorizes the object, so the
+    /// PIN goes into the key that encrypts the secret (TPM 2.0 Library, Part 1, "Session-Based Encryption").
     fn unseal_below(
         mut self,
         token: &Tpm2Token,
@@ -122,12 +134,4 @@ fn attempt(tcti: &Tcti, token: &Tpm2Token, presented: Presented<'_>, auth: &Auth
     let approve = |signed| Tpm::connect(tcti)?.approve(signed, token.bank, presented.signatures);
     let approved = token.signed.as_ref().map(approve).transpose()?;
     Tpm::connect(tcti)?.unseal_below(token, approved, auth)
-}
-
-fn auth_value(token: &Tpm2Token, presented: Presented<'_>) -> Result<AuthValue> {
-    match (&token.pin, presented.pin) {
-        (None, _) => Ok(None),
-        (Some(pin), Some(text)) => Ok(Some(pin.auth_value(text))),
-        (Some(_), None) => Err(TpmError::NoPin),
-    }
 }

@@ -233,6 +233,8 @@ in
       }) names
     );
   imap0 = function: list: genList (number: function number (elemAt list number)) (length list);
+  filterAttrs =
+    keep: set: removeAttrs set (builtins.filter (name: !keep name set.${name}) (builtins.attrNames set));
   optionalAttrs = wanted: set: if wanted then set else { };
   optional = wanted: value: if wanted then [ value ] else [ ];
   toUpper = builtins.replaceStrings [ "x" "a" "i" "r" "m" "v" ] [ "X" "A" "I" "R" "M" "V" ];

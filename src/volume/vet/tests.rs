@@ -39,6 +39,24 @@ fn the_tokens_of_honest_tools_are_the_ways_in() {
     assert!(locks.recovery && locks.unusable.is_empty());
 }
 
+/// By default systemd 262 hardens a PIN with Argon2id, in several hundred megabytes.
+#[test]
+fn a_pin_of_each_systemd_is_asked_for_or_refused_by_name() {
+    let locks = |version: &str| {
+        let header = Header::vet(&load(&format!("cryptenroll-{version}-pin")), DEVICE).unwrap();
+        header.locks()
+    };
+    for version in ["254", "257"] {
+        let locks = locks(version);
+        assert!(locks.tokens.iter().any(|token| token.pin.is_some()), "{version}: {locks:?}");
+    }
+    let hardened = "token 0: not supported: a PIN hardened with Argon2id \
+                    (to enroll one without: systemd-cryptenroll --tpm2-with-pin=direct)";
+    assert_eq!((locks("262").tokens, locks("262").unusable), (vec![], vec![hardened.to_owned()]));
+    let unnamed = "token 0: not supported: a key without tpm2_srk (enrolled by systemd before 255)";
+    assert_eq!((locks("252").tokens, locks("252").unusable), (vec![], vec![unnamed.to_owned()]));
+}
+
 #[test]
 fn each_field_that_an_attack_needs_is_named() {
     let ciphers = "aes-xts-plain64 or camellia-xts-plain64 or serpent-xts-plain64 or twofish-xts-plain64";

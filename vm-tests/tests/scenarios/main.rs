@@ -3,6 +3,8 @@
 mod bigger_disk;
 mod break_stage;
 mod cleared_tpm;
+mod confined;
+mod degraded_usr;
 mod devices_stay;
 mod disk_too_small;
 mod first_boot;
@@ -23,6 +25,7 @@ mod rebind;
 mod records_writes;
 mod recovery;
 mod reset;
+mod reset_by_target;
 mod reset_menu;
 mod reset_power_cut;
 mod second_boot;

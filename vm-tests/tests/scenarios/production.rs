@@ -19,6 +19,7 @@ const ASKED: &str = "Recovery key for /dev/vda6:";
 #[ignore = "long; `make check-all` runs it"]
 fn production() {
     let mut computer = Computer::of_image("production", "production");
+    computer.secure_boot_with_keys();
     let mut guest = computer.start();
     let _ = guest.expect("made one with xfs");
     starts(&mut guest);

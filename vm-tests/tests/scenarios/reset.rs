@@ -17,7 +17,7 @@ fn reset() {
     asks_first(&mut guest);
     let said = guest.must("pattern reset --yes");
     assert!(said.contains(&old) && said.contains("all of /etc, /home, /srv and /var"), "{said}");
-    assert_eq!(guest.must("pattern reset --status --json"), r#"{"requested":true}"#);
+    assert_eq!(guest.must("pattern reset --status --json"), r#"{"asks":false,"requested":true}"#);
     assert_eq!(guest.must("cat /home/kept"), "kept");
 
     guest.send("systemctl reboot");

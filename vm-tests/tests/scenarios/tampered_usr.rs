@@ -12,7 +12,7 @@ fn tampered_usr() {
     computer.disk().write(usr.start, &block);
     let mut guest = computer.start();
     let _ = guest.expect("data block 0 is corrupted");
-    let _ = guest.expect("no restart on corruption this time");
+    let _ = guest.expect("reading all of /usr before anything is started from it");
     let _ = guest.expect("data block 0 is corrupted");
     let said = guest.expect("emergency mode");
     assert!(said.contains("its first block can't be verified: /usr or its hash tree is damaged"), "{said}");

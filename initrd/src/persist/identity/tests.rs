@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use pattern::generation::Said;
 use pattern::recovery::RecoveryKey;
-use pattern::token::{Bank, Binding, Pcrs};
+use pattern::secure_boot::State;
+use pattern::token::Bank;
 use pattern::volume::Seen;
 
 use super::*;
@@ -16,6 +17,17 @@ use crate::tpm::swtpm::Swtpm;
 const BYTES: u64 = 32 << 20;
 /// Both copies of the header.
 const HEADER: u64 = 32 << 10;
+const BOOT: Boot = Boot { secure_boot: State::On, added: false, degraded: false };
+
+/// An image for use without signatures, so that the policy has PCR 7, 12 and 15.
+fn config(counter: bool) -> Config {
+    let text = format!(
+        "[image]\nid = \"demo\"\nversion = \"1\"\n\
+         updates = {{ url = \"https://example.org/\", pubring = \"demo.pgp\" }}\n\
+         [partitions]\nsizes = {{ esp = \"200M\", verity = \"200M\", usr = \"2G\" }}\n[volume]\ncounter = {counter}\n"
+    );
+    pattern::config::parse("pattern.toml", &text).unwrap()
+}
 
 /// What the initrd has at hand once the key is there.
 struct Machine {
@@ -28,25 +40,47 @@ struct Machine {
 impl Machine {
     /// One whose TPM knows its volume, and counts it or not.
     fn new(name: &str, counted: bool) -> Self {
-        let swtpm = Swtpm::start(name);
-        swtpm.extend(7);
-        let device = swtpm.folder().join("partition");
-        File::create(&device).unwrap().set_len(BYTES).unwrap();
-        let recovery = RecoveryKey::from_bytes(&[7; 32]);
-        let mut volume = Volume::format(&device, BYTES).unwrap();
-        let _slot = volume.add_recovery(None, &recovery, None).unwrap();
-        let (uuid, key) = (volume.uuid().unwrap(), volume.unlock_entered(recovery.as_str()).unwrap());
-        let machine = Self { swtpm, device, uuid, key };
-        machine.with(|volume, nv| volume.keep(nv, counted)).unwrap();
+        let machine = Self::unknown(name);
+        machine.with(counted, |volume, registry| registry.finish(volume)).unwrap();
         machine
     }
 
-    fn with<T>(&self, act: impl FnOnce(&Candidate<'_>, &Nv<'_>) -> T) -> T {
-        let binding = Binding::new(Bank::Sha256, None, Pcrs::new([7]).ok());
-        let binding = Binding { untouched: Pcrs::new([15]).ok(), ..binding };
-        let tcti = self.swtpm.tcti();
-        let nv = Nv::new(&tcti, binding, None).unwrap();
-        act(&Candidate { device: &self.device, uuid: &self.uuid, key: &self.key }, &nv)
+    /// One whose TPM knows nothing.
+    fn unknown(name: &str) -> Self {
+        let swtpm = Swtpm::start(name);
+        swtpm.extend(7);
+        let (device, uuid, key) = volume(swtpm.folder().join("partition"));
+        Self { swtpm, device, uuid, key }
+    }
+
+    fn with<T>(&self, counted: bool, act: impl FnOnce(&Candidate<'_>, &Registry<'_>) -> T) -> T {
+        self.with_in(BOOT, counted, act)
+    }
+
+    fn with_in<T>(
+        &self,
+        boot: Boot,
+        counted: bool,
+        act: impl FnOnce(&Candidate<'_>, &Registry<'_>) -> T,
+    ) -> T {
+        let (tcti, config) = (self.swtpm.tcti(), config(counted));
+        let registry = Registry::open(&config, boot, &tcti, (None, None), None).unwrap();
+        act(&Candidate { device: &self.device, uuid: &self.uuid, key: &self.key }, &registry)
+    }
+
+    /// Another volume of the same machine.
+    fn other(self) -> Self {
+        let (device, uuid, key) = volume(self.swtpm.folder().join("other"));
+        Self { device, uuid, key, ..self }
+    }
+
+    fn restart(&mut self) {
+        self.swtpm.restart();
+        self.swtpm.extend(7);
+    }
+
+    fn known(&self) -> usize {
+        self.with(false, |_, registry| registry.known().unwrap())
     }
 
     fn header(&self) -> Header {
@@ -56,7 +90,7 @@ impl Machine {
 
     fn prove(&self, wanted: bool) -> Result<Proof> {
         let header = self.header();
-        self.with(|volume, nv| volume.prove(nv, &header, wanted))
+        self.with(wanted, |volume, registry| registry.prove(volume, &header))
     }
 
     fn opens(&self, wanted: bool) {
@@ -72,7 +106,7 @@ impl Machine {
     }
 
     fn count(&self) -> Option<u64> {
-        self.with(|_, nv| nv.counted().unwrap())
+        self.with(false, |volume, registry| registry.nv.counted(&Index::counter(volume.uuid)).unwrap())
     }
 
     fn generation(&self) -> Said {
@@ -88,6 +122,15 @@ impl Machine {
     fn put(&self, disk: &[u8]) {
         File::options().write(true).open(&self.device).unwrap().write_all_at(disk, 0).unwrap();
     }
+}
+
+fn volume(device: PathBuf) -> (PathBuf, String, VolumeKey) {
+    File::create(&device).unwrap().set_len(BYTES).unwrap();
+    let recovery = RecoveryKey::from_bytes(&[7; 32]);
+    let mut volume = Volume::format(&device, BYTES).unwrap();
+    let _slot = volume.add_recovery(None, &recovery, None).unwrap();
+    let (uuid, key) = (volume.uuid().unwrap(), volume.unlock_entered(recovery.as_str()).unwrap());
+    (device, uuid, key)
 }
 
 fn old(said: &str, count: u64) -> String {
@@ -155,21 +198,22 @@ fn an_image_that_does_not_ask_for_it_counts_on() {
 
 #[test]
 fn with_the_tag_or_the_counter_gone_a_person_is_asked_and_then_earlier_copies_are_old() {
-    for (index, reason) in [("0x1807074", UNKNOWN), ("0x1807075", UNCOUNTED)] {
-        let machine = Machine::new(&format!("gone-{index}"), true);
+    for (is_counter, reason) in [(false, UNKNOWN), (true, UNCOUNTED)] {
+        let machine = Machine::new("gone", true);
         let before = machine.disk();
         machine.opens(true);
-        machine.swtpm.tool(&format!("tpm2_nvundefine -C o {index}"));
+        let index = if is_counter { Index::counter(&machine.uuid) } else { Index::identity(&machine.uuid) };
+        machine.swtpm.connect().forget(&index).unwrap();
         assert_eq!(machine.prove(true).unwrap(), Proof::Missing(reason));
-        machine.with(|volume, nv| volume.keep(nv, true)).unwrap();
+        machine.with(true, |volume, registry| registry.finish(volume)).unwrap();
         let newest = machine.disk();
         machine.put(&before);
         let _old = machine.refusal(true);
         machine.put(&newest);
         machine.opens(true);
         // So it ends, once an image does not ask for it any more.
-        machine.swtpm.tool(&format!("tpm2_nvundefine -C o {index}"));
-        machine.with(|volume, nv| volume.keep(nv, false)).unwrap();
+        machine.swtpm.connect().forget(&index).unwrap();
+        machine.with(false, |volume, registry| registry.finish(volume)).unwrap();
         let before = machine.disk();
         machine.opens(false);
         assert!(machine.disk() == before, "the header was written");
@@ -178,10 +222,139 @@ fn with_the_tag_or_the_counter_gone_a_person_is_asked_and_then_earlier_copies_ar
 
 #[test]
 fn another_volume_is_another_one_whatever_it_says() {
-    let (machine, other) = (Machine::new("ours", true), Machine::new("theirs", true));
+    let (machine, other) = (Machine::new("ours", true), Machine::unknown("theirs"));
     let _ = fs::copy(&other.device, &machine.device).unwrap();
     let theirs = Machine { swtpm: machine.swtpm, device: machine.device, uuid: other.uuid, key: other.key };
     assert_eq!(theirs.refusal(true), ANOTHER);
+}
+
+/// The owner's UUID is no secret.
+#[test]
+fn another_volume_with_the_same_uuid_is_another_one() {
+    let (machine, other) = (Machine::new("same-uuid", false), Machine::unknown("same-uuid-theirs"));
+    let theirs = Machine { key: other.key, ..machine };
+    assert_eq!(theirs.refusal(false), ANOTHER);
+}
+
+/// A stick with an image of the same signer makes a volume of its own.
+#[test]
+fn two_volumes_of_a_machine_do_not_disturb_each_other() {
+    let machine = Machine::new("two", false);
+    let first = (machine.device.clone(), machine.uuid.clone(), VolumeKey::copy(&machine.key));
+    assert_eq!(machine.known(), 1);
+    let second = machine.other();
+    second.with(false, |volume, registry| registry.finish(volume)).unwrap();
+    second.opens(false);
+    assert_eq!(second.known(), 2);
+    let (device, uuid, key) = first;
+    let machine = Machine { device, uuid, key, ..second };
+    machine.opens(false);
+}
+
+#[test]
+fn a_volume_that_was_begun_is_recognised_and_does_not_count() {
+    let machine = Machine::unknown("begun");
+    machine.with(false, |volume, registry| registry.begin(volume)).unwrap();
+    assert_eq!(machine.known(), 0);
+    machine.opens(false);
+    // Opening it has finished it.
+    assert_eq!(machine.known(), 1);
+    let other = machine.other();
+    other.with(false, |volume, registry| registry.begin(volume)).unwrap();
+    assert_eq!(other.known(), 1);
+    other.with(false, |_, registry| registry.forget_unfinished()).unwrap();
+    assert!(!other.with(false, |volume, registry| registry.has(volume.uuid)).unwrap());
+    assert_eq!(other.known(), 1);
+}
+
+/// Who turns Secure Boot off, or changes its keys, changes PCR 7.
+#[test]
+fn under_another_secure_boot_state_a_person_is_asked_and_no_record_is_believed() {
+    let mut machine = Machine::new("other-state", false);
+    machine.restart();
+    machine.swtpm.extend(7);
+    assert_eq!(machine.prove(false).unwrap(), Proof::Missing(CHANGED));
+    // A record that was written under that state is not believed under the owner's.
+    machine.with(false, |volume, registry| registry.finish(volume)).unwrap();
+    machine.opens(false);
+    machine.restart();
+    assert_eq!(machine.prove(false).unwrap(), Proof::Missing(CHANGED));
+}
+
+/// With PCR 12 extended the TPM lets nobody write, and nothing is tried.
+#[test]
+fn what_was_added_writes_no_record_and_does_not_count() {
+    let machine = Machine::new("added", true);
+    machine.swtpm.extend(12);
+    let before = (machine.disk(), machine.count());
+    let added = Boot { added: true, ..BOOT };
+    let header = machine.header();
+    let proof = machine.with_in(added, true, |volume, registry| registry.prove(volume, &header)).unwrap();
+    assert_eq!(proof, Proof::Given);
+    machine.with_in(added, true, |volume, registry| registry.finish(volume)).unwrap();
+    assert!((machine.disk(), machine.count()) == before, "something was written");
+    let error = machine.with(true, |volume, registry| registry.finish(volume)).unwrap_err().to_string();
+    assert!(error.starts_with("counting that the volume is opened: "), "{error}");
+    assert!((machine.disk(), machine.count()) == before, "something was written");
+}
+
+#[test]
+fn without_secure_boot_nothing_is_recorded_where_it_is_required() {
+    let machine = Machine::unknown("required");
+    let off = Boot { secure_boot: State::Off, ..BOOT };
+    machine.with_in(off, false, |volume, registry| registry.finish(volume)).unwrap();
+    assert_eq!(machine.known(), 0);
+    machine.with(false, |volume, registry| registry.finish(volume)).unwrap();
+    assert_eq!(machine.known(), 1);
+}
+
+impl Machine {
+    /// As a version before 0.2 kept it: the policy has PCR 7 and 15 where the image is not signed.
+    fn keep_as_earlier(&self, kept: Kept) {
+        let binding = binding::of_an_earlier_record(&config(false), None, Bank::Sha256);
+        let tcti = self.swtpm.tcti();
+        let nv = Nv::new(&tcti, binding, None, None).unwrap();
+        nv.keep(&EARLIER_IDENTITY, &pattern::identity::tag(self.key.as_bytes(), &self.uuid, kept)).unwrap();
+    }
+}
+
+#[test]
+fn a_volume_of_an_earlier_version_is_taken_over_once() {
+    let machine = Machine::unknown("earlier");
+    machine.keep_as_earlier(Kept::Known);
+    assert_eq!(machine.known(), 1);
+    // Looking changes nothing, however often a boot is cut.
+    for _ in 0..3 {
+        assert_eq!(machine.prove(false).unwrap(), Proof::Earlier);
+    }
+    machine.with(false, |volume, registry| registry.finish(volume)).unwrap();
+    machine.opens(false);
+    assert_eq!(machine.known(), 1);
+    // Somebody removes the new record, and forges one of the earlier version.
+    machine.swtpm.connect().forget(&Index::identity(&machine.uuid)).unwrap();
+    machine.keep_as_earlier(Kept::Known);
+    assert_eq!(machine.prove(false).unwrap(), Proof::Missing(CLOSED));
+}
+
+#[test]
+fn a_machine_of_this_version_believes_no_record_of_an_earlier_one() {
+    let machine = Machine::new("forged", false).other();
+    machine.keep_as_earlier(Kept::Known);
+    assert_eq!(machine.refusal(false), ANOTHER);
+    let (index, all) =
+        (Index::identity(&machine.uuid), machine.with(false, |_, registry| registry.nv.records()));
+    all.unwrap().iter().for_each(|record| machine.swtpm.connect().forget(record).unwrap());
+    assert!(machine.swtpm.connect().forget(&index).is_ok());
+    assert_eq!(machine.prove(false).unwrap(), Proof::Missing(CLOSED));
+}
+
+#[test]
+fn an_earlier_record_of_another_volume_or_one_that_counts_is_not_taken_over() {
+    let machine = Machine::unknown("earlier-counted");
+    machine.keep_as_earlier(Kept::Counted);
+    assert_eq!(machine.prove(false).unwrap(), Proof::Missing(CLOSED));
+    let other = machine.other();
+    assert_eq!(other.refusal(false), ANOTHER);
 }
 
 #[test]
@@ -193,8 +366,7 @@ fn after_the_latch_the_tpm_does_not_count_and_the_next_boot_goes_on() {
     assert!(error.starts_with("counting that the volume is opened: "), "{error}");
     let ahead = machine.disk();
     assert_eq!(machine.generation(), Said::Generation(first + 1));
-    machine.swtpm.restart();
-    machine.swtpm.extend(7);
+    machine.restart();
     machine.opens(true);
     assert_eq!(machine.count(), Some(first + 2));
     machine.put(&ahead);
@@ -248,21 +420,18 @@ fn a_cut_at_any_sector_of_the_header_is_opened_by_the_next_boot() {
 #[test]
 fn a_cut_between_any_two_steps_is_opened_by_the_next_boot() {
     let mut machine = Machine::new("counted-steps", false);
-    let restart = |machine: &mut Machine| {
-        machine.swtpm.restart();
-        machine.swtpm.extend(7);
-    };
     let before = machine.disk();
-    machine.with(|_, nv| nv.count().unwrap());
-    restart(&mut machine);
-    machine.with(|volume, nv| volume.write(nv.counted().unwrap().unwrap()).unwrap());
-    restart(&mut machine);
+    machine.with(true, |volume, registry| registry.nv.count(&Index::counter(volume.uuid)).unwrap());
+    machine.restart();
+    let count = machine.count().unwrap();
+    machine.with(true, |volume, _| volume.write(count).unwrap());
+    machine.restart();
     machine.opens(true);
     for torn in [4096, HEADER as usize / 2 + 4096] {
         let mut disk = machine.disk();
         disk[torn] ^= 1;
         machine.put(&disk);
-        restart(&mut machine);
+        machine.restart();
         machine.opens(true);
         assert!(!machine.header().torn());
     }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use pattern::nv::Index;
 use pattern::token::{PublicKey, Signatures};
 
 use super::*;
@@ -11,7 +12,7 @@ use crate::tpm::{NewPin, Nv};
 const MEASURE: &str = "/usr/lib/systemd/systemd-measure";
 const KERNEL: &[u8] = b"a kernel";
 const PHASE: &str = "enter-initrd";
-const FIVE_LETTERS: &str = "seven";
+const SIX_DIGITS: &str = "271828";
 
 /// A software TPM in which PCR 11 is as systemd-stub and `enter-initrd` leave it, and what the image brings along.
 struct Started {
@@ -193,8 +194,8 @@ fn a_pcr_that_nothing_was_measured_into_needs_no_signature() {
 #[test]
 fn a_pin_is_right_wrong_or_tried_too_often() {
     let started = Started::new("pin");
-    let token = started.seal(&started.binding(None), Some(FIVE_LETTERS));
-    assert!(started.opens(&token, Some(FIVE_LETTERS)));
+    let token = started.seal(&started.binding(None), Some(SIX_DIGITS));
+    assert!(started.opens(&token, Some(SIX_DIGITS)));
     assert_eq!(started.refusal(&token, None), "it asks for a PIN");
     started.swtpm.tool("tpm2_dictionarylockout -s -n 3 -t 1000 -l 1000");
     for left in [2, 1] {
@@ -202,8 +203,8 @@ fn a_pin_is_right_wrong_or_tried_too_often() {
             format!("the PIN is wrong; after {left} more wrong ones the TPM is locked out for a while");
         assert_eq!(started.refusal(&token, Some("six")), wrong);
     }
-    assert!(started.opens(&token, Some(FIVE_LETTERS)));
-    for pin in ["six", FIVE_LETTERS] {
+    assert!(started.opens(&token, Some(SIX_DIGITS)));
+    for pin in ["six", SIX_DIGITS] {
         let locked = started.refusal(&token, Some(pin));
         assert!(locked.starts_with("the TPM is locked out after too many wrong tries"), "{locked}");
     }
@@ -211,12 +212,42 @@ fn a_pin_is_right_wrong_or_tried_too_often() {
     assert!(started.opens(&started.seal(&started.binding(None), None), None));
 }
 
+/// Who writes the header could put a storage root key of their own there, and listen: the PIN would be used in a session
+/// that they can read, and could be tried on what they heard, without the TPM and its count.
+#[test]
+fn nobody_is_asked_for_a_pin_when_the_token_names_another_storage_root_key() {
+    let started = Started::new("forged");
+    let attacker = measured("forged-by");
+    let token = started.seal(&started.binding(Some(pcr7())), Some(SIX_DIGITS));
+    let mut forged = token.clone();
+    forged.srk = seal(&attacker, pcr7(), Bank::Sha256).srk;
+    assert_eq!(Token::parse(&forged.to_json()), Ok(Token::Tpm2(Box::new(forged.clone()))));
+
+    let _flushed = started.swtpm.tcti();
+    let (tcti, heard) = started.swtpm.observed();
+    let ask = |token: &Tpm2Token| {
+        let presented = Presented { signatures: Some(&started.signatures), pin: None };
+        let refused = Tpm::unseal(&tcti, token, presented).unwrap_err().to_string();
+        let heard = std::mem::take(&mut *heard.lock().unwrap());
+        (refused, heard.names())
+    };
+    let another = "the TPM was cleared and set up again, or is another one: \
+                   the storage root key at 0x81000001 has another name than when the volume was made";
+    let one_command = vec!["ReadPublic".to_owned()];
+    assert_eq!(ask(&forged), (another.to_owned(), one_command.clone()));
+    assert_eq!(ask(&token), ("it asks for a PIN".to_owned(), one_command));
+    assert!(started.opens(&token, Some(SIX_DIGITS)));
+    started.swtpm.tool("tpm2_clear -c p");
+    let cleared = "the TPM was cleared, or is another one: it has no storage root key at 0x81000001";
+    assert_eq!(ask(&token).0, cleared);
+}
+
 #[test]
 fn a_wrong_pin_is_told_apart_from_changed_pcrs() {
     let started = Started::new("apart");
-    let token = started.seal(&started.binding(Some(pcr7())), Some(FIVE_LETTERS));
-    let literal = started.seal(&kept(pcr7(), Bank::Sha256), Some(FIVE_LETTERS));
-    assert!(started.opens(&token, Some(FIVE_LETTERS)) && started.opens(&literal, Some(FIVE_LETTERS)));
+    let token = started.seal(&started.binding(Some(pcr7())), Some(SIX_DIGITS));
+    let literal = started.seal(&kept(pcr7(), Bank::Sha256), Some(SIX_DIGITS));
+    assert!(started.opens(&token, Some(SIX_DIGITS)) && started.opens(&literal, Some(SIX_DIGITS)));
     assert!(started.refusal(&literal, Some("six")).starts_with("the PIN is wrong"));
     started.swtpm.extend(7);
     for token in [token, literal] {
@@ -235,12 +266,12 @@ fn no_unlock_takes_more_commands_than_it_must() {
     assert_eq!(started.commands(&token, None), [&verify[..], &signed, &unseal].concat());
     let token = started.seal(&started.binding(Some(pcr7())), None);
     assert_eq!(started.commands(&token, None), [&verify[..], &signed, &["PolicyPCR"], &unseal].concat());
-    let token = started.seal(&started.binding(Some(pcr7())), Some(FIVE_LETTERS));
+    let token = started.seal(&started.binding(Some(pcr7())), Some(SIX_DIGITS));
     // Before it first lets a PIN be tried, a TPM writes that down, and has the command repeated.
-    let all = started.commands(&token, Some(FIVE_LETTERS));
+    let all = started.commands(&token, Some(SIX_DIGITS));
     let unseal = ["PolicyPCR", "PolicyAuthValue", "Load", "Unseal", "Unseal"];
     assert_eq!(all, [&verify[..], &signed, &unseal].concat());
-    assert_eq!(started.commands(&token, Some(FIVE_LETTERS)), all[..9]);
+    assert_eq!(started.commands(&token, Some(SIX_DIGITS)), all[..9]);
 }
 
 #[test]
@@ -257,21 +288,21 @@ fn the_initrd_of_a_signed_image_alone_counts() {
     let started = Started::new("count-signed");
     let binding = Binding { untouched: Pcrs::new([15]).ok(), ..started.binding(None) };
     let nv = |act: &dyn Fn(&Nv<'_>) -> Result<()>| {
-        act(&Nv::new(&started.swtpm.tcti(), binding.clone(), Some(&started.signatures)).unwrap())
+        act(&Nv::new(&started.swtpm.tcti(), binding.clone(), Some(&started.signatures), None).unwrap())
     };
-    nv(&|nv| nv.count()).unwrap();
-    nv(&|nv| nv.keep_identity(&[1; 32])).unwrap();
+    nv(&|nv| nv.count(&Index::counter("u"))).unwrap();
+    nv(&|nv| nv.keep(&Index::identity("u"), &[1; 33])).unwrap();
     started.swtpm.extend(7);
-    nv(&|nv| nv.count()).unwrap();
+    nv(&|nv| nv.count(&Index::counter("u"))).unwrap();
     let (tcti, heard) = started.swtpm.observed();
-    let counting = Nv::new(&tcti, binding.clone(), Some(&started.signatures)).unwrap();
+    let counting = Nv::new(&tcti, binding.clone(), Some(&started.signatures), None).unwrap();
     heard.lock().unwrap().codes.clear();
-    counting.count().unwrap();
+    counting.count(&Index::counter("u")).unwrap();
     let commands = heard.lock().unwrap().names();
     assert_eq!(commands.len(), 9, "{commands:?}");
     started.phase("leave-initrd");
-    let refused = nv(&|nv| nv.count()).unwrap_err().to_string();
+    let refused = nv(&|nv| nv.count(&Index::counter("u"))).unwrap_err().to_string();
     assert!(refused.starts_with("comparing PCRs with their signature: "), "{refused}");
-    let refused = nv(&|nv| nv.keep_identity(&[2; 32])).unwrap_err().to_string();
+    let refused = nv(&|nv| nv.keep(&Index::identity("u"), &[2; 33])).unwrap_err().to_string();
     assert!(refused.starts_with("comparing PCRs with their signature: "), "{refused}");
 }

@@ -1,0 +1,81 @@
+//! What the running system has of the volume: the directories that are bound from it, and no second way to them. A service
+//! whose `/home` or `/etc` is hidden or read-only (`ProtectHome=`, `ProtectSystem=`) would find both below `/persist/root`.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use nix::mount::{MsFlags, mount};
+
+/// Where the initrd has the volume for the system.
+const VOLUME: &str = "/sysroot/persist";
+/// What is bound from it lies below this.
+const ROOT: &str = "root";
+/// Nothing in the volume itself is a program or a device.
+const INERT: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC);
+
+/// Covers what the bound directories come from, after they were bound; returns whether there is a volume.
+///
+/// # Errors
+/// When it can't be covered.
+pub(crate) fn run() -> Result<bool> {
+    let volume = Path::new(VOLUME);
+    let closing = || format!("closing {VOLUME} to the system");
+    if !is_mounted(volume).with_context(closing)? {
+        return Ok(false);
+    }
+    restrict(volume).with_context(closing)?;
+    let root = volume.join(ROOT);
+    if root.is_dir() {
+        cover(&root).with_context(|| format!("covering {}", root.display()))?;
+    }
+    // The directories that are bound have options of their own.
+    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | INERT;
+    mount(None::<&str>, volume, None::<&str>, flags, None::<&str>).with_context(closing)?;
+    Ok(true)
+}
+
+fn is_mounted(path: &Path) -> Result<bool> {
+    let parent = path.parent().unwrap_or(path);
+    // Where nothing was persisted, there is not even a directory.
+    Ok(path.is_dir() && path.metadata()?.dev() != parent.metadata()?.dev())
+}
+
+/// Root's alone. Written once: later boots find it.
+fn restrict(volume: &Path) -> Result<()> {
+    if volume.metadata()?.mode() & 0o7777 != 0o700 {
+        fs::set_permissions(volume, Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+/// With an empty directory that nobody can write to. The volume stays as it is.
+fn cover(path: &Path) -> nix::Result<()> {
+    let options = Some("mode=0000,size=4k,nr_inodes=2");
+    mount(Some("tmpfs"), path, Some("tmpfs"), INERT | MsFlags::MS_RDONLY, options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_volume_is_roots_alone() {
+        let path = std::env::temp_dir().join(format!("pattern-confine-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        for _ in 0..2 {
+            restrict(&path).unwrap();
+            assert_eq!(path.metadata().unwrap().mode() & 0o7777, 0o700);
+        }
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn a_boot_without_a_volume_has_nothing_to_close() {
+        assert!(!is_mounted(Path::new("/usr/lib")).unwrap());
+        assert!(!is_mounted(Path::new("/nonexistent/persist")).unwrap());
+        assert!(is_mounted(Path::new("/proc")).unwrap());
+    }
+}

@@ -1,0 +1,46 @@
+//! The TPM's registers, as the kernel shows them (Linux, `Documentation/ABI/testing/sysfs-class-tpm`).
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use pattern::measure::Hash;
+
+/// The kernel's view of the TPM; a directory for each bank in it.
+const TPM: &str = "/sys/class/tpm/tpm0";
+
+/// The banks that the TPM has.
+///
+/// # Errors
+/// When the kernel shows none.
+pub(crate) fn banks() -> Result<Vec<Hash>> {
+    let there = |bank: &Hash| Path::new(TPM).join(format!("pcr-{}", bank.name())).exists();
+    let banks: Vec<_> = Hash::ALL.into_iter().filter(there).collect();
+    if banks.is_empty() {
+        bail!("the kernel shows no PCRs in {TPM}");
+    }
+    Ok(banks)
+}
+
+/// Whether something was measured into a PCR in this boot, in any bank.
+///
+/// # Errors
+/// When the register can't be read.
+pub(crate) fn was_extended(pcr: u8) -> Result<bool> {
+    for bank in banks()? {
+        if !is_zero(bank, pcr)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a PCR holds zeros in one bank.
+///
+/// # Errors
+/// When the register can't be read.
+pub(crate) fn is_zero(bank: Hash, pcr: u8) -> Result<bool> {
+    let path = Path::new(TPM).join(format!("pcr-{}/{pcr}", bank.name()));
+    let digits = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    Ok(digits.trim().bytes().all(|digit| digit == b'0'))
+}

@@ -1,0 +1,109 @@
+//! The TPM's lockout password. Who has it can have the TPM forget how many wrong PINs were tried, or take more of them;
+//! while none is set, anybody can. So a machine with a PIN sets one, and keeps it inside the volume.
+
+mod order;
+
+pub use order::{Order, Refusal, Session, begin};
+
+/// Bytes of a password: what a TPM takes at most whose digests are SHA-256.
+pub const BYTES: usize = 32;
+
+/// How a TPM deals with wrong tries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// So many wrong ones, and it takes none any more.
+    pub tries: u32,
+    /// After so many seconds without a wrong one, it forgets one.
+    pub forgets: u32,
+    /// For so many seconds it takes no lockout password after a wrong one.
+    pub pause: u32,
+}
+
+/// Those of Ubuntu (`maxTries`, `recoveryTime`, `lockoutRecovery` in github.com/canonical/secboot, `tpm2/provisioning.go`);
+/// systemd leaves the maker's, and Windows has 32 tries too. Of a million PINs, 32 at once and 12 a day are few.
+pub const LIMITS: Limits = Limits { tries: 32, forgets: 2 * 60 * 60, pause: 24 * 60 * 60 };
+
+/// What the TPM says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct State {
+    /// Whether it has a lockout password.
+    pub set: bool,
+    /// How many wrong tries it remembers.
+    pub wrong: u32,
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// Draw a password, and write it to the volume. It is on the disk before the TPM learns it: a TPM with a password that
+    /// nobody has could not be helped.
+    Write,
+    /// Tell the TPM the limits.
+    Limit,
+    /// Tell the TPM the password.
+    Set,
+    /// Have the TPM forget the wrong tries.
+    Forget,
+}
+
+/// Decides, for a volume with a PIN that is open. `kept` says whether the volume has a password; `certain`, whether the TPM
+/// is to be asked if that is its password even when nothing else needs it. Nothing when the TPM has a password that the
+/// volume does not have.
+#[must_use]
+pub fn steps(state: State, kept: bool, certain: bool) -> Option<Vec<Step>> {
+    let mut steps = match (state.set, kept) {
+        (true, false) => return None,
+        (true, true) => Vec::new(),
+        (false, true) => vec![Step::Limit, Step::Set],
+        (false, false) => vec![Step::Write, Step::Limit, Step::Set],
+    };
+    if state.wrong > 0 || certain {
+        steps.push(Step::Forget);
+    }
+    Some(steps)
+}
+
+/// A password of random bytes. A TPM takes zeros at the end of one away, and tpm2-tools line ends.
+#[must_use]
+pub fn password(mut random: [u8; BYTES]) -> [u8; BYTES] {
+    random[BYTES - 1] |= 0x80;
+    random
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_written_before_the_tpm_learns_it_and_each_cut_is_made_good() {
+        let (set, unset) = (State { set: true, wrong: 0 }, State { set: false, wrong: 0 });
+        let steps = |state, kept| super::steps(state, kept, false);
+        assert_eq!(steps(unset, false), Some(vec![Step::Write, Step::Limit, Step::Set]));
+        assert_eq!(steps(unset, true), Some(vec![Step::Limit, Step::Set]));
+        assert_eq!(steps(set, true), Some(vec![]));
+    }
+
+    #[test]
+    fn wrong_tries_are_forgotten_once_the_password_is_set() {
+        let steps = |set, wrong, kept, certain| super::steps(State { set, wrong }, kept, certain);
+        assert_eq!(steps(true, 1, true, false), Some(vec![Step::Forget]));
+        assert_eq!(steps(true, 0, true, true), Some(vec![Step::Forget]));
+        assert_eq!(steps(false, 3, true, false), Some(vec![Step::Limit, Step::Set, Step::Forget]));
+    }
+
+    #[test]
+    fn a_password_of_somebody_else_is_left_alone() {
+        for (wrong, certain) in [(0, false), (5, false), (0, true)] {
+            assert_eq!(steps(State { set: true, wrong }, false, certain), None);
+        }
+    }
+
+    #[test]
+    fn a_password_ends_with_what_no_tool_takes_away() {
+        for last in [0, b'\n', b'\r'] {
+            let random = [last; BYTES];
+            assert_eq!(password(random)[..31], random[..31]);
+            assert!(password(random)[31] >= 0x80);
+        }
+    }
+}

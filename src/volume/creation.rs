@@ -1,0 +1,173 @@
+//! Whether a volume may be made where the partition table lists none.
+//!
+//! The table's entry says that a volume was finished. But an entry can get lost, by accident or by somebody's hand. So a
+//! volume is made by itself only where none can be: the place does not begin with a LUKS header, and the TPM knows no volume.
+//! Else the owner's word is needed: a factory reset, or an answer on the console.
+
+use std::fmt;
+
+use super::Seen;
+
+/// Label of a LUKS2 header whose volume is being made.
+pub const UNFINISHED: &str = "persist-new";
+/// Label of one that was finished.
+pub const FINISHED: &str = "persist";
+
+/// What lies at the place for a new volume.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// Nothing of anybody's.
+    Free,
+    /// What an interrupted first boot left.
+    Unfinished,
+    /// A volume that was finished.
+    Volume,
+    /// Another LUKS volume, in words.
+    Foreign(String),
+}
+
+/// What is to be done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Creation {
+    /// Make a volume.
+    Make,
+    /// Open the volume that is there, and list it again.
+    Restore,
+    /// Ask on the console, and make a volume when the answer is the word.
+    Ask(Doubt),
+}
+
+/// Why somebody has to be asked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Doubt {
+    /// The place begins with this.
+    Occupied(String),
+    /// The TPM knows so many volumes.
+    Known(usize),
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Occupied(what) => write!(f, "the place for the volume begins with {what}"),
+            Self::Known(1) => f.write_str("this machine's TPM knows a volume that is not there"),
+            Self::Known(count) => {
+                write!(f, "this machine's TPM knows {count} volumes, and none of them is there")
+            }
+        }
+    }
+}
+
+/// Tells what is at a place by its first bytes, and by what was recognised there.
+#[must_use]
+pub fn place(head: &[u8], seen: &Seen) -> Place {
+    // A header that a power cut left torn has its label all the same: it is in the sector that is written first.
+    if let Seen::Luks2(_) | Seen::Unsafe(_) | Seen::Damaged(_) = seen
+        && label(head) == UNFINISHED.as_bytes()
+    {
+        return Place::Unfinished;
+    }
+    match seen {
+        Seen::Blank => Place::Free,
+        Seen::Other(what @ "a LUKS1 volume") => Place::Foreign((*what).to_owned()),
+        Seen::Other(_) => Place::Free,
+        Seen::Luks2(header) if label(head) == FINISHED.as_bytes() && header.has_locks() => Place::Volume,
+        Seen::Luks2(_) => Place::Foreign("a LUKS2 volume that this system has not made".to_owned()),
+        Seen::Unsafe(flaw) => Place::Foreign(format!("a LUKS2 volume that is not safe to open: {flaw}")),
+        Seen::Damaged(cause) => Place::Foreign(format!("a damaged LUKS2 header ({cause})")),
+    }
+}
+
+/// Decides. `given_up` says that the table shows a factory reset; `known` is how many volumes the TPM knows, those that were
+/// never finished not counted. A factory reset removes the TPM's record of the volume when it has the owner's word. So
+/// where the TPM still knows one, somebody else has written the table.
+#[must_use]
+pub fn creation(given_up: bool, place: &Place, known: usize) -> Creation {
+    match place {
+        Place::Volume if !given_up => Creation::Restore,
+        Place::Foreign(what) if !given_up => Creation::Ask(Doubt::Occupied(what.clone())),
+        _ if known > 0 => Creation::Ask(Doubt::Known(known)),
+        _ => Creation::Make,
+    }
+}
+
+/// The label in a LUKS2 header: 48 bytes, filled up with zeros (LUKS2 On-Disk Format Specification, 2.1).
+pub(super) fn label(head: &[u8]) -> &[u8] {
+    let field = head.get(24..72).unwrap_or_default();
+    field.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+    use crate::volume::{Fault, Header};
+
+    /// A real header with another label, vetted.
+    fn seen(label: &str) -> (Vec<u8>, Seen) {
+        let mut bytes = fixture::load(fixture::RICH);
+        fixture::change(&mut bytes, |_, copy| {
+            copy[24..72].fill(0);
+            copy[24..24 + label.len()].copy_from_slice(label.as_bytes());
+        });
+        let seen = Seen::Luks2(Header::vet(&bytes, fixture::DEVICE).unwrap());
+        (bytes, seen)
+    }
+
+    #[test]
+    fn the_label_tells_a_finished_volume_from_one_that_was_begun() {
+        for (label, wanted) in [(FINISHED, Place::Volume), (UNFINISHED, Place::Unfinished)] {
+            let (head, seen) = seen(label);
+            assert_eq!(place(&head, &seen), wanted);
+        }
+        let (head, seen) = seen("data");
+        let Place::Foreign(what) = place(&head, &seen) else { panic!("not foreign") };
+        assert_eq!(what, "a LUKS2 volume that this system has not made");
+    }
+
+    /// A cut within the first header leaves no valid copy.
+    #[test]
+    fn a_torn_header_of_a_volume_that_was_begun_is_recognised() {
+        let (mut head, _) = seen(UNFINISHED);
+        head[5000] ^= 1;
+        head.truncate(16 << 10);
+        let Err(Fault::Damaged(cause)) = Header::vet(&head, fixture::DEVICE) else { panic!("it is whole") };
+        assert_eq!(place(&head, &Seen::Damaged(cause.clone())), Place::Unfinished);
+        let (head, _) = seen(FINISHED);
+        assert!(matches!(place(&head, &Seen::Damaged(cause)), Place::Foreign(_)));
+    }
+
+    #[test]
+    fn what_is_not_a_luks_volume_is_in_nobodys_way() {
+        assert_eq!(place(&[0; 512], &Seen::Blank), Place::Free);
+        assert_eq!(place(&[1; 512], &Seen::Other("an ext4 file system")), Place::Free);
+        let luks1 = Seen::Other("a LUKS1 volume");
+        assert_eq!(place(b"LUKS\xba\xbe\0\x01", &luks1), Place::Foreign("a LUKS1 volume".to_owned()));
+    }
+
+    #[test]
+    fn a_volume_is_made_by_itself_only_where_none_can_be() {
+        let foreign = Place::Foreign("x".to_owned());
+        let occupied = Creation::Ask(Doubt::Occupied("x".to_owned()));
+        for (place, known, wanted) in [
+            (&Place::Free, 0, Creation::Make),
+            (&Place::Unfinished, 0, Creation::Make),
+            (&Place::Free, 1, Creation::Ask(Doubt::Known(1))),
+            (&Place::Unfinished, 2, Creation::Ask(Doubt::Known(2))),
+            (&Place::Volume, 0, Creation::Restore),
+            (&Place::Volume, 2, Creation::Restore),
+            (&foreign, 0, occupied.clone()),
+            (&foreign, 1, occupied),
+        ] {
+            assert_eq!(creation(false, place, known), wanted, "{place:?} {known}");
+        }
+    }
+
+    #[test]
+    fn a_factory_reset_counts_only_where_the_tpm_forgot_the_volume() {
+        for place in [Place::Free, Place::Unfinished, Place::Volume, Place::Foreign("x".to_owned())] {
+            assert_eq!(creation(true, &place, 0), Creation::Make, "{place:?}");
+            assert_eq!(creation(true, &place, 1), Creation::Ask(Doubt::Known(1)), "{place:?}");
+        }
+    }
+}
