@@ -134,6 +134,17 @@ impl Attack {
     }
 }
 
+/// Starts a machine that has to come up with the owner's files; returns all that was on its console.
+pub(crate) fn owners_boot(computer: &mut Computer) -> String {
+    let mut guest = computer.start();
+    let texts = [&[REPORT_END], ASKED, STOPPED].concat();
+    let (index, _) = guest.expect_any(&texts);
+    let console = guest.console();
+    let opened = texts[index] == REPORT_END && console.contains(&format!("report: {KEPT}"));
+    assert!(opened, "the owner's volume is opened: {:?}: {console}", texts[index]);
+    console.to_owned()
+}
+
 /// What systemd's own program complained of last.
 fn last_words(console: &str) -> String {
     let said = console.lines().filter_map(|line| line.split_once("systemd-cryptsetup[")?.1.split_once("]: "));

@@ -2,7 +2,7 @@
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, BY_STEPS};
+use crate::attack::{Attack, BY_STEPS, owners_boot};
 
 const ATTACK: Attack = Attack {
     row: 35,
@@ -29,6 +29,6 @@ fn factory_reset_stock() {
 
 fn prepare(computer: &mut Computer) {
     computer.credential("systemd.unit-dropin.sysinit.target", "[Unit]\nWants=factory-reset.target\n");
-    let _ = computer.start().expect("report: end");
+    let _ = owners_boot(computer);
     computer.no_credentials();
 }

@@ -20,7 +20,7 @@ const ATTACK: Attack = Attack {
 #[test]
 #[ignore = "long; `make check-all` runs it"]
 fn identity_removed() {
-    ATTACK.refused("the TPM does not know that this machine made it");
+    ATTACK.refused("the TPM has no record of this volume");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, BY_STEPS, KEPT, NO_EFFECT};
+use crate::attack::{Attack, BY_STEPS, NO_EFFECT, owners_boot};
 use crate::{header, table};
 
 const ATTACK: Attack = Attack {
@@ -39,10 +39,7 @@ fn boot(mut computer: Computer) -> String {
         binary[LABEL][..COMMANDS.len()].copy_from_slice(COMMANDS.as_bytes());
     });
     table::set(&computer, "--part-label", "5", COMMANDS);
-    let (_, console) =
-        computer.start().expect_any(&["report: end", "This image gives nobody", "Recovery key for"]);
-    assert!(console.contains(&format!("report: {KEPT}")), "the owner's volume is opened: {console:?}");
-    console
+    owners_boot(&mut computer)
 }
 
 fn obeys(console: &str) -> bool {

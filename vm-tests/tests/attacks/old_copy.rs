@@ -2,7 +2,7 @@
 
 use pattern_vm_tests::{Computer, Disk, Guest, Heard};
 
-use crate::attack::{Attack, KEPT};
+use crate::attack::{Attack, KEPT, owners_boot};
 
 const ATTACK: Attack = Attack {
     row: 7,
@@ -75,7 +75,7 @@ fn prepare(computer: &mut Computer) {
 }
 
 fn boot_once(computer: &mut Computer) {
-    let _ = computer.start().expect("report: end");
+    let _ = owners_boot(computer);
 }
 
 /// What the option adds to a boot is between the key and the measurement of the volume.

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, BY_STEPS, KEPT, NO_EFFECT};
+use crate::attack::{Attack, BY_STEPS, NO_EFFECT, owners_boot};
 use crate::planted::run;
 use crate::table::{self, HOME, ROOT, SRV, SWAP, VAR_TMP, XBOOTLDR};
 
@@ -77,9 +77,7 @@ fn boot(mut computer: Computer) -> String {
         table::add(&computer, kind, label, &content);
         fs::remove_file(content).expect("removing a partition's content");
     }
-    let console = computer.start().expect("report: end");
-    assert!(console.contains(&format!("report: {KEPT}")), "the owner's volume is opened: {console}");
-    console
+    owners_boot(&mut computer)
 }
 
 fn uses(row: Attack, console: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, BY_STEPS, KEPT, NO_EFFECT};
+use crate::attack::{Attack, BY_STEPS, NO_EFFECT, owners_boot};
 
 const BY_FIRMWARE: Attack = Attack {
     who: "can set SMBIOS strings: by the firmware's tools, or as the host of a virtual machine",
@@ -76,9 +76,7 @@ fn boot(mut computer: Computer) -> String {
     for (name, value) in CREDENTIALS {
         computer.credential(name, value);
     }
-    let console = computer.start().expect("report: end");
-    assert!(console.contains(&format!("report: {KEPT}")), "the owner's volume is opened: {console}");
-    console
+    owners_boot(&mut computer)
 }
 
 fn uses(row: Attack, console: &str) -> bool {

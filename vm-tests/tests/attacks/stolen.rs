@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use pattern::nv::{EARLIER_IDENTITY, IDENTITIES};
 use pattern::token::{Bank, Pcrs, Signatures, Signed, Token, Tpm2Token, policy_digest};
 use pattern::uki;
 use pattern_vm_tests::{Chip, Computer, pcr11};
@@ -157,11 +158,16 @@ impl<'a> Loot<'a> {
     }
 }
 
-/// The NV indices of the range in which the owner's system keeps its own (`src/nv.rs`).
+/// The NV indices in which the owner's system keeps what it knows of volumes.
 pub(crate) fn indices(chip: &Chip<'_>) -> Vec<String> {
     let listed = chip.run("tpm2_getcap", &["handles-nv-index"]).expect("listing NV indices");
-    let handles = listed.lines().filter_map(|line| Some(line.trim().strip_prefix("- ")?.to_owned()));
-    handles.filter(|handle| handle.to_lowercase().starts_with("0x180")).collect()
+    let handles = listed.lines().filter_map(|line| line.trim().strip_prefix("- "));
+    handles.filter(|handle| is_a_record(handle)).map(str::to_owned).collect()
+}
+
+fn is_a_record(handle: &str) -> bool {
+    let number = handle.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    number.is_some_and(|handle| IDENTITIES.contains(&handle) || handle == EARLIER_IDENTITY.handle)
 }
 
 fn list(pcrs: Pcrs) -> String {
