@@ -16,6 +16,7 @@ use crate::cpio::Entry;
 use crate::disk::Disk;
 use crate::firmware::Firmware;
 use crate::guest::Guest;
+use crate::installed::Stock;
 use crate::judge::Judge;
 use crate::scratch::Scratch;
 use crate::screen::{self, Screen};
@@ -85,12 +86,12 @@ impl Computer {
         Self::in_scratch(scratch, &setting::image_of("production")).for_use()
     }
 
-    /// The same by stock means: systemd 257's own programs.
+    /// The same by stock means: systemd's own programs.
     #[must_use]
-    pub fn stock(name: &str) -> Self {
+    pub fn stock(stock: Stock, name: &str) -> Self {
         let scratch = Scratch::new(name);
-        installed::STOCK.copy_to(scratch.path());
-        Self::in_scratch(scratch, &setting::stock_image()).for_use()
+        stock.installed().copy_to(scratch.path());
+        Self::in_scratch(scratch, &stock.image()).for_use()
     }
 
     fn for_use(mut self) -> Self {

@@ -27,8 +27,55 @@ pub(crate) const PRODUCTION: Installed = Installed {
     first_boot: reported,
 };
 /// The system by stock means, the same.
-pub(crate) const STOCK: Installed =
-    Installed { name: "installed-stock", image: setting::stock_image, first_boot: reported };
+const STABLE: Installed =
+    Installed { name: "installed-stock", image: || setting::stock_image("stock"), first_boot: reported };
+const TESTING: Installed = Installed {
+    name: "installed-stock-testing",
+    image: || setting::stock_image("stock-testing"),
+    first_boot: reported,
+};
+
+/// Which stock system.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stock {
+    /// With the packages that ours has: systemd 257.
+    Stable,
+    /// With those of Debian testing.
+    Testing,
+}
+
+impl Stock {
+    /// Those whose image was built; the first always has to be.
+    ///
+    /// # Panics
+    /// When it was not.
+    #[must_use]
+    pub fn built() -> Vec<Self> {
+        let stable = Self::Stable.image();
+        assert!(stable.is_file(), "{} is missing: `make attacks` makes it", stable.display());
+        [Self::Stable, Self::Testing].into_iter().filter(|stock| stock.image().is_file()).collect()
+    }
+
+    /// Its name among results.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stable => "stock",
+            Self::Testing => "testing",
+        }
+    }
+
+    pub(crate) fn image(self) -> PathBuf {
+        (self.installed().image)()
+    }
+
+    pub(crate) fn installed(self) -> &'static Installed {
+        match self {
+            Self::Stable => &STABLE,
+            Self::Testing => &TESTING,
+        }
+    }
+}
 
 impl Installed {
     /// Copies it to a scenario's folder, which must not be there.

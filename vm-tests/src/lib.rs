@@ -32,6 +32,7 @@ pub use computer::{Computer, recovery_key_in};
 pub use disk::{Disk, Partition};
 pub use firmware::Firmware;
 pub use guest::{Guest, Output};
+pub use installed::Stock;
 pub use judge::{Bootable, Judge};
 pub use release::Release;
 pub use screen::Screen;

@@ -1,8 +1,6 @@
 //! A `/usr` of the attacker's, with a good hash tree, and a second `usrhash=` on the kernel command line that names it.
 
-use pattern_vm_tests::Computer;
-
-use crate::attack::{Attack, BY_STEPS};
+use crate::attack::{Attack, BY_STEPS, on_stock};
 
 const ATTACK: Attack = Attack {
     row: 41,
@@ -25,14 +23,11 @@ fn another_usr() {
 #[test]
 #[ignore = "of another system; `make attacks` runs it"]
 fn another_usr_stock() {
-    let mut computer = Computer::stock(&ATTACK.on_stock());
-    (ATTACK.prepare)(&mut computer);
-    let waits = "5a5a5a5a-5a5a-5a5a-5a5a-5a5a5a5a5a5a";
-    let (which, _) = computer.start().expect_any(&[waits, "report: end"]);
-    let words = if which == 0 {
-        "**used**: the other `/usr`; the volume's key stays with the TPM"
-    } else {
-        "no effect"
-    };
-    ATTACK.note("stock", words);
+    on_stock(ATTACK.name, |mut computer| {
+        (ATTACK.prepare)(&mut computer);
+        let waits = "5a5a5a5a-5a5a-5a5a-5a5a-5a5a5a5a5a5a";
+        let (which, _) = computer.start().expect_any(&[waits, "report: end"]);
+        let used = "**used**: the other `/usr`; the volume's key stays with the TPM";
+        vec![(ATTACK, if which == 0 { used } else { "no effect" }.to_owned())]
+    });
 }

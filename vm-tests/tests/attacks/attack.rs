@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use pattern_vm_tests::{Computer, Guest};
+use pattern_vm_tests::{Computer, Guest, Stock};
 
 /// What the attacker's volumes have in a file where the owner's have `kept`.
 pub(crate) const PLANTED: &str = "etc: planted";
@@ -69,12 +69,12 @@ impl Attack {
         self.note("ours", &outcome.words);
     }
 
-    /// Runs it on the system by stock means, and notes what comes of it.
+    /// Runs it on each system by stock means, and notes what comes of it.
     pub(crate) fn stock(self) {
-        let mut computer = Computer::stock(&self.on_stock());
-        (self.prepare)(&mut computer);
-        let outcome = self.judge(&mut computer.start());
-        self.note("stock", &outcome.words);
+        on_stock(self.name, |mut computer| {
+            (self.prepare)(&mut computer);
+            vec![(self, self.judge(&mut computer.start()).words)]
+        });
     }
 
     fn ours(self) -> Outcome {
@@ -127,10 +127,16 @@ impl Attack {
         fs::write(file("attack"), format!("{} | {}\n", self.what, self.who)).expect("noting the attack");
         fs::write(file(system), format!("{words}\n")).expect("noting the result");
     }
+}
 
-    /// The machine's name there.
-    pub(crate) fn on_stock(self) -> String {
-        format!("{}-stock", self.name)
+/// Runs attacks on a machine of each stock system, and notes what came of them.
+pub(crate) fn on_stock(name: &str, run: impl Fn(Computer) -> Vec<(Attack, String)>) {
+    for stock in Stock::built() {
+        let computer = Computer::stock(stock, &format!("{name}-{}", stock.name()));
+        for (attack, words) in run(computer) {
+            println!("{} on {}: {words}", attack.name, stock.name());
+            attack.note(stock.name(), &words);
+        }
     }
 }
 

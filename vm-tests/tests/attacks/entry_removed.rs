@@ -3,7 +3,7 @@
 
 use pattern_vm_tests::{Computer, Partition};
 
-use crate::attack::{Attack, BY_STEPS, KEPT};
+use crate::attack::{Attack, BY_STEPS, KEPT, on_stock};
 use crate::header::DATA;
 use crate::table;
 
@@ -33,13 +33,11 @@ fn entry_removed() {
 #[test]
 #[ignore = "of another system; `make attacks` runs it"]
 fn entry_removed_stock() {
-    let (outcome, _) = after(Computer::stock(&ATTACK.on_stock()));
-    let words = if outcome.used {
-        "**used**: a new volume, over the owner's; nobody is asked"
-    } else {
-        &outcome.words
-    };
-    ATTACK.note("stock", words);
+    on_stock(ATTACK.name, |computer| {
+        let (outcome, _) = after(computer);
+        let used = "**used**: a new volume, over the owner's; nobody is asked";
+        vec![(ATTACK, if outcome.used { used.to_owned() } else { outcome.words })]
+    });
 }
 
 /// What a boot comes to, and whether the owner's header is there as it was.

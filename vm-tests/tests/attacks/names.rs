@@ -2,7 +2,7 @@
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, BY_STEPS, NO_EFFECT, owners_boot};
+use crate::attack::{Attack, BY_STEPS, NO_EFFECT, on_stock, owners_boot};
 use crate::{header, table};
 
 const ATTACK: Attack = Attack {
@@ -28,8 +28,10 @@ fn names() {
 #[test]
 #[ignore = "of another system; `make attacks` runs it"]
 fn names_stock() {
-    let console = boot(Computer::stock(&ATTACK.on_stock()));
-    ATTACK.note("stock", if obeys(&console) { "**used**" } else { NO_EFFECT });
+    on_stock(ATTACK.name, |computer| {
+        let words = if obeys(&boot(computer)) { "**used**" } else { NO_EFFECT };
+        vec![(ATTACK, words.to_owned())]
+    });
 }
 
 fn boot(mut computer: Computer) -> String {

@@ -3,7 +3,7 @@
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, BY_STEPS};
+use crate::attack::{Attack, BY_STEPS, on_stock};
 use crate::esp::{self, ADD_ONS, CREDENTIALS, IMAGES};
 use crate::shell_by_command_line::ADDED;
 
@@ -75,8 +75,7 @@ fn kernel_image_changed() {
 #[test]
 #[ignore = "of another system; `make attacks` runs it"]
 fn kernel_image_changed_stock() {
-    let words = is_denied(Computer::stock(&KERNEL_IMAGE.on_stock()));
-    KERNEL_IMAGE.note("stock", &words);
+    on_stock(KERNEL_IMAGE.name, |computer| vec![(KERNEL_IMAGE, is_denied(computer))]);
 }
 
 fn is_denied(mut computer: Computer) -> String {

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, BY_STEPS, NO_EFFECT, owners_boot};
+use crate::attack::{Attack, BY_STEPS, NO_EFFECT, on_stock, owners_boot};
 use crate::planted::run;
 use crate::table::{self, HOME, ROOT, SRV, SWAP, VAR_TMP, XBOOTLDR};
 
@@ -55,10 +55,11 @@ fn partitions_added() {
 #[test]
 #[ignore = "of another system; `make attacks` runs it"]
 fn partitions_added_stock() {
-    let console = boot(Computer::stock("partitions-stock"));
-    for row in ROWS {
-        row.note("stock", if uses(row, &console) { "**used**" } else { NO_EFFECT });
-    }
+    on_stock("partitions", |computer| {
+        let console = boot(computer);
+        let words = |row| if uses(row, &console) { "**used**" } else { NO_EFFECT };
+        ROWS.map(|row| (row, words(row).to_owned())).to_vec()
+    });
 }
 
 fn boot(mut computer: Computer) -> String {

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, BY_STEPS};
+use crate::attack::{Attack, BY_STEPS, on_stock};
 use crate::esp::{self, CREDENTIALS};
 
 const CODE: Attack =
@@ -89,7 +89,7 @@ fn ours(attack: Attack) {
 }
 
 fn stock(attack: Attack) {
-    attack.note("stock", &result(attack, Computer::stock(&attack.on_stock())));
+    on_stock(attack.name, |computer| vec![(attack, result(attack, computer))]);
 }
 
 fn result(attack: Attack, mut computer: Computer) -> String {

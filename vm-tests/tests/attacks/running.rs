@@ -2,7 +2,7 @@
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, BY_STEPS, owners_boot};
+use crate::attack::{Attack, BY_STEPS, on_stock, owners_boot};
 
 const KEY: Attack = Attack {
     row: 12,
@@ -39,12 +39,13 @@ fn running() {
 #[test]
 #[ignore = "of another system; `make attacks` runs it"]
 fn running_stock() {
-    let report = report(Computer::stock("running-stock"));
-    for (attack, refused) in [(KEY, "refused by the TPM"), (CONFINED, "refused")] {
-        let words = if uses(attack, &report) { "**used**" } else { refused };
-        println!("{}: {words}", attack.name);
-        attack.note("stock", words);
-    }
+    on_stock("running", |computer| {
+        let report = report(computer);
+        let words = |attack, refused: &str| {
+            if uses(attack, &report) { "**used**".to_owned() } else { refused.to_owned() }
+        };
+        vec![(KEY, words(KEY, "refused by the TPM")), (CONFINED, words(CONFINED, "refused"))]
+    });
 }
 
 /// Of a boot that opened the volume, and did not make it.

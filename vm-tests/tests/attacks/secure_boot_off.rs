@@ -3,7 +3,7 @@
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, BY_STEPS};
+use crate::attack::{Attack, BY_STEPS, on_stock};
 use crate::stolen::{ANOTHER, Loot};
 
 const KEY: Attack = Attack {
@@ -62,20 +62,21 @@ fn secure_boot_off() {
 #[test]
 #[ignore = "of another system; `make attacks` runs it"]
 fn secure_boot_off_stock() {
-    let computer = Computer::stock(&KEY.on_stock());
-    let loot = Loot::of(&computer);
-    let owners = computer.reported_extends(7);
-    assert_eq!(loot.open(&loot.start(&owners, &[])), Ok(()), "the owner's own state opens the volume");
-    for (attack, result) in all(&loot, &owners) {
-        let words = match result {
-            Ok(_) => "**used**".to_owned(),
-            Err(complaint) if complaint.contains(REFUSAL) => format!("refused by the TPM: {REFUSAL}"),
-            Err(_) => {
-                "nothing to write: the TPM knows nothing of the volume, and any that opens is used".to_owned()
-            }
-        };
-        println!("{}: {words}", attack.name);
-        attack.note("stock", &words);
+    on_stock(KEY.name, |computer| {
+        let loot = Loot::of(&computer);
+        let owners = computer.reported_extends(7);
+        assert_eq!(loot.open(&loot.start(&owners, &[])), Ok(()), "the owner's own state opens the volume");
+        all(&loot, &owners).map(|(attack, result)| (attack, in_words(result))).to_vec()
+    });
+}
+
+fn in_words(result: Result<(), String>) -> String {
+    match result {
+        Ok(()) => "**used**".to_owned(),
+        Err(complaint) if complaint.contains(REFUSAL) => format!("refused by the TPM: {REFUSAL}"),
+        Err(_) => {
+            "nothing to write: the TPM knows nothing of the volume, and any that opens is used".to_owned()
+        }
     }
 }
 

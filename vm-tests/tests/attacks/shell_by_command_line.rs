@@ -2,7 +2,7 @@
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, BY_STEPS};
+use crate::attack::{Attack, BY_STEPS, on_stock};
 
 const ATTACK: Attack = Attack {
     row: 13,
@@ -30,16 +30,13 @@ fn shell_by_command_line() {
 #[test]
 #[ignore = "of another system; `make attacks` runs it"]
 fn shell_by_command_line_stock() {
-    let mut computer = Computer::stock(&ATTACK.on_stock());
-    (ATTACK.prepare)(&mut computer);
-    let mut guest = computer.start();
-    let (which, _) = guest.expect_any(&["Started debug-shell.service", "report: end"]);
-    let shell = which == 0 && guest.has_a_shell();
-    // The volume is what the shell is for.
-    let words = if shell {
-        "**used**: root's shell, in the initrd; the volume's key stays with the TPM"
-    } else {
-        "no effect"
-    };
-    ATTACK.note("stock", words);
+    on_stock(ATTACK.name, |mut computer| {
+        (ATTACK.prepare)(&mut computer);
+        let mut guest = computer.start();
+        let (which, _) = guest.expect_any(&["Started debug-shell.service", "report: end"]);
+        // The volume is what the shell is for.
+        let used = "**used**: root's shell, in the initrd; the volume's key stays with the TPM";
+        let words = if which == 0 && guest.has_a_shell() { used } else { "no effect" };
+        vec![(ATTACK, words.to_owned())]
+    });
 }

@@ -2,7 +2,7 @@
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, BY_STEPS, NO_EFFECT, owners_boot};
+use crate::attack::{Attack, BY_STEPS, NO_EFFECT, on_stock, owners_boot};
 
 const BY_FIRMWARE: Attack = Attack {
     who: "can set SMBIOS strings: by the firmware's tools, or as the host of a virtual machine",
@@ -66,10 +66,11 @@ fn smbios_credentials() {
 #[test]
 #[ignore = "of another system; `make attacks` runs it"]
 fn smbios_credentials_stock() {
-    let console = boot(Computer::stock("smbios-stock"));
-    for row in ROWS {
-        row.note("stock", if uses(row, &console) { "**used**" } else { NO_EFFECT });
-    }
+    on_stock("smbios", |computer| {
+        let console = boot(computer);
+        let words = |row| if uses(row, &console) { "**used**" } else { NO_EFFECT };
+        ROWS.map(|row| (row, words(row).to_owned())).to_vec()
+    });
 }
 
 fn boot(mut computer: Computer) -> String {
