@@ -10,11 +10,13 @@ mod table;
 
 mod another_tpm;
 mod another_usr;
+mod damaged_usr;
 mod debug_image;
 mod entry_removed;
 mod extra_slot;
 mod factory_reset;
 mod header_switch;
+mod hidden_tpm;
 mod identity_removed;
 mod names;
 mod null_keyslot;
