@@ -22,7 +22,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Reads a file name such as `demo_0.0.2+3-0.efi`; `None` for what is not a version of this image.
+    /// Reads a file name such as `demo_0.0.2+3-0.efi`; `None` for what is not a version of this image. Anybody can write to the
+    /// partition: a name that no image can have is none either.
     #[must_use]
     pub fn parse(id: &str, name: &str) -> Option<Self> {
         let rest = name.strip_prefix(id)?.strip_prefix('_')?.strip_suffix(".efi")?;
@@ -35,7 +36,7 @@ impl Entry {
                 Some(left.parse().ok()?)
             }
         };
-        (!version.is_empty()).then(|| Self { version: version.to_owned(), tries_left })
+        version::is_version(version).then(|| Self { version: version.to_owned(), tries_left })
     }
 
     /// Whether it used up its tries: the boot loader prefers every other version.
@@ -71,6 +72,13 @@ mod tests {
             ("demo_0.0.2+x.efi", None),
             ("demo_0.0.2+3-.efi", None),
             ("demo_.efi", None),
+            ("demo_9\u{1b}[2J.efi", None),
+            ("demo_9\u{202e}1.efi", None),
+            ("demo_9 9.efi", None),
+            ("demo_-9.efi", None),
+            ("demo_9;reboot.efi", None),
+            ("demo_999999999999999999999999999999.efi", None),
+            ("demo_99999999999999999999999999999.efi", Some(("99999999999999999999999999999", None))),
             ("demo_0.0.2.conf", None),
             ("demolition_0.0.2.efi", None),
             (".#sysupdatedemo_0.0.2.efi", None),

@@ -63,11 +63,9 @@ pub fn steps(state: State, kept: bool, certain: bool) -> Option<Vec<Step>> {
     Some(steps)
 }
 
-/// A password of random bytes. A TPM takes zeros at the end of one away, and tpm2-tools line ends.
-#[must_use]
-pub fn password(mut random: [u8; BYTES]) -> [u8; BYTES] {
-    random[BYTES - 1] |= 0x80;
-    random
+/// Makes random bytes a password. A TPM takes zeros at the end of one away, and tpm2-tools line ends.
+pub fn make_password(bytes: &mut [u8; BYTES]) {
+    bytes[BYTES - 1] |= 0x80;
 }
 
 #[cfg(test)]
@@ -100,10 +98,11 @@ mod tests {
 
     #[test]
     fn a_password_ends_with_what_no_tool_takes_away() {
-        for last in [0, b'\n', b'\r'] {
-            let random = [last; BYTES];
-            assert_eq!(password(random)[..31], random[..31]);
-            assert!(password(random)[31] >= 0x80);
+        for last in [0, b'\n', b'\r', 0xff] {
+            let mut password = [last; BYTES];
+            make_password(&mut password);
+            assert_eq!(password[..31], [last; 31]);
+            assert!(password[31] >= 0x80);
         }
     }
 }

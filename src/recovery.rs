@@ -1,11 +1,13 @@
 //! The recovery key of a volume, in the form of `systemd-cryptenroll --recovery-key`.
 
+mod other;
 mod slot;
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
+pub use other::{OtherSlot, others, tokens_of};
 pub use slot::{Escrow, RecoverySlot, slots, token, warning};
 
 /// The sixteen digits of modhex, which sit at the same place on most keyboards (as in `systemd`'s `recovery-key.c`).

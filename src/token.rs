@@ -4,6 +4,7 @@
 //! `src/shared/tpm2-util.c`), so that its tools open, list and change our volumes, and we open theirs.
 //! A token comes from a disk that anybody may have written: what is not exactly understood is refused.
 
+pub mod ahead;
 mod blob;
 mod json;
 mod key;
@@ -21,7 +22,7 @@ pub use blob::{Sealed, Srk};
 pub use key::{KeyError, PublicKey};
 pub use pcr::{Bank, Exposed, PcrError, Pcrs, protects};
 pub use pin::Pin;
-pub use policy::{Binding, Signed, policy_digest};
+pub use policy::{Binding, Signed, authorized_digest, policy_digest};
 pub use signature::{Approval, SignatureError, Signatures, Unsigned};
 
 /// The PCR that nothing but the running system extends (UAPI.7, "system-identity"). All others that have been extended will

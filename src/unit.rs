@@ -12,6 +12,8 @@ pub const PERSIST: &str = "pattern-persist.service";
 pub const LATCH: &str = "pattern-latch.service";
 /// Fills the directories that are not persisted.
 pub const SEED: &str = "pattern-seed.service";
+/// Takes the credentials that the image lists.
+pub const CREDENTIALS: &str = "pattern-credentials.service";
 /// Gives a shell before a stage.
 pub const BREAK: &str = "pattern-break.service";
 /// Fails with the words that the generator logged.
@@ -27,6 +29,10 @@ pub const SCRUB: &str = "pattern-scrub.service";
 pub const FALLBACK: &str = "pattern-fallback.service";
 /// Looks after the recovery key: its copy in escrow, and whether it was confirmed.
 pub const RECOVERY: &str = "pattern-recovery.service";
+/// Has the volume open after a change of Secure Boot's keys that waits for a restart.
+pub const AHEAD: &str = "pattern-rebind-ahead.service";
+/// Starts it when such a change is staged.
+pub const AHEAD_PATH: &str = "pattern-rebind-ahead.path";
 
 /// Asks the next boot for a factory reset, in systemd's words for it.
 pub const RESET_REQUEST: &str = "pattern-reset-request.service";
@@ -39,6 +45,7 @@ pub const SHIPPED: &[&str] = &[
     PERSIST,
     LATCH,
     SEED,
+    CREDENTIALS,
     BREAK,
     CONFIG,
     DISARM,
@@ -46,6 +53,8 @@ pub const SHIPPED: &[&str] = &[
     SCRUB,
     FALLBACK,
     RECOVERY,
+    AHEAD,
+    AHEAD_PATH,
     RESET_REQUEST,
 ];
 

@@ -30,6 +30,14 @@ impl fmt::Display for Closed {
 
 impl std::error::Error for Closed {}
 
+/// The entries whose `/usr` is on the disk, by the labels of its partitions. A file that somebody put beside them is no version
+/// to wait for, nor one that the next boot could start.
+#[must_use]
+pub fn with_usr(entries: Vec<Entry>, labels: &[String]) -> Vec<Entry> {
+    let has = |entry: &Entry| labels.contains(&format!("usr-{}", entry.version));
+    entries.into_iter().filter(has).collect()
+}
+
 /// Whether an update may be installed while `running` runs.
 ///
 /// # Errors
@@ -89,6 +97,17 @@ mod tests {
             closed.to_string(),
             "version 2 is installed and was not started yet: restart into it first"
         );
+    }
+
+    #[test]
+    fn a_file_without_its_usr_keeps_nobody_from_updating() {
+        let planted = entries(&["demo_9999.efi", "demo_1.efi"]);
+        let labels = ["esp", "usr-1", "usr-", "_empty"].map(str::to_owned);
+        assert!(gate("1", &planted).is_err());
+        let entries = with_usr(planted, &labels);
+        assert_eq!(gate("1", &entries), Ok(()));
+        assert_eq!(staged("1", &entries), None);
+        assert_eq!(entries.len(), 1);
     }
 
     #[test]

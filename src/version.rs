@@ -3,6 +3,16 @@
 
 use std::cmp::Ordering;
 
+/// Longest version: GPT names have 36 UTF-16 units, and `verity-` takes 7 of them (UEFI, "GPT Partition Entry").
+pub const LONGEST: usize = 29;
+
+/// Whether a text is a version that an image can have (`image.version`).
+#[must_use]
+pub fn is_version(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
+    text.len() <= LONGEST && text.chars().all(fits) && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+}
+
 /// Compares two versions.
 #[must_use]
 pub fn compare(one: &str, other: &str) -> Ordering {

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use pattern::unit::{FALLBACK, HEALTH, RECOVERY, RESET_REQUEST, SCRUB, SHIPPED};
+use pattern::unit::{AHEAD, AHEAD_PATH, FALLBACK, HEALTH, RECOVERY, RESET_REQUEST, SCRUB, SHIPPED};
 
 /// They never run in the initrd.
-const HOST: [&str; 5] = [HEALTH, SCRUB, FALLBACK, RECOVERY, RESET_REQUEST];
+const HOST: [&str; 7] = [AHEAD, AHEAD_PATH, HEALTH, SCRUB, FALLBACK, RECOVERY, RESET_REQUEST];
 
 fn units() -> BTreeSet<String> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("units");
     let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.ends_with(".service")).collect()
+    names.collect()
 }
 
 #[test]

@@ -4,18 +4,28 @@
 //! That a parser does not panic is the least. Each function also states what an accepted input promises.
 
 mod cmdline;
+mod firmware;
 mod header;
 mod policy;
+mod smbios;
 mod token;
 
 pub use cmdline::cmdline;
+pub use firmware::firmware;
 pub use header::header;
 pub use policy::policy;
+pub use smbios::smbios;
 pub use token::token;
 
 /// Takes an input, and panics when what must hold does not.
 pub type Target = fn(&[u8]);
 
 /// The inputs by their names, which are those of the folders in `corpus/`.
-pub const TARGETS: [(&str, Target); 4] =
-    [("cmdline", cmdline), ("header", header), ("policy", policy), ("token", token)];
+pub const TARGETS: [(&str, Target); 6] = [
+    ("cmdline", cmdline),
+    ("firmware", firmware),
+    ("header", header),
+    ("policy", policy),
+    ("smbios", smbios),
+    ("token", token),
+];

@@ -24,3 +24,13 @@ fn every_header_of_an_honest_tool_holds() {
     assert!(headers.len() > 40);
     headers.iter().for_each(|path| pattern_fuzz::header(&fs::read(path).unwrap()));
 }
+
+#[test]
+fn every_log_of_real_firmware_holds() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/firmware");
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let inputs: Vec<_> =
+        files.filter(|path| path.extension().is_some_and(|kind| kind == "log" || kind == "auth")).collect();
+    assert_eq!(inputs.len(), 10);
+    inputs.iter().for_each(|path| pattern_fuzz::firmware(&fs::read(path).unwrap()));
+}

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use pattern::plain::plain;
 
 /// Shows a message until the next boot, or no longer: before the login prompt (agetty(8)), and after it (pam_motd(8)).
 ///
@@ -13,9 +14,14 @@ use anyhow::{Context as _, Result};
 pub(crate) fn show(name: &str, message: Option<&str>) -> Result<()> {
     let places = [format!("/run/issue.d/{name}.issue"), format!("/run/motd.d/{name}")].map(PathBuf::from);
     match message {
-        Some(message) => places.iter().try_for_each(|path| write(path, message)),
+        Some(message) => places.iter().try_for_each(|path| write(path, &harmless(message))),
         None => places.iter().try_for_each(|path| remove(path)),
     }
+}
+
+/// Neither the terminal obeys it, nor agetty, which reads a word of command in what follows a backslash.
+fn harmless(message: &str) -> String {
+    plain(message).replace('\\', "/")
 }
 
 fn write(path: &Path, message: &str) -> Result<()> {
@@ -30,5 +36,16 @@ fn remove(path: &Path) -> Result<()> {
             Err(error).with_context(|| format!("removing {}", path.display()))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn a_message_is_text() {
+        assert_eq!(harmless("It failed: disk full"), "It failed: disk full");
+        assert_eq!(harmless("a\u{1b}[2J\nb\\4{eth0}"), "a/u{1b}[2J b/4{eth0}");
     }
 }

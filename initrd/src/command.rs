@@ -1,10 +1,12 @@
 //! `pattern`, on the machine that an image runs on.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
+use pattern::firmware::Variable;
+use pattern::plain::plain;
 use pattern::unlock::Verdict;
 use serde_json::json;
 
@@ -20,10 +22,14 @@ Usage: pattern COMMAND
   check-update       say whether the installed version will open the persist volume by itself
       --json         as a JSON object
   rebind             bind the persist volume to the TPM as it is now, with the recovery key
+      --ahead        before a restart that changes Secure Boot's keys: have the volume open after it too, with no key;
+                     also by files that will be appended: --ahead dbx=FILE, db=FILE, KEK=FILE
   recovery           say whether there is a recovery key, and whether it was confirmed as kept
       --json         as a JSON object
   recovery confirm   enter the recovery key, to confirm that it was kept
   recovery new       make a new recovery key in place of the one there is
+  recovery wipe-slot KEYSLOT
+                     remove a keyslot that is neither the TPM's nor a recovery key's
   reset              have the next boot erase all that is kept: a factory reset
       --yes          without asking first
       --ask          have the next boot ask on its console, and erase only after that answer
@@ -50,9 +56,14 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<ExitCode> {
         ["check-update"] => return check_update(false),
         ["check-update", "--json"] => return check_update(true),
         ["rebind"] => return rebind(),
+        ["rebind", "--ahead", ref files @ ..] => return announce(files),
         ["recovery"] | ["recovery", "status"] => return recovery_status(false),
         ["recovery", "--json"] | ["recovery", "status", "--json"] => return recovery_status(true),
         ["recovery", "confirm"] => return recover(|_, device| persist::confirm(device)),
+        ["recovery", "wipe-slot", keyslot] => {
+            let Ok(keyslot) = keyslot.parse() else { return Ok(usage(&args.join(" "))) };
+            return recover(|_, device| persist::wipe_slot(device, keyslot));
+        }
         ["recovery", "new"] => return recover(|context, device| persist::renew(&context.config, device)),
         ["reset", ref options @ ..] => return reset(options),
         _ => return Ok(usage(&args.join(" "))),
@@ -79,7 +90,8 @@ fn update(options: &[&str]) -> Result<ExitCode> {
     }
     // What comes next is for a person or a timer to decide; a bad prospect is no failed update.
     if let Err(error) = check_update(false) {
-        eprintln!("pattern: saying whether the new version will open the persist volume: {error:#}");
+        let error = plain(&format!("{error:#}"));
+        eprintln!("pattern: saying whether the new version will open the persist volume: {error}");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -102,7 +114,7 @@ fn check_update(as_json: bool) -> Result<ExitCode> {
     if as_json {
         println!("{}", json!({ "version": entry.version, "opens": answer, "reason": reason }));
     } else {
-        println!("Version {} {words}: {reason}.", entry.version);
+        println!("Version {} {words}: {}.", entry.version, plain(reason));
     }
     Ok(ExitCode::from(code))
 }
@@ -111,6 +123,21 @@ fn rebind() -> Result<ExitCode> {
     require_root()?;
     let context = Context::gather(Path::new("/"))?;
     println!("{}", persist::rebind(&context.config, &staged::volume(&context)?)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn announce(words: &[&str]) -> Result<ExitCode> {
+    let file = |word: &&str| {
+        let (name, path) = word.split_once('=')?;
+        let variables = [Variable::Kek, Variable::Db, Variable::Dbx];
+        Some((variables.into_iter().find(|variable| variable.name() == name)?, PathBuf::from(path)))
+    };
+    let Some(files) = words.iter().map(file).collect::<Option<Vec<_>>>() else {
+        return Ok(usage(&format!("rebind --ahead {}", words.join(" "))));
+    };
+    require_root()?;
+    let context = Context::gather(Path::new("/"))?;
+    println!("{}", persist::announce(&context.config, &staged::volume(&context)?, &files)?);
     Ok(ExitCode::SUCCESS)
 }
 

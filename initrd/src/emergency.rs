@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use pattern::plain::plain;
 
 use crate::restart;
 
@@ -18,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// When the machine does not restart.
 pub(crate) fn run() -> Result<()> {
     let what = failed().map_or_else(|error| format!("{error:#}."), |failed| reason(&failed));
-    println!("{}", message(&what));
+    println!("{}", message(&plain(&what)));
     thread::sleep(PATIENCE);
     restart::now()
 }

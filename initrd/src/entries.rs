@@ -5,9 +5,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use pattern::entry::{DIRECTORY, Entry};
+use pattern::table::Table;
+use pattern::update;
 
 /// Where systemd-gpt-auto-generator mounts it.
 const MOUNTS: [&str; 2] = ["/efi", "/boot"];
+
+/// The versions of this image whose `/usr` is on the disk.
+///
+/// # Errors
+/// When the partition is not mounted, or can't be read.
+pub(crate) fn installed(id: &str, table: &Table) -> Result<Vec<Entry>> {
+    let labels: Vec<String> = table.partitions().map(|part| part.label).collect();
+    Ok(update::with_usr(look(id)?, &labels))
+}
 
 /// The versions of this image.
 ///
@@ -30,10 +41,13 @@ pub(crate) fn file(id: &str, entry: &Entry) -> Result<PathBuf> {
 /// the name for a version that is installed.
 ///
 /// # Errors
-/// When the partition is not mounted, or an empty file can't be removed.
+/// When the partition is not mounted, or can't be read.
 pub(crate) fn sweep(id: &str) -> Result<()> {
     for (_, path) in files(id)?.iter().filter(|(_, path)| is_empty(path)) {
-        fs::remove_file(path).with_context(|| format!("removing {}, which is empty", path.display()))?;
+        // Whatever is there, an update may still find its place.
+        if let Err(error) = fs::remove_file(path) {
+            eprintln!("pattern: removing {}, which is empty: {error}", path.display());
+        }
     }
     Ok(())
 }
@@ -63,6 +77,9 @@ fn below(directory: &Path, id: &str) -> Result<Vec<(Entry, PathBuf)>> {
     let mut found = Vec::new();
     for file in fs::read_dir(directory).with_context(reading)? {
         let path = file.with_context(reading)?.path();
+        if !path.is_file() {
+            continue;
+        }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         found.extend(Entry::parse(id, &name).map(|entry| (entry, path.clone())));
     }
@@ -71,6 +88,9 @@ fn below(directory: &Path, id: &str) -> Result<Vec<(Entry, PathBuf)>> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
     use super::*;
 
     #[test]
@@ -80,6 +100,10 @@ mod tests {
         fs::write(directory.join("demo_1.efi"), "MZ").unwrap();
         fs::write(directory.join("demo_2+3-0.efi"), "").unwrap();
         fs::write(directory.join("other_3.efi"), "").unwrap();
+        // What else somebody may leave there.
+        fs::create_dir_all(directory.join("demo_4.efi")).unwrap();
+        fs::write(directory.join("demo_5\u{1b}[2J.efi"), "MZ").unwrap();
+        fs::write(directory.join(OsStr::from_bytes(b"demo_6\xff.efi")), "MZ").unwrap();
         let mut found = below(&directory, "demo").unwrap();
         found.sort_by(|one, other| one.1.cmp(&other.1));
         let empty = found.iter().map(|(entry, path)| (entry.version.as_str(), is_empty(path)));

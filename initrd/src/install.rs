@@ -1,11 +1,14 @@
 //! `pattern update`: systemd-sysupdate does the work; this asks first whether it may, and whether there is room.
 
+mod own;
+
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use pattern::release::{Part, fits};
 use pattern::table::Table;
 use pattern::update;
+use pattern::version::is_version;
 use serde_json::Value;
 
 use crate::context::Context;
@@ -13,6 +16,8 @@ use crate::disk::Disk;
 use crate::{command, entries};
 
 const PROGRAM: &str = "/usr/lib/systemd/systemd-sysupdate";
+/// The image's own, whatever `/etc/sysupdate.d` and `/run/sysupdate.d` have.
+const DEFINITIONS: &str = "--definitions=/usr/lib/sysupdate.d";
 
 /// Installs a version, the newest when none is named; `false` when nothing newer is offered.
 ///
@@ -22,12 +27,14 @@ pub(crate) fn run(ctx: &Context, version: Option<&str>, force: bool) -> Result<b
     command::require_root()?;
     let image = &ctx.config.image;
     entries::sweep(&image.id)?;
-    if let Err(closed) = update::gate(&image.version, &entries::look(&image.id)?) {
+    let table = Disk::behind_usr(&ctx.usr)?.table()?.table;
+    if let Err(closed) = update::gate(&image.version, &entries::installed(&image.id, &table)?) {
         if !force {
             bail!("{closed}; --force installs all the same");
         }
         eprintln!("pattern: {closed}; going on, as --force asks");
     }
+    own::only_the_image().context("letting nothing but the image say which updates are genuine")?;
     let version = match version {
         Some(version) => version.to_owned(),
         None => match newest(&image.updates.url)? {
@@ -35,8 +42,10 @@ pub(crate) fn run(ctx: &Context, version: Option<&str>, force: bool) -> Result<b
             None => return Ok(false),
         },
     };
+    if !is_version(&version) {
+        bail!("{version:?} is not a version that an image can have");
+    }
     let offered = offered(&version)?;
-    let table = Disk::behind_usr(&ctx.usr)?.table()?.table;
     let room = |part| match part {
         Part::Usr => room(&table, &ctx.usr.data_uuid()),
         Part::Verity => room(&table, &ctx.usr.hash_uuid()),
@@ -64,7 +73,7 @@ fn offered(version: &str) -> Result<Vec<String>> {
 /// What systemd-sysupdate answers as JSON; its complaints go to standard error.
 fn ask(words: &[&str]) -> Result<Value> {
     let mut command = Command::new(PROGRAM);
-    let _ = command.arg("--json=short").args(words).stderr(Stdio::inherit());
+    let _ = command.args([DEFINITIONS, "--json=short"]).args(words).stderr(Stdio::inherit());
     let output = command.output().with_context(|| format!("starting {PROGRAM}"))?;
     if !output.status.success() {
         bail!("systemd-sysupdate ended with {}; its own words are above", output.status);
@@ -81,7 +90,7 @@ fn room(table: &Table, running: &str) -> u64 {
 }
 
 fn install(version: &str) -> Result<()> {
-    let status = Command::new(PROGRAM).args(["update", version]).status();
+    let status = Command::new(PROGRAM).args([DEFINITIONS, "update", version]).status();
     let status = status.with_context(|| format!("starting {PROGRAM}"))?;
     if !status.success() {
         bail!(

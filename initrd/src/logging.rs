@@ -6,6 +6,7 @@ use std::io::Write;
 use kernlog::KernelLog;
 use log::{LevelFilter, Log, Metadata, Record};
 use pattern::flags::{Flags, LogLevel, LogTarget};
+use pattern::plain::plain;
 
 /// Starts logging under a program's name; a target that can't be opened leaves the messages on standard error.
 pub fn start(name: &str, flags: &Flags) {
@@ -42,7 +43,8 @@ impl Log for Ours {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            let line = one_line(&record.args().to_string());
+            // What is read from a disk must not write lines of its own, nor reach the terminal's controls.
+            let line = plain(&record.args().to_string());
             let args = format_args!("{line}");
             self.target.log(&Record::builder().args(args).level(record.level()).target(&self.name).build());
         }
@@ -51,11 +53,6 @@ impl Log for Ours {
     fn flush(&self) {
         self.target.flush();
     }
-}
-
-/// What is read from a disk must not write lines of its own, nor reach the terminal's controls.
-fn one_line(text: &str) -> String {
-    text.replace(char::is_control, " ")
 }
 
 /// Plain lines to a terminal or pipe, opened anew for each: a console may be hung up in between.
@@ -74,14 +71,4 @@ impl Log for Lines {
     }
 
     fn flush(&self) {}
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_stays_on_its_line() {
-        assert_eq!(one_line("token 1\nsystemd: all is well\x1b[2J"), "token 1 systemd: all is well [2J");
-    }
 }

@@ -1,5 +1,6 @@
 //! The encrypted volume: LUKS2 as `systemd-repart` formats it and `systemd-cryptsetup` opens it.
 
+mod ahead;
 mod copy;
 mod generation;
 mod recovery;

@@ -6,10 +6,12 @@ mod banner;
 mod command;
 mod confine;
 mod context;
+mod credentials;
 mod disk;
 mod emergency;
 mod entries;
 mod fallback;
+mod firmware;
 mod grow;
 mod health;
 mod install;
@@ -39,6 +41,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use context::Context;
+use pattern::plain::plain;
 
 /// What a stage found and what it did about it: one line of the log.
 pub struct Report {
@@ -55,7 +58,7 @@ fn main() -> ExitCode {
     let name = args.next().map(|path| program_name(&path)).unwrap_or_default();
     if name == "pattern" {
         return command::run(args).unwrap_or_else(|error| {
-            eprintln!("pattern: {error:#}");
+            eprintln!("pattern: {}", plain(&format!("{error:#}")));
             ExitCode::FAILURE
         });
     }
@@ -64,7 +67,7 @@ fn main() -> ExitCode {
         Err(error) => {
             log::error!("{error:#}");
             // The kernel log knows no units: `systemctl status` shows what is said here.
-            eprintln!("{name}: {error:#}");
+            eprintln!("{name}: {}", plain(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }
@@ -93,6 +96,7 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
         ("pattern-persist", None) => persist::run,
         ("pattern-latch", None) => latch::run,
         ("pattern-seed", None) => seed::run,
+        ("pattern-credentials", None) => credentials::run,
         ("pattern-health", None) => health::run,
         ("pattern-scrub", None) => scrub::run,
         ("pattern-fallback", None) => fallback::run,

@@ -2,6 +2,7 @@
 
 mod absent;
 mod added;
+mod ahead;
 pub(crate) mod ask;
 mod binding;
 pub(crate) mod boot;
@@ -16,6 +17,7 @@ mod renew;
 mod renewal;
 mod request;
 mod show;
+mod wipe;
 
 use std::path::Path;
 
@@ -23,11 +25,13 @@ use anyhow::{Context as _, Result};
 use pattern::table::{PERSIST_LEAST, PersistPlace, persist};
 use pattern::volume::{Decision, Header, Locks, Seen, decide};
 
+pub(crate) use ahead::announce;
 pub(crate) use identity::forget;
 pub(crate) use lockout::give_back;
 pub(crate) use rebind::rebind;
 pub(crate) use renew::{confirm, renew};
 pub(crate) use request::is_waiting;
+pub(crate) use wipe::wipe_slot;
 
 use crate::Report;
 use crate::context::Context;
@@ -69,14 +73,18 @@ fn existing(ctx: &Context, device: &Path) -> Result<Report> {
         return Ok(Report { found, decided: "planned only: open it".to_owned() });
     }
     let boot = Boot::look(&ctx.config)?;
-    let (key, decided) = open::open(device, &header, &locks, &ctx.config, boot).with_context(about)?;
+    let opened = open::open(device, &header, &locks, &ctx.config, boot).with_context(about)?;
+    let (key, decided) = (&opened.key, opened.how);
     let (made, asked) = open::directories(&ctx.config).with_context(about)?;
     if locks.tokens.iter().any(|token| token.pin.is_some()) {
         lockout::at_boot();
     }
+    let candidate = identity::Candidate { device, uuid: header.uuid(), key };
+    let pin = opened.pin.as_deref();
+    ahead::tend(&ctx.config, boot, &candidate, &opened.slots, (pin, &ahead::Root::Device));
     // A version on trial leaves it to a boot with somebody at the console.
     if asked && !trial::running() {
-        let renewed = renew::at_boot(&ctx.config, device, &key).context("making a new recovery key");
+        let renewed = renew::at_boot(&ctx.config, device, key).context("making a new recovery key");
         renewed.unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
     }
     let decided = if made.is_empty() { decided } else { format!("{decided}, made {}", made.join(" and ")) };

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use pattern::recovery::{RecoverySlot, warning};
+use pattern::recovery::{OtherSlot, RecoverySlot, warning};
 use pattern::volume::Header;
 use serde_json::{Value, json};
 
@@ -37,6 +37,8 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let copied = copy(&header, &slots)?;
     let told = if message.is_some() { "told so at each login" } else { "nothing to tell" };
     let keys = if slots.len() == 1 { "key" } else { "keys" };
+    let others = header.other_slots();
+    others.iter().for_each(|slot| log::info!("{} is also opened by {slot}", device.display()));
     let found = format!("{} recovery {keys} on {}", slots.len(), device.display());
     Ok(Report { found, decided: format!("{told}, {copied}") })
 }
@@ -49,14 +51,25 @@ pub(crate) fn status(ctx: &Context, as_json: bool) -> Result<bool> {
     let device = staged::volume(ctx)?;
     let header = header(&device)?;
     let (slots, waiting) = (header.recovery_slots(), persist::is_waiting());
+    let others = header.other_slots();
     if as_json {
         let keys: Vec<Value> = slots.iter().map(object).collect();
-        println!("{}", json!({ "volume": header.uuid(), "keys": keys, "new_at_next_boot": waiting }));
+        let others: Vec<Value> = others.iter().map(other).collect();
+        println!(
+            "{}",
+            json!({ "volume": header.uuid(), "keys": keys, "others": others, "new_at_next_boot": waiting })
+        );
     } else {
         let device = device.display();
         slots.iter().for_each(|slot| println!("Recovery key of {device}, {slot}."));
         if slots.is_empty() {
             println!("{device} has no recovery key. To make one, run: pattern recovery new");
+        }
+        for slot in &others {
+            println!(
+                "{device} is also opened by {slot}. To remove it, run: pattern recovery wipe-slot {}",
+                slot.keyslot
+            );
         }
         if waiting {
             println!("The next boot makes a new one, and shows it on the console.");
@@ -68,6 +81,10 @@ pub(crate) fn status(ctx: &Context, as_json: bool) -> Result<bool> {
 fn object(slot: &RecoverySlot) -> Value {
     let escrow = slot.escrow.as_ref().map_or(&[][..], |escrow| &escrow.recipients);
     json!({ "keyslot": slot.keyslot, "confirmed": slot.confirmed, "escrow": escrow })
+}
+
+fn other(slot: &OtherSlot) -> Value {
+    json!({ "keyslot": slot.keyslot, "tokens": slot.tokens })
 }
 
 fn header(device: &Path) -> Result<Header> {
@@ -95,8 +112,11 @@ fn bring(folder: &Path, wanted: Option<(&str, &[u8])>) -> Result<String> {
     let mut done = Vec::new();
     for name in names(folder)? {
         if wanted.is_none_or(|(wanted, _)| wanted != name) {
-            fs::remove_file(folder.join(&name))?;
-            done.push(format!("removed {FOLDER}/{name}"));
+            match fs::remove_file(folder.join(&name)) {
+                Ok(()) => done.push(format!("removed {FOLDER}/{name}")),
+                // It is in nobody's way, and the next boot tries again.
+                Err(error) => log::warn!("removing {FOLDER}/{name}: {error}"),
+            }
         }
     }
     if let Some((name, file)) = wanted
@@ -120,7 +140,8 @@ fn names(folder: &Path) -> Result<Vec<String>> {
         entries => entries?,
     };
     let names: io::Result<Vec<_>> = entries.map(|entry| Ok(entry?.file_name().into_string())).collect();
-    let ours = |name: &String| name.ends_with(".age") || name.ends_with(UNFINISHED);
+    let ours =
+        |name: &String| (name.ends_with(".age") || name.ends_with(UNFINISHED)) && folder.join(name).is_file();
     Ok(names?.into_iter().flatten().filter(ours).collect())
 }
 
@@ -149,6 +170,8 @@ mod tests {
         assert_eq!(fs::read(folder.join("a.age")).unwrap(), b"two");
         fs::write(folder.join("a.age"), "").unwrap();
         fs::write(folder.join("kept"), "").unwrap();
+        // What somebody else put there stops nothing.
+        fs::create_dir(folder.join("folder.age")).unwrap();
         assert_eq!(bring(Some(("a.age", b"two"))), "wrote EFI/pattern/a.age");
         assert_eq!(bring(Some(("b.age", b"two"))), "removed EFI/pattern/a.age, wrote EFI/pattern/b.age");
         fs::write(folder.join("b.age.new"), "").unwrap();

@@ -33,7 +33,8 @@ const LONGEST: usize = 128 << 10;
 /// When the volume or the EFI system partition can't be read.
 pub(crate) fn check(ctx: &Context) -> Result<Option<(Entry, Verdict)>> {
     let image = &ctx.config.image;
-    let entries = entries::look(&image.id)?;
+    let table = Disk::behind_usr(&ctx.usr)?.table()?.table;
+    let entries = entries::installed(&image.id, &table)?;
     let Some(staged) = update::staged(&image.version, &entries) else { return Ok(None) };
     let signatures = signatures(&entries::file(&image.id, staged)?)?;
     let verdict = verdict(&locks(ctx)?, secure_boot(), signatures.as_ref(), pcr);
@@ -91,7 +92,7 @@ fn secure_boot() -> bool {
 }
 
 /// A register's value, as the kernel shows it: hexadecimal.
-fn pcr(bank: Bank, pcr: u8) -> Option<Vec<u8>> {
+pub(crate) fn pcr(bank: Bank, pcr: u8) -> Option<Vec<u8>> {
     let path = Path::new("/sys/class/tpm/tpm0").join(format!("pcr-{}/{pcr}", bank.name()));
     let text = fs::read_to_string(path).ok()?;
     let digits = text.trim().as_bytes().chunks(2);

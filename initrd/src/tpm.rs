@@ -3,6 +3,7 @@
 //! The objects are those of systemd (its `src/shared/tpm2-util.c`), so either side opens what the other sealed.
 //! TPM commands are slow on real chips, so unsealing sends only those it can't do without.
 
+mod ahead;
 mod approve;
 mod diagnose;
 mod error;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use pattern::entry::COUNTED;
+use pattern::plain::plain;
 
 use crate::restart;
 use crate::variable::Variable;
@@ -61,11 +62,10 @@ impl Note {
         format!("{}\n{kept}{more}", self.version)
     }
 
-    /// Control characters go: the reason is shown on consoles, and any root could have written it.
+    /// The reason is shown on consoles, and any root could have written it.
     fn parse(text: &str) -> Option<Self> {
         let (version, reason) = text.split_once('\n')?;
-        let reason = reason.chars().filter(|c| !c.is_control()).collect();
-        Some(Self { version: version.to_owned(), reason })
+        Some(Self { version: version.to_owned(), reason: plain(reason) })
     }
 }
 
@@ -78,7 +78,7 @@ mod tests {
         let note = Note { version: "0.0.2".to_owned(), reason: "demo.service failed".to_owned() };
         assert_eq!(Note::parse(&note.to_text()), Some(note));
         assert_eq!(Note::parse("no line's end"), None);
-        assert_eq!(Note::parse("2\na\x1b[31mb").unwrap().reason, "a[31mb");
+        assert_eq!(Note::parse("2\na\x1b[31mb").unwrap().reason, "a\\u{1b}[31mb");
     }
 
     #[test]

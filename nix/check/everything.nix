@@ -43,5 +43,7 @@
     verity.on_corruption = "io-error";
     boot.essential = [ "sshd.service" ];
     boot.flags = [ "grow" ];
+    boot.credentials = [ "home.create.*" ];
+    boot.secure_boot_enroll = "off";
   };
 }

@@ -60,7 +60,11 @@ in
         }
         // lib.genAttrs (map (name: "/lib/pattern/${name}") cfg.package.stages) (path: {
           source = "${programs}/${baseNameOf path}";
-        });
+        })
+        # Where `pattern update` takes them from, whatever /etc has.
+        // lib.optionalAttrs config.systemd.sysupdate.enable {
+          "/lib/sysupdate.d".source = config.environment.etc."sysupdate.d".source;
+        };
         repartConfig = {
           SizeMaxBytes = cfg.partitions.sizes.usr;
           Label = "usr-${cfg.image.version}";

@@ -145,6 +145,23 @@ in
         example = [ "grow" ];
         description = "`pattern.` flags that are honoured although `debug` is false";
       };
+      credentials = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        example = [ "home.create.*" ];
+        description = "credentials that a machine with `debug = false` takes from its firmware: names, or their beginning and a `*`";
+      };
+      secure_boot_enroll = mkOption {
+        type = types.enum [
+          "if-safe"
+          "manual"
+          "force"
+          "off"
+        ];
+        default = "if-safe";
+        example = "manual";
+        description = "when the boot loader enrolls the image's keys for Secure Boot in firmware that has none";
+      };
     };
   };
 }

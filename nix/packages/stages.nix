@@ -6,6 +6,7 @@
     "pattern-reset"
     "pattern-persist"
     "pattern-seed"
+    "pattern-credentials"
     "pattern-health"
     "pattern-latch"
     "pattern-scrub"

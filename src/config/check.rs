@@ -3,9 +3,8 @@
 use crate::age::{KeyError, Recipient};
 use crate::size::Size;
 use crate::token::{PcrError, Pcrs};
+use crate::version;
 
-/// Longest version: GPT names have 36 UTF-16 units, and `verity-` takes 7 of them (UEFI, "GPT Partition Entry").
-const VERSION_MAX: usize = 29;
 /// Longest id: `ID_VERSION` and suffixes must stay a file name on every file system.
 const ID_MAX: usize = 64;
 /// Most recipients: each takes a part of the 12 KiB that a LUKS2 header has for all its keys and tokens.
@@ -33,7 +32,7 @@ pub(super) fn version(text: &str) -> Checked<String> {
     if text.contains('_') {
         return Err(format!("must not hold '_', which separates id and version in file names: {text:?}"));
     }
-    name(text, VERSION_MAX, fits, "A-Z, a-z, 0-9, '.' and '-'")
+    name(text, version::LONGEST, fits, "A-Z, a-z, 0-9, '.' and '-'")
 }
 
 /// `image.updates.pubring`: a file beside `pattern.toml`.
@@ -135,6 +134,17 @@ pub(super) fn unit(text: &str) -> Checked<String> {
         return Ok(text.to_owned());
     }
     Err(format!("must be names of units such as \"sshd.service\", not {text:?}"))
+}
+
+/// One item of `boot.credentials`, as `ImportCredential=` of systemd.exec(5) takes it: the name of a credential, or how names
+/// begin, and a `*`.
+pub(super) fn credential(text: &str) -> Checked<String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-@".contains(c);
+    let name = text.strip_suffix('*').unwrap_or(text);
+    if text.len() <= 255 && name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(fits) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("must be names of credentials such as \"home.create.*\", not {text:?}"))
 }
 
 /// `volume.pcrs`. PCR 16 and 23 can be reset by any program that reaches the TPM (TCG PC Client

@@ -43,6 +43,8 @@ pub enum Kind {
     Units,
     /// An array of X25519 recipients of age.
     Recipients,
+    /// An array of names of credentials, or of their beginnings.
+    Credentials,
 }
 
 impl Kind {
@@ -60,6 +62,7 @@ impl Kind {
             Self::Names(names) => format!("list of {}", quoted(names)),
             Self::Units => "list of unit names".to_owned(),
             Self::Recipients => "list of age recipients".to_owned(),
+            Self::Credentials => "list of credential names".to_owned(),
         }
     }
 }
@@ -79,6 +82,7 @@ const fn unset(path: &'static str, kind: Kind, help: &'static str) -> Key {
 const FILESYSTEMS: Kind = Kind::Choice(&["xfs", "ext4", "btrfs"]);
 const SECURE_BOOT: Kind = Kind::Choice(&["required", "optional"]);
 const CORRUPTIONS: Kind = Kind::Choice(&["restart", "panic", "io-error"]);
+const ENROLLS: Kind = Kind::Choice(&["if-safe", "manual", "force", "off"]);
 const FLAGS: Kind = Kind::Names(&["break", "volatile", "plan_only", "grow"]);
 
 /// All keys, in the order of the man page.
@@ -166,6 +170,18 @@ pub const KEYS: &[Key] = &[
         "units that must not have failed for a new version to be kept",
     ),
     optional("boot.flags", FLAGS, "[]", "`pattern.` flags that are honoured although `debug` is false"),
+    optional(
+        "boot.credentials",
+        Kind::Credentials,
+        "[]",
+        "credentials that a machine with `debug = false` takes from its firmware: names, or their beginning and a `*`",
+    ),
+    optional(
+        "boot.secure_boot_enroll",
+        ENROLLS,
+        "\"if-safe\"",
+        "when the boot loader enrolls the image's keys for Secure Boot in firmware that has none",
+    ),
 ];
 
 /// The key of this path.

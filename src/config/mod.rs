@@ -232,6 +232,39 @@ pub struct Boot {
     pub essential: Vec<String>,
     /// Flags honoured although `debug` is false; each once.
     pub flags: Vec<FlagName>,
+    /// Credentials that an image with `debug = false` takes from firmware; each once.
+    pub credentials: Vec<String>,
+    /// When keys for Secure Boot are enrolled.
+    pub secure_boot_enroll: Enroll,
+}
+
+/// When systemd-boot enrolls the image's keys in firmware that has none (loader.conf(5), `secure-boot-enroll`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Enroll {
+    /// In a virtual machine by itself, elsewhere when somebody chooses that in the boot menu.
+    IfSafe,
+    /// When somebody chooses that in the boot menu.
+    Manual,
+    /// By itself.
+    Force,
+    /// Never: the image brings no keys.
+    Off,
+}
+
+impl Enroll {
+    /// All, the default first.
+    pub const ALL: [Self; 4] = [Self::IfSafe, Self::Manual, Self::Force, Self::Off];
+
+    /// The name in `pattern.toml` and in `loader.conf`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::IfSafe => "if-safe",
+            Self::Manual => "manual",
+            Self::Force => "force",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// Kernel command line flags that change what a boot does. (The logging flags change nothing and are always honoured.)

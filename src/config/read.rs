@@ -7,8 +7,8 @@ use super::document::{Document, kind_of};
 use super::keys::{Absent, find};
 use super::problem::Problem;
 use super::{
-    Boot, Config, Corruption, DiskChoice, Filesystem, FlagName, Image, Partitions, Persist, SecureBoot,
-    Sizes, Updates, Userspace, Verity, Volume,
+    Boot, Config, Corruption, DiskChoice, Enroll, Filesystem, FlagName, Image, Partitions, Persist,
+    SecureBoot, Sizes, Updates, Userspace, Verity, Volume,
 };
 
 /// Reads every key; the configuration is there when there is no problem.
@@ -138,7 +138,9 @@ impl Reader<'_> {
             _ => Ok(()),
         };
         self.checked("boot.flags", shell)?;
-        Some(Boot { essential: essential?, flags })
+        let credentials = self.read("boot.credentials", |value| names(value, check::credential));
+        let enroll = self.text("boot.secure_boot_enroll", |text| one_of(&Enroll::ALL, Enroll::name, text));
+        Some(Boot { essential: essential?, flags, credentials: credentials?, secure_boot_enroll: enroll? })
     }
 
     fn boolean(&mut self, path: &str) -> Option<bool> {

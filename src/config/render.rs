@@ -51,6 +51,8 @@ impl fmt::Display for Config {
         let flags = self.boot.flags.iter().copied().map(FlagName::name).collect::<Vec<_>>();
         // Names of units may hold backslashes.
         let essential = self.boot.essential.iter().map(|unit| format!("'{unit}'")).collect::<Vec<_>>();
-        writeln!(f, "[boot]\nessential = [{}]\nflags = {flags:?}", essential.join(", "))
+        writeln!(f, "[boot]\nessential = [{}]\nflags = {flags:?}", essential.join(", "))?;
+        writeln!(f, "credentials = {:?}", self.boot.credentials)?;
+        writeln!(f, "secure_boot_enroll = \"{}\"", self.boot.secure_boot_enroll.name())
     }
 }

@@ -15,6 +15,9 @@ pub(super) fn plan(config: &Config) -> Plan {
     updates(&mut plan);
     plan.link(&format!("multi-user.target.wants/{}", unit::RECOVERY), &shipped(unit::RECOVERY));
     trial::judge(&mut plan, config);
+    if !config.debug {
+        plan.link(&format!("paths.target.wants/{}", unit::AHEAD_PATH), &shipped(unit::AHEAD_PATH));
+    }
     if config.debug {
         root_login(&mut plan);
         emergency_shell(&mut plan);

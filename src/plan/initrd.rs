@@ -8,7 +8,7 @@ use crate::flags::{Flags, Stage};
 use crate::unit::{self, Text};
 use crate::usr::UsrHash;
 
-use super::{CONFIG_PATH, Plan, latch, shipped};
+use super::{CONFIG_PATH, Plan, latch, production, shipped};
 
 const USR_TARGET: &str = "initrd-usr-fs.target";
 const ROOT_TARGET: &str = "initrd-root-fs.target";
@@ -27,6 +27,7 @@ pub(super) fn plan(config: &Config, flags: &Flags, usr: &UsrHash) -> Plan {
         persist(&mut plan, config, flags);
     }
     require(&mut plan, FS_TARGET, unit::SEED);
+    production::credentials(&mut plan, config);
     latch::before_the_system(&mut plan);
     if let Some(stage) = flags.break_at {
         break_before(&mut plan, stage);

@@ -1,9 +1,10 @@
 //! What an image with `debug = false` keeps from everybody in the initrd: a shell where a boot ends, and changes by
 //! credentials.
 
-use crate::unit::Text;
+use crate::config::Config;
+use crate::unit::{self, Text};
 
-use super::{CONFIG_PATH, Plan};
+use super::{CONFIG_PATH, Plan, shipped};
 
 /// Those of systemd's that take files or settings from credentials (`ImportCredential=` in their units).
 const TAKE_CREDENTIALS: [&str; 5] = [
@@ -38,6 +39,13 @@ fn no_shell(plan: &mut Plan) {
 fn no_credentials(plan: &mut Plan) {
     for name in TAKE_CREDENTIALS {
         drop_in(plan, name, &[("ImportCredential", "")]);
+    }
+}
+
+/// The running system is given those that the image lists, by our program: the kernel command line has systemd take none.
+pub(super) fn credentials(plan: &mut Plan, config: &Config) {
+    if !config.debug && !config.boot.credentials.is_empty() {
+        plan.link(&format!("initrd.target.wants/{}", unit::CREDENTIALS), &shipped(unit::CREDENTIALS));
     }
 }
 

@@ -106,7 +106,7 @@ impl Binding {
 /// The digest of a whole policy, its parts in systemd's order. Values are in the order of [`Pcrs::iter`].
 #[must_use]
 pub fn digest(signed: Option<&Signed>, literal: Option<(Pcrs, Bank, &[Vec<u8>])>, pin: bool) -> Digest {
-    let start = signed.map_or([0; 32], |signed| authorize(&signed.key));
+    let start = signed.map_or([0; 32], |signed| authorize(&signed.key.name()));
     let literal = literal.map_or(start, |(pcrs, bank, values)| pcr(start, pcrs, bank, values));
     if pin { extend(literal, POLICY_AUTH_VALUE, &[]) } else { literal }
 }
@@ -117,10 +117,18 @@ pub fn policy_digest(pcrs: Pcrs, bank: Bank, values: &[Vec<u8>]) -> Digest {
     pcr([0; 32], pcrs, bank, values)
 }
 
+/// The digest of a policy that any policy meets which the owner of a key signed, as long as these PCRs are untouched.
+#[must_use]
+pub fn authorized_digest(name: &[u8], untouched: Pcrs, bank: Bank, pin: bool) -> Digest {
+    let zeros: Vec<_> = untouched.iter().map(|_| bank.zeros()).collect();
+    let untouched = pcr(authorize(name), untouched, bank, &zeros);
+    if pin { extend(untouched, POLICY_AUTH_VALUE, &[]) } else { untouched }
+}
+
 /// `PolicyAuthorize` forgets what was before it: any policy that the key's owner signed leads to this digest. The second
 /// round is for a reference, which systemd leaves empty.
-fn authorize(key: &PublicKey) -> Digest {
-    Sha256::digest(extend([0; 32], POLICY_AUTHORIZE, &key.name())).into()
+fn authorize(name: &[u8]) -> Digest {
+    Sha256::digest(extend([0; 32], POLICY_AUTHORIZE, name)).into()
 }
 
 fn pcr(before: Digest, pcrs: Pcrs, bank: Bank, values: &[Vec<u8>]) -> Digest {

@@ -8,8 +8,9 @@ use super::copies::{Counted, counted};
 use super::creation::{UNFINISHED, label};
 use super::{Fault, Locks, vet};
 use crate::generation::{self, Said};
-use crate::recovery::{self, RecoverySlot};
+use crate::recovery::{self, OtherSlot, RecoverySlot};
 use crate::token::Token;
+use crate::token::ahead::Ahead;
 
 /// What was vetted, as bytes that can be opened in place of what the device holds by then.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -83,10 +84,22 @@ impl Header {
         recovery::slots(&self.metadata)
     }
 
+    /// The key slots that are neither the TPM's nor for recovery keys.
+    #[must_use]
+    pub fn other_slots(&self) -> Vec<OtherSlot> {
+        recovery::others(&self.metadata)
+    }
+
     /// What it says of the volume's generation.
     #[must_use]
     pub fn generation(&self, volume_key: &[u8], uuid: &str) -> Said {
         generation::said(self.tokens().map(|(_, token)| token), volume_key, uuid)
+    }
+
+    /// The slots for announced changes. What can't be read is for somebody else.
+    #[must_use]
+    pub fn ahead(&self) -> Vec<Ahead> {
+        self.tokens().filter_map(|(_, token)| Ahead::parse(&token.to_string()).ok()).collect()
     }
 
     fn tokens(&self) -> impl Iterator<Item = (&String, &Value)> {

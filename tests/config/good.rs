@@ -1,6 +1,6 @@
 //! What is read from a file that is right.
 
-use pattern::config::{Corruption, DiskChoice, Filesystem, FlagName, KEYS, Kind, SecureBoot};
+use pattern::config::{Corruption, DiskChoice, Enroll, Filesystem, FlagName, KEYS, Kind, SecureBoot};
 use pattern::token::Pcrs;
 
 use super::{EVERYTHING, SMALLEST, read};
@@ -36,6 +36,8 @@ on_corruption = "restart"
 [boot]
 essential = []
 flags = []
+credentials = []
+secure_boot_enroll = "if-safe"
 "#;
 
 #[test]
@@ -64,6 +66,8 @@ fn every_key_is_read() {
     assert_eq!(config.verity.on_corruption, Corruption::IoError);
     assert_eq!(config.boot.essential, ["sshd.service", "dev-disk-by\\x2dlabel-x.swap"]);
     assert_eq!(config.boot.flags, [FlagName::Grow, FlagName::Break]);
+    assert_eq!(config.boot.credentials, ["home.create.*", "ssh.authorized_keys.root"]);
+    assert_eq!(config.boot.secure_boot_enroll, Enroll::Manual);
     assert_eq!(read(&config.to_string()), config);
 }
 
@@ -114,4 +118,5 @@ fn the_list_of_keys_names_what_the_types_accept() {
     assert_eq!(names("volume.secure_boot"), SecureBoot::ALL.map(SecureBoot::name));
     assert_eq!(names("verity.on_corruption"), Corruption::ALL.map(Corruption::name));
     assert_eq!(names("boot.flags"), FlagName::ALL.map(FlagName::name));
+    assert_eq!(names("boot.secure_boot_enroll"), Enroll::ALL.map(Enroll::name));
 }

@@ -50,6 +50,8 @@ on_corruption = "io-error"
 [boot]
 essential = ["sshd.service", 'dev-disk-by\x2dlabel-x.swap', "sshd.service"]
 flags = ["grow", "break", "grow"]
+credentials = ["home.create.*", "ssh.authorized_keys.root", "home.create.*"]
+secure_boot_enroll = "manual"
 "#;
 
 fn read(text: &str) -> Config {

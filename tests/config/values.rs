@@ -186,6 +186,19 @@ fn a_choice_is_told_what_there_is_to_choose_from() {
             format!("{flags} one of \"break\", \"volatile\", \"plan_only\", \"grow\", not \"groww\""),
         ),
         (
+            "[boot]\ncredentials = ['*']",
+            "boot.credentials: must be names of credentials such as \"home.create.*\", not \"*\"".to_owned(),
+        ),
+        (
+            "[boot]\ncredentials = ['home.*.me']",
+            "boot.credentials: must be names of credentials such as \"home.create.*\", not \"home.*.me\"".to_owned(),
+        ),
+        (
+            "[boot]\nsecure_boot_enroll = 'yes'",
+            "boot.secure_boot_enroll: must be one of \"if-safe\", \"manual\", \"force\", \"off\", not \"yes\""
+                .to_owned(),
+        ),
+        (
             "[boot]\nflags = ['break']",
             format!("boot.flags: must not hold \"break\" unless debug = true: {shell}"),
         ),

@@ -14,7 +14,6 @@ use pattern_image::vm::Vm;
 
 use crate::cpio::Entry;
 use crate::disk::Disk;
-use crate::firmware::Firmware;
 use crate::guest::Guest;
 use crate::installed::Stock;
 use crate::judge::Judge;
@@ -25,6 +24,8 @@ use crate::tpm::Ear;
 use crate::turncoat::Turncoat;
 use crate::writes::Writes;
 use crate::{direct, installed, setting};
+
+mod secure_boot;
 
 /// How much a new computer's disk is larger than the image: both slots and a small volume.
 pub(crate) const MORE_DISK: &str = "+6G";
@@ -276,55 +277,12 @@ impl Computer {
         self.options.words = format!("{words} {}", self.options.words);
     }
 
-    /// Gives the firmware Microsoft's Secure Boot keys, or takes them away, so that PCR 7 differs. The firmware
-    /// measures them without enforcing them.
-    pub fn other_firmware_keys(&mut self, other: bool) {
-        let empty = &self.programs.firmware.variables;
-        let keys = if other { empty.with_file_name("OVMF_VARS_4M.ms.fd") } else { empty.clone() };
-        let copied = fs::copy(&keys, self.machine.variables());
-        let _ = copied.unwrap_or_else(|error| panic!("copying {}: {error}", keys.display()));
-    }
-
-    /// Gives it firmware with Secure Boot, in Setup Mode unless [`Computer::firmware`] has keys: there system and firmware both
-    /// tell the TPM of it. It takes a few seconds more for each boot. Once keys are enrolled nothing is added to the kernel
-    /// command line any more, whatever [`Computer::words`] says.
-    pub fn secure_boot(&mut self) {
-        let boot = self.machine.secure_boot(&self.programs);
-        self.options.boot = boot.unwrap_or_else(|error| panic!("{error:#}"));
-    }
-
-    /// The same, with the demonstration's keys enrolled: it starts nothing that they did not sign.
-    pub fn secure_boot_with_keys(&mut self) {
-        self.secure_boot();
-        self.firmware().enroll(&setting::certificate());
-    }
-
-    /// Its firmware's keys and switch, to be looked at or changed while it is off.
-    #[must_use]
-    pub fn firmware(&self) -> Firmware {
-        Firmware::of(self.machine.variables())
-    }
-
     /// The recovery key that the first boot showed.
     #[must_use]
     pub fn recovery_key(&self) -> String {
         let log = |name| fs::read(self.machine.folder().join(name));
         let log = log(installed::FIRST_BOOT_LOG).or_else(|_| log("console-1.log"));
         recovery_key_in(&String::from_utf8_lossy(&log.expect("reading the first boot's log")))
-    }
-
-    /// Makes an add-on that adds words to the kernel command line: `NAME.addon.efi` in the computer's folder.
-    pub fn make_add_on(&self, name: &str, words: &str) {
-        // Not the first python3 on the path, which may be another one.
-        let mut ukify = self.command("/usr/bin/python3");
-        let _ = ukify.args([
-            "/usr/bin/ukify",
-            "build",
-            &format!("--cmdline={words}"),
-            &format!("--output={name}.addon.efi"),
-        ]);
-        let output = ukify.arg("--stub").arg(setting::add_on_stub()).output().expect("starting ukify");
-        assert!(output.status.success(), "ukify: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// The disk, to be looked at or damaged while the computer is off.

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pattern::config::Config;
+use pattern::config::{Config, Enroll};
 
 use super::keys::Keys;
 
@@ -67,7 +67,7 @@ pub(crate) fn image(places: &Places, config: &Config, keys: Option<&Keys>) -> Co
     let _ = command.arg(format!("--image-id={}", config.image.id));
     let _ = command.arg(format!("--image-version={}", config.image.version));
     if let Some(keys) = keys {
-        let _ = command.args(signing(keys));
+        let _ = command.args(signing(keys, config.boot.secure_boot_enroll));
     }
     let _ = command.arg("build");
     command
@@ -81,16 +81,16 @@ fn options(config: &Config) -> impl Iterator<Item = &'static str> {
         ("desktop", userspace.desktop),
         ("distrobox", userspace.distrobox),
         ("sandboxing", userspace.sandboxing),
-        ("quiet", !config.debug),
+        ("production", !config.debug),
     ];
     all.into_iter().filter_map(|(name, wanted)| wanted.then_some(name))
 }
 
-fn signing(keys: &Keys) -> [OsString; 7] {
+fn signing(keys: &Keys, enroll: Enroll) -> [OsString; 7] {
     [
         "--secure-boot=yes".into(),
-        // Which keys a machine's firmware trusts is its owner's choice.
-        "--secure-boot-auto-enroll=no".into(),
+        // One certificate for all: whoever holds its key says what these machines start, and there is nobody else to say so.
+        format!("--secure-boot-auto-enroll={}", if enroll == Enroll::Off { "no" } else { "yes" }).into(),
         option("secure-boot-key", &keys.key()),
         option("secure-boot-certificate", &keys.certificate()),
         "--sign-expected-pcr=yes".into(),
@@ -116,6 +116,8 @@ fn mkosi(places: &Places, config: &Config, folder: &Path, cache: &Path) -> Comma
     let debug = if config.debug { "yes" } else { "no" };
     let _ = command.arg(format!("--environment=PATTERN_FILESYSTEM={}", config.volume.filesystem.name()));
     let _ = command.arg(format!("--environment=PATTERN_DEBUG={debug}"));
+    let enroll = config.boot.secure_boot_enroll.name();
+    let _ = command.arg(format!("--environment=PATTERN_SECURE_BOOT_ENROLL={enroll}"));
     let _ = command.args(["--incremental=yes", "--force"]);
     command
 }

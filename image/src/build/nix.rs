@@ -115,6 +115,8 @@ secure_boot = "required"
     [boot]
     essential = ["sshd.service"]
     flags = ["grow"]
+    credentials = ["home.create.*"]
+    secure_boot_enroll = "off"
 "#;
 
 #[test]

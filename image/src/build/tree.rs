@@ -16,12 +16,13 @@ const PROGRAMS: &str = "usr/lib/pattern";
 const UNITS: &str = "usr/lib/systemd/system";
 
 /// The names under which the one program is started by units.
-pub(crate) const STAGES: [&str; 12] = [
+pub(crate) const STAGES: [&str; 13] = [
     "pattern-usr",
     "pattern-grow",
     "pattern-reset",
     "pattern-persist",
     "pattern-seed",
+    "pattern-credentials",
     "pattern-health",
     "pattern-latch",
     "pattern-scrub",

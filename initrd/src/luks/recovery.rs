@@ -51,6 +51,22 @@ impl Volume {
         tokens.into_iter().try_for_each(&mut remove)
     }
 
+    /// Removes a key slot, and the tokens that name no other, by a key that opens another one; returns the slot of that key.
+    ///
+    /// # Errors
+    /// When the key opens nothing else, or writing fails.
+    pub fn wipe(&mut self, keyslot: u32, entered: &str) -> Result<u32> {
+        let (_, by) = self.unlock_any(entered)?;
+        if by == keyslot {
+            bail!("this key opens keyslot {keyslot} itself; enter one that stays");
+        }
+        let tokens = recovery::tokens_of(&self.metadata()?, keyslot);
+        self.remove_key(keyslot)?;
+        let mut remove = |token| self.set_token(TokenInput::RemoveToken(token)).context("removing its token");
+        tokens.into_iter().try_for_each(&mut remove)?;
+        Ok(by)
+    }
+
     /// Marks the recovery key that was entered as kept; answers with its slot.
     ///
     /// # Errors

@@ -88,7 +88,7 @@ fn restore(
     let device = disk.partition_path(number);
     let about = || format!("persist volume {}, which the partition table does not list", device.display());
     let (header, locks) = recognised(&device).with_context(about)?;
-    let (_, decided) = open::open(&device, &header, &locks, &ctx.config, boot).with_context(about)?;
+    let decided = open::open(&device, &header, &locks, &ctx.config, boot).with_context(about)?.how;
     let (made, _) = open::directories(&ctx.config).with_context(about)?;
     let listed = table.table.with_persist(number, extent, grow::random()?);
     grow::commit(disk, table, &listed).with_context(about)?;

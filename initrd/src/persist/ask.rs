@@ -4,6 +4,7 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
+use pattern::plain::plain;
 use zeroize::Zeroizing;
 
 const PROGRAM: &str = "systemd-ask-password";
@@ -18,16 +19,23 @@ const SHORTEST_PIN: usize = 6;
 /// When nobody can be asked.
 pub(super) fn secret(question: &str) -> Result<Zeroizing<String>> {
     let mut command = Command::new(PROGRAM);
-    let _ = command.args(["--id=pattern-persist", "--icon=drive-harddisk", "--timeout=0", "--", question]);
+    let question = plain(question);
+    let _ = command.args(["--id=pattern-persist", "--icon=drive-harddisk", "--timeout=0", "--", &question]);
     read(&mut command).with_context(|| format!("asking for a key with {PROGRAM}"))
 }
 
 /// Asks for a word that may be seen, and waits for so many seconds; nothing when nobody answers.
 pub(crate) fn word(question: &str, seconds: u32) -> Option<String> {
     let mut command = Command::new(PROGRAM);
-    let timeout = format!("--timeout={seconds}");
-    let _ =
-        command.args(["--id=pattern-reset", "--icon=drive-harddisk", "--echo=yes", &timeout, "--", question]);
+    let (timeout, question) = (format!("--timeout={seconds}"), plain(question));
+    let _ = command.args([
+        "--id=pattern-reset",
+        "--icon=drive-harddisk",
+        "--echo=yes",
+        &timeout,
+        "--",
+        &question,
+    ]);
     match read(&mut command) {
         Ok(answer) => Some(answer.to_string()),
         Err(error) => {

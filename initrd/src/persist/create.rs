@@ -15,7 +15,7 @@ use super::binding::in_a_bank;
 use super::boot::Boot;
 use super::filesystem::{self, Mounted};
 use super::identity::{Candidate, Registry};
-use super::{DEVICE, NAME, WORK, ask, extra, renew, show};
+use super::{DEVICE, NAME, WORK, ahead, ask, extra, renew, show};
 use crate::disk::{Disk, announce_mapper};
 use crate::luks::Volume;
 use crate::tpm::{NewPin, Presented, Tcti, Tpm};
@@ -79,6 +79,7 @@ pub(super) fn create(
     // The table lists the volume, so the next boot finishes what fails here.
     finish(&registry, &candidate).unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
     latch::volume(NAME, &uuid, key.as_bytes())?;
+    ahead::tend(config, boot, &candidate, &[], (pin.as_deref(), &ahead::Root::Device));
     if let Some((key, _)) = recovery {
         // The volume is whole, and another key is easily made.
         show::show(&key, &device, show::CONSOLE)

@@ -1,5 +1,7 @@
 //! Whether a volume is one that this machine made, as its TPM knows it, and the newest copy of it.
 
+mod before;
+
 use std::path::Path;
 
 use anyhow::{Context as _, Result};

@@ -9,23 +9,19 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use pattern::lockout::{self, BYTES, LIMITS, Order, Step, steps};
+use pattern::lockout::{BYTES, LIMITS, Order, Step, make_password, steps};
 use zeroize::Zeroizing;
 
 use super::filesystem::{self, Mounted};
 use super::{DEVICE, WORK, create, request};
 use crate::latch;
-use crate::tpm::{self, Tcti, Tpm};
+use crate::tpm::{self, Tcti, Tpm, TpmError};
 
 /// At the volume's root.
 const FOLDER: &str = "tpm";
 const FILE: &str = "lockout-password";
 /// What the file is called until it is whole.
 const DRAFT: &str = "lockout-password.new";
-
-const FOREIGN: &str = "the TPM has a lockout password that this volume does not have: somebody set it, or it was in a volume \
-    that is gone. Who knows it can try PINs without end. To have one of this volume's: clear the TPM in the firmware's setup, \
-    enter the recovery key, and run: pattern rebind";
 
 type Password = Zeroizing<[u8; BYTES]>;
 
@@ -56,8 +52,10 @@ pub(super) fn at_rebind() -> Result<()> {
 /// In the running system, when the next boot is to erase the volume: its successor could not have the TPM's lockout without
 /// the password in it. Should the volume be kept after all, the next boot sets it again.
 pub(crate) fn give_back() {
-    let given = request::volume().and_then(|volume| release(&Tcti::default(), volume));
-    given.unwrap_or_else(|error| eprintln!("pattern: {error:#}"));
+    // A volume that is not open gives nothing.
+    if let Ok(volume) = request::volume() {
+        release(&Tcti::default(), volume).unwrap_or_else(|error| eprintln!("pattern: {error:#}"));
+    }
 }
 
 fn release(tcti: &Tcti, volume: &Path) -> Result<()> {
@@ -73,12 +71,13 @@ fn release(tcti: &Tcti, volume: &Path) -> Result<()> {
 fn tend(tcti: &Tcti, root: &Root<'_>, certain: bool) -> Result<()> {
     let state = Tpm::connect(tcti)?.lockout()?;
     let kept = root.with(true, read)?;
-    let Some(steps) = steps(state, kept.is_some(), certain) else { bail!(FOREIGN) };
+    let steps = steps(state, kept.is_some(), certain).ok_or(TpmError::OtherPassword)?;
     let mut password = kept.unwrap_or_default();
     for step in steps {
         match step {
             Step::Write => {
-                password = Zeroizing::new(lockout::password(*create::random()?));
+                password = create::random()?;
+                make_password(&mut password);
                 root.with(false, |folder| write(folder, &password))?;
             }
             Step::Limit => tpm::order(tcti, Order::Limit(LIMITS), &[], *create::random()?)?,

@@ -1,9 +1,12 @@
 //! Opening a volume that is there: by the TPM, else by a person. Nothing in it is overwritten.
 
+mod announced;
+
 use std::path::Path;
 
 use anyhow::{Result, bail};
 use pattern::config::Config;
+use pattern::token::ahead::Ahead;
 use pattern::token::{Signatures, Srk, Tpm2Token};
 use pattern::volume::{Header, Locks};
 use zeroize::Zeroizing;
@@ -21,9 +24,14 @@ use crate::{latch, seed, usr};
 const TRIES: u32 = 5;
 
 /// What opened a volume.
-struct Opened {
-    key: VolumeKey,
-    how: String,
+pub(super) struct Opened {
+    pub(super) key: VolumeKey,
+    /// In words.
+    pub(super) how: String,
+    /// The PIN that was entered, if one was.
+    pub(super) pin: Option<Zeroizing<String>>,
+    /// The slots for announced changes that are left.
+    pub(super) slots: Vec<Ahead>,
 }
 
 /// A token that gave the key, and the PIN that it asked for.
@@ -43,7 +51,7 @@ struct Opening<'a> {
     uuid: String,
 }
 
-/// Opens the volume by a vetted header; returns its key, and how it was opened, in words.
+/// Opens the volume by a vetted header.
 ///
 /// # Errors
 /// When neither the TPM nor a person has a key.
@@ -53,19 +61,19 @@ pub(super) fn open(
     locks: &Locks,
     config: &Config,
     boot: Boot,
-) -> Result<(VolumeKey, String)> {
+) -> Result<Opened> {
     let mut volume = Volume::vetted(device, header)?;
     latch::enter()?;
     let uuid = volume.uuid()?;
     let opening = Opening { device, header, locks, config, boot, uuid };
-    let Opened { key, how } = opening.unlock(&mut volume)?;
-    latch::volume(NAME, &opening.uuid, key.as_bytes())?;
-    volume.activate(NAME, &key)?;
+    let opened = opening.unlock(&mut volume)?;
+    latch::volume(NAME, &opening.uuid, opened.key.as_bytes())?;
+    volume.activate(NAME, &opened.key)?;
     if header.torn() {
         let repaired = luks::repair(device);
         repaired.unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
     }
-    Ok((key, how))
+    Ok(opened)
 }
 
 impl Opening<'_> {
@@ -78,12 +86,16 @@ impl Opening<'_> {
         if let Some(found) = found {
             match self.prove(&found) {
                 Ok(Proof::Given | Proof::Earlier) => {
-                    return Ok(Opened { key: found.key, how: "opened it by the TPM".to_owned() });
+                    return Ok(self.opened(found.key, "opened it by the TPM".to_owned(), found.pin));
                 }
                 Ok(Proof::Against(reason)) => bail!(reason),
                 Ok(Proof::Missing(reason)) => reasons.push(reason.to_owned()),
                 Err(error) => reasons.push(format!("{error:#}")),
             }
+        } else if usr::degraded().is_none()
+            && let Some(opened) = self.by_announced_change(volume, &mut reasons)?
+        {
+            return Ok(opened);
         }
         if !self.boot.secure_boot.allows(self.config) {
             reasons.push(format!("{}; {}", self.boot.secure_boot, self.boot.secure_boot.advice()));
@@ -119,7 +131,11 @@ impl Opening<'_> {
             }
             boot => log::warn!("{}; nothing was recorded", boot.secure_boot),
         }
-        Ok(Opened { key, how: format!("opened it by an entered key, as the TPM did not ({reason})") })
+        Ok(self.opened(key, format!("opened it by an entered key, as the TPM did not ({reason})"), None))
+    }
+
+    fn opened(&self, key: VolumeKey, how: String, pin: Option<Zeroizing<String>>) -> Opened {
+        Opened { key, how, pin, slots: self.header.ahead() }
     }
 
     /// Whether a volume that the TPM opened is the machine's. If so, brings what the TPM and the header say of it up to date.

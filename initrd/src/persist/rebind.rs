@@ -8,7 +8,8 @@ use pattern::binding::with_additions;
 use pattern::config::Config;
 
 use super::boot::Boot;
-use super::{NAME, PATIENCE, added, ask, create, extra, lockout, recognised};
+use super::identity::Candidate;
+use super::{NAME, PATIENCE, added, ahead, ask, create, extra, lockout, recognised, request};
 use crate::luks::{Volume, VolumeKey};
 
 /// How often a person may mistype.
@@ -37,6 +38,13 @@ pub(crate) fn rebind(config: &Config, device: &Path) -> Result<String> {
     let adapt = |binding| if boot.added { with_additions(binding) } else { binding };
     let token = create::seal(&secret, config, extra::key()?.as_ref(), pin.as_deref(), adapt)?;
     let (keyslot, removed) = volume.replace_sealed(&key, token, &*secret, |_| true).with_context(about)?;
+    let _slots = volume.remove_ahead().with_context(about)?;
+    drop(volume);
+    let candidate = Candidate { device, uuid: header.uuid(), key: &key };
+    match request::volume() {
+        Ok(root) => ahead::tend(config, boot, &candidate, &[], (pin.as_deref(), &ahead::Root::Folder(root))),
+        Err(error) => eprintln!("pattern: making the slot for announced changes: {error:#}"),
+    }
     if pin.is_some()
         && let Err(error) = lockout::at_rebind()
     {
@@ -60,7 +68,7 @@ fn accept() -> Result<()> {
 }
 
 /// Refuses to change another volume than the one that is open. A disk may have been swapped meanwhile.
-fn require_open(uuid: &str) -> Result<()> {
+pub(super) fn require_open(uuid: &str) -> Result<()> {
     let wanted = format!("CRYPT-LUKS2-{}-{NAME}", uuid.replace('-', ""));
     let devices = fs::read_dir("/sys/class/block").context("reading /sys/class/block")?;
     let open = devices.flatten().any(|device| {

@@ -108,7 +108,7 @@ fn replace(config: &Config, device: &Path, volume_key: &VolumeKey, terminal: &st
 }
 
 /// Asks until what was entered is good for something.
-fn entered<T>(question: &str, mut attempt: impl FnMut(&str) -> Result<T>) -> Result<T> {
+pub(super) fn entered<T>(question: &str, mut attempt: impl FnMut(&str) -> Result<T>) -> Result<T> {
     for left in (0..TRIES).rev() {
         let entered = ask::secret(question)?;
         match attempt(&entered) {

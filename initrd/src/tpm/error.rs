@@ -32,7 +32,7 @@ pub enum TpmError {
     NoPin,
     /// The PIN is wrong, and how many more wrong ones the TPM takes.
     WrongPin(Option<u32>),
-    /// The lockout password is another one.
+    /// The lockout password is another one than the volume's, or the volume has none.
     OtherPassword,
     /// The TPM takes no lockout password for a while, as somebody gave it a wrong one.
     PasswordPaused,
@@ -63,8 +63,8 @@ impl fmt::Display for TpmError {
             Self::NoPin => f.write_str("it asks for a PIN"),
             Self::WrongPin(None) => f.write_str("the PIN is wrong"),
             Self::WrongPin(Some(left)) => write!(f, "the PIN is wrong; after {left} more wrong ones the TPM is locked out for a while"),
-            Self::OtherPassword => f.write_str("the TPM has another lockout password than this volume"),
-            Self::PasswordPaused => f.write_str("somebody gave the TPM a wrong lockout password, so it takes none for up to a day of being on"),
+            Self::OtherPassword => f.write_str("the TPM has a lockout password that this volume does not have: somebody set it, or it was in a volume that is gone. Who knows it can try PINs without end. To have one of this volume's: clear the TPM in the firmware's setup, enter the recovery key, and run: pattern rebind"),
+            Self::PasswordPaused => f.write_str("somebody gave the TPM a wrong lockout password, so it takes none for up to a day of being on, and remembers wrong PINs until then"),
             Self::Unreachable(cause) => write!(f, "reaching the TPM: {cause}"),
             Self::Exposed(exposed) => exposed.fmt(f),
             Self::Token(error) => error.fmt(f),

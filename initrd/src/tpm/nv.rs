@@ -53,6 +53,12 @@ impl<'a> Nv<'a> {
         Ok(Self { tcti, binding, policy, signatures, srk })
     }
 
+    /// The same for the policy of another boot: what was written in it can be read.
+    #[must_use]
+    pub fn of_another_boot(tcti: &'a Tcti, binding: Binding, policy: Digest, srk: Option<Srk>) -> Self {
+        Self { tcti, binding, policy, signatures: None, srk }
+    }
+
     /// What an index holds. The answer is authenticated: nobody between processor and TPM changes it.
     ///
     /// # Errors

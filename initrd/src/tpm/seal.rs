@@ -1,6 +1,6 @@
 //! Sealing.
 
-use pattern::token::{Binding, Digest, Pin, Sealed, Tpm2Token};
+use pattern::token::{Binding, Digest, Pin, Sealed, Srk, Tpm2Token};
 use tss_esapi::attributes::ObjectAttributesBuilder;
 use tss_esapi::constants::SessionType;
 use tss_esapi::handles::SessionHandle;
@@ -33,12 +33,24 @@ impl Tpm {
         keyslot: u32,
     ) -> Result<Tpm2Token> {
         let policy = binding.policy(pin.is_some(), |pcrs, bank| self.pcr_values(pcrs, bank))?;
+        let SealedTo { sealed, srk, pin } = self.seal_to(secret, &policy, pin)?;
+        let (signed, literal, bank) = (binding.signed.clone(), binding.literal(), binding.bank);
+        Ok(Tpm2Token { keyslot, signed, literal, bank, pin, policy, sealed, srk })
+    }
+
+    /// Seals a secret to a policy; with a PIN, the policy asks for it too.
+    pub(super) fn seal_to(
+        &mut self,
+        secret: &[u8; 32],
+        policy: &Digest,
+        pin: Option<&NewPin<'_>>,
+    ) -> Result<SealedTo> {
         let (parent, srk) = self.srk()?;
         let salted = pin.map(|pin| Pin { salt: Some(pin.salt.to_vec()) });
         let auth =
             pin.zip(salted.as_ref()).map(|(pin, salted)| Auth::from_bytes(&salted.auth_value(pin.text)));
         let auth = auth.transpose().map_err(doing("handing over the PIN"))?;
-        let template = template(&policy, pin.is_none()).map_err(doing("describing a sealed object"))?;
+        let template = template(policy, pin.is_none()).map_err(doing("describing a sealed object"))?;
         let secret = SensitiveData::from_bytes(secret).map_err(doing("handing over a secret"))?;
         let session = self.start_session(parent, SessionType::Hmac, (true, true))?;
         let made = self.context.execute_with_session(Some(session), |context| {
@@ -48,9 +60,15 @@ impl Tpm {
         self.leave(SessionHandle::from(session).into());
         let public = made.out_public.marshall().map_err(doing("reading a sealed object"))?;
         let sealed = Sealed { private: made.out_private.as_bytes().to_vec(), public };
-        let (signed, literal, bank) = (binding.signed.clone(), binding.literal(), binding.bank);
-        Ok(Tpm2Token { keyslot, signed, literal, bank, pin: salted, policy, sealed, srk })
+        Ok(SealedTo { sealed, srk, pin: salted })
     }
+}
+
+/// A sealed object, the key that it is sealed to, and what a PIN is hashed with.
+pub(super) struct SealedTo {
+    pub(super) sealed: Sealed,
+    pub(super) srk: Srk,
+    pub(super) pin: Option<Pin>,
 }
 
 /// A secret that can't leave this TPM, and that the policy alone opens. Only what a person has to know needs the TPM's

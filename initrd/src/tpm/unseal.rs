@@ -4,7 +4,7 @@
 //! signature is checked before there is a session, on a connection of its own, and what is loaded is not flushed after
 //! success. The resource manager keeps it outside of the TPM and forgets it with the connection, at no command.
 
-use pattern::token::{Bank, Pcrs, Signatures, Signed, Tpm2Token};
+use pattern::token::{Bank, Pcrs, Sealed, Signatures, Signed, Tpm2Token};
 use tss_esapi::constants::SessionType;
 use tss_esapi::handles::{KeyHandle, ObjectHandle, SessionHandle};
 use tss_esapi::interface_types::session_handles::{AuthSession, PolicySession};
@@ -29,7 +29,7 @@ pub struct Presented<'a> {
     pub pin: Option<&'a str>,
 }
 
-type Secret = Zeroizing<Vec<u8>>;
+pub(super) type Secret = Zeroizing<Vec<u8>>;
 type AuthValue = Option<Zeroizing<Vec<u8>>>;
 
 impl Tpm {
@@ -86,7 +86,7 @@ impl Tpm {
         if auth.is_some() {
             self.context.policy_auth_value(policy).map_err(doing("asking for the PIN"))?;
         }
-        let object = self.load(KeyHandle::from(srk), token)?;
+        let object = self.load(KeyHandle::from(srk), &token.sealed)?;
         if let Some(value) = auth {
             let value = Auth::from_bytes(value).map_err(doing("handing over the PIN"))?;
             self.context.tr_set_auth(object, value).map_err(doing("handing over the PIN"))?;
@@ -119,10 +119,9 @@ impl Tpm {
         Ok(())
     }
 
-    fn load(&mut self, srk: KeyHandle, token: &Tpm2Token) -> Result<ObjectHandle> {
-        let private =
-            Private::from_bytes(&token.sealed.private).map_err(doing("reading the sealed object"))?;
-        let public = Public::unmarshall(&token.sealed.public).map_err(doing("reading the sealed object"))?;
+    pub(super) fn load(&mut self, srk: KeyHandle, sealed: &Sealed) -> Result<ObjectHandle> {
+        let private = Private::from_bytes(&sealed.private).map_err(doing("reading the sealed object"))?;
+        let public = Public::unmarshall(&sealed.public).map_err(doing("reading the sealed object"))?;
         let password = Some(AuthSession::Password);
         let object =
             self.context.execute_with_session(password, |context| context.load(srk, private, public));

@@ -7,6 +7,7 @@ use pattern_vm_tests::{Computer, Guest};
 fn confined() {
     let mut computer = Computer::installed("confined");
     let mut guest = computer.boot();
+    assert_eq!(guest.must("systemctl --failed --no-legend"), "");
     assert_eq!(
         service(&mut guest, "", "cat /home/kept; echo more >>/etc/kept; tail -1 /etc/kept"),
         "kept\nmore"
@@ -27,7 +28,6 @@ fn confined() {
     let _ = guest.must("mkdir /run/volume && mount /dev/mapper/persist /run/volume");
     assert_eq!(guest.must("cat /run/volume/root/home/kept"), "kept");
     let _ = guest.must("umount /run/volume");
-    assert_eq!(guest.must("systemctl --failed --no-legend"), "");
     guest.power_off();
 }
 

@@ -1,5 +1,6 @@
 //! The scenarios: one file each, whose head is the promise that it guards.
 
+mod added_partitions;
 mod bigger_disk;
 mod break_stage;
 mod cleared_tpm;
@@ -10,6 +11,10 @@ mod disk_too_small;
 mod first_boot;
 mod foreign_persist;
 mod grows_while_running;
+#[path = "../attacks/header.rs"]
+#[allow(dead_code, reason = "the attacks need more of it")]
+mod header;
+mod hidden_tpm;
 mod judges;
 mod latch;
 mod no_grow;
@@ -30,6 +35,7 @@ mod reset_menu;
 mod reset_power_cut;
 mod second_boot;
 mod second_disk;
+mod secure_boot;
 mod shell;
 mod stock_opens_ours;
 mod tampered_superblock;

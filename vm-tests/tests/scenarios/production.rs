@@ -10,6 +10,17 @@ use pattern_vm_tests::{Computer, Guest, recovery_key_in};
 const WORDS: &str = "rd.systemd.debug_shell=ttyS0 rd.systemd.wants=debug-shell.service systemd.setenv=SYSTEMD_SULOGIN_FORCE=1 \
     systemd.crash_shell=yes pattern.break=persist pattern.volatile init=/bin/bash root=/dev/vda1 rootfstype=vfat \
     systemd.mount-extra=/dev/vda1:/sysroot/mnt:vfat systemd.verity_usr_options=ignore-corruption";
+/// Each makes somebody root, or runs a program that says so on the console.
+const PLANTED: [(&str, &str); 5] = [
+    ("agetty.autologin", "root"),
+    ("login.noauth", "yes"),
+    (
+        "systemd.extra-unit.planted.service",
+        "[Service]\nExecStart=/bin/sh -c 'echo planted was here >/dev/console'\n",
+    ),
+    ("systemd.unit-dropin.multi-user.target", "[Unit]\nWants=planted.service\n"),
+    ("tmpfiles.extra", "f+ /etc/issue.d/60-planted.issue 0644 - - - planted was here\\n\n"),
+];
 /// Where a boot ends otherwise.
 const NO_SHELL: &str = "This image gives nobody a shell here.";
 const ADDED: &str = "PCR 12 (sha256) was extended: something was added to the kernel image from outside";
@@ -37,7 +48,7 @@ fn production() {
     let another = format!("usrhash={}", "5a".repeat(32));
     ends_without_a_shell(&mut computer, &another, "usrhash= names more than one /usr to boot");
     credential_and_add_on(&mut computer);
-    credential_by_firmware(&mut computer);
+    credentials_by_firmware(&mut computer);
 }
 
 fn opens_by_itself(computer: &mut Computer) {
@@ -53,10 +64,23 @@ fn starts(guest: &mut Guest) {
     no_shell(guest);
 }
 
-/// It is not measured, and nothing in the initrd takes it.
-fn credential_by_firmware(computer: &mut Computer) {
-    computer.credential("tmpfiles.extra", "f /run/planted 0644 - - - planted\n");
-    opens_by_itself(computer);
+/// They are not measured. None has an effect but the one that the image lists.
+fn credentials_by_firmware(computer: &mut Computer) {
+    for (name, value) in PLANTED {
+        computer.credential(name, value);
+    }
+    computer.credential("login.issue", "This is listed.\n");
+    let mut guest = computer.start();
+    let _ = guest.expect("opened it by the TPM");
+    let said = guest.expect("production login:");
+    assert!(said.contains("This is listed."), "{said}");
+    assert!(said.contains("gave the system login.issue"), "{said}");
+    assert!(said.contains("systemd.import_credentials=no is set"), "{said}");
+    for word in ["automatic login", "planted"] {
+        assert!(!said.contains(word), "{word:?}: {said}");
+    }
+    no_shell(&mut guest);
+    assert!(!guest.console().contains("planted was here"), "{}", guest.console());
 }
 
 /// Not even the owner's key makes them count.

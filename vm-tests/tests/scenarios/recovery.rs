@@ -1,5 +1,5 @@
 //! The recovery key: it is escrowed when it is made, confirmed by entering it, and replaced by root with it or without it; the
-//! real `age` reads what is in escrow.
+//! real `age` reads what is in escrow. A key slot that another tool made is shown, and removed by the recovery key.
 
 use pattern::recovery::slots;
 use pattern_vm_tests::{AgeKey, Computer, Guest, recovery_key_in};
@@ -14,6 +14,7 @@ fn recovery() {
     let first = computer.recovery_key();
     let mut guest = computer.boot();
     is_confirmed(&mut guest, &first);
+    another_slot_is_removed(&mut guest, &first);
     let second = is_replaced(&mut guest, &first, &AgeKey::make(computer.folder()));
     // It is lost: the next boot makes another one.
     guest.send("pattern recovery new");
@@ -51,6 +52,27 @@ fn is_confirmed(guest: &mut Guest, key: &str) {
     assert!(guest.must("pattern recovery --json").contains(r#""confirmed":true"#));
     let _ = guest.must_fail(&format!("cat {BANNER}"));
     assert!(guest.must("systemd-cryptenroll /dev/vda6").contains("recovery"));
+}
+
+fn another_slot_is_removed(guest: &mut Guest, key: &str) {
+    let _ = guest.must(&format!("printf {key} >/run/key; printf planted >/run/other"));
+    let _ = guest.must(
+        "cryptsetup luksAddKey --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file /run/key /dev/vda6 /run/other",
+    );
+    opens(guest, "cryptsetup", "planted", true);
+    let said = guest.must("pattern recovery");
+    let advice = "keyslot 2: a passphrase or a key file. To remove it, run: pattern recovery wipe-slot 2";
+    assert!(said.ends_with(advice), "{said}");
+    let said = guest.must_fail("pattern recovery wipe-slot 0");
+    assert!(said.contains("keyslot 0 is none of those"), "{said}");
+    guest.send("pattern recovery wipe-slot 2");
+    let _ = guest.expect("which stays:");
+    guest.send("planted");
+    let _ = guest.expect("enter one that stays; 2 tries left");
+    guest.send(key);
+    let _ = guest.expect("Keyslot 2 of /dev/vda6 is gone.");
+    opens(guest, "cryptsetup", "planted", false);
+    assert!(guest.must("pattern recovery --json").contains(r#""others":[]"#));
 }
 
 /// A new key opens, the old one does not any more, and its encrypted copy is on the EFI system partition.

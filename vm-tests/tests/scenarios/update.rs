@@ -1,5 +1,5 @@
-//! An update from a signed release: the machine fetches it, starts it on trial, proves it, and has its files; and
-//! nothing is fetched over a version that has not been started yet.
+//! An update from a signed release: the machine fetches it, starts it on trial, proves it, and has its files; nothing is
+//! fetched over a version that has not been started yet, and nothing in `/etc` says which release is genuine.
 
 use pattern_vm_tests::{Computer, Guest, Release, Server};
 
@@ -13,6 +13,7 @@ fn update() {
     let mut guest = computer.boot();
     let said = guest.must("pattern check-update");
     assert_eq!(said, "No newer version is installed: the next boot starts 0.0.1.");
+    others_in_etc(&mut guest);
     let said = guest.must("pattern update");
     assert!(said.contains("Version 0.0.2 will open the persist volume by itself"), "{said}");
     let entries = guest.must("ls /boot/EFI/Linux");
@@ -29,6 +30,13 @@ fn update() {
     guest.power_off();
     let labels = computer.disk().labels();
     assert_eq!(labels, ["esp", "verity-0.0.1", "usr-0.0.1", "verity-0.0.2", "usr-0.0.2", "persist"]);
+}
+
+/// Another keyring, and definitions that would fetch nothing: systemd-sysupdate by itself goes by them.
+fn others_in_etc(guest: &mut Guest) {
+    let _ = guest.must("cp /etc/hostname /etc/systemd/import-pubring.gpg && cp /etc/hostname /etc/systemd/import-pubring.pgp");
+    let _ = guest.must_fail("/usr/lib/systemd/systemd-sysupdate check-new");
+    let _ = guest.must("mkdir /etc/sysupdate.d && ln -s /dev/null /etc/sysupdate.d/30-uki.transfer");
 }
 
 fn runs_the_new_version(guest: &mut Guest) {

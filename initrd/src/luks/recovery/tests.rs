@@ -50,6 +50,27 @@ fn a_key_is_confirmed_by_entering_it() {
 }
 
 #[test]
+fn a_key_slot_goes_by_a_key_that_stays() {
+    let (_swtpm, device) = machine("recovery-wipe");
+    let mut volume = volume(&device);
+    volume.add_token(r#"{"type":"other","keyslots":["1"]}"#).unwrap();
+    let others = |device: &Path| header(look(device).unwrap()).other_slots();
+    assert_eq!(others(&device)[0].to_string(), "keyslot 1: what its token says (other)");
+    let refused = volume.wipe(1, "a passphrase").unwrap_err();
+    assert_eq!(refused.to_string(), "this key opens keyslot 1 itself; enter one that stays");
+    assert_eq!(
+        volume.wipe(1, "hunter2").unwrap_err().to_string(),
+        "opening the volume: no key slot has this key"
+    );
+    assert_eq!(others(&device).len(), 1);
+    assert_eq!(volume.wipe(1, key(7).as_str()).unwrap(), 0);
+    assert!(others(&device).is_empty());
+    assert!(volume.unlock_entered("a passphrase").is_err());
+    assert_eq!(found(&device).len(), 1);
+    assert_eq!(volume.metadata().unwrap()["tokens"].as_object().unwrap().len(), 1);
+}
+
+#[test]
 fn a_new_key_comes_before_the_old_one_goes() {
     let (_swtpm, device) = machine("recovery-new");
     let mut volume = volume(&device);

@@ -438,3 +438,41 @@ fn a_cut_between_any_two_steps_is_opened_by_the_next_boot() {
     machine.put(&before);
     let _old = machine.refusal(true);
 }
+
+/// What was recorded before an announced change is carried over, with its count; an old copy stays one.
+#[test]
+fn a_record_is_carried_over_an_announced_change() {
+    for counted in [false, true] {
+        let mut machine = Machine::new(if counted { "carry-counted" } else { "carry" }, counted);
+        let old_copy = machine.disk();
+        machine.opens(counted);
+        let seven = sha2_of(&[0; 32], &[0xab; 32]);
+        machine.swtpm.restart();
+        machine.swtpm.extend(7);
+        machine.swtpm.extend(7);
+        assert_eq!(machine.prove(counted).unwrap(), Proof::Missing(CHANGED));
+        let (tcti, config, header) = (machine.swtpm.tcti(), config(false), machine.header());
+        let before = Registry::before(&config, &tcti, None, None, &seven).unwrap();
+        let volume = Candidate { device: &machine.device, uuid: &machine.uuid, key: &machine.key };
+        assert_eq!(before.prove(&volume, &header).unwrap(), Proof::Given);
+        assert_eq!(before.counts(&machine.uuid).unwrap(), counted);
+        // Another value of the register is another policy.
+        let other = Registry::before(&config, &tcti, None, None, &[7; 32]).unwrap();
+        assert_eq!(other.prove(&volume, &header).unwrap(), Proof::Missing(CHANGED));
+        if counted {
+            let now = machine.disk();
+            File::options().write(true).open(&machine.device).unwrap().write_all_at(&old_copy, 0).unwrap();
+            let Proof::Against(reason) = before.prove(&volume, &machine.header()).unwrap() else { panic!() };
+            assert!(reason.starts_with("this is an old copy"), "{reason}");
+            File::options().write(true).open(&machine.device).unwrap().write_all_at(&now, 0).unwrap();
+        }
+        machine.with(false, |volume, registry| registry.carry_over(volume, counted)).unwrap();
+        machine.opens(false);
+        assert_eq!(machine.count().is_some(), counted);
+    }
+}
+
+fn sha2_of(value: &[u8], extended: &[u8]) -> Vec<u8> {
+    use sha2::{Digest as _, Sha256};
+    Sha256::digest([value, extended].concat()).to_vec()
+}

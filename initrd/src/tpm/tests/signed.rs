@@ -10,20 +10,20 @@ use super::*;
 use crate::tpm::{NewPin, Nv};
 
 const MEASURE: &str = "/usr/lib/systemd/systemd-measure";
-const KERNEL: &[u8] = b"a kernel";
+pub(super) const KERNEL: &[u8] = b"a kernel";
 const PHASE: &str = "enter-initrd";
 const SIX_DIGITS: &str = "271828";
 
 /// A software TPM in which PCR 11 is as systemd-stub and `enter-initrd` leave it, and what the image brings along.
-struct Started {
-    swtpm: Swtpm,
-    key: PublicKey,
-    signatures: Signatures,
+pub(super) struct Started {
+    pub(super) swtpm: Swtpm,
+    pub(super) key: PublicKey,
+    pub(super) signatures: Signatures,
 }
 
 impl Started {
     /// An image that was signed for the initrd alone.
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         Self::signed_for(name, &[PHASE])
     }
 
@@ -36,7 +36,7 @@ impl Started {
         started
     }
 
-    fn extend_11(&self, digests: &[String]) {
+    pub(super) fn extend_11(&self, digests: &[String]) {
         for digest in digests {
             self.swtpm.tool(&format!("tpm2_pcrextend 11:sha256={digest}"));
         }

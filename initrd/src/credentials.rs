@@ -1,0 +1,98 @@
+//! The credentials that an image with `debug = false` takes from firmware: those that `boot.credentials` lists. systemd itself
+//! is told to take none, since nobody measures them, and many of them make somebody root.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow};
+use pattern::credential::{self, Credentials};
+use pattern::smbios;
+use zeroize::Zeroizing;
+
+use crate::Report;
+use crate::context::Context;
+
+/// The kernel's copy of what firmware has; only root reads it.
+const TABLE: &str = "/sys/firmware/dmi/tables/DMI";
+/// Where services find what they import, in systemd's words (systemd.exec(5), `ImportCredential=`). Neither systemd itself nor
+/// its generators look there.
+const STORE: &str = "/run/credstore";
+
+/// `pattern-credentials`: gives the system what is listed.
+///
+/// # Errors
+/// When firmware's table can't be read, a listed credential can't be used, or it can't be written.
+pub(crate) fn run(ctx: &Context) -> Result<Report> {
+    let table = read(Path::new(TABLE))?;
+    let strings = smbios::oem_strings(&table);
+    let (chosen, others) = credential::choose(&strings, &ctx.config.boot.credentials)
+        .map_err(|why| anyhow!("reading {TABLE}: {why}"))?;
+    write(Path::new(STORE), &chosen)?;
+    let found = format!(
+        "{} credentials by firmware that boot.credentials lists, and {others} that it does not",
+        chosen.len()
+    );
+    let names = chosen.keys().map(String::as_str).collect::<Vec<_>>();
+    let decided = if names.is_empty() {
+        "nothing to give to the system".to_owned()
+    } else {
+        format!("gave the system {}", names.join(", "))
+    };
+    Ok(Report { found, decided })
+}
+
+/// Not every machine has one.
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(table) => Ok(Zeroizing::new(table)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Zeroizing::default()),
+        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+    }
+}
+
+/// For root alone. A second run finds them there.
+fn write(store: &Path, credentials: &Credentials) -> Result<()> {
+    if credentials.is_empty() {
+        return Ok(());
+    }
+    let creating = || format!("creating {}", store.display());
+    DirBuilder::new().recursive(true).mode(0o700).create(store).with_context(creating)?;
+    for (name, value) in credentials {
+        let path = store.join(name);
+        let writing = || format!("writing {}", path.display());
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create(true).truncate(true).mode(0o600).open(&path);
+        file.and_then(|mut file| file.write_all(value)).with_context(writing)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn they_are_for_root_alone_and_a_second_run_changes_nothing() {
+        let store = std::env::temp_dir().join(format!("pattern-credentials-{}", std::process::id()));
+        write(&store, &Credentials::new()).unwrap();
+        assert!(!store.exists());
+        let chosen = Credentials::from([("a.b".to_owned(), Zeroizing::new(b"secret".to_vec()))]);
+        for _ in 0..2 {
+            write(&store, &chosen).unwrap();
+            assert_eq!(fs::read(store.join("a.b")).unwrap(), b"secret");
+        }
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&store), mode(&store.join("a.b"))), (0o700, 0o600));
+        fs::remove_dir_all(store).unwrap();
+    }
+
+    #[test]
+    fn a_machine_without_a_table_has_none() {
+        assert!(read(Path::new("/nonexistent/DMI")).unwrap().is_empty());
+        let error = read(Path::new("/")).unwrap_err();
+        assert_eq!(error.to_string(), "reading /");
+    }
+}

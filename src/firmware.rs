@@ -1,0 +1,87 @@
+//! What the firmware measures of Secure Boot into PCR 7: reading its event log, predicting the register after a change of
+//! keys that waits for a restart, and judging whether an earlier value was as good as the one of now.
+//!
+//! The log is no authority. Its digests count once they lead to the value that the TPM has, its data once it has the digest.
+
+mod database;
+mod log;
+mod predict;
+mod reader;
+#[cfg(test)]
+mod samples;
+mod trust;
+mod variable;
+
+pub use database::{DatabaseError, Entry, append, entries, payload};
+pub use log::{Log, LogError};
+pub use predict::{Signer, Unpredictable};
+pub use trust::{Claim, Distrust, Earlier};
+pub use variable::Variable;
+
+use log::Event;
+use variable::Form;
+
+use crate::token::Bank;
+
+/// The register of the Secure Boot state and of the certificates that verified what was started.
+pub const PCR: u8 = 7;
+
+/// `EV_EFI_VARIABLE_DRIVER_CONFIG`: a variable, whatever it holds.
+const VARIABLE: u32 = 0x8000_0001;
+/// `EV_EFI_VARIABLE_AUTHORITY`: the entry of a database that verified something.
+const AUTHORITY: u32 = 0x8000_00e0;
+/// The content of `SecureBoot` when signatures are checked.
+const ON: &[u8] = &[1];
+
+/// A log whose digests are those that the register was extended with.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured<'a> {
+    log: &'a Log,
+    bank: Bank,
+}
+
+/// A variable's event, and what it says where its digest confirms that.
+struct OfVariable<'a> {
+    event: &'a Event,
+    variable: Variable,
+    content: &'a [u8],
+    form: Option<Form>,
+}
+
+impl<'a> Measured<'a> {
+    /// Whether signatures were checked in this boot.
+    #[must_use]
+    pub fn secure_boot(&self) -> bool {
+        let mut events = self.of(Variable::SecureBoot).peekable();
+        events.peek().is_some() && events.all(|one| one.form.is_some() && one.content == ON)
+    }
+
+    /// What a variable held when it was measured, as far as the log proves it.
+    #[must_use]
+    pub fn content(&self, variable: Variable) -> Option<&'a [u8]> {
+        let mut events = self.of(variable);
+        match (events.next(), events.next()) {
+            (Some(only), None) if only.form.is_some() => Some(only.content),
+            _ => None,
+        }
+    }
+
+    fn of(&self, variable: Variable) -> impl Iterator<Item = OfVariable<'a>> + use<'a> {
+        let measured = *self;
+        self.log
+            .events
+            .iter()
+            .filter_map(move |event| measured.of_variable(event).filter(|found| found.variable == variable))
+    }
+
+    fn of_variable(&self, event: &'a Event) -> Option<OfVariable<'a>> {
+        let (variable, content) = Variable::of_structure(&event.data).filter(|_| event.kind == VARIABLE)?;
+        let form = Form::of(variable, content, self.bank, self.digest(event));
+        Some(OfVariable { event, variable, content, form })
+    }
+
+    /// [`Log::check`] has looked: each event has one.
+    fn digest(&self, event: &'a Event) -> &'a [u8] {
+        event.digest(self.bank).unwrap_or_default()
+    }
+}

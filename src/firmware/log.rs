@@ -1,0 +1,175 @@
+//! The event log of the firmware, in the crypto-agile format (TCG PC Client Platform Firmware Profile, "Event Logging").
+//!
+//! Anybody can have written it: it counts as far as the TPM's register confirms it.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256, Sha384};
+
+use super::reader::Reader;
+use super::{Measured, PCR};
+use crate::token::Bank;
+
+/// Real logs have some ten kilobytes, with large databases a hundred.
+const LARGEST: usize = 4 << 20;
+/// `TPM_ALG_ID` of the banks (TCG Algorithm Registry).
+const SHA256: u16 = 0x000b;
+const SHA384: u16 = 0x000c;
+/// More than a TPM has.
+const MOST_BANKS: u32 = 16;
+/// The event that says which banks there are.
+const SPEC_ID: &[u8; 16] = b"Spec ID Event03\0";
+/// `EV_NO_ACTION`: nothing was extended.
+const NO_ACTION: u32 = 3;
+
+/// The events of PCR 7, in the order in which they were measured.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Log {
+    pub(super) events: Vec<Event>,
+}
+
+/// One extension of the register.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Event {
+    pub(super) kind: u32,
+    pub(super) data: Vec<u8>,
+    digests: Vec<(u16, Vec<u8>)>,
+}
+
+/// Why a log says nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogError {
+    /// It is larger than any real one.
+    TooLarge,
+    /// It does not begin with the event that names the banks.
+    NotCryptoAgile,
+    /// This event is cut off, or not in the format. The first has the number 1.
+    Malformed(usize),
+    /// An event has no digest for this bank.
+    NoBank(Bank),
+    /// The events do not lead to the value that the TPM has.
+    OtherValue(Bank),
+}
+
+impl fmt::Display for LogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge => write!(f, "the firmware's event log is larger than {} MiB", LARGEST >> 20),
+            Self::NotCryptoAgile => f.write_str("the firmware's event log is not in the format of TPM 2.0"),
+            Self::Malformed(number) => write!(f, "event {number} of the firmware's event log is malformed"),
+            Self::NoBank(bank) => {
+                write!(f, "the firmware's event log has no digests for the {} bank", bank.name())
+            }
+            Self::OtherValue(bank) => write!(
+                f,
+                "the firmware's event log does not lead to the TPM's value of PCR {PCR} ({})",
+                bank.name()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for LogError {}
+
+impl Log {
+    /// Reads the content of `/sys/kernel/security/tpm0/binary_bios_measurements`.
+    ///
+    /// # Errors
+    /// When it is not a whole log.
+    pub fn parse(bytes: &[u8]) -> Result<Self, LogError> {
+        if bytes.len() > LARGEST {
+            return Err(LogError::TooLarge);
+        }
+        let mut reader = Reader(bytes);
+        let banks = banks(&mut reader).ok_or(LogError::NotCryptoAgile)?;
+        let mut events = Vec::new();
+        let mut number = 1;
+        while !reader.0.is_empty() {
+            number += 1;
+            let (pcr, event) = event(&mut reader, &banks).ok_or(LogError::Malformed(number))?;
+            if pcr == u32::from(PCR) && event.kind != NO_ACTION {
+                events.push(event);
+            }
+        }
+        Ok(Self { events })
+    }
+
+    /// Compares the log with the register: from here on its digests are those that were measured.
+    ///
+    /// # Errors
+    /// When the events do not lead to this value.
+    pub fn check(&self, bank: Bank, value: &[u8]) -> Result<Measured<'_>, LogError> {
+        let digests: Option<Vec<&[u8]>> = self.events.iter().map(|event| event.digest(bank)).collect();
+        let digests = digests.ok_or(LogError::NoBank(bank))?;
+        if replay(bank, digests) != value {
+            return Err(LogError::OtherValue(bank));
+        }
+        Ok(Measured { log: self, bank })
+    }
+}
+
+impl Event {
+    pub(super) fn digest(&self, bank: Bank) -> Option<&[u8]> {
+        let wanted = algorithm(bank);
+        self.digests.iter().find(|(algorithm, _)| *algorithm == wanted).map(|(_, digest)| &digest[..])
+    }
+}
+
+/// The value of a register that these digests were extended into.
+pub(super) fn replay<'a>(bank: Bank, digests: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    digests.into_iter().fold(bank.zeros(), |value, one| digest(bank, &[&value, one].concat()))
+}
+
+pub(super) fn digest(bank: Bank, data: &[u8]) -> Vec<u8> {
+    match bank {
+        Bank::Sha256 => Sha256::digest(data).to_vec(),
+        Bank::Sha384 => Sha384::digest(data).to_vec(),
+    }
+}
+
+fn algorithm(bank: Bank) -> u16 {
+    match bank {
+        Bank::Sha256 => SHA256,
+        Bank::Sha384 => SHA384,
+    }
+}
+
+/// The banks, with the bytes of a digest in each. The first event alone has the format of TPM 1.2: one SHA-1 digest.
+fn banks(reader: &mut Reader<'_>) -> Option<Vec<(u16, usize)>> {
+    let (_pcr, kind, _digest) = (reader.u32()?, reader.u32()?, reader.take(20)?);
+    let size = reader.size()?;
+    let mut event = Reader(reader.take(size)?);
+    if kind != NO_ACTION || event.take(16)? != SPEC_ID {
+        return None;
+    }
+    // Platform class, version, and the size of numbers.
+    let _about = event.take(8)?;
+    let count = event.u32().filter(|count| (1..=MOST_BANKS).contains(count))?;
+    let banks = (0..count).map(|_| Some((event.u16()?, usize::from(event.u16()?))));
+    let banks: Vec<_> = banks.collect::<Option<_>>()?;
+    let vendor = event.u8()?;
+    let _information = event.take(usize::from(vendor))?;
+    event.0.is_empty().then_some(banks)
+}
+
+/// A `TCG_PCR_EVENT2`, with its register.
+fn event(reader: &mut Reader<'_>, banks: &[(u16, usize)]) -> Option<(u32, Event)> {
+    let (pcr, kind) = (reader.u32()?, reader.u32()?);
+    let count = reader.u32().filter(|count| *count <= MOST_BANKS)?;
+    let mut digests: Vec<(u16, Vec<u8>)> = Vec::new();
+    for _ in 0..count {
+        let algorithm = reader.u16()?;
+        let (_, size) = banks.iter().find(|(one, _)| *one == algorithm)?;
+        let digest = reader.take(*size)?;
+        if digests.iter().any(|(one, _)| *one == algorithm) {
+            return None;
+        }
+        digests.push((algorithm, digest.to_vec()));
+    }
+    let size = reader.size()?;
+    let data = reader.take(size)?.to_vec();
+    Some((pcr, Event { kind, data, digests }))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! The register after a restart that applies a change.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::log::{digest, replay};
+use super::{AUTHORITY, DatabaseError, Event, Form, Measured, ON, OfVariable, Variable, entries};
+
+/// A certificate that takes the place of another one as what verifies the boot loader and the kernel image; both as `db` holds
+/// them: X.509 in DER.
+#[derive(Clone, Copy, Debug)]
+pub struct Signer<'a> {
+    /// What verified them in this boot.
+    pub old: &'a [u8],
+    /// What verifies the next ones.
+    pub new: &'a [u8],
+}
+
+/// Why nothing is known of the register's next value, or it must not be used.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unpredictable {
+    /// Secure Boot is off now: PCR 7 protects nothing.
+    Off,
+    /// The change switches it off.
+    WillBeOff,
+    /// The log has another content for this variable than was measured.
+    Unexplained(Variable),
+    /// This variable does not hold a signature database.
+    Database(Variable, DatabaseError),
+    /// What verified the boot loader or the kernel image is not in the new `db`.
+    Removed,
+    /// The certificate to be replaced verified nothing in this boot.
+    NotTheSigner,
+}
+
+impl fmt::Display for Unpredictable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("Secure Boot is off in this boot"),
+            Self::WillBeOff => f.write_str("the change switches Secure Boot off"),
+            Self::Unexplained(variable) => write!(
+                f,
+                "the firmware's event log does not show what the firmware measured of {variable}, so its next value can't be \
+                 predicted"
+            ),
+            Self::Database(variable, error) => write!(f, "{variable}: {error}"),
+            Self::Removed => f.write_str(
+                "the new db lacks the certificate or hash that verified what was started in this boot, so the firmware \
+                 would refuse to start it",
+            ),
+            Self::NotTheSigner => f.write_str("the certificate to be replaced verified nothing in this boot"),
+        }
+    }
+}
+
+impl std::error::Error for Unpredictable {}
+
+impl<'a> Measured<'a> {
+    /// PCR 7 in a boot with these contents, variables that are not named being as they were measured. A variable that does not
+    /// exist has an empty content.
+    ///
+    /// # Errors
+    /// When Secure Boot is or will be off, or the log does not tell enough.
+    pub fn after(
+        &self,
+        contents: &BTreeMap<Variable, Vec<u8>>,
+        signer: Option<Signer<'_>>,
+    ) -> Result<Vec<u8>, Unpredictable> {
+        if !self.secure_boot() {
+            return Err(Unpredictable::Off);
+        }
+        let is = |variable, wanted: &[u8]| contents.get(&variable).is_none_or(|content| content == wanted);
+        if !is(Variable::SecureBoot, ON) || contents.get(&Variable::Pk).is_some_and(Vec::is_empty) {
+            return Err(Unpredictable::WillBeOff);
+        }
+        let authorities = self.authorities(contents, signer)?;
+        let mut authorities = authorities.iter();
+        let digests = self.log.events.iter().map(|event| match self.of_variable(event) {
+            Some(found) => self.next(&found, contents.get(&found.variable)).map(Some),
+            None if event.kind == AUTHORITY => Ok(authorities.next().cloned().flatten()),
+            None => Ok(Some(self.digest(event).to_vec())),
+        });
+        let digests: Vec<_> = digests.collect::<Result<_, _>>()?;
+        Ok(replay(self.bank, digests.iter().flatten().map(Vec::as_slice)))
+    }
+
+    /// The digest of a variable's event with another content.
+    fn next(&self, found: &OfVariable<'a>, content: Option<&Vec<u8>>) -> Result<Vec<u8>, Unpredictable> {
+        let variable = found.variable;
+        let measured = self.digest(found.event).to_vec();
+        match content {
+            None => Ok(measured),
+            Some(content) if Form::of(variable, content, self.bank, &measured).is_some() => Ok(measured),
+            Some(content) => {
+                let form = found.form.ok_or(Unpredictable::Unexplained(variable))?;
+                Ok(form.digest(variable, content, self.bank))
+            }
+        }
+    }
+
+    /// The digests of the events that name what verified something; none for one that the firmware leaves out, since it
+    /// measures each entry once.
+    fn authorities(
+        &self,
+        contents: &BTreeMap<Variable, Vec<u8>>,
+        signer: Option<Signer<'_>>,
+    ) -> Result<Vec<Option<Vec<u8>>>, Unpredictable> {
+        let before = self.content(Variable::Db);
+        let db = contents.get(&Variable::Db).map(Vec::as_slice);
+        let same = signer.is_none() && (db.is_none() || db == before);
+        let events = self.log.events.iter().filter(|event| event.kind == AUTHORITY);
+        if same {
+            return Ok(events.map(|event| Some(self.digest(event).to_vec())).collect());
+        }
+        let db = db.or(before).ok_or(Unpredictable::Unexplained(Variable::Db))?;
+        let mut digests: Vec<Option<Vec<u8>>> = Vec::new();
+        let mut replaced = false;
+        for event in events {
+            let (digest, new) = self.authority(event, db, signer)?;
+            replaced |= new;
+            digests.push(Some(digest.clone()).filter(|_| !digests.contains(&Some(digest))));
+        }
+        if signer.is_some() && !replaced { Err(Unpredictable::NotTheSigner) } else { Ok(digests) }
+    }
+
+    /// The digest of one of them, and whether it names the new signer.
+    fn authority(
+        &self,
+        event: &'a Event,
+        db: &[u8],
+        signer: Option<Signer<'_>>,
+    ) -> Result<(Vec<u8>, bool), Unpredictable> {
+        let measured = self.digest(event);
+        let Some((Variable::Db, signature)) = Variable::of_structure(&event.data) else {
+            // An entry of somebody else's, as shim has them.
+            return Ok((measured.to_vec(), false));
+        };
+        if digest(self.bank, &event.data) != measured {
+            return Err(Unpredictable::Unexplained(Variable::Db));
+        }
+        let value = signature.get(16..).unwrap_or_default();
+        let signer = signer.filter(|signer| signer.old == value);
+        let wanted = signer.map_or(value, |signer| signer.new);
+        let entries = entries(db).map_err(|error| Unpredictable::Database(Variable::Db, error))?;
+        let entry = entries.iter().find(|entry| entry.value() == wanted).ok_or(Unpredictable::Removed)?;
+        let structure = Variable::Db.structure(entry.signature());
+        Ok((digest(self.bank, &structure), signer.is_some()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+//! Logs of real firmware, and logs made for a test.
+
+use super::log::{digest, replay};
+use super::{Log, Variable};
+use crate::token::Bank;
+
+const VALUES: &str = include_str!("../../tests/fixtures/firmware/pcr7");
+
+macro_rules! fixture {
+    ($name:literal) => {
+        include_bytes!(concat!("../../tests/fixtures/firmware/", $name))
+    };
+}
+
+/// The log of a boot, by the name of its file.
+pub(super) fn bytes(name: &str) -> &'static [u8] {
+    match name {
+        "first" => fixture!("first.log"),
+        "dbx" => fixture!("dbx.log"),
+        "db" => fixture!("db.log"),
+        "other-signer" => fixture!("other-signer.log"),
+        "kek" => fixture!("kek.log"),
+        "off" => fixture!("off.log"),
+        "setup" => fixture!("setup.log"),
+        other => panic!("no log of {other}"),
+    }
+}
+
+pub(super) fn log(name: &str) -> Log {
+    Log::parse(bytes(name)).unwrap()
+}
+
+/// The file that was written to this variable between two boots.
+pub(super) fn change(variable: Variable) -> &'static [u8] {
+    match variable {
+        Variable::Dbx => fixture!("dbx.auth"),
+        Variable::Db => fixture!("db.auth"),
+        Variable::Kek => fixture!("kek.auth"),
+        other => panic!("no change of {other}"),
+    }
+}
+
+/// PCR 7 in that boot.
+pub(super) fn value(name: &str, bank: Bank) -> Vec<u8> {
+    let prefix = format!("{name} {} ", bank.name());
+    let digits = VALUES.lines().find_map(|line| line.strip_prefix(&prefix)).unwrap();
+    let pairs = digits.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+    pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
+}
+
+/// A log of PCR 7 with these events, whose digests are made over the second part, and its value.
+pub(super) fn made(events: &[(u32, Vec<u8>, Vec<u8>)]) -> (Log, Vec<u8>) {
+    let bank = Bank::Sha256;
+    let spec = [&b"Spec ID Event03\0"[..], &[0; 8], &[1, 0, 0, 0, 0x0b, 0, 32, 0, 0]].concat();
+    let size = |data: &[u8]| (data.len() as u32).to_le_bytes();
+    let mut bytes = [&[0; 4][..], &[3, 0, 0, 0], &[0; 20], &size(&spec), &spec].concat();
+    for (kind, data, hashed) in events {
+        let head = [7, *kind, 1].map(u32::to_le_bytes).concat();
+        bytes.extend([&head[..], &[0x0b, 0], &digest(bank, hashed), &size(data), data].concat());
+    }
+    let digests: Vec<_> = events.iter().map(|(_, _, hashed)| digest(bank, hashed)).collect();
+    (Log::parse(&bytes).unwrap(), replay(bank, digests.iter().map(Vec::as_slice)))
+}

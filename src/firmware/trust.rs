@@ -1,0 +1,152 @@
+//! Whether what was written in a boot with another PCR 7 may be believed in this one.
+//!
+//! It may when the earlier boot admitted nobody who is not admitted now. The TPM does not say what stood behind a value that
+//! it compared; the claim does, and only the true claim leads to that value. Everything that is not claimed must be as now.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::log::replay;
+use super::{DatabaseError, Measured, Variable, entries};
+
+/// What is said to have been another way. Anybody may have written it.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Claim<'a> {
+    /// The content of `db`.
+    pub db: Option<&'a [u8]>,
+    /// The digest of the event of `KEK`.
+    pub kek: Option<&'a [u8]>,
+    /// The digest of the event of `dbx`.
+    pub dbx: Option<&'a [u8]>,
+}
+
+/// PCR 7 before an announced change, and what changed: enough to make a [`Claim`] after it, and short enough for a token.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Earlier {
+    /// The value of the register.
+    pub value: Vec<u8>,
+    /// `db` was so many of its first bytes: things are appended to it.
+    pub db: Option<usize>,
+    /// The digest of the event of `KEK`.
+    pub kek: Option<Vec<u8>>,
+    /// The digest of the event of `dbx`.
+    pub dbx: Option<Vec<u8>>,
+}
+
+/// Why the earlier boot is not believed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Distrust {
+    /// Signatures are not checked in this boot.
+    Off,
+    /// The firmware measured this variable twice, or not at all, or the log has another content for it than was measured.
+    Unexplained(Variable),
+    /// The claim does not lead to the earlier value.
+    NotSo,
+    /// The earlier `db` is not a signature database, or the one of now.
+    Database(DatabaseError),
+    /// The earlier boot admitted somebody who is not admitted now.
+    MoreWereAdmitted,
+}
+
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("Secure Boot is off in this boot"),
+            Self::Unexplained(variable) => {
+                write!(f, "the firmware's event log does not show what the firmware measured of {variable}")
+            }
+            Self::NotSo => {
+                f.write_str("what is said of the earlier firmware keys does not lead to the earlier PCR 7")
+            }
+            Self::Database(error) => write!(f, "db: {error}"),
+            Self::MoreWereAdmitted => {
+                f.write_str("the earlier db had a certificate or hash that the db of this boot does not have")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Distrust {}
+
+impl<'a> Measured<'a> {
+    /// What a later boot, with these contents, has to know of this one.
+    #[must_use]
+    pub fn earlier(&self, contents: &BTreeMap<Variable, Vec<u8>>) -> Earlier {
+        let event = |variable| {
+            let mut events = self.of(variable).map(|found| self.digest(found.event).to_vec());
+            contents.contains_key(&variable).then(|| events.next()).flatten()
+        };
+        let digests = self.log.events.iter().map(|event| self.digest(event));
+        Earlier {
+            value: replay(self.bank, digests),
+            db: self.content(Variable::Db).map(<[u8]>::len).filter(|_| contents.contains_key(&Variable::Db)),
+            kek: event(Variable::Kek),
+            dbx: event(Variable::Dbx),
+        }
+    }
+
+    /// Whether that boot, as it is described, admitted only what this one admits, with Secure Boot on.
+    ///
+    /// # Errors
+    /// When it did not, or that is not proved.
+    pub fn trusts_earlier(&self, earlier: &Earlier) -> Result<(), Distrust> {
+        let db = earlier.db.map(|length| {
+            let now = self.content(Variable::Db).ok_or(Distrust::Unexplained(Variable::Db))?;
+            now.get(..length).ok_or(Distrust::NotSo)
+        });
+        let claim = Claim { db: db.transpose()?, kek: earlier.kek.as_deref(), dbx: earlier.dbx.as_deref() };
+        self.trusts(&earlier.value, &claim)
+    }
+
+    /// Whether a boot whose PCR 7 had the value `old` admitted only what this one admits, with Secure Boot on.
+    ///
+    /// # Errors
+    /// When it did not, or that is not proved.
+    pub fn trusts(&self, old: &[u8], claim: &Claim<'_>) -> Result<(), Distrust> {
+        if !self.secure_boot() {
+            return Err(Distrust::Off);
+        }
+        let substitutes = self.substitutes(claim)?;
+        let digests = self.log.events.iter().map(|event| {
+            let variable = self.of_variable(event).map(|found| found.variable);
+            let other = substitutes.iter().find(|(one, _)| Some(*one) == variable);
+            other.map_or_else(|| self.digest(event), |(_, digest)| digest)
+        });
+        if replay(self.bank, digests) != old {
+            return Err(Distrust::NotSo);
+        }
+        claim.db.map_or(Ok(()), |db| self.admits(db))
+    }
+
+    /// The digests that take the place of those of now.
+    fn substitutes(&self, claim: &Claim<'_>) -> Result<Vec<(Variable, Vec<u8>)>, Distrust> {
+        let mut all = Vec::new();
+        for (variable, digest) in [(Variable::Kek, claim.kek), (Variable::Dbx, claim.dbx)] {
+            let Some(digest) = digest else { continue };
+            if self.of(variable).count() != 1 || digest.len() != self.bank.zeros().len() {
+                return Err(Distrust::Unexplained(variable));
+            }
+            all.push((variable, digest.to_vec()));
+        }
+        if let Some(db) = claim.db {
+            let mut events = self.of(Variable::Db);
+            let form = match (events.next(), events.next()) {
+                (Some(only), None) => only.form,
+                _ => None,
+            };
+            let form = form.ok_or(Distrust::Unexplained(Variable::Db))?;
+            all.push((Variable::Db, form.digest(Variable::Db, db, self.bank)));
+        }
+        Ok(all)
+    }
+
+    fn admits(&self, old: &[u8]) -> Result<(), Distrust> {
+        let now = self.content(Variable::Db).ok_or(Distrust::Unexplained(Variable::Db))?;
+        let now: BTreeSet<_> = entries(now).map_err(Distrust::Database)?.into_iter().collect();
+        let old = entries(old).map_err(Distrust::Database)?;
+        if old.iter().all(|entry| now.contains(entry)) { Ok(()) } else { Err(Distrust::MoreWereAdmitted) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

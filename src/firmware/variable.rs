@@ -1,0 +1,122 @@
+//! The variables of Secure Boot, and how the firmware measures them.
+
+use std::fmt;
+
+use super::log::digest;
+use super::reader::Reader;
+use crate::token::Bank;
+
+/// `EFI_GLOBAL_VARIABLE` (UEFI Specification, "Globally Defined Variables"), as it lies in memory.
+const GLOBAL: Vendor = Vendor {
+    bytes: *b"\x61\xdf\xe4\x8b\xca\x93\xd2\x11\xaa\x0d\x00\xe0\x98\x03\x2b\x8c",
+    text: "8be4df61-93ca-11d2-aa0d-00e098032b8c",
+};
+/// `EFI_IMAGE_SECURITY_DATABASE_GUID` ("Signature Database").
+const SECURITY: Vendor = Vendor {
+    bytes: *b"\xcb\xb2\x19\xd7\x3a\x3d\x96\x45\xa3\xbc\xda\xd0\x0e\x67\x65\x6f",
+    text: "d719b2cb-3d3a-4596-a3bc-dad00e67656f",
+};
+/// The longest name that is looked at.
+const LONGEST_NAME: u64 = 64;
+
+struct Vendor {
+    bytes: [u8; 16],
+    text: &'static str,
+}
+
+/// A variable that decides what the firmware starts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Variable {
+    /// Whether signatures are checked.
+    SecureBoot,
+    /// The key that signs changes of `KEK`.
+    Pk,
+    /// The keys that sign changes of the others.
+    Kek,
+    /// The certificates and hashes of what may be started.
+    Db,
+    /// Those of what may not, whatever `db` says.
+    Dbx,
+}
+
+impl Variable {
+    /// All of them, in the order in which they are measured.
+    pub const ALL: [Self; 5] = [Self::SecureBoot, Self::Pk, Self::Kek, Self::Db, Self::Dbx];
+
+    /// The name that UEFI gives it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SecureBoot => "SecureBoot",
+            Self::Pk => "PK",
+            Self::Kek => "KEK",
+            Self::Db => "db",
+            Self::Dbx => "dbx",
+        }
+    }
+
+    /// The file below `/sys/firmware/efi/efivars`.
+    #[must_use]
+    pub fn file(self) -> String {
+        format!("{}-{}", self.name(), self.vendor().text)
+    }
+
+    fn vendor(self) -> &'static Vendor {
+        match self {
+            Self::SecureBoot | Self::Pk | Self::Kek => &GLOBAL,
+            Self::Db | Self::Dbx => &SECURITY,
+        }
+    }
+
+    /// The `UEFI_VARIABLE_DATA` that the firmware measures (TCG PC Client Platform Firmware Profile).
+    pub(super) fn structure(self, content: &[u8]) -> Vec<u8> {
+        let name: Vec<u8> = self.name().encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let lengths = [self.name().len() as u64, content.len() as u64].map(u64::to_le_bytes).concat();
+        [&self.vendor().bytes[..], &lengths, &name, content].concat()
+    }
+
+    /// Reads such a structure: the variable, and its content. There are others that the firmware may measure too.
+    pub(super) fn of_structure(data: &[u8]) -> Option<(Self, &[u8])> {
+        let mut reader = Reader(data);
+        let vendor: [u8; 16] = reader.array()?;
+        let (name, content) = (reader.u64().filter(|length| *length <= LONGEST_NAME)?, reader.u64()?);
+        let name = reader.take(usize::try_from(name).ok()? * 2)?;
+        if reader.0.len() as u64 != content {
+            return None;
+        }
+        let is = |variable: &Self| {
+            let wanted = variable.name().encode_utf16().flat_map(u16::to_le_bytes);
+            variable.vendor().bytes == vendor && wanted.eq(name.iter().copied())
+        };
+        Some((Self::ALL.into_iter().find(is)?, reader.0))
+    }
+}
+
+impl fmt::Display for Variable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What the digest of an event is made over. The specification wants the structure; some firmware hashes the content alone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Form {
+    Structure,
+    Content,
+}
+
+impl Form {
+    /// The form in which this content gives this digest.
+    pub(super) fn of(variable: Variable, content: &[u8], bank: Bank, measured: &[u8]) -> Option<Self> {
+        [Self::Structure, Self::Content]
+            .into_iter()
+            .find(|form| form.digest(variable, content, bank) == measured)
+    }
+
+    pub(super) fn digest(self, variable: Variable, content: &[u8], bank: Bank) -> Vec<u8> {
+        match self {
+            Self::Structure => digest(bank, &variable.structure(content)),
+            Self::Content => digest(bank, content),
+        }
+    }
+}

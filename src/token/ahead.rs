@@ -1,0 +1,226 @@
+//! A second way in, for a boot after a change that the owner announced.
+//!
+//! The running system has no key of the volume, so it can't seal one for the registers of the next boot. It can say which
+//! registers will do: a key slot of the volume has a secret whose policy is "what a certain key signed, while PCR 15 is
+//! untouched". That key is the TPM's; its password lies inside the volume, where only root reads it. What is signed is the whole
+//! policy of an ordinary token, with the registers as they will be. Until something is signed, the slot opens nothing.
+//!
+//! The token has a type of its own: systemd has no such policy, and leaves other tokens alone.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use crate::firmware::Earlier;
+
+use super::{Bank, Digest, PcrError, Pcrs, Pin, SPENT, Sealed, Srk, TokenError, authorized_digest};
+
+/// The type of the token.
+pub const TYPE: &str = "pattern-ahead";
+
+const ALG_SHA256: u16 = 0x000b;
+/// A P-256 signature: two numbers.
+const SIGNATURE: usize = 64;
+/// A token is about 1.5 KiB.
+const TEXT_LIMIT: usize = 8 * 1024;
+
+/// What such a token says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ahead {
+    /// The key slot that the secret opens.
+    pub keyslot: u32,
+    /// The bank of all PCRs.
+    pub bank: Bank,
+    /// A PIN that is asked for too.
+    pub pin: Option<Pin>,
+    /// The sealed secret.
+    pub sealed: Sealed,
+    /// The storage root key that it is sealed to.
+    pub srk: Srk,
+    /// The key whose signature counts: its `TPMT_PUBLIC`.
+    pub key: Vec<u8>,
+    /// What was signed, if anything.
+    pub announced: Option<Announced>,
+}
+
+/// A policy that the slot opens for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Announced {
+    /// The policy: PCR 11 by the image's key, where it has one, and then these.
+    pub policy: Digest,
+    /// The PCRs whose values the policy names.
+    pub literal: Pcrs,
+    /// ECDSA over P-256, over [`Ahead::message`].
+    pub signature: Vec<u8>,
+    /// What PCR 7 was before, for those who have to know it again.
+    pub earlier: Earlier,
+}
+
+impl Ahead {
+    /// The policy of the sealed object: anything that the key signed, in a boot in which nothing was opened yet.
+    #[must_use]
+    pub fn policy(key: &[u8], bank: Bank, pin: bool) -> Digest {
+        authorized_digest(&name(key), Pcrs::one(SPENT), bank, pin)
+    }
+
+    /// The name of the key.
+    #[must_use]
+    pub fn name(&self) -> Vec<u8> {
+        name(&self.key)
+    }
+
+    /// What the key signs for a policy (TPM 2.0 Library, Part 3, "`TPM2_PolicyAuthorize`"; there is no reference).
+    #[must_use]
+    pub fn message(policy: &Digest) -> Digest {
+        Sha256::digest(policy).into()
+    }
+
+    /// Reads the JSON text of a token.
+    ///
+    /// # Errors
+    /// When it is not such a token, or its parts don't agree with each other.
+    pub fn parse(text: &str) -> Result<Self, TokenError> {
+        if text.len() > TEXT_LIMIT {
+            return Err(TokenError::NotAToken(format!("longer than {TEXT_LIMIT} bytes")));
+        }
+        let text: Text =
+            serde_json::from_str(text).map_err(|error| TokenError::NotAToken(error.to_string()))?;
+        if text.kind != TYPE {
+            return Err(TokenError::NotAToken(format!("not of the type {TYPE}")));
+        }
+        let [keyslot] = text.keyslots;
+        let keyslot = keyslot.parse().ok().filter(|slot| *slot < 32);
+        let ahead = Self {
+            keyslot: keyslot.ok_or(TokenError::Malformed("keyslots", "one key slot"))?,
+            bank: bank(&text.bank)?,
+            pin: text.salt.map(|salt| Ok(Pin { salt: Some(bytes("salt", &salt)?) })).transpose()?,
+            sealed: Sealed::parse(&bytes("blob", &text.blob)?)?,
+            srk: Srk::parse(&bytes("srk", &text.srk)?)?,
+            key: bytes("key", &text.key)?,
+            announced: text.announced.map(announced).transpose()?,
+        };
+        if ahead.sealed.policy() != Some(Self::policy(&ahead.key, ahead.bank, ahead.pin.is_some())) {
+            return Err(TokenError::Malformed("blob", "a data object under the policy of key alone"));
+        }
+        Ok(ahead)
+    }
+
+    /// The JSON text.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let salt = self.pin.as_ref().and_then(|pin| pin.salt.as_ref());
+        let text = Text {
+            kind: TYPE.to_owned(),
+            keyslots: [self.keyslot.to_string()],
+            bank: self.bank.name().to_owned(),
+            salt: salt.map(|salt| STANDARD.encode(salt)),
+            blob: STANDARD.encode(self.sealed.to_bytes()),
+            srk: STANDARD.encode(self.srk.to_bytes()),
+            key: STANDARD.encode(&self.key),
+            announced: self.announced.as_ref().map(|announced| AnnouncedText {
+                policy: STANDARD.encode(announced.policy),
+                pcrs: announced.literal.iter().map(u64::from).collect(),
+                signature: STANDARD.encode(&announced.signature),
+                pcr7: STANDARD.encode(&announced.earlier.value),
+                db: announced.earlier.db,
+                kek: announced.earlier.kek.as_ref().map(|digest| STANDARD.encode(digest)),
+                dbx: announced.earlier.dbx.as_ref().map(|digest| STANDARD.encode(digest)),
+            }),
+        };
+        // Texts and numbers always have a form in JSON.
+        serde_json::to_string(&text).unwrap_or_default()
+    }
+}
+
+/// What signs: a key that only this TPM can use, and its password. Kept inside the volume.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Approver {
+    /// The password.
+    pub auth: Zeroizing<[u8; 32]>,
+    /// The key, as the TPM gave it out: its private part is encrypted by the TPM.
+    pub key: Sealed,
+}
+
+impl Approver {
+    /// The content of the file.
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let key = self.key.to_bytes();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(self.auth.len() + key.len()));
+        bytes.extend_from_slice(&*self.auth);
+        bytes.extend_from_slice(&key);
+        bytes
+    }
+
+    /// Reads it.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let (auth, key) = bytes.split_first_chunk()?;
+        Some(Self { auth: Zeroizing::new(*auth), key: Sealed::parse(key).ok()? })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Text {
+    #[serde(rename = "type")]
+    kind: String,
+    keyslots: [String; 1],
+    bank: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    salt: Option<String>,
+    blob: String,
+    srk: String,
+    key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    announced: Option<AnnouncedText>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AnnouncedText {
+    policy: String,
+    pcrs: Vec<u64>,
+    signature: String,
+    pcr7: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    db: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kek: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dbx: Option<String>,
+}
+
+fn announced(text: AnnouncedText) -> Result<Announced, TokenError> {
+    let malformed = TokenError::Malformed;
+    let policy = bytes("policy", &text.policy)?.try_into();
+    let signature = bytes("signature", &text.signature)?;
+    if signature.len() != SIGNATURE {
+        return Err(malformed("signature", "two numbers of 32 bytes"));
+    }
+    let literal = Pcrs::new(text.pcrs).map_err(|_: PcrError| malformed("pcrs", "PCRs 0 to 23"))?;
+    let digest = |name, text: Option<String>| text.map(|text| bytes(name, &text)).transpose();
+    let earlier = Earlier {
+        value: bytes("pcr7", &text.pcr7)?,
+        db: text.db,
+        kek: digest("kek", text.kek)?,
+        dbx: digest("dbx", text.dbx)?,
+    };
+    let policy = policy.map_err(|_| malformed("policy", "32 bytes"))?;
+    Ok(Announced { policy, literal, signature, earlier })
+}
+
+fn bank(name: &str) -> Result<Bank, TokenError> {
+    let found = [Bank::Sha256, Bank::Sha384].into_iter().find(|bank| bank.name() == name);
+    found.ok_or(TokenError::Malformed("bank", "sha256 or sha384"))
+}
+
+fn bytes(name: &'static str, text: &str) -> Result<Vec<u8>, TokenError> {
+    STANDARD.decode(text).map_err(|_| TokenError::Malformed(name, "base64 text"))
+}
+
+fn name(key: &[u8]) -> Vec<u8> {
+    [&ALG_SHA256.to_be_bytes()[..], &Sha256::digest(key)].concat()
+}
