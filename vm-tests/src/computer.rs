@@ -15,7 +15,6 @@ use pattern_image::vm::Vm;
 use crate::cpio::Entry;
 use crate::disk::Disk;
 use crate::guest::Guest;
-use crate::installed::Stock;
 use crate::judge::Judge;
 use crate::scratch::Scratch;
 use crate::screen::{self, Screen};
@@ -25,6 +24,7 @@ use crate::turncoat::Turncoat;
 use crate::writes::Writes;
 use crate::{direct, installed, setting};
 
+mod for_use;
 mod secure_boot;
 
 /// How much a new computer's disk is larger than the image: both slots and a small volume.
@@ -76,38 +76,6 @@ impl Computer {
         let scratch = Scratch::new(name);
         installed::OURS.copy_to(scratch.path());
         Self::in_scratch(scratch, &setting::image())
-    }
-
-    /// The same of the image `production`, which has `debug = false`. Secure Boot is on with its keys alone, nothing is added to
-    /// its kernel command line, and each of its boots reports on the console.
-    #[must_use]
-    pub fn production(name: &str) -> Self {
-        let scratch = Scratch::new(name);
-        installed::PRODUCTION.copy_to(scratch.path());
-        Self::in_scratch(scratch, &setting::image_of("production")).for_use()
-    }
-
-    /// The same by stock means: systemd's own programs.
-    #[must_use]
-    pub fn stock(stock: Stock, name: &str) -> Self {
-        let scratch = Scratch::new(name);
-        stock.installed().copy_to(scratch.path());
-        Self::in_scratch(scratch, &stock.image()).for_use()
-    }
-
-    fn for_use(mut self) -> Self {
-        self.no_words();
-        self.secure_boot();
-        self
-    }
-
-    /// What its firmware extended a register with at the first boot, as its system reported it.
-    #[must_use]
-    pub fn reported_extends(&self, pcr: u8) -> Vec<[u8; 32]> {
-        let log = fs::read(self.machine.folder().join(installed::FIRST_BOOT_LOG));
-        let log = String::from_utf8_lossy(&log.expect("reading the first boot's log")).into_owned();
-        let before = format!("report: pcr {pcr}: ");
-        log.split(&before).skip(1).map(|rest| digest(rest.get(..64).expect("a digest"))).collect()
     }
 
     fn in_scratch(scratch: Scratch, image: &Path) -> Self {
@@ -350,11 +318,6 @@ impl Computer {
         guest.wait_for_shell();
         guest
     }
-}
-
-fn digest(digits: &str) -> [u8; 32] {
-    let byte = |at: usize| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).expect("hexadecimal digits");
-    std::array::from_fn(byte)
 }
 
 /// The first recovery key in what a machine printed.
