@@ -126,8 +126,9 @@ sizes: image ## build an image with and without each option of [userspace], and 
 	vm-tests/sizes
 
 .PHONY: attacks
-attacks: image ## run each attack on this and on a stock system, and write the table of docs/security.md
+attacks: image ## run each attack on this and on stock systems, and write the table of docs/security.md
 	vm-tests/stock
+	vm-tests/stock testing
 	$(BUILD) vm-tests/images/production
 	rm -rf build/attacks
 	$(ATTACKS) --include-ignored
@@ -159,6 +160,7 @@ test-static: ## LUKS headers on plain files, a software TPM for each test
 .PHONY: vm
 vm: image ## scenarios in virtual machines; T=NAME for one, of the long ones too
 	tests/need age
+	$(BUILD) vm-tests/images/production
 	$(SCENARIOS) $(if $(T),--include-ignored) $(T)
 
 .PHONY: fuzz

@@ -24,6 +24,7 @@ use crate::turncoat::Turncoat;
 use crate::writes::Writes;
 use crate::{direct, installed, setting};
 
+mod for_use;
 mod secure_boot;
 
 /// How much a new computer's disk is larger than the image: both slots and a small volume.
@@ -77,14 +78,6 @@ impl Computer {
         Self::in_scratch(scratch, &setting::image())
     }
 
-    /// The same by stock means: systemd 257's own programs, and no shell.
-    #[must_use]
-    pub fn stock(name: &str) -> Self {
-        let scratch = Scratch::new(name);
-        installed::STOCK.copy_to(scratch.path());
-        Self::in_scratch(scratch, &setting::stock_image())
-    }
-
     fn in_scratch(scratch: Scratch, image: &Path) -> Self {
         let computer = Self::at(scratch.path().to_owned(), image);
         Self { scratch: Some(Rc::new(scratch)), ..computer }
@@ -133,6 +126,12 @@ impl Computer {
         let credentials = self.credentials.get_or_insert_with(new);
         credentials.add(id, value.as_bytes()).unwrap_or_else(|error| panic!("{error:#}"));
         self.options.strings = credentials.files().to_vec();
+    }
+
+    /// Gives none any more.
+    pub fn no_credentials(&mut self) {
+        self.credentials = None;
+        self.options.strings.clear();
     }
 
     /// Gives it a display and a keyboard, and as much memory and as many processors as a desktop wants.

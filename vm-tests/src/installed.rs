@@ -20,9 +20,62 @@ pub(crate) struct Installed {
 
 /// The image that `PATTERN_IMAGE` names.
 pub(crate) const OURS: Installed = Installed { name: "installed", image: setting::image, first_boot: ours };
-/// The system by stock means.
-pub(crate) const STOCK: Installed =
-    Installed { name: "installed-stock", image: setting::stock_image, first_boot: stock };
+/// The one that `debug = false` was built for: nobody can type anything there.
+pub(crate) const PRODUCTION: Installed = Installed {
+    name: "installed-production",
+    image: || setting::image_of("production"),
+    first_boot: reported,
+};
+/// The system by stock means, the same.
+const STABLE: Installed =
+    Installed { name: "installed-stock", image: || setting::stock_image("stock"), first_boot: reported };
+const TESTING: Installed = Installed {
+    name: "installed-stock-testing",
+    image: || setting::stock_image("stock-testing"),
+    first_boot: reported,
+};
+
+/// Which stock system.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stock {
+    /// With the packages that ours has: systemd 257.
+    Stable,
+    /// With those of Debian testing.
+    Testing,
+}
+
+impl Stock {
+    /// Those whose image was built; the first always has to be.
+    ///
+    /// # Panics
+    /// When it was not.
+    #[must_use]
+    pub fn built() -> Vec<Self> {
+        let stable = Self::Stable.image();
+        assert!(stable.is_file(), "{} is missing: `make attacks` makes it", stable.display());
+        [Self::Stable, Self::Testing].into_iter().filter(|stock| stock.image().is_file()).collect()
+    }
+
+    /// Its name among results.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stable => "stock",
+            Self::Testing => "testing",
+        }
+    }
+
+    pub(crate) fn image(self) -> PathBuf {
+        (self.installed().image)()
+    }
+
+    pub(crate) fn installed(self) -> &'static Installed {
+        match self {
+            Self::Stable => &STABLE,
+            Self::Testing => &TESTING,
+        }
+    }
+}
 
 impl Installed {
     /// Copies it to a scenario's folder, which must not be there.
@@ -63,12 +116,13 @@ fn ours(mut computer: Computer) {
     guest.power_off();
 }
 
-/// Nobody can type anything there: the system itself writes the files, reports, and switches off.
-fn stock(mut computer: Computer) {
+/// The system itself writes the files, and reports. All of it is on the disk then.
+fn reported(mut computer: Computer) {
+    computer.no_words();
+    computer.secure_boot_with_keys();
     let mut guest = computer.start();
     let said = guest.expect("report: end");
-    assert!(said.contains("report: etc: kept"), "{said}");
-    guest.wait_for_power_off();
+    assert!(said.contains("report: etc: new"), "{said}");
 }
 
 /// Changes when the image is built anew.

@@ -4,6 +4,7 @@
 //! console is printed then; the whole of it, and the machine, stay in `build/vm/NAME/`.
 
 mod age;
+mod chip;
 mod computer;
 mod cpio;
 mod direct;
@@ -14,6 +15,7 @@ mod guest;
 mod installed;
 mod judge;
 mod loader;
+pub mod pcr11;
 mod release;
 mod scratch;
 mod screen;
@@ -25,10 +27,12 @@ mod turncoat;
 mod writes;
 
 pub use age::AgeKey;
+pub use chip::Chip;
 pub use computer::{Computer, recovery_key_in};
 pub use disk::{Disk, Partition};
 pub use firmware::Firmware;
 pub use guest::{Guest, Output};
+pub use installed::Stock;
 pub use judge::{Bootable, Judge};
 pub use release::Release;
 pub use screen::Screen;

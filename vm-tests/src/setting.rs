@@ -32,11 +32,9 @@ pub(crate) fn add_on_stub() -> PathBuf {
     })
 }
 
-/// The system by stock means that attacks are run on too.
-pub(crate) fn stock_image() -> PathBuf {
-    let image = build().join("images/stock_0.0.1/stock_0.0.1.raw");
-    assert!(image.is_file(), "{} is missing: `make attacks` makes it", image.display());
-    image
+/// The system by stock means that attacks are run on too, with Debian's packages of this name.
+pub(crate) fn stock_image(id: &str) -> PathBuf {
+    build().join(format!("images/{id}_0.0.1/{id}_0.0.1.raw"))
 }
 
 /// Signed releases, one folder each.

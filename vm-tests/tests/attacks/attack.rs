@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use pattern_vm_tests::{Computer, Guest};
+use pattern_vm_tests::{Computer, Guest, Stock};
 
 /// What the attacker's volumes have in a file where the owner's have `kept`.
 pub(crate) const PLANTED: &str = "etc: planted";
@@ -27,6 +27,10 @@ pub(crate) struct Attack {
     pub(crate) used: &'static str,
 }
 
+/// For attacks that a test runs step by step.
+pub(crate) const BY_STEPS: Attack =
+    Attack { row: 0, name: "", what: "", who: "", prepare: |_| (), enters: None, used: "" };
+
 /// What a boot came to.
 #[derive(Debug)]
 pub(crate) struct Outcome {
@@ -39,14 +43,15 @@ pub(crate) struct Outcome {
 const ASKED: &[&str] =
     &["Recovery key for /dev/", "enter passphrase for disk", "enter recovery key for disk"];
 const STOPPED: &[&str] = &[
+    "This image gives nobody a shell here.",
     "emergency mode",
     "Emergency Shell",
     "Emergency Mode",
     "console, the root account is locked",
     "Kernel panic",
 ];
-const OUR_SHELL: &str = "Shell asked for by pattern.break=";
 const REPORT_END: &str = "report: end";
+pub(crate) const NO_EFFECT: &str = "no effect: the system starts with the owner's files";
 
 impl Attack {
     /// Runs it on a system of ours, which must refuse it, and say this.
@@ -64,13 +69,12 @@ impl Attack {
         self.note("ours", &outcome.words);
     }
 
-    /// Runs it on the system by stock means, and notes what comes of it.
+    /// Runs it on each system by stock means, and notes what comes of it.
     pub(crate) fn stock(self) {
-        let mut computer = Computer::stock(&self.on_stock());
-        (self.prepare)(&mut computer);
-        computer.words("stock.stop=initrd");
-        let outcome = self.judge(&mut computer.start(), |_| ());
-        self.note("stock", &outcome.words);
+        on_stock(self.name, |mut computer| {
+            (self.prepare)(&mut computer);
+            vec![(self, self.judge(&mut computer.start()).words)]
+        });
     }
 
     fn ours(self) -> Outcome {
@@ -79,23 +83,20 @@ impl Attack {
 
     /// Runs it on a system of ours that was prepared in another way, and returns what that gave.
     pub(crate) fn ours_after<T>(self, prepare: impl FnOnce(&mut Computer) -> T) -> (Outcome, T) {
-        let mut computer = Computer::installed(self.name);
+        let mut computer = Computer::production(self.name);
         let prepared = prepare(&mut computer);
-        (self.judge(&mut computer.start_initrd(), report), prepared)
+        (self.judge(&mut computer.start()), prepared)
     }
 
-    /// `report` has a shell's system report.
-    fn judge(self, guest: &mut Guest, report: fn(&mut Guest)) -> Outcome {
-        let texts = [&[REPORT_END, OUR_SHELL], ASKED, STOPPED].concat();
+    /// Lets the machine start until it has reported, asks for a key that nobody enters, or stops.
+    pub(crate) fn judge(self, guest: &mut Guest) -> Outcome {
+        let texts = [&[REPORT_END], ASKED, STOPPED].concat();
         let mut enters = self.enters;
         let words = loop {
             let (index, _) = guest.expect_any(&texts);
-            let text = texts[index];
-            if text == OUR_SHELL {
-                report(guest);
-            } else if text == REPORT_END {
+            if texts[index] == REPORT_END {
                 break self.reported(guest.console());
-            } else if STOPPED.contains(&text) {
+            } else if STOPPED.contains(&texts[index]) {
                 break format!("refused: the boot stops{}", last_words(guest.console()));
             } else if let Some(key) = enters.take() {
                 guest.send(key);
@@ -109,36 +110,45 @@ impl Attack {
     }
 
     fn reported(self, console: &str) -> String {
-        let words = if console.contains(&format!("report: {}", self.used)) {
-            "**used**"
-        } else {
-            "no effect: the system starts with the owner's files"
+        let said = |line: &str| console.contains(&format!("report: {line}"));
+        let words = match () {
+            () if said(self.used) => "**used**",
+            () if said(KEPT) => NO_EFFECT,
+            () => "no effect: the system starts without the owner's files",
         };
         words.to_owned()
     }
 
-    /// Leaves for the table what came of it, and of the machine no more than what was on its console.
+    /// Leaves for the table what came of it.
     pub(crate) fn note(self, system: &str, words: &str) {
         let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("../build");
         fs::create_dir_all(build.join("attacks")).expect("creating the folder for results");
         let file = |kind: &str| build.join("attacks").join(format!("{:02}-{}.{kind}", self.row, self.name));
         fs::write(file("attack"), format!("{} | {}\n", self.what, self.who)).expect("noting the attack");
         fs::write(file(system), format!("{words}\n")).expect("noting the result");
-        let machine = if system == "stock" { self.on_stock() } else { self.name.to_owned() };
-        for entry in fs::read_dir(build.join("vm").join(machine)).expect("reading the machine's folder") {
-            let path = entry.expect("reading the machine's folder").path();
-            if path.is_dir() {
-                fs::remove_dir_all(path).expect("removing a folder of the machine");
-            } else if path.extension() != Some("log".as_ref()) {
-                fs::remove_file(path).expect("removing a file of the machine");
-            }
+    }
+}
+
+/// Runs attacks on a machine of each stock system, and notes what came of them.
+pub(crate) fn on_stock(name: &str, run: impl Fn(Computer) -> Vec<(Attack, String)>) {
+    for stock in Stock::built() {
+        let computer = Computer::stock(stock, &format!("{name}-{}", stock.name()));
+        for (attack, words) in run(computer) {
+            println!("{} on {}: {words}", attack.name, stock.name());
+            attack.note(stock.name(), &words);
         }
     }
+}
 
-    /// The machine's name there.
-    pub(crate) fn on_stock(self) -> String {
-        format!("{}-stock", self.name)
-    }
+/// Starts a machine that has to come up with the owner's files; returns all that was on its console.
+pub(crate) fn owners_boot(computer: &mut Computer) -> String {
+    let mut guest = computer.start();
+    let texts = [&[REPORT_END], ASKED, STOPPED].concat();
+    let (index, _) = guest.expect_any(&texts);
+    let console = guest.console();
+    let opened = texts[index] == REPORT_END && console.contains(&format!("report: {KEPT}"));
+    assert!(opened, "the owner's volume is opened: {:?}: {console}", texts[index]);
+    console.to_owned()
 }
 
 /// What systemd's own program complained of last.
@@ -146,14 +156,4 @@ fn last_words(console: &str) -> String {
     let said = console.lines().filter_map(|line| line.split_once("systemd-cryptsetup[")?.1.split_once("]: "));
     let complaint = said.map(|(_, words)| words.trim()).rfind(|words| !words.starts_with("Set cipher"));
     complaint.map_or_else(String::new, |words| format!("; \"{words}\""))
-}
-
-/// The lines of the stock image's report.
-fn report(guest: &mut Guest) {
-    guest.greet();
-    let _ = guest.must("dmesg -n 1");
-    let _ =
-        guest.must("for each in etc home srv var; do echo report: $each: $(cat /sysroot/$each/kept); done");
-    let _ = guest.must("echo report: usr: $(grep PRETTY_NAME /sysroot/usr/lib/os-release)");
-    guest.send("echo report: end");
 }

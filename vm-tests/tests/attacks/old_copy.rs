@@ -2,7 +2,7 @@
 
 use pattern_vm_tests::{Computer, Disk, Guest, Heard};
 
-use crate::attack::{Attack, KEPT};
+use crate::attack::{Attack, KEPT, owners_boot};
 
 const ATTACK: Attack = Attack {
     row: 7,
@@ -75,16 +75,7 @@ fn prepare(computer: &mut Computer) {
 }
 
 fn boot_once(computer: &mut Computer) {
-    computer.words("stock.stop=initrd");
-    let mut guest = computer.start_initrd();
-    let (which, _) = guest.expect_any(&["report: end", "Shell asked for by pattern.break="]);
-    if which == 1 {
-        guest.greet();
-        let _ = guest.must("sync");
-        guest.power_off();
-    } else {
-        guest.wait_for_power_off();
-    }
+    let _ = owners_boot(computer);
 }
 
 /// What the option adds to a boot is between the key and the measurement of the volume.

@@ -11,7 +11,7 @@ const ATTACK: Attack = Attack {
     name: "planted_sealed",
     what: "the volume is replaced by one that is sealed to this TPM",
     who: "has the machine for a while, and starts a system of theirs",
-    prepare: |computer| replace(computer, &SEALED),
+    prepare: |computer| replace(computer),
     enters: None,
     used: PLANTED,
 };
@@ -22,7 +22,7 @@ const ELSEWHERE: Attack = Attack {
     who: "writes the disk; has read the public part of the TPM's storage root key",
     prepare: |computer| {
         planted::read_storage_root_key(computer);
-        replace(computer, &SEALED_ELSEWHERE);
+        replace_by(computer, &SEALED_ELSEWHERE);
     },
     ..ATTACK
 };
@@ -50,7 +50,11 @@ fn planted_sealed_elsewhere_stock() {
     ELSEWHERE.stock();
 }
 
-fn replace(computer: &Computer, lock: &Lock) {
+pub(crate) fn replace(computer: &Computer) {
+    replace_by(computer, &SEALED);
+}
+
+fn replace_by(computer: &Computer, lock: &Lock) {
     let planted = planted::disk(computer, lock);
     let disk = computer.disk();
     disk.write_partition(disk.partition("persist"), &planted);

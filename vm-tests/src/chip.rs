@@ -1,0 +1,93 @@
+//! A machine's TPM without the machine: what somebody has it do who starts a system of theirs there. swtpm runs on the
+//! machine's own state, and tpm2-tools talk to it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::computer::Computer;
+
+const SOCKET: &str = "chip.sock";
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A TPM that was just switched on: its registers are as at power-on. What it keeps over a power cycle is the machine's.
+#[derive(Debug)]
+pub struct Chip<'a> {
+    computer: &'a Computer,
+    child: Child,
+}
+
+impl<'a> Chip<'a> {
+    /// Switches it on. The machine is off.
+    #[must_use]
+    pub fn of(computer: &'a Computer) -> Self {
+        let socket = computer.folder().join(SOCKET);
+        let _ = fs::remove_file(&socket);
+        let mut swtpm = computer.command("swtpm");
+        let _ = swtpm.args([
+            "socket",
+            "--tpm2",
+            "--tpmstate",
+            "dir=tpm",
+            "--flags",
+            "not-need-init,startup-clear",
+        ]);
+        let _ = swtpm.args(["--server", &format!("type=unixio,path={SOCKET}")]);
+        let _ = swtpm.args(["--ctrl", &format!("type=unixio,path={SOCKET}.ctrl")]);
+        let child = swtpm.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("starting swtpm");
+        let begin = Instant::now();
+        while !socket.exists() {
+            assert!(begin.elapsed() < PATIENCE, "swtpm makes no socket");
+            thread::sleep(Duration::from_millis(10));
+        }
+        Self { computer, child }
+    }
+
+    /// Runs one of tpm2-tools in the computer's folder; returns what it printed.
+    ///
+    /// # Errors
+    /// When it fails: what it complained of.
+    pub fn run(&self, program: &str, words: &[&str]) -> Result<String, String> {
+        let output = self.tool(program).args(words).output().expect("starting one of tpm2-tools");
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        // There is no resource manager that would take them out.
+        let _ = self.tool("tpm2_flushcontext").arg("--transient-object").output();
+        if output.status.success() { Ok(printed) } else { Err(format!("{program}: {}", complaint.trim())) }
+    }
+
+    /// Extends a register.
+    ///
+    /// # Panics
+    /// When the TPM refuses, which it does to nobody.
+    pub fn extend(&self, pcr: u8, digests: &[[u8; 32]]) {
+        for digest in digests {
+            let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            let extended = self.run("tpm2_pcrextend", &[&format!("{pcr}:sha256={digits}")]);
+            let _ = extended.unwrap_or_else(|complaint| panic!("{complaint}"));
+        }
+    }
+
+    /// A file in the computer's folder, to be handed to a tool.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.computer.folder().join(name)
+    }
+
+    fn tool(&self, program: &str) -> Command {
+        let mut command = self.computer.command(program);
+        let _ = command.env("TPM2TOOLS_TCTI", format!("swtpm:path={SOCKET}"));
+        command
+    }
+}
+
+impl Drop for Chip<'_> {
+    fn drop(&mut self) {
+        // In order, or it would count a wrong try.
+        let _ = self.tool("tpm2_shutdown").arg("--clear").output();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,58 @@
+//! What the running system gives away: the volume's key to root, and what is kept to a service that is confined to less.
+
+use pattern_vm_tests::Computer;
+
+use crate::attack::{Attack, BY_STEPS, on_stock, owners_boot};
+
+const KEY: Attack = Attack {
+    row: 12,
+    name: "root_after_boot",
+    what: "the TPM is asked for the volume's key again",
+    who: "root in the running system",
+    used: "key: given again",
+    ..BY_STEPS
+};
+const CONFINED: Attack = Attack {
+    row: 37,
+    name: "confined",
+    what: "a file of `/home` is read by another path, `/persist/root/home`",
+    who: "root in a service with `ProtectHome=yes` and `ProtectSystem=strict`",
+    used: "confined: kept",
+    ..BY_STEPS
+};
+/// Of systemd's own plug-in of libcryptsetup, which does not open the volume: it is open already.
+const REFUSED: &str = "Failed to unseal secret using TPM2";
+/// Of `cat`.
+const HIDDEN: &str = "Permission denied";
+
+#[test]
+#[ignore = "long; `make check-all` runs it"]
+fn running() {
+    let report = report(Computer::production("running"));
+    for (attack, says) in [(KEY, REFUSED), (CONFINED, HIDDEN)] {
+        assert!(!uses(attack, &report), "{}: {report}", attack.name);
+        assert!(report.contains(says), "{}: {report}", attack.name);
+        attack.note("ours", &format!("refused: \"{says}\""));
+    }
+}
+
+#[test]
+#[ignore = "of another system; `make attacks` runs it"]
+fn running_stock() {
+    on_stock("running", |computer| {
+        let report = report(computer);
+        let words = |attack, refused: &str| {
+            if uses(attack, &report) { "**used**".to_owned() } else { refused.to_owned() }
+        };
+        vec![(KEY, words(KEY, "refused by the TPM")), (CONFINED, words(CONFINED, "refused"))]
+    });
+}
+
+/// Of a boot that opened the volume, and did not make it.
+fn report(mut computer: Computer) -> String {
+    owners_boot(&mut computer)
+}
+
+fn uses(attack: Attack, report: &str) -> bool {
+    report.contains(&format!("report: {}", attack.used))
+}
