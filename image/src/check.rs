@@ -4,19 +4,22 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use pattern::config::{self, Problem};
+use pattern::config::{self, Config, Problem, SecureBoot};
 use serde_json::{Value, json};
 
 use crate::args;
 
-/// Prints the problems of all files. Whether there are none.
+/// Prints the problems of all files, and on standard error what is right and protects less. Whether there are no problems.
 ///
 /// # Errors
 /// When a file can't be read.
 pub fn check(options: &args::Check) -> Result<bool> {
     let mut problems = Vec::new();
     for file in &options.files {
-        problems.extend(problems_of(file)?);
+        match parsed(file)? {
+            Ok(config) => notes(&config).iter().for_each(|note| eprintln!("{}: {note}", file.display())),
+            Err(found) => problems.extend(found),
+        }
     }
     if options.json {
         println!("{}", json(&problems));
@@ -26,10 +29,21 @@ pub fn check(options: &args::Check) -> Result<bool> {
     Ok(problems.is_empty())
 }
 
-fn problems_of(file: &Path) -> Result<Vec<Problem>> {
+fn parsed(file: &Path) -> Result<Result<Config, Vec<Problem>>> {
     let name = file.display().to_string();
     let text = fs::read_to_string(file).with_context(|| format!("reading {name}"))?;
-    Ok(config::parse(&name, &text).err().unwrap_or_default())
+    Ok(config::parse(&name, &text))
+}
+
+fn notes(config: &Config) -> Vec<String> {
+    if config.debug || config.secure_boot() == SecureBoot::Required {
+        return Vec::new();
+    }
+    vec![
+        "note: volume.secure_boot = \"optional\": on a machine with Secure Boot off, anyone who has the machine can start a \
+         system of their own on it, and have the TPM open the volume"
+            .to_owned(),
+    ]
 }
 
 /// An array of objects with `file`, `line`, `key` (empty for the text as a whole) and `message`.
@@ -48,6 +62,23 @@ fn json(problems: &[Problem]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_that_protects_less_is_told_so() {
+        let notes = |more: &str| {
+            let text = format!(
+                "{more}[image]\nid = \"demo\"\nversion = \"1\"\n\
+                 updates = {{ url = \"https://example.org/\", pubring = \"demo.pgp\" }}\n\
+                 [partitions]\nsizes = {{ esp = \"200M\", verity = \"200M\", usr = \"2G\" }}\n"
+            );
+            super::notes(&config::parse("pattern.toml", &text).unwrap())
+        };
+        let said = notes("volume.secure_boot = \"optional\"\n");
+        assert!(
+            said[0].starts_with("note: volume.secure_boot = \"optional\": on a machine with Secure Boot off")
+        );
+        assert!(notes("").is_empty() && notes("debug = true\n").is_empty());
+    }
 
     #[test]
     fn problems_as_json() {

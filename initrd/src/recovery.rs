@@ -27,6 +27,8 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let Some(device) = staged::listed(ctx)? else {
         return Ok(Report { found: "no persist volume".to_owned(), decided: "nothing to tell".to_owned() });
     };
+    // Where the firmware lets anyone start a system, the key is not the only thing that the owner should know of.
+    let unprotected = if persist::boot::warn(&ctx.config)? { ", told that Secure Boot is off" } else { "" };
     let header = header(&device)?;
     let slots = header.recovery_slots();
     let message = warning(&slots, ctx.config.volume.recovery_key);
@@ -40,7 +42,7 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let others = header.other_slots();
     others.iter().for_each(|slot| log::info!("{} is also opened by {slot}", device.display()));
     let found = format!("{} recovery {keys} on {}", slots.len(), device.display());
-    Ok(Report { found, decided: format!("{told}, {copied}") })
+    Ok(Report { found, decided: format!("{told}, {copied}{unprotected}") })
 }
 
 /// Prints what there is; answers with whether a key was confirmed.

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use pattern::config::Config;
-use pattern::secure_boot::{State, VARIABLES};
+use pattern::secure_boot::{State, VARIABLES, warning};
 use pattern::token::ADDED;
 
-use crate::{latch, registers, usr};
+use crate::{banner, latch, registers, usr};
 
 const EFIVARS: &str = "/sys/firmware/efi/efivars";
 
@@ -58,6 +58,19 @@ impl Boot {
         }
         Ok(())
     }
+}
+
+/// Says at each login what is not protected; returns whether there is something to say.
+///
+/// # Errors
+/// When the message can't be written.
+pub(crate) fn warn(config: &Config) -> Result<bool> {
+    let message = warning(secure_boot(), config);
+    if let Some(message) = &message {
+        log::warn!("{message}");
+    }
+    banner::show("52-pattern-secure-boot", message.as_deref())?;
+    Ok(message.is_some())
 }
 
 /// What the firmware enforces, by its variables.

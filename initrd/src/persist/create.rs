@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use pattern::binding;
 use pattern::config::Config;
+use pattern::secure_boot::warning;
 use pattern::table::{Extent, Found};
 use pattern::token::{Binding, PublicKey, Tpm2Token};
 use zeroize::Zeroizing;
@@ -40,6 +41,9 @@ pub(super) fn create(
     }
     // First of all: without a key there is nothing to make.
     boot.require(config)?;
+    if let Some(message) = warning(boot.secure_boot, config) {
+        log::warn!("{message}");
+    }
     latch::enter()?;
     let secret = random()?;
     let (key, signatures) = (extra::key()?, extra::signatures()?);

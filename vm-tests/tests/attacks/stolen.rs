@@ -24,7 +24,7 @@ const SESSION: &str = "session.ctx";
 pub(crate) struct Loot<'a> {
     computer: &'a Computer,
     image: Vec<u8>,
-    token: Tpm2Token,
+    pub(crate) token: Tpm2Token,
 }
 
 impl<'a> Loot<'a> {
@@ -101,7 +101,7 @@ impl<'a> Loot<'a> {
     }
 
     /// Starts a session and takes it through what the owner's initrd says of the registers.
-    fn session(&self, chip: &Chip<'_>, literal: Option<Pcrs>) -> Result<(), String> {
+    pub(crate) fn session(&self, chip: &Chip<'_>, literal: Option<Pcrs>) -> Result<(), String> {
         let _ = chip.run("tpm2_startauthsession", &["--policy-session", "-S", SESSION])?;
         if let Some(signed) = &self.token.signed {
             self.authorize(chip, signed)?;

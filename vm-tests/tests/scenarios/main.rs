@@ -8,6 +8,7 @@ mod confined;
 mod degraded_usr;
 mod devices_stay;
 mod disk_too_small;
+mod earlier_version;
 mod first_boot;
 mod foreign_persist;
 mod grows_while_running;
@@ -38,6 +39,9 @@ mod second_disk;
 mod secure_boot;
 mod shell;
 mod stock_opens_ours;
+#[path = "../attacks/stolen.rs"]
+#[allow(dead_code, reason = "the attacks need more of it")]
+mod stolen;
 mod tampered_superblock;
 mod tampered_tree;
 mod tampered_usr;
