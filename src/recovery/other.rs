@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::plain::plain;
 
 /// Types of the tokens for what our commands make.
-const OURS: [&str; 2] = ["systemd-tpm2", "systemd-recovery"];
+const OURS: [&str; 3] = ["systemd-tpm2", "systemd-recovery", crate::token::ahead::TYPE];
 /// The longest type that is shown in full; whoever writes a header chooses it.
 const LONGEST: usize = 40;
 
@@ -97,6 +97,8 @@ mod tests {
             ["keyslot 2: what its token says (systemd-fido2)", "keyslot 10: a passphrase or a key file"]
         );
         assert!(others(&json!({})).is_empty());
+        let ahead = json!({ "keyslots": { "3": {} }, "tokens": { "0": { "type": "pattern-ahead", "keyslots": ["3"] } } });
+        assert!(others(&ahead).is_empty());
     }
 
     #[test]
