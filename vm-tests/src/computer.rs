@@ -24,6 +24,7 @@ use crate::turncoat::Turncoat;
 use crate::writes::Writes;
 use crate::{direct, installed, setting};
 
+mod esp;
 mod for_use;
 mod secure_boot;
 

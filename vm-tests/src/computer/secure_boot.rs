@@ -51,6 +51,18 @@ impl Computer {
         assert!(output.status.success(), "ukify: {}", String::from_utf8_lossy(&output.stderr));
     }
 
+    /// Signs a list that is appended to a variable, as the owner of the demonstration's keys can: what is written to efivarfs.
+    pub fn sign_variable(&self, name: &str, list: &[u8], to: &str) {
+        let certificate = setting::certificate();
+        fs::write(self.folder().join("variable"), list).expect("writing a list");
+        let mut sbvarsign = self.command("sbvarsign");
+        let _ = sbvarsign.arg("--key").arg(certificate.with_extension("key")).arg("--cert").arg(certificate);
+        let attributes = "NON_VOLATILE,BOOTSERVICE_ACCESS,RUNTIME_ACCESS,TIME_BASED_AUTHENTICATED_WRITE_ACCESS,APPEND_WRITE";
+        let _ = sbvarsign.args(["--attr", attributes, "--include-attrs", "--output", to, name, "variable"]);
+        let output = sbvarsign.output().expect("starting sbvarsign");
+        assert!(output.status.success(), "sbvarsign: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Signs a program in the computer's folder for Secure Boot, as the owner of the demonstration's keys can.
     pub fn sign(&self, file: &str) {
         let certificate = setting::certificate();

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use pattern_vm_tests::{Computer, Partition};
 
 use crate::attack::{Attack, BY_STEPS};
-use crate::esp::{self, IMAGES};
+use crate::esp::IMAGES;
 use crate::table;
 
 const ATTACK: Attack = Attack {
@@ -47,7 +47,7 @@ fn install(computer: &Computer, demo: &Computer) {
         let place = disk.partition(place);
         disk.insert(Partition { length: from.length.min(place.length), ..place }, &content);
     }
-    esp::remove(computer, &format!("{IMAGES}/production_0.0.1.efi"));
+    computer.remove_from_esp(&format!("{IMAGES}/production_0.0.1.efi"));
     let image: PathBuf = demo.kernel_image();
-    esp::write(computer, IMAGES, "demo_0.0.1.efi", &std::fs::read(image).expect("reading the kernel image"));
+    computer.write_to_esp(IMAGES, "demo_0.0.1.efi", &std::fs::read(image).expect("reading the kernel image"));
 }

@@ -4,7 +4,7 @@
 use pattern_vm_tests::Computer;
 
 use crate::attack::{Attack, BY_STEPS, on_stock};
-use crate::esp::{self, ADD_ONS, CREDENTIALS, IMAGES};
+use crate::esp::{ADD_ONS, CREDENTIALS, IMAGES};
 use crate::shell_by_command_line::ADDED;
 
 const CREDENTIAL: Attack = Attack {
@@ -14,7 +14,7 @@ const CREDENTIAL: Attack = Attack {
     who: "writes the disk",
     prepare: |computer| {
         let line = b"f /run/planted-file 0644 - - - planted by a file\n";
-        esp::write(computer, CREDENTIALS, "tmpfiles.extra.cred", line);
+        computer.write_to_esp(CREDENTIALS, "tmpfiles.extra.cred", line);
     },
     used: "planted by a file",
     ..BY_STEPS
@@ -26,7 +26,7 @@ const ADD_ON: Attack = Attack {
     who: "writes the disk",
     prepare: |computer| {
         computer.make_add_on("word", "rd.systemd.debug_shell=ttyS0");
-        esp::put(computer, ADD_ONS, "word.addon.efi");
+        computer.copy_to_esp(ADD_ONS, "word.addon.efi");
     },
     ..BY_STEPS
 };
@@ -91,5 +91,5 @@ fn change_kernel_image(computer: &mut Computer) {
     let mut image = std::fs::read(file).expect("reading the kernel image");
     let place = pattern::uki::place(&image, ".cmdline").expect("a command line");
     image[place.start] ^= 1;
-    esp::write(computer, IMAGES, &name, &image);
+    computer.write_to_esp(IMAGES, &name, &image);
 }

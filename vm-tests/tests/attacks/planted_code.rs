@@ -8,7 +8,7 @@ use std::process::Command;
 use pattern_vm_tests::Computer;
 
 use crate::attack::{Attack, BY_STEPS, on_stock};
-use crate::esp::{self, CREDENTIALS};
+use crate::esp::CREDENTIALS;
 
 const CODE: Attack =
     Attack { who: "writes the disk; adds to the kernel command line, by SMBIOS", ..BY_STEPS };
@@ -119,5 +119,5 @@ fn plant(computer: &Computer, options: &[&str], source: &str) {
     let mut compiler = Command::new("cc");
     let _ = compiler.current_dir(folder).args(["-w", "-o", "planted.cred", "planted.c"]).args(options);
     crate::planted::run(&mut compiler);
-    esp::put(computer, CREDENTIALS, "planted.cred");
+    computer.copy_to_esp(CREDENTIALS, "planted.cred");
 }

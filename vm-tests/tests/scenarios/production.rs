@@ -2,7 +2,6 @@
 //! command line, as credentials or as add-ons, gives none either, and keeps the volume closed.
 
 use std::fs;
-use std::process::Command;
 
 use pattern_vm_tests::{Computer, Guest, recovery_key_in};
 
@@ -136,26 +135,12 @@ fn credential_and_add_on(computer: &mut Computer) {
     for (place, file) in
         [("::/loader/credentials", "tmpfiles.extra.cred"), ("::/loader/addons", "word.addon.efi")]
     {
-        let _ = on_esp(computer, "mmd", &[place]).output();
-        run(&mut on_esp(computer, "mcopy", &[file, place]));
+        computer.copy_to_esp(place, file);
         let mut guest = computer.start();
         let said = guest.expect(ASKED);
         assert!(said.contains(ADDED), "{file}: {said}");
         no_shell(&mut guest);
         drop(guest);
-        run(&mut on_esp(computer, "mdel", &[&format!("{place}/{file}")]));
+        computer.remove_from_esp(&format!("{place}/{file}"));
     }
-}
-
-/// A command of mtools for the EFI system partition.
-fn on_esp(computer: &Computer, program: &str, words: &[&str]) -> Command {
-    let start = computer.disk().partition("esp").start;
-    let mut command = computer.command(program);
-    let _ = command.arg("-i").arg(format!("disk.raw@@{start}")).args(words);
-    command
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().unwrap_or_else(|error| panic!("starting {command:?}: {error}"));
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

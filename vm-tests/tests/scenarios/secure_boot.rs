@@ -46,9 +46,9 @@ fn secure_boot_production() {
 
 fn an_unsigned_loader_is_not_started(computer: &mut Computer) {
     for file in [LOADER, "::/EFI/systemd/systemd-bootx64.efi"] {
-        run(&mut on_esp(computer, "mcopy", &["-o", file, "loader.efi"]));
+        computer.copy_from_esp(file, "loader.efi");
         run(computer.command("sbattach").args(["--remove", "loader.efi"]));
-        run(&mut on_esp(computer, "mcopy", &["-o", "loader.efi", file]));
+        computer.copy_to_esp(file, "loader.efi");
     }
     let mut guest = computer.start();
     let (refused, said) = guest.expect_any(&["Access Denied", "Linux version"]);
@@ -58,14 +58,6 @@ fn an_unsigned_loader_is_not_started(computer: &mut Computer) {
 /// The last byte of a variable with one byte.
 fn variable(guest: &mut Guest, name: &str) -> String {
     guest.must(&format!("od -An -tu1 -j4 /sys/firmware/efi/efivars/{name}-*")).trim().to_owned()
-}
-
-/// A command of mtools for the EFI system partition.
-fn on_esp(computer: &Computer, program: &str, words: &[&str]) -> Command {
-    let start = computer.disk().partition("esp").start;
-    let mut command = computer.command(program);
-    let _ = command.arg("-i").arg(format!("disk.raw@@{start}")).args(words);
-    command
 }
 
 fn run(command: &mut Command) {

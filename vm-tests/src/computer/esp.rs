@@ -1,0 +1,43 @@
+//! Files on the EFI system partition of a machine that is off. Everybody writes them who has the disk.
+
+use std::fs;
+use std::process::Command;
+
+use super::Computer;
+
+impl Computer {
+    /// Puts a file with this content into a folder there, such as `::/loader/credentials`.
+    pub fn write_to_esp(&self, folder: &str, name: &str, content: &[u8]) {
+        fs::write(self.folder().join(name), content).expect("writing a file for the EFI system partition");
+        self.copy_to_esp(folder, name);
+    }
+
+    /// Puts a file of the computer's folder there.
+    pub fn copy_to_esp(&self, folder: &str, file: &str) {
+        // It may be there.
+        let _ = self.mtools("mmd", &[folder]).output();
+        run(&mut self.mtools("mcopy", &["-o", file, folder]));
+    }
+
+    /// Copies a file from there into the computer's folder.
+    pub fn copy_from_esp(&self, path: &str, file: &str) {
+        run(&mut self.mtools("mcopy", &["-o", path, file]));
+    }
+
+    /// Removes a file.
+    pub fn remove_from_esp(&self, path: &str) {
+        run(&mut self.mtools("mdel", &[path]));
+    }
+
+    fn mtools(&self, program: &str, words: &[&str]) -> Command {
+        let start = self.disk().partition("esp").start;
+        let mut command = self.command(program);
+        let _ = command.arg("-i").arg(format!("disk.raw@@{start}")).args(words);
+        command
+    }
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("starting {command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
