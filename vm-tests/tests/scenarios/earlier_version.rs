@@ -78,6 +78,7 @@ fn boot(computer: &mut Computer, text: &str) -> String {
 fn age(computer: &mut Computer) {
     let key = volume_key(computer);
     computer.clear_tpm();
+    fs::create_dir(computer.folder().join("tpm")).expect("making a place for another TPM");
     let token = seal(computer);
     let volume = computer.folder().join("volume");
     let disk = computer.disk();
