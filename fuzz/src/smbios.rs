@@ -18,6 +18,9 @@ pub fn smbios(input: &[u8]) {
     assert!(chosen.len() + others <= strings.len());
     for name in chosen.keys() {
         assert!(name.starts_with("home.create.") || name == "login.issue", "{name:?}");
-        assert!(name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/') && name.len() < 256, "{name:?}");
+        assert!(
+            name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/') && name.len() < 256,
+            "{name:?}"
+        );
     }
 }
