@@ -1,11 +1,21 @@
 //! What the firmware of a machine that is off trusts, and what is signed for it.
 
 use std::fs;
+use std::process::Command;
 
 use crate::firmware::Firmware;
 use crate::setting;
 
 use super::Computer;
+
+/// `EFI_IMAGE_SECURITY_DATABASE_GUID`, as it lies in memory.
+const DATABASES: [u8; 16] = *b"\xcb\xb2\x19\xd7\x3a\x3d\x96\x45\xa3\xbc\xda\xd0\x0e\x67\x65\x6f";
+/// `EFI_CERT_TYPE_PKCS7_GUID`.
+const PKCS7: [u8; 16] = *b"\x9d\xd2\xaf\x4a\xdf\x68\xee\x49\x8a\xa9\x34\x7d\x37\x56\x65\xa7";
+/// Attributes: non-volatile, for boot services and the running system, signed with a time, appended.
+const APPENDED: [u8; 4] = [0x67, 0, 0, 0];
+/// 2026-01-01 as an `EFI_TIME`; an append is not compared with the time before.
+const TIME: [u8; 16] = [0xea, 7, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 impl Computer {
     /// Gives it firmware with Secure Boot, in Setup Mode unless [`Computer::firmware`] has keys: there system and firmware both
@@ -51,16 +61,23 @@ impl Computer {
         assert!(output.status.success(), "ukify: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Signs a list that is appended to a variable, as the owner of the demonstration's keys can: what is written to efivarfs.
+    /// Signs a list that is appended to `db` or `dbx`, as the owner of the demonstration's keys can: what is written to efivarfs.
+    /// Not by sbvarsign: OVMF refuses what version 0.9.4 signs.
     pub fn sign_variable(&self, name: &str, list: &[u8], to: &str) {
-        let certificate = setting::certificate();
-        fs::write(self.folder().join("variable"), list).expect("writing a list");
-        let mut sbvarsign = self.command("sbvarsign");
-        let _ = sbvarsign.arg("--key").arg(certificate.with_extension("key")).arg("--cert").arg(certificate);
-        let attributes = "NON_VOLATILE,BOOTSERVICE_ACCESS,RUNTIME_ACCESS,TIME_BASED_AUTHENTICATED_WRITE_ACCESS,APPEND_WRITE";
-        let _ = sbvarsign.args(["--attr", attributes, "--include-attrs", "--output", to, name, "variable"]);
-        let output = sbvarsign.output().expect("starting sbvarsign");
-        assert!(output.status.success(), "sbvarsign: {}", String::from_utf8_lossy(&output.stderr));
+        let utf16: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let message = [&utf16[..], &DATABASES, &APPENDED, &TIME, list].concat();
+        fs::write(self.folder().join("variable"), message).expect("writing what is signed");
+        let (certificate, mut openssl) = (setting::certificate(), Command::new("openssl"));
+        let _ = openssl.args(["smime", "-sign", "-binary", "-noattr", "-md", "sha256", "-outform", "DER"]);
+        let _ = openssl.arg("-in").arg(self.folder().join("variable"));
+        let _ = openssl.arg("-inkey").arg(certificate.with_extension("key")).arg("-signer").arg(certificate);
+        let output = openssl.output().expect("starting openssl");
+        assert!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
+        let signature = output.stdout;
+        // WIN_CERTIFICATE_UEFI_GUID: length, revision, kind.
+        let head = [&(signature.len() as u32 + 24).to_le_bytes()[..], &[0, 2, 0xf1, 0x0e], &PKCS7].concat();
+        let signed = [&APPENDED[..], &TIME, &head, &signature, list].concat();
+        fs::write(self.folder().join(to), signed).expect("writing a signed variable");
     }
 
     /// Signs a program in the computer's folder for Secure Boot, as the owner of the demonstration's keys can.
