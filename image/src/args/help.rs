@@ -19,7 +19,7 @@ Usage: pattern COMMAND
       --persist DIR       keep disk, TPM and UEFI variables in DIR, and go on from there next time
       --memory SIZE       memory (default: 2G)
       --secure-boot       firmware with Secure Boot: in Setup Mode until an image enrolls its keys
-      --append WORDS      more words for the kernel command line (not once Secure Boot is on)
+      --append WORDS      more words for the kernel command line
       --display TO        give it a display and a keyboard, in a window or elsewhere: gtk, sdl, vnc=:1 (qemu(1))
       --load-credential ID:PATH
                           give the system this credential

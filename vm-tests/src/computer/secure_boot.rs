@@ -19,8 +19,7 @@ const TIME: [u8; 16] = [0xea, 7, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 impl Computer {
     /// Gives it firmware with Secure Boot, in Setup Mode unless [`Computer::firmware`] has keys: there system and firmware both
-    /// tell the TPM of it. It takes a few seconds more for each boot. Once keys are enrolled nothing is added to the kernel
-    /// command line any more, whatever [`Computer::words`] says.
+    /// tell the TPM of it. It takes a few seconds more for each boot.
     pub fn secure_boot(&mut self) {
         let boot = self.machine.secure_boot(&self.programs);
         self.options.boot = boot.unwrap_or_else(|error| panic!("{error:#}"));
