@@ -77,6 +77,14 @@ $(RELEASES): image
 	$(PATTERN) sign-release build/images/demo_$$(sed -n 's/^version = "\(.*\)"/\1/p' $(FOLDER)/pattern.toml) \
 	  demo/demo-gpg --output $@ --compress gz
 
+# The next version of the image for use.
+.PHONY: build/releases/for-use
+build/releases/for-use: image
+	tests/need gnupg
+	$(BUILD) vm-tests/images/production-update
+	rm -rf $@
+	$(PATTERN) sign-release build/images/production_0.0.2 demo/demo-gpg --output $@ --compress gz
+
 .PHONY: release
 release: build/releases/0.0.2 ## build the demo's next version, and sign it
 
@@ -135,7 +143,7 @@ attacks: image ## run each attack on this and on stock systems, and write the ta
 	vm-tests/attacks
 
 .PHONY: check-all
-check-all: check $(RELEASES) build/releases/userspace ## the long suites too: more updates and attacks, volumes with the other file systems
+check-all: check $(RELEASES) build/releases/userspace build/releases/for-use ## the long suites too: more updates and attacks, volumes with the other file systems
 	vm-tests/stock
 	$(BUILD) vm-tests/images/production
 	$(SCENARIOS) --ignored --skip userspace::desktop

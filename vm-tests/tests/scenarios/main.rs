@@ -51,6 +51,7 @@ mod tpm_commands;
 mod update;
 mod update_broken;
 mod update_damaged;
+mod update_for_use;
 mod update_interrupted;
 mod update_power_cut;
 mod update_refused;
