@@ -21,6 +21,8 @@ const BY_TPM: &str = "opened it by the TPM";
 const BOUND: &str = "bound the volume as this version does";
 const ASKED: &str = "Recovery key for /dev/vda6:";
 const LOGIN: &str = "production login:";
+/// As every storage root key is: power cuts don't count as wrong tries of it.
+const STORAGE: &str = "restricted|decrypt|fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda";
 /// Whatever the key slot's secret is.
 const SECRET: [u8; 32] = *b"what a machine of 0.1 has sealed";
 
@@ -111,7 +113,10 @@ fn seal(computer: &Computer) -> Tpm2Token {
     fs::write(chip.file("policy"), policy).expect("writing a policy");
     fs::write(chip.file("secret"), SECRET).expect("writing a secret");
     for (program, words) in [
-        ("tpm2_createprimary", &["-C", "o", "-G", "ecc256:aes128cfb", "-c", "primary.ctx"][..]),
+        (
+            "tpm2_createprimary",
+            &["-C", "o", "-G", "ecc256:aes128cfb", "-a", STORAGE, "-c", "primary.ctx"][..],
+        ),
         ("tpm2_evictcontrol", &["-C", "o", "-c", "primary.ctx", "0x81000001"]),
         ("tpm2_readpublic", &["-c", "0x81000001", "-t", "srk.handle"]),
         (
