@@ -137,8 +137,17 @@ mod tests {
         let literal = Pcrs::new(pcrs.iter().copied()).ok();
         let sealed = Sealed { private: Vec::new(), public: Vec::new() };
         let (bank, pin) = (Bank::Sha256, None);
-        let mut token =
-            Tpm2Token { keyslot: 0, signed, literal, bank, pin, policy: [0; 32], sealed, srk: srk() };
+        let mut token = Tpm2Token {
+            keyslot: 0,
+            signed,
+            literal,
+            bank,
+            counted: None,
+            pin,
+            policy: [0; 32],
+            sealed,
+            srk: srk(),
+        };
         let values = literal.into_iter().flat_map(Pcrs::iter).filter_map(|pcr| read(bank, pcr));
         token.policy = token.policy_for(&values.collect::<Vec<_>>());
         token

@@ -11,6 +11,7 @@ mod extend;
 mod lockout;
 mod nv;
 mod pcr;
+mod revocation;
 mod seal;
 mod srk;
 #[cfg(test)]

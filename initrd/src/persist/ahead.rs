@@ -143,7 +143,7 @@ fn prepare(
     let secret = create::random()?;
     let pin =
         pin.map(|text| Ok::<_, anyhow::Error>(NewPin { text, salt: *create::random()? })).transpose()?;
-    let ahead = tpm.seal_ahead(&secret, &approver, bank, pin.as_ref())?;
+    let ahead = tpm.seal_ahead(&secret, &approver, (bank, None), pin.as_ref())?;
     root.write(&approver)?;
     Volume::load(volume.device)?.replace_ahead(volume.key, ahead, &*secret)?;
     Ok(true)

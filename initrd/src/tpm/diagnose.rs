@@ -35,6 +35,11 @@ impl Tpm {
             Err(fact @ (TpmError::NoKey(_) | TpmError::OtherKey(_))) => return Ok(Some(fact)),
             compared => compared?,
         }
+        if let Some(Err(fact @ TpmError::Revoked(..))) =
+            token.counted.map(|counted| self.compare_count(counted))
+        {
+            return Ok(Some(fact));
+        }
         if let Some(signed) = &token.signed {
             let unsigned = self.look_at_signed(signed, token, presented)?;
             if unsigned.is_some() {
