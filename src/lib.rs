@@ -22,6 +22,7 @@ pub mod plan;
 pub mod recovery;
 pub mod release;
 pub mod reset;
+pub mod revocation;
 pub mod secure_boot;
 pub mod size;
 pub mod smbios;

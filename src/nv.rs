@@ -77,6 +77,12 @@ impl Index {
         Self::revocation_at(REVOCATIONS.start | place(uuid))
     }
 
+    /// The index of the same volume's record, for such a counter.
+    #[must_use]
+    pub fn record_of(&self) -> Self {
+        Self::identity_at(self.handle - REVOCATIONS.start + IDENTITIES.start)
+    }
+
     /// The index at one of [`REVOCATIONS`].
     #[must_use]
     pub fn revocation_at(handle: u32) -> Self {
@@ -132,6 +138,7 @@ mod tests {
         assert_eq!(counter.handle, identity.handle + 0x10_0000);
         assert_eq!(Index::revocation(UUID).handle, identity.handle + 0x20_0000);
         assert!(REVOCATIONS.contains(&Index::revocation(UUID).handle));
+        assert_eq!(Index::revocation(UUID).record_of(), identity);
         assert_ne!(Index::identity("other").handle, identity.handle);
         assert_eq!(Index::identity_at(identity.handle), identity);
     }

@@ -93,7 +93,7 @@ in
         description = "TPM registers that must be unchanged for the volume to open by itself, beside 7, 12 and 15, which an image with `debug = false` always binds";
       };
       pin = flag "ask for a PIN at each boot, which a new volume gets at the first";
-      counter = flag "have the TPM count each time the volume is opened, and refuse an old copy of it";
+      counter = flag "have the TPM count: it refuses an old copy of the volume, and keys of it that were replaced";
       secure_boot = mkOption {
         type = types.nullOr (
           types.enum [

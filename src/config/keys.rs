@@ -138,7 +138,7 @@ pub const KEYS: &[Key] = &[
         "volume.counter",
         Kind::Boolean,
         "false",
-        "have the TPM count each time the volume is opened, and refuse an old copy of it",
+        "have the TPM count: it refuses an old copy of the volume, and keys of it that were replaced",
     ),
     unset(
         "volume.secure_boot",

@@ -109,7 +109,7 @@ impl Tpm {
                 // As in [`Tpm::unseal`]: another key in the token would be a listener's.
                 let mut tpm = Self::connect(tcti)?;
                 tpm.compare_srk(&ahead.srk)?;
-                ahead.counted.map(|counted| tpm.compare_count(counted)).transpose()?;
+                tpm.compare_count(ahead.counted)?;
                 return Err(TpmError::NoPin);
             }
         };
@@ -123,7 +123,7 @@ impl Tpm {
         let policy = PolicySession::try_from(session).map_err(doing("starting a policy session"))?;
         tpm.meet(policy, (signed.as_ref(), Some(announced.literal), ahead.bank), by_image)?;
         tpm.meet_announced(policy, by_owner, ahead.bank)?;
-        ahead.counted.map(|counted| tpm.meet_count(policy, counted)).transpose()?;
+        tpm.meet_count(policy, ahead.counted)?;
         if auth.is_some() {
             tpm.context.policy_auth_value(policy).map_err(doing("asking for the PIN"))?;
         }

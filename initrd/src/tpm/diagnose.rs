@@ -35,9 +35,7 @@ impl Tpm {
             Err(fact @ (TpmError::NoKey(_) | TpmError::OtherKey(_))) => return Ok(Some(fact)),
             compared => compared?,
         }
-        if let Some(Err(fact @ TpmError::Revoked(..))) =
-            token.counted.map(|counted| self.compare_count(counted))
-        {
+        if let Err(fact @ TpmError::Revoked(..)) = self.compare_count(token.counted) {
             return Ok(Some(fact));
         }
         if let Some(signed) = &token.signed {

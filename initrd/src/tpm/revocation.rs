@@ -12,6 +12,7 @@ use tss_esapi::structures::Digest;
 use super::error::Outcome;
 use super::{Result, Tpm, TpmError, doing, outcome};
 
+const COUNT: &str = "the count of sealed keys";
 const NAMING: &str = "naming the counter of sealed keys";
 
 impl Tpm {
@@ -40,8 +41,37 @@ impl Tpm {
         }
     }
 
+    /// The count of a volume's sealed keys, which begins where there is none. Where it begins is the TPM's choice.
+    ///
+    /// # Errors
+    /// When the TPM fails.
+    pub fn begin_key_count(&mut self, counter: &Index) -> Result<u64> {
+        if let Some(count) = self.key_count(counter)? {
+            return Ok(count);
+        }
+        // What is there was made by somebody else, or never counted.
+        self.forget(counter)?;
+        let _unauthenticated = self.count_up(counter)?;
+        self.key_count(counter)?.ok_or(TpmError::Missing(COUNT))
+    }
+
+    /// Has the TPM count until no key that was sealed to a lower count is good any more.
+    ///
+    /// # Errors
+    /// When the TPM fails.
+    pub fn count_keys_to(&mut self, counter: &Index, count: u64) -> Result<()> {
+        let mut now = self.begin_key_count(counter)?;
+        while now < count {
+            let _unauthenticated = self.count_up(counter)?;
+            let next = self.key_count(counter)?.filter(|next| *next > now);
+            now = next.ok_or(TpmError::Missing("a higher count of sealed keys"))?;
+        }
+        Ok(())
+    }
+
     /// Refuses a key that is not the good one, or not yet: costs one command.
-    pub(super) fn compare_count(&mut self, counted: Counted) -> Result<()> {
+    pub(super) fn compare_count(&mut self, counted: Option<Counted>) -> Result<()> {
+        let Some(counted) = counted else { return Ok(()) };
         let index = self.known_index(&counted.index())?;
         let (auth, size) = (NvAuth::NvIndex(index), counted.index().bytes.into());
         let password = Some(AuthSession::Password);
@@ -54,7 +84,8 @@ impl Tpm {
     }
 
     /// `PolicyNV`: goes on only while the count is this one.
-    pub(super) fn meet_count(&mut self, policy: PolicySession, counted: Counted) -> Result<()> {
+    pub(super) fn meet_count(&mut self, policy: PolicySession, counted: Option<Counted>) -> Result<()> {
+        let Some(counted) = counted else { return Ok(()) };
         let checking = doing("comparing the count of sealed keys");
         let index = self.known_index(&counted.index())?;
         let count = Digest::from_bytes(&counted.count.to_be_bytes()).map_err(&checking)?;

@@ -52,7 +52,7 @@ impl Tpm {
             (Some(_), None) => {
                 let mut tpm = Self::connect(tcti)?;
                 tpm.compare_srk(&token.srk)?;
-                token.counted.map(|counted| tpm.compare_count(counted)).transpose()?;
+                tpm.compare_count(token.counted)?;
                 return Err(TpmError::NoPin);
             }
         };
@@ -85,7 +85,7 @@ impl Tpm {
         let session = self.start_session(KeyHandle::from(srk), SessionType::Policy, (false, true))?;
         let policy = PolicySession::try_from(session).map_err(doing("starting a policy session"))?;
         self.meet(policy, (token.signed.as_ref(), token.literal, token.bank), approved)?;
-        token.counted.map(|counted| self.meet_count(policy, counted)).transpose()?;
+        self.meet_count(policy, token.counted)?;
         if auth.is_some() {
             self.context.policy_auth_value(policy).map_err(doing("asking for the PIN"))?;
         }
