@@ -9,6 +9,7 @@ pub mod cmdline;
 pub mod config;
 pub mod credential;
 pub mod entry;
+pub mod epoch;
 pub mod firmware;
 pub mod flags;
 pub mod generation;

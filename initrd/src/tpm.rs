@@ -17,7 +17,7 @@ mod srk;
 #[cfg(test)]
 pub mod swtpm;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod unseal;
 
 use std::path::{Path, PathBuf};

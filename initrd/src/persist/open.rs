@@ -1,6 +1,7 @@
 //! Opening a volume that is there: by the TPM, else by a person. Nothing in it is overwritten.
 
 mod announced;
+mod epoch;
 
 use std::cell::Cell;
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use pattern::config::Config;
 use pattern::token::ahead::Ahead;
-use pattern::token::{Signatures, Srk, Tpm2Token};
+use pattern::token::{PublicKey, Signatures, Srk, Tpm2Token};
 use pattern::volume::{Header, Locks};
 use zeroize::Zeroizing;
 
@@ -16,7 +17,7 @@ use super::boot::Boot;
 use super::filesystem::{self, Mounted};
 use super::identity::{Candidate, Proof, Registry};
 use super::request::Request;
-use super::sealing::{Sealer, is_earlier, is_outdated};
+use super::sealing::{Sealer, is_earlier, is_outdated, key_before};
 use super::{DEVICE, NAME, WORK, added, ask, create, extra, renewal, request, show};
 use crate::luks::{self, Volume, VolumeKey};
 use crate::tpm::{self, Presented, Tcti, Tpm, TpmError};
@@ -153,14 +154,19 @@ impl Opening<'_> {
     /// Whether a volume that the TPM opened is the machine's. If so, brings what the TPM and the header say of it up to date.
     fn prove(&self, found: &ByToken<'_>) -> Result<Proof> {
         let candidate = self.candidate(&found.key);
-        self.with_registry(Some(&found.token.srk), |registry| {
+        let proof = self.with_registry(Some(&found.token.srk), |registry| {
             let proof = registry.prove(&candidate, self.header)?;
             if let Proof::Given | Proof::Earlier = proof {
                 let settled = self.settle(registry, found, &proof);
                 settled.unwrap_or_else(|error| log::warn!("{}: {error:#}", self.device.display()));
             }
             Ok(proof)
-        })
+        })?;
+        let (image, signatures) = (extra::key()?, extra::signatures()?);
+        match (&proof, key_before(found.token, image.as_ref(), signatures.as_ref())) {
+            (Proof::Missing(_), Some(before)) => self.prove_by_key_before(found, before),
+            _ => Ok(proof),
+        }
     }
 
     /// A person knew the key. Where the TPM can't tell whether the volume is the machine's, that has to do.
@@ -208,9 +214,19 @@ impl Opening<'_> {
         Ok(())
     }
 
-    /// Without a TPM nothing is known.
+    /// As this image can meet the TPM's records.
     fn with_registry(
         &self,
+        srk: Option<&Srk>,
+        act: impl FnOnce(&Registry<'_>) -> Result<Proof>,
+    ) -> Result<Proof> {
+        self.with_registry_of(extra::key()?, srk, act)
+    }
+
+    /// The same by another key that signed for this image. Without a TPM nothing is known.
+    fn with_registry_of(
+        &self,
+        key: Option<PublicKey>,
         srk: Option<&Srk>,
         act: impl FnOnce(&Registry<'_>) -> Result<Proof>,
     ) -> Result<Proof> {
@@ -218,7 +234,7 @@ impl Opening<'_> {
             return Ok(Proof::Missing("there is no TPM that could tell whether this machine made it"));
         }
         let (tcti, signatures) = (Tcti::default(), extra::signatures()?);
-        let images = (extra::key()?, signatures.as_ref());
+        let images = (key, signatures.as_ref());
         act(&Registry::open(self.config, self.boot, &tcti, images, srk)?)
     }
 

@@ -109,20 +109,26 @@ pub(super) fn is_outdated(
     image: Option<&PublicKey>,
     signatures: Option<&Signatures>,
 ) -> bool {
-    let signed = token.signed.as_ref();
-    let by = signed.map(|signed| &signed.key);
-    let vouched = |key| {
-        signatures
-            .zip(signed)
-            .is_some_and(|(all, one)| Some(key) == image || !all.by(one, token.bank).is_empty())
-    };
-    if by.is_some_and(|key| !vouched(key)) || by.is_some() != image.is_some() {
+    let by = token.signed.as_ref().map(|signed| &signed.key);
+    if by != image && key_before(token, image, signatures).is_none() {
         return false;
     }
     let ours = [of_the_key(config, by, token.bank), of_an_earlier_key(config, by, token.bank)];
     let counts = token.counted.is_some() || !config.volume.counter;
     let current = has(token, &of_the_key(config, image, token.bank)) && counts;
     !current && ours.iter().any(|binding| has(token, binding))
+}
+
+/// The key that a token is bound to, where that is not the image's own, and the image brings signatures by it: that of the
+/// epoch before.
+pub(super) fn key_before(
+    token: &Tpm2Token,
+    image: Option<&PublicKey>,
+    signatures: Option<&Signatures>,
+) -> Option<PublicKey> {
+    let (signed, image, signatures) = (token.signed.as_ref()?, image?, signatures?);
+    let vouched = signed.key != *image && !signatures.by(signed, token.bank).is_empty();
+    vouched.then(|| signed.key.clone())
 }
 
 /// Whether an earlier version of pattern sealed a token, and this one would not, whatever key signs PCR 11.
@@ -149,5 +155,7 @@ pub(super) fn tpm2(text: &str) -> Option<Tpm2Token> {
     }
 }
 
+#[cfg(test)]
+mod epoch_tests;
 #[cfg(test)]
 mod tests;

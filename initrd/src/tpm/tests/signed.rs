@@ -10,8 +10,8 @@ use super::*;
 use crate::tpm::{NewPin, Nv};
 
 const MEASURE: &str = "/usr/lib/systemd/systemd-measure";
-pub(super) const KERNEL: &[u8] = b"a kernel";
-const PHASE: &str = "enter-initrd";
+pub(crate) const KERNEL: &[u8] = b"a kernel";
+pub(crate) const PHASE: &str = "enter-initrd";
 const SIX_DIGITS: &str = "271828";
 
 /// A software TPM in which PCR 11 is as systemd-stub and `enter-initrd` leave it, and what the image brings along.
@@ -82,14 +82,14 @@ impl Started {
     }
 }
 
-fn make_key(swtpm: &Swtpm, name: &str) -> PublicKey {
+pub(crate) fn make_key(swtpm: &Swtpm, name: &str) -> PublicKey {
     swtpm.tool(&format!("openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out {name}"));
     swtpm.tool(&format!("openssl pkey -in {name} -pubout -out {name}.pub"));
     PublicKey::parse(&fs::read_to_string(swtpm.folder().join(format!("{name}.pub"))).unwrap()).unwrap()
 }
 
 /// Signs for a kernel image of a few bytes.
-fn sign(swtpm: &Swtpm, key: &str, phases: &[&str]) -> String {
+pub(crate) fn sign(swtpm: &Swtpm, key: &str, phases: &[&str]) -> String {
     fs::write(swtpm.folder().join("linux"), KERNEL).unwrap();
     let mut command = Command::new(MEASURE);
     let _ = command.args(["sign", "--linux=linux", "--bank=sha256", "--json=short"]);
@@ -103,7 +103,7 @@ fn sign(swtpm: &Swtpm, key: &str, phases: &[&str]) -> String {
 
 /// What systemd-stub extends PCR 11 with for an image that is only a kernel: the name of each section with its zero byte,
 /// then its content. After that, the word of the phase.
-pub(super) fn image_digests(kernel: &[u8]) -> [String; 3] {
+pub(crate) fn image_digests(kernel: &[u8]) -> [String; 3] {
     [&b".linux\0"[..], kernel, PHASE.as_bytes()].map(sha256)
 }
 
