@@ -34,6 +34,12 @@ in
         example = "0.0.1";
         description = "version of the image: at most 29 of A-Z, a-z, 0-9, `.` and `-`";
       };
+      epoch = mkOption {
+        type = types.ints.between 0 2147483647;
+        default = 0;
+        example = 1;
+        description = "versions with a lower number no longer open the volume once this one was kept; each number has a key of its own";
+      };
       updates = {
         url = mkOption {
           type = types.str;

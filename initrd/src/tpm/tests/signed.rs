@@ -169,7 +169,8 @@ fn signatures_that_do_not_help_are_told_apart() {
     let other = make_key(&started.swtpm, "other");
     let by_other = sign(&started.swtpm, "other", &[PHASE]);
     started.signatures = Signatures::parse(&by_other).unwrap();
-    let refused = "no signature for PCR 11 (sha256) in this image is by the key that the volume is bound to";
+    let refused = "no signature for PCR 11 (sha256) in this image is by the key that the volume is bound to: \
+        a version with a higher image.epoch was kept since, or this image is signed by somebody else";
     assert_eq!(started.refusal(&token, None), refused);
 
     // The other key's signature, under the name of the right key.
