@@ -63,9 +63,10 @@ pub fn steps(state: State, kept: bool, certain: bool) -> Option<Vec<Step>> {
     Some(steps)
 }
 
-/// Makes random bytes a password. A TPM takes zeros at the end of one away, and tpm2-tools line ends.
+/// Makes random bytes a password: seven random bits each. A TPM takes zeros at its end away, and tpm2-tools stop at a zero or
+/// a line end.
 pub fn make_password(bytes: &mut [u8; BYTES]) {
-    bytes[BYTES - 1] |= 0x80;
+    bytes.iter_mut().for_each(|byte| *byte |= 0x80);
 }
 
 #[cfg(test)]
@@ -97,12 +98,11 @@ mod tests {
     }
 
     #[test]
-    fn a_password_ends_with_what_no_tool_takes_away() {
-        for last in [0, b'\n', b'\r', 0xff] {
-            let mut password = [last; BYTES];
+    fn a_password_has_nothing_that_a_tool_takes_away() {
+        for byte in [0, b'\n', b'\r', 0x7f, 0x80, 0xff] {
+            let mut password = [byte; BYTES];
             make_password(&mut password);
-            assert_eq!(password[..31], [last; 31]);
-            assert!(password[31] >= 0x80);
+            assert_eq!(password, [byte | 0x80; BYTES]);
         }
     }
 }

@@ -1,11 +1,10 @@
 //! The NV indices of the TPM that say which volumes this machine made: one for each volume, and one that counts its
-//! openings. Anyone may read them. Their policy alone lets one write, so only the initrd does.
+//! openings. Anyone may read them. Their policy alone lets one write, so only the initrd does. A third one counts which of
+//! the volume's sealed keys is the good one; anyone may count it up, which ends that key.
 
 use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
-
-use crate::token::Digest;
 
 /// `TPMA_NV` (TPM 2.0 Library, Part 2, 13.4).
 const AUTH_WRITE: u32 = 1 << 2;
@@ -21,11 +20,14 @@ const ALG_SHA256: u16 = 0x000b;
 const ESYS_NV: u32 = 2;
 
 const OF_AN_IDENTITY: u32 = POLICY_WRITE | OWNER_READ | AUTH_READ | NO_DA;
+const OF_ANYBODY: u32 = AUTH_WRITE | AUTH_READ | NO_DA | COUNTS;
 
 /// Handles of identities. They lie among those of the owner (TCG Registry of Reserved TPM 2.0 Handles and Localities).
 pub const IDENTITIES: Range<u32> = 0x0190_0000..0x01a0_0000;
 /// Handles of counters: those of identities, moved up.
 const COUNTERS: u32 = IDENTITIES.end;
+/// Handles of the counters of sealed keys: moved up twice.
+pub const REVOCATIONS: Range<u32> = 0x01b0_0000..0x01c0_0000;
 
 /// Where versions of pattern before 0.2 kept the identity of the one volume that they knew.
 pub const EARLIER_IDENTITY: Index = Index { handle: 0x0180_7074, attributes: OF_AN_IDENTITY, bytes: 32 };
@@ -34,8 +36,7 @@ pub const EARLIER_COUNTER: Index =
     Index { handle: 0x0180_7075, attributes: OF_AN_IDENTITY | COUNTS, bytes: 8 };
 /// A counter whose first value tells whether this TPM counted before: a TPM starts each new counter above all that it
 /// ever had (TPM 2.0 Library, Part 3, "`TPM2_NV_Increment`"). Anyone may count it up, which closes the door it guards.
-pub const MARK: Index =
-    Index { handle: 0x0180_7076, attributes: AUTH_WRITE | AUTH_READ | NO_DA | COUNTS, bytes: 8 };
+pub const MARK: Index = Index { handle: 0x0180_7076, attributes: OF_ANYBODY, bytes: 8 };
 
 /// One index.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,29 +68,50 @@ impl Index {
         Self { handle: COUNTERS | place(uuid), attributes: OF_AN_IDENTITY | COUNTS, bytes: 8 }
     }
 
-    /// The name of the index once it was written. It stands for handle, attributes, write policy and size, so an index
+    /// The index that counts which of the volume's sealed keys is good, see [`crate::token::Counted`].
+    ///
+    /// It needs no policy: the count never goes back, whoever counts, and the owner of the TPM could remove it anyway. So
+    /// its name stays when the keys of Secure Boot or of the image change.
+    #[must_use]
+    pub fn revocation(uuid: &str) -> Self {
+        Self::revocation_at(REVOCATIONS.start | place(uuid))
+    }
+
+    /// The index of the same volume's record, for such a counter.
+    #[must_use]
+    pub fn record_of(&self) -> Self {
+        Self::identity_at(self.handle - REVOCATIONS.start + IDENTITIES.start)
+    }
+
+    /// The index at one of [`REVOCATIONS`].
+    #[must_use]
+    pub fn revocation_at(handle: u32) -> Self {
+        Self { handle, attributes: OF_ANYBODY, bytes: 8 }
+    }
+
+    /// The name of the index once it was written; one that has no policy has an empty one. It stands for handle, attributes, write policy and size, so an index
     /// that somebody else made there has another name (Part 1, "Names").
     #[must_use]
-    pub fn name(&self, policy: &Digest) -> Vec<u8> {
+    pub fn name(&self, policy: &[u8]) -> Vec<u8> {
         [&ALG_SHA256.to_be_bytes()[..], &Sha256::digest(self.area(policy))].concat()
     }
 
     /// The index as `Esys_TR_Deserialize` takes it (`iesys_MU_IESYS_RESOURCE_Marshal` of tpm2-tss): with it the TPM
     /// need not be asked for the index's public area, and finds out by itself when it has another one.
     #[must_use]
-    pub fn resource(&self, policy: &Digest) -> Vec<u8> {
+    pub fn resource(&self, policy: &[u8]) -> Vec<u8> {
         let (name, area) = (self.name(policy), self.area(policy));
         let sized = |part: &[u8]| [&(part.len() as u16).to_be_bytes()[..], part].concat();
         [&self.handle.to_be_bytes()[..], &sized(&name), &ESYS_NV.to_be_bytes(), &sized(&area)].concat()
     }
 
     /// Its `TPMS_NV_PUBLIC`.
-    fn area(&self, policy: &Digest) -> Vec<u8> {
+    fn area(&self, policy: &[u8]) -> Vec<u8> {
         [
             &self.handle.to_be_bytes()[..],
             &ALG_SHA256.to_be_bytes(),
             &(self.attributes | WRITTEN).to_be_bytes(),
-            &[0, 32],
+            &(policy.len() as u16).to_be_bytes(),
             policy,
             &[0, self.bytes],
         ]
@@ -114,6 +136,9 @@ mod tests {
         let (identity, counter) = (Index::identity(UUID), Index::counter(UUID));
         assert!(IDENTITIES.contains(&identity.handle));
         assert_eq!(counter.handle, identity.handle + 0x10_0000);
+        assert_eq!(Index::revocation(UUID).handle, identity.handle + 0x20_0000);
+        assert!(REVOCATIONS.contains(&Index::revocation(UUID).handle));
+        assert_eq!(Index::revocation(UUID).record_of(), identity);
         assert_ne!(Index::identity("other").handle, identity.handle);
         assert_eq!(Index::identity_at(identity.handle), identity);
     }
@@ -133,5 +158,6 @@ mod tests {
         assert_eq!(resource.len(), 4 + 2 + 34 + 4 + 2 + 46);
         assert!(resource.starts_with(&MARK.handle.to_be_bytes()));
         assert!(resource.ends_with(&[7, 7, 0, 8]));
+        assert_eq!(MARK.resource(&[]).len(), resource.len() - 32);
     }
 }

@@ -22,7 +22,7 @@ pub use blob::{Sealed, Srk};
 pub use key::{KeyError, PublicKey};
 pub use pcr::{Bank, Exposed, PcrError, Pcrs, protects};
 pub use pin::Pin;
-pub use policy::{Binding, Signed, authorized_digest, policy_digest};
+pub use policy::{Binding, Counted, Signed, authorized_digest, policy_digest};
 pub use signature::{Approval, SignatureError, Signatures, Unsigned};
 
 /// The PCR that nothing but the running system extends (UAPI.7, "system-identity"). All others that have been extended will
@@ -38,7 +38,11 @@ const NAME_SHOWN: usize = 40;
 /// A SHA-256 digest, as policies and names have it.
 pub type Digest = [u8; 32];
 
-/// What a `systemd-tpm2` token says.
+/// The type of a token whose secret is good at one count of the TPM alone, see [`Counted`]. Its fields are those of a
+/// `systemd-tpm2` token, and those that name the count. systemd has no such policy: it leaves tokens of other types alone.
+pub const COUNTED: &str = "pattern-counted";
+
+/// What a `systemd-tpm2` token says, or one of the type [`COUNTED`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tpm2Token {
     /// The one key slot that the secret opens, 0 to 31.
@@ -49,6 +53,8 @@ pub struct Tpm2Token {
     pub literal: Option<Pcrs>,
     /// The bank all of them are in.
     pub bank: Bank,
+    /// The count at which the secret is good, if that matters.
+    pub counted: Option<Counted>,
     /// A PIN that is asked for too.
     pub pin: Option<Pin>,
     /// The policy digest that the TPM must arrive at.
@@ -110,7 +116,7 @@ impl Token {
     /// Reads the JSON text of one token.
     ///
     /// # Errors
-    /// When the text is no token, or a `systemd-tpm2` token that we can't open.
+    /// When the text is no token, or one for a TPM that we can't open.
     pub fn parse(text: &str) -> Result<Self, TokenError> {
         json::parse(text)
     }
@@ -121,7 +127,7 @@ impl Tpm2Token {
     #[must_use]
     pub fn policy_for(&self, literal: &[Vec<u8>]) -> Digest {
         let literal = self.literal.map(|pcrs| (pcrs, self.bank, literal));
-        policy::digest(self.signed.as_ref(), literal, self.pin.is_some())
+        policy::digest(self.signed.as_ref(), literal, self.counted, self.pin.is_some())
     }
 
     /// Whether this PCR alone is in the way: the policy asks for it untouched, it no longer is, and the other literal PCRs
@@ -138,7 +144,7 @@ impl Tpm2Token {
         touched && self.policy_for(&values) == self.policy
     }
 
-    /// The JSON text that `systemd-cryptenroll` would have written.
+    /// The JSON text that `systemd-cryptenroll` would have written, but for [`COUNTED`].
     #[must_use]
     pub fn to_json(&self) -> String {
         json::tpm2_json(self)

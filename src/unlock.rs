@@ -75,7 +75,8 @@ fn of_signature(token: &Tpm2Token, staged: Option<&Signatures>) -> Verdict {
     match staged.map(|signatures| signatures.by(signed, token.bank)) {
         None => Verdict::Asks(format!("the new version has no signature for {pcrs}")),
         Some(approvals) if approvals.is_empty() => Verdict::Asks(format!(
-            "the new version's signature for {pcrs} is not by the key that it is bound to"
+            "the new version's signature for {pcrs} is not by the key that it is bound to: its image.epoch is lower than this version's, \
+             or its keys are not those of this version"
         )),
         Some(_) => Verdict::Opens(format!(
             "the new version has a signature for {pcrs} by the key that it is bound to"
@@ -137,8 +138,17 @@ mod tests {
         let literal = Pcrs::new(pcrs.iter().copied()).ok();
         let sealed = Sealed { private: Vec::new(), public: Vec::new() };
         let (bank, pin) = (Bank::Sha256, None);
-        let mut token =
-            Tpm2Token { keyslot: 0, signed, literal, bank, pin, policy: [0; 32], sealed, srk: srk() };
+        let mut token = Tpm2Token {
+            keyslot: 0,
+            signed,
+            literal,
+            bank,
+            counted: None,
+            pin,
+            policy: [0; 32],
+            sealed,
+            srk: srk(),
+        };
         let values = literal.into_iter().flat_map(Pcrs::iter).filter_map(|pcr| read(bank, pcr));
         token.policy = token.policy_for(&values.collect::<Vec<_>>());
         token
@@ -212,7 +222,8 @@ mod tests {
             "the new version has a signature for PCR 11 (sha256) by the key that it is bound to"
         );
         let Verdict::Asks(reason) = verdict(&bound_to_key(&[]), Some(&others)) else { panic!() };
-        let other = "the new version's signature for PCR 11 (sha256) is not by the key that it is bound to";
+        let other = "the new version's signature for PCR 11 (sha256) is not by the key that it is bound to: \
+             its image.epoch is lower than this version's, or its keys are not those of this version";
         assert_eq!(reason, other);
         let Verdict::Asks(reason) = verdict(&bound_to_key(&[]), None) else { panic!() };
         assert_eq!(reason, "the new version has no signature for PCR 11 (sha256)");

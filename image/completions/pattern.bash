@@ -7,7 +7,7 @@ _pattern() {
         --identity) compopt -o default; return ;;
         --compress) COMPREPLY=($(compgen -W 'xz gz none' -- "$cur")); return ;;
         --display) COMPREPLY=($(compgen -W 'gtk sdl none' -- "$cur")); return ;;
-        --disk | --memory | --append | --server | --load-credential) return ;;
+        --disk | --epoch | --memory | --append | --server | --load-credential) return ;;
     esac
     case $COMP_CWORD,${COMP_WORDS[1]} in
         1,*) words='config build run gen-keyring sign-release recovery --help --version' ;;
@@ -19,7 +19,7 @@ _pattern() {
             words='--disk --persist --memory --secure-boot --append --display --load-credential --server --tools'
             compopt -o default
             ;;
-        *,gen-keyring) words='--add-missing --tools' ;;
+        *,gen-keyring) words='--add-missing --epoch --tools' ;;
         *,sign-release) words='--output --compress --tools'; compopt -o dirnames ;;
         *,recovery) words=--identity; compopt -o default ;;
     esac

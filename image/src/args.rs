@@ -1,5 +1,6 @@
 //! The command line of `pattern`.
 
+use pattern::epoch::HIGHEST;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -93,6 +94,8 @@ pub struct GenKeyring {
     pub name: PathBuf,
     /// Add to a keyring that is there.
     pub add_missing: bool,
+    /// Add the key of this epoch to a keyring that is there.
+    pub epoch: Option<u32>,
     /// The tools tree.
     pub tools: PathBuf,
 }
@@ -221,17 +224,23 @@ fn run(parser: &mut lexopt::Parser) -> Result<Run, lexopt::Error> {
 }
 
 fn gen_keyring(parser: &mut lexopt::Parser) -> Result<GenKeyring, lexopt::Error> {
-    let (mut name, mut add_missing, mut tools) = (None, false, TOOLS.into());
+    let (mut name, mut add_missing, mut epoch, mut tools) = (None, false, None, TOOLS.into());
     while let Some(argument) = parser.next()? {
         match argument {
             Long("add-missing") => add_missing = true,
+            Long("epoch") => epoch = Some(parser.value()?.parse_with(number_of_epoch)?),
             Long("tools") => tools = parser.value()?.into(),
             Value(value) if name.is_none() => name = Some(value.into()),
             other => return Err(other.unexpected()),
         }
     }
     let name = name.ok_or("gen-keyring: a NAME is missing")?;
-    Ok(GenKeyring { name, add_missing, tools })
+    Ok(GenKeyring { name, add_missing, epoch, tools })
+}
+
+fn number_of_epoch(text: &str) -> Result<u32, String> {
+    let epoch = text.parse().ok().filter(|epoch| (1..=HIGHEST).contains(epoch));
+    epoch.ok_or_else(|| format!("gen-keyring: --epoch takes a number from 1 to {HIGHEST}, not {text:?}"))
 }
 
 fn sign_release(parser: &mut lexopt::Parser) -> Result<SignRelease, lexopt::Error> {

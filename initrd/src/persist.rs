@@ -16,12 +16,14 @@ mod rebind;
 mod renew;
 mod renewal;
 mod request;
+mod sealing;
 mod show;
 mod wipe;
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use pattern::config::Config;
 use pattern::table::{PERSIST_LEAST, PersistPlace, persist};
 use pattern::volume::{Decision, Header, Locks, Seen, decide};
 
@@ -38,6 +40,8 @@ use crate::context::Context;
 use crate::disk::Disk;
 use crate::{grow, luks, trial};
 use boot::Boot;
+use identity::Candidate;
+use request::Request;
 
 /// Name below `/dev/mapper`.
 const NAME: &str = "persist";
@@ -79,16 +83,31 @@ fn existing(ctx: &Context, device: &Path) -> Result<Report> {
     if locks.tokens.iter().any(|token| token.pin.is_some()) {
         lockout::at_boot();
     }
-    let candidate = identity::Candidate { device, uuid: header.uuid(), key };
+    let candidate = Candidate { device, uuid: header.uuid(), key };
     let pin = opened.pin.as_deref();
-    ahead::tend(&ctx.config, boot, &candidate, &opened.slots, (pin, &ahead::Root::Device));
+    let mut slots = &opened.slots[..];
     // A version on trial leaves it to a boot with somebody at the console.
-    if asked && !trial::running() {
-        let renewed = renew::at_boot(&ctx.config, device, key).context("making a new recovery key");
-        renewed.unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
+    if !asked.is_empty() && !trial::running() {
+        let done = requested(&ctx.config, device, &candidate, &asked);
+        done.unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
+        // Only the TPM's own key may be replaced by itself: where it refuses, a person binds the volume anew.
+        if ctx.config.volume.counter && opened.by_tpm && boot.may_record(&ctx.config) {
+            let done = renewal::at_boot(&ctx.config, &candidate, pin).context("replacing the TPM's key");
+            done.unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
+            slots = &[];
+        }
     }
+    ahead::tend(&ctx.config, boot, &candidate, slots, (pin, &ahead::Root::Device));
     let decided = if made.is_empty() { decided } else { format!("{decided}, made {}", made.join(" and ")) };
     Ok(Report { found, decided })
+}
+
+/// A new recovery key, where one was asked for.
+fn requested(config: &Config, device: &Path, volume: &Candidate<'_>, asked: &[Request]) -> Result<()> {
+    if !asked.contains(&Request::Recovery) {
+        return Ok(());
+    }
+    renew::at_boot(config, device, volume.key).context("making a new recovery key")
 }
 
 /// A volume's header, vetted, and the ways into it.

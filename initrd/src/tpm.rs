@@ -11,12 +11,13 @@ mod extend;
 mod lockout;
 mod nv;
 mod pcr;
+mod revocation;
 mod seal;
 mod srk;
 #[cfg(test)]
 pub mod swtpm;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod unseal;
 
 use std::path::{Path, PathBuf};

@@ -4,6 +4,7 @@
     image = {
       id = "my.demo-2";
       version = "2026.11-rc1";
+      epoch = 3;
       updates.url = "file:///srv/updates";
       updates.pubring = ./keys.gpg;
     };

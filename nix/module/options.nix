@@ -34,6 +34,12 @@ in
         example = "0.0.1";
         description = "version of the image: at most 29 of A-Z, a-z, 0-9, `.` and `-`";
       };
+      epoch = mkOption {
+        type = types.ints.between 0 2147483647;
+        default = 0;
+        example = 1;
+        description = "versions with a lower number no longer open the volume once this one was kept; each number has a key of its own";
+      };
       updates = {
         url = mkOption {
           type = types.str;
@@ -93,7 +99,7 @@ in
         description = "TPM registers that must be unchanged for the volume to open by itself, beside 7, 12 and 15, which an image with `debug = false` always binds";
       };
       pin = flag "ask for a PIN at each boot, which a new volume gets at the first";
-      counter = flag "have the TPM count each time the volume is opened, and refuse an old copy of it";
+      counter = flag "have the TPM count: it refuses an old copy of the volume, and keys of it that were replaced";
       secure_boot = mkOption {
         type = types.nullOr (
           types.enum [

@@ -41,7 +41,7 @@ in
         boot
         ;
       image = {
-        inherit (cfg.image) id version;
+        inherit (cfg.image) id version epoch;
         updates = {
           inherit (cfg.image.updates) url;
           pubring = baseNameOf cfg.image.updates.pubring;

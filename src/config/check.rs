@@ -1,6 +1,7 @@
 //! What each single value must be. Every function takes what the file has and says what would be right.
 
 use crate::age::{KeyError, Recipient};
+use crate::epoch;
 use crate::size::Size;
 use crate::token::{PcrError, Pcrs};
 use crate::version;
@@ -33,6 +34,12 @@ pub(super) fn version(text: &str) -> Checked<String> {
         return Err(format!("must not hold '_', which separates id and version in file names: {text:?}"));
     }
     name(text, version::LONGEST, fits, "A-Z, a-z, 0-9, '.' and '-'")
+}
+
+/// `image.epoch`: a number, as text.
+pub(super) fn epoch(text: &str) -> Checked<u32> {
+    let epoch = text.parse().ok().filter(|epoch| *epoch <= epoch::HIGHEST);
+    epoch.ok_or_else(|| format!("must be a number from 0 to {}, not {text}", epoch::HIGHEST))
 }
 
 /// `image.updates.pubring`: a file beside `pattern.toml`.

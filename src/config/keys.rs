@@ -29,6 +29,8 @@ pub enum Absent {
 pub enum Kind {
     /// `true` or `false`.
     Boolean,
+    /// An integer from 0 to 2147483647.
+    Number,
     /// A string.
     Text,
     /// A string that [`crate::size::Size`] reads.
@@ -55,6 +57,7 @@ impl Kind {
             |names: &[&str]| names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
         match self {
             Self::Boolean => "boolean".to_owned(),
+            Self::Number => "number".to_owned(),
             Self::Text => "string".to_owned(),
             Self::Size => "size".to_owned(),
             Self::Choice(names) => format!("one of {}", quoted(names)),
@@ -95,6 +98,12 @@ pub const KEYS: &[Key] = &[
     ),
     required("image.id", Kind::Text, "name of the image: a-z, 0-9, `.` and `-`"),
     required("image.version", Kind::Text, "version of the image: at most 29 of A-Z, a-z, 0-9, `.` and `-`"),
+    optional(
+        "image.epoch",
+        Kind::Number,
+        "0",
+        "versions with a lower number no longer open the volume once this one was kept; each number has a key of its own",
+    ),
     required("image.updates.url", Kind::Text, "where new versions are published: an https, http or file URL"),
     required(
         "image.updates.pubring",
@@ -138,7 +147,7 @@ pub const KEYS: &[Key] = &[
         "volume.counter",
         Kind::Boolean,
         "false",
-        "have the TPM count each time the volume is opened, and refuse an old copy of it",
+        "have the TPM count: it refuses an old copy of the volume, and keys of it that were replaced",
     ),
     unset(
         "volume.secure_boot",

@@ -46,6 +46,8 @@ pub struct Image {
     pub id: String,
     /// Version in file names and partition labels: `A-Za-z0-9.-`, at most 29.
     pub version: String,
+    /// Versions of a lower one lose the volume, see [`crate::epoch`].
+    pub epoch: u32,
     /// `updates`
     pub updates: Updates,
 }

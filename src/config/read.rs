@@ -43,9 +43,15 @@ impl Reader<'_> {
     fn image(&mut self) -> Option<Image> {
         let id = self.text("image.id", check::id);
         let version = self.text("image.version", check::version);
+        let epoch = self.read("image.epoch", |value| check::epoch(&integer(value)?));
         let url = self.text("image.updates.url", check::url);
         let pubring = self.text("image.updates.pubring", check::pubring);
-        Some(Image { id: id?, version: version?, updates: Updates { url: url?, pubring: pubring? } })
+        Some(Image {
+            id: id?,
+            version: version?,
+            epoch: epoch?,
+            updates: Updates { url: url?, pubring: pubring? },
+        })
     }
 
     fn partitions(&mut self) -> Option<Partitions> {
@@ -193,6 +199,14 @@ impl Reader<'_> {
 
 fn string<'v>(value: &'v DeValue<'_>) -> Checked<&'v str> {
     value.as_str().ok_or_else(|| format!("must be a string in quotes, not {}", kind_of(value)))
+}
+
+/// As the file has it: the sign, and digits.
+fn integer(value: &DeValue<'_>) -> Checked<String> {
+    let number =
+        value.as_integer().ok_or_else(|| format!("must be a number such as 1, not {}", kind_of(value)))?;
+    let read = u64::from_str_radix(number.as_str(), number.radix());
+    Ok(read.map_or_else(|_| number.to_string(), |read| read.to_string()))
 }
 
 fn numbers(value: &DeValue<'_>) -> Checked<Vec<u64>> {

@@ -18,6 +18,7 @@ impl fmt::Display for Config {
         let (sizes, persist, userspace) = (partitions.sizes, partitions.persist, self.userspace);
         writeln!(f, "debug = {}\n", self.debug)?;
         writeln!(f, "[image]\nid = \"{}\"\nversion = \"{}\"", image.id, image.version)?;
+        writeln!(f, "epoch = {}", image.epoch)?;
         writeln!(
             f,
             "updates = {{ url = \"{}\", pubring = \"{}\" }}\n",

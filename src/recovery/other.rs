@@ -5,9 +5,10 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::plain::plain;
+use crate::token::COUNTED;
 
 /// Types of the tokens for what our commands make.
-const OURS: [&str; 3] = ["systemd-tpm2", "systemd-recovery", crate::token::ahead::TYPE];
+const OURS: [&str; 4] = ["systemd-tpm2", COUNTED, "systemd-recovery", crate::token::ahead::TYPE];
 /// The longest type that is shown in full; whoever writes a header chooses it.
 const LONGEST: usize = 40;
 

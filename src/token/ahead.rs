@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::firmware::Earlier;
 
-use super::{Bank, Digest, PcrError, Pcrs, Pin, SPENT, Sealed, Srk, TokenError, authorized_digest};
+use super::{Bank, Counted, Digest, PcrError, Pcrs, Pin, SPENT, Sealed, Srk, TokenError, authorized_digest};
 
 /// The type of the token.
 pub const TYPE: &str = "pattern-ahead";
@@ -33,6 +33,8 @@ pub struct Ahead {
     pub keyslot: u32,
     /// The bank of all PCRs.
     pub bank: Bank,
+    /// The count of the TPM at which the secret is good, if that matters.
+    pub counted: Option<Counted>,
     /// A PIN that is asked for too.
     pub pin: Option<Pin>,
     /// The sealed secret.
@@ -61,8 +63,8 @@ pub struct Announced {
 impl Ahead {
     /// The policy of the sealed object: anything that the key signed, in a boot in which nothing was opened yet.
     #[must_use]
-    pub fn policy(key: &[u8], bank: Bank, pin: bool) -> Digest {
-        authorized_digest(&name(key), Pcrs::one(SPENT), bank, pin)
+    pub fn policy(key: &[u8], bank: Bank, counted: Option<Counted>, pin: bool) -> Digest {
+        authorized_digest(&name(key), Pcrs::one(SPENT), bank, counted, pin)
     }
 
     /// The name of the key.
@@ -95,13 +97,15 @@ impl Ahead {
         let ahead = Self {
             keyslot: keyslot.ok_or(TokenError::Malformed("keyslots", "one key slot"))?,
             bank: bank(&text.bank)?,
+            counted: counted(text.counter, text.count)?,
             pin: text.salt.map(|salt| Ok(Pin { salt: Some(bytes("salt", &salt)?) })).transpose()?,
             sealed: Sealed::parse(&bytes("blob", &text.blob)?)?,
             srk: Srk::parse(&bytes("srk", &text.srk)?)?,
             key: bytes("key", &text.key)?,
             announced: text.announced.map(announced).transpose()?,
         };
-        if ahead.sealed.policy() != Some(Self::policy(&ahead.key, ahead.bank, ahead.pin.is_some())) {
+        let policy = Self::policy(&ahead.key, ahead.bank, ahead.counted, ahead.pin.is_some());
+        if ahead.sealed.policy() != Some(policy) {
             return Err(TokenError::Malformed("blob", "a data object under the policy of key alone"));
         }
         Ok(ahead)
@@ -115,6 +119,8 @@ impl Ahead {
             kind: TYPE.to_owned(),
             keyslots: [self.keyslot.to_string()],
             bank: self.bank.name().to_owned(),
+            counter: self.counted.map(|counted| counted.handle.to_string()),
+            count: self.counted.map(|counted| counted.count.to_string()),
             salt: salt.map(|salt| STANDARD.encode(salt)),
             blob: STANDARD.encode(self.sealed.to_bytes()),
             srk: STANDARD.encode(self.srk.to_bytes()),
@@ -170,6 +176,10 @@ struct Text {
     keyslots: [String; 1],
     bank: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    counter: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     salt: Option<String>,
     blob: String,
     srk: String,
@@ -210,6 +220,13 @@ fn announced(text: AnnouncedText) -> Result<Announced, TokenError> {
     };
     let policy = policy.map_err(|_| malformed("policy", "32 bytes"))?;
     Ok(Announced { policy, literal, signature, earlier })
+}
+
+fn counted(counter: Option<String>, count: Option<String>) -> Result<Option<Counted>, TokenError> {
+    match (counter, count) {
+        (None, None) => Ok(None),
+        (counter, count) => Counted::parse(counter.as_deref(), count.as_deref()).map(Some),
+    }
 }
 
 fn bank(name: &str) -> Result<Bank, TokenError> {

@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Bank, Digest, PcrError, Pcrs, Pin, PublicKey, Sealed, Signed, Srk, Token, TokenError, Tpm2Token,
+    Bank, COUNTED, Counted, Digest, PcrError, Pcrs, Pin, PublicKey, Sealed, Signed, Srk, Token, TokenError,
+    Tpm2Token,
 };
 
 /// LUKS2 has 32 key slots.
@@ -45,13 +46,14 @@ pub(super) fn parse(text: &str) -> Result<Token, TokenError> {
     let kind = fields.and_then(|fields| Some((fields, fields.get("type")?.as_str()?)));
     match kind {
         None => Err(TokenError::NotAToken("no object with a type".to_owned())),
-        Some((fields, "systemd-tpm2")) => Ok(Token::Tpm2(Box::new(tpm2(fields)?))),
+        Some((fields, "systemd-tpm2")) => Ok(Token::Tpm2(Box::new(tpm2(fields, None)?))),
+        Some((fields, COUNTED)) => Ok(Token::Tpm2(Box::new(tpm2(fields, Some(counted(fields)?))?))),
         Some((_, "systemd-recovery")) => Ok(Token::Recovery),
         Some((_, other)) => Ok(Token::Other(other.to_owned())),
     }
 }
 
-fn tpm2(fields: &Fields) -> Result<Tpm2Token, TokenError> {
+fn tpm2(fields: &Fields, counted: Option<Counted>) -> Result<Tpm2Token, TokenError> {
     supported(fields)?;
     let policy = policy(fields)?;
     let sealed = Sealed::parse(&base64(fields, "tpm2-blob")?)?;
@@ -63,6 +65,7 @@ fn tpm2(fields: &Fields) -> Result<Tpm2Token, TokenError> {
         signed: signed(fields)?,
         literal: literal(fields)?,
         bank: bank(fields)?,
+        counted,
         pin: pin(fields)?,
         policy,
         sealed,
@@ -147,6 +150,10 @@ fn pin(fields: &Fields) -> Result<Option<Pin>, TokenError> {
     Ok(Some(Pin { salt }))
 }
 
+fn counted(fields: &Fields) -> Result<Counted, TokenError> {
+    Counted::parse(field(fields, "counter")?.as_str(), field(fields, "count")?.as_str())
+}
+
 /// systemd before 250 wrote no bank, and meant SHA-256.
 fn bank(fields: &Fields) -> Result<Bank, TokenError> {
     match fields.get("tpm2-pcr-bank").map(Value::as_str) {
@@ -208,6 +215,11 @@ pub(super) fn tpm2_json(token: &Tpm2Token) -> String {
         if let Some(salt) = &pin.salt {
             json["tpm2_salt"] = json!(STANDARD.encode(salt));
         }
+    }
+    if let Some(Counted { handle, count }) = token.counted {
+        json["type"] = json!(COUNTED);
+        json["counter"] = json!(handle.to_string());
+        json["count"] = json!(count.to_string());
     }
     json.to_string()
 }

@@ -2,9 +2,11 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Bank, Digest, Exposed, Pcrs, PublicKey, protects};
+use super::{Bank, Digest, Exposed, Pcrs, PublicKey, TokenError, protects};
+use crate::nv::{Index, REVOCATIONS};
 
 /// Codes of the commands (Part 2, table "TPM_CC").
+const POLICY_NV: u32 = 0x149;
 const POLICY_AUTHORIZE: u32 = 0x16a;
 const POLICY_AUTH_VALUE: u32 = 0x16b;
 const POLICY_PCR: u32 = 0x17f;
@@ -23,6 +25,36 @@ pub struct Signed {
     pub pcrs: Pcrs,
 }
 
+/// A count of the TPM at which a secret is the good one. The TPM never counts back, so with the next count the secret is
+/// worth nothing, whatever copy of the header it comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Counted {
+    /// The handle of the counter, one of [`crate::nv::REVOCATIONS`].
+    pub handle: u32,
+    /// The count.
+    pub count: u64,
+}
+
+impl Counted {
+    /// Reads both numbers. They are texts in a LUKS2 header.
+    pub(super) fn parse(counter: Option<&str>, count: Option<&str>) -> Result<Self, TokenError> {
+        let handle = counter.and_then(|text| text.parse().ok()).filter(|handle| REVOCATIONS.contains(handle));
+        Ok(Self {
+            handle: handle
+                .ok_or(TokenError::Malformed("counter", "the handle of a counter of sealed keys"))?,
+            count: count
+                .and_then(|text| text.parse().ok())
+                .ok_or(TokenError::Malformed("count", "a number"))?,
+        })
+    }
+
+    /// The counter.
+    #[must_use]
+    pub fn index(self) -> Index {
+        Index::revocation_at(self.handle)
+    }
+}
+
 /// What a secret is to be bound to. At least one part must protect it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Binding {
@@ -35,6 +67,8 @@ pub struct Binding {
     /// PCRs that nothing was measured into since power-on, whatever they hold now. All zeros can be had by a reset of
     /// the machine, so they protect nothing by themselves. They count before `kept`.
     pub untouched: Option<Pcrs>,
+    /// The count of the TPM at which it is good. It protects nothing by itself either.
+    pub counted: Option<Counted>,
 }
 
 impl Binding {
@@ -43,7 +77,7 @@ impl Binding {
     pub fn new(bank: Bank, key: Option<PublicKey>, kept: Option<Pcrs>) -> Self {
         let signed = key.map(|key| Signed { key, pcrs: Pcrs::one(OF_THE_IMAGE) });
         let kept = if signed.is_none() { kept.or(Some(Pcrs::one(SECURE_BOOT))) } else { kept };
-        Self { bank, signed, kept, untouched: None }
+        Self { bank, signed, kept, untouched: None, counted: None }
     }
 
     /// The same, and to these PCRs as they are now.
@@ -90,7 +124,7 @@ impl Binding {
         };
         let literal = self.literal().map(|pcrs| (pcrs, self.bank, self.values(pcrs, &kept)));
         let literal = literal.as_ref().map(|(pcrs, bank, values)| (*pcrs, *bank, &values[..]));
-        Ok(digest(self.signed.as_ref(), literal, pin))
+        Ok(digest(self.signed.as_ref(), literal, self.counted, pin))
     }
 
     fn values(&self, literal: Pcrs, kept: &[(u8, Vec<u8>)]) -> Vec<Vec<u8>> {
@@ -105,10 +139,27 @@ impl Binding {
 
 /// The digest of a whole policy, its parts in systemd's order. Values are in the order of [`Pcrs::iter`].
 #[must_use]
-pub fn digest(signed: Option<&Signed>, literal: Option<(Pcrs, Bank, &[Vec<u8>])>, pin: bool) -> Digest {
+pub fn digest(
+    signed: Option<&Signed>,
+    literal: Option<(Pcrs, Bank, &[Vec<u8>])>,
+    counted: Option<Counted>,
+    pin: bool,
+) -> Digest {
     let start = signed.map_or([0; 32], |signed| authorize(&signed.key.name()));
     let literal = literal.map_or(start, |(pcrs, bank, values)| pcr(start, pcrs, bank, values));
-    if pin { extend(literal, POLICY_AUTH_VALUE, &[]) } else { literal }
+    rest(literal, counted, pin)
+}
+
+/// What systemd knows nothing of, and the PIN.
+fn rest(before: Digest, counted: Option<Counted>, pin: bool) -> Digest {
+    let counted = counted.map_or(before, |counted| count(before, counted));
+    if pin { extend(counted, POLICY_AUTH_VALUE, &[]) } else { counted }
+}
+
+/// `PolicyNV`: all bytes of the counter, from 0, are equal (operation 0).
+fn count(before: Digest, counted: Counted) -> Digest {
+    let arguments = Sha256::new().chain_update(counted.count.to_be_bytes()).chain_update([0; 4]).finalize();
+    extend(before, POLICY_NV, &[&arguments[..], &counted.index().name(&[])].concat())
 }
 
 /// The digest of a policy over nothing but these values: what a signature is made over.
@@ -119,10 +170,16 @@ pub fn policy_digest(pcrs: Pcrs, bank: Bank, values: &[Vec<u8>]) -> Digest {
 
 /// The digest of a policy that any policy meets which the owner of a key signed, as long as these PCRs are untouched.
 #[must_use]
-pub fn authorized_digest(name: &[u8], untouched: Pcrs, bank: Bank, pin: bool) -> Digest {
+pub fn authorized_digest(
+    name: &[u8],
+    untouched: Pcrs,
+    bank: Bank,
+    counted: Option<Counted>,
+    pin: bool,
+) -> Digest {
     let zeros: Vec<_> = untouched.iter().map(|_| bank.zeros()).collect();
     let untouched = pcr(authorize(name), untouched, bank, &zeros);
-    if pin { extend(untouched, POLICY_AUTH_VALUE, &[]) } else { untouched }
+    rest(untouched, counted, pin)
 }
 
 /// `PolicyAuthorize` forgets what was before it: any policy that the key's owner signed leads to this digest. The second
@@ -180,21 +237,33 @@ mod tests {
     #[test]
     fn each_part_adds_to_the_digest() {
         // Worked out apart from this program, with Python's hashlib.
-        let authorize = digest(Some(&signed()), None, false);
+        let authorize = digest(Some(&signed()), None, None, false);
         assert_eq!(hex(authorize), "42dc91071f4e321859700ffb4e5734356dc764217bf9addccfb6e33b7c735ead");
         let values = [vec![6; 32]];
         let literal = Some((pcrs(&[7]), Bank::Sha256, &values[..]));
-        let both = digest(Some(&signed()), literal, false);
+        let both = digest(Some(&signed()), literal, None, false);
         assert_eq!(hex(both), "cd46a6202002b62897c05ebe0a1293950377468682aca9d2507dbbfee616f32d");
-        let pin = digest(Some(&signed()), literal, true);
+        let pin = digest(Some(&signed()), literal, None, true);
         assert_eq!(hex(pin), "a902e2c7e14540aa293828fc7c539294884c7dd4b3e6e1b6e9f6064f04ec0fbd");
-        assert_eq!(digest(None, literal, false), policy_digest(pcrs(&[7]), Bank::Sha256, &values));
+        let counted = Some(Counted { handle: 0x01b0_0001, count: 5 });
+        let count = digest(Some(&signed()), literal, counted, false);
+        assert_eq!(hex(count), "8b44b141e46ccdff442960550fbce06ee5efc46c0095b74a28c5f446e10b0ac9");
+        assert_ne!(
+            count,
+            digest(Some(&signed()), literal, Some(Counted { handle: 0x01b0_0001, count: 6 }), false)
+        );
+        assert_ne!(
+            count,
+            digest(Some(&signed()), literal, Some(Counted { handle: 0x01b0_0002, count: 5 }), false)
+        );
+        assert_eq!(digest(None, literal, None, false), policy_digest(pcrs(&[7]), Bank::Sha256, &values));
     }
 
     #[test]
     fn untouched_pcrs_are_bound_as_zeros_and_protect_nothing_alone() {
         let bank = Bank::Sha256;
-        let mut binding = Binding { bank, signed: None, kept: None, untouched: Some(pcrs(&[15])) };
+        let mut binding =
+            Binding { bank, signed: None, kept: None, untouched: Some(pcrs(&[15])), counted: None };
         assert_eq!(policy(&binding), Err(Exposed::Nothing));
         binding.kept = Some(pcrs(&[7]));
         let expected = policy_digest(pcrs(&[7, 15]), bank, &[vec![6; 32], bank.zeros()]);
@@ -212,11 +281,11 @@ mod tests {
 
     #[test]
     fn a_signature_protects_by_itself_where_its_pcr_is_used() {
-        let mut binding = Binding { bank: Bank::Sha256, signed: Some(signed()), kept: None, untouched: None };
-        assert_eq!(policy(&binding), Ok(digest(Some(&signed()), None, false)));
+        let mut binding = Binding::new(Bank::Sha256, Some(signed().key), None);
+        assert_eq!(policy(&binding), Ok(digest(Some(&signed()), None, None, false)));
         assert_eq!(binding.literal(), None);
         binding.kept = Some(pcrs(&[15]));
-        assert_ne!(policy(&binding), Ok(digest(Some(&signed()), None, false)));
+        assert_ne!(policy(&binding), Ok(digest(Some(&signed()), None, None, false)));
         assert!(policy(&binding).is_ok());
         binding.signed = Some(Signed { pcrs: pcrs(&[15]), ..signed() });
         assert_eq!(policy(&binding), Err(Exposed::Unmeasured(pcrs(&[15]), Bank::Sha256)));

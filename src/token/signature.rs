@@ -62,7 +62,11 @@ impl fmt::Display for Unsigned {
                 write!(f, "this image brought no signatures, and the volume asks for one for {pcrs}")
             }
             Self::OtherKey(..) => {
-                write!(f, "no signature for {pcrs} in this image is by the key that the volume is bound to")
+                write!(
+                    f,
+                    "no signature for {pcrs} in this image is by the key that the volume is bound to: \
+                     a version with a higher image.epoch was kept since, or this image is signed by somebody else"
+                )
             }
             Self::OtherBoot(..) => write!(
                 f,

@@ -29,6 +29,7 @@ fn token() -> Tpm2Token {
         signed: None,
         literal: Some(Pcrs::new([7, 11]).unwrap()),
         bank: Bank::Sha256,
+        counted: None,
         pin: None,
         policy,
         sealed: Sealed { private: vec![9; 158], public: public(policy) },
@@ -93,6 +94,30 @@ fn a_signed_part_and_a_pin_have_the_fields_of_systemd() {
     for field in ["tpm2_pubkey", "tpm2_pubkey_pcrs", "tpm2_salt", "tpm2-pin"] {
         assert!(!token().to_json().contains(field), "{field}");
     }
+}
+
+/// systemd would not meet the policy, and each of its tries might ask for a PIN in vain.
+#[test]
+fn a_counted_token_has_a_type_of_its_own_and_says_what_is_wrong_with_it() {
+    let mut counted =
+        Tpm2Token { counted: Some(Counted { handle: 0x01b0_0007, count: 12 }), ..signed_token() };
+    assert_ne!(counted.policy_for(&[]), counted.policy);
+    counted.policy = counted.policy_for(&[]);
+    counted.sealed.public = public(counted.policy);
+    let text = counted.to_json();
+    assert_eq!(Token::parse(&text).unwrap(), Token::Tpm2(Box::new(counted)));
+    let json: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&json["type"], &json["count"]), (&json!("pattern-counted"), &json!("12")));
+    let refused = |from: &str, to: &str| Token::parse(&text.replace(from, to)).unwrap_err().to_string();
+    let malformed = |field, form| format!("{field} of a systemd-tpm2 token is not {form}");
+    let handle = "the handle of a counter of sealed keys";
+    assert_eq!(refused("\"28311559\"", "\"27262983\""), malformed("counter", handle));
+    assert_eq!(refused("\"count\":\"12\"", "\"count\":12"), malformed("count", "a number"));
+    assert_eq!(refused("\"count\":\"12\",", ""), "a systemd-tpm2 token without count");
+    let other = malformed("tpm2-policy-hash", "the policy of tpm2_pubkey");
+    assert_eq!(refused("\"count\":\"12\"", "\"count\":\"13\""), other);
+    let plain = refused("pattern-counted", "systemd-tpm2");
+    assert_eq!(plain, other);
 }
 
 #[test]

@@ -10,6 +10,7 @@ const DEFAULTS: &str = r#"debug = false
 [image]
 id = "demo"
 version = "0.0.1"
+epoch = 0
 updates = { url = "https://example.org/demo", pubring = "demo-pubring.pgp" }
 
 [partitions]
@@ -52,7 +53,7 @@ fn the_smallest_file_has_the_documented_defaults() {
 fn every_key_is_read() {
     let config = read(EVERYTHING);
     assert!(config.debug && config.userspace.homed && !config.userspace.desktop);
-    assert_eq!(config.image.updates.pubring, "keys.gpg");
+    assert_eq!((config.image.epoch, &*config.image.updates.pubring), (3, "keys.gpg"));
     let disk = DiskChoice::Path("/dev/disk/by-id/nvme-X_1".to_owned());
     assert_eq!(config.partitions.disk, disk);
     assert!(config.partitions.persist.asked().eq(["etc", "home", "var"]));

@@ -22,6 +22,7 @@ const EVERYTHING: &str = r#"
 debug = true
 image.id = "my.demo-2"
 image.version = "2026.11-rc1"
+image.epoch = 3
 [image.updates]
 url = "file:///srv/updates"
 pubring = "keys.gpg"

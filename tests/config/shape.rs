@@ -77,7 +77,7 @@ fn keys_and_sections_that_are_not_there_are_named() {
 #[test]
 fn a_section_of_another_type_hides_its_missing_keys() {
     let found = said("image = 3\npartitions.sizes = { esp = '64M', verity = '8M', usr = '512M' }\n");
-    let expected = "p.toml:1: image: must be a section with id, version, updates, not a number\n";
+    let expected = "p.toml:1: image: must be a section with id, version, epoch, updates, not a number\n";
     assert_eq!(found, expected);
 }
 

@@ -42,6 +42,20 @@ fn a_bad_version_is_told_what_versions_are_made_of() {
 }
 
 #[test]
+fn a_bad_epoch_is_told_what_a_good_one_is() {
+    let with = |epoch: &str| SMALLEST.replace("version = ", &format!("epoch = {epoch}\nversion = "));
+    let range = "must be a number from 0 to 2147483647, not";
+    for (epoch, message) in [
+        ("-1", format!("{range} -1")),
+        ("2147483648", format!("{range} 2147483648")),
+        ("\"1\"", "must be a number such as 1, not a string".to_owned()),
+    ] {
+        assert_eq!(said(&with(epoch)), format!("p.toml:4: image.epoch: {message}\n"));
+    }
+    assert_eq!(read(&with("0x7fffffff")).image.epoch, 2147483647);
+}
+
+#[test]
 fn a_bad_source_of_updates_is_told_what_a_good_one_is() {
     let url = "image.updates.url: must be";
     let example = "a URL such as \"https://example.org/demo\" (https, http or file), not";

@@ -29,6 +29,7 @@ Usage: pattern COMMAND
   gen-keyring NAME        make keys: NAME-gpg signs releases, systems verify them with NAME-pubring.pgp,
                           NAME-keys is for PCR policies and Secure Boot
       --add-missing       add the keys that a keyring of an older version lacks, and change nothing else
+      --epoch N           add the key of images with image.epoch = N to a keyring, and change nothing else
       --tools DIR         tools tree with gpg and openssl for a host that has none (default: build/tools)
   sign-release RESULT GPGHOME
                           add the image that build wrote to RESULT to a folder that systems update from,

@@ -45,10 +45,16 @@ fn build_has_defaults() {
 
 #[test]
 fn gen_keyring_takes_a_name() {
-    let mut keyring = GenKeyring { name: "demo/demo".into(), add_missing: false, tools: "t".into() };
+    let mut keyring =
+        GenKeyring { name: "demo/demo".into(), add_missing: false, epoch: None, tools: "t".into() };
     assert_eq!(parsed("gen-keyring demo/demo --tools t"), Ok(Command::GenKeyring(keyring.clone())));
     keyring.add_missing = true;
-    assert_eq!(parsed("gen-keyring --add-missing demo/demo --tools t"), Ok(Command::GenKeyring(keyring)));
+    assert_eq!(
+        parsed("gen-keyring --add-missing demo/demo --tools t"),
+        Ok(Command::GenKeyring(keyring.clone()))
+    );
+    (keyring.add_missing, keyring.epoch) = (false, Some(2));
+    assert_eq!(parsed("gen-keyring demo/demo --epoch 2 --tools t"), Ok(Command::GenKeyring(keyring)));
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! The keys of a build, as `pattern gen-keyring` makes them: what kernel images are signed with.
 
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
+use pattern::epoch::{before, of_private_key, private_key};
 
 /// What `--sign-debug-as-production` means.
 pub(crate) const DEBUG_AS_PRODUCTION: &str = "\
@@ -13,22 +17,31 @@ WARNING: That can't be taken back. Whoever has this image and the machine has it
 /// Which key signs the values that PCR 11 has in the initrd. The TPM opens a volume for images of the same key only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Pcr {
-    /// That of images for use.
-    Production,
+    /// That of images for use, of this epoch; that of the epoch before signs too.
+    Production(u32),
     /// That of images that give a shell.
     Debug,
 }
 
 impl Pcr {
     /// The key for an image.
-    pub(crate) fn of(debug: bool, as_production: bool) -> Self {
-        if debug && !as_production { Self::Debug } else { Self::Production }
+    pub(crate) fn of(debug: bool, as_production: bool, epoch: u32) -> Self {
+        if debug && !as_production { Self::Debug } else { Self::Production(epoch) }
     }
 
-    fn file(self) -> &'static str {
+    fn file(self) -> String {
         match self {
-            Self::Production => "pcr-private.pem",
-            Self::Debug => "pcr-debug-private.pem",
+            Self::Production(epoch) => private_key(epoch),
+            Self::Debug => "pcr-debug-private.pem".to_owned(),
+        }
+    }
+
+    /// What adds it to a keyring that has other keys.
+    fn option(self) -> Option<(String, String)> {
+        match self {
+            Self::Production(0) => None,
+            Self::Production(epoch) => Some((format!("image.epoch = {epoch}"), format!("--epoch {epoch}"))),
+            Self::Debug => Some(("debug = true".to_owned(), "--add-missing".to_owned())),
         }
     }
 }
@@ -38,6 +51,7 @@ impl Pcr {
 pub(crate) struct Keys {
     folder: PathBuf,
     pcr: Pcr,
+    before: Option<PathBuf>,
 }
 
 impl Keys {
@@ -52,27 +66,74 @@ impl Keys {
                 folder.display()
             );
         };
-        let keys = Self { folder: found, pcr };
+        let keys = Self { folder: found, pcr, before: None };
         match [keys.pcr(), keys.key(), keys.certificate()].iter().find(|path| !path.is_file()) {
-            Some(path) if pcr == Pcr::Debug && *path == keys.pcr() => {
-                let name = folder.components().as_path().display().to_string();
-                let name = name.strip_suffix("-keys").unwrap_or("NAME");
-                bail!(
-                    "keys: {} is missing, which signs images with debug = true; `pattern gen-keyring {name} \
-                     --add-missing` adds it and leaves the other keys as they are",
-                    path.display()
-                )
-            }
-            Some(path) => {
-                bail!("keys: {} is missing; `pattern gen-keyring NAME` makes NAME-keys", path.display())
-            }
-            None => Ok(keys),
+            Some(path) => match pcr.option().filter(|_| *path == keys.pcr()) {
+                None => {
+                    bail!("keys: {} is missing; `pattern gen-keyring NAME` makes NAME-keys", path.display())
+                }
+                Some((images, option)) => {
+                    let name = folder.components().as_path().display().to_string();
+                    let name = name.strip_suffix("-keys").unwrap_or("NAME");
+                    bail!(
+                        "keys: {} is missing, which signs images with {images}; `pattern gen-keyring {name} {option}` \
+                         adds it and leaves the other keys as they are",
+                        path.display()
+                    )
+                }
+            },
+            None => keys.with_before(),
         }
+    }
+
+    /// Looks for the key of the epoch before.
+    fn with_before(self) -> Result<Self> {
+        let Pcr::Production(epoch @ 1..) = self.pcr else { return Ok(self) };
+        let reading = || format!("keys: reading {}", self.folder.display());
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.folder).with_context(reading)? {
+            found.extend(entry.with_context(reading)?.file_name().to_str().and_then(of_private_key));
+        }
+        let Some(before) = before(epoch, found) else {
+            bail!(
+                "keys: {} has no key of an epoch before {epoch}, which signs too, so that machines with the version before open \
+                 their volumes; copy it there, such as {}, from your backup",
+                self.folder.display(),
+                private_key(0)
+            )
+        };
+        let before = Some(self.folder.join(private_key(before)));
+        Ok(Self { before, ..self })
+    }
+
+    /// Signs the same values, so that the image opens what the version before sealed.
+    pub(crate) fn pcr_before(&self) -> Option<&Path> {
+        self.before.as_deref()
     }
 
     /// Signs the values that PCR 11 has in the initrd.
     pub(crate) fn pcr(&self) -> PathBuf {
         self.folder.join(self.pcr.file())
+    }
+
+    /// What mkosi is given: it knows one file. Where two keys sign, that has both, the image's own first; our ukify takes them
+    /// apart.
+    ///
+    /// # Errors
+    /// When the keys can't be read, or the file can't be written.
+    pub(crate) fn joined(&self, work: &Path) -> Result<Signing> {
+        let Some(before) = self.pcr_before() else {
+            return Ok(Signing { file: self.pcr(), temporary: false });
+        };
+        let signing = Signing { file: work.join("pcr-private-keys.pem"), temporary: true };
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&signing.file);
+        let mut made = made.with_context(|| format!("creating {}", signing.file.display()))?;
+        for key in [self.pcr().as_path(), before] {
+            let copied = File::open(key).and_then(|mut key| io::copy(&mut key, &mut made));
+            let _bytes =
+                copied.with_context(|| format!("copying {} to a file of this build", key.display()))?;
+        }
+        Ok(signing)
     }
 
     /// Signs kernel images and the boot loader for Secure Boot.
@@ -86,6 +147,30 @@ impl Keys {
     }
 }
 
+/// A file of the keys that sign PCR 11. One that was made for a build goes with it.
+#[derive(Debug)]
+pub(crate) struct Signing {
+    file: PathBuf,
+    temporary: bool,
+}
+
+impl Signing {
+    /// The file.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
+    }
+}
+
+impl Drop for Signing {
+    fn drop(&mut self) {
+        if self.temporary
+            && let Err(error) = fs::remove_file(&self.file)
+        {
+            eprintln!("pattern: removing {}, a copy of keys: {error}", self.file.display());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,14 +178,14 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        let error = Keys::find(Path::new("/nonexistent"), Pcr::Production).unwrap_err().to_string();
+        let error = Keys::find(Path::new("/nonexistent"), Pcr::Production(0)).unwrap_err().to_string();
         assert_eq!(
             error,
             "keys: there is no folder /nonexistent; `pattern gen-keyring NAME` makes NAME-keys"
         );
         let place = TemporaryFolder::new().unwrap();
         std::fs::write(place.path().join("pcr-private.pem"), "").unwrap();
-        let error = Keys::find(place.path(), Pcr::Production).unwrap_err().to_string();
+        let error = Keys::find(place.path(), Pcr::Production(0)).unwrap_err().to_string();
         assert!(error.contains("secure-boot.key is missing"), "{error}");
     }
 
@@ -113,21 +198,66 @@ mod tests {
         for name in ["pcr-private.pem", "secure-boot.key", "secure-boot.crt"] {
             std::fs::write(folder.join(name), "").unwrap();
         }
-        let debug = Pcr::of(true, false);
+        let debug = Pcr::of(true, false, 0);
         let error = Keys::find(&folder.join(""), debug).unwrap_err().to_string();
         assert!(error.contains("pcr-debug-private.pem is missing, which signs images with debug"), "{error}");
         let next = format!("`pattern gen-keyring {}/x --add-missing` adds it", place.path().display());
         assert!(error.contains(&next), "{error}");
-        assert_eq!(Keys::find(&folder, Pcr::of(false, false)).unwrap().pcr(), folder.join("pcr-private.pem"));
+        assert_eq!(
+            Keys::find(&folder, Pcr::of(false, false, 0)).unwrap().pcr(),
+            folder.join("pcr-private.pem")
+        );
 
         std::fs::write(folder.join("pcr-debug-private.pem"), "").unwrap();
         assert_eq!(Keys::find(&folder, debug).unwrap().pcr(), folder.join("pcr-debug-private.pem"));
     }
 
+    /// An image of a later epoch opens what the version before sealed.
+    #[test]
+    fn the_key_of_the_epoch_before_signs_too() {
+        let place = TemporaryFolder::new().unwrap();
+        let folder = place.path().join("x-keys");
+        std::fs::create_dir(&folder).unwrap();
+        let write = |name: &str| std::fs::write(folder.join(name), "").unwrap();
+        ["secure-boot.key", "secure-boot.crt"].into_iter().for_each(write);
+        let find = |epoch| Keys::find(&folder, Pcr::of(false, false, epoch));
+        let error = find(2).unwrap_err().to_string();
+        assert!(
+            error.contains("pcr-epoch-2-private.pem is missing, which signs images with image.epoch = 2"),
+            "{error}"
+        );
+        let next = format!("`pattern gen-keyring {}/x --epoch 2` adds it", place.path().display());
+        assert!(error.contains(&next), "{error}");
+        write("pcr-epoch-2-private.pem");
+        let error = find(2).unwrap_err().to_string();
+        assert!(error.contains("has no key of an epoch before 2, which signs too"), "{error}");
+        ["pcr-private.pem", "pcr-epoch-3-private.pem", "pcr-debug-private.pem"].into_iter().for_each(write);
+        let keys = find(2).unwrap();
+        assert_eq!(keys.pcr(), folder.join("pcr-epoch-2-private.pem"));
+        assert_eq!(keys.pcr_before(), Some(&*folder.join("pcr-private.pem")));
+        std::fs::write(folder.join("pcr-epoch-2-private.pem"), "two\n").unwrap();
+        std::fs::write(folder.join("pcr-private.pem"), "zero\n").unwrap();
+        let joined = keys.joined(place.path()).unwrap();
+        let file = joined.file().to_owned();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "two\nzero\n");
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions()) & 0o777,
+            0o600
+        );
+        drop(joined);
+        assert!(!file.exists());
+        let one = find(0).unwrap().joined(place.path()).unwrap();
+        assert_eq!(one.file(), folder.join("pcr-private.pem"));
+        drop(one);
+        assert!(folder.join("pcr-private.pem").exists());
+        assert_eq!(find(3).unwrap().pcr_before(), Some(&*folder.join("pcr-epoch-2-private.pem")));
+        assert_eq!(find(0).unwrap().pcr_before(), None);
+    }
+
     #[test]
     fn only_the_explicit_option_signs_a_debug_image_as_production() {
-        assert_eq!(Pcr::of(true, true), Pcr::Production);
-        assert_eq!(Pcr::of(true, false), Pcr::Debug);
-        assert_eq!(Pcr::of(false, true), Pcr::Production);
+        assert_eq!(Pcr::of(true, true, 2), Pcr::Production(2));
+        assert_eq!(Pcr::of(true, false, 0), Pcr::Debug);
+        assert_eq!(Pcr::of(false, true, 0), Pcr::Production(0));
     }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use pattern::config::{Config, Enroll};
 
-use super::keys::Keys;
+use super::keys::{Keys, Signing};
 
 /// Where a build finds and puts things. All paths are absolute.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ pub(crate) fn initrd(places: &Places, config: &Config) -> Command {
 }
 
 /// Makes the image and its split partitions; the user's folder adds to and overrides our configuration.
-pub(crate) fn image(places: &Places, config: &Config, keys: Option<&Keys>) -> Command {
+pub(crate) fn image(places: &Places, config: &Config, keys: Option<(&Keys, &Signing)>) -> Command {
     let mut command = mkosi(places, config, &places.folder, &places.image_cache);
     let _ = command.arg(option("include", &places.mkosi.join("image")));
     let folders = options(config).map(|name| option("include", &places.mkosi.join("options").join(name)));
@@ -66,8 +66,8 @@ pub(crate) fn image(places: &Places, config: &Config, keys: Option<&Keys>) -> Co
     ]);
     let _ = command.arg(format!("--image-id={}", config.image.id));
     let _ = command.arg(format!("--image-version={}", config.image.version));
-    if let Some(keys) = keys {
-        let _ = command.args(signing(keys, config.boot.secure_boot_enroll));
+    if let Some((keys, pcr)) = keys {
+        let _ = command.args(signing(keys, pcr, config.boot.secure_boot_enroll));
     }
     let _ = command.arg("build");
     command
@@ -86,7 +86,7 @@ fn options(config: &Config) -> impl Iterator<Item = &'static str> {
     all.into_iter().filter_map(|(name, wanted)| wanted.then_some(name))
 }
 
-fn signing(keys: &Keys, enroll: Enroll) -> [OsString; 7] {
+fn signing(keys: &Keys, pcr: &Signing, enroll: Enroll) -> [OsString; 7] {
     [
         "--secure-boot=yes".into(),
         // One certificate for all: whoever holds its key says what these machines start, and there is nobody else to say so.
@@ -94,7 +94,7 @@ fn signing(keys: &Keys, enroll: Enroll) -> [OsString; 7] {
         option("secure-boot-key", &keys.key()),
         option("secure-boot-certificate", &keys.certificate()),
         "--sign-expected-pcr=yes".into(),
-        option("sign-expected-pcr-key", &keys.pcr()),
+        option("sign-expected-pcr-key", pcr.file()),
         // mkosi asks for one, and uses it only with keys that are not in files.
         option("sign-expected-pcr-certificate", &keys.certificate()),
     ]

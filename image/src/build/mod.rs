@@ -38,11 +38,13 @@ pub fn build(options: &args::Build) -> Result<()> {
     println!("Logs: {}/*.log", places.work.display());
     progress::run("tools tree", &mut tools(&data, &places), &places.work.join("tools.log"))?;
     progress::run("initrd", &mut mkosi::initrd(&places, &config), &places.work.join("initrd.log"))?;
+    let joined = keys.as_ref().map(|keys| keys.joined(&places.work)).transpose()?;
     progress::run(
         "image",
-        &mut mkosi::image(&places, &config, keys.as_ref()),
+        &mut mkosi::image(&places, &config, keys.as_ref().zip(joined.as_ref())),
         &places.work.join("image.log"),
     )?;
+    drop(joined);
     let to = options.output.join(&base);
     let names = output::collect(&base, &places.made(), &to)?;
     output::checksums(&to, &names)?;
@@ -53,8 +55,8 @@ pub fn build(options: &args::Build) -> Result<()> {
 /// What the image is signed with, said loudly where a shell gets the key of images for use.
 fn signing(options: &args::Build, config: &Config) -> Result<Option<Keys>> {
     let Some(folder) = &options.keys else { return Ok(None) };
-    let pcr = keys::Pcr::of(config.debug, options.debug_as_production);
-    if config.debug && pcr == keys::Pcr::Production {
+    let pcr = keys::Pcr::of(config.debug, options.debug_as_production, config.image.epoch);
+    if config.debug && pcr != keys::Pcr::Debug {
         eprintln!("{}", keys::DEBUG_AS_PRODUCTION);
     }
     Keys::find(folder, pcr).map(Some)

@@ -92,6 +92,7 @@ const EVERYTHING: &str = r#"
     [image]
     id = "my.demo-2"
     version = "2026.11-rc1"
+    epoch = 3
     updates = { url = "file:///srv/updates", pubring = "keys.gpg" }
     [partitions]
     disk = "/dev/disk/by-id/nvme-X_1"

@@ -6,6 +6,7 @@ mod places;
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use pattern::epoch::private_key;
 
 use crate::args;
 use crate::durable;
@@ -19,7 +20,7 @@ use places::Places;
 pub fn generate(options: &args::GenKeyring) -> Result<()> {
     let places = Places::new(&options.name)?;
     let _lock = durable::lock(&places.folder)?;
-    if options.add_missing {
+    if options.add_missing || options.epoch.is_some() {
         return add(&places, options);
     }
     if places.only_moves_are_missing() {
@@ -36,15 +37,18 @@ pub fn generate(options: &args::GenKeyring) -> Result<()> {
     Ok(())
 }
 
-/// Adds the keys that newer versions of this tool make and an older keyring lacks.
+/// Adds the keys that newer versions of this tool make and an older keyring lacks, or that of an epoch.
 fn add(places: &Places, options: &args::GenKeyring) -> Result<()> {
     let keys = places.folder.join(places.keys());
     if !keys.is_dir() {
         let (name, keys) = (options.name.display(), keys.display());
         bail!(
             "adding to the keyring {name}: there is no folder {keys}; `pattern gen-keyring {name}`, without \
-             --add-missing, makes a new keyring"
+             --add-missing or --epoch, makes a new keyring"
         );
+    }
+    if let Some(epoch) = options.epoch {
+        return add_epoch(&keys, epoch, options);
     }
     let added = openssl::missing(&keys, &options.tools)?;
     if added.is_empty() {
@@ -54,6 +58,22 @@ fn add(places: &Places, options: &args::GenKeyring) -> Result<()> {
     added.iter().for_each(|name| println!("{}  added", keys.join(name).display()));
     println!(
         "pcr-debug-*.pem sign PCR policies of images with debug = true. Back up {} again.",
+        keys.display()
+    );
+    Ok(())
+}
+
+/// Machines that kept an image of the epoch have their volume bound to its key alone: a lost one costs the recovery keys.
+fn add_epoch(keys: &Path, epoch: u32, options: &args::GenKeyring) -> Result<()> {
+    let added = openssl::epoch(keys, epoch, &options.tools)?;
+    if added.is_empty() {
+        println!("{}: the key of epoch {epoch} is there already", keys.display());
+        return Ok(());
+    }
+    added.iter().for_each(|name| println!("{}  added", keys.join(name).display()));
+    println!(
+        "{} signs PCR policies of images with image.epoch = {epoch}. Back up {} again.",
+        private_key(epoch),
         keys.display()
     );
     Ok(())

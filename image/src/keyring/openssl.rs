@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use pattern::epoch::{private_key, public_key};
 
 use crate::durable;
 use crate::source::{self, Need, Source};
@@ -16,7 +17,7 @@ const DAYS: u32 = 15 * 365 + 4;
 const PRIVATE: &str = "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out";
 
 /// One file: its name, its mode, and what openssl is told before the name.
-type Made<'a> = (&'static str, u32, &'a str);
+type Made<'a> = (&'a str, u32, &'a str);
 
 /// What images with `debug = true` are signed with; version 0.0.1 of this tool did not make it.
 const DEBUG: [Made<'static>; 2] = [
@@ -46,6 +47,19 @@ pub(super) fn missing(folder: &Path, tools: &Path) -> Result<Vec<&'static str>> 
         files.iter().try_for_each(|file| make(&source, folder, *file))?;
     }
     Ok(files.into_iter().map(|(name, ..)| name).collect())
+}
+
+/// Makes the key of an epoch, and returns the names; none when it is there. The public half comes last.
+pub(super) fn epoch(folder: &Path, epoch: u32, tools: &Path) -> Result<Vec<String>> {
+    let [private, public] = [private_key(epoch), public_key(epoch)];
+    let publish = format!("pkey -in {private} -pubout -out");
+    let files = [(&private, 0o600, PRIVATE), (&public, 0o644, &publish)];
+    let missing: Vec<_> = files.into_iter().filter(|(name, ..)| !folder.join(name).exists()).collect();
+    if !missing.is_empty() {
+        let source = Source::of(OPENSSL, tools)?;
+        missing.iter().try_for_each(|(name, mode, words)| make(&source, folder, (name, *mode, words)))?;
+    }
+    Ok(missing.into_iter().map(|(name, ..)| name.clone()).collect())
 }
 
 /// A run that is cut off leaves no half of a key under its name.

@@ -2,12 +2,12 @@
 
 use anyhow::{Context as _, Result};
 use libcryptsetup_rs::TokenInput;
-use pattern::token::Tpm2Token;
+use pattern::token::{COUNTED, Tpm2Token};
 use serde_json::Value;
 
 use super::{Volume, VolumeKey, failed, passphrase};
 
-/// A `systemd-tpm2` token of a header.
+/// A token of a header for a TPM.
 struct Sealed {
     token: u32,
     keyslots: Vec<u32>,
@@ -15,7 +15,7 @@ struct Sealed {
 }
 
 impl Volume {
-    /// Adds a key slot and the token of a sealed secret, then removes those tokens of other sealed ones that are `old`, by
+    /// Adds a key slot and the token of a sealed secret, then does what comes `between`, then removes those tokens of other sealed ones that are `old`, by
     /// their JSON text. Returns the new slot, and how many tokens were removed.
     ///
     /// # Errors
@@ -26,10 +26,12 @@ impl Volume {
         mut token: Tpm2Token,
         secret: &[u8],
         old: impl Fn(&str) -> bool,
+        between: impl FnOnce() -> Result<()>,
     ) -> Result<(u32, usize)> {
         let before = self.sealed()?;
         token.keyslot = self.add_key(None, Some(key), &passphrase(secret))?;
         self.add_token(&token.to_json())?;
+        between()?;
         let old: Vec<_> = before.iter().filter(|sealed| old(&sealed.json)).collect();
         old.iter().try_for_each(|sealed| self.remove(sealed))?;
         Ok((token.keyslot, old.len()))
@@ -66,7 +68,7 @@ impl Volume {
 }
 
 fn sealed(id: &str, token: &Value) -> Option<Sealed> {
-    if token.get("type")?.as_str()? != "systemd-tpm2" {
+    if !["systemd-tpm2", COUNTED].contains(&token.get("type")?.as_str()?) {
         return None;
     }
     let keyslots = token.get("keyslots")?.as_array()?.iter();

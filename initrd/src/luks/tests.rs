@@ -187,7 +187,7 @@ fn a_new_sealed_key_replaces_the_old_ones_and_no_other() {
     let mut volume = Volume::load(&device).unwrap();
     let before = volume.unlock_entered(key.as_str()).unwrap();
     let other = [9; 32];
-    assert_eq!(volume.replace_sealed(&before, seal(&swtpm), &other, |_| true).unwrap(), (2, 1));
+    assert_eq!(volume.replace_sealed(&before, seal(&swtpm), &other, |_| true, || Ok(())).unwrap(), (2, 1));
     drop(volume);
     let mut volume = Volume::load(&device).unwrap();
     let Decision::Open(locks) = decide(Some(&look(&device).unwrap())).unwrap() else { panic!("not ours") };

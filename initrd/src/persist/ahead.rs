@@ -11,14 +11,16 @@ use anyhow::{Context as _, Result};
 use pattern::binding::{has, of_the_key};
 use pattern::config::Config;
 use pattern::firmware::PCR;
+use pattern::nv::Index;
 use pattern::secure_boot::State;
 use pattern::token::ahead::Ahead;
-use pattern::token::{Bank, Binding, Digest, Exposed, Pcrs, PublicKey, Signatures, Token};
+use pattern::token::{Bank, Binding, Counted, Digest, Exposed, Pcrs, PublicKey, Signatures, Tpm2Token};
 use pattern::volume::Header;
 use zeroize::Zeroizing;
 
 use super::boot::Boot;
 use super::identity::Candidate;
+use super::sealing::{Sealer, is_outdated_text, tpm2};
 use super::{create, extra};
 use crate::luks::{Volume, VolumeKey};
 use crate::tpm::{self, NewPin, Presented, Tcti, Tpm, TpmError};
@@ -91,17 +93,21 @@ pub(super) fn earlier(ahead: &Ahead) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// When the TPM fails, or the header can't be written. Until the new token is in place, the slot stays.
-pub(super) fn retire(config: &Config, volume: &Candidate<'_>, pin: Option<&String>) -> Result<String> {
-    let image = extra::key()?;
-    let secret = create::random()?;
-    let token = create::seal(&secret, config, image.as_ref(), pin, |binding| binding)?;
-    let mut header = Volume::load(volume.device)?;
-    let old = |text: &str| match Token::parse(text) {
-        Ok(Token::Tpm2(old)) => has(&old, &of_the_key(config, image.as_ref(), old.bank)),
-        _ => false,
+pub(super) fn retire(
+    config: &Config,
+    volume: &Candidate<'_>,
+    ahead: &Ahead,
+    pin: Option<&String>,
+) -> Result<String> {
+    let (tcti, image, signatures) = (Tcti::default(), extra::key()?, extra::signatures()?);
+    let sealer = Sealer { tcti: &tcti, config, image: image.as_ref(), pin };
+    let old = |text: &str| {
+        let ours = |token: Tpm2Token| has(&token, &of_the_key(config, image.as_ref(), token.bank));
+        tpm2(text).is_some_and(ours) || is_outdated_text(text, config, image.as_ref(), signatures.as_ref())
     };
-    let (keyslot, removed) = header.replace_sealed(volume.key, token, &*secret, old)?;
-    let _slots = header.remove_ahead()?;
+    let counted = config.volume.counter || ahead.counted.is_some();
+    let (keyslot, removed) = sealer.replace(volume, counted, |binding| binding, old)?;
+    let _slots = Volume::load(volume.device)?.remove_ahead()?;
     Ok(format!("keyslot {keyslot} is new, older TPM slots removed: {removed}"))
 }
 
@@ -143,7 +149,10 @@ fn prepare(
     let secret = create::random()?;
     let pin =
         pin.map(|text| Ok::<_, anyhow::Error>(NewPin { text, salt: *create::random()? })).transpose()?;
-    let ahead = tpm.seal_ahead(&secret, &approver, bank, pin.as_ref())?;
+    let counter = Index::revocation(volume.uuid);
+    // Replacing the volume's key ends what was announced before, too.
+    let counted = tpm.key_count(&counter)?.map(|count| Counted { handle: counter.handle, count });
+    let ahead = tpm.seal_ahead(&secret, &approver, (bank, counted), pin.as_ref())?;
     root.write(&approver)?;
     Volume::load(volume.device)?.replace_ahead(volume.key, ahead, &*secret)?;
     Ok(true)

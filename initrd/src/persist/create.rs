@@ -5,24 +5,20 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use pattern::binding;
 use pattern::config::Config;
 use pattern::secure_boot::warning;
 use pattern::table::{Extent, Found};
-use pattern::token::{Binding, PublicKey, Tpm2Token};
 use zeroize::Zeroizing;
 
-use super::binding::in_a_bank;
 use super::boot::Boot;
 use super::filesystem::{self, Mounted};
 use super::identity::{Candidate, Registry};
+use super::sealing::Sealer;
 use super::{DEVICE, NAME, WORK, ahead, ask, extra, renew, show};
 use crate::disk::{Disk, announce_mapper};
 use crate::luks::Volume;
-use crate::tpm::{NewPin, Presented, Tcti, Tpm};
+use crate::tpm::{Presented, Tcti, Tpm};
 use crate::{grow, latch, seed, usr};
-
-const SEALED_SLOT: u32 = 0;
 
 /// Makes the volume on a free extent, fills it, and then lists it in the table.
 ///
@@ -48,14 +44,18 @@ pub(super) fn create(
     let secret = random()?;
     let (key, signatures) = (extra::key()?, extra::signatures()?);
     let pin = config.volume.pin.then(ask::new_pin).transpose()?;
-    let token = seal(&secret, config, key.as_ref(), pin.as_deref(), |binding| binding)?;
     let tcti = Tcti::default();
+    let image = key.clone();
+    let sealer = Sealer { tcti: &tcti, config, image: image.as_ref(), pin: pin.as_deref() };
+    let token = sealer.seal(&secret, |binding| binding)?;
     let registry = Registry::open(config, boot, &tcti, (key, signatures.as_ref()), Some(&token.srk))?;
     registry.forget_unfinished()?;
     disk.add_partition(number, extent, &found.table)?;
     let device = disk.partition_path(number);
     let recovery = config.volume.recovery_key.then(|| renew::draw(config)).transpose()?;
     let mut volume = Volume::format(&device, found.table.bytes(extent))?;
+    let uuid = volume.uuid()?;
+    let token = if config.volume.counter { sealer.seal_first(&secret, &uuid)? } else { token };
     volume.add_sealed(&token, &*secret)?;
     if let Some((key, escrow)) = &recovery {
         let _slot = volume.add_recovery(None, key, escrow.as_ref())?;
@@ -65,7 +65,6 @@ pub(super) fn create(
     let unsealed = Tpm::unseal(&tcti, &token, presented);
     let unsealed = unsealed.context("trying the TPM before the volume is used")?;
     let key = volume.unlock_sealed(&token, &unsealed)?;
-    let uuid = volume.uuid()?;
     if registry.has(&uuid)? {
         bail!(
             "the TPM has another record in the place of this volume's; restart: the next volume has another place"
@@ -99,26 +98,6 @@ pub(super) fn create(
 pub(super) fn finish(registry: &Registry<'_>, volume: &Candidate<'_>) -> Result<()> {
     registry.finish(volume)?;
     Volume::load(volume.device)?.mark_finished()
-}
-
-/// Seals a secret to the TPM as `pattern.toml` and the image ask for it, but for what `adapt` changes.
-///
-/// # Errors
-/// When the policy would protect nothing, or the TPM fails.
-pub(super) fn seal(
-    secret: &[u8; 32],
-    config: &Config,
-    image: Option<&PublicKey>,
-    pin: Option<&String>,
-    adapt: impl Fn(Binding) -> Binding,
-) -> Result<Tpm2Token> {
-    let pin = pin.map(|text| Ok::<_, anyhow::Error>(NewPin { text, salt: *random()? })).transpose()?;
-    let mut tpm = Tpm::connect(&Tcti::default())?;
-    let token = in_a_bank(|bank| {
-        let binding = adapt(binding::of_the_key(config, image, bank));
-        tpm.seal(secret, &binding, pin.as_ref(), SEALED_SLOT)
-    });
-    token.context("sealing the volume's key")
 }
 
 /// File system and directories; all of it is on the medium when this returns.

@@ -93,7 +93,7 @@ impl<'a> Registry<'a> {
         Ok(known)
     }
 
-    /// Removes the records of volumes that were begun and never finished.
+    /// Removes the records of volumes that were begun and never finished, and counters that no record goes with.
     ///
     /// # Errors
     /// When the TPM fails.
@@ -101,6 +101,12 @@ impl<'a> Registry<'a> {
         for index in self.nv.records()? {
             if matches!(self.nv.held(&index)?, Held::Ours(held) if kept(&held) == Some(Kept::Begun)) {
                 Tpm::connect(self.tcti)?.forget(&index)?;
+            }
+        }
+        for counter in self.nv.key_counters()? {
+            let mut tpm = Tpm::connect(self.tcti)?;
+            if !tpm.is_written(&counter.record_of())? {
+                tpm.forget(&counter)?;
             }
         }
         Ok(())
@@ -248,8 +254,9 @@ impl<'a> Registry<'a> {
 /// When the TPM fails.
 pub(crate) fn forget(uuid: &str) -> Result<()> {
     let mut tpm = Tpm::connect(&Tcti::default())?;
-    let all = [Index::identity(uuid), Index::counter(uuid), EARLIER_IDENTITY, EARLIER_COUNTER];
-    all.iter().try_for_each(|index| Ok(tpm.forget(index)?))
+    let own = [Index::identity(uuid), Index::counter(uuid), Index::revocation(uuid)];
+    let all = own.into_iter().chain([EARLIER_IDENTITY, EARLIER_COUNTER]);
+    all.into_iter().try_for_each(|index| Ok(tpm.forget(&index)?))
 }
 
 impl Candidate<'_> {

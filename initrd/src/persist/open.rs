@@ -1,19 +1,23 @@
 //! Opening a volume that is there: by the TPM, else by a person. Nothing in it is overwritten.
 
 mod announced;
+mod epoch;
 
+use std::cell::Cell;
 use std::path::Path;
 
 use anyhow::{Result, bail};
 use pattern::config::Config;
 use pattern::token::ahead::Ahead;
-use pattern::token::{Signatures, Srk, Tpm2Token};
+use pattern::token::{PublicKey, Signatures, Srk, Tpm2Token};
 use pattern::volume::{Header, Locks};
 use zeroize::Zeroizing;
 
 use super::boot::Boot;
 use super::filesystem::{self, Mounted};
 use super::identity::{Candidate, Proof, Registry};
+use super::request::Request;
+use super::sealing::{Sealer, is_earlier, is_outdated, key_before};
 use super::{DEVICE, NAME, WORK, added, ask, create, extra, renewal, request, show};
 use crate::luks::{self, Volume, VolumeKey};
 use crate::tpm::{self, Presented, Tcti, Tpm, TpmError};
@@ -32,6 +36,8 @@ pub(super) struct Opened {
     pub(super) pin: Option<Zeroizing<String>>,
     /// The slots for announced changes that are left.
     pub(super) slots: Vec<Ahead>,
+    /// Whether the TPM gave the key.
+    pub(super) by_tpm: bool,
 }
 
 /// A token that gave the key, and the PIN that it asked for.
@@ -49,6 +55,8 @@ struct Opening<'a> {
     config: &'a Config,
     boot: Boot,
     uuid: String,
+    /// Whether the key that opened it was replaced in this boot.
+    replaced: Cell<bool>,
 }
 
 /// Opens the volume by a vetted header.
@@ -65,7 +73,7 @@ pub(super) fn open(
     let mut volume = Volume::vetted(device, header)?;
     latch::enter()?;
     let uuid = volume.uuid()?;
-    let opening = Opening { device, header, locks, config, boot, uuid };
+    let opening = Opening { device, header, locks, config, boot, uuid, replaced: Cell::new(false) };
     let opened = opening.unlock(&mut volume)?;
     latch::volume(NAME, &opening.uuid, opened.key.as_bytes())?;
     volume.activate(NAME, &opened.key)?;
@@ -86,7 +94,7 @@ impl Opening<'_> {
         if let Some(found) = found {
             match self.prove(&found) {
                 Ok(Proof::Given | Proof::Earlier) => {
-                    return Ok(self.opened(found.key, "opened it by the TPM".to_owned(), found.pin));
+                    return Ok(self.by_tpm(found));
                 }
                 Ok(Proof::Against(reason)) => bail!(reason),
                 Ok(Proof::Missing(reason)) => reasons.push(reason.to_owned()),
@@ -131,24 +139,34 @@ impl Opening<'_> {
             }
             boot => log::warn!("{}; nothing was recorded", boot.secure_boot),
         }
-        Ok(self.opened(key, format!("opened it by an entered key, as the TPM did not ({reason})"), None))
+        let how = format!("opened it by an entered key, as the TPM did not ({reason})");
+        Ok(Opened { key, how, pin: None, slots: self.header.ahead(), by_tpm: false })
     }
 
-    fn opened(&self, key: VolumeKey, how: String, pin: Option<Zeroizing<String>>) -> Opened {
-        Opened { key, how, pin, slots: self.header.ahead() }
+    /// A slot for announced changes that the next boot could not open by is as good as none.
+    fn by_tpm(&self, found: ByToken<'_>) -> Opened {
+        let good = |slot: &Ahead| !self.replaced.get() && slot.counted == found.token.counted;
+        let slots = self.header.ahead().into_iter().filter(good).collect();
+        let how = "opened it by the TPM".to_owned();
+        Opened { key: found.key, how, pin: found.pin, slots, by_tpm: true }
     }
 
     /// Whether a volume that the TPM opened is the machine's. If so, brings what the TPM and the header say of it up to date.
     fn prove(&self, found: &ByToken<'_>) -> Result<Proof> {
         let candidate = self.candidate(&found.key);
-        self.with_registry(Some(&found.token.srk), |registry| {
+        let proof = self.with_registry(Some(&found.token.srk), |registry| {
             let proof = registry.prove(&candidate, self.header)?;
             if let Proof::Given | Proof::Earlier = proof {
                 let settled = self.settle(registry, found, &proof);
                 settled.unwrap_or_else(|error| log::warn!("{}: {error:#}", self.device.display()));
             }
             Ok(proof)
-        })
+        })?;
+        let (image, signatures) = (extra::key()?, extra::signatures()?);
+        match (&proof, key_before(found.token, image.as_ref(), signatures.as_ref())) {
+            (Proof::Missing(_), Some(before)) => self.prove_by_key_before(found, before),
+            _ => Ok(proof),
+        }
     }
 
     /// A person knew the key. Where the TPM can't tell whether the volume is the machine's, that has to do.
@@ -176,27 +194,39 @@ impl Opening<'_> {
         if trial::running() || !self.boot.may_record(self.config) {
             return Ok(());
         }
-        let image = extra::key()?;
-        let is_earlier = |token: &Tpm2Token| renewal::is_earlier(token, self.config, image.as_ref());
-        let earlier = self.locks.tokens.iter().any(is_earlier);
+        let (tcti, image, signatures) = (Tcti::default(), extra::key()?, extra::signatures()?);
+        let sealer =
+            Sealer { tcti: &tcti, config: self.config, image: image.as_ref(), pin: found.pin.as_deref() };
+        let tokens = &self.locks.tokens[..];
+        let due = renewal::is_due(&sealer, tokens, found.token, signatures.as_ref());
         let candidate = self.candidate(&found.key);
         if self.header.is_unfinished() {
             create::finish(registry, &candidate)?;
-        } else if earlier || *proof == Proof::Earlier {
+        } else if tokens.iter().any(|token| is_earlier(token, self.config)) || *proof == Proof::Earlier {
             registry.finish(&candidate)?;
         }
-        if earlier {
-            let pin = found.pin.as_deref();
-            let renewed =
-                renewal::renew(self.config, image.as_ref(), &candidate, is_earlier(found.token), pin)?;
+        if due {
+            // Whatever comes of it, another look at the slots for announced changes does no harm.
+            self.replaced.set(true);
+            let renewed = renewal::renew(&sealer, &candidate, (tokens, found.token), signatures.as_ref())?;
             log::info!("bound the volume as this version does: {renewed}");
         }
         Ok(())
     }
 
-    /// Without a TPM nothing is known.
+    /// As this image can meet the TPM's records.
     fn with_registry(
         &self,
+        srk: Option<&Srk>,
+        act: impl FnOnce(&Registry<'_>) -> Result<Proof>,
+    ) -> Result<Proof> {
+        self.with_registry_of(extra::key()?, srk, act)
+    }
+
+    /// The same by another key that signed for this image. Without a TPM nothing is known.
+    fn with_registry_of(
+        &self,
+        key: Option<PublicKey>,
         srk: Option<&Srk>,
         act: impl FnOnce(&Registry<'_>) -> Result<Proof>,
     ) -> Result<Proof> {
@@ -204,7 +234,7 @@ impl Opening<'_> {
             return Ok(Proof::Missing("there is no TPM that could tell whether this machine made it"));
         }
         let (tcti, signatures) = (Tcti::default(), extra::signatures()?);
-        let images = (extra::key()?, signatures.as_ref());
+        let images = (key, signatures.as_ref());
         act(&Registry::open(self.config, self.boot, &tcti, images, srk)?)
     }
 
@@ -228,7 +258,9 @@ fn by_any_token<'a>(
     let image = extra::key().unwrap_or_default();
     let mut tokens: Vec<_> = locks.tokens.iter().collect();
     // Nobody is asked for a PIN where the TPM needs none. Tokens of earlier versions come after those of this one.
-    tokens.sort_by_key(|token| (token.pin.is_some(), renewal::is_earlier(token, config, image.as_ref())));
+    tokens.sort_by_key(|token| {
+        (token.pin.is_some(), is_outdated(token, config, image.as_ref(), signatures.as_ref()))
+    });
     for token in tokens {
         match by_tpm(volume, device, token, signatures.as_ref(), tcti) {
             Ok((key, pin)) => return (Some(ByToken { key, token, pin }), reasons),
@@ -295,27 +327,28 @@ fn by_person(volume: &mut Volume, device: &Path, reason: &str) -> Result<VolumeK
     bail!("no key that opens it in {TRIES} tries; nothing was changed; restart to try again")
 }
 
-/// Makes directories that the image asks for only since the volume was made; answers with their names, and with whether
-/// the boot before asked for a new recovery key.
+/// Makes directories that the image asks for only since the volume was made. Returns their names, and what the boot before
+/// asked for.
 ///
 /// # Errors
 /// When the file system can't be mounted, or a directory can't be made.
-pub(super) fn directories(config: &Config) -> Result<(Vec<String>, bool)> {
+pub(super) fn directories(config: &Config) -> Result<(Vec<String>, Vec<Request>)> {
     let asked = &config.partitions.persist;
     let (device, work) = (Path::new(DEVICE), Path::new(WORK));
     let kind = filesystem::of(device)?;
     // Read-only first: nearly every boot finds all of them, and then writes nothing.
     let mounted = Mounted::new(device, work, kind, true)?;
     let missing = seed::missing(mounted.path(), asked)?;
-    let new_key = request::is_left(mounted.path());
+    let all = [Request::Recovery, Request::Sealed].into_iter();
+    let asked_for = all.filter(|request| request::is_left(mounted.path(), *request)).collect();
     mounted.unmount()?;
     if missing.is_empty() {
-        return Ok((missing, new_key));
+        return Ok((missing, asked_for));
     }
     let mounted = Mounted::new(device, work, kind, false)?;
     let made = seed::ensure(mounted.path(), asked)?;
     mounted.unmount()?;
-    Ok((made, new_key))
+    Ok((made, asked_for))
 }
 
 #[cfg(test)]
@@ -353,7 +386,15 @@ mod tests {
 
     fn opening<'a>(header: &'a Header, locks: &'a Locks, config: &'a Config) -> Opening<'a> {
         let boot = Boot { secure_boot: State::On, added: false, degraded: false };
-        Opening { device: Path::new("/dev/vda3"), header, locks, config, boot, uuid: String::new() }
+        Opening {
+            device: Path::new("/dev/vda3"),
+            header,
+            locks,
+            config,
+            boot,
+            uuid: String::new(),
+            replaced: Cell::new(false),
+        }
     }
 
     #[test]

@@ -9,8 +9,10 @@ use pattern::config::Config;
 
 use super::boot::Boot;
 use super::identity::Candidate;
-use super::{NAME, PATIENCE, added, ahead, ask, create, extra, lockout, recognised, request};
+use super::sealing::Sealer;
+use super::{NAME, PATIENCE, added, ahead, ask, extra, lockout, recognised, request};
 use crate::luks::{Volume, VolumeKey};
+use crate::tpm::Tcti;
 
 /// How often a person may mistype.
 const TRIES: u32 = 3;
@@ -33,14 +35,15 @@ pub(crate) fn rebind(config: &Config, device: &Path) -> Result<String> {
     require_open(header.uuid()).with_context(about)?;
     let mut volume = Volume::load(device).with_context(about)?;
     let key = unlock(&mut volume, device).with_context(about)?;
-    let secret = create::random()?;
+    drop(volume);
     let pin = config.volume.pin.then(ask::new_pin).transpose()?;
     let adapt = |binding| if boot.added { with_additions(binding) } else { binding };
-    let token = create::seal(&secret, config, extra::key()?.as_ref(), pin.as_deref(), adapt)?;
-    let (keyslot, removed) = volume.replace_sealed(&key, token, &*secret, |_| true).with_context(about)?;
-    let _slots = volume.remove_ahead().with_context(about)?;
-    drop(volume);
+    let (tcti, image) = (Tcti::default(), extra::key()?);
+    let sealer = Sealer { tcti: &tcti, config, image: image.as_ref(), pin: pin.as_deref() };
     let candidate = Candidate { device, uuid: header.uuid(), key: &key };
+    let replaced = sealer.replace(&candidate, config.volume.counter, adapt, |_| true);
+    let (keyslot, removed) = replaced.with_context(about)?;
+    let _slots = Volume::load(device).and_then(|mut volume| volume.remove_ahead()).with_context(about)?;
     match request::volume() {
         Ok(root) => ahead::tend(config, boot, &candidate, &[], (pin.as_deref(), &ahead::Root::Folder(root))),
         Err(error) => eprintln!("pattern: making the slot for announced changes: {error:#}"),

@@ -9,6 +9,7 @@ use pattern::config::Config;
 use pattern::recovery::{Escrow, RecoveryKey};
 
 use super::filesystem::{self, Mounted};
+use super::request::Request;
 use super::{DEVICE, WORK, ask, create, recognised, request, show};
 use crate::luks::{Volume, VolumeKey, prove};
 
@@ -67,13 +68,19 @@ pub(crate) fn renew(config: &Config, device: &Path) -> Result<String> {
             },
         );
     let Some(key) = key.with_context(about)? else {
-        request::leave().context("asking the next boot for a new recovery key")?;
+        request::leave(Request::Recovery).context("asking the next boot for a new recovery key")?;
         return Ok("The next boot makes a new recovery key, and shows it on the console. Restart soon: until then whoever \
                    starts this machine is shown the key."
             .to_owned());
     };
+    // First, or a cut would leave the TPM's key as it was.
+    let counted = config.volume.counter;
+    if counted {
+        request::leave(Request::Sealed).context("asking the next boot to replace the TPM's key, too")?;
+    }
     let removed = replace(config, device, &key, show::TERMINAL).with_context(about)?;
-    Ok(format!("Older recovery keys of {} that no longer open it: {removed}.", device.display()))
+    let next = if counted { " The next boot replaces the TPM's key, too; restart soon." } else { "" };
+    Ok(format!("Older recovery keys of {} that no longer open it: {removed}.{next}", device.display()))
 }
 
 /// Does what [`renew`] left to this boot.
@@ -85,7 +92,10 @@ pub(super) fn at_boot(config: &Config, device: &Path, key: &VolumeKey) -> Result
     log::info!("made a new recovery key, as root asked in the boot before; older ones removed: {removed}");
     let opened = Path::new(DEVICE);
     let mounted = Mounted::new(opened, Path::new(WORK), filesystem::of(opened)?, false)?;
-    request::clear(mounted.path())?;
+    if config.volume.counter {
+        request::leave_in(mounted.path(), Request::Sealed)?;
+    }
+    request::clear(mounted.path(), Request::Recovery)?;
     mounted.unmount()
 }
 

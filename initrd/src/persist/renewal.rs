@@ -1,42 +1,67 @@
-//! Binding anew what an earlier version of pattern sealed: its policies left out Secure Boot.
+//! Binding anew what this version of the image would seal otherwise, and finishing what a cut left of that.
+
+use std::path::Path;
 
 use anyhow::Result;
-use pattern::binding::{has, of_an_earlier_key, of_the_key};
 use pattern::config::Config;
-use pattern::token::{PublicKey, Token, Tpm2Token};
+use pattern::revocation::is_cut;
+use pattern::token::{Signatures, Tpm2Token};
 
-use super::create;
+use super::filesystem::{self, Mounted};
 use super::identity::Candidate;
+use super::request::{self, Request};
+use super::sealing::{Sealer, is_outdated, is_outdated_text};
+use super::{DEVICE, WORK, extra};
 use crate::luks::Volume;
+use crate::tpm::Tcti;
 
-/// Whether an earlier version sealed this token, for an image with this configuration and key, and this version would not.
-pub(super) fn is_earlier(token: &Tpm2Token, config: &Config, image: Option<&PublicKey>) -> bool {
-    let earlier = of_an_earlier_key(config, image, token.bank);
-    has(token, &earlier) && earlier.literal() != of_the_key(config, image, token.bank).literal()
+/// Whether something is to be done, when one of these tokens opened the volume.
+pub(super) fn is_due(
+    sealer: &Sealer<'_>,
+    tokens: &[Tpm2Token],
+    used: &Tpm2Token,
+    signatures: Option<&Signatures>,
+) -> bool {
+    let outdated = |token| is_outdated(token, sealer.config, sealer.image, signatures);
+    tokens.iter().any(outdated) || is_cut(tokens, used.counted)
 }
 
-/// Removes such tokens; `seal` puts one of this version in their place first. Returns what was done, in words.
+/// Removes outdated tokens; where the volume was opened by one of them, or replacing a key was cut short, a new one comes
+/// first. Returns what was done, in words.
 ///
 /// # Errors
 /// When the TPM fails, or the header can't be written. Until the new token is in place, the old ones stay.
 pub(super) fn renew(
-    config: &Config,
-    image: Option<&PublicKey>,
+    sealer: &Sealer<'_>,
     volume: &Candidate<'_>,
-    seal: bool,
-    pin: Option<&String>,
+    (tokens, used): (&[Tpm2Token], &Tpm2Token),
+    signatures: Option<&Signatures>,
 ) -> Result<String> {
-    let mut header = Volume::load(volume.device)?;
-    let old = |token: &str| match Token::parse(token) {
-        Ok(Token::Tpm2(token)) => is_earlier(&token, config, image),
-        _ => false,
-    };
-    if !seal {
-        let removed = header.remove_sealed(old)?;
+    let Sealer { config, image, .. } = *sealer;
+    let old = |token: &str| is_outdated_text(token, config, image, signatures);
+    if !is_outdated(used, config, image, signatures) && !is_cut(tokens, used.counted) {
+        let removed = Volume::load(volume.device)?.remove_sealed(old)?;
         return Ok(format!("older TPM slots removed: {removed}"));
     }
-    let secret = create::random()?;
-    let token = create::seal(&secret, config, image, pin, |binding| binding)?;
-    let (keyslot, removed) = header.replace_sealed(volume.key, token, &*secret, old)?;
+    let counted = config.volume.counter || used.counted.is_some();
+    let (keyslot, removed) = sealer.replace(volume, counted, |binding| binding, old)?;
     Ok(format!("keyslot {keyslot} is new, older TPM slots removed: {removed}"))
+}
+
+/// Replaces the key that opened the volume, as it was asked for: the one of earlier headers is worth nothing then.
+///
+/// # Errors
+/// As [`renew`].
+pub(super) fn at_boot(config: &Config, volume: &Candidate<'_>, pin: Option<&String>) -> Result<()> {
+    let (tcti, image, signatures) = (Tcti::default(), extra::key()?, extra::signatures()?);
+    let sealer = Sealer { tcti: &tcti, config, image: image.as_ref(), pin };
+    let old = |token: &str| is_outdated_text(token, config, image.as_ref(), signatures.as_ref());
+    let (keyslot, removed) = sealer.replace(volume, true, |binding| binding, old)?;
+    log::info!("replaced the TPM's key: keyslot {keyslot} is new, older TPM slots removed: {removed}");
+    let opened = Path::new(DEVICE);
+    let mounted = Mounted::new(opened, Path::new(WORK), filesystem::of(opened)?, false)?;
+    if request::is_left(mounted.path(), Request::Sealed) {
+        request::clear(mounted.path(), Request::Sealed)?;
+    }
+    mounted.unmount()
 }

@@ -1,5 +1,5 @@
-//! What root in the running system asks of the next boot: a new recovery key. The file lies inside the volume, where nobody
-//! else can put one.
+//! What root in the running system asks of the next boot: new keys. The files lie inside the volume, where nobody else can
+//! put one.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -7,18 +7,42 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
-/// At the volume's root.
-const NAME: &str = "new-recovery-key";
+/// What may be asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Request {
+    /// Another recovery key.
+    Recovery,
+    /// Another key that the TPM gives out, so that it refuses the one of earlier headers.
+    Sealed,
+}
+
+impl Request {
+    /// At the volume's root.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Recovery => "new-recovery-key",
+            Self::Sealed => "new-sealed-key",
+        }
+    }
+}
+
 /// Where the running system mounts it.
 const VOLUME: &str = "/persist";
 
-/// Asks.
+/// Asks, in the running system.
 ///
 /// # Errors
 /// When the volume is not mounted, or can't be written to.
-pub(super) fn leave() -> Result<()> {
-    let volume = volume()?;
-    let path = volume.join(NAME);
+pub(super) fn leave(request: Request) -> Result<()> {
+    leave_in(volume()?, request)
+}
+
+/// Asks, in the volume mounted here.
+///
+/// # Errors
+/// When the volume can't be written to.
+pub(super) fn leave_in(volume: &Path, request: Request) -> Result<()> {
+    let path = volume.join(request.name());
     let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
     made.and_then(|file| file.sync_all()).with_context(|| format!("writing {}", path.display()))?;
     sync(volume)
@@ -38,21 +62,21 @@ pub(super) fn volume() -> Result<&'static Path> {
 }
 
 /// Whether it was asked, by what is in the volume mounted here.
-pub(super) fn is_left(volume: &Path) -> bool {
-    volume.join(NAME).is_file()
+pub(super) fn is_left(volume: &Path, request: Request) -> bool {
+    volume.join(request.name()).is_file()
 }
 
-/// Whether it was asked in the running system, and will be done at the next boot.
+/// Whether a recovery key was asked for in the running system, and will be made at the next boot.
 pub(crate) fn is_waiting() -> bool {
-    is_left(Path::new(VOLUME))
+    is_left(Path::new(VOLUME), Request::Recovery)
 }
 
 /// Notes that it was done.
 ///
 /// # Errors
 /// When the volume can't be written to.
-pub(super) fn clear(volume: &Path) -> Result<()> {
-    let path = volume.join(NAME);
+pub(super) fn clear(volume: &Path, request: Request) -> Result<()> {
+    let path = volume.join(request.name());
     fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
     sync(volume)
 }
@@ -70,11 +94,13 @@ mod tests {
     fn a_request_is_there_until_it_is_cleared() {
         let folder = std::env::temp_dir().join(format!("pattern-request-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        assert!(!is_left(&folder));
-        fs::write(folder.join(NAME), "").unwrap();
-        assert!(is_left(&folder));
-        clear(&folder).unwrap();
-        assert!(!is_left(&folder) && clear(&folder).is_err());
+        for request in [Request::Recovery, Request::Sealed] {
+            assert!(!is_left(&folder, request));
+            leave_in(&folder, request).unwrap();
+            assert!(is_left(&folder, request));
+            clear(&folder, request).unwrap();
+            assert!(!is_left(&folder, request) && clear(&folder, request).is_err());
+        }
         fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -1,7 +1,7 @@
 //! A key of the TPM that says which policies are good, and a secret that any of them opens: see [`pattern::token::ahead`].
 
 use pattern::token::ahead::{Ahead, Announced, Approver};
-use pattern::token::{Bank, Digest, Pcrs, PublicKey, SPENT, Sealed, Signed};
+use pattern::token::{Bank, Counted, Digest, Pcrs, PublicKey, SPENT, Sealed, Signed};
 use tss_esapi::attributes::ObjectAttributesBuilder;
 use tss_esapi::constants::SessionType;
 use tss_esapi::handles::{KeyHandle, SessionHandle};
@@ -56,13 +56,13 @@ impl Tpm {
         &mut self,
         secret: &[u8; 32],
         approver: &Approver,
-        bank: Bank,
+        (bank, counted): (Bank, Option<Counted>),
         pin: Option<&NewPin<'_>>,
     ) -> Result<Ahead> {
         let key = approver.key.public.clone();
-        let policy = Ahead::policy(&key, bank, pin.is_some());
+        let policy = Ahead::policy(&key, bank, counted, pin.is_some());
         let SealedTo { sealed, srk, pin } = self.seal_to(secret, &policy, pin)?;
-        Ok(Ahead { keyslot: 0, bank, pin, sealed, srk, key, announced: None })
+        Ok(Ahead { keyslot: 0, bank, counted, pin, sealed, srk, key, announced: None })
     }
 
     /// Signs a policy with the key: `Load`, `StartAuthSession`, `Sign`.
@@ -107,7 +107,9 @@ impl Tpm {
             (Some(pin), Some(text)) => Some(pin.auth_value(text)),
             (Some(_), None) => {
                 // As in [`Tpm::unseal`]: another key in the token would be a listener's.
-                Self::connect(tcti)?.compare_srk(&ahead.srk)?;
+                let mut tpm = Self::connect(tcti)?;
+                tpm.compare_srk(&ahead.srk)?;
+                tpm.compare_count(ahead.counted)?;
                 return Err(TpmError::NoPin);
             }
         };
@@ -121,6 +123,7 @@ impl Tpm {
         let policy = PolicySession::try_from(session).map_err(doing("starting a policy session"))?;
         tpm.meet(policy, (signed.as_ref(), Some(announced.literal), ahead.bank), by_image)?;
         tpm.meet_announced(policy, by_owner, (announced.literal, ahead.bank))?;
+        tpm.meet_count(policy, ahead.counted)?;
         if auth.is_some() {
             tpm.context.policy_auth_value(policy).map_err(doing("asking for the PIN"))?;
         }

@@ -35,6 +35,9 @@ impl Tpm {
             Err(fact @ (TpmError::NoKey(_) | TpmError::OtherKey(_))) => return Ok(Some(fact)),
             compared => compared?,
         }
+        if let Err(fact @ TpmError::Revoked(..)) = self.compare_count(token.counted) {
+            return Ok(Some(fact));
+        }
         if let Some(signed) = &token.signed {
             let unsigned = self.look_at_signed(signed, token, presented)?;
             if unsigned.is_some() {

@@ -28,6 +28,8 @@ pub enum TpmError {
     Added(Bank),
     /// The PCRs have other values than those that were announced.
     Unannounced(Pcrs, Bank),
+    /// The TPM has counted on since the key was sealed at this count: to where, if there is still a counter.
+    Revoked(u64, Option<u64>),
     /// No signature says that the PCRs are good.
     Unsigned(Unsigned),
     /// The token asks for a PIN, and there is none.
@@ -62,6 +64,9 @@ impl fmt::Display for TpmError {
             Self::Spent(bank) => write!(f, "PCR {SPENT} ({}) was extended since power-on, and the volume opens only before that; restart the machine", bank.name()),
             Self::Added(bank) => write!(f, "PCR {ADDED} ({}) was extended: something was added to the kernel image from outside, such as words on the command line, a credential or an add-on; restart without it", bank.name()),
             Self::Unannounced(pcrs, bank) => write!(f, "PCR {pcrs} ({}) are not as they were announced", bank.name()),
+            Self::Revoked(sealed, Some(now)) if now > sealed => write!(f, "this key was replaced: the TPM has counted to {now}, and it was good at {sealed}; the header that holds it is an old copy"),
+            Self::Revoked(sealed, Some(now)) => write!(f, "this key is good when the TPM has counted to {sealed}, and it has counted to {now}: replacing a key was cut short"),
+            Self::Revoked(sealed, None) => write!(f, "this key is good at count {sealed} of the TPM, and the counter was removed: the TPM was cleared, or somebody with the rights of its owner did it"),
             Self::Unsigned(unsigned) => unsigned.fmt(f),
             Self::NoPin => f.write_str("it asks for a PIN"),
             Self::WrongPin(None) => f.write_str("the PIN is wrong"),

@@ -1,6 +1,6 @@
 //! The NV indices that hold what the TPM knows of volumes, and the count of their openings.
 
-use pattern::nv::{IDENTITIES, Index};
+use pattern::nv::{IDENTITIES, Index, REVOCATIONS};
 use pattern::token::{Binding, Digest, Signatures, Srk};
 use tss_esapi::attributes::NvIndexAttributes;
 use tss_esapi::constants::{CapabilityType, SessionType};
@@ -116,6 +116,15 @@ impl<'a> Nv<'a> {
             }
         }
         Ok(records)
+    }
+
+    /// The counters of sealed keys, with a volume's record or without.
+    ///
+    /// # Errors
+    /// When the TPM fails.
+    pub fn key_counters(&self) -> Result<Vec<Index>> {
+        let handles = Tpm::connect(self.tcti)?.handles(REVOCATIONS.start, REVOCATIONS.end)?;
+        Ok(handles.into_iter().map(Index::revocation_at).collect())
     }
 
     /// Writes an index, in place of what it held. An index that is not ours is removed first.

@@ -34,8 +34,9 @@ impl Tpm {
     ) -> Result<Tpm2Token> {
         let policy = binding.policy(pin.is_some(), |pcrs, bank| self.pcr_values(pcrs, bank))?;
         let SealedTo { sealed, srk, pin } = self.seal_to(secret, &policy, pin)?;
-        let (signed, literal, bank) = (binding.signed.clone(), binding.literal(), binding.bank);
-        Ok(Tpm2Token { keyslot, signed, literal, bank, pin, policy, sealed, srk })
+        let Binding { bank, counted, .. } = *binding;
+        let (signed, literal) = (binding.signed.clone(), binding.literal());
+        Ok(Tpm2Token { keyslot, signed, literal, bank, counted, pin, policy, sealed, srk })
     }
 
     /// Seals a secret to a policy; with a PIN, the policy asks for it too.

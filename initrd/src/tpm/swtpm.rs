@@ -26,8 +26,11 @@ impl Heard {
     pub fn names(&self) -> Vec<String> {
         let name = |code: &u32| match code {
             0x129 => "HierarchyChangeAuth".to_owned(),
+            0x134 => "NV_Increment".to_owned(),
             0x139 => "DictionaryAttackLockReset".to_owned(),
             0x13a => "DictionaryAttackParameters".to_owned(),
+            0x149 => "PolicyNV".to_owned(),
+            0x14e => "NV_Read".to_owned(),
             0x157 => "Load".to_owned(),
             0x15e => "Unseal".to_owned(),
             0x165 => "FlushContext".to_owned(),

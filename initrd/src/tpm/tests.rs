@@ -1,6 +1,6 @@
 mod ahead;
 mod identity;
-mod signed;
+pub(crate) mod signed;
 mod stock;
 
 use pattern::token::{Bank, Binding, Pcrs, Token, Tpm2Token};

@@ -50,7 +50,9 @@ impl Tpm {
             (None, _) => None,
             (Some(pin), Some(text)) => Some(pin.auth_value(text)),
             (Some(_), None) => {
-                Self::connect(tcti)?.compare_srk(&token.srk)?;
+                let mut tpm = Self::connect(tcti)?;
+                tpm.compare_srk(&token.srk)?;
+                tpm.compare_count(token.counted)?;
                 return Err(TpmError::NoPin);
             }
         };
@@ -66,8 +68,8 @@ impl Tpm {
         answer.map_err(|failure| Self::diagnose(tcti, token, presented, failure))
     }
 
-    /// `StartAuthSession`, `PolicyPCR` and `PolicyAuthorize` for a signature, `PolicyPCR` for the literal PCRs,
-    /// `PolicyAuthValue` for a PIN, `Load`, `Unseal`, which ends the session. The token carries the storage root key, so
+    /// `StartAuthSession`, `PolicyPCR` and `PolicyAuthorize` for a signature, `PolicyPCR` for the literal PCRs, `PolicyNV` for
+    /// a count, `PolicyAuthValue` for a PIN, `Load`, `Unseal`, which ends the session. The token carries the storage root key, so
     /// the TPM need not be asked for it. After a failure the library flushes what is left.
     ///
     /// systemd binds the session that encrypts to the object. Ours need not be bound: it also authorizes the object, so the
@@ -83,6 +85,7 @@ impl Tpm {
         let session = self.start_session(KeyHandle::from(srk), SessionType::Policy, (false, true))?;
         let policy = PolicySession::try_from(session).map_err(doing("starting a policy session"))?;
         self.meet(policy, (token.signed.as_ref(), token.literal, token.bank), approved)?;
+        self.meet_count(policy, token.counted)?;
         if auth.is_some() {
             self.context.policy_auth_value(policy).map_err(doing("asking for the PIN"))?;
         }

@@ -146,6 +146,7 @@ fn seal(computer: &Computer) -> Tpm2Token {
         signed: Some(signed),
         bank: Bank::Sha256,
         pin: None,
+        counted: None,
         policy,
         sealed: Sealed { private: part("sealed.private"), public: part("sealed.public") },
         srk: Srk::parse(&fs::read(chip.file("srk.handle")).expect("reading a handle"))

@@ -118,7 +118,7 @@ fn an_announced_change_of_dbx_opens_the_volume() {
     let mut tpm = swtpm.connect();
     let token = tpm.seal(&SECRET, &binding(), None, 0).unwrap();
     let approver = tpm.make_approver([4; 32].into()).unwrap();
-    let slot = tpm.seal_ahead(&AHEAD, &approver, Bank::Sha256, None).unwrap();
+    let slot = tpm.seal_ahead(&AHEAD, &approver, (Bank::Sha256, None), None).unwrap();
     drop(tpm);
     let mut volume = Volume::format(&device, 32 << 20).unwrap();
     volume.add_sealed(&token, &SECRET).unwrap();
@@ -154,7 +154,7 @@ fn an_announced_change_of_dbx_opens_the_volume() {
     }
     // What a later boot makes takes the place of what was announced.
     boot(&mut swtpm, "dbx");
-    let slot = swtpm.connect().seal_ahead(&SECRET, &approver, Bank::Sha256, None).unwrap();
+    let slot = swtpm.connect().seal_ahead(&SECRET, &approver, (Bank::Sha256, None), None).unwrap();
     Volume::load(&device).unwrap().replace_ahead(&key, slot, &SECRET).unwrap();
     let left = header(&device).ahead();
     assert_eq!((left.len(), &left[0].announced), (1, &None));

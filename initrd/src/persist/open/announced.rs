@@ -34,7 +34,7 @@ impl Opening<'_> {
         }
         let how =
             "opened it by the TPM, after the change of Secure Boot's keys that was announced".to_owned();
-        Ok(Some(Opened { key: found.key, how, pin: found.pin, slots: Vec::new() }))
+        Ok(Some(Opened { key: found.key, how, pin: found.pin, slots: Vec::new(), by_tpm: true }))
     }
 
     /// The TPM's record is from before the change, or a cut came after it was carried over.
@@ -64,7 +64,7 @@ impl Opening<'_> {
                 registry.carry_over(&candidate, counted).map(|()| Proof::Given)
             })?;
         }
-        let retired = ahead::retire(self.config, &candidate, found.pin.as_deref())?;
+        let retired = ahead::retire(self.config, &candidate, &found.ahead, found.pin.as_deref())?;
         log::info!("bound the volume to the keys of Secure Boot as they are now: {retired}");
         Ok(())
     }

@@ -37,7 +37,7 @@ fn made(started: &Started, pin: Option<&str>) -> (Approver, Ahead) {
     let read = Approver::parse(&approver.to_bytes()).unwrap();
     assert!(read == approver);
     let pin = pin.map(|text| NewPin { text, salt: [3; 32] });
-    let ahead = tpm.seal_ahead(&SECRET, &approver, Bank::Sha256, pin.as_ref()).unwrap();
+    let ahead = tpm.seal_ahead(&SECRET, &approver, (Bank::Sha256, None), pin.as_ref()).unwrap();
     assert_eq!(Ahead::parse(&ahead.to_json()).as_ref(), Ok(&ahead));
     (approver, ahead)
 }

@@ -4,14 +4,14 @@ use std::fs;
 use std::process::Command;
 
 use pattern::nv::Index;
-use pattern::token::{PublicKey, Signatures};
+use pattern::token::{Counted, PublicKey, Signatures};
 
 use super::*;
 use crate::tpm::{NewPin, Nv};
 
 const MEASURE: &str = "/usr/lib/systemd/systemd-measure";
-pub(super) const KERNEL: &[u8] = b"a kernel";
-const PHASE: &str = "enter-initrd";
+pub(crate) const KERNEL: &[u8] = b"a kernel";
+pub(crate) const PHASE: &str = "enter-initrd";
 const SIX_DIGITS: &str = "271828";
 
 /// A software TPM in which PCR 11 is as systemd-stub and `enter-initrd` leave it, and what the image brings along.
@@ -82,14 +82,14 @@ impl Started {
     }
 }
 
-fn make_key(swtpm: &Swtpm, name: &str) -> PublicKey {
+pub(crate) fn make_key(swtpm: &Swtpm, name: &str) -> PublicKey {
     swtpm.tool(&format!("openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out {name}"));
     swtpm.tool(&format!("openssl pkey -in {name} -pubout -out {name}.pub"));
     PublicKey::parse(&fs::read_to_string(swtpm.folder().join(format!("{name}.pub"))).unwrap()).unwrap()
 }
 
 /// Signs for a kernel image of a few bytes.
-fn sign(swtpm: &Swtpm, key: &str, phases: &[&str]) -> String {
+pub(crate) fn sign(swtpm: &Swtpm, key: &str, phases: &[&str]) -> String {
     fs::write(swtpm.folder().join("linux"), KERNEL).unwrap();
     let mut command = Command::new(MEASURE);
     let _ = command.args(["sign", "--linux=linux", "--bank=sha256", "--json=short"]);
@@ -103,7 +103,7 @@ fn sign(swtpm: &Swtpm, key: &str, phases: &[&str]) -> String {
 
 /// What systemd-stub extends PCR 11 with for an image that is only a kernel: the name of each section with its zero byte,
 /// then its content. After that, the word of the phase.
-pub(super) fn image_digests(kernel: &[u8]) -> [String; 3] {
+pub(crate) fn image_digests(kernel: &[u8]) -> [String; 3] {
     [&b".linux\0"[..], kernel, PHASE.as_bytes()].map(sha256)
 }
 
@@ -169,7 +169,8 @@ fn signatures_that_do_not_help_are_told_apart() {
     let other = make_key(&started.swtpm, "other");
     let by_other = sign(&started.swtpm, "other", &[PHASE]);
     started.signatures = Signatures::parse(&by_other).unwrap();
-    let refused = "no signature for PCR 11 (sha256) in this image is by the key that the volume is bound to";
+    let refused = "no signature for PCR 11 (sha256) in this image is by the key that the volume is bound to: \
+        a version with a higher image.epoch was kept since, or this image is signed by somebody else";
     assert_eq!(started.refusal(&token, None), refused);
 
     // The other key's signature, under the name of the right key.
@@ -272,6 +273,83 @@ fn no_unlock_takes_more_commands_than_it_must() {
     let unseal = ["PolicyPCR", "PolicyAuthValue", "Load", "Unseal", "Unseal"];
     assert_eq!(all, [&verify[..], &signed, &unseal].concat());
     assert_eq!(started.commands(&token, Some(SIX_DIGITS)), all[..9]);
+    // All that a policy may ask for. Before the PIN is asked for, two more tell whether the key is one of this TPM, and the
+    // good one; after that two authenticate the volume.
+    let counter = Index::revocation("u");
+    let count = started.swtpm.connect().count_up(&counter).unwrap();
+    let counted = Some(Counted { handle: counter.handle, count });
+    let token = started.seal(&Binding { counted, ..started.binding(Some(pcr7())) }, Some(SIX_DIGITS));
+    let all = started.commands(&token, Some(SIX_DIGITS));
+    let unseal = ["PolicyPCR", "PolicyNV", "PolicyAuthValue", "Load", "Unseal"];
+    assert_eq!(all, [&verify[..], &signed, &unseal].concat());
+    let _flushed = started.swtpm.tcti();
+    let (tcti, heard) = started.swtpm.observed();
+    let presented = Presented { signatures: Some(&started.signatures), pin: None };
+    assert!(matches!(Tpm::unseal(&tcti, &token, presented), Err(TpmError::NoPin)));
+    assert_eq!(heard.lock().unwrap().names(), ["ReadPublic", "NV_Read"]);
+    let record =
+        Nv::new(&tcti, started.binding(None), Some(&started.signatures), Some(token.srk.clone())).unwrap();
+    record.keep(&Index::identity("u"), &[1; 33]).unwrap();
+    heard.lock().unwrap().codes.clear();
+    let _held = record.held(&Index::identity("u")).unwrap();
+    let record = heard.lock().unwrap().names();
+    assert_eq!(record, ["StartAuthSession", "NV_Read"]);
+    assert!(all.len() + 2 + record.len() <= 16);
+}
+
+/// The promise: with the next count of the TPM, what was sealed before is worth nothing, wherever it was kept, and nothing
+/// that anybody does brings it back.
+#[test]
+fn a_counted_token_opens_at_one_count() {
+    let mut started = Started::new("counted-token");
+    let counter = Index::revocation("u");
+    let count = started.swtpm.connect().count_up(&counter).unwrap();
+    assert_eq!(started.swtpm.connect().key_count(&counter).unwrap(), Some(count));
+    let sealed_at = |started: &Started, count| {
+        let counted = Some(Counted { handle: counter.handle, count });
+        started.seal(&Binding { counted, ..started.binding(Some(pcr7())) }, None)
+    };
+    let (token, next) = (sealed_at(&started, count), sealed_at(&started, count + 1));
+    assert!(started.opens(&token, None));
+    let early = started.refusal(&next, None);
+    assert!(
+        early.starts_with(&format!("this key is good when the TPM has counted to {}", count + 1)),
+        "{early}"
+    );
+    assert_eq!(started.swtpm.connect().count_up(&counter).unwrap(), count + 1);
+    assert!(started.opens(&next, None));
+    let replaced = format!(
+        "this key was replaced: the TPM has counted to {}, and it was good at {count}; the header that holds it is an old copy",
+        count + 1
+    );
+    assert_eq!(started.refusal(&token, None), replaced);
+    // With the PIN it is the same, and nobody is asked for it.
+    let counted = Some(Counted { handle: counter.handle, count });
+    let with_pin = started.seal(&Binding { counted, ..started.binding(None) }, Some(SIX_DIGITS));
+    assert_eq!(started.refusal(&with_pin, None), replaced);
+    // The counter is removed, and made again.
+    started.swtpm.connect().forget(&counter).unwrap();
+    assert_eq!(started.swtpm.connect().key_count(&counter).unwrap(), None);
+    let removed = started.refusal(&token, None);
+    assert!(
+        removed.starts_with(&format!(
+            "this key is good at count {count} of the TPM, and the counter was removed"
+        ))
+    );
+    assert!(started.swtpm.connect().count_up(&counter).unwrap() > count + 1);
+    for token in [&token, &next] {
+        assert!(started.refusal(token, None).starts_with("this key was replaced: "));
+    }
+    // An index that is not a counter, with the right number in it.
+    started.swtpm.connect().forget(&counter).unwrap();
+    let handle = format!("{:#x}", counter.handle);
+    started.swtpm.tool(&format!("tpm2_nvdefine -C o -s 8 -a authread|authwrite|no_da {handle}"));
+    fs::write(started.swtpm.folder().join("count"), count.to_be_bytes()).unwrap();
+    started.swtpm.tool(&format!("tpm2_nvwrite -C {handle} -i count {handle}"));
+    assert!(!started.opens(&token, None));
+    assert_eq!(started.swtpm.connect().key_count(&counter).unwrap(), None);
+    started.swtpm.restart();
+    assert!(!started.opens(&token, None));
 }
 
 #[test]
