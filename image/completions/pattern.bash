@@ -19,7 +19,7 @@ _pattern() {
             words='--disk --persist --memory --secure-boot --append --display --load-credential --server --tools'
             compopt -o default
             ;;
-        *,gen-keyring) words='--add-missing --tools' ;;
+        *,gen-keyring) words='--add-missing --epoch --tools' ;;
         *,sign-release) words='--output --compress --tools'; compopt -o dirnames ;;
         *,recovery) words=--identity; compopt -o default ;;
     esac

@@ -8,6 +8,7 @@ mod confined;
 mod degraded_usr;
 mod devices_stay;
 mod disk_too_small;
+mod epoch;
 mod first_boot;
 mod foreign_persist;
 mod grows_while_running;
