@@ -11,6 +11,7 @@ PATTERN  := $(DIST)/usr/bin/pattern
 DEMO     := build/images/demo_0.0.1/demo_0.0.1.raw
 KEYRING  := demo/demo-pubring.pgp
 DEBUGKEY := demo/demo-keys/pcr-debug-public.pem
+EPOCHKEY := demo/demo-keys/pcr-epoch-1-public.pem
 BUILD     = $(PATTERN) build --keys demo/demo-keys --output build/images --tools build/tools
 SCENARIOS = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests -- --nocapture --test-threads=2
 ATTACKS   = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests --test attacks -- --nocapture --test-threads=2
@@ -109,6 +110,18 @@ production: image ## build the demo with debug = false, and try what outsiders c
 .PHONY: check
 check: lint test test-static release vm ## everything that a change must pass
 
+# Two versions, of which the second one ends what the first may do.
+$(EPOCHKEY): | dist $(KEYRING)
+	cd demo && ../$(PATTERN) gen-keyring demo --epoch 1
+
+.PHONY: build/releases/epoch
+build/releases/epoch: image $(EPOCHKEY)
+	tests/need gnupg
+	$(BUILD) vm-tests/images/epoch --sign-debug-as-production
+	$(BUILD) vm-tests/images/epoch-update --sign-debug-as-production
+	rm -rf $@
+	$(PATTERN) sign-release build/images/epoch_0.0.2 demo/demo-gpg --output $@ --compress gz
+
 # The image, its next version, and a box for distrobox.
 .PHONY: build/releases/userspace
 build/releases/userspace: image
@@ -143,7 +156,7 @@ attacks: image ## run each attack on this and on stock systems, and write the ta
 	vm-tests/attacks
 
 .PHONY: check-all
-check-all: check $(RELEASES) build/releases/userspace build/releases/for-use ## the long suites too: more updates and attacks, volumes with the other file systems
+check-all: check $(RELEASES) build/releases/userspace build/releases/for-use build/releases/epoch ## the long suites too: more updates and attacks, volumes with the other file systems
 	vm-tests/stock
 	$(BUILD) vm-tests/images/production
 	$(SCENARIOS) --ignored --skip userspace::desktop

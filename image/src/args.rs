@@ -240,7 +240,7 @@ fn gen_keyring(parser: &mut lexopt::Parser) -> Result<GenKeyring, lexopt::Error>
 
 fn number_of_epoch(text: &str) -> Result<u32, String> {
     let epoch = text.parse().ok().filter(|epoch| (1..=HIGHEST).contains(epoch));
-    epoch.ok_or_else(|| format!("gen-keyring: --epoch takes a number from 1 to {HIGHEST}, not {text:?}"))
+    epoch.ok_or_else(|| format!("it must be a number from 1 to {HIGHEST}"))
 }
 
 fn sign_release(parser: &mut lexopt::Parser) -> Result<SignRelease, lexopt::Error> {

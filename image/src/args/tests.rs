@@ -97,6 +97,7 @@ fn wrong_usage_says_what_is_wrong() {
         ("run i --frob", "invalid option '--frob'"),
         ("gen-keyring", "gen-keyring: a NAME is missing"),
         ("gen-keyring a b", "unexpected argument \"b\""),
+        ("gen-keyring a --epoch 0", "cannot parse argument \"0\": it must be a number from 1 to 2147483647"),
         ("sign-release", "sign-release: a RESULT is missing: the folder that `pattern build` wrote"),
         ("sign-release r", "sign-release: a GPGHOME is missing: `pattern gen-keyring` makes one"),
         ("sign-release r g s", "unexpected argument \"s\""),

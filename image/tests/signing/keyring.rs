@@ -113,6 +113,33 @@ fn an_older_keyring_gets_what_it_lacks() {
     assert_eq!(place.succeeds(&["gen-keyring", "x", "--add-missing"]), "x-keys: no key is missing\n");
 }
 
+/// A machine may have its volume bound to an epoch's key alone: no run makes another in its place.
+#[test]
+#[ignore = "needs gnupg openssl; `make check` runs it"]
+fn the_key_of_an_epoch_is_added_once() {
+    let place = Place::with_keys();
+    let error = place.fails(&["gen-keyring", "y", "--epoch", "2"]);
+    assert!(error.contains("adding to the keyring y: there is no folder y-keys"), "{error}");
+    let older = fs::read(place.path("x-keys/pcr-private.pem")).unwrap();
+    let text = place.succeeds(&["gen-keyring", "x", "--epoch", "2"]);
+    assert!(text.contains("x-keys/pcr-epoch-2-private.pem  added"), "{text}");
+    assert!(
+        text.contains("signs PCR policies of images with image.epoch = 2. Back up x-keys again."),
+        "{text}"
+    );
+    assert_eq!(mode(&place.path("x-keys/pcr-epoch-2-private.pem")), 0o600);
+    let key = fs::read(place.path("x-keys/pcr-epoch-2-private.pem")).unwrap();
+    let text = place.succeeds(&["gen-keyring", "x", "--epoch", "2"]);
+    assert_eq!(text, "x-keys: the key of epoch 2 is there already\n");
+    assert_eq!(fs::read(place.path("x-keys/pcr-epoch-2-private.pem")).unwrap(), key);
+    assert_eq!(fs::read(place.path("x-keys/pcr-private.pem")).unwrap(), older);
+    // As after a cut between the two halves.
+    fs::remove_file(place.path("x-keys/pcr-epoch-2-public.pem")).unwrap();
+    let _ = place.succeeds(&["gen-keyring", "x", "--epoch", "2"]);
+    let public = said("openssl", &["pkey", "-in", "x-keys/pcr-epoch-2-private.pem", "-pubout"], &place);
+    assert_eq!(public, fs::read_to_string(place.path("x-keys/pcr-epoch-2-public.pem")).unwrap());
+}
+
 #[test]
 #[ignore = "needs gnupg openssl; `make check` runs it"]
 fn what_is_there_is_not_overwritten() {

@@ -9,6 +9,7 @@ mod degraded_usr;
 mod devices_stay;
 mod disk_too_small;
 mod earlier_version;
+mod epoch;
 mod firmware_keys;
 mod first_boot;
 mod foreign_persist;

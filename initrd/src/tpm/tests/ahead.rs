@@ -2,6 +2,9 @@
 
 use pattern::token::ahead::{Ahead, Announced, Approver};
 
+use pattern::nv::Index;
+use pattern::token::Counted;
+
 use super::signed::{KERNEL, Started, image_digests};
 use super::*;
 use crate::tpm::NewPin;
@@ -32,12 +35,16 @@ fn value(extended: &str) -> Vec<u8> {
 }
 
 fn made(started: &Started, pin: Option<&str>) -> (Approver, Ahead) {
+    made_at(started, None, pin)
+}
+
+fn made_at(started: &Started, counted: Option<Counted>, pin: Option<&str>) -> (Approver, Ahead) {
     let mut tpm = started.swtpm.connect();
     let approver = tpm.make_approver(PASSWORD.into()).unwrap();
     let read = Approver::parse(&approver.to_bytes()).unwrap();
     assert!(read == approver);
     let pin = pin.map(|text| NewPin { text, salt: [3; 32] });
-    let ahead = tpm.seal_ahead(&SECRET, &approver, (Bank::Sha256, None), pin.as_ref()).unwrap();
+    let ahead = tpm.seal_ahead(&SECRET, &approver, (Bank::Sha256, counted), pin.as_ref()).unwrap();
     assert_eq!(Ahead::parse(&ahead.to_json()).as_ref(), Ok(&ahead));
     (approver, ahead)
 }
@@ -162,4 +169,32 @@ fn it_takes_thirteen_commands_and_the_secret_never_goes_in_clear() {
         ]
     );
     assert!(!heard.bytes.windows(8).any(|window| SECRET.starts_with(window)));
+}
+
+/// What replaces the volume's key ends what was announced before, too, and all parts together stay within 16 commands.
+#[test]
+fn an_announced_change_is_worth_nothing_after_the_next_count() {
+    let mut started = Started::new("ahead-counted");
+    let counter = Index::revocation("u");
+    let count = started.swtpm.connect().count_up(&counter).unwrap();
+    let counted = Some(Counted { handle: counter.handle, count });
+    let (approver, mut ahead) = made_at(&started, counted, Some("271828"));
+    ahead.announced = Some(announced(&started, &approver, &value(CHANGED)));
+    restart(&mut started, CHANGED);
+    assert!(matches!(unseal(&started, &ahead, None), Err(TpmError::NoPin)));
+    assert_eq!(*unseal(&started, &ahead, Some("271828")).unwrap(), SECRET);
+    let _flushed = started.swtpm.tcti();
+    let (tcti, heard) = started.swtpm.observed();
+    let presented = Presented { signatures: Some(&started.signatures), pin: Some("271828") };
+    let _secret = Tpm::unseal_ahead(&tcti, &ahead, Some(&started.key), presented).unwrap();
+    let commands = heard.lock().unwrap().names();
+    assert!(commands.len() <= 16 && commands.contains(&"PolicyNV".to_owned()), "{commands:?}");
+
+    let _count = started.swtpm.connect().count_up(&counter).unwrap();
+    let refused = refusal(&started, &ahead);
+    assert!(
+        refused.starts_with(&format!("this key was replaced: the TPM has counted to {}", count + 1)),
+        "{refused}"
+    );
+    assert!(unseal(&started, &ahead, Some("271828")).is_err());
 }
