@@ -110,7 +110,7 @@ impl Attack {
     }
 
     fn reported(self, console: &str) -> String {
-        let said = |line: &str| console.contains(&format!("report: {line}"));
+        let said = |line: &str| !line.is_empty() && console.contains(&format!("report: {line}"));
         let words = match () {
             () if said(self.used) => "**used**",
             () if said(KEPT) => NO_EFFECT,

@@ -23,7 +23,7 @@ const CONFINED: Attack = Attack {
 /// Of systemd's own plug-in of libcryptsetup, which does not open the volume: it is open already.
 const REFUSED: &str = "Failed to unseal secret using TPM2";
 /// Of `cat`.
-const HIDDEN: &str = "Permission denied";
+const HIDDEN: &str = "No such file or directory";
 
 #[test]
 #[ignore = "long; `make check-all` runs it"]

@@ -36,7 +36,6 @@ const WORDS_IDENTITY: Attack = Attack {
 const REFUSAL: &str = "a policy check failed";
 
 #[test]
-#[ignore = "long; `make check-all` runs it"]
 fn secure_boot_off() {
     let computer = Computer::production(KEY.name);
     let loot = Loot::of(&computer);
