@@ -10,7 +10,7 @@ use crate::esp::IMAGES;
 use crate::table;
 
 const ATTACK: Attack = Attack {
-    row: 25,
+    row: 43,
     name: "debug_image",
     what: "a debug image of the same keyring is put into the other slot, and started",
     who: "has the machine for a while, and any debug image that was ever signed",
