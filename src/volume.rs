@@ -19,7 +19,7 @@ use std::fmt;
 use crate::token::Tpm2Token;
 
 pub use copies::header_bytes;
-pub use creation::{Creation, Doubt, FINISHED, Place, UNFINISHED, creation, place};
+pub use creation::{Creation, FINISHED, Place, UNFINISHED, creation, place};
 pub use flaw::{Fault, Flaw};
 pub use header::Header;
 pub use signature::{HEAD_BYTES, UNKNOWN, filesystem, recognise};

@@ -129,15 +129,15 @@ fn prove_begun(disk: &Disk, part: &Partition) -> Result<Claim> {
     Claim::new(&device).with_context(about)
 }
 
-/// The table first: a cut before its last write leaves the volume whole. The request can go when the table says it all.
+/// The table before the keys: a cut before its last write leaves the volume whole. The request can go when the table says it all.
 fn give_up(disk: &Disk, found: &Found, part: &Partition, claim: &Claim) -> Result<String> {
-    let volume = uuid(&disk.partition_path(part.number));
+    // First of all: where only the label says that the volume was given up, the TPM still knows it, and none is made in its
+    // place. A cut after this leaves a volume that the TPM does not know, which can be given up again.
+    if let Err(error) = forget(&disk.partition_path(part.number)) {
+        return Ok(kept(&error));
+    }
     grow::commit(disk, found, &found.table.with_reset(part.number))?;
     request::forget();
-    // The record goes with the owner's word alone: where only the label says that the volume was given up, somebody is asked.
-    if let Some(uuid) = volume.filter(|_| latch::has_tpm()) {
-        persist::forget(&uuid).unwrap_or_else(|error| log::warn!("{error:#}"));
-    }
     erase(disk, part, claim)
 }
 
@@ -154,6 +154,14 @@ fn erase(disk: &Disk, part: &Partition, claim: &Claim) -> Result<String> {
 fn restart() -> Result<()> {
     usr::disarm()?;
     restart::now()
+}
+
+/// Removes the TPM's record of the volume.
+fn forget(device: &Path) -> Result<()> {
+    match uuid(device).filter(|_| latch::has_tpm()) {
+        Some(uuid) => persist::forget(&uuid).context("removing the TPM's record of the volume"),
+        None => Ok(()),
+    }
 }
 
 /// The volume's UUID, when its header can be read.

@@ -2,9 +2,7 @@
 //!
 //! The table's entry says that a volume was finished. But an entry can get lost, by accident or by somebody's hand. So a
 //! volume is made by itself only where none can be: the place does not begin with a LUKS header, and the TPM knows no volume.
-//! Else the owner's word is needed: a factory reset, or an answer on the console.
-
-use std::fmt;
+//! Where the TPM knows one, none is made before the owner gave that one up, by a factory reset, or cleared the TPM.
 
 use super::Seen;
 
@@ -33,29 +31,10 @@ pub enum Creation {
     Make,
     /// Open the volume that is there, and list it again.
     Restore,
-    /// Ask on the console, and make a volume when the answer is the word.
-    Ask(Doubt),
-}
-
-/// Why somebody has to be asked.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Doubt {
-    /// The place begins with this.
-    Occupied(String),
-    /// The TPM knows so many volumes.
-    Known(usize),
-}
-
-impl fmt::Display for Doubt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Occupied(what) => write!(f, "the place for the volume begins with {what}"),
-            Self::Known(1) => f.write_str("this machine's TPM knows a volume that is not there"),
-            Self::Known(count) => {
-                write!(f, "this machine's TPM knows {count} volumes, and none of them is there")
-            }
-        }
-    }
+    /// Ask on the console, and make a volume when the answer is the word: the place begins with this.
+    Ask(String),
+    /// Make none: the TPM knows so many volumes, and this is not one of them.
+    Refuse(usize),
 }
 
 /// Tells what is at a place by its first bytes, and by what was recognised there.
@@ -85,8 +64,10 @@ pub fn place(head: &[u8], seen: &Seen) -> Place {
 pub fn creation(given_up: bool, place: &Place, known: usize) -> Creation {
     match place {
         Place::Volume if !given_up => Creation::Restore,
-        Place::Foreign(what) if !given_up => Creation::Ask(Doubt::Occupied(what.clone())),
-        _ if known > 0 => Creation::Ask(Doubt::Known(known)),
+        // A word on the console would not do: a volume that somebody else has made on this machine could later be put in the
+        // place of the owner's, and the TPM would know it.
+        _ if known > 0 => Creation::Refuse(known),
+        Place::Foreign(what) if !given_up => Creation::Ask(what.clone()),
         _ => Creation::Make,
     }
 }
@@ -148,16 +129,16 @@ mod tests {
     #[test]
     fn a_volume_is_made_by_itself_only_where_none_can_be() {
         let foreign = Place::Foreign("x".to_owned());
-        let occupied = Creation::Ask(Doubt::Occupied("x".to_owned()));
+        let occupied = Creation::Ask("x".to_owned());
         for (place, known, wanted) in [
             (&Place::Free, 0, Creation::Make),
             (&Place::Unfinished, 0, Creation::Make),
-            (&Place::Free, 1, Creation::Ask(Doubt::Known(1))),
-            (&Place::Unfinished, 2, Creation::Ask(Doubt::Known(2))),
+            (&Place::Free, 1, Creation::Refuse(1)),
+            (&Place::Unfinished, 2, Creation::Refuse(2)),
             (&Place::Volume, 0, Creation::Restore),
             (&Place::Volume, 2, Creation::Restore),
-            (&foreign, 0, occupied.clone()),
-            (&foreign, 1, occupied),
+            (&foreign, 0, occupied),
+            (&foreign, 1, Creation::Refuse(1)),
         ] {
             assert_eq!(creation(false, place, known), wanted, "{place:?} {known}");
         }
@@ -167,7 +148,7 @@ mod tests {
     fn a_factory_reset_counts_only_where_the_tpm_forgot_the_volume() {
         for place in [Place::Free, Place::Unfinished, Place::Volume, Place::Foreign("x".to_owned())] {
             assert_eq!(creation(true, &place, 0), Creation::Make, "{place:?}");
-            assert_eq!(creation(true, &place, 1), Creation::Ask(Doubt::Known(1)), "{place:?}");
+            assert_eq!(creation(true, &place, 1), Creation::Refuse(1), "{place:?}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use pattern::reset::WORD;
 use pattern::table::{Extent, Found, ResetPlace, reset_place};
-use pattern::volume::{Creation, Doubt, creation, place};
+use pattern::volume::{Creation, creation, place};
 
 use super::boot::Boot;
 use super::identity::Registry;
@@ -42,7 +42,8 @@ pub(super) fn absent(
     disk.add_partition(number, extent, &table.table).with_context(making)?;
     match decide_creation(ctx, boot, table, &device).with_context(making)? {
         Creation::Restore => return restore(ctx, boot, disk, table, (number, extent)),
-        Creation::Ask(doubt) => ask_owner(&doubt, &device).with_context(making)?,
+        Creation::Ask(what) => ask_owner(&what, &device).with_context(making)?,
+        Creation::Refuse(known) => bail!("{}: {}", making(), refusal(known)),
         Creation::Make => {}
     }
     create::create(&ctx.config, boot, disk, table, number, extent).with_context(making)?;
@@ -61,15 +62,24 @@ fn decide_creation(ctx: &Context, boot: Boot, table: &Found, device: &Path) -> R
     Ok(creation(given_up, &place, registry.known()?))
 }
 
+fn refusal(known: usize) -> String {
+    let volumes =
+        if known == 1 { "a volume that is".to_owned() } else { format!("{known} volumes that are") };
+    format!(
+        "this machine's TPM knows {volumes} not on this disk, and makes no other beside; nothing was changed. Put the disk with \
+         the volume back. If the volume is gone for good, clear the TPM in the firmware's setup, and restart"
+    )
+}
+
 /// Asks on the console whether a volume is to be made all the same. Without an answer none is made.
-fn ask_owner(doubt: &Doubt, device: &Path) -> Result<()> {
+fn ask_owner(what: &str, device: &Path) -> Result<()> {
+    let doubt = format!("the place for the volume begins with {what}");
     if trial::running() {
         bail!("{doubt}; this version is on trial, so nobody is asked; nothing was changed");
     }
     let device = device.display();
     let question = format!(
-        "{doubt}. A new volume on {device} would start empty, and replace what is there. \
-         Type {WORD} to make it, anything else to leave all as it is:"
+        "{doubt}. A new volume on {device} replaces it. Type {WORD} to make one, anything else to leave all as it is:"
     );
     if ask::word(&question, PATIENCE).is_some_and(|answer| answer.trim() == WORD) {
         return Ok(());
