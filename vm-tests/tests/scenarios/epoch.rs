@@ -9,9 +9,9 @@ const HEADER: u64 = 16 << 20;
 #[test]
 #[ignore = "long; `make check-all` runs it"]
 fn epoch() {
+    let mut computer = Computer::of_image("epoch", "epoch");
     let release = Release::copy("epoch", "epoch");
     let server = Server::start(release.path());
-    let mut computer = Computer::of_image("epoch", "epoch");
     computer.serve(&server);
     let mut guest = computer.boot();
     let key = recovery_key_in(guest.console());
