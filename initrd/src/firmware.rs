@@ -28,7 +28,7 @@ pub(crate) fn log() -> Result<Log> {
 /// # Errors
 /// When the kernel does not show it.
 pub(crate) fn value(bank: Bank) -> Result<Vec<u8>> {
-    let value = crate::staged::pcr(bank, PCR);
+    let value = crate::registers::value(bank, PCR);
     value.with_context(|| format!("the kernel does not show PCR {PCR} ({})", bank.name()))
 }
 

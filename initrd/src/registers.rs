@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use pattern::measure::Hash;
+use pattern::token::Bank;
 
 /// The kernel's view of the TPM; a directory for each bank in it.
 const TPM: &str = "/sys/class/tpm/tpm0";
@@ -43,4 +44,12 @@ pub(crate) fn is_zero(bank: Hash, pcr: u8) -> Result<bool> {
     let path = Path::new(TPM).join(format!("pcr-{}/{pcr}", bank.name()));
     let digits = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     Ok(digits.trim().bytes().all(|digit| digit == b'0'))
+}
+
+/// The value of a PCR, if the kernel shows one: hexadecimal digits.
+pub(crate) fn value(bank: Bank, pcr: u8) -> Option<Vec<u8>> {
+    let path = Path::new(TPM).join(format!("pcr-{}/{pcr}", bank.name()));
+    let text = fs::read_to_string(path).ok()?;
+    let digits = text.trim().as_bytes().chunks(2);
+    digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use pattern::entry::Entry;
 use pattern::table::{PERSIST_LEAST, PersistPlace, persist};
-use pattern::token::{Bank, Signatures};
+use pattern::token::Signatures;
 use pattern::uki;
 use pattern::unlock::{Verdict, verdict};
 use pattern::update;
@@ -16,8 +16,8 @@ use pattern::volume::Locks;
 
 use crate::context::Context;
 use crate::disk::Disk;
-use crate::entries;
 use crate::persist::recognised;
+use crate::{entries, registers};
 
 /// One byte after the attributes: 1 when it is on (UEFI Specification, "Globally Defined Variables").
 const SECURE_BOOT: &str = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
@@ -37,7 +37,7 @@ pub(crate) fn check(ctx: &Context) -> Result<Option<(Entry, Verdict)>> {
     let entries = entries::installed(&image.id, &table)?;
     let Some(staged) = update::staged(&image.version, &entries) else { return Ok(None) };
     let signatures = signatures(&entries::file(&image.id, staged)?)?;
-    let verdict = verdict(&locks(ctx)?, secure_boot(), signatures.as_ref(), pcr);
+    let verdict = verdict(&locks(ctx)?, secure_boot(), signatures.as_ref(), registers::value);
     Ok(Some((staged.clone(), verdict)))
 }
 
@@ -89,14 +89,6 @@ fn section(uki: &Path) -> io::Result<Option<Vec<u8>>> {
 
 fn secure_boot() -> bool {
     fs::read(SECURE_BOOT).is_ok_and(|bytes| bytes.last() == Some(&1))
-}
-
-/// A register's value, as the kernel shows it: hexadecimal.
-pub(crate) fn pcr(bank: Bank, pcr: u8) -> Option<Vec<u8>> {
-    let path = Path::new("/sys/class/tpm/tpm0").join(format!("pcr-{}/{pcr}", bank.name()));
-    let text = fs::read_to_string(path).ok()?;
-    let digits = text.trim().as_bytes().chunks(2);
-    digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use super::sealing::{Sealer, is_outdated_text, tpm2};
 use super::{create, extra};
 use crate::luks::{Volume, VolumeKey};
 use crate::tpm::{self, NewPin, Presented, Tcti, Tpm, TpmError};
-use crate::{firmware, latch, staged, trial};
+use crate::{firmware, latch, registers, trial};
 
 pub(crate) use announce::announce;
 pub(super) use key::Root;
@@ -176,7 +176,7 @@ fn is_true(ahead: &Ahead, config: &Config, image: Option<&PublicKey>) -> bool {
 /// The policy of an ordinary token in a boot with this PCR 7. All other registers are as they are now.
 pub(super) fn policy(binding: &Binding, seven: &[u8]) -> Result<Digest, Exposed> {
     let read = |pcrs: Pcrs, bank: Bank| {
-        let value = |pcr| if pcr == PCR { Some(seven.to_vec()) } else { staged::pcr(bank, pcr) };
+        let value = |pcr| if pcr == PCR { Some(seven.to_vec()) } else { registers::value(bank, pcr) };
         pcrs.iter().map(value).collect::<Option<Vec<_>>>().ok_or(Exposed::NoBank(bank))
     };
     binding.policy(false, read)
@@ -184,7 +184,7 @@ pub(super) fn policy(binding: &Binding, seven: &[u8]) -> Result<Digest, Exposed>
 
 /// The bank that the kernel shows.
 fn bank() -> Bank {
-    if staged::pcr(Bank::Sha256, PCR).is_some() { Bank::Sha256 } else { Bank::Sha384 }
+    if registers::value(Bank::Sha256, PCR).is_some() { Bank::Sha256 } else { Bank::Sha384 }
 }
 
 #[cfg(test)]
