@@ -31,11 +31,14 @@ pub(crate) fn rebind(config: &Config, device: &Path) -> Result<String> {
         accept()?;
     }
     Boot { added: false, ..boot }.require(config)?;
-    let (header, _) = recognised(device).with_context(about)?;
+    let (header, locks) = recognised(device).with_context(about)?;
     require_open(header.uuid()).with_context(about)?;
     let mut volume = Volume::load(device).with_context(about)?;
     let key = unlock(&mut volume, device).with_context(about)?;
     drop(volume);
+    if !config.volume.pin && locks.tokens.iter().any(|token| token.pin.is_some()) {
+        eprintln!("pattern: this image has volume.pin = false: from now on the volume opens without a PIN");
+    }
     let pin = config.volume.pin.then(ask::new_pin).transpose()?;
     let adapt = |binding| if boot.added { with_additions(binding) } else { binding };
     let (tcti, image) = (Tcti::default(), extra::key()?);
