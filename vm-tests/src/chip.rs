@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use pattern::nv::IDENTITIES;
+
 use crate::computer::Computer;
 
 const SOCKET: &str = "chip.sock";
@@ -67,6 +69,28 @@ impl<'a> Chip<'a> {
             let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
             let extended = self.run("tpm2_pcrextend", &[&format!("{pcr}:sha256={digits}")]);
             let _ = extended.unwrap_or_else(|complaint| panic!("{complaint}"));
+        }
+    }
+
+    /// The handles of its NV indices.
+    ///
+    /// # Panics
+    /// When the TPM does not list them.
+    #[must_use]
+    pub fn indices(&self) -> Vec<u32> {
+        let listed = self.run("tpm2_getcap", &["handles-nv-index"]).expect("listing NV indices");
+        let handles = listed.lines().filter_map(|line| line.trim().strip_prefix("- 0x"));
+        handles.filter_map(|digits| u32::from_str_radix(digits, 16).ok()).collect()
+    }
+
+    /// Has it forget which volumes the machine made, as its owner may.
+    ///
+    /// # Panics
+    /// When the TPM refuses, which it does to nobody.
+    pub fn forget_volumes(&self) {
+        for handle in self.indices().into_iter().filter(|handle| IDENTITIES.contains(handle)) {
+            let undefined = self.run("tpm2_nvundefine", &["-C", "o", &format!("{handle:#x}")]);
+            let _ = undefined.unwrap_or_else(|complaint| panic!("{complaint}"));
         }
     }
 
