@@ -10,7 +10,7 @@ fn tampered_tree() {
     computer.disk().write(tree.start + 4096, &[0; 4096]);
     let mut guest = computer.start();
     let _ = guest.expect("is corrupted");
-    let _ = guest.expect("no restart on corruption this time");
+    let _ = guest.expect("reading all of /usr before anything is started from it");
     let _ = guest.expect("is corrupted");
     let said = guest.expect("emergency mode");
     assert!(said.contains("its first block can't be verified: /usr or its hash tree is damaged"), "{said}");
