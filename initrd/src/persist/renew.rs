@@ -56,7 +56,8 @@ pub(crate) fn confirm(device: &Path) -> Result<String> {
 /// When no terminal can show the new key, or the old one was not entered. The old one opens the volume until the new one was shown.
 pub(crate) fn renew(config: &Config, device: &Path) -> Result<String> {
     let about = || format!("persist volume {}", device.display());
-    let _terminal = show::open(show::TERMINAL)?;
+    let _terminal = show::open(show::TERMINAL)
+        .context("the recovery key is shown on a terminal, and this command was started without one")?;
     let _vetted = recognised(device).with_context(about)?;
     let mut volume = Volume::load(device).with_context(about)?;
     let question = format!("Recovery key of {} (empty if it is lost):", device.display());
