@@ -68,6 +68,7 @@ fn starts(guest: &mut Guest) {
 #[ignore = "long; `make check-all` runs it"]
 fn credentials_by_firmware() {
     let mut computer = Computer::of_image("production", "production_credentials");
+    computer.secure_boot_with_keys();
     for (name, value) in PLANTED {
         computer.credential(name, value);
     }
