@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::args;
 
-/// Prints the problems of all files, and on standard error what is right and protects less. Whether there are no problems.
+/// Prints the problems of all files, and on standard error what is right and protects less. Returns whether the files have no problems.
 ///
 /// # Errors
 /// When a file can't be read.

@@ -62,7 +62,7 @@ impl Keys {
     pub(crate) fn find(folder: &Path, pcr: Pcr) -> Result<Self> {
         let Ok(found) = folder.canonicalize() else {
             bail!(
-                "keys: there is no folder {}; `pattern gen-keyring NAME` makes NAME-keys",
+                "keys: the folder {} does not exist; `pattern gen-keyring NAME` makes NAME-keys",
                 folder.display()
             );
         };
@@ -181,7 +181,7 @@ mod tests {
         let error = Keys::find(Path::new("/nonexistent"), Pcr::Production(0)).unwrap_err().to_string();
         assert_eq!(
             error,
-            "keys: there is no folder /nonexistent; `pattern gen-keyring NAME` makes NAME-keys"
+            "keys: the folder /nonexistent does not exist; `pattern gen-keyring NAME` makes NAME-keys"
         );
         let place = TemporaryFolder::new().unwrap();
         std::fs::write(place.path().join("pcr-private.pem"), "").unwrap();

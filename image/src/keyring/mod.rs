@@ -43,7 +43,7 @@ fn add(places: &Places, options: &args::GenKeyring) -> Result<()> {
     if !keys.is_dir() {
         let (name, keys) = (options.name.display(), keys.display());
         bail!(
-            "adding to the keyring {name}: there is no folder {keys}; `pattern gen-keyring {name}`, without \
+            "adding to the keyring {name}: the folder {keys} does not exist; `pattern gen-keyring {name}`, without \
              --add-missing or --epoch, makes a new keyring"
         );
     }

@@ -85,7 +85,7 @@ fn an_older_keyring_gets_what_it_lacks() {
     let place = Place::with_keys();
     let error = place.fails(&["gen-keyring", "y", "--add-missing"]);
     assert!(
-        error.contains("adding to the keyring y: there is no folder y-keys; `pattern gen-keyring y`"),
+        error.contains("adding to the keyring y: the folder y-keys does not exist; `pattern gen-keyring y`"),
         "{error}"
     );
     let all = names(&place.path("x-keys"));
@@ -119,7 +119,7 @@ fn an_older_keyring_gets_what_it_lacks() {
 fn the_key_of_an_epoch_is_added_once() {
     let place = Place::with_keys();
     let error = place.fails(&["gen-keyring", "y", "--epoch", "2"]);
-    assert!(error.contains("adding to the keyring y: there is no folder y-keys"), "{error}");
+    assert!(error.contains("adding to the keyring y: the folder y-keys does not exist"), "{error}");
     let older = fs::read(place.path("x-keys/pcr-private.pem")).unwrap();
     let text = place.succeeds(&["gen-keyring", "x", "--epoch", "2"]);
     assert!(text.contains("x-keys/pcr-epoch-2-private.pem  added"), "{text}");

@@ -19,7 +19,7 @@ use crate::{grow, luks, trial};
 /// Looks at the place that a volume would have; makes it, lists it again, or asks.
 ///
 /// # Errors
-/// When there is no room, no TPM to seal to, or nobody who says that a volume may be made.
+/// When the disk has too little room, the machine has no TPM, or nobody confirms on the console that a volume may be made.
 pub(super) fn absent(
     ctx: &Context,
     disk: &Disk,

@@ -154,7 +154,7 @@ impl<'a> Registry<'a> {
         let Some(count) = count else { return Ok(Proof::Missing(UNCOUNTED)) };
         match steps(header.generation(volume.key.as_bytes(), volume.uuid), count) {
             Err(old) => Ok(Proof::Against(refusal(old))),
-            // The TPM would not count: this opening is no step of the volume's history.
+            // The TPM refuses to count in such a boot, so the header stays at its count.
             Ok(_) if !self.may_write => Ok(Proof::Given),
             Ok(steps) => self.take(volume, &steps).map(|()| Proof::Given),
         }
