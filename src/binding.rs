@@ -67,16 +67,8 @@ fn until_opened(binding: Binding) -> Binding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::samples::config;
     use crate::token::samples;
-
-    fn config(debug: bool, pcrs: &str) -> Config {
-        let text = format!(
-            "debug = {debug}\n[image]\nid = \"demo\"\nversion = \"1\"\n\
-             updates = {{ url = \"https://example.org/\", pubring = \"demo.pgp\" }}\n\
-             [partitions]\nsizes = {{ esp = \"200M\", verity = \"200M\", usr = \"2G\" }}\n[volume]\n{pcrs}\n"
-        );
-        crate::config::parse("pattern.toml", &text).unwrap()
-    }
 
     /// Whether PCR 11 is signed, and the registers that are bound one by one: with the values of now, and untouched.
     fn parts(binding: &Binding) -> (bool, String, String) {

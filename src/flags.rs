@@ -164,15 +164,7 @@ mod tests {
 
     #[test]
     fn a_production_image_offers_a_reset_and_nothing_else() {
-        let toml = r#"
-            [image]
-            id = "demo"
-            version = "1"
-            updates = { url = "https://example.org/", pubring = "demo.pgp" }
-            [partitions]
-            sizes = { esp = "200M", verity = "200M", usr = "2G" }
-        "#;
-        let config = crate::config::parse("pattern.toml", toml).unwrap();
+        let config = crate::config::samples::config(false, "");
         let read = |words| Flags::read(&Cmdline::parse(words), &config);
         let (flags, ignored) = read("pattern.reset pattern.volatile");
         assert!(flags.reset && !flags.volatile);

@@ -81,15 +81,7 @@ pub fn warning(state: State, config: &Config) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn config(debug: bool, secure_boot: &str) -> Config {
-        let text = format!(
-            "debug = {debug}\n[image]\nid = \"demo\"\nversion = \"1\"\n\
-             updates = {{ url = \"https://example.org/\", pubring = \"demo.pgp\" }}\n\
-             [partitions]\nsizes = {{ esp = \"200M\", verity = \"200M\", usr = \"2G\" }}\n[volume]\n{secure_boot}\n"
-        );
-        crate::config::parse("pattern.toml", &text).unwrap()
-    }
+    use crate::config::samples::config;
 
     #[test]
     fn the_variables_tell_the_state() {

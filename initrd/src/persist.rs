@@ -16,6 +16,8 @@ mod rebind;
 mod renew;
 mod renewal;
 mod request;
+#[cfg(test)]
+mod samples;
 mod sealing;
 mod show;
 mod wipe;

@@ -8,6 +8,8 @@ mod keys;
 mod problem;
 mod read;
 mod render;
+#[cfg(test)]
+pub(crate) mod samples;
 mod suggest;
 
 pub use keys::{Absent, KEYS, Key, Kind};

@@ -11,6 +11,7 @@ use super::*;
 use crate::luks;
 use crate::luks::tests::machine;
 use crate::persist::recognised;
+use crate::persist::samples::config;
 use crate::tpm::swtpm::Swtpm;
 
 const SECRET: [u8; 32] = [0xa5; 32];
@@ -65,10 +66,7 @@ pub(in crate::persist) fn boot(swtpm: &mut Swtpm, boot: &str) {
 
 /// An image for use without signatures, so that the policy has PCR 7, 12 and 15.
 fn binding() -> Binding {
-    let text = "[image]\nid = \"demo\"\nversion = \"1\"\n\
-        updates = { url = \"https://example.org/\", pubring = \"demo.pgp\" }\n\
-        [partitions]\nsizes = { esp = \"200M\", verity = \"200M\", usr = \"2G\" }\n";
-    of_the_key(&pattern::config::parse("pattern.toml", text).unwrap(), None, Bank::Sha256)
+    of_the_key(&config(false), None, Bank::Sha256)
 }
 
 fn header(device: &std::path::Path) -> Header {

@@ -1,11 +1,11 @@
 use std::cell::RefCell;
 
-use pattern::secure_boot::State;
 use pattern::token::{Bank, Binding, Pcrs};
 
 use super::*;
 use crate::luks::tests::machine;
 use crate::persist::recognised;
+use crate::persist::samples::{BOOT, config};
 
 /// What came of it, and the questions, when these are the answers and only `1234` is right.
 fn entered(answers: &[&str]) -> (Result<(u32, Zeroizing<String>)>, Vec<String>) {
@@ -22,21 +22,13 @@ fn entered(answers: &[&str]) -> (Result<(u32, Zeroizing<String>)>, Vec<String>) 
     (secret, questions.into_inner())
 }
 
-fn config() -> Config {
-    let text = "[image]\nid = \"demo\"\nversion = \"1\"\n\
-        updates = { url = \"https://example.org/\", pubring = \"demo.pgp\" }\n\
-        [partitions]\nsizes = { esp = \"200M\", verity = \"200M\", usr = \"2G\" }\n";
-    pattern::config::parse("pattern.toml", text).unwrap()
-}
-
 fn opening<'a>(header: &'a Header, locks: &'a Locks, config: &'a Config) -> Opening<'a> {
-    let boot = Boot { secure_boot: State::On, added: false, degraded: false };
     Opening {
         device: Path::new("/dev/vda3"),
         header,
         locks,
         config,
-        boot,
+        boot: BOOT,
         uuid: String::new(),
         replaced: Cell::new(false),
     }
@@ -68,7 +60,7 @@ fn several_tpm_slots_are_tried_in_turn() {
     }
     swtpm.extend(8);
     let (header, mut locks) = recognised(&device).unwrap();
-    let config = config();
+    let config = config(false);
     let (key, reasons) = by_any_token(&mut volume, &opening(&header, &locks, &config), &swtpm.tcti());
     let by_slot = volume.unlock_sealed(&locks.tokens[2], &[2; 32]).unwrap();
     let key = key.unwrap();

@@ -3,29 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use pattern::recovery::RecoveryKey;
-use pattern::secure_boot::State;
 use pattern::volume::Seen;
 
 use super::*;
 use crate::luks::tests::machine;
 use crate::luks::{self, VolumeKey};
-use crate::persist::boot::Boot;
 use crate::persist::identity::{Proof, Registry};
 use crate::persist::renewal;
+use crate::persist::samples::{BOOT, config};
 use crate::tpm::Presented;
 use crate::tpm::swtpm::Swtpm;
 use crate::tpm::tests::signed::{KERNEL, PHASE, image_digests, make_key, sign};
-
-const BOOT: Boot = Boot { secure_boot: State::On, added: false, degraded: false };
-
-fn config(counter: bool) -> Config {
-    let text = format!(
-        "[image]\nid = \"demo\"\nversion = \"1\"\n\
-         updates = {{ url = \"https://example.org/\", pubring = \"demo.pgp\" }}\n\
-         [partitions]\nsizes = {{ esp = \"200M\", verity = \"200M\", usr = \"2G\" }}\n[volume]\ncounter = {counter}\n"
-    );
-    pattern::config::parse("pattern.toml", &text).unwrap()
-}
 
 /// What an image brings: the key of its epoch, and what it is signed by.
 struct Image {

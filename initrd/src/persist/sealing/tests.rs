@@ -1,4 +1,5 @@
-//! A volume in a plain file, and a software TPM that counts which of its keys is good.
+//! A volume in a plain file, and a software TPM that counts which of its keys is good. The images are not signed, so the policy
+//! has PCR 7, 12 and 15.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -12,21 +13,12 @@ use super::*;
 use crate::luks::VolumeKey;
 use crate::luks::tests::machine;
 use crate::persist::renewal;
+use crate::persist::samples::config;
 use crate::tpm::swtpm::Swtpm;
 use crate::tpm::{Presented, TpmError};
 
 /// Both copies of the header, and the key slots.
 const HEADER: usize = 16 << 20;
-
-/// An image for use without signatures, so that the policy has PCR 7, 12 and 15.
-fn config(counter: bool) -> Config {
-    let text = format!(
-        "[image]\nid = \"demo\"\nversion = \"1\"\n\
-         updates = {{ url = \"https://example.org/\", pubring = \"demo.pgp\" }}\n\
-         [partitions]\nsizes = {{ esp = \"200M\", verity = \"200M\", usr = \"2G\" }}\n[volume]\ncounter = {counter}\n"
-    );
-    pattern::config::parse("pattern.toml", &text).unwrap()
-}
 
 /// A machine whose volume was just made.
 struct Machine {

@@ -1,0 +1,85 @@
+//! Power cuts between the header and the TPM's count.
+
+use super::*;
+
+#[test]
+fn after_the_latch_the_tpm_does_not_count_and_the_next_boot_goes_on() {
+    let mut machine = Machine::new("counted-latched", true);
+    let first = machine.count().unwrap();
+    machine.swtpm.extend(15);
+    let error = format!("{:#}", machine.prove(true).unwrap_err());
+    assert!(error.starts_with("counting that the volume is opened: "), "{error}");
+    let ahead = machine.disk();
+    assert_eq!(machine.generation(), Said::Generation(first + 1));
+    machine.restart();
+    machine.opens(true);
+    assert_eq!(machine.count(), Some(first + 2));
+    machine.put(&ahead);
+    let _old = machine.refusal(true);
+}
+
+/// The states of the disk while one copy of the header after the other is written: first without checksum, then the
+/// metadata, then with checksum, flushed before the other copy (`hdr_write_disk` of libcryptsetup).
+fn cuts(before: &[u8], after: &[u8]) -> Vec<Vec<u8>> {
+    let mut disk = before.to_vec();
+    let mut cuts = vec![disk.clone()];
+    for copy in [0, HEADER as usize / 2] {
+        let mut unsummed = after[copy..copy + 4096].to_vec();
+        unsummed[448..512].fill(0);
+        let metadata = &after[copy + 4096..copy + HEADER as usize / 2];
+        for (start, bytes) in
+            [(copy, &unsummed[..]), (copy + 4096, metadata), (copy, &after[copy..copy + 4096])]
+        {
+            for (sector, bytes) in bytes.chunks(512).enumerate() {
+                disk[start + sector * 512..][..bytes.len()].copy_from_slice(bytes);
+                cuts.push(disk.clone());
+            }
+        }
+    }
+    assert!(disk == after);
+    cuts
+}
+
+/// Each is opened, and closes the door behind it.
+#[test]
+fn a_cut_at_any_sector_of_the_header_is_opened_by_the_next_boot() {
+    let machine = Machine::new("counted-cut", true);
+    let (before, count) = (machine.disk(), machine.count().unwrap());
+    machine.swtpm.extend(15);
+    assert!(machine.prove(true).is_err());
+    let after = machine.disk();
+    let (mut even, mut ahead) = (0, 0);
+    for cut in cuts(&before, &after) {
+        machine.put(&cut);
+        match machine.generation() {
+            Said::Generation(generation) if generation == count => even += 1,
+            Said::Generation(generation) if generation == count + 1 => ahead += 1,
+            other => panic!("{other:?}"),
+        }
+        assert!(steps(machine.generation(), count).is_ok());
+    }
+    assert!(even > 20 && ahead > 20, "{even} {ahead}");
+}
+
+/// With all that a boot does after it, for one of each kind; the first time the option is on too.
+#[test]
+fn a_cut_between_any_two_steps_is_opened_by_the_next_boot() {
+    let mut machine = Machine::new("counted-steps", false);
+    let before = machine.disk();
+    machine.with(true, |volume, registry| registry.nv.count(&Index::counter(volume.uuid)).unwrap());
+    machine.restart();
+    let count = machine.count().unwrap();
+    machine.with(true, |volume, _| volume.write(count).unwrap());
+    machine.restart();
+    machine.opens(true);
+    for torn in [4096, HEADER as usize / 2 + 4096] {
+        let mut disk = machine.disk();
+        disk[torn] ^= 1;
+        machine.put(&disk);
+        machine.restart();
+        machine.opens(true);
+        assert!(!machine.header().torn());
+    }
+    machine.put(&before);
+    let _old = machine.refusal(true);
+}
