@@ -87,19 +87,22 @@ fn existing(ctx: &Context, device: &Path) -> Result<Report> {
     }
     let candidate = Candidate { device, uuid: header.uuid(), key };
     let pin = opened.pin.as_deref();
-    let mut slots = &opened.slots[..];
+    let mut slots = opened.slots.as_deref();
     // A version on trial leaves it to a boot with somebody at the console.
     if !asked.is_empty() && !trial::running() {
         let done = requested(&ctx.config, device, &candidate, &asked);
         done.unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
         // Only the TPM's own key may be replaced by itself: where it refuses, a person binds the volume anew.
         if ctx.config.volume.counter && opened.by_tpm && boot.may_record(&ctx.config) {
-            let done = renewal::at_boot(&ctx.config, &candidate, pin).context("replacing the TPM's key");
-            done.unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
-            slots = &[];
+            match renewal::at_boot(&ctx.config, &candidate, pin).context("replacing the TPM's key") {
+                Ok(()) => slots = Some(&[]),
+                Err(error) => log::warn!("{}: {error:#}", device.display()),
+            }
         }
     }
-    ahead::tend(&ctx.config, boot, &candidate, slots, (pin, &ahead::Root::Device));
+    if let Some(slots) = slots {
+        ahead::tend(&ctx.config, boot, &candidate, slots, (pin, &ahead::Root::Device));
+    }
     let decided = if made.is_empty() { decided } else { format!("{decided}, made {}", made.join(" and ")) };
     Ok(Report { found, decided })
 }

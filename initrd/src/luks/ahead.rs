@@ -7,6 +7,12 @@ use serde_json::Value;
 
 use super::{Volume, VolumeKey, passphrase};
 
+/// The numbers of a token for announced changes, and of the key slot that is its own.
+struct Slot {
+    token: u32,
+    keyslot: Option<u32>,
+}
+
 impl Volume {
     /// Adds the key slot and the token; any other such slot is removed after that.
     ///
@@ -19,7 +25,7 @@ impl Volume {
             self.remove_key(ahead.keyslot)?;
             return Err(error);
         }
-        old.iter().try_for_each(|(token, slots)| self.remove_slots(*token, slots))
+        old.iter().try_for_each(|slot| self.remove_slot(slot))
     }
 
     /// Removes all such slots; returns how many there were.
@@ -28,7 +34,7 @@ impl Volume {
     /// When writing fails.
     pub fn remove_ahead(&mut self) -> Result<usize> {
         let old = self.aheads()?;
-        old.iter().try_for_each(|(token, slots)| self.remove_slots(*token, slots))?;
+        old.iter().try_for_each(|slot| self.remove_slot(slot))?;
         Ok(old.len())
     }
 
@@ -37,9 +43,8 @@ impl Volume {
     /// # Errors
     /// When the slot is gone, or writing fails.
     pub fn announce(&mut self, ahead: &Ahead) -> Result<()> {
-        let slot = ahead.keyslot.to_string();
-        let found = self.aheads()?.into_iter().find(|(_, slots)| *slots == [slot.as_str()]);
-        let Some((token, _)) = found else { bail!("the slot for announced changes is gone") };
+        let found = self.aheads()?.into_iter().find(|slot| slot.keyslot == Some(ahead.keyslot));
+        let Some(Slot { token, .. }) = found else { bail!("the slot for announced changes is gone") };
         let json: Value = serde_json::from_str(&ahead.to_json()).context("writing a token")?;
         self.set_token(TokenInput::ReplaceToken(token, &json)).context("writing what was announced")
     }
@@ -52,20 +57,25 @@ impl Volume {
         Ok(self.unlock(Some(ahead.keyslot), &passphrase(secret))?.0)
     }
 
-    /// The numbers of the tokens, and their key slots.
-    fn aheads(&mut self) -> Result<Vec<(u32, Vec<String>)>> {
+    /// The tokens. What writes the disk can have one name any key slot: that of another token is not for us to remove.
+    fn aheads(&mut self) -> Result<Vec<Slot>> {
         let json = self.metadata()?;
-        let tokens = json.get("tokens").and_then(Value::as_object).into_iter().flatten();
-        let ours = tokens.filter(|(_, token)| token.get("type").and_then(Value::as_str) == Some(TYPE));
-        let slots = |token: &Value| -> Vec<String> {
-            let slots = token.get("keyslots").and_then(Value::as_array).into_iter().flatten();
-            slots.filter_map(|slot| slot.as_str().map(str::to_owned)).collect()
+        let tokens: Vec<_> = json.get("tokens").and_then(Value::as_object).into_iter().flatten().collect();
+        let is_ours = |token: &Value| token.get("type").and_then(Value::as_str) == Some(TYPE);
+        let others = tokens.iter().filter(|(_, token)| !is_ours(token));
+        let others: Vec<_> =
+            others.filter_map(|(_, token)| token.get("keyslots")?.as_array()).flatten().collect();
+        let ours = tokens.iter().filter(|(_, token)| is_ours(token));
+        let slot = |id: &str, token: &Value| {
+            let keyslot = Ahead::parse(&token.to_string()).ok().map(|ahead| ahead.keyslot);
+            let keyslot = keyslot.filter(|slot| !others.contains(&&Value::from(slot.to_string())));
+            Some(Slot { token: id.parse().ok()?, keyslot })
         };
-        Ok(ours.filter_map(|(id, token)| Some((id.parse().ok()?, slots(token)))).collect())
+        Ok(ours.filter_map(|(id, token)| slot(id, token)).collect())
     }
 
-    fn remove_slots(&mut self, token: u32, slots: &[String]) -> Result<()> {
-        slots.iter().filter_map(|slot| slot.parse().ok()).try_for_each(|slot| self.remove_key(slot))?;
-        self.set_token(TokenInput::RemoveToken(token)).context("removing an old token")
+    fn remove_slot(&mut self, slot: &Slot) -> Result<()> {
+        slot.keyslot.map_or(Ok(()), |keyslot| self.remove_key(keyslot))?;
+        self.set_token(TokenInput::RemoveToken(slot.token)).context("removing an old token")
     }
 }

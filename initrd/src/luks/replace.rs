@@ -30,7 +30,10 @@ impl Volume {
     ) -> Result<(u32, usize)> {
         let before = self.sealed()?;
         token.keyslot = self.add_key(None, Some(key), &passphrase(secret))?;
-        self.add_token(&token.to_json())?;
+        if let Err(error) = self.add_token(&token.to_json()) {
+            self.remove_key(token.keyslot)?;
+            return Err(error);
+        }
         between()?;
         let old: Vec<_> = before.iter().filter(|sealed| old(&sealed.json)).collect();
         old.iter().try_for_each(|sealed| self.remove(sealed))?;

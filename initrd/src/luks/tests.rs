@@ -4,6 +4,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use pattern::token::ahead::Ahead;
 use pattern::token::{Bank, Binding, Pcrs, PublicKey};
 use pattern::volume::{Decision, decide};
 
@@ -299,4 +300,24 @@ fn libcryptsetup_reads_the_copy_of_each_header_that_is_accepted() {
         let read = Volume::vetted(&device, &header(look(&device).unwrap()));
         assert!(read.is_ok(), "{}: {:#}", file.display(), read.err().unwrap());
     }
+}
+
+/// Whoever writes the disk can have such a token name the recovery key's slot.
+#[test]
+fn a_planted_token_for_announced_changes_takes_no_other_key_slot_along() {
+    let (swtpm, device) = machine("planted-ahead");
+    let key = recoverable(&device);
+    let mut tpm = swtpm.connect();
+    let approver = tpm.make_approver([4; 32].into()).unwrap();
+    let ahead = tpm.seal_ahead(&SECRET, &approver, (Bank::Sha256, None), None).unwrap();
+    let mut volume = Volume::load(&device).unwrap();
+    let slot = volume.metadata().unwrap()["tokens"]["0"]["keyslots"][0].as_str().unwrap().parse().unwrap();
+    volume.add_token(&Ahead { keyslot: slot, ..ahead.clone() }.to_json()).unwrap();
+    volume.add_token(&format!(r#"{{"type":"pattern-ahead","keyslots":["{slot}"]}}"#)).unwrap();
+    let volume_key = volume.unlock_entered(key.as_str()).unwrap();
+    volume.replace_ahead(&volume_key, ahead, &SECRET).unwrap();
+    assert!(volume.unlock_entered(key.as_str()).is_ok());
+    assert_eq!(volume.remove_ahead().unwrap(), 1);
+    assert!(volume.unlock_entered(key.as_str()).is_ok());
+    assert_eq!(volume.metadata().unwrap()["keyslots"].as_object().unwrap().len(), 1);
 }

@@ -6,7 +6,7 @@ mod epoch;
 use std::cell::Cell;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use pattern::config::Config;
 use pattern::token::ahead::Ahead;
 use pattern::token::{PublicKey, Signatures, Srk, Tpm2Token};
@@ -34,8 +34,8 @@ pub(super) struct Opened {
     pub(super) how: String,
     /// The PIN that was entered, if one was.
     pub(super) pin: Option<Zeroizing<String>>,
-    /// The slots for announced changes that are left.
-    pub(super) slots: Vec<Ahead>,
+    /// The slots for announced changes that are left; `None` where the one that opened the volume is the only way in.
+    pub(super) slots: Option<Vec<Ahead>>,
     /// Whether the TPM gave the key.
     pub(super) by_tpm: bool,
 }
@@ -140,7 +140,7 @@ impl Opening<'_> {
             boot => log::warn!("{}; nothing was recorded", boot.secure_boot),
         }
         let how = format!("opened it by an entered key, as the TPM did not ({reason})");
-        Ok(Opened { key, how, pin: None, slots: self.header.ahead(), by_tpm: false })
+        Ok(Opened { key, how, pin: None, slots: Some(self.header.ahead()), by_tpm: false })
     }
 
     /// A slot for announced changes that the next boot could not open by is as good as none.
@@ -148,7 +148,7 @@ impl Opening<'_> {
         let good = |slot: &Ahead| !self.replaced.get() && slot.counted == found.token.counted;
         let slots = self.header.ahead().into_iter().filter(good).collect();
         let how = "opened it by the TPM".to_owned();
-        Opened { key: found.key, how, pin: found.pin, slots, by_tpm: true }
+        Opened { key: found.key, how, pin: found.pin, slots: Some(slots), by_tpm: true }
     }
 
     /// Whether a volume that the TPM opened is the machine's. If so, brings what the TPM and the header say of it up to date.
@@ -158,7 +158,12 @@ impl Opening<'_> {
             let proof = registry.prove(&candidate, self.header)?;
             if let Proof::Given | Proof::Earlier = proof {
                 let settled = self.settle(registry, found, &proof);
-                settled.unwrap_or_else(|error| log::warn!("{}: {error:#}", self.device.display()));
+                settled.unwrap_or_else(|error| {
+                    log::warn!(
+                        "{}: bringing key slots and the TPM's record up to date: {error:#}",
+                        self.device.display()
+                    )
+                });
             }
             Ok(proof)
         })?;
@@ -206,9 +211,8 @@ impl Opening<'_> {
             registry.finish(&candidate)?;
         }
         if due {
-            // Whatever comes of it, another look at the slots for announced changes does no harm.
-            self.replaced.set(true);
             let renewed = renewal::renew(&sealer, &candidate, (tokens, found.token), signatures.as_ref())?;
+            self.replaced.set(true);
             log::info!("bound the volume as this version does: {renewed}");
         }
         Ok(())
@@ -235,7 +239,9 @@ impl Opening<'_> {
         }
         let (tcti, signatures) = (Tcti::default(), extra::signatures()?);
         let images = (key, signatures.as_ref());
-        act(&Registry::open(self.config, self.boot, &tcti, images, srk)?)
+        let answer =
+            Registry::open(self.config, self.boot, &tcti, images, srk).and_then(|registry| act(&registry));
+        answer.context("asking the TPM whether this machine made the volume")
     }
 
     fn candidate<'a>(&'a self, key: &'a VolumeKey) -> Candidate<'a> {

@@ -29,29 +29,34 @@ pub(crate) fn announce(config: &Config, device: &Path, files: &[(Variable, PathB
     let about = || format!("persist volume {}", device.display());
     let (header, _) = recognised(device).with_context(about)?;
     require_open(header.uuid()).with_context(about)?;
-    let Some(ahead) = header.ahead().into_iter().next() else {
+    let slots = header.ahead();
+    let Some(bank) = slots.first().map(|slot| slot.bank) else {
         bail!(
             "{} has no slot for announced changes; the next boot with Secure Boot on makes one, and the change has to wait for it",
             device.display()
         );
     };
     let image = extra::key()?;
-    let (log, value) = (firmware::log()?, firmware::value(ahead.bank)?);
-    let staged = Staged::new(&log, &value, ahead.bank, firmware::contents()?, files)?;
+    let (log, value) = (firmware::log()?, firmware::value(bank)?);
+    let staged = Staged::new(&log, &value, bank, firmware::contents()?, files)?;
     if staged.next == value {
         return Ok("No change of Secure Boot's keys waits for a restart.".to_owned());
     }
-    let binding = of_the_key(config, image.as_ref(), ahead.bank);
+    let binding = of_the_key(config, image.as_ref(), bank);
     let words = staged.words();
-    if staged.is_announced(&ahead, &binding)? {
-        return Ok(format!("The change of {words} was announced before."));
+    for slot in &slots {
+        if staged.is_announced(slot, &binding)? {
+            return Ok(format!("The change of {words} was announced before."));
+        }
     }
     let approver = key::read(request::volume()?)?;
-    if approver.key.public != ahead.key {
+    // A cut while the slot was made anew leaves the old one beside it.
+    let Some(ahead) = slots.into_iter().find(|slot| slot.key == approver.key.public && slot.bank == bank)
+    else {
         bail!(
             "the key in the volume is not the one of the slot for announced changes; to make both anew, run: pattern rebind"
         );
-    }
+    };
     let ahead = staged.sign(&Tcti::default(), ahead, &binding, &approver)?;
     Volume::load(device)?.announce(&ahead).with_context(about)?;
     Ok(format!("{} will open by itself after the change of {words}, too.", device.display()))

@@ -34,7 +34,8 @@ impl Opening<'_> {
         }
         let how =
             "opened it by the TPM, after the change of Secure Boot's keys that was announced".to_owned();
-        Ok(Some(Opened { key: found.key, how, pin: found.pin, slots: Vec::new(), by_tpm: true }))
+        let slots = self.replaced.get().then(Vec::new);
+        Ok(Some(Opened { key: found.key, how, pin: found.pin, slots, by_tpm: true }))
     }
 
     /// The TPM's record is from before the change, or a cut came after it was carried over.
@@ -51,12 +52,18 @@ impl Opening<'_> {
         }
         if proof == Proof::Given && self.boot.may_record(self.config) && !trial::running() {
             let settled = self.settle_announced(found, counted);
-            settled.unwrap_or_else(|error| log::warn!("{}: {error:#}", self.device.display()));
+            settled.unwrap_or_else(|error| {
+                log::warn!(
+                    "{}: bringing key slots and the TPM's record up to date: {error:#}",
+                    self.device.display()
+                )
+            });
         }
         Ok(proof)
     }
 
-    /// As [`Opening::settle`]: after each step the next boot opens the volume by itself, and goes on from there.
+    /// As [`Opening::settle`]. A cut while the TPM's record, which keeps its handle, is made anew has the next boot ask for the
+    /// recovery key; after every other step it opens the volume by itself, and goes on from there.
     fn settle_announced(&self, found: &ahead::Found, counted: Option<bool>) -> Result<()> {
         let candidate = self.candidate(&found.key);
         if let Some(counted) = counted {
@@ -65,6 +72,7 @@ impl Opening<'_> {
             })?;
         }
         let retired = ahead::retire(self.config, &candidate, &found.ahead, found.pin.as_deref())?;
+        self.replaced.set(true);
         log::info!("bound the volume to the keys of Secure Boot as they are now: {retired}");
         Ok(())
     }
