@@ -54,7 +54,7 @@ fn carry_out(ctx: &Context, disk: &Disk, found: &Found, decision: &Decision) -> 
         }
         Decision::Ask(part) => offer(ctx, disk, found, part),
         Decision::GiveUp(part) => {
-            let done = prove(disk, found, part).map(|claim| give_up(disk, found, part, &claim));
+            let done = let_go(disk, found, part).map(|claim| give_up(disk, found, part, &claim));
             done.unwrap_or_else(|error| {
                 request::forget();
                 Ok(kept(&error))
@@ -88,7 +88,7 @@ fn offer(ctx: &Context, disk: &Disk, found: &Found, part: &Partition) -> Result<
         request::forget();
         return Ok("kept the volume: nobody confirmed the factory reset".to_owned());
     }
-    let claim = match prove(disk, found, part) {
+    let claim = match let_go(disk, found, part) {
         Ok(claim) => claim,
         Err(error) => {
             request::forget();
@@ -121,6 +121,14 @@ fn prove(disk: &Disk, found: &Found, part: &Partition) -> Result<Claim> {
     Claim::new(&device).with_context(about)
 }
 
+/// What comes before anything is written to the disk. Where only the label says that a volume was given up, the TPM still knows it,
+/// and none is made in its place. A cut after this leaves a volume that the TPM does not know, which can be given up again.
+fn let_go(disk: &Disk, found: &Found, part: &Partition) -> Result<Claim> {
+    let claim = prove(disk, found, part)?;
+    forget(&disk.partition_path(part.number))?;
+    Ok(claim)
+}
+
 /// Refuses what has the label of a reset that was begun, and is no volume of ours nor what is left of one. Writes nothing.
 fn prove_begun(disk: &Disk, part: &Partition) -> Result<Claim> {
     let device = disk.partition_path(part.number);
@@ -131,11 +139,6 @@ fn prove_begun(disk: &Disk, part: &Partition) -> Result<Claim> {
 
 /// The table before the keys: a cut before its last write leaves the volume whole. The request can go when the table says it all.
 fn give_up(disk: &Disk, found: &Found, part: &Partition, claim: &Claim) -> Result<String> {
-    // First of all: where only the label says that the volume was given up, the TPM still knows it, and none is made in its
-    // place. A cut after this leaves a volume that the TPM does not know, which can be given up again.
-    if let Err(error) = forget(&disk.partition_path(part.number)) {
-        return Ok(kept(&error));
-    }
     grow::commit(disk, found, &found.table.with_reset(part.number))?;
     request::forget();
     erase(disk, part, claim)

@@ -37,7 +37,7 @@ enum Root<'a> {
 pub(super) fn at_boot() {
     if latch::has_tpm() {
         let done = tend(&Tcti::default(), &Root::Device(Path::new(DEVICE)), false);
-        done.unwrap_or_else(|error| log::warn!("{error:#}"));
+        done.unwrap_or_else(|error| log::warn!("looking after the TPM's lockout password: {error:#}"));
     }
 }
 
@@ -54,7 +54,8 @@ pub(super) fn at_rebind() -> Result<()> {
 pub(crate) fn give_back() {
     // A volume that is not open gives nothing.
     if let Ok(volume) = request::volume() {
-        release(&Tcti::default(), volume).unwrap_or_else(|error| eprintln!("pattern: {error:#}"));
+        let done = release(&Tcti::default(), volume).context("giving the TPM's lockout password back");
+        done.unwrap_or_else(|error| eprintln!("pattern: {error:#}"));
     }
 }
 

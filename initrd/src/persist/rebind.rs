@@ -54,7 +54,7 @@ pub(crate) fn rebind(config: &Config, device: &Path) -> Result<String> {
     if pin.is_some()
         && let Err(error) = lockout::at_rebind()
     {
-        eprintln!("pattern: {error:#}");
+        eprintln!("pattern: looking after the TPM's lockout password: {error:#}");
     }
     let device = device.display();
     Ok(format!("{device}: keyslot {keyslot} is bound to the TPM as it is now; older ones removed: {removed}"))

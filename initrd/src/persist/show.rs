@@ -21,7 +21,7 @@ pub(super) const TERMINAL: &str = "/dev/tty";
 /// When the terminal can't be written to.
 pub(super) fn show(key: &RecoveryKey, device: &Path, terminal: &str) -> Result<()> {
     let page = page(key, device)?;
-    let shown = open(terminal)?.write_all(page.as_bytes());
+    let shown = open(terminal).and_then(|mut shown| Ok(shown.write_all(page.as_bytes())?));
     shown.with_context(|| format!("showing the recovery key on {terminal}"))
 }
 
@@ -31,8 +31,8 @@ pub(super) fn show(key: &RecoveryKey, device: &Path, terminal: &str) -> Result<(
 /// When the console can't be written to.
 pub(super) fn tell(lines: &[String]) -> Result<()> {
     let text: String = lines.iter().map(|line| format!("\r\n{line}")).collect();
-    let told = open(CONSOLE)?.write_all(format!("{text}\r\n").as_bytes());
-    told.with_context(|| format!("writing to {CONSOLE}"))
+    let told = open(CONSOLE).and_then(|mut console| Ok(console.write_all(format!("{text}\r\n").as_bytes())?));
+    told.with_context(|| format!("showing on {CONSOLE} what was added to this boot"))
 }
 
 /// Opens a terminal, so that it is known before anything is done that there is one.

@@ -20,7 +20,7 @@ use super::approve::{Approved, no_reference};
 use super::error::Outcome;
 use super::pcr::selection;
 use super::seal::{NewPin, SealedTo};
-use super::unseal::Secret;
+use super::unseal::{AuthValue, Secret, while_pcrs_change};
 use super::{Presented, Result, Tcti, Tpm, TpmError, doing, outcome};
 
 /// What the image signs.
@@ -113,6 +113,25 @@ impl Tpm {
                 return Err(TpmError::NoPin);
             }
         };
+        let answer =
+            while_pcrs_change(|| Self::unseal_announced(tcti, (ahead, announced), image, presented, &auth));
+        answer.map_err(|failure| match (failure, Self::connect(tcti)) {
+            (TpmError::Failed(_, error), Ok(mut tpm))
+                if auth.is_some() && outcome(&error) == Outcome::WrongAuth =>
+            {
+                tpm.wrong_pin()
+            }
+            (failure, _) => failure,
+        })
+    }
+
+    fn unseal_announced(
+        tcti: &Tcti,
+        (ahead, announced): (&Ahead, &Announced),
+        image: Option<&PublicKey>,
+        presented: Presented<'_>,
+        auth: &AuthValue,
+    ) -> Result<Secret> {
         let signed = image.map(|key| Signed { key: key.clone(), pcrs: Pcrs::one(OF_THE_IMAGE) });
         let approve = |signed| Self::connect(tcti)?.approve(signed, ahead.bank, presented.signatures);
         let by_image = signed.as_ref().map(approve).transpose()?;
@@ -128,17 +147,12 @@ impl Tpm {
             tpm.context.policy_auth_value(policy).map_err(doing("asking for the PIN"))?;
         }
         let object = tpm.load(srk, &ahead.sealed)?;
-        if let Some(value) = &auth {
+        if let Some(value) = auth {
             let value = Auth::from_bytes(value).map_err(doing("handing over the PIN"))?;
             tpm.context.tr_set_auth(object, value).map_err(doing("handing over the PIN"))?;
         }
         let secret = tpm.context.execute_with_session(Some(session), |context| context.unseal(object));
-        let secret = match secret {
-            Err(error) if auth.is_some() && outcome(&error) == Outcome::WrongAuth => {
-                return Err(TpmError::WrongPin(None));
-            }
-            secret => Zeroizing::new(secret.map_err(doing("unsealing"))?.as_bytes().to_vec()),
-        };
+        let secret = Zeroizing::new(secret.map_err(doing("unsealing"))?.as_bytes().to_vec());
         tpm.leave(object);
         tpm.leave(SessionHandle::from(session).into());
         Ok(secret)
@@ -153,7 +167,10 @@ impl Tpm {
     ) -> Result<()> {
         let Approved { policy: digest, key, ticket } = by_owner;
         let authorized = self.context.policy_authorize(policy, digest, no_reference(), &key, ticket);
-        authorized.map_err(|_| TpmError::Unannounced(announced, bank))?;
+        authorized.map_err(|error| match outcome(&error) {
+            Outcome::WrongValue => TpmError::Unannounced(announced, bank),
+            _ => doing("comparing PCRs with what was announced")(error),
+        })?;
         let untouched = selection(Pcrs::one(SPENT), bank)?;
         let met = self.context.policy_pcr(policy, structures::Digest::default(), untouched);
         met.map_err(doing("checking PCRs"))

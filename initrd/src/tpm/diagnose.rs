@@ -19,14 +19,19 @@ impl Tpm {
         // The first failure tells more than a second one.
         let Ok(mut tpm) = Self::connect(tcti) else { return failure };
         if wrong_auth && token.pin.is_some() {
-            return match tpm.tries_left() {
-                Some(0) => TpmError::Lockout,
-                left => TpmError::WrongPin(left),
-            };
+            return tpm.wrong_pin();
         }
         match tpm.look(token, presented) {
             Ok(Some(fact)) => fact,
             Ok(None) | Err(_) => failure,
+        }
+    }
+
+    /// What a wrong PIN comes to.
+    pub(super) fn wrong_pin(&mut self) -> TpmError {
+        match self.tries_left() {
+            Some(0) => TpmError::Lockout,
+            left => TpmError::WrongPin(left),
         }
     }
 

@@ -113,6 +113,8 @@ pub(super) enum Outcome {
     OtherIndex,
     /// The signature is not by the key.
     BadSignature,
+    /// What a session went through is not what was approved, among others.
+    WrongValue,
     Lockout,
     Other,
 }
@@ -137,6 +139,7 @@ pub(super) fn outcome(error: &Error) -> Outcome {
             0x8b => Outcome::NoObject,
             0x8e | 0xa2 => Outcome::WrongAuth,
             0x9b => Outcome::BadSignature,
+            0x84 => Outcome::WrongValue,
             _ => Outcome::Other,
         },
     }

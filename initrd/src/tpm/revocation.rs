@@ -58,7 +58,7 @@ impl Tpm {
     /// Has the TPM count until no key that was sealed to a lower count is good any more.
     ///
     /// # Errors
-    /// When the TPM fails.
+    /// When the TPM fails, or has counted further.
     pub fn count_keys_to(&mut self, counter: &Index, count: u64) -> Result<()> {
         let mut now = self.begin_key_count(counter)?;
         while now < count {
@@ -66,7 +66,8 @@ impl Tpm {
             let next = self.key_count(counter)?.filter(|next| *next > now);
             now = next.ok_or(TpmError::Missing("a higher count of sealed keys"))?;
         }
-        Ok(())
+        // Somebody else counted meanwhile: the new key is worth nothing either, so the old ones have to stay.
+        if now == count { Ok(()) } else { Err(TpmError::Revoked(count, Some(now))) }
     }
 
     /// Refuses a key that is not the good one, or not yet: costs one command.
@@ -77,8 +78,10 @@ impl Tpm {
         let password = Some(AuthSession::Password);
         let now = match self.context.execute_with_session(password, |ctx| ctx.nv_read(auth, index, size, 0)) {
             Ok(bytes) => bytes.as_bytes().try_into().ok().map(u64::from_be_bytes),
-            Err(error) if outcome(&error) == Outcome::Lockout => return Err(TpmError::Lockout),
-            Err(_) => None,
+            Err(error) => match outcome(&error) {
+                Outcome::NoObject | Outcome::OtherIndex | Outcome::WrongAuth => None,
+                _ => return Err(doing("reading the count of sealed keys")(error)),
+            },
         };
         if now == Some(counted.count) { Ok(()) } else { Err(TpmError::Revoked(counted.count, now)) }
     }

@@ -30,7 +30,7 @@ pub struct Presented<'a> {
 }
 
 pub(super) type Secret = Zeroizing<Vec<u8>>;
-type AuthValue = Option<Zeroizing<Vec<u8>>>;
+pub(super) type AuthValue = Option<Zeroizing<Vec<u8>>>;
 
 impl Tpm {
     /// Gets the secret of a token back. The token was parsed, so its parts agree with each other; that they
@@ -56,15 +56,7 @@ impl Tpm {
                 return Err(TpmError::NoPin);
             }
         };
-        let mut answer = attempt(tcti, token, presented, &auth);
-        for _ in 1..TRIES {
-            match &answer {
-                Err(TpmError::Failed(_, error)) if outcome(error) == Outcome::PcrChanged => {
-                    answer = attempt(tcti, token, presented, &auth);
-                }
-                _ => break,
-            }
-        }
+        let answer = while_pcrs_change(|| attempt(tcti, token, presented, &auth));
         answer.map_err(|failure| Self::diagnose(tcti, token, presented, failure))
     }
 
@@ -130,6 +122,18 @@ impl Tpm {
             self.context.execute_with_session(password, |context| context.load(srk, private, public));
         Ok(object.map_err(doing("loading the sealed object"))?.into())
     }
+}
+
+/// Tries again when another program has extended a PCR in between.
+pub(super) fn while_pcrs_change(attempt: impl Fn() -> Result<Secret>) -> Result<Secret> {
+    let mut answer = attempt();
+    for _ in 1..TRIES {
+        match &answer {
+            Err(TpmError::Failed(_, error)) if outcome(error) == Outcome::PcrChanged => answer = attempt(),
+            _ => break,
+        }
+    }
+    answer
 }
 
 fn attempt(tcti: &Tcti, token: &Tpm2Token, presented: Presented<'_>, auth: &AuthValue) -> Result<Secret> {
