@@ -14,7 +14,7 @@ mod variable;
 
 pub use database::{DatabaseError, Entry, append, entries, payload};
 pub use log::{Log, LogError};
-pub use predict::{Signer, Unpredictable};
+pub use predict::Unpredictable;
 pub use trust::{Claim, Distrust, Earlier};
 pub use variable::Variable;
 

@@ -31,19 +31,19 @@ fn check(log: &Log, bank: Bank, value: &[u8]) {
     assert!(log.check(bank, &value[1..]).is_err());
     let Ok(measured) = log.check(bank, value) else { return };
     let on = measured.secure_boot();
-    let unchanged = measured.after(&BTreeMap::new(), None);
+    let unchanged = measured.after(&BTreeMap::new());
     assert_eq!(unchanged, if on { Ok(value.to_vec()) } else { Err(Unpredictable::Off) });
     assert_eq!(measured.trusts(value, &Claim::default()).is_ok(), on);
     let off = BTreeMap::from([(Variable::SecureBoot, vec![0])]);
-    assert!(measured.after(&off, None).is_err());
+    assert!(measured.after(&off).is_err());
     for variable in Variable::ALL {
         let Some(content) = measured.content(variable) else { continue };
         let same = BTreeMap::from([(variable, content.to_vec())]);
         assert!(
-            measured.after(&same, None).is_err() || measured.after(&same, None) == unchanged,
+            measured.after(&same).is_err() || measured.after(&same) == unchanged,
             "{variable}"
         );
-        let _new = measured.after(&BTreeMap::from([(variable, value.to_vec())]), None);
+        let _new = measured.after(&BTreeMap::from([(variable, value.to_vec())]));
     }
     let claim = Claim { db: Some(value), kek: Some(value), dbx: Some(value) };
     assert!(measured.trusts(value, &claim).is_err());

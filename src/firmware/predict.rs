@@ -6,16 +6,6 @@ use std::fmt;
 use super::log::{digest, replay};
 use super::{AUTHORITY, DatabaseError, Event, Form, Measured, ON, OfVariable, Variable, entries};
 
-/// A certificate that takes the place of another one as what verifies the boot loader and the kernel image; both as `db` holds
-/// them: X.509 in DER.
-#[derive(Clone, Copy, Debug)]
-pub struct Signer<'a> {
-    /// What verified them in this boot.
-    pub old: &'a [u8],
-    /// What verifies the next ones.
-    pub new: &'a [u8],
-}
-
 /// Why nothing is known of the register's next value, or it must not be used.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Unpredictable {
@@ -29,8 +19,6 @@ pub enum Unpredictable {
     Database(Variable, DatabaseError),
     /// What verified the boot loader or the kernel image is not in the new `db`.
     Removed,
-    /// The certificate to be replaced verified nothing in this boot.
-    NotTheSigner,
 }
 
 impl fmt::Display for Unpredictable {
@@ -48,7 +36,6 @@ impl fmt::Display for Unpredictable {
                 "the new db lacks the certificate or hash that verified what was started in this boot, so the firmware \
                  would refuse to start it",
             ),
-            Self::NotTheSigner => f.write_str("the certificate to be replaced verified nothing in this boot"),
         }
     }
 }
@@ -61,11 +48,7 @@ impl<'a> Measured<'a> {
     ///
     /// # Errors
     /// When Secure Boot is or will be off, or the log does not tell enough.
-    pub fn after(
-        &self,
-        contents: &BTreeMap<Variable, Vec<u8>>,
-        signer: Option<Signer<'_>>,
-    ) -> Result<Vec<u8>, Unpredictable> {
+    pub fn after(&self, contents: &BTreeMap<Variable, Vec<u8>>) -> Result<Vec<u8>, Unpredictable> {
         if !self.secure_boot() {
             return Err(Unpredictable::Off);
         }
@@ -73,7 +56,7 @@ impl<'a> Measured<'a> {
         if !is(Variable::SecureBoot, ON) || contents.get(&Variable::Pk).is_some_and(Vec::is_empty) {
             return Err(Unpredictable::WillBeOff);
         }
-        let authorities = self.authorities(contents, signer)?;
+        let authorities = self.authorities(contents)?;
         let mut authorities = authorities.iter();
         let digests = self.log.events.iter().map(|event| match self.of_variable(event) {
             Some(found) => self.next(&found, contents.get(&found.variable)).map(Some),
@@ -103,48 +86,35 @@ impl<'a> Measured<'a> {
     fn authorities(
         &self,
         contents: &BTreeMap<Variable, Vec<u8>>,
-        signer: Option<Signer<'_>>,
     ) -> Result<Vec<Option<Vec<u8>>>, Unpredictable> {
         let before = self.content(Variable::Db);
-        let db = contents.get(&Variable::Db).map(Vec::as_slice);
-        let same = signer.is_none() && (db.is_none() || db == before);
         let events = self.log.events.iter().filter(|event| event.kind == AUTHORITY);
-        if same {
-            return Ok(events.map(|event| Some(self.digest(event).to_vec())).collect());
-        }
-        let db = db.or(before).ok_or(Unpredictable::Unexplained(Variable::Db))?;
+        let db = match contents.get(&Variable::Db).map(Vec::as_slice) {
+            Some(db) if Some(db) != before => db,
+            _ => return Ok(events.map(|event| Some(self.digest(event).to_vec())).collect()),
+        };
         let mut digests: Vec<Option<Vec<u8>>> = Vec::new();
-        let mut replaced = false;
         for event in events {
-            let (digest, new) = self.authority(event, db, signer)?;
-            replaced |= new;
-            digests.push(Some(digest.clone()).filter(|_| !digests.contains(&Some(digest))));
+            let digest = Some(self.authority(event, db)?);
+            digests.push(digest.filter(|digest| !digests.contains(&Some(digest.clone()))));
         }
-        if signer.is_some() && !replaced { Err(Unpredictable::NotTheSigner) } else { Ok(digests) }
+        Ok(digests)
     }
 
-    /// The digest of one of them, and whether it names the new signer.
-    fn authority(
-        &self,
-        event: &'a Event,
-        db: &[u8],
-        signer: Option<Signer<'_>>,
-    ) -> Result<(Vec<u8>, bool), Unpredictable> {
+    /// The digest of one of them.
+    fn authority(&self, event: &'a Event, db: &[u8]) -> Result<Vec<u8>, Unpredictable> {
         let measured = self.digest(event);
         let Some((Variable::Db, signature)) = Variable::of_structure(&event.data) else {
             // An entry of somebody else's, as shim has them.
-            return Ok((measured.to_vec(), false));
+            return Ok(measured.to_vec());
         };
         if digest(self.bank, &event.data) != measured {
             return Err(Unpredictable::Unexplained(Variable::Db));
         }
         let value = signature.get(16..).unwrap_or_default();
-        let signer = signer.filter(|signer| signer.old == value);
-        let wanted = signer.map_or(value, |signer| signer.new);
         let entries = entries(db).map_err(|error| Unpredictable::Database(Variable::Db, error))?;
-        let entry = entries.iter().find(|entry| entry.value() == wanted).ok_or(Unpredictable::Removed)?;
-        let structure = Variable::Db.structure(entry.signature());
-        Ok((digest(self.bank, &structure), signer.is_some()))
+        let entry = entries.iter().find(|entry| entry.value() == value).ok_or(Unpredictable::Removed)?;
+        Ok(digest(self.bank, &Variable::Db.structure(entry.signature())))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Whether what was written in a boot with another PCR 7 may be believed in this one.
 //!
-//! It may when the earlier boot admitted nobody who is not admitted now. The TPM does not say what stood behind a value that
-//! it compared; the claim does, and only the true claim leads to that value. Everything that is not claimed must be as now.
+//! It may when Secure Boot was on and each entry of the earlier `db` is in the one of now. What `dbx` forbids since then may have
+//! run. The TPM does not say what stood behind a value that it compared; the claim does, and only the true claim leads to that
+//! value. Everything that is not claimed must be as now.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -85,7 +86,7 @@ impl<'a> Measured<'a> {
         }
     }
 
-    /// Whether that boot, as it is described, admitted only what this one admits, with Secure Boot on.
+    /// Whether that boot, as it is described, had Secure Boot on and no entry in `db` that this one does not have.
     ///
     /// # Errors
     /// When it did not, or that is not proved.
@@ -98,7 +99,7 @@ impl<'a> Measured<'a> {
         self.trusts(&earlier.value, &claim)
     }
 
-    /// Whether a boot whose PCR 7 had the value `old` admitted only what this one admits, with Secure Boot on.
+    /// Whether a boot whose PCR 7 had the value `old` had Secure Boot on and no entry in `db` that this one does not have.
     ///
     /// # Errors
     /// When it did not, or that is not proved.

@@ -77,7 +77,7 @@ fn attempt(
     Ok((volume.unlock_ahead(ahead, &secret)?, pin))
 }
 
-/// The value of PCR 7 before the change, if that boot admitted only what this one admits: what was recorded in it counts.
+/// The value of PCR 7 before the change, if Secure Boot was on and `db` lost no entry: what was recorded in that boot counts.
 ///
 /// # Errors
 /// When that is not proved.

@@ -79,7 +79,7 @@ impl<'a> Staged<'a> {
     ) -> Result<Self> {
         let measured = log.check(bank, value)?;
         let contents = with_files(contents, files)?;
-        let next = measured.after(&contents, None);
+        let next = measured.after(&contents);
         let next = next.context("predicting PCR 7 of the next boot, which may ask for the recovery key")?;
         Ok(Self { measured, contents, next })
     }
