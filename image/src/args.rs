@@ -235,6 +235,9 @@ fn gen_keyring(parser: &mut lexopt::Parser) -> Result<GenKeyring, lexopt::Error>
         }
     }
     let name = name.ok_or("gen-keyring: a NAME is missing")?;
+    if add_missing && epoch.is_some() {
+        return Err("gen-keyring: give --add-missing or --epoch, not both".into());
+    }
     Ok(GenKeyring { name, add_missing, epoch, tools })
 }
 

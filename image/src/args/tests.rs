@@ -55,6 +55,8 @@ fn gen_keyring_takes_a_name() {
     );
     (keyring.add_missing, keyring.epoch) = (false, Some(2));
     assert_eq!(parsed("gen-keyring demo/demo --epoch 2 --tools t"), Ok(Command::GenKeyring(keyring)));
+    let both = parsed("gen-keyring demo --epoch 2 --add-missing").unwrap_err().to_string();
+    assert_eq!(both, "gen-keyring: give --add-missing or --epoch, not both");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use pattern::epoch::{private_key, public_key};
 
 use crate::durable;
@@ -40,26 +40,34 @@ pub(super) fn keys(folder: &Path, name: &str, tools: &Path) -> Result<()> {
 }
 
 /// Makes what a keyring of an older version lacks, and returns the names. What is there stays.
-pub(super) fn missing(folder: &Path, tools: &Path) -> Result<Vec<&'static str>> {
-    let files = DEBUG.into_iter().filter(|(name, ..)| !folder.join(name).exists()).collect::<Vec<_>>();
-    if !files.is_empty() {
-        let source = Source::of(OPENSSL, tools)?;
-        files.iter().try_for_each(|file| make(&source, folder, *file))?;
-    }
-    Ok(files.into_iter().map(|(name, ..)| name).collect())
+pub(super) fn missing(folder: &Path, tools: &Path) -> Result<Vec<String>> {
+    add(folder, tools, DEBUG)
 }
 
-/// Makes the key of an epoch, and returns the names; none when it is there. The public half comes last.
+/// Makes the key of an epoch, and returns the names; none when it is there.
 pub(super) fn epoch(folder: &Path, epoch: u32, tools: &Path) -> Result<Vec<String>> {
     let [private, public] = [private_key(epoch), public_key(epoch)];
     let publish = format!("pkey -in {private} -pubout -out");
-    let files = [(&private, 0o600, PRIVATE), (&public, 0o644, &publish)];
-    let missing: Vec<_> = files.into_iter().filter(|(name, ..)| !folder.join(name).exists()).collect();
+    add(folder, tools, [(&private, 0o600, PRIVATE), (&public, 0o644, &publish)])
+}
+
+/// Makes what is missing of a private key and its public half, in this order: so a public half without the private one says that
+/// the private one was lost, and another one would not fit it.
+fn add(folder: &Path, tools: &Path, pair: [Made<'_>; 2]) -> Result<Vec<String>> {
+    let [private, public] = pair.map(|(name, ..)| folder.join(name));
+    if public.exists() && !private.exists() {
+        bail!(
+            "{} is missing, and {} is there: restore it from your backup",
+            private.display(),
+            public.display()
+        );
+    }
+    let missing: Vec<_> = pair.into_iter().filter(|(name, ..)| !folder.join(name).exists()).collect();
     if !missing.is_empty() {
         let source = Source::of(OPENSSL, tools)?;
-        missing.iter().try_for_each(|(name, mode, words)| make(&source, folder, (name, *mode, words)))?;
+        missing.iter().try_for_each(|file| make(&source, folder, *file))?;
     }
-    Ok(missing.into_iter().map(|(name, ..)| name.clone()).collect())
+    Ok(missing.into_iter().map(|(name, ..)| name.to_owned()).collect())
 }
 
 /// A run that is cut off leaves no half of a key under its name.

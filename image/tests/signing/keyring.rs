@@ -113,6 +113,23 @@ fn an_older_keyring_gets_what_it_lacks() {
     assert_eq!(place.succeeds(&["gen-keyring", "x", "--add-missing"]), "x-keys: no key is missing\n");
 }
 
+/// Another private key would not fit the public one, which images have.
+#[test]
+#[ignore = "needs gnupg openssl; `make check` runs it"]
+fn a_lost_private_key_is_not_replaced() {
+    let place = Place::with_keys();
+    let _ = place.succeeds(&["gen-keyring", "x", "--epoch", "2"]);
+    for (name, option) in [("pcr-debug", &["--add-missing"][..]), ("pcr-epoch-2", &["--epoch", "2"])] {
+        fs::remove_file(place.path(&format!("x-keys/{name}-private.pem"))).unwrap();
+        let error = place.fails(&[&["gen-keyring", "x"], option].concat());
+        let lost = format!(
+            "x-keys/{name}-private.pem is missing, and x-keys/{name}-public.pem is there: restore it from your backup"
+        );
+        assert!(error.contains(&lost), "{error}");
+        assert!(!place.path(&format!("x-keys/{name}-private.pem")).exists());
+    }
+}
+
 /// A machine may have its volume bound to an epoch's key alone: no run makes another in its place.
 #[test]
 #[ignore = "needs gnupg openssl; `make check` runs it"]
