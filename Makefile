@@ -179,7 +179,7 @@ test-static: ## LUKS headers on plain files, a software TPM for each test
 	static/cargo test -p pattern-initrd
 
 .PHONY: vm
-vm: image ## scenarios in virtual machines; T=NAME for one, of the long ones too
+vm: image release ## scenarios in virtual machines; T=NAME for one, of the long ones too
 	tests/need age
 	$(BUILD) vm-tests/images/production
 	$(SCENARIOS) $(if $(T),--include-ignored) $(T)

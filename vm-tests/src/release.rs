@@ -13,7 +13,7 @@ use crate::setting;
 pub struct Release(Scratch);
 
 impl Release {
-    /// A copy of the signed release that `make releases` put into `build/releases/NAME/`.
+    /// A copy of the signed release that `make build/releases/NAME` put there.
     #[must_use]
     pub fn copy(name: &str, scenario: &str) -> Self {
         let release = Self(Scratch::new(&format!("{scenario}-release")));
@@ -24,7 +24,7 @@ impl Release {
     /// Publishes a copy of another one in its place.
     pub fn replace(&self, name: &str) {
         let from = setting::releases().join(name);
-        assert!(from.is_dir(), "{} is missing: `make releases` makes it", from.display());
+        assert!(from.is_dir(), "{} is missing: `make build/releases/{name}` makes it", from.display());
         let _ = fs::remove_dir_all(self.path());
         run(Command::new("cp").args(["-r", "--reflink=auto", "--"]).arg(from).arg(self.path()));
     }

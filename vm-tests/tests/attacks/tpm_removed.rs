@@ -9,7 +9,7 @@ use crate::planted_known;
 const ATTACK: Attack = Attack {
     row: 38,
     name: "tpm_removed",
-    what: "the TPM is taken out, and the volume is replaced by one that opens without it",
+    what: "the TPM is taken out, and the volume is replaced by one that opens without it; nobody is at the console",
     who: "has the machine for a while",
     prepare,
     used: PLANTED,

@@ -1,5 +1,5 @@
 //! A TPM that the firmware has and the kernel does not show, as when its driver fails, would be unlocked when it appears later: an
-//! image with `debug = false` stops before it makes or opens a volume, and says how to go on; one with `debug = true` warns.
+//! image with `debug = false` stops before anybody can open its volume, and says how to go on; one with `debug = true` warns.
 
 use pattern_vm_tests::Computer;
 
@@ -10,15 +10,13 @@ const MISSING: &str = "measured the kernel into a TPM, but the kernel has no dev
 #[test]
 #[ignore = "long; `make check-all` runs it"]
 fn hidden_tpm() {
-    let mut computer = Computer::of_image("production", "hidden_tpm");
+    let mut computer = Computer::production("hidden_tpm");
     computer.words(NO_DRIVER);
     let mut guest = computer.start();
     let said = guest.expect("This image gives nobody a shell here.");
     assert!(said.contains(MISSING) && said.contains("turn the TPM off in the firmware's setup"), "{said}");
-    assert!(!said.contains("made one with xfs"), "{said}");
+    assert!(!said.contains("Recovery key for"), "{said}");
     assert!(!guest.has_a_shell(), "a shell answers");
-    drop(guest);
-    assert_eq!(computer.disk().labels().last().map(String::as_str), Some("_empty"));
 }
 
 #[test]

@@ -26,6 +26,7 @@ fn computer(name: &str) -> Computer {
 }
 
 fn with_a_user(mut computer: Computer) -> Computer {
+    computer.secure_boot_with_keys();
     computer.credential("home.create.owner", RECORD);
     computer
 }

@@ -31,6 +31,7 @@ fn unattended() {
 #[ignore = "long; `make userspace` runs it"]
 fn interactive() {
     let mut computer = Computer::of_image("userspace", "homed-interactive");
+    computer.secure_boot_with_keys();
     let mut guest = computer.start();
     for (question, answer) in [
         ("Press any key to proceed", ""),
