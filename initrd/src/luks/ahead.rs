@@ -57,7 +57,7 @@ impl Volume {
         Ok(self.unlock(Some(ahead.keyslot), &passphrase(secret))?.0)
     }
 
-    /// The tokens. What writes the disk can have one name any key slot: that of another token is not for us to remove.
+    /// The tokens. Anyone who writes the disk can have one name any key slot: that of another token is not for us to remove.
     fn aheads(&mut self) -> Result<Vec<Slot>> {
         let json = self.metadata()?;
         let tokens: Vec<_> = json.get("tokens").and_then(Value::as_object).into_iter().flatten().collect();
