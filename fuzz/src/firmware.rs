@@ -39,10 +39,7 @@ fn check(log: &Log, bank: Bank, value: &[u8]) {
     for variable in Variable::ALL {
         let Some(content) = measured.content(variable) else { continue };
         let same = BTreeMap::from([(variable, content.to_vec())]);
-        assert!(
-            measured.after(&same).is_err() || measured.after(&same) == unchanged,
-            "{variable}"
-        );
+        assert!(measured.after(&same).is_err() || measured.after(&same) == unchanged, "{variable}");
         let _new = measured.after(&BTreeMap::from([(variable, value.to_vec())]));
     }
     let claim = Claim { db: Some(value), kek: Some(value), dbx: Some(value) };
