@@ -34,7 +34,7 @@ pub use firmware::Firmware;
 pub use guest::{Guest, Output};
 pub use installed::Stock;
 pub use judge::{Bootable, Judge};
-pub use release::Release;
+pub use release::{OTHER_KEYRING, Release};
 pub use screen::Screen;
 pub use server::Server;
 pub use small::Small;

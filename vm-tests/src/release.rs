@@ -8,6 +8,9 @@ use std::process::{Command, Stdio};
 use crate::scratch::Scratch;
 use crate::setting;
 
+/// The public key that a release is signed with by somebody who is not its owner.
+pub const OTHER_KEYRING: &str = "other-pubring.pgp";
+
 /// A directory that an update server publishes, in a scenario's own folder.
 #[derive(Debug)]
 pub struct Release(Scratch);
@@ -64,13 +67,14 @@ impl Release {
         self.sign_with(&setting::keyring(), &[]);
     }
 
-    /// The same with a key that no image knows.
+    /// The same with a key that no image knows, whose keyring is [`OTHER_KEYRING`] in the directory then.
     pub fn sign_with_another_key(&self) {
         let home = self.path().with_extension("gpg");
         let _ = fs::remove_dir_all(&home);
         run(Command::new("install").args(["-d", "-m", "700", "--"]).arg(&home));
         run(gpg(&home).args(["--passphrase", "", "--quick-gen-key", "other", "ed25519", "sign", "never"]));
         self.sign_with(&home, &[]);
+        run(gpg(&home).arg("--output").arg(self.path().join(OTHER_KEYRING)).arg("--export"));
     }
 
     /// The same with the right key, and a signature that was good for a second, a year ago.

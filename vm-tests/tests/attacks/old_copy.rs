@@ -1,17 +1,26 @@
-//! An earlier state of the owner's own volume, written back.
+//! An earlier state of the owner's own volume, written back: all of it, or its header alone.
 
-use pattern_vm_tests::{Computer, Disk, Guest, Heard};
+use pattern_vm_tests::{Computer, Disk, Guest, Heard, Partition};
 
 use crate::attack::{Attack, KEPT, owners_boot};
+use crate::header::DATA;
 
 const ATTACK: Attack = Attack {
     row: 7,
     name: "old_copy",
     what: "the volume is replaced by an earlier copy of itself",
     who: "writes the disk; has read it before",
-    prepare,
+    prepare: |computer| write_back(computer, u64::MAX),
     enters: None,
     used: KEPT,
+};
+const HEADER: Attack = Attack {
+    row: 46,
+    name: "old_header",
+    what: "the volume's header alone is replaced by an earlier copy; key slots that were removed since are there again",
+    who: "writes the disk; has read it before, and has a recovery key that was replaced",
+    prepare: |computer| write_back(computer, DATA),
+    ..ATTACK
 };
 
 /// With `volume.counter`: whatever opens it, it is not used; the newest copy is.
@@ -34,12 +43,18 @@ fn old_copy() {
     computer.insert(&old);
     is_refused(&mut computer.start_initrd());
     let volume = computer.disk().partition("persist");
-    let header = |disk: &Disk| disk.read(volume.start, 16 << 20);
+    let header = |disk: &Disk| disk.read(volume.start, DATA);
     assert!(header(&computer.disk()) == header(&old), "the old copy was written");
 
     computer.insert(&newest);
+    computer.disk().write(volume.start, &header(&old));
+    is_refused(&mut computer.start_initrd());
+
+    computer.disk().write(volume.start, &header(&newest));
     boot(&mut computer, "grep new /sysroot/home/file");
-    ATTACK.note("ours", "refused, with `volume.counter`: this is an old copy of this machine's volume");
+    for attack in [ATTACK, HEADER] {
+        attack.note("ours", "refused, with `volume.counter`: this is an old copy of this machine's volume");
+    }
 }
 
 fn is_refused(guest: &mut Guest) {
@@ -65,17 +80,20 @@ fn old_copy_stock() {
     ATTACK.stock();
 }
 
-/// The boot in between is what the copy knows nothing of.
-fn prepare(computer: &mut Computer) {
-    let copy = computer.folder().join("copy.raw");
-    let place = computer.disk().partition("persist");
-    computer.disk().extract(place, &copy);
-    boot_once(computer);
-    computer.disk().insert(place, &copy);
+#[test]
+#[ignore = "of another system; `make attacks` runs it"]
+fn old_header_stock() {
+    HEADER.stock();
 }
 
-fn boot_once(computer: &mut Computer) {
+/// Writes the first bytes of the volume back. The boot in between is what they know nothing of.
+fn write_back(computer: &mut Computer, length: u64) {
+    let copy = computer.folder().join("copy.raw");
+    let volume = computer.disk().partition("persist");
+    let place = Partition { length: length.min(volume.length), ..volume };
+    computer.disk().extract(place, &copy);
     let _ = owners_boot(computer);
+    computer.disk().insert(place, &copy);
 }
 
 /// What the option adds to a boot is between the key and the measurement of the volume.

@@ -54,6 +54,7 @@ mod update_broken;
 mod update_damaged;
 mod update_for_use;
 mod update_interrupted;
+mod update_keyring;
 mod update_power_cut;
 mod update_refused;
 mod update_third;
