@@ -1,9 +1,9 @@
 //! Another system is started, as the firmware does when Secure Boot was switched off. It has PCR 11 extended with what the
 //! public kernel image would extend it with, and asks the TPM as the owner's initrd does.
 
-use pattern_vm_tests::Computer;
+use pattern_vm_tests::{Computer, Stock};
 
-use crate::attack::{Attack, BY_STEPS, on_stock};
+use crate::attack::{Attack, BY_STEPS};
 use crate::stolen::{ANOTHER, Loot};
 
 const KEY: Attack = Attack {
@@ -58,15 +58,17 @@ fn secure_boot_off() {
     }
 }
 
+/// Of systemd 257 alone: the owner's own state of systemd 262 is not reproduced here, so a refusal would say nothing.
 #[test]
 #[ignore = "of another system; `make attacks` runs it"]
 fn secure_boot_off_stock() {
-    on_stock(KEY.name, |computer| {
-        let loot = Loot::of(&computer);
-        let owners = computer.reported_extends(7);
-        assert_eq!(loot.open(&loot.start(&owners, &[])), Ok(()), "the owner's own state opens the volume");
-        all(&loot, &owners).map(|(attack, result)| (attack, in_words(result))).to_vec()
-    });
+    let computer = Computer::stock(Stock::Stable, &format!("{}-stock", KEY.name));
+    let loot = Loot::of(&computer);
+    let owners = computer.reported_extends(7);
+    assert_eq!(loot.open(&loot.start(&owners, &[])), Ok(()), "the owner's own state opens the volume");
+    for (attack, result) in all(&loot, &owners) {
+        attack.note(Stock::Stable.name(), &in_words(result));
+    }
 }
 
 fn in_words(result: Result<(), String>) -> String {

@@ -19,7 +19,7 @@ const ATTACK: Attack = Attack {
 #[test]
 #[ignore = "long; `make check-all` runs it"]
 fn tpm_removed() {
-    ATTACK.refused("Recovery key for /dev/vda6");
+    ATTACK.refused("the TPM does not open /dev/vda6: it has no TPM token; enter the recovery key");
 }
 
 #[test]
