@@ -15,13 +15,6 @@ impl Cmdline {
         Self(words(text).iter().map(|word| key_and_value(word)).collect())
     }
 
-    /// The last value given for a key; `Some("")` for `key=`, `None` when absent or without a `=`.
-    #[must_use]
-    pub fn value(&self, key: &str) -> Option<&str> {
-        let given = self.0.iter().rev().find(|(name, value)| same_key(name, key) && value.is_some());
-        given.and_then(|(_, value)| value.as_deref())
-    }
-
     /// All different values given for a key, in the order given.
     #[must_use]
     pub fn values(&self, key: &str) -> Vec<&str> {
@@ -78,18 +71,17 @@ mod tests {
     #[test]
     fn words_keep_quoted_white_space_and_lose_the_quotes() {
         let cmdline = Cmdline::parse("quiet  a=\"x y\" \"b=z w\" c=\"\" usr-hash=00\n");
-        assert_eq!(cmdline.value("a"), Some("x y"));
-        assert_eq!(cmdline.value("b"), Some("z w"));
-        assert_eq!(cmdline.value("c"), Some(""));
-        assert_eq!(cmdline.value("usr_hash"), Some("00"));
-        assert_eq!(cmdline.value("quiet"), None);
-        assert_eq!(cmdline.value("absent"), None);
+        assert_eq!(cmdline.values("a"), ["x y"]);
+        assert_eq!(cmdline.values("b"), ["z w"]);
+        assert_eq!(cmdline.values("c"), [""]);
+        assert_eq!(cmdline.values("usr_hash"), ["00"]);
+        assert!(cmdline.values("quiet").is_empty());
+        assert!(cmdline.values("absent").is_empty());
     }
 
     #[test]
-    fn the_last_value_counts() {
+    fn different_values_are_kept_in_order() {
         let cmdline = Cmdline::parse("k=1 k k=2 k");
-        assert_eq!(cmdline.value("k"), Some("2"));
         assert_eq!(cmdline.values("k"), ["1", "2"]);
         assert_eq!(Cmdline::parse("k=1 k=1 -k=2").values("k"), ["1"]);
     }

@@ -78,9 +78,9 @@ pub fn wish(request: &str, volume: &Partition) -> Option<Wish> {
 /// # Errors
 /// When it is something else, which merely has the label.
 pub fn vouch(seen: &Seen) -> Result<(), Refusal> {
-    match (seen, volume::decide(Some(seen))) {
-        (Seen::Blank | Seen::Damaged(_) | Seen::Unsafe(_), _) => Ok(()),
-        (_, decision) => decision.map(drop),
+    match seen {
+        Seen::Blank | Seen::Damaged(_) | Seen::Unsafe(_) => Ok(()),
+        Seen::Luks2(_) | Seen::Other(_) => volume::openable(seen.clone()).map(drop),
     }
 }
 

@@ -39,15 +39,6 @@ pub enum Seen {
     Other(&'static str),
 }
 
-/// What to do.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Decision {
-    /// Make a volume on the free extent, then the entry.
-    Create,
-    /// Open the volume by one of these tokens, else by a key that a person enters.
-    Open(Locks),
-}
-
 /// The ways into a volume.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Locks {
@@ -90,23 +81,20 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Decides, from what was seen on the partition that the table lists as `persist`, or `None` when it lists none.
+/// Returns the header of a volume and the ways into it, from what was seen on the partition that the table lists as `persist`.
 ///
 /// # Errors
 /// When the partition is not a volume that we can open.
-pub fn decide(listed: Option<&Seen>) -> Result<Decision, Refusal> {
-    let header = match listed {
-        None => return Ok(Decision::Create),
-        Some(Seen::Luks2(header)) => header,
-        Some(Seen::Blank) => return Err(Refusal::NotLuks2("nothing but zeros".to_owned())),
-        Some(Seen::Other(what)) => return Err(Refusal::NotLuks2((*what).to_owned())),
-        Some(Seen::Unsafe(flaw)) => return Err(Refusal::Unsafe(flaw.clone())),
-        Some(Seen::Damaged(cause)) => {
-            return Err(Refusal::NotLuks2(format!("a damaged LUKS2 header ({cause})")));
-        }
+pub fn openable(seen: Seen) -> Result<(Header, Locks), Refusal> {
+    let header = match seen {
+        Seen::Luks2(header) => header,
+        Seen::Blank => return Err(Refusal::NotLuks2("nothing but zeros".to_owned())),
+        Seen::Other(what) => return Err(Refusal::NotLuks2(what.to_owned())),
+        Seen::Unsafe(flaw) => return Err(Refusal::Unsafe(flaw)),
+        Seen::Damaged(cause) => return Err(Refusal::NotLuks2(format!("a damaged LUKS2 header ({cause})"))),
     };
     let locks = header.locks();
-    if locks == Locks::default() { Err(Refusal::Foreign) } else { Ok(Decision::Open(locks)) }
+    if locks == Locks::default() { Err(Refusal::Foreign) } else { Ok((header, locks)) }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub fn cmdline(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let read = Cmdline::parse(&text);
     let needed = usr_hash(&read)
-        .map_or_else(|_| String::new(), |_| format!("usrhash={}", read.value("usrhash").unwrap_or_default()));
+        .map_or_else(|_| String::new(), |_| format!("usrhash={}", read.values("usrhash").concat()));
     for manager in [Manager::Initrd, Manager::Host] {
         let plan = decide(Ok(PRODUCTION), &text, manager).plan;
         let plain = decide(Ok(PRODUCTION), &needed, manager).plan;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use pattern::volume::{HEAD_BYTES, Header, Seen, decide, header_bytes, recognise};
+use pattern::volume::{HEAD_BYTES, Header, Seen, header_bytes, openable, recognise};
 use sha2::{Digest as _, Sha256};
 
 /// Bytes of the partition.
@@ -20,7 +20,9 @@ const LARGEST: usize = 2 * (64 << 10);
 pub fn header(input: &[u8]) {
     let bytes = unpack(input);
     let seen = recognise(bytes.get(..HEAD_BYTES).unwrap_or(&bytes), || Header::vet(&bytes, DEVICE));
-    let _decision = decide(Some(&seen));
+    if let Err(refusal) = openable(seen.clone()) {
+        assert!(!refusal.to_string().is_empty());
+    }
     if let Seen::Luks2(header) = seen {
         check(&header);
     }

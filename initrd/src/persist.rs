@@ -27,7 +27,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use pattern::config::Config;
 use pattern::table::{PERSIST_LEAST, PersistPlace, persist};
-use pattern::volume::{Decision, Header, Locks, Seen, decide};
+use pattern::volume::{Header, Locks, openable};
 
 pub(crate) use ahead::announce;
 pub(crate) use identity::forget;
@@ -120,11 +120,7 @@ fn requested(config: &Config, device: &Path, volume: &Candidate<'_>, asked: &[Re
 /// # Errors
 /// When there is something else.
 pub(crate) fn recognised(device: &Path) -> Result<(Header, Locks)> {
-    let seen = luks::look(device)?;
-    match (decide(Some(&seen))?, seen) {
-        (Decision::Open(locks), Seen::Luks2(header)) => Ok((header, locks)),
-        _ => anyhow::bail!("nothing to open"),
-    }
+    Ok(openable(luks::look(device)?)?)
 }
 
 fn described(locks: &Locks) -> String {

@@ -7,7 +7,6 @@ mod document;
 mod keys;
 mod problem;
 mod read;
-mod render;
 #[cfg(test)]
 pub(crate) mod samples;
 mod suggest;

@@ -9,21 +9,16 @@ fn seen(bytes: &[u8]) -> Seen {
     recognise(bytes, || Header::vet(bytes, DEVICE))
 }
 
-fn refusal(seen: &Seen) -> String {
-    let text = decide(Some(seen)).unwrap_err().to_string();
+fn refusal(seen: Seen) -> String {
+    let text = openable(seen).unwrap_err().to_string();
     let end = "; nothing was changed; give it another label than persist to have a new volume made beside it";
     text.strip_suffix(end).unwrap().to_owned()
 }
 
 #[test]
-fn without_an_entry_a_volume_is_made() {
-    assert_eq!(decide(None), Ok(Decision::Create));
-}
-
-#[test]
 fn a_volume_with_a_recovery_key_is_opened() {
     let locks = Locks { recovery: true, ..Locks::default() };
-    assert_eq!(decide(Some(&seen(&load("cryptenroll-257-recovery")))), Ok(Decision::Open(locks)));
+    assert_eq!(openable(seen(&load("cryptenroll-257-recovery"))).unwrap().1, locks);
 }
 
 #[test]
@@ -32,7 +27,7 @@ fn a_token_that_we_cannot_use_is_named_and_no_refusal() {
     let bytes = set("/tokens", &json!({ "0": token }));
     let unusable = vec!["token 0: not supported: a pcrlock policy".to_owned()];
     let locks = Locks { unusable, ..Locks::default() };
-    assert_eq!(decide(Some(&seen(&bytes))), Ok(Decision::Open(locks)));
+    assert_eq!(openable(seen(&bytes)).unwrap().1, locks);
 }
 
 #[test]
@@ -43,21 +38,21 @@ fn what_is_not_our_volume_is_named_and_left_alone() {
         recognise(&head, || unreachable!("no LUKS2 header"))
     };
     let holds = |what| format!("the partition holds {what}, not a LUKS2 volume");
-    assert_eq!(refusal(&head(0, &[])), holds("nothing but zeros"));
-    assert_eq!(refusal(&head(1080, b"\x53\xef")), holds("an ext2, ext3 or ext4 file system"));
-    assert_eq!(refusal(&head(0, b"XFSB")), holds("an xfs file system"));
-    assert_eq!(refusal(&head(0x1_0040, b"_BHRfS_M")), holds("a btrfs file system"));
-    assert_eq!(refusal(&head(0, b"LUKS\xba\xbe\0\x01")), holds("a LUKS1 volume"));
-    assert_eq!(refusal(&head(9000, b"x")), holds("data of a kind that is not known here"));
+    assert_eq!(refusal(head(0, &[])), holds("nothing but zeros"));
+    assert_eq!(refusal(head(1080, b"\x53\xef")), holds("an ext2, ext3 or ext4 file system"));
+    assert_eq!(refusal(head(0, b"XFSB")), holds("an xfs file system"));
+    assert_eq!(refusal(head(0x1_0040, b"_BHRfS_M")), holds("a btrfs file system"));
+    assert_eq!(refusal(head(0, b"LUKS\xba\xbe\0\x01")), holds("a LUKS1 volume"));
+    assert_eq!(refusal(head(9000, b"x")), holds("data of a kind that is not known here"));
     let damaged = recognise(LUKS2, || Err(Fault::Damaged("bad checksum".to_owned())));
-    assert_eq!(refusal(&damaged), holds("a damaged LUKS2 header (bad checksum)"));
-    let foreign = refusal(&seen(&load("cryptsetup-2.7.5-defaults")));
+    assert_eq!(refusal(damaged), holds("a damaged LUKS2 header (bad checksum)"));
+    let foreign = refusal(seen(&load("cryptsetup-2.7.5-defaults")));
     assert!(foreign.ends_with("so it is not one that this system made"), "{foreign}");
 }
 
 #[test]
 fn a_header_that_would_give_the_data_away_is_refused() {
-    let text = refusal(&seen(&set("/segments/0/encryption", &json!("cipher_null-ecb"))));
+    let text = refusal(seen(&set("/segments/0/encryption", &json!("cipher_null-ecb"))));
     let start = "the partition holds a LUKS2 volume that is not safe to open: segments.0.encryption is \"cipher_null-ecb\"";
     assert!(text.starts_with(start), "{text}");
 }

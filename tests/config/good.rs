@@ -45,7 +45,6 @@ secure_boot_enroll = "if-safe"
 fn the_smallest_file_has_the_documented_defaults() {
     let config = read(SMALLEST);
     assert_eq!(config.partitions.sizes.usr.bytes(), 2 << 30);
-    assert_eq!(config.to_string(), DEFAULTS);
     assert_eq!(read(DEFAULTS), config);
 }
 
@@ -69,7 +68,6 @@ fn every_key_is_read() {
     assert_eq!(config.boot.flags, [FlagName::Grow, FlagName::Break]);
     assert_eq!(config.boot.credentials, ["home.create.*", "ssh.authorized_keys.root"]);
     assert_eq!(config.boot.secure_boot_enroll, Enroll::Manual);
-    assert_eq!(read(&config.to_string()), config);
 }
 
 /// An image for use needs Secure Boot unless it says otherwise; an image for debugging protects nothing.
@@ -91,11 +89,10 @@ fn each_boolean_key_changes_its_own_value() {
             "" => format!("{name} = true\n{SMALLEST}"),
             _ => format!("{SMALLEST}[{section}]\n{name} = true\n"),
         };
-        let after = read(&text).to_string();
-        let pairs = DEFAULTS.split([',', '\n']).zip(after.split([',', '\n']));
-        let changed: Vec<_> = pairs.filter(|(a, b)| a != b).map(|(_, b)| b).collect();
-        assert_eq!(changed.len(), 1, "{}: {changed:?}", key.path);
-        assert!(changed[0].contains(&format!("{name} = true")), "{changed:?}");
+        let (before, after) = (format!("{:#?}", read(SMALLEST)), format!("{:#?}", read(&text)));
+        let pairs = before.lines().zip(after.lines());
+        let changed: Vec<_> = pairs.filter(|(a, b)| a != b).map(|(_, b)| b.trim()).collect();
+        assert_eq!(changed, [format!("{name}: true,")], "{}", key.path);
     }
 }
 

@@ -36,7 +36,6 @@ pub struct Small {
     folder: PathBuf,
     programs: Programs,
     options: Options,
-    entries: Vec<Entry>,
     scratch: Rc<Scratch>,
 }
 
@@ -67,8 +66,7 @@ impl Small {
             console: Console::Pipe,
             log: folder.join("console.log"),
         };
-        let entries = vec![Entry::program("small-init", INIT.into())];
-        Self { folder, programs, options, entries, scratch }
+        Self { folder, programs, options, scratch }
     }
 
     /// Listens to what its kernel and programs say to the TPM, in this and all later boots.
@@ -104,19 +102,9 @@ impl Small {
         self.options.words.push_str(&format!(" {words}"));
     }
 
-    /// A file for the initrd; in a folder that it has, or that was added before.
-    pub fn add_file(&mut self, path: &str, content: &str) {
-        self.entries.push(Entry::program(path, content.into()));
-    }
-
-    /// A folder for the initrd.
-    pub fn add_folder(&mut self, path: &str) {
-        self.entries.push(Entry::folder(path));
-    }
-
     /// Switches on and waits for the shell.
     pub fn boot(&mut self) -> Guest {
-        (self.options.boot, _) = direct::unpack(&self.folder, &self.entries);
+        (self.options.boot, _) = direct::unpack(&self.folder, &[Entry::program("small-init", INIT.into())]);
         let vm = Vm::start(&self.programs, &self.folder, &self.options);
         self.options.writes = None;
         let vm = vm.unwrap_or_else(|error| panic!("{error:#}"));

@@ -40,7 +40,7 @@ const TRANSFERS: &str = "usr/lib/sysupdate.d";
 /// Where systemd-pull finds the keys that may sign updates: until systemd 257, and since.
 const KEYRINGS: [&str; 2] = ["usr/lib/systemd/import-pubring.gpg", "usr/lib/systemd/import-pubring.pgp"];
 
-/// Writes the tree: programs, generator, units, the configuration in full, and what updates need.
+/// Writes the tree: programs, generator, units, the configuration as its author wrote it, and what updates need.
 ///
 /// # Errors
 /// When a file can't be read or written.

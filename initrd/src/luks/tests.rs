@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use pattern::token::ahead::Ahead;
 use pattern::token::{Bank, Binding, Pcrs, PublicKey};
-use pattern::volume::{Decision, decide};
+use pattern::volume::openable;
 
 use super::*;
 use crate::tpm::swtpm::Swtpm;
@@ -68,11 +68,10 @@ fn our_volume_is_opened_by_its_tpm_its_recovery_key_and_by_cryptsetup() {
     assert_eq!(volume.add_recovery(None, &key, None).unwrap(), 1);
     drop(volume);
 
-    let seen = look(&device).unwrap();
-    let Decision::Open(locks) = decide(Some(&seen)).unwrap() else { panic!("not ours") };
+    let (vetted, locks) = openable(look(&device).unwrap()).unwrap();
     assert!(locks.recovery && locks.unusable.is_empty());
     let secret = Tpm::unseal(&swtpm.tcti(), &locks.tokens[0], Presented::default()).unwrap();
-    let mut volume = Volume::vetted(&device, &header(seen)).unwrap();
+    let mut volume = Volume::vetted(&device, &vetted).unwrap();
     let by_tpm = volume.unlock_sealed(&locks.tokens[0], &secret).unwrap();
     let by_person = volume.unlock_entered(&key.as_str().to_uppercase().replace('-', "")).unwrap();
     assert_eq!(by_tpm.as_bytes(), by_person.as_bytes());
@@ -142,7 +141,7 @@ fn systemd_lists_and_changes_our_tokens() {
     drop(volume);
     assert_eq!(enrolled(&device, &[]), ["0 tpm2", "1 recovery"]);
     let _left = enrolled(&device, &["--wipe-slot=tpm2"]);
-    let Decision::Open(locks) = decide(Some(&look(&device).unwrap())).unwrap() else { panic!("not ours") };
+    let (_, locks) = openable(look(&device).unwrap()).unwrap();
     assert!(locks.tokens.is_empty() && locks.recovery);
 }
 
@@ -191,7 +190,7 @@ fn a_new_sealed_key_replaces_the_old_ones_and_no_other() {
     assert_eq!(volume.replace_sealed(&before, seal(&swtpm), &other, |_| true, || Ok(())).unwrap(), (2, 1));
     drop(volume);
     let mut volume = Volume::load(&device).unwrap();
-    let Decision::Open(locks) = decide(Some(&look(&device).unwrap())).unwrap() else { panic!("not ours") };
+    let (_, locks) = openable(look(&device).unwrap()).unwrap();
     assert!(locks.recovery && locks.tokens.len() == 1 && locks.tokens[0].keyslot == 2);
     let after = volume.unlock_sealed(&locks.tokens[0], &other).unwrap();
     assert_eq!(after.as_bytes(), before.as_bytes());
