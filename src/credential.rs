@@ -28,7 +28,7 @@ pub fn choose(strings: &[&[u8]], listed: &[String]) -> Result<(Credentials, usiz
         };
         if !chosen.contains_key(name) {
             let value = value.read().ok_or_else(|| format!("the credential {name} is not in base64"))?;
-            let _ = chosen.insert(name.to_owned(), value);
+            chosen.insert(name.to_owned(), value);
         }
     }
     match chosen.values().map(|value| value.len()).sum::<usize>() {

@@ -121,7 +121,7 @@ impl Measurement {
         });
         let mut content = json!({ "string": self.text, "bootId": boot_id, "timestamp": microseconds });
         if let (Some(kind), Some(fields)) = (self.kind, content.as_object_mut()) {
-            let _ = fields.insert("eventType".to_owned(), kind.into());
+            fields.insert("eventType".to_owned(), kind.into());
         }
         let record = json!({
             "pcr": self.pcr,

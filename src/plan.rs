@@ -128,12 +128,12 @@ fn wanted_by(manager: Manager, unit: &str) -> String {
 impl Plan {
     /// Adds a file.
     fn file(&mut self, path: &str, text: unit::Text) {
-        let _ = self.0.insert(path.to_owned(), Entry::File(text.into_string()));
+        self.0.insert(path.to_owned(), Entry::File(text.into_string()));
     }
 
     /// Adds a link.
     fn link(&mut self, path: &str, target: &str) {
-        let _ = self.0.insert(path.to_owned(), Entry::Link(target.to_owned()));
+        self.0.insert(path.to_owned(), Entry::Link(target.to_owned()));
     }
 
     /// The entries, ordered by path; each path is relative to the output directory.

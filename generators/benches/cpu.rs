@@ -25,12 +25,12 @@ fn main() {
 
 /// The demo's configuration in an initrd's places.
 fn prepare(root: &Path) {
-    let _ = fs::remove_dir_all(root);
+    fs::remove_dir_all(root).ok();
     for dir in ["proc", "etc", "usr/lib/pattern"] {
         fs::create_dir_all(root.join(dir)).unwrap();
     }
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/pattern.toml");
-    let _ = fs::copy(demo, root.join("usr/lib/pattern/pattern.toml")).unwrap();
+    fs::copy(demo, root.join("usr/lib/pattern/pattern.toml")).unwrap();
     fs::write(root.join("proc/cmdline"), format!("root=tmpfs rw usrhash={}\n", "5a".repeat(32))).unwrap();
     fs::write(root.join("etc/initrd-release"), "").unwrap();
 }
@@ -38,7 +38,7 @@ fn prepare(root: &Path) {
 /// One run's user and system time in microseconds.
 fn run(root: &Path) -> i64 {
     let out = root.join("out");
-    let _ = fs::remove_dir_all(&out);
+    fs::remove_dir_all(&out).ok();
     fs::create_dir(&out).unwrap();
     let before = children();
     let status = Command::new(env!("CARGO_BIN_EXE_pattern-generator"))

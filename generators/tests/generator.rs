@@ -14,13 +14,13 @@ impl Machine {
     /// `case` is a folder of `tests/golden`.
     fn from_case(name: &str, case: &str) -> Self {
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let _ = fs::remove_dir_all(&dir);
+        fs::remove_dir_all(&dir).ok();
         for sub in ["root/proc", "root/etc", "root/usr/lib/pattern", "normal", "early", "late"] {
             fs::create_dir_all(dir.join(sub)).unwrap();
         }
         let golden = golden().join(case);
-        let _ = fs::copy(golden.join("cmdline"), dir.join("root/proc/cmdline")).unwrap();
-        let _ = fs::copy(golden.join("pattern.toml"), dir.join("root/usr/lib/pattern/pattern.toml")).unwrap();
+        fs::copy(golden.join("cmdline"), dir.join("root/proc/cmdline")).unwrap();
+        fs::copy(golden.join("pattern.toml"), dir.join("root/usr/lib/pattern/pattern.toml")).unwrap();
         Self(dir)
     }
 
@@ -156,7 +156,7 @@ fn nothing_outside_the_output_directory_is_written() {
     let machine = Machine::from_case("strace", "02-everything-persisted").in_initrd();
     let log = machine.0.join("strace.log");
     let mut strace = Command::new("strace");
-    let _ = strace.args(["-f", "-e", "trace=file,network", "-o"]).arg(&log);
+    strace.args(["-f", "-e", "trace=file,network", "-o"]).arg(&log);
     let status = strace.arg(env!("CARGO_BIN_EXE_pattern-generator")).args(machine.arguments()).status();
     assert!(status.expect("strace starts").success());
     let log = fs::read_to_string(&log).unwrap();

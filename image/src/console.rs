@@ -27,7 +27,7 @@ impl Console {
     /// Reads the output in the background, so that the machine never waits for us.
     pub fn new(mut output: impl Read + Send + 'static) -> Self {
         let (sender, bytes) = mpsc::channel();
-        let _ = thread::spawn(move || {
+        thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(length @ 1..) = output.read(&mut buffer) {
                 let Some(read) = buffer.get(..length) else {

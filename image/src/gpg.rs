@@ -68,14 +68,14 @@ impl Home {
         // What gpg says of its end explains more than a pipe that nobody reads.
         let finished = source::finish(doing, child);
         self.stop_agent();
-        let _ = finished?;
+        finished?;
         written.unwrap_or(Ok(())).context(doing)
     }
 
     /// Writes the public keys to a new file.
     pub(crate) fn export(&self, to: &Path) -> Result<()> {
         let mut command = self.gpg();
-        let _ = command.arg("--output").arg(to).arg("--export");
+        command.arg("--output").arg(to).arg("--export");
         source::output("exporting the public key with gpg", &mut command).map(|_| ())
     }
 
@@ -85,7 +85,7 @@ impl Home {
     /// When none can, or which one to take is a matter of taste.
     pub(crate) fn key(&self) -> Result<String> {
         let mut command = self.gpg();
-        let _ = command.args(["--with-colons", "--list-secret-keys"]);
+        command.args(["--with-colons", "--list-secret-keys"]);
         let listing = self.with_agent("listing keys with gpg", &mut command)?;
         let mut keys = signing_keys(&String::from_utf8_lossy(&listing));
         match (keys.len(), keys.pop()) {
@@ -106,8 +106,8 @@ impl Home {
     /// Writes a detached signature to a new file.
     pub(crate) fn sign(&self, key: &str, file: &Path, signature: &Path) -> Result<()> {
         let mut command = self.gpg();
-        let _ = command.args(["--no-armor", "--digest-algo", "SHA512", "--local-user", key]);
-        let _ = command.arg("--output").arg(signature).arg("--detach-sign").arg(file);
+        command.args(["--no-armor", "--digest-algo", "SHA512", "--local-user", key]);
+        command.arg("--output").arg(signature).arg("--detach-sign").arg(file);
         self.with_agent(&format!("signing {} with gpg", file.display()), &mut command).map(|_| ())
     }
 
@@ -118,7 +118,7 @@ impl Home {
     /// When it is not; the message has gpg's own words.
     pub(crate) fn verify(&self, file: &Path, signature: &Path) -> Result<()> {
         let mut command = self.gpg();
-        let _ = command.args(["--trust-model=always", "--status-fd=1", "--verify"]).arg(signature).arg(file);
+        command.args(["--trust-model=always", "--status-fd=1", "--verify"]).arg(signature).arg(file);
         let doing = format!("verifying {} with the keys in {}", signature.display(), self.folder.display());
         let status = source::output(&doing, &mut command)?;
         if !is_good(&String::from_utf8_lossy(&status)) {
@@ -129,13 +129,13 @@ impl Home {
 
     fn gpg(&self) -> Command {
         let mut command = self.source.command("gpg");
-        let _ = command.args(PLAIN).arg("--homedir").arg(&self.path);
+        command.args(PLAIN).arg("--homedir").arg(&self.path);
         command
     }
 
     fn gpgconf(&self, arguments: &[&str]) -> Result<Vec<u8>> {
         let mut command = self.source.command("gpgconf");
-        let _ = command.arg("--homedir").arg(&self.path).args(arguments);
+        command.arg("--homedir").arg(&self.path).args(arguments);
         source::output("asking gpgconf", &mut command)
     }
 
@@ -149,7 +149,8 @@ impl Home {
 
     fn stop_agent(&self) {
         if self.agent_is_ours {
-            let _ = self.gpgconf(&["--kill", "all"]);
+            // It ends by itself when its folder is gone.
+            self.gpgconf(&["--kill", "all"]).ok();
         }
     }
 

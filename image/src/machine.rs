@@ -136,7 +136,7 @@ fn copy_once(from: &Path, to: &Path) -> Result<()> {
     }
     let part = to.with_extension("part");
     let mut command = Command::new("cp");
-    let _ = command.args(["--reflink=auto", "--sparse=always", "--no-preserve=mode", "--"]);
+    command.args(["--reflink=auto", "--sparse=always", "--no-preserve=mode", "--"]);
     let output = command.arg(from).arg(&part).output().context("starting cp")?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);

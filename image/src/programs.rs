@@ -147,7 +147,7 @@ fn kvm_works() -> bool {
 /// Where a command's own complaints go, and the command line that made them.
 pub(crate) fn log_to(command: &mut Command, log: &Path) -> Result<()> {
     let file = fs::File::create(log).with_context(|| format!("creating {}", log.display()))?;
-    let _ = command.stderr(file);
+    command.stderr(file);
     Ok(())
 }
 

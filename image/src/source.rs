@@ -54,7 +54,7 @@ impl Source {
             Self::Host => Command::new("setpriv"),
             Self::Tree(tree) => private_mounts(tree),
         };
-        let _ = command.args(["--pdeathsig", "KILL", "--", program]);
+        command.args(["--pdeathsig", "KILL", "--", program]);
         command
     }
 }
@@ -63,12 +63,12 @@ impl Source {
 /// find the libraries and modules they were built with.
 fn private_mounts(tree: &Path) -> Command {
     let mut command = Command::new("unshare");
-    let _ = command.arg("--mount");
+    command.arg("--mount");
     if !is_root() {
-        let _ = command.arg("--map-root-user");
+        command.arg("--map-root-user");
     }
-    let _ = command.args(["sh", "-c", r#"mount --bind "$0" /usr && exec "$@""#]);
-    let _ = command.arg(tree.join("usr")).arg("setpriv");
+    command.args(["sh", "-c", r#"mount --bind "$0" /usr && exec "$@""#]);
+    command.arg(tree.join("usr")).arg("setpriv");
     command
 }
 
@@ -84,7 +84,7 @@ fn is_in_path(program: &str) -> bool {
 /// Runs a command to its end and returns what it printed; a failure has what it complained about.
 pub(crate) fn output(doing: &str, command: &mut Command) -> Result<Vec<u8>> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let _ = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     finish(doing, command.spawn().with_context(|| format!("{doing}: starting {program}"))?)
 }
 

@@ -63,7 +63,8 @@ impl Step {
         // Back to the line's start, and clear it.
         let (start, end) = if self.terminal { ("\r\x1b[K", "") } else { ("", "\n") };
         print!("{start}{what} ({seconds} s): {text}{end}");
-        let _ = io::stdout().flush();
+        // Progress: whoever closed the output does not want it.
+        io::stdout().flush().ok();
     }
 }
 

@@ -30,12 +30,13 @@ impl Tpm {
     pub fn start(programs: &Programs, folder: &Path) -> Result<Self> {
         manufacture(programs, folder)?;
         let socket = folder.join(SOCKET);
-        let _ = fs::remove_file(&socket);
+        // An earlier run may have left it.
+        fs::remove_file(&socket).ok();
         let mut command = programs.command("swtpm");
         programs::log_to(&mut command, &folder.join(LOG))?;
-        let _ = command.args(["socket", "--tpm2", "--terminate", "--tpmstate", "dir=tpm"]);
-        let _ = command.arg("--ctrl").arg(format!("type=unixio,path={SOCKET}"));
-        let _ = command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
+        command.args(["socket", "--tpm2", "--terminate", "--tpmstate", "dir=tpm"]);
+        command.arg("--ctrl").arg(format!("type=unixio,path={SOCKET}"));
+        command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
         let child = command.spawn().context("starting swtpm")?;
         let mut tpm = Self { child, socket };
         tpm.wait_for_socket(folder)?;
@@ -69,11 +70,12 @@ fn manufacture(programs: &Programs, folder: &Path) -> Result<()> {
     let log = folder.join(LOG);
     programs::log_to(&mut command, &log)?;
     // Its configuration file names what signs certificates, which nobody asks this TPM for.
-    let _ = command.args(["--config", "/dev/null", "--tpm2", "--tpmstate", "tpm", "--pcr-banks", "sha256"]);
-    let _ = command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
+    command.args(["--config", "/dev/null", "--tpm2", "--tpmstate", "tpm", "--pcr-banks", "sha256"]);
+    command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
     let status = command.status().context("starting swtpm_setup")?;
     if !status.success() {
-        let _ = fs::remove_dir_all(&state);
+        // What failed is reported; a part of a state must not be taken for a whole one.
+        fs::remove_dir_all(&state).ok();
         bail!("making a TPM's state: swtpm_setup ended with {status}; see {}", log.display());
     }
     Ok(())
@@ -89,7 +91,8 @@ impl Drop for Tpm {
             }
             thread::sleep(Duration::from_millis(10));
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // It may have ended in the meantime.
+        self.child.kill().ok();
+        self.child.wait().ok();
     }
 }

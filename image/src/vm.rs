@@ -108,7 +108,7 @@ impl Qemu {
         let log = folder.join(QEMU_LOG);
         let mut command = programs.command(QEMU);
         programs::log_to(&mut command, &log)?;
-        let _ = command.args(qemu::arguments(options)).current_dir(folder);
+        command.args(qemu::arguments(options)).current_dir(folder);
         let child = command.stdin(stdio()).stdout(stdio()).spawn().context("starting QEMU")?;
         Ok(Self { child, log, _tpm: tpm })
     }
@@ -124,7 +124,8 @@ impl Qemu {
 
 impl Drop for Qemu {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // It may have ended by itself.
+        self.child.kill().ok();
+        self.child.wait().ok();
     }
 }

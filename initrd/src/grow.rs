@@ -153,7 +153,7 @@ mod tests {
                 attribute_bits: 0,
                 partition_name: "usr-1".into(),
             };
-            let _ = gpt.write_into(&mut file).unwrap();
+            gpt.write_into(&mut file).unwrap();
             GPT::write_protective_mbr_into(&mut file, 512).unwrap();
             file.set_len(32 * MIB).unwrap();
             Self(path)
@@ -178,7 +178,7 @@ mod tests {
 
     impl Drop for Image {
         fn drop(&mut self) {
-            let _ = fs::remove_file(&self.0);
+            fs::remove_file(&self.0).ok();
         }
     }
 

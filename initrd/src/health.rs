@@ -49,7 +49,7 @@ fn writable(path: &Path) -> Result<()> {
 /// `LoadState` and `ActiveState`, a line each.
 fn state(unit: &str) -> Result<String> {
     let mut command = Command::new("systemctl");
-    let _ = command.args(["show", "--property=LoadState,ActiveState", "--", unit]);
+    command.args(["show", "--property=LoadState,ActiveState", "--", unit]);
     let output = command.output().context("starting systemctl")?;
     if !output.status.success() {
         bail!("asking for the state of {unit}: {}", String::from_utf8_lossy(&output.stderr).trim());

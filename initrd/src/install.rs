@@ -73,7 +73,7 @@ fn offered(version: &str) -> Result<Vec<String>> {
 /// What systemd-sysupdate answers as JSON; its complaints go to standard error.
 fn ask(words: &[&str]) -> Result<Value> {
     let mut command = Command::new(PROGRAM);
-    let _ = command.args([DEFINITIONS, "--json=short"]).args(words).stderr(Stdio::inherit());
+    command.args([DEFINITIONS, "--json=short"]).args(words).stderr(Stdio::inherit());
     let output = command.output().with_context(|| format!("starting {PROGRAM}"))?;
     if !output.status.success() {
         bail!("systemd-sysupdate ended with {}; its own words are above", output.status);

@@ -62,7 +62,7 @@ pub(crate) fn lock() -> Result<String> {
 /// When the TPM fails, or can't be reached.
 pub(crate) fn enter() -> Result<()> {
     if is_reachable()? {
-        let _ = phase(&mut Tpm::connect(&Tcti::default())?, ENTER_INITRD)?;
+        phase(&mut Tpm::connect(&Tcti::default())?, ENTER_INITRD)?;
     }
     Ok(())
 }

@@ -66,7 +66,7 @@ impl Log for Lines {
     fn log(&self, record: &Record<'_>) {
         if let Ok(mut file) = OpenOptions::new().append(true).open(self.0) {
             // There is nowhere left to report that logging failed.
-            let _ = writeln!(file, "{}: {}\r", record.target(), record.args());
+            writeln!(file, "{}: {}\r", record.target(), record.args()).ok();
         }
     }
 

@@ -68,7 +68,7 @@ fn start(device: &Path, length: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(length);
     let file = File::open(device);
     let read = file.and_then(|file| file.take(length as u64).read_to_end(&mut bytes));
-    let _length = read.with_context(|| format!("reading {}", device.display()))?;
+    read.with_context(|| format!("reading {}", device.display()))?;
     Ok(bytes)
 }
 
@@ -186,7 +186,7 @@ impl Volume {
     /// # Errors
     /// When the slot is taken, or writing fails.
     pub fn add_sealed(&mut self, token: &Tpm2Token, secret: &[u8]) -> Result<()> {
-        let _slot = self.add_key(Some(token.keyslot), None, &passphrase(secret))?;
+        self.add_key(Some(token.keyslot), None, &passphrase(secret))?;
         self.add_token(&token.to_json())
     }
 
@@ -266,7 +266,8 @@ impl Volume {
 
     /// Takes `/dev/mapper/NAME` away again, after a failure that is being reported.
     pub fn close(&mut self, name: &str) {
-        let _ = self.device.activate_handle().deactivate(name, CryptDeactivate::empty());
+        // That failure is what has to be read; a second one would hide it.
+        self.device.activate_handle().deactivate(name, CryptDeactivate::empty()).ok();
     }
 }
 

@@ -78,7 +78,7 @@ fn signatures(uki: &Path) -> Result<Option<Signatures>> {
 fn section(uki: &Path) -> io::Result<Option<Vec<u8>>> {
     let mut file = File::open(uki)?;
     let mut head = Vec::new();
-    let _length = (&mut file).take(HEAD).read_to_end(&mut head)?;
+    (&mut file).take(HEAD).read_to_end(&mut head)?;
     let Some(place) = uki::place(&head, ".pcrsig").filter(|place| place.len() <= LONGEST) else {
         return Ok(None);
     };

@@ -56,7 +56,7 @@ mod request {
 pub(crate) fn sector_size(device: &File) -> io::Result<u64> {
     let mut size = 0;
     // SAFETY: the kernel writes one int.
-    let _ = unsafe { request::sector_size(device.as_raw_fd(), &raw mut size) }?;
+    unsafe { request::sector_size(device.as_raw_fd(), &raw mut size) }?;
     u64::try_from(size).map_err(io::Error::other)
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn partition(
         data: (&raw mut data).cast(),
     };
     // SAFETY: the kernel reads the request and the partition that it points to; both live until it returns.
-    let _ = unsafe { request::blkpg(disk.as_raw_fd(), &raw const request) }?;
+    unsafe { request::blkpg(disk.as_raw_fd(), &raw const request) }?;
     Ok(())
 }
 
@@ -96,7 +96,7 @@ pub(crate) fn partition(
 pub(crate) fn discard(device: &File, start: u64, length: u64) -> io::Result<()> {
     let range = [start, length];
     // SAFETY: the kernel reads two numbers.
-    let _ = unsafe { request::discard(device.as_raw_fd(), &raw const range) }?;
+    unsafe { request::discard(device.as_raw_fd(), &raw const range) }?;
     Ok(())
 }
 
@@ -107,11 +107,11 @@ pub(crate) fn discard(device: &File, start: u64, length: u64) -> io::Result<()> 
 pub(crate) fn set_immutable(file: &File, immutable: bool) -> io::Result<()> {
     let mut flags: c_long = 0;
     // SAFETY: the kernel writes an int into the long, which is zero and at least as large.
-    let _ = unsafe { request::flags(file.as_raw_fd(), &raw mut flags) }?;
+    unsafe { request::flags(file.as_raw_fd(), &raw mut flags) }?;
     let wanted = if immutable { flags | IMMUTABLE } else { flags & !IMMUTABLE };
     if wanted != flags {
         // SAFETY: the kernel reads an int, the low half of the long: both architectures are little-endian.
-        let _ = unsafe { request::set_flags(file.as_raw_fd(), &raw const wanted) }?;
+        unsafe { request::set_flags(file.as_raw_fd(), &raw const wanted) }?;
     }
     Ok(())
 }

@@ -103,7 +103,7 @@ fn open(data: &Path, hash: &Path, usr: &UsrHash, response: Response) -> Result<(
     activate(&mut device, NAME, usr, flags)?;
     prove(Path::new("/dev/mapper").join(NAME).as_path()).inspect_err(|_| {
         // udev may be reading it; left open, it is used by nobody: all that follows requires this stage.
-        let _ = device.activate_handle().deactivate(NAME, CryptDeactivate::empty());
+        device.activate_handle().deactivate(NAME, CryptDeactivate::empty()).ok();
     })
 }
 

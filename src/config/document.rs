@@ -72,20 +72,20 @@ impl<'a> Document<'a> {
 
     fn place(&mut self, line: usize, path: String, value: Spanned<DeValue<'a>>) {
         if let Some(key) = find(&path) {
-            let _ = self.values.insert(key.path, (line, value.into_inner()));
+            self.values.insert(key.path, (line, value.into_inner()));
             return;
         }
         let names = members(&path);
         match value.into_inner() {
             _ if names.is_empty() => self.report(line, &path, suggest::unknown(&path)),
             DeValue::Table(table) => {
-                let _ = self.sections.insert(path.clone(), Some(line));
+                self.sections.insert(path.clone(), Some(line));
                 self.walk(&path, table);
             }
             other => {
                 let message = format!("must be a section with {}, not {}", names.join(", "), kind_of(&other));
                 self.report(line, &path, message);
-                let _ = self.sections.insert(path, None);
+                self.sections.insert(path, None);
             }
         }
     }

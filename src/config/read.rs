@@ -99,7 +99,7 @@ impl Reader<'_> {
         } else {
             Ok(())
         };
-        let _ = self.checked("userspace.homed", whole);
+        self.checked("userspace.homed", whole);
     }
 
     fn volume(&mut self) -> Option<Volume> {

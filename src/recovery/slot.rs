@@ -149,7 +149,7 @@ mod tests {
         let mut metadata = with(metadata(), token);
         metadata["keyslots"]["1"]["kdf"]["salt"] = json!("C");
         assert_eq!(slots(&metadata)[0].to_string(), "keyslot 1: not confirmed; not in escrow");
-        let _ = metadata["keyslots"].as_object_mut().unwrap().remove("1");
+        metadata["keyslots"].as_object_mut().unwrap().remove("1");
         assert!(!slots(&metadata)[0].confirmed);
     }
 

@@ -58,7 +58,7 @@ impl From<gptman::Error> for Fault {
 /// Reads the copy whose header lies at `lba`: 1 for the primary, any other sector for a backup.
 pub(super) fn read<R: Read + Seek>(disk: &mut R, lba: u64, sector_size: u64) -> Result<Table, Fault> {
     let position = lba.checked_mul(sector_size).ok_or(Fault::OtherPlace(lba))?;
-    let _ = disk.seek(SeekFrom::Start(position))?;
+    disk.seek(SeekFrom::Start(position))?;
     let header = GPTHeader::read_from(disk)?;
     check_shape(&header, lba, sector_size)?;
     let entries = header.read_partitions(disk, sector_size).map_err(|error| match error {

@@ -192,7 +192,7 @@ impl<'a> Draft<'a> {
     /// Without a `persist` there must be room for one, or the growth would have been for nothing.
     pub(super) fn leave_persist(&self, least: u64) -> Result<(), Refusal> {
         if self.persist.is_none() && least > 0 {
-            let _ = persist(&self.table, least)?;
+            persist(&self.table, least)?;
         }
         Ok(())
     }

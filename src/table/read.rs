@@ -126,7 +126,7 @@ impl Found {
         };
         table.check(sectors - 1).map_err(ReadError::Unsound)?;
         let mut first_sector = vec![0; usize::try_from(sector_size).unwrap_or_default()];
-        let _ = disk.seek(SeekFrom::Start(0)).map_err(cause)?;
+        disk.seek(SeekFrom::Start(0)).map_err(cause)?;
         disk.read_exact(&mut first_sector).map_err(cause)?;
         Ok(Self { table, source, sectors, first_sector })
     }

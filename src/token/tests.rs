@@ -55,7 +55,11 @@ fn signed_token() -> Tpm2Token {
 fn changed(field: &str, value: Value) -> String {
     let mut json: Value = serde_json::from_str(&token().to_json()).unwrap();
     let fields = json.as_object_mut().unwrap();
-    let _before = if value.is_null() { fields.remove(field) } else { fields.insert(field.to_owned(), value) };
+    if value.is_null() {
+        fields.remove(field)
+    } else {
+        fields.insert(field.to_owned(), value)
+    };
     json.to_string()
 }
 
@@ -125,7 +129,7 @@ fn a_signed_part_is_refused_when_it_is_not_whole() {
     let refusal = |field: &str, value: Option<Value>| {
         let mut json: Value = serde_json::from_str(&signed_token().to_json()).unwrap();
         let fields = json.as_object_mut().unwrap();
-        let _before = match value {
+        match value {
             None => fields.remove(field),
             Some(value) => fields.insert(field.to_owned(), value),
         };

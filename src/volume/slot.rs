@@ -49,7 +49,7 @@ fn key_bytes(node: &Node<'_>) -> Result<u64, Flaw> {
 fn material(area: &Node<'_>, least: u64, place: &Range<u64>) -> Result<Range<u64>, Flaw> {
     let _raw = area.at("type").one_of(&["raw"])?;
     let _cipher = area.at("encryption").one_of(CIPHERS)?;
-    let _key = key_bytes(&area.at("key_size"))?;
+    key_bytes(&area.at("key_size"))?;
     let (offset, size) = (area.at("offset"), area.at("size"));
     let (start, bytes) = (offset.bytes()?, size.bytes()?);
     if !place.contains(&start) || !start.is_multiple_of(4096) {

@@ -106,14 +106,14 @@ impl Disk {
     }
 
     pub(crate) fn put(&mut self, offset: u64, bytes: &[u8]) {
-        let _ = self.seek(SeekFrom::Start(offset)).unwrap();
+        self.seek(SeekFrom::Start(offset)).unwrap();
         self.write_all(bytes).unwrap();
     }
 
     pub(crate) fn get(&self, offset: u64, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
         let mut disk = self.clone();
-        let _ = disk.seek(SeekFrom::Start(offset)).unwrap();
+        disk.seek(SeekFrom::Start(offset)).unwrap();
         disk.read_exact(&mut bytes).unwrap();
         bytes
     }

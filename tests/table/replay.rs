@@ -34,7 +34,7 @@ fn changed(disk: &Disk, writes: &[Step]) -> BTreeMap<u64, Vec<u8>> {
         assert_eq!((offset % disk.sector_size, bytes.len() as u64 % disk.sector_size), (0, 0));
         for (block, bytes) in (offset / BLOCK..).zip(bytes.chunks(BLOCK as usize)) {
             if disk.get(block * BLOCK, bytes.len()) != bytes {
-                let _ = blocks.insert(block, bytes.to_vec());
+                blocks.insert(block, bytes.to_vec());
             }
         }
     }

@@ -16,7 +16,7 @@ impl AgeKey {
     #[must_use]
     pub fn make(folder: &Path) -> Self {
         let path = folder.join("age-key");
-        let _ = fs::remove_file(&path);
+        fs::remove_file(&path).ok();
         let made = Command::new("age-keygen").arg("-o").arg(&path).output();
         let made = made.expect("starting age-keygen (Debian's package age)");
         assert!(made.status.success(), "age-keygen: {made:?}");

@@ -26,18 +26,11 @@ impl<'a> Chip<'a> {
     #[must_use]
     pub fn of(computer: &'a Computer) -> Self {
         let socket = computer.folder().join(SOCKET);
-        let _ = fs::remove_file(&socket);
+        fs::remove_file(&socket).ok();
         let mut swtpm = computer.command("swtpm");
-        let _ = swtpm.args([
-            "socket",
-            "--tpm2",
-            "--tpmstate",
-            "dir=tpm",
-            "--flags",
-            "not-need-init,startup-clear",
-        ]);
-        let _ = swtpm.args(["--server", &format!("type=unixio,path={SOCKET}")]);
-        let _ = swtpm.args(["--ctrl", &format!("type=unixio,path={SOCKET}.ctrl")]);
+        swtpm.args(["socket", "--tpm2", "--tpmstate", "dir=tpm", "--flags", "not-need-init,startup-clear"]);
+        swtpm.args(["--server", &format!("type=unixio,path={SOCKET}")]);
+        swtpm.args(["--ctrl", &format!("type=unixio,path={SOCKET}.ctrl")]);
         let child = swtpm.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("starting swtpm");
         let begin = Instant::now();
         while !socket.exists() {
@@ -56,7 +49,7 @@ impl<'a> Chip<'a> {
         let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         // There is no resource manager that would take them out.
-        let _ = self.tool("tpm2_flushcontext").arg("--transient-object").output();
+        self.tool("tpm2_flushcontext").arg("--transient-object").output().ok();
         if output.status.success() { Ok(printed) } else { Err(format!("{program}: {}", complaint.trim())) }
     }
 
@@ -68,7 +61,7 @@ impl<'a> Chip<'a> {
         for digest in digests {
             let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
             let extended = self.run("tpm2_pcrextend", &[&format!("{pcr}:sha256={digits}")]);
-            let _ = extended.unwrap_or_else(|complaint| panic!("{complaint}"));
+            extended.unwrap_or_else(|complaint| panic!("{complaint}"));
         }
     }
 
@@ -90,7 +83,7 @@ impl<'a> Chip<'a> {
     pub fn forget_volumes(&self) {
         for handle in self.indices().into_iter().filter(|handle| IDENTITIES.contains(handle)) {
             let undefined = self.run("tpm2_nvundefine", &["-C", "o", &format!("{handle:#x}")]);
-            let _ = undefined.unwrap_or_else(|complaint| panic!("{complaint}"));
+            undefined.unwrap_or_else(|complaint| panic!("{complaint}"));
         }
     }
 
@@ -102,7 +95,7 @@ impl<'a> Chip<'a> {
 
     fn tool(&self, program: &str) -> Command {
         let mut command = self.computer.command(program);
-        let _ = command.env("TPM2TOOLS_TCTI", format!("swtpm:path={SOCKET}"));
+        command.env("TPM2TOOLS_TCTI", format!("swtpm:path={SOCKET}"));
         command
     }
 }
@@ -110,8 +103,8 @@ impl<'a> Chip<'a> {
 impl Drop for Chip<'_> {
     fn drop(&mut self) {
         // In order, or it would count a wrong try.
-        let _ = self.tool("tpm2_shutdown").arg("--clear").output();
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.tool("tpm2_shutdown").arg("--clear").output().ok();
+        self.child.kill().ok();
+        self.child.wait().ok();
     }
 }

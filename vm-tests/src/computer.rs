@@ -185,7 +185,7 @@ impl Computer {
     }
 
     fn replace_folder(&self, from: &Path, to: &Path) {
-        let _ = fs::remove_dir_all(to);
+        fs::remove_dir_all(to).ok();
         let status = self.command("cp").arg("-r").arg(from).arg(to).status().expect("starting cp");
         assert!(status.success(), "copying {} to {}", from.display(), to.display());
     }
@@ -200,7 +200,7 @@ impl Computer {
         let script = self.machine.folder().join("disk.sfdisk");
         fs::write(&script, format!("label: gpt\n{}", lines.collect::<String>())).expect("writing a script");
         let mut sfdisk = self.programs.command("sfdisk");
-        let _ = sfdisk.arg("--quiet").arg(&path).stdin(fs::File::open(script).expect("opening the script"));
+        sfdisk.arg("--quiet").arg(&path).stdin(fs::File::open(script).expect("opening the script"));
         assert!(sfdisk.status().expect("starting sfdisk").success(), "sfdisk failed");
         self.options.disks.push(path.clone());
         path
@@ -234,7 +234,7 @@ impl Computer {
     #[must_use]
     pub fn command(&self, program: &str) -> Command {
         let mut command = self.programs.command(program);
-        let _ = command.current_dir(self.folder());
+        command.current_dir(self.folder());
         command
     }
 
@@ -268,7 +268,7 @@ impl Computer {
 
     /// Puts a copy of another disk in, in place of its own.
     pub fn insert(&mut self, disk: &Disk) {
-        let _ = disk.copy_to(&self.machine.disk());
+        drop(disk.copy_to(&self.machine.disk()));
     }
 
     /// Records all writes to the disk during the next boot, and those of restarts within it.

@@ -56,7 +56,7 @@ impl Disk {
     #[must_use]
     pub(crate) fn copy_to(&self, path: &Path) -> Self {
         let mut copy = Command::new("cp");
-        let _ = copy.args(["--reflink=auto", "--sparse=always", "--"]).arg(&self.path).arg(path);
+        copy.args(["--reflink=auto", "--sparse=always", "--"]).arg(&self.path).arg(path);
         let status = copy.status().expect("starting cp");
         assert!(status.success(), "copying {} to {}", self.path.display(), path.display());
         Self::open(path)

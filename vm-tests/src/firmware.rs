@@ -208,14 +208,14 @@ mod tests {
     impl Copy {
         fn of(from: &Path, name: &str) -> Self {
             let path = std::env::temp_dir().join(format!("{name}-{}.fd", std::process::id()));
-            let _ = fs::copy(from, &path).unwrap();
+            fs::copy(from, &path).unwrap();
             Self(Firmware::of(path))
         }
     }
 
     impl Drop for Copy {
         fn drop(&mut self) {
-            let _ = fs::remove_file(&self.0.path);
+            fs::remove_file(&self.0.path).ok();
         }
     }
 

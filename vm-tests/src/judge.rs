@@ -103,7 +103,7 @@ impl Judge {
         disk.extract(data, &data_file);
         disk.extract(tree, &tree_file);
         let (data_file, tree_file) = (data_file.to_string_lossy(), tree_file.to_string_lossy());
-        let _ = run(&self.programs, "veritysetup", &["verify", &data_file, &tree_file, hash])?;
+        run(&self.programs, "veritysetup", &["verify", &data_file, &tree_file, hash])?;
         self.verified.push((extents, hash.to_owned()));
         Ok(())
     }

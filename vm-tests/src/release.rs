@@ -28,7 +28,7 @@ impl Release {
     pub fn replace(&self, name: &str) {
         let from = setting::releases().join(name);
         assert!(from.is_dir(), "{} is missing: `make build/releases/{name}` makes it", from.display());
-        let _ = fs::remove_dir_all(self.path());
+        fs::remove_dir_all(self.path()).ok();
         run(Command::new("cp").args(["-r", "--reflink=auto", "--"]).arg(from).arg(self.path()));
     }
 
@@ -70,7 +70,7 @@ impl Release {
     /// The same with a key that no image knows, whose keyring is [`OTHER_KEYRING`] in the directory then.
     pub fn sign_with_another_key(&self) {
         let home = self.path().with_extension("gpg");
-        let _ = fs::remove_dir_all(&home);
+        fs::remove_dir_all(&home).ok();
         run(Command::new("install").args(["-d", "-m", "700", "--"]).arg(&home));
         run(gpg(&home).args(["--passphrase", "", "--quick-gen-key", "other", "ed25519", "sign", "never"]));
         self.sign_with(&home, &[]);
@@ -105,7 +105,7 @@ fn is_list(name: &OsStr) -> bool {
 
 fn gpg(home: &Path) -> Command {
     let mut command = Command::new("gpg");
-    let _ = command.arg("--homedir").arg(home).args(["--batch", "--yes", "--quiet"]);
+    command.arg("--homedir").arg(home).args(["--batch", "--yes", "--quiet"]);
     command
 }
 

@@ -14,7 +14,7 @@ impl Scratch {
     /// Forgets what an earlier run left there.
     pub(crate) fn new(name: &str) -> Self {
         let folder = setting::machines().join(name);
-        let _ = fs::remove_dir_all(&folder);
+        fs::remove_dir_all(&folder).ok();
         Self(folder)
     }
 
@@ -31,13 +31,13 @@ impl Drop for Scratch {
         for entry in fs::read_dir(&self.0).into_iter().flatten().flatten() {
             let path = entry.path();
             if path.is_dir() {
-                let _ = fs::remove_dir_all(path);
+                fs::remove_dir_all(path).ok();
             } else if !stays(&path) {
-                let _ = fs::remove_file(path);
+                fs::remove_file(path).ok();
             }
         }
         // Where nothing stays.
-        let _ = fs::remove_dir(&self.0);
+        fs::remove_dir(&self.0).ok();
     }
 }
 

@@ -87,7 +87,7 @@ impl Screen {
 
     fn read(&mut self) -> Value {
         let mut line = String::new();
-        let _length = self.answers.read_line(&mut line).expect("reading from QEMU");
+        self.answers.read_line(&mut line).expect("reading from QEMU");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in {line:?}"))
     }
 }

@@ -31,10 +31,10 @@ impl Server {
         let directory = directory.to_owned();
         let state = Arc::new(State { directory, cut: Mutex::default(), requests: Mutex::default() });
         let server = Self { port, state: Arc::clone(&state) };
-        let _detached = thread::spawn(move || {
+        thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let state = Arc::clone(&state);
-                let _detached = thread::spawn(move || state.answer(&stream));
+                thread::spawn(move || state.answer(&stream));
             }
         });
         server
@@ -99,7 +99,7 @@ fn send(stream: &TcpStream, file: File, length: u64, only_head: bool, limit: u64
         return Ok(());
     }
     let mut to = stream;
-    let _bytes = io::copy(&mut file.take(limit), &mut to)?;
+    io::copy(&mut file.take(limit), &mut to)?;
     Ok(())
 }
 
@@ -111,7 +111,7 @@ mod tests {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port())).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
         let mut text = String::new();
-        let _length = stream.read_to_string(&mut text).unwrap();
+        stream.read_to_string(&mut text).unwrap();
         text
     }
 

@@ -84,11 +84,11 @@ impl Ear {
     /// Listens at `socket`, where QEMU is to look for the TPM, and goes on to swtpm at `tpm`, which may come later.
     #[must_use]
     pub fn new(socket: &Path, tpm: &Path) -> Self {
-        let _ = std::fs::remove_file(socket);
+        std::fs::remove_file(socket).ok();
         let listener = UnixListener::bind(socket).expect("listening for QEMU");
         let ear = Self(Arc::default());
         let (heard, tpm) = (ear.clone(), tpm.to_owned());
-        let _detached = thread::spawn(move || {
+        thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let tpm = UnixStream::connect(&tpm).expect("connecting to swtpm");
                 heard.control(client, tpm).expect("passing on swtpm's control socket");
@@ -111,15 +111,15 @@ impl Ear {
 
     fn control(&self, client: UnixStream, tpm: UnixStream) -> io::Result<()> {
         let (mut from, mut to) = (tpm.try_clone()?, client.try_clone()?);
-        let _detached = thread::spawn(move || {
+        thread::spawn(move || {
             let _ended = io::copy(&mut from, &mut to);
-            let _ = to.shutdown(std::net::Shutdown::Both);
+            to.shutdown(std::net::Shutdown::Both).ok();
         });
         let ear = self.clone();
-        let _detached = thread::spawn(move || {
+        thread::spawn(move || {
             // One that ends with the machine is no failure.
             while let Ok(true) = ear.pass_on(&client, &tpm) {}
-            let _ = tpm.shutdown(std::net::Shutdown::Both);
+            tpm.shutdown(std::net::Shutdown::Both).ok();
         });
         Ok(())
     }
@@ -137,7 +137,7 @@ impl Ear {
     fn listen(&self, qemu: OwnedFd) -> io::Result<OwnedFd> {
         let (mut tpm, handed) = UnixStream::pair()?;
         let (mut qemu, heard) = (UnixStream::from(qemu), self.clone());
-        let _detached = thread::spawn(move || {
+        thread::spawn(move || {
             while let Ok(said) = heard.exchange(&mut qemu, &mut tpm) {
                 heard.0.lock().expect("no thread panics with it").push(said);
             }
@@ -230,8 +230,8 @@ mod tests {
 
     fn swtpm(folder: &Path) -> Child {
         let mut command = Command::new("swtpm");
-        let _ = command.args(["socket", "--tpm2", "--terminate", "--tpmstate", "dir=."]);
-        let _ = command.args(["--ctrl", "type=unixio,path=tpm.sock"]).stderr(Stdio::null());
+        command.args(["socket", "--tpm2", "--terminate", "--tpmstate", "dir=."]);
+        command.args(["--ctrl", "type=unixio,path=tpm.sock"]).stderr(Stdio::null());
         let child = command.current_dir(folder).spawn().unwrap();
         while !folder.join("tpm.sock").exists() {
             thread::sleep(Duration::from_millis(10));
@@ -261,7 +261,7 @@ mod tests {
         assert!(heard[2].moves_context() && !heard[1].moves_context());
         assert!(ear.take().is_empty());
         child.kill().unwrap();
-        let _status = child.wait().unwrap();
-        let _ = std::fs::remove_dir_all(&folder);
+        child.wait().unwrap();
+        std::fs::remove_dir_all(&folder).ok();
     }
 }

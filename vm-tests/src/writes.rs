@@ -33,8 +33,8 @@ impl Writes {
     /// Copies the disk, and makes an empty file for QEMU to record to.
     pub(crate) fn start(folder: &Path, disk: &Disk) -> Self {
         let writes = Self { folder: folder.to_owned() };
-        let _ = disk.copy_to(&writes.before());
-        let _ = File::create(writes.log()).expect("creating a file for a record of writes");
+        drop(disk.copy_to(&writes.before()));
+        File::create(writes.log()).expect("creating a file for a record of writes");
         writes
     }
 
@@ -155,7 +155,7 @@ fn records(log: &File) -> Vec<Record> {
 fn numbers(log: &File, at: u64) -> [u64; 4] {
     let mut bytes = [0; 32];
     // A log that ends early, even an empty one, reads as zeros there.
-    let _ = log.read_at(&mut bytes, at).expect("reading the record of writes");
+    log.read_at(&mut bytes, at).expect("reading the record of writes");
     let number = |index: usize| {
         let bytes = bytes[index * 8..][..8].iter();
         bytes.rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
@@ -233,6 +233,6 @@ mod tests {
         let folder = TemporaryFolder::new().unwrap();
         let writes = recording(folder.path());
         fs::write(writes.log(), "").unwrap();
-        let _ = writes.cuts(Each::Flush);
+        drop(writes.cuts(Each::Flush));
     }
 }

@@ -49,27 +49,27 @@ impl Places {
 /// Makes the initrd, without kernel modules.
 pub(crate) fn initrd(places: &Places, config: &Config) -> Command {
     let mut command = mkosi(places, config, &places.mkosi.join("initrd"), &places.initrd_cache);
-    let _ = command.arg("build");
+    command.arg("build");
     command
 }
 
 /// Makes the image and its split partitions; the user's folder adds to and overrides our configuration.
 pub(crate) fn image(places: &Places, config: &Config, keys: Option<(&Keys, &Signing)>) -> Command {
     let mut command = mkosi(places, config, &places.folder, &places.image_cache);
-    let _ = command.arg(option("include", &places.mkosi.join("image")));
+    command.arg(option("include", &places.mkosi.join("image")));
     let folders = options(config).map(|name| option("include", &places.mkosi.join("options").join(name)));
-    let _ = command.args(folders);
-    let _ = command.args([
+    command.args(folders);
+    command.args([
         option("initrd", &places.initrd()),
         option("repart-directory", &places.repart()),
         option("extra-search-path", &places.mkosi.join("ukify")),
     ]);
-    let _ = command.arg(format!("--image-id={}", config.image.id));
-    let _ = command.arg(format!("--image-version={}", config.image.version));
+    command.arg(format!("--image-id={}", config.image.id));
+    command.arg(format!("--image-version={}", config.image.version));
     if let Some((keys, pcr)) = keys {
-        let _ = command.args(signing(keys, pcr, config.boot.secure_boot_enroll));
+        command.args(signing(keys, pcr, config.boot.secure_boot_enroll));
     }
-    let _ = command.arg("build");
+    command.arg("build");
     command
 }
 
@@ -103,7 +103,7 @@ fn signing(keys: &Keys, pcr: &Signing, enroll: Enroll) -> [OsString; 7] {
 fn mkosi(places: &Places, config: &Config, folder: &Path, cache: &Path) -> Command {
     let tools = &places.tools;
     let mut command = Command::new(tools.join("mkosi"));
-    let _ = command.args([
+    command.args([
         option("directory", folder),
         option("tools-tree", &tools.join("tree")),
         option("sandbox-tree", &tools.join("apt")),
@@ -114,11 +114,11 @@ fn mkosi(places: &Places, config: &Config, folder: &Path, cache: &Path) -> Comma
         option("extra-tree", &places.tree()),
     ]);
     let debug = if config.debug { "yes" } else { "no" };
-    let _ = command.arg(format!("--environment=PATTERN_FILESYSTEM={}", config.volume.filesystem.name()));
-    let _ = command.arg(format!("--environment=PATTERN_DEBUG={debug}"));
+    command.arg(format!("--environment=PATTERN_FILESYSTEM={}", config.volume.filesystem.name()));
+    command.arg(format!("--environment=PATTERN_DEBUG={debug}"));
     let enroll = config.boot.secure_boot_enroll.name();
-    let _ = command.arg(format!("--environment=PATTERN_SECURE_BOOT_ENROLL={enroll}"));
-    let _ = command.args(["--incremental=yes", "--force"]);
+    command.arg(format!("--environment=PATTERN_SECURE_BOOT_ENROLL={enroll}"));
+    command.args(["--incremental=yes", "--force"]);
     command
 }
 

@@ -102,12 +102,12 @@ fn prepare(places: &Places, data: &Data, config: &Config, file: &Path) -> Result
         let path = repart.join(name);
         fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
     }
-    let _ = made(&places.made())?;
+    made(&places.made())?;
     Ok(())
 }
 
 fn tools(data: &Data, places: &Places) -> Command {
     let mut command = Command::new(data.tools());
-    let _ = command.arg(&places.tools);
+    command.arg(&places.tools);
     command
 }

@@ -23,7 +23,7 @@ fn top() -> PathBuf {
 /// Without a store: evaluation needs none, and the host may have none.
 fn nix_instantiate() -> Command {
     let mut command = Command::new("nix-instantiate");
-    let _ = command.args(["--store", "dummy://"]);
+    command.args(["--store", "dummy://"]);
     command
 }
 
@@ -33,10 +33,10 @@ fn evaluate(configuration: &str) -> Result<Value, String> {
 
 fn evaluate_with(lib: Option<OsString>, configuration: &str) -> Result<Value, String> {
     let mut command = nix_instantiate();
-    let _ = command.current_dir(top()).args(["--eval", "--strict", "--json", "nix/check/default.nix"]);
-    let _ = command.arg("--arg").arg("configuration").arg(top().join(configuration));
+    command.current_dir(top()).args(["--eval", "--strict", "--json", "nix/check/default.nix"]);
+    command.arg("--arg").arg("configuration").arg(top().join(configuration));
     if let Some(lib) = lib {
-        let _ = command.arg("--arg").arg("nixpkgsLib").arg(lib);
+        command.arg("--arg").arg("nixpkgsLib").arg(lib);
     }
     let output = command.output().expect("starting nix-instantiate");
     if !output.status.success() {
@@ -276,7 +276,7 @@ fn sections(text: &str) -> Sections {
         } else {
             let (key, value) = line.split_once('=').unwrap();
             let settings = sections.entry(section.clone()).or_default();
-            let _before = settings.insert(key.to_owned(), value.to_owned());
+            settings.insert(key.to_owned(), value.to_owned());
         }
     }
     sections

@@ -36,7 +36,7 @@ fn start(command: &mut Command) -> io::Result<(Child, PipeReader)> {
     let errors = writer.try_clone()?;
     let child = command.stdin(Stdio::null()).stdout(writer).stderr(errors).spawn()?;
     // The pipe ends only when no copy of its writer is left, the one in `command` included.
-    let _ = command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     Ok((child, reader))
 }
 
@@ -51,7 +51,7 @@ fn follow(output: PipeReader, display: &Display, log: &Path) -> io::Result<VecDe
             display.show(step);
         }
         if tail.len() == TAIL {
-            let _ = tail.pop_front();
+            tail.pop_front();
         }
         tail.push_back(line);
     }
@@ -87,7 +87,8 @@ impl Display {
         } else {
             println!("{} ({seconds} s): {text}", self.what);
         }
-        let _ = io::stdout().flush();
+        // Progress: whoever closed the output does not want it.
+        io::stdout().flush().ok();
     }
 
     fn end(&self, success: bool) {

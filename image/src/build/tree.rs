@@ -99,6 +99,6 @@ fn units(tree: &Path, from: &Path) -> Result<()> {
 /// Copies contents; the mode is the image's business, not this host's.
 fn copy(from: &Path, to: &Path, mode: u32) -> Result<()> {
     let copying = || format!("copying {} to {}", from.display(), to.display());
-    let _ = fs::copy(from, to).with_context(copying)?;
+    fs::copy(from, to).with_context(copying)?;
     fs::set_permissions(to, fs::Permissions::from_mode(mode)).with_context(copying)
 }

@@ -29,7 +29,8 @@ pub fn generate(options: &args::GenKeyring) -> Result<()> {
         places.clear()?;
         places.refuse_to_overwrite()?;
         make(&places, options).inspect_err(|_| {
-            let _ = places.clear();
+            // The first failure is the one that is reported.
+            places.clear().ok();
         })?;
     }
     places.publish()?;

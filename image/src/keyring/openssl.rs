@@ -75,9 +75,9 @@ fn make(source: &Source, folder: &Path, (name, mode, arguments): Made<'_>) -> Re
     let part = format!(".{name}.new");
     let mut command = source.command("openssl");
     // Without the host's configuration, which may be missing, or add what firmware does not expect.
-    let _ = command.env("OPENSSL_CONF", "/dev/null").current_dir(folder);
-    let _ = command.args(arguments.split(' ')).arg(&part);
-    let _ = source::output(&format!("making {name} with openssl"), &mut command)?;
+    command.env("OPENSSL_CONF", "/dev/null").current_dir(folder);
+    command.args(arguments.split(' ')).arg(&part);
+    source::output(&format!("making {name} with openssl"), &mut command)?;
     let part = folder.join(part);
     durable::mode(&part, mode)?;
     durable::sync(&part)?;

@@ -101,13 +101,14 @@ impl Addition<'_> {
             if !self.is_there(part, &step)? {
                 let temporary = self.folder.temporary(&part.name);
                 self.write_part(part, &temporary, &step).inspect_err(|_| {
-                    let _ = fs::remove_file(&temporary);
+                    // It may not have been made; the failure before is the one that is reported.
+                    fs::remove_file(&temporary).ok();
                 })?;
             }
             let plain = part.codec.suffix.is_empty();
             let file = self.folder.path.join(&part.name);
             let sum = if plain { part.sum.clone() } else { sum::of(&step, &file)? };
-            let _ = sums.insert(part.name.clone(), sum);
+            sums.insert(part.name.clone(), sum);
             step.end("written");
         }
         Ok(sums)

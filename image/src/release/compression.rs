@@ -78,7 +78,7 @@ impl Codec {
         let input = File::open(from).context(doing.clone())?;
         let output = File::create(to).with_context(|| format!("creating {}", to.display()))?;
         let mut command = source.command(program[0]);
-        let _ = command.args(&program[1..]).stdout(output);
+        command.args(&program[1..]).stdout(output);
         let mut child = start(&mut command, &input).context(doing.clone())?;
         step.watch("compressing", &mut child, &input)?;
         source::finish(&doing, child).map(|_| ())
@@ -90,11 +90,11 @@ impl Codec {
         let doing = format!("decompressing {}", file.display());
         let input = File::open(file).context(doing.clone())?;
         let mut command = source.command(program[0]);
-        let _ = command.arg("--decompress").stdout(Stdio::piped());
+        command.arg("--decompress").stdout(Stdio::piped());
         let mut child = start(&mut command, &input).context(doing.clone())?;
         let content = child.stdout.take().context(doing.clone())?;
         let sum = sum::of_stream(step, "reading back", &input, content.into())?;
-        let _ = source::finish(&doing, child)?;
+        source::finish(&doing, child)?;
         Ok(sum)
     }
 }
@@ -105,7 +105,7 @@ fn start(command: &mut Command, input: &File) -> Result<Child> {
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
     let mut command = Command::new("cp");
-    let _ = command.args(["--reflink=auto", "--sparse=always", "--no-preserve=mode", "--"]);
+    command.args(["--reflink=auto", "--sparse=always", "--no-preserve=mode", "--"]);
     let doing = format!("copying {} to {}", from.display(), to.display());
     source::output(&doing, command.arg(from).arg(to)).map(|_| ())
 }

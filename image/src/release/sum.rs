@@ -23,7 +23,7 @@ pub(super) fn of(step: &Step, file: &Path) -> Result<String> {
 /// The SHA-256 of what a stream brings; the file shows how far it is.
 pub(super) fn of_stream(step: &Step, doing: &str, progress: &File, stream: Stdio) -> Result<String> {
     let mut command = Command::new("sha256sum");
-    let _ = command.stdin(stream).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(stream).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().context("starting sha256sum")?;
     step.watch(doing, &mut child, progress)?;
     let output = source::finish("sha256sum", child)?;

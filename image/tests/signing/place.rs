@@ -20,7 +20,7 @@ impl Place {
     /// With a keyring `x`.
     pub(crate) fn with_keys() -> Self {
         let place = Self::new();
-        let _ = place.succeeds(&["gen-keyring", "x"]);
+        place.succeeds(&["gen-keyring", "x"]);
         place
     }
 
@@ -81,10 +81,10 @@ impl Place {
     pub(crate) fn verify(&self, release: &str, pubring: &str) -> Output {
         let home = TemporaryFolder::new().unwrap();
         let mut command = Command::new("gpg");
-        let _ = command.args(["--no-options", "--no-default-keyring", "--no-auto-key-locate"]);
-        let _ = command.args(["--no-auto-check-trustdb", "--batch", "--trust-model=always"]);
-        let _ = command.arg("--homedir").arg(home.path()).arg("--keyring").arg(self.path(pubring));
-        let _ = command.args(["--verify", "SHA256SUMS.gpg", "-"]).current_dir(self.path(release));
+        command.args(["--no-options", "--no-default-keyring", "--no-auto-key-locate"]);
+        command.args(["--no-auto-check-trustdb", "--batch", "--trust-model=always"]);
+        command.arg("--homedir").arg(home.path()).arg("--keyring").arg(self.path(pubring));
+        command.args(["--verify", "SHA256SUMS.gpg", "-"]).current_dir(self.path(release));
         let manifest = fs::File::open(self.path(release).join("SHA256SUMS")).unwrap();
         command.stdin(manifest).output().unwrap()
     }

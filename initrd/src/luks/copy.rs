@@ -37,6 +37,6 @@ pub(super) fn sealed(device: &Path, header: &Header) -> io::Result<File> {
     }
     let seals =
         SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
-    let _ = fcntl(&copy, FcntlArg::F_ADD_SEALS(seals))?;
+    fcntl(&copy, FcntlArg::F_ADD_SEALS(seals))?;
     Ok(copy)
 }

@@ -23,7 +23,7 @@ impl Volume {
             Some((first, more)) => (TokenInput::ReplaceToken(*first, &json), more),
         };
         for one in more {
-            let _removed = tokens.json_set(TokenInput::RemoveToken(*one)).map_err(&doing)?;
+            tokens.json_set(TokenInput::RemoveToken(*one)).map_err(&doing)?;
         }
         tokens.json_set(first).map(drop).map_err(doing)
     }

@@ -37,7 +37,7 @@ pub(super) fn header(seen: Seen) -> Header {
 /// A volume with a recovery key, of which a file is the device.
 fn recoverable(device: &Path) -> RecoveryKey {
     let key = RecoveryKey::from_bytes(&[7; 32]);
-    let _ = Volume::format(device, BYTES).unwrap().add_recovery(None, &key, None).unwrap();
+    Volume::format(device, BYTES).unwrap().add_recovery(None, &key, None).unwrap();
     key
 }
 
@@ -137,10 +137,10 @@ fn systemd_lists_and_changes_our_tokens() {
     let (swtpm, device) = machine("enroll");
     let mut volume = Volume::format(&device, BYTES).unwrap();
     volume.add_sealed(&seal(&swtpm), &SECRET).unwrap();
-    let _ = volume.add_recovery(None, &RecoveryKey::from_bytes(&[7; 32]), None).unwrap();
+    volume.add_recovery(None, &RecoveryKey::from_bytes(&[7; 32]), None).unwrap();
     drop(volume);
     assert_eq!(enrolled(&device, &[]), ["0 tpm2", "1 recovery"]);
-    let _left = enrolled(&device, &["--wipe-slot=tpm2"]);
+    enrolled(&device, &["--wipe-slot=tpm2"]);
     let (_, locks) = openable(look(&device).unwrap()).unwrap();
     assert!(locks.tokens.is_empty() && locks.recovery);
 }
@@ -204,7 +204,7 @@ fn what_happens_to_the_header_after_it_was_copied_changes_nothing() {
     let mut volume = Volume::vetted(&device, &header(look(&device).unwrap())).unwrap();
     // Both headers and all key slots.
     overwrite(&device, 0, &vec![0xff; DATA_OFFSET as usize]);
-    let _ = volume.unlock_entered(key.as_str()).unwrap();
+    volume.unlock_entered(key.as_str()).unwrap();
     assert_eq!(volume.device.status_handle().get_data_offset(), DATA_OFFSET / 512);
     let data = volume.device.status_handle().get_device_path().unwrap().to_owned();
     assert_eq!(data, device);
@@ -231,7 +231,7 @@ fn what_happened_to_the_header_before_is_refused() {
 #[test]
 fn nobody_can_write_to_the_copy() {
     let (_swtpm, device) = machine("sealed");
-    let _key = recoverable(&device);
+    recoverable(&device);
     let header = header(look(&device).unwrap());
     let copy = copy::sealed(&device, &header).unwrap();
     assert!(copy.write_all_at(b"x", 0).is_err() && copy.set_len(0).is_err());
@@ -251,7 +251,7 @@ fn a_torn_copy_is_written_anew_when_it_is_asked_for() {
         let before = fs::read(&device).unwrap();
         let found = header(look(&device).unwrap());
         assert!(found.torn());
-        let _ = Volume::vetted(&device, &found).unwrap().unlock_entered(key.as_str()).unwrap();
+        Volume::vetted(&device, &found).unwrap().unlock_entered(key.as_str()).unwrap();
         assert!(fs::read(&device).unwrap() == before);
         repair(&device).unwrap();
         assert!(!header(look(&device).unwrap()).torn());
@@ -273,7 +273,7 @@ fn what_cryptsetup_has_made_is_opened_from_a_copy() {
         let format = "luksFormat --batch-mode --type=luks2 --key-file=-";
         assert!(cryptsetup(&format!("{format} {options}"), &device, "a passphrase").0, "{options}");
         let mut volume = Volume::vetted(&device, &header(look(&device).unwrap())).unwrap();
-        let _ = volume.unlock_entered("a passphrase").unwrap();
+        volume.unlock_entered("a passphrase").unwrap();
         assert!(volume.unlock_entered("another").is_err());
     }
 }

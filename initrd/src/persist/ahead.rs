@@ -107,7 +107,7 @@ pub(super) fn retire(
     };
     let counted = config.volume.counter || ahead.counted.is_some();
     let (keyslot, removed) = sealer.replace(volume, counted, |binding| binding, old)?;
-    let _slots = Volume::load(volume.device)?.remove_ahead()?;
+    Volume::load(volume.device)?.remove_ahead()?;
     Ok(format!("keyslot {keyslot} is new, older TPM slots removed: {removed}"))
 }
 

@@ -20,7 +20,7 @@ const SHORTEST_PIN: usize = 6;
 pub(super) fn secret(question: &str) -> Result<Zeroizing<String>> {
     let mut command = Command::new(PROGRAM);
     let question = plain(question);
-    let _ = command.args(["--id=pattern-persist", "--icon=drive-harddisk", "--timeout=0", "--", &question]);
+    command.args(["--id=pattern-persist", "--icon=drive-harddisk", "--timeout=0", "--", &question]);
     read(&mut command).with_context(|| format!("asking for a key with {PROGRAM}"))
 }
 
@@ -28,14 +28,7 @@ pub(super) fn secret(question: &str) -> Result<Zeroizing<String>> {
 pub(crate) fn word(question: &str, seconds: u32) -> Option<String> {
     let mut command = Command::new(PROGRAM);
     let (timeout, question) = (format!("--timeout={seconds}"), plain(question));
-    let _ = command.args([
-        "--id=pattern-reset",
-        "--icon=drive-harddisk",
-        "--echo=yes",
-        &timeout,
-        "--",
-        &question,
-    ]);
+    command.args(["--id=pattern-reset", "--icon=drive-harddisk", "--echo=yes", &timeout, "--", &question]);
     match read(&mut command) {
         Ok(answer) => Some(answer.to_string()),
         Err(error) => {
@@ -73,7 +66,7 @@ fn read(command: &mut Command) -> Result<Zeroizing<String>> {
     let mut child = command.stdout(Stdio::piped()).spawn()?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
     if let Some(pipe) = child.stdout.take() {
-        let _length = pipe.take(LONGEST as u64).read_to_end(&mut bytes)?;
+        pipe.take(LONGEST as u64).read_to_end(&mut bytes)?;
     }
     let status = child.wait()?;
     if !status.success() {

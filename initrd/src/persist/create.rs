@@ -58,7 +58,7 @@ pub(super) fn create(
     let token = if config.volume.counter { sealer.seal_first(&secret, &uuid)? } else { token };
     volume.add_sealed(&token, &*secret)?;
     if let Some((key, escrow)) = &recovery {
-        let _slot = volume.add_recovery(None, key, escrow.as_ref())?;
+        volume.add_recovery(None, key, escrow.as_ref())?;
     }
     // Not with the secret at hand: what the next boots will do must work now, while nothing is lost yet.
     let presented = Presented { signatures: signatures.as_ref(), pin: pin.as_deref().map(String::as_str) };
@@ -105,7 +105,7 @@ fn fill(config: &Config, device: &Path) -> Result<()> {
     let kind = config.volume.filesystem;
     filesystem::make(kind, Path::new(DEVICE))?;
     let mounted = Mounted::new(Path::new(DEVICE), Path::new(WORK), kind, false)?;
-    let _made = seed::ensure(mounted.path(), &config.partitions.persist)?;
+    seed::ensure(mounted.path(), &config.partitions.persist)?;
     mounted.unmount()?;
     for written in [Path::new(DEVICE), device] {
         let synced = File::open(written).and_then(|file| file.sync_all());

@@ -22,7 +22,7 @@ pub(super) fn make(kind: Filesystem, device: &Path) -> Result<()> {
     // Each has another word for "don't ask, the device is mine".
     let force = if kind == Filesystem::Ext4 { "-F" } else { "-f" };
     let mut command = Command::new(&program);
-    let _ = command.args(["-q", force, "-L", LABEL]).arg(device);
+    command.args(["-q", force, "-L", LABEL]).arg(device);
     run(&mut command).with_context(|| format!("making the file system with {program}"))
 }
 
@@ -85,7 +85,7 @@ impl Drop for Mounted {
     fn drop(&mut self) {
         if self.held {
             // An error is on its way already, and nothing here is used again.
-            let _ = umount2(&self.path, MntFlags::MNT_DETACH);
+            umount2(&self.path, MntFlags::MNT_DETACH).ok();
         }
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn rebind(config: &Config, device: &Path) -> Result<String> {
     let candidate = Candidate { device, uuid: header.uuid(), key: &key };
     let replaced = sealer.replace(&candidate, config.volume.counter, adapt, |_| true);
     let (keyslot, removed) = replaced.with_context(about)?;
-    let _slots = Volume::load(device).and_then(|mut volume| volume.remove_ahead()).with_context(about)?;
+    Volume::load(device).and_then(|mut volume| volume.remove_ahead()).with_context(about)?;
     match request::volume() {
         Ok(root) => ahead::tend(config, boot, &candidate, &[], (pin.as_deref(), &ahead::Root::Folder(root))),
         Err(error) => eprintln!("pattern: making the slot for announced changes: {error:#}"),

@@ -86,7 +86,7 @@ impl Sealer<'_> {
         let old = |text: &str| old(text) || is_counted(text, counter.handle);
         let count = || Ok(Tpm::connect(self.tcti)?.count_keys_to(&counter, at.count)?);
         let done = header.replace_sealed(volume.key, token, &*secret, old, count)?;
-        let _slots = header.remove_ahead()?;
+        header.remove_ahead()?;
         Ok(done)
     }
 

@@ -112,7 +112,7 @@ fn confirm() -> Result<bool> {
     print!("Type {WORD} to go on: ");
     io::stdout().flush()?;
     let mut line = String::new();
-    let _length = io::stdin().read_line(&mut line).context("reading the answer")?;
+    io::stdin().read_line(&mut line).context("reading the answer")?;
     Ok(line.trim() == WORD)
 }
 

@@ -44,7 +44,7 @@ fn one(from: &Path, to: &Path, links: &mut Links) -> Result<()> {
         if let Some(first) = links.get(&(metadata.dev(), metadata.ino())) {
             return fs::hard_link(first, to).map_err(Into::into);
         }
-        let _none = links.insert((metadata.dev(), metadata.ino()), to.to_owned());
+        links.insert((metadata.dev(), metadata.ino()), to.to_owned());
     }
     if kind.is_dir() {
         DirBuilder::new().mode(0o700).create(to)?;
@@ -52,7 +52,7 @@ fn one(from: &Path, to: &Path, links: &mut Links) -> Result<()> {
     } else if kind.is_symlink() {
         symlink(fs::read_link(from)?, to)?;
     } else if kind.is_file() {
-        let _bytes = io::copy(&mut File::open(from)?, &mut File::create_new(to)?)?;
+        io::copy(&mut File::open(from)?, &mut File::create_new(to)?)?;
     } else {
         special(to, &metadata)?;
     }

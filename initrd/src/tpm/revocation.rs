@@ -51,7 +51,7 @@ impl Tpm {
         }
         // What is there was made by somebody else, or never counted.
         self.forget(counter)?;
-        let _unauthenticated = self.count_up(counter)?;
+        self.count_up(counter)?;
         self.key_count(counter)?.ok_or(TpmError::Missing(COUNT))
     }
 
@@ -62,7 +62,7 @@ impl Tpm {
     pub fn count_keys_to(&mut self, counter: &Index, count: u64) -> Result<()> {
         let mut now = self.begin_key_count(counter)?;
         while now < count {
-            let _unauthenticated = self.count_up(counter)?;
+            self.count_up(counter)?;
             let next = self.key_count(counter)?.filter(|next| *next > now);
             now = next.ok_or(TpmError::Missing("a higher count of sealed keys"))?;
         }

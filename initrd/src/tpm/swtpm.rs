@@ -86,9 +86,9 @@ impl Swtpm {
 
     fn stop(&mut self) {
         self.process.kill().unwrap();
-        let _status = self.process.wait().unwrap();
-        let _ = fs::remove_file(self.folder.join("tpm"));
-        let _ = fs::remove_file(self.folder.join("tpm.ctrl"));
+        self.process.wait().unwrap();
+        fs::remove_file(self.folder.join("tpm")).ok();
+        fs::remove_file(self.folder.join("tpm.ctrl")).ok();
     }
 
     pub fn folder(&self) -> &Path {
@@ -154,11 +154,11 @@ impl Swtpm {
 
     fn between(&self, name: &str, act: impl Fn(&[u8], &mut [u8]) + Send + 'static) -> Tcti {
         let path = self.folder.join(name);
-        let _ = symlink(self.folder.join("tpm.ctrl"), self.folder.join(format!("{name}.ctrl")));
-        let _ = fs::remove_file(&path);
+        symlink(self.folder.join("tpm.ctrl"), self.folder.join(format!("{name}.ctrl"))).ok();
+        fs::remove_file(&path).ok();
         let listener = UnixListener::bind(&path).unwrap();
         let tpm = self.folder.join("tpm");
-        let _thread = thread::spawn(move || {
+        thread::spawn(move || {
             // The library connects anew for each command.
             while let Ok((client, _)) = listener.accept() {
                 forward(client, UnixStream::connect(&tpm).unwrap(), &act);
@@ -170,9 +170,9 @@ impl Swtpm {
 
 impl Drop for Swtpm {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = fs::remove_dir_all(&self.folder);
+        self.process.kill().ok();
+        self.process.wait().ok();
+        fs::remove_dir_all(&self.folder).ok();
     }
 }
 

@@ -92,7 +92,7 @@ fn sessions_and_objects_do_not_pile_up() {
     }
     let mut tpm = swtpm.connect();
     for _ in 0..8 {
-        let _token = tpm.seal(&SECRET, &kept(pcr7(), Bank::Sha256), None, 0).unwrap();
+        tpm.seal(&SECRET, &kept(pcr7(), Bank::Sha256), None, 0).unwrap();
     }
     swtpm.extend(7);
     let tcti = swtpm.tcti();
@@ -109,7 +109,7 @@ fn a_cleared_tpm_and_another_one_are_told_apart_from_changed_pcrs() {
     swtpm.tool("tpm2_clear -c p");
     let cleared = "the TPM was cleared, or is another one: it has no storage root key at 0x81000001";
     assert_eq!(refusal(&swtpm, &token), cleared);
-    let _other = seal(&swtpm, pcr7(), Bank::Sha256);
+    seal(&swtpm, pcr7(), Bank::Sha256);
     let again = "the TPM was cleared and set up again, or is another one: \
                  the storage root key at 0x81000001 has another name than when the volume was made";
     assert_eq!(refusal(&swtpm, &token), again);

@@ -51,7 +51,7 @@ fn the_next_boot_has_the_predicted_value() {
 fn a_file_that_will_be_applied_is_as_good_as_what_it_leads_to() {
     let mut staged = contents("first");
     let dbx = append(&staged[&Variable::Dbx], payload(change(Variable::Dbx)).unwrap()).unwrap();
-    let _old = staged.insert(Variable::Dbx, dbx);
+    staged.insert(Variable::Dbx, dbx);
     assert_eq!(after("first", &staged), Ok(value("dbx", BANK)));
 }
 
@@ -59,10 +59,10 @@ fn a_file_that_will_be_applied_is_as_good_as_what_it_leads_to() {
 fn a_db_without_the_certificate_in_use_predicts_nothing() {
     let mut staged = contents("first");
     let (db, kek) = (staged[&Variable::Db].clone(), staged[&Variable::Kek].clone());
-    let _old = staged.insert(Variable::Db, kek);
+    staged.insert(Variable::Db, kek);
     let words = after("first", &staged).unwrap_err().to_string();
     assert!(words.starts_with("the new db lacks the certificate or hash that verified"), "{words}");
-    let _old = staged.insert(Variable::Db, db[1..].to_vec());
+    staged.insert(Variable::Db, db[1..].to_vec());
     let words = after("first", &staged).unwrap_err().to_string();
     assert_eq!(words, "db: the signature database is not made of whole signature lists");
 }
@@ -78,7 +78,7 @@ fn secure_boot_that_is_off_or_will_be_predicts_nothing() {
         [(Variable::Pk, vec![]), (Variable::SecureBoot, vec![0]), (Variable::SecureBoot, vec![])]
     {
         let mut staged = contents("first");
-        let _old = staged.insert(variable, content);
+        staged.insert(variable, content);
         let words = after("first", &staged).unwrap_err().to_string();
         assert_eq!(words, "the change switches Secure Boot off", "{variable}");
     }
@@ -132,7 +132,7 @@ fn two_authorities_that_become_one_are_measured_once() {
     let at = db.windows(one.len()).position(|bytes| bytes == one).unwrap();
     let mut list = db.clone();
     list[at..at + one.len()].copy_from_slice(&other);
-    let _old = both.insert(Variable::Db, [db, list].concat());
+    both.insert(Variable::Db, [db, list].concat());
     let (log, value) = made(&[parts(&both), vec![authority(&one), authority(&other)]].concat());
     let (_, left) = made(&[parts(&all), vec![authority(&one)]].concat());
     let measured = log.check(BANK, &value).unwrap();

@@ -113,7 +113,7 @@ fn nothing_makes_it_panic() {
     };
     let whole = load(RICH);
     for length in (0..600).chain((0..whole.len()).step_by(97)) {
-        let _ = Header::vet(&whole[..length], DEVICE);
+        Header::vet(&whole[..length], DEVICE).ok();
     }
     // With checksums as they must be, so that the flip is read.
     for position in 0..264 {
@@ -123,14 +123,14 @@ fn nothing_makes_it_panic() {
                 copy[position] ^= 1 << (position % 8)
             }
         });
-        let _ = Header::vet(&bytes, DEVICE);
+        Header::vet(&bytes, DEVICE).ok();
     }
     let json = metadata(&whole).to_string();
     for (position, bit) in (0..json.len()).flat_map(|position| (0..8).map(move |bit| (position, bit))) {
         let mut json = json.clone().into_bytes();
         json[position] ^= 1 << bit;
         if let Ok(changed) = serde_json::from_slice(&json) {
-            let _ = vet::metadata(&changed, 16 << 10, DEVICE);
+            vet::metadata(&changed, 16 << 10, DEVICE).ok();
         }
     }
     for length in [0, 1, 4096, 32 << 10] {

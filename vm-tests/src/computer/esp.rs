@@ -15,7 +15,7 @@ impl Computer {
     /// Puts a file of the computer's folder there.
     pub fn copy_to_esp(&self, folder: &str, file: &str) {
         // It may be there.
-        let _ = self.mtools("mmd", &[folder]).output();
+        self.mtools("mmd", &[folder]).output().ok();
         run(&mut self.mtools("mcopy", &["-o", file, folder]));
     }
 
@@ -32,7 +32,7 @@ impl Computer {
     fn mtools(&self, program: &str, words: &[&str]) -> Command {
         let start = self.disk().partition("esp").start;
         let mut command = self.command(program);
-        let _ = command.arg("-i").arg(format!("disk.raw@@{start}")).args(words);
+        command.arg("-i").arg(format!("disk.raw@@{start}")).args(words);
         command
     }
 }

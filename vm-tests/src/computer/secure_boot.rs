@@ -43,14 +43,14 @@ impl Computer {
         let empty = &self.programs.firmware.variables;
         let keys = if other { empty.with_file_name("OVMF_VARS_4M.ms.fd") } else { empty.clone() };
         let copied = fs::copy(&keys, self.machine.variables());
-        let _ = copied.unwrap_or_else(|error| panic!("copying {}: {error}", keys.display()));
+        copied.unwrap_or_else(|error| panic!("copying {}: {error}", keys.display()));
     }
 
     /// Makes an add-on that adds words to the kernel command line: `NAME.addon.efi` in the computer's folder.
     pub fn make_add_on(&self, name: &str, words: &str) {
         // Not the first python3 on the path, which may be another one.
         let mut ukify = self.command("/usr/bin/python3");
-        let _ = ukify.args([
+        ukify.args([
             "/usr/bin/ukify",
             "build",
             &format!("--cmdline={words}"),
@@ -67,9 +67,9 @@ impl Computer {
         let message = [&utf16[..], &DATABASES, &APPENDED, &TIME, list].concat();
         fs::write(self.folder().join("variable"), message).expect("writing what is signed");
         let (certificate, mut openssl) = (setting::certificate(), Command::new("openssl"));
-        let _ = openssl.args(["smime", "-sign", "-binary", "-noattr", "-md", "sha256", "-outform", "DER"]);
-        let _ = openssl.arg("-in").arg(self.folder().join("variable"));
-        let _ = openssl.arg("-inkey").arg(certificate.with_extension("key")).arg("-signer").arg(certificate);
+        openssl.args(["smime", "-sign", "-binary", "-noattr", "-md", "sha256", "-outform", "DER"]);
+        openssl.arg("-in").arg(self.folder().join("variable"));
+        openssl.arg("-inkey").arg(certificate.with_extension("key")).arg("-signer").arg(certificate);
         let output = openssl.output().expect("starting openssl");
         assert!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
         let signature = output.stdout;
@@ -83,7 +83,7 @@ impl Computer {
     pub fn sign(&self, file: &str) {
         let certificate = setting::certificate();
         let mut sbsign = self.command("sbsign");
-        let _ = sbsign.arg("--key").arg(certificate.with_extension("key")).arg("--cert").arg(certificate);
+        sbsign.arg("--key").arg(certificate.with_extension("key")).arg("--cert").arg(certificate);
         let output = sbsign.args(["--output", file, file]).output().expect("starting sbsign");
         assert!(output.status.success(), "sbsign: {}", String::from_utf8_lossy(&output.stderr));
     }

@@ -34,7 +34,7 @@ fn prepare(computer: &mut Computer) {
         let chip = Chip::of(computer);
         for index in indices(&chip) {
             let removed = chip.run("tpm2_nvundefine", &["-C", "o", &index]);
-            let _ = removed.unwrap_or_else(|complaint| panic!("{index}: {complaint}"));
+            removed.unwrap_or_else(|complaint| panic!("{index}: {complaint}"));
         }
     }
     planted_sealed::replace(computer);

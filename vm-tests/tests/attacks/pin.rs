@@ -67,9 +67,9 @@ fn with_pin() -> Computer {
     assert_ne!(toml, all);
     computer.configure(&toml);
     let mut guest = computer.start_initrd();
-    let _ = guest.expect("Choose a PIN for this machine");
+    guest.expect("Choose a PIN for this machine");
     guest.send(PIN);
-    let _ = guest.expect("The same PIN again:");
+    guest.expect("The same PIN again:");
     guest.send(PIN);
     guest.wait_for_initrd_shell();
     guest.power_off();

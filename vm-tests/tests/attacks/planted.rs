@@ -60,9 +60,9 @@ pub(crate) fn disk(computer: &Computer, lock: &Lock) -> PathBuf {
     );
     fs::write(folder.join("planted/definitions/persist.conf"), definition).expect("writing the definition");
     let disk = folder.join("planted/disk.raw");
-    let _ = fs::remove_file(&disk);
+    fs::remove_file(&disk).ok();
     let mut repart = with_tpm(computer, "systemd-repart");
-    let _ = repart.args(["--offline=yes", "--empty=create", "--size=410M", "--dry-run=no", "--no-pager"]);
+    repart.args(["--offline=yes", "--empty=create", "--size=410M", "--dry-run=no", "--no-pager"]);
     run(repart.arg("--definitions=planted/definitions").args(lock.options).arg(&disk));
     disk
 }
@@ -70,13 +70,13 @@ pub(crate) fn disk(computer: &Computer, lock: &Lock) -> PathBuf {
 /// Reads the public part of the TPM's storage root key, which is no secret.
 pub(crate) fn read_storage_root_key(computer: &Computer) {
     let mut read = with_tpm(computer, "tpm2_readpublic");
-    let _ = read.args(["--tcti", "swtpm:path=used/socket", "--object-context", "0x81000001"]);
+    read.args(["--tcti", "swtpm:path=used/socket", "--object-context", "0x81000001"]);
     run(read.args(["--output", "storage-root-key"]));
 }
 
 fn with_tpm(computer: &Computer, program: &str) -> Command {
     let mut command = computer.command("sh");
-    let _ = command.args(["-c", WITH_TPM, "sh", program]);
+    command.args(["-c", WITH_TPM, "sh", program]);
     command
 }
 

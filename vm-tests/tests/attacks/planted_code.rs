@@ -117,7 +117,7 @@ fn plant(computer: &Computer, options: &[&str], source: &str) {
     fs::write(folder.join("planted.c"), source).expect("writing a program");
     // What links Rust programs compiles it.
     let mut compiler = Command::new("cc");
-    let _ = compiler.current_dir(folder).args(["-w", "-o", "planted.cred", "planted.c"]).args(options);
+    compiler.current_dir(folder).args(["-w", "-o", "planted.cred", "planted.c"]).args(options);
     crate::planted::run(&mut compiler);
     computer.copy_to_esp(CREDENTIALS, "planted.cred");
 }

@@ -57,9 +57,9 @@ impl<'a> Loot<'a> {
         let disk = self.computer.disk();
         disk.extract(disk.partition("persist"), &volume);
         let mut open = self.computer.command("cryptsetup");
-        let _ = open.args(["open", "--test-passphrase", "--key-file"]).arg(key).arg(&volume);
+        open.args(["open", "--test-passphrase", "--key-file"]).arg(key).arg(&volume);
         let output = open.output().expect("starting cryptsetup");
-        let _ = fs::remove_file(volume);
+        fs::remove_file(volume).ok();
         output
             .status
             .success()
@@ -70,21 +70,19 @@ impl<'a> Loot<'a> {
     fn unseal(&self, chip: &Chip<'_>) -> Result<Vec<u8>, String> {
         self.session(chip, self.token.literal)?;
         let sealed = &self.token.sealed;
-        let _ = (
-            self.put("sealed.private", &sized(&sealed.private)),
-            self.put("sealed.public", &sized(&sealed.public)),
-        );
+        self.put("sealed.private", &sized(&sealed.private));
+        self.put("sealed.public", &sized(&sealed.public));
         let load = ["-C", SRK, "-r", "sealed.private", "-u", "sealed.public", "-c", "sealed.ctx"];
-        let _ = chip.run("tpm2_load", &load)?;
+        chip.run("tpm2_load", &load)?;
         let unseal = ["-c", "sealed.ctx", "-p", "session:session.ctx", "-o", "secret"];
-        let _ = chip.run("tpm2_unseal", &unseal)?;
+        chip.run("tpm2_unseal", &unseal)?;
         Ok(fs::read(chip.file("secret")).expect("reading the secret"))
     }
 
     /// Writes something else into each NV index that a policy lets one write, whatever registers that policy is over:
     /// returns the handle of the first that was written.
     pub(crate) fn write_identity(&self, chip: &Chip<'_>) -> Result<String, String> {
-        let _ = self.put("theirs.tag", &[0x5a; 32]);
+        self.put("theirs.tag", &[0x5a; 32]);
         let mut refused = String::from("there is no NV index");
         for handle in indices(chip) {
             for literal in [&[15][..], &[12, 15], &[7, 15], &[7, 12, 15]] {
@@ -94,7 +92,7 @@ impl<'a> Loot<'a> {
                     Ok(_) => return Ok(handle),
                     Err(complaint) => refused = complaint,
                 }
-                let _ = chip.run("tpm2_flushcontext", &[SESSION]);
+                chip.run("tpm2_flushcontext", &[SESSION]).ok();
             }
         }
         Err(refused)
@@ -102,7 +100,7 @@ impl<'a> Loot<'a> {
 
     /// Starts a session and takes it through what the owner's initrd says of the registers.
     pub(crate) fn session(&self, chip: &Chip<'_>, literal: Option<Pcrs>) -> Result<(), String> {
-        let _ = chip.run("tpm2_startauthsession", &["--policy-session", "-S", SESSION])?;
+        chip.run("tpm2_startauthsession", &["--policy-session", "-S", SESSION])?;
         if let Some(signed) = &self.token.signed {
             self.authorize(chip, signed)?;
         }
@@ -119,8 +117,9 @@ impl<'a> Loot<'a> {
         let policy = policy_digest(signed.pcrs, Bank::Sha256, &[value]);
         let approved = signatures.by(signed, Bank::Sha256).into_iter().find(|one| one.policy == policy);
         let approved = approved.expect("what was worked out from the kernel image is what was signed");
-        let _ = (self.put("approved", &policy), self.put("signature", &approved.signature));
-        let _ = self.put("signer.public", &sized(&signed.key.area()));
+        self.put("approved", &policy);
+        self.put("signature", &approved.signature);
+        self.put("signer.public", &sized(&signed.key.area()));
         for (program, words) in [
             ("tpm2_policypcr", &["-S", SESSION, "-l", &list(signed.pcrs)][..]),
             (
@@ -146,7 +145,7 @@ impl<'a> Loot<'a> {
             ),
             ("tpm2_policyauthorize", &["-S", SESSION, "-i", "approved", "-n", "signer.name", "-t", "ticket"]),
         ] {
-            let _ = chip.run(program, words)?;
+            chip.run(program, words)?;
         }
         Ok(())
     }

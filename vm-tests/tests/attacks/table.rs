@@ -27,7 +27,7 @@ pub(crate) fn add(computer: &Computer, kind: &str, label: &str, content: &Path) 
     let path = computer.folder().join("script.sfdisk");
     fs::write(&path, line).expect("writing a script");
     let mut sfdisk = computer.command("sfdisk");
-    let _ = sfdisk.args(["--quiet", "--no-reread", "--no-tell-kernel", "--append", "disk.raw"]);
+    sfdisk.args(["--quiet", "--no-reread", "--no-tell-kernel", "--append", "disk.raw"]);
     run(sfdisk.stdin(File::open(path).expect("opening the script")));
     disk.insert(disk.partition(label), content);
 }

@@ -6,14 +6,14 @@ use pattern_vm_tests::Computer;
 #[ignore = "long; `make check-all` runs it"]
 fn devices_stay() {
     let mut guest = Computer::installed("devices_stay").boot();
-    let _ = guest.must("udevadm trigger --settle");
-    let _ = guest.must("udevadm trigger --action=add --settle");
-    let _ = guest.must("systemctl daemon-reload");
+    guest.must("udevadm trigger --settle");
+    guest.must("udevadm trigger --action=add --settle");
+    guest.must("systemctl daemon-reload");
     for device in ["dev-mapper-usr.device", "dev-mapper-persist.device"] {
         assert_eq!(guest.must(&format!("systemctl is-active {device}")), "active", "{device}");
     }
     for path in ["/usr", "/persist", "/etc", "/home", "/srv", "/var"] {
-        let _ = guest.must(&format!("findmnt {path}"));
+        guest.must(&format!("findmnt {path}"));
     }
     assert_eq!(guest.must("systemctl --failed --no-legend"), "");
 }

@@ -68,7 +68,7 @@ fn boot(computer: &mut Computer, text: &str) -> String {
     let (index, _) = guest.expect_any(&[text, ASKED]);
     assert!(index == 0 || text == ASKED, "the recovery key was asked for: {}", guest.console());
     if text != ASKED {
-        let _ = guest.expect(LOGIN);
+        guest.expect(LOGIN);
     }
     guest.console().to_owned()
 }
@@ -134,7 +134,7 @@ fn seal(computer: &Computer) -> Tpm2Token {
             ],
         ),
     ] {
-        let _ = chip.run(program, words).unwrap_or_else(|complaint| panic!("{complaint}"));
+        chip.run(program, words).unwrap_or_else(|complaint| panic!("{complaint}"));
     }
     let part = |name| fs::read(chip.file(name)).expect("reading what the TPM made")[2..].to_vec();
     Tpm2Token {
@@ -165,10 +165,10 @@ fn record(computer: &Computer, key: &[u8]) {
     let handle = &format!("{:#x}", EARLIER_IDENTITY.handle);
     let attributes = "policywrite|ownerread|authread|no_da";
     let define = ["-C", "o", "-s", "32", "-a", attributes, "-L", "policy", handle];
-    let _ = chip.run("tpm2_nvdefine", &define).unwrap_or_else(|complaint| panic!("{complaint}"));
+    chip.run("tpm2_nvdefine", &define).unwrap_or_else(|complaint| panic!("{complaint}"));
     loot.session(&chip, binding.literal()).unwrap_or_else(|complaint| panic!("{complaint}"));
     let write = ["-C", handle, "-P", "session:session.ctx", "-i", "tag", handle];
-    let _ = chip.run("tpm2_nvwrite", &write).unwrap_or_else(|complaint| panic!("{complaint}"));
+    chip.run("tpm2_nvwrite", &write).unwrap_or_else(|complaint| panic!("{complaint}"));
 }
 
 fn config() -> Config {
@@ -189,7 +189,7 @@ fn volume_key(computer: &Computer) -> Vec<u8> {
     let volume = computer.folder().join("volume");
     disk.extract(disk.partition("persist"), &volume);
     let key = computer.folder().join("volume.key");
-    let _ = fs::remove_file(&key);
+    fs::remove_file(&key).ok();
     let dump = [
         "luksDump",
         "--dump-volume-key",

@@ -15,7 +15,7 @@ fn epoch() {
     computer.serve(&server);
     let mut guest = computer.boot();
     let key = recovery_key_in(guest.console());
-    let _ = guest.must("echo kept >/etc/kept");
+    guest.must("echo kept >/etc/kept");
     let said = guest.must("pattern update");
     assert!(said.contains("Version 0.0.2 will open the persist volume by itself"), "{said}");
     let place = computer.disk().partition("persist").start;
@@ -24,7 +24,7 @@ fn epoch() {
     guest.send("systemctl reboot");
     guest.wait_for_shell();
     assert!(guest.must("dmesg").contains("opened it by the TPM"), "{}", guest.console());
-    let _ = guest.must("until [ -e /boot/EFI/Linux/epoch_0.0.2.efi ]; do sleep 1; done");
+    guest.must("until [ -e /boot/EFI/Linux/epoch_0.0.2.efi ]; do sleep 1; done");
     guest.send("systemctl reboot");
     guest.wait_for_shell();
     let log = guest.must("dmesg");
@@ -32,7 +32,7 @@ fn epoch() {
     assert!(log.contains("bound the volume as this version does"), "{log}");
     assert_eq!(guest.must("cat /etc/kept"), "kept");
 
-    let _ = guest.must("bootctl set-oneshot epoch_0.0.1.efi");
+    guest.must("bootctl set-oneshot epoch_0.0.1.efi");
     guest.send("systemctl reboot");
     let said = guest.expect("Recovery key for /dev/vda6:");
     assert!(said.contains("a version with a higher image.epoch was kept since"), "{said}");
@@ -42,7 +42,7 @@ fn epoch() {
     let now = computer.disk().read(place, HEADER);
     let mut guest = computer.boot();
     assert!(guest.must("dmesg").contains("opened it by the TPM"), "{}", guest.console());
-    let _ = guest.must("bootctl set-oneshot epoch_0.0.1.efi");
+    guest.must("bootctl set-oneshot epoch_0.0.1.efi");
     guest.power_off();
     let newest = computer.disk().read(place, HEADER);
     assert!(now != newest, "the opening was not counted");

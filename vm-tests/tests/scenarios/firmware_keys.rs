@@ -72,8 +72,8 @@ fn unannounced(computer: &mut Computer, key: &str) {
     let said = guest.expect(ASKED);
     assert!(said.contains(WHY), "{said}");
     guest.send(key);
-    let _ = guest.expect("owner: bound again");
-    let _ = guest.expect("owner: done");
+    guest.expect("owner: bound again");
+    guest.expect("owner: done");
     drop(guest);
     computer.remove_from_esp("::/owner.sh");
     let mut guest = computer.start();
@@ -84,8 +84,8 @@ fn unannounced(computer: &mut Computer, key: &str) {
 fn owner(computer: &mut Computer, script: &str, wanted: &str) {
     computer.write_to_esp(ESP, "owner.sh", script.as_bytes());
     let mut guest = computer.start();
-    let _ = guest.expect("owner: announced:");
-    let _ = guest.expect("owner: done");
+    guest.expect("owner: announced:");
+    guest.expect("owner: done");
     assert!(guest.console().contains(wanted), "{wanted:?} was not said");
     drop(guest);
     computer.remove_from_esp("::/owner.sh");
@@ -94,7 +94,7 @@ fn owner(computer: &mut Computer, script: &str, wanted: &str) {
 fn opens(guest: &mut Guest) {
     let (index, said) = guest.expect_any(&[BY_TPM, ASKED]);
     assert_eq!(index, 0, "the recovery key was asked for: {said}");
-    let _ = guest.expect(LOGIN);
+    guest.expect(LOGIN);
 }
 
 /// One digest in a list of its own (UEFI Specification, 32.4.1 "Signature Database").

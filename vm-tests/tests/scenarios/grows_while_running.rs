@@ -18,10 +18,10 @@ fn grows_while_running() {
     }
     let before = size(&guest.must("findmnt -bno SIZE /persist"));
     // Not all of the disk: its last block of 4096 bytes is not a whole one.
-    let _ = guest.must("echo ', 11GiB' | sfdisk --quiet --force --no-reread -N 6 /dev/vda");
-    let _ = guest.must("partx -u --nr 6 /dev/vda");
-    let _ = guest.must(&format!("printf %s {key} | cryptsetup resize --key-file - persist"));
-    let _ = guest.must("/usr/lib/systemd/systemd-growfs /persist");
+    guest.must("echo ', 11GiB' | sfdisk --quiet --force --no-reread -N 6 /dev/vda");
+    guest.must("partx -u --nr 6 /dev/vda");
+    guest.must(&format!("printf %s {key} | cryptsetup resize --key-file - persist"));
+    guest.must("/usr/lib/systemd/systemd-growfs /persist");
     let after = size(&guest.must("findmnt -bno SIZE /persist"));
     assert!(after > before + (8 << 30), "{before} became {after}");
     assert_eq!(guest.must("cat /var/kept"), "kept");

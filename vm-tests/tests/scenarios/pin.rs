@@ -35,11 +35,11 @@ fn computer(name: &str) -> Computer {
 
 fn choose(guest: &mut Guest) {
     let question = "Choose a PIN for this machine, of at least 6 characters, asked at each boot:";
-    let _ = guest.expect(question);
+    guest.expect(question);
     guest.send("open!");
-    let _ = guest.expect(&format!("This PIN was too short. {question}"));
+    guest.expect(&format!("This PIN was too short. {question}"));
     guest.send("open sesame");
-    let _ = guest.expect("The same PIN again:");
+    guest.expect("The same PIN again:");
     guest.send("open sesame");
 }
 
@@ -79,18 +79,18 @@ fn pin() {
     let mut guest = computer.start_initrd();
     choose(&mut guest);
     guest.wait_for_initrd_shell();
-    let _ = guest.must("echo kept >/sysroot/home/file");
+    guest.must("echo kept >/sysroot/home/file");
     guest.power_off();
     is_protected(&computer);
 
     let mut guest = computer.start_initrd();
     for left in [TRIES - 1, TRIES - 2] {
-        let _ = guest.expect(QUESTION);
+        guest.expect(QUESTION);
         guest.send("open barley");
         let _ =
             guest.expect(&format!("the PIN is wrong; after {left} more wrong ones the TPM is locked out"));
     }
-    let _ = guest.expect(QUESTION);
+    guest.expect(QUESTION);
     guest.send("open sesame");
     guest.wait_for_initrd_shell();
     assert_eq!(guest.must("cat /sysroot/home/file"), "kept");
@@ -102,7 +102,7 @@ fn pin() {
     let before = computer.disk().read(volume.start, header::DATA);
     let mut guest = computer.start_initrd();
     for _ in 0..TRIES {
-        let _ = guest.expect(QUESTION);
+        guest.expect(QUESTION);
         guest.send("open barley");
     }
     let said = guest.expect("Recovery key for /dev/vda6:");
@@ -112,7 +112,7 @@ fn pin() {
 
     // The right PIN comes too late.
     let mut guest = computer.start_initrd();
-    let _ = guest.expect(QUESTION);
+    guest.expect(QUESTION);
     guest.send("open sesame");
     let said = guest.expect("Recovery key for /dev/vda6:");
     assert!(said.contains(LOCKED), "{said}");
@@ -139,7 +139,7 @@ fn pin() {
 
     computer.disk().write(volume.start, &before);
     let mut guest = computer.start_initrd();
-    let _ = guest.expect(QUESTION);
+    guest.expect(QUESTION);
     guest.send("open sesame");
     guest.wait_for_initrd_shell();
     assert_eq!(guest.must("cat /sysroot/home/file"), "kept");
@@ -178,9 +178,9 @@ fn pin_rebound() {
     guest.send(&key);
     guest.wait_for_shell();
     // The running system has the image's own configuration, which asks for no PIN.
-    let _ = guest.must(ASKS_FOR_A_PIN);
+    guest.must(ASKS_FOR_A_PIN);
     guest.send("pattern rebind");
-    let _ = guest.expect("Recovery key for /dev/vda6:");
+    guest.expect("Recovery key for /dev/vda6:");
     guest.send(&key);
     choose(&mut guest);
     let said = guest.expect("older ones removed: 1");

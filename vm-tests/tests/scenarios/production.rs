@@ -31,7 +31,7 @@ fn production() {
     let mut computer = Computer::of_image("production", "production");
     computer.secure_boot_with_keys();
     let mut guest = computer.start();
-    let _ = guest.expect("made one with xfs");
+    guest.expect("made one with xfs");
     starts(&mut guest);
     let key = recovery_key_in(guest.console());
     drop(guest);
@@ -51,7 +51,7 @@ fn production() {
 
 fn opens_by_itself(computer: &mut Computer) {
     let mut guest = computer.start();
-    let _ = guest.expect("opened it by the TPM");
+    guest.expect("opened it by the TPM");
     starts(&mut guest);
 }
 
@@ -96,7 +96,7 @@ fn words_on_the_command_line(computer: &mut Computer, key: &str) {
 
 fn ends_without_a_shell(computer: &mut Computer, words: &str, reason: &str) {
     let mut guest = with(computer, words);
-    let _ = guest.expect(NO_SHELL);
+    guest.expect(NO_SHELL);
     assert!(guest.console().contains(reason), "{reason:?} was not said");
     assert!(!guest.console().contains("opened it by the TPM"), "the volume was opened");
     no_shell(&mut guest);
@@ -107,7 +107,7 @@ fn skips_the_latch(computer: &mut Computer) {
     let mut guest = with(computer, "rd.systemd.unit=initrd-switch-root.target");
     for text in ["ended the initrd's phase", NO_SHELL] {
         if !guest.console().contains(text) {
-            let _ = guest.expect(text);
+            guest.expect(text);
         }
     }
     assert!(!guest.console().contains("opened it by the TPM"), "the volume was opened");

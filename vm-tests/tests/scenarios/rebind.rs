@@ -15,7 +15,7 @@ fn rebind() {
     guest.send(&key);
     guest.wait_for_shell();
     guest.send("pattern rebind");
-    let _ = guest.expect("Recovery key for /dev/vda6:");
+    guest.expect("Recovery key for /dev/vda6:");
     guest.send(&key);
     let said = guest.expect("older ones removed: 1");
     assert!(said.contains("is bound to the TPM as it is now"), "{said}");

@@ -8,14 +8,14 @@ const MIB: u64 = 1 << 20;
 #[test]
 fn records_writes() {
     let mut machine = Small::new("records_writes");
-    let _ = machine.add_disk(320);
+    machine.add_disk(320);
     let writes = machine.record_writes();
     let mut guest = machine.boot();
-    let _ = guest.must("printf one | dd of=/dev/vda bs=1M seek=16 conv=fsync");
-    let _ = guest.must("printf two | dd of=/dev/vda bs=1M seek=17 conv=fsync");
-    let _ = guest.must("dd if=/usr/bin/bash of=/dev/vda bs=1M seek=18 conv=fsync");
+    guest.must("printf one | dd of=/dev/vda bs=1M seek=16 conv=fsync");
+    guest.must("printf two | dd of=/dev/vda bs=1M seek=17 conv=fsync");
+    guest.must("dd if=/usr/bin/bash of=/dev/vda bs=1M seek=18 conv=fsync");
     // Discards the whole disk, then writes here and there, zeros too.
-    let _ = guest.must("mkfs.xfs -f /dev/vda");
+    guest.must("mkfs.xfs -f /dev/vda");
     guest.power_off();
 
     let mut cuts = writes.cuts(Each::Flush);

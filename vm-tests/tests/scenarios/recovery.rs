@@ -18,22 +18,22 @@ fn recovery() {
     let second = is_replaced(&mut guest, &first, &AgeKey::make(computer.folder()));
     // It is lost: the next boot makes another one.
     guest.send("pattern recovery new");
-    let _ = guest.expect("(empty if it is lost):");
+    guest.expect("(empty if it is lost):");
     guest.send("");
-    let _ = guest.expect("The next boot makes a new recovery key");
+    guest.expect("The next boot makes a new recovery key");
     assert!(guest.must_fail("pattern recovery").contains("The next boot makes a new one"));
     opens(&mut guest, "cryptsetup", &second, true);
     guest.power_off();
 
     let mut guest = computer.start_initrd();
-    let _ = guest.expect("Recovery key of /dev/vda6, for when");
+    guest.expect("Recovery key of /dev/vda6, for when");
     guest.wait_for_initrd_shell();
     let third = recovery_key_in(guest.console());
     assert_ne!(third, second);
     let cryptsetup = format!("{} /usr/sbin/cryptsetup", guest.system_root());
     opens(&mut guest, &cryptsetup, &third, true);
     opens(&mut guest, &cryptsetup, &second, false);
-    let _ = guest.must_fail("ls /sysroot/persist/new-recovery-key");
+    guest.must_fail("ls /sysroot/persist/new-recovery-key");
     assert!(guest.must("dmesg").contains("opened it by the TPM"), "{}", guest.console());
 }
 
@@ -43,20 +43,20 @@ fn is_confirmed(guest: &mut Guest, key: &str) {
     let said = guest.must_fail("pattern recovery");
     assert_eq!(said, "Recovery key of /dev/vda6, keyslot 1: not confirmed; not in escrow.");
     guest.send("pattern recovery confirm");
-    let _ = guest.expect("as you kept it:");
+    guest.expect("as you kept it:");
     let other = if key.starts_with('c') { "b" } else { "c" };
     guest.send(&format!("{other}{}", &key[1..]));
-    let _ = guest.expect("no key slot has this key; 2 tries left");
+    guest.expect("no key slot has this key; 2 tries left");
     guest.send(key);
-    let _ = guest.expect("keyslot 1 of /dev/vda6: confirmed.");
+    guest.expect("keyslot 1 of /dev/vda6: confirmed.");
     assert!(guest.must("pattern recovery --json").contains(r#""confirmed":true"#));
-    let _ = guest.must_fail(&format!("cat {BANNER}"));
+    guest.must_fail(&format!("cat {BANNER}"));
     assert!(guest.must("systemd-cryptenroll /dev/vda6").contains("recovery"));
 }
 
 fn another_slot_is_removed(guest: &mut Guest, key: &str) {
-    let _ = guest.must(&format!("printf {key} >/run/key; printf planted >/run/other"));
-    let _ = guest.must(
+    guest.must(&format!("printf {key} >/run/key; printf planted >/run/other"));
+    guest.must(
         "cryptsetup luksAddKey --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file /run/key /dev/vda6 /run/other",
     );
     opens(guest, "cryptsetup", "planted", true);
@@ -66,11 +66,11 @@ fn another_slot_is_removed(guest: &mut Guest, key: &str) {
     let said = guest.must_fail("pattern recovery wipe-slot 0");
     assert!(said.contains("keyslot 0 is none of those"), "{said}");
     guest.send("pattern recovery wipe-slot 2");
-    let _ = guest.expect("which stays:");
+    guest.expect("which stays:");
     guest.send("planted");
-    let _ = guest.expect("enter one that stays; 2 tries left");
+    guest.expect("enter one that stays; 2 tries left");
     guest.send(key);
-    let _ = guest.expect("Keyslot 2 of /dev/vda6 is gone.");
+    guest.expect("Keyslot 2 of /dev/vda6 is gone.");
     opens(guest, "cryptsetup", "planted", false);
     assert!(guest.must("pattern recovery --json").contains(r#""others":[]"#));
 }
@@ -78,15 +78,15 @@ fn another_slot_is_removed(guest: &mut Guest, key: &str) {
 /// A new key opens, the old one does not any more, and its encrypted copy is on the EFI system partition.
 fn is_replaced(guest: &mut Guest, old: &str, owner: &AgeKey) -> String {
     let escrow = format!("escrow = [\"{}\"]", owner.public());
-    let _ = guest.must(&format!("sed '/^recovery_key/a {escrow}' {CONFIG} >/run/pattern.toml"));
-    let _ = guest.must(&format!("mount --bind /run/pattern.toml {CONFIG}"));
+    guest.must(&format!("sed '/^recovery_key/a {escrow}' {CONFIG} >/run/pattern.toml"));
+    guest.must(&format!("mount --bind /run/pattern.toml {CONFIG}"));
     let said = guest.must_fail("setsid --wait pattern recovery new");
     assert!(
         said.contains("shown on a terminal, and this command was started without one: opening /dev/tty"),
         "{said}"
     );
     guest.send("pattern recovery new");
-    let _ = guest.expect("(empty if it is lost):");
+    guest.expect("(empty if it is lost):");
     guest.send(old);
     let new = recovery_key_in(&guest.expect("that no longer open it: 1."));
     opens(guest, "cryptsetup", &new, true);

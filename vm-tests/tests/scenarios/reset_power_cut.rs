@@ -10,7 +10,7 @@ const KEYS: u64 = 16 << 20;
 fn reset_power_cut() {
     let mut computer = Computer::installed("reset_power_cut");
     let mut guest = computer.boot();
-    let _ = guest.must("pattern reset --yes");
+    guest.must("pattern reset --yes");
     guest.power_off();
     let volume = computer.disk().partition("persist");
     let old = computer.disk().read(volume.start, KEYS);
@@ -72,7 +72,7 @@ fn finishes(computer: &mut Computer, cuts: &Cuts) {
     let mut guest = computer.boot_initrd();
     let log = guest.must("dmesg");
     assert!(log.contains("no request for a factory reset; erased the keys of /dev/vda6"), "{log}");
-    let _ = guest.must_fail("ls /sysroot/home/kept");
+    guest.must_fail("ls /sysroot/home/kept");
     assert_eq!(guest.must("findmnt -no SOURCE /sysroot/home"), "/dev/mapper/persist[/root/home]");
     guest.power_off();
 }

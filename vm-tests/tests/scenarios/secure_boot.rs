@@ -16,7 +16,7 @@ fn secure_boot() {
     computer.secure_boot();
     assert!(!computer.firmware().has_keys());
     let mut guest = computer.start();
-    let _ = guest.expect(ENROLLS);
+    guest.expect(ENROLLS);
     guest.wait_for_shell();
     assert_eq!(variable(&mut guest, "SecureBoot"), "1");
     assert_eq!(variable(&mut guest, "SetupMode"), "0");
@@ -37,7 +37,7 @@ fn secure_boot_production() {
     let mut computer = Computer::of_image("production", "secure_boot_production");
     computer.secure_boot();
     let mut guest = computer.start();
-    let _ = guest.expect(ENROLLS);
+    guest.expect(ENROLLS);
     let said = guest.expect("production login:");
     assert!(said.contains(ENFORCED) && said.contains("made one with xfs"), "{said}");
     drop(guest);

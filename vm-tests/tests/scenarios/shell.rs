@@ -5,11 +5,11 @@ use pattern_vm_tests::{Output, Small};
 #[test]
 fn shell() {
     let mut machine = Small::new("shell");
-    let _ = machine.add_disk(64);
+    machine.add_disk(64);
     let mut guest = machine.boot();
-    let _ = guest.must("ls /dev/tpmrm0 /dev/vda /dev/mapper/control");
+    guest.must("ls /dev/tpmrm0 /dev/vda /dev/mapper/control");
     let failed = Output { status: 3, text: "one\ntwo".to_owned() };
     assert_eq!(guest.run("echo one; echo two >&2; exit 3"), failed);
-    let _ = guest.must_fail("ls /dev/vdb");
+    guest.must_fail("ls /dev/vdb");
     guest.power_off();
 }

@@ -10,10 +10,10 @@ fn stock_opens_ours() {
     let mut guest = computer.start();
     guest.wait_for_initrd_shell();
     let chroot = guest.system_root();
-    let _ = guest.must(&format!("{chroot} /usr/lib/systemd/systemd-pcrextend enter-initrd"));
+    guest.must(&format!("{chroot} /usr/lib/systemd/systemd-pcrextend enter-initrd"));
     let options = "tpm2-device=auto,headless=yes";
     let disk = "/dev/disk/by-partlabel/persist";
-    let _ = guest.must(&format!("{chroot} /usr/bin/systemd-cryptsetup attach stock {disk} - {options}"));
-    let _ = guest.must("mkdir -p /run/stock && mount -o ro /dev/mapper/stock /run/stock");
+    guest.must(&format!("{chroot} /usr/bin/systemd-cryptsetup attach stock {disk} - {options}"));
+    guest.must("mkdir -p /run/stock && mount -o ro /dev/mapper/stock /run/stock");
     assert_eq!(guest.must("cat /run/stock/root/etc/kept"), "kept");
 }

@@ -11,9 +11,9 @@ fn tampered_usr() {
     block[1024 + 64] ^= 1;
     computer.disk().write(usr.start, &block);
     let mut guest = computer.start();
-    let _ = guest.expect("data block 0 is corrupted");
-    let _ = guest.expect("reading all of /usr before anything is started from it");
-    let _ = guest.expect("data block 0 is corrupted");
+    guest.expect("data block 0 is corrupted");
+    guest.expect("reading all of /usr before anything is started from it");
+    guest.expect("data block 0 is corrupted");
     let said = guest.expect("emergency mode");
     assert!(said.contains("its first block can't be verified: /usr or its hash tree is damaged"), "{said}");
     assert!(!said.contains("pattern-grow["), "a stage ran on a damaged system:\n{said}");

@@ -19,7 +19,7 @@ fn tpm_commands_literal() {
     computer.configure(include_str!("../../../demo/pattern.toml"));
     let ear = computer.listen_to_tpm();
     computer.boot_initrd().power_off();
-    let _ = ear.take();
+    drop(ear.take());
     let mut guest = computer.boot_initrd();
     assert!(guest.must("dmesg").contains("opened it by the TPM"), "{}", guest.console());
     few("literal", &ear.take(), "StartAuthSession", (5, 20));

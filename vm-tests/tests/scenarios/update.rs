@@ -34,9 +34,9 @@ fn update() {
 
 /// Another keyring, and definitions that would fetch nothing: systemd-sysupdate by itself goes by them.
 fn others_in_etc(guest: &mut Guest) {
-    let _ = guest.must("cp /etc/hostname /etc/systemd/import-pubring.gpg && cp /etc/hostname /etc/systemd/import-pubring.pgp");
-    let _ = guest.must_fail("/usr/lib/systemd/systemd-sysupdate check-new");
-    let _ = guest.must("mkdir /etc/sysupdate.d && ln -s /dev/null /etc/sysupdate.d/30-uki.transfer");
+    guest.must("cp /etc/hostname /etc/systemd/import-pubring.gpg && cp /etc/hostname /etc/systemd/import-pubring.pgp");
+    guest.must_fail("/usr/lib/systemd/systemd-sysupdate check-new");
+    guest.must("mkdir /etc/sysupdate.d && ln -s /dev/null /etc/sysupdate.d/30-uki.transfer");
 }
 
 fn runs_the_new_version(guest: &mut Guest) {
@@ -50,7 +50,7 @@ fn runs_the_new_version(guest: &mut Guest) {
 
 /// The trial ends when all of `/usr` was read.
 fn is_blessed(guest: &mut Guest) {
-    let _ = guest.must("until [ -e /boot/EFI/Linux/demo_0.0.2.efi ]; do sleep 1; done");
+    guest.must("until [ -e /boot/EFI/Linux/demo_0.0.2.efi ]; do sleep 1; done");
     assert_eq!(guest.must("systemctl is-active boot-complete.target"), "active");
     let log = guest.must("dmesg");
     assert!(log.contains("every block is verified") && log.contains("this version works"), "{log}");

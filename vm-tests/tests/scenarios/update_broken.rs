@@ -11,7 +11,7 @@ fn update_broken() {
     let mut computer = Computer::installed("update_broken");
     computer.serve(&server);
     let mut guest = computer.boot();
-    let _ = guest.must("pattern update");
+    guest.must("pattern update");
     guest.send("systemctl reboot");
     for left in ["2-1", "1-2", "0-3"] {
         let said = guest.expect("essential unit broken.service failed");

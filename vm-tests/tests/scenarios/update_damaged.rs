@@ -11,7 +11,7 @@ fn update_damaged() {
     let mut computer = Computer::installed("update_damaged");
     computer.serve(&server);
     let mut guest = computer.boot();
-    let _ = guest.must("pattern update");
+    guest.must("pattern update");
     guest.power_off();
     let usr = computer.disk().partition("usr-0.0.3");
     // The last block with content: the image builder puts files there that nothing asks for in a boot.
@@ -22,7 +22,7 @@ fn update_damaged() {
 
     let mut guest = computer.start();
     for _ in 0..2 {
-        let _ = guest.expect("is corrupted");
+        guest.expect("is corrupted");
     }
     let banner = guest.expect("Version 0.0.3 failed all its tries; version 0.0.1 runs in its place.");
     assert!(!banner.contains("every block is verified"), "{banner}");

@@ -24,7 +24,7 @@ fn update_for_use() {
     computer.serve(&server);
     computer.write_to_esp("::/", "owner.sh", UPDATE.as_bytes());
     let mut guest = computer.start();
-    let _ = guest.expect("owner: done");
+    guest.expect("owner: done");
     assert!(guest.console().contains("owner: updated"), "the update was not installed");
     let before = root_hash(guest.console());
     drop(guest);
@@ -34,7 +34,7 @@ fn update_for_use() {
         let mut guest = computer.start();
         let (index, said) = guest.expect_any(&[BY_TPM, ASKED]);
         assert_eq!(index, 0, "the recovery key was asked for: {said}");
-        let _ = guest.expect(end);
+        guest.expect(end);
         assert_ne!(root_hash(guest.console()), before, "0.0.1 runs");
     }
     // Its name has no count of tries any more.

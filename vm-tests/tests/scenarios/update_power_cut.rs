@@ -12,7 +12,7 @@ fn update_power_cut() {
     computer.serve(&server);
     let writes = computer.record_writes();
     let mut guest = computer.boot();
-    let _ = guest.must("pattern update");
+    guest.must("pattern update");
     guest.power_off();
 
     let slot = computer.disk().partition("usr-0.0.2");

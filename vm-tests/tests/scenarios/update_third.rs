@@ -14,11 +14,11 @@ fn update_third() {
     let by_timer = "systemctl start systemd-sysupdate.service; \
                     while systemctl is-active --quiet systemd-sysupdate.service; do sleep 1; done";
     for (version, command) in [("0.0.2", "pattern update"), ("0.0.3", by_timer)] {
-        let _ = guest.must(command);
+        guest.must(command);
         guest.send("systemctl reboot");
         guest.wait_for_shell();
         assert_eq!(guest.must(". /etc/os-release && echo $IMAGE_VERSION"), version);
-        let _ = guest.must(&format!("until [ -e /boot/EFI/Linux/demo_{version}.efi ]; do sleep 1; done"));
+        guest.must(&format!("until [ -e /boot/EFI/Linux/demo_{version}.efi ]; do sleep 1; done"));
         release.replace("third");
     }
     let entries = guest.must("ls /boot/EFI/Linux");

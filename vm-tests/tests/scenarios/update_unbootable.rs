@@ -11,15 +11,15 @@ fn update_unbootable() {
     let mut computer = Computer::installed("update_unbootable");
     computer.serve(&server);
     let mut guest = computer.boot();
-    let _ = guest.must("pattern update");
+    guest.must("pattern update");
     guest.power_off();
     let tree = computer.disk().partition("verity-0.0.2");
     computer.disk().write(tree.start, &[0; 512]);
 
     let mut guest = computer.start();
     for _ in 0..3 {
-        let _ = guest.expect("no dm-verity superblock there; the image is damaged");
-        let _ = guest.expect("reboot: Restarting system");
+        guest.expect("no dm-verity superblock there; the image is damaged");
+        guest.expect("reboot: Restarting system");
     }
     let banner = guest.expect("(automatic login)");
     let told = "Version 0.0.2 failed all its tries; version 0.0.1 runs in its place. The last try ended with: pattern-usr: ";

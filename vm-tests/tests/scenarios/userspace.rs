@@ -41,7 +41,7 @@ fn as_root(guest: &mut Guest, command: &str) {
     let _ =
         guest.must("busctl --timeout=600 call org.freedesktop.PolicyKit1 / org.freedesktop.DBus.Peer Ping");
     guest.send(&format!("SYSTEMD_BUS_TIMEOUT=600 run0 --background= {command}"));
-    let _ = guest.expect("Password: ");
+    guest.expect("Password: ");
     // The agent throws away what was typed before it turned the echo off.
     thread::sleep(Duration::from_secs(3));
     guest.send(PASSWORD);

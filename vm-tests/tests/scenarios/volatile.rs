@@ -10,11 +10,11 @@ fn volatile() {
     computer.words("pattern.volatile");
     let mut guest = computer.boot_initrd();
     for name in ["etc", "home", "srv", "var"] {
-        let _ = guest.must_fail(&format!("cat /sysroot/{name}/kept"));
-        let _ = guest.must(&format!("echo lost >/sysroot/{name}/lost"));
+        guest.must_fail(&format!("cat /sysroot/{name}/kept"));
+        guest.must(&format!("echo lost >/sysroot/{name}/lost"));
     }
     assert_eq!(guest.must("findmnt -no FSTYPE -T /sysroot/etc"), "tmpfs");
-    let _ = guest.must_fail("ls /dev/mapper/persist");
+    guest.must_fail("ls /dev/mapper/persist");
     guest.power_off();
     assert!(computer.disk().read(volume.start, 64 << 20) == header, "the volume was written");
 }

@@ -25,8 +25,8 @@ fn escrow(key: &RecoveryKey) -> Escrow {
 /// A volume with one recovery key, in escrow for as many as there may be, and a passphrase in keyslot 1.
 fn volume(device: &Path) -> Volume {
     let mut volume = Volume::format(device, BYTES).unwrap();
-    let _slot = volume.add_recovery(None, &key(7), Some(&escrow(&key(7)))).unwrap();
-    let _slot = volume.add_key(None, None, "a passphrase").unwrap();
+    volume.add_recovery(None, &key(7), Some(&escrow(&key(7)))).unwrap();
+    volume.add_key(None, None, "a passphrase").unwrap();
     volume
 }
 
@@ -74,7 +74,7 @@ fn a_key_slot_goes_by_a_key_that_stays() {
 fn a_new_key_comes_before_the_old_one_goes() {
     let (_swtpm, device) = machine("recovery-new");
     let mut volume = volume(&device);
-    let _slot = volume.confirm(key(7).as_str()).unwrap();
+    volume.confirm(key(7).as_str()).unwrap();
     let volume_key = volume.unlock_entered(key(7).as_str()).unwrap();
     drop(volume);
 
@@ -95,7 +95,7 @@ fn a_new_key_comes_before_the_old_one_goes() {
         volume_key.as_bytes(),
         "another volume"
     );
-    let _other = volume.unlock_entered("a passphrase").unwrap();
+    volume.unlock_entered("a passphrase").unwrap();
     let slots = found(&device);
     assert_eq!((slots.len(), slots[0].keyslot, slots[0].confirmed), (1, keyslot, false));
     let file = slots[0].escrow.as_ref().unwrap().file.as_bytes();
@@ -117,7 +117,7 @@ fn a_key_without_room_for_its_token_is_not_added() {
 #[test]
 fn another_key_in_the_same_slot_is_not_confirmed() {
     let (_swtpm, device) = machine("recovery-changed");
-    let _slot = volume(&device).confirm(key(7).as_str()).unwrap();
+    volume(&device).confirm(key(7).as_str()).unwrap();
     let file = device.with_extension("key");
     fs::write(&file, key(7).as_str()).unwrap();
     let words = format!(
@@ -130,14 +130,14 @@ fn another_key_in_the_same_slot_is_not_confirmed() {
     fs::write(&new, "another").unwrap();
     let changed = command.args(words.split(' ')).args([&device, &new]).output().unwrap();
     assert!(changed.status.success(), "{changed:?}");
-    let _opened = Volume::load(&device).unwrap().unlock(Some(0), "another").unwrap();
+    Volume::load(&device).unwrap().unlock(Some(0), "another").unwrap();
     assert_eq!(found(&device)[0].to_string(), "keyslot 0: not confirmed; not in escrow");
 }
 
 #[test]
 fn other_tools_leave_the_mark_and_remove_it_with_the_key() {
     let (_swtpm, device) = machine("recovery-tools");
-    let _slot = volume(&device).confirm(key(7).as_str()).unwrap();
+    volume(&device).confirm(key(7).as_str()).unwrap();
     let (read, dump) = cryptsetup("luksDump", &device, "");
     assert!(read && dump.contains("0: systemd-recovery"), "{dump}");
     assert_eq!(enrolled(&device, &[]), ["0 recovery", "1 password"]);
@@ -147,6 +147,6 @@ fn other_tools_leave_the_mark_and_remove_it_with_the_key() {
     fs::write(&new, "third").unwrap();
     assert!(cryptsetup(&format!("{add} --new-keyfile={}", new.display()), &device, key(7).as_str()).0);
     assert!(found(&device)[0].confirmed && found(&device)[0].escrow.is_some());
-    let _left = enrolled(&device, &["--wipe-slot=recovery"]);
+    enrolled(&device, &["--wipe-slot=recovery"]);
     assert!(found(&device).is_empty());
 }

@@ -122,7 +122,7 @@ fn volume(device: PathBuf) -> (PathBuf, String, VolumeKey) {
     File::create(&device).unwrap().set_len(BYTES).unwrap();
     let recovery = RecoveryKey::from_bytes(&[7; 32]);
     let mut volume = Volume::format(&device, BYTES).unwrap();
-    let _slot = volume.add_recovery(None, &recovery, None).unwrap();
+    volume.add_recovery(None, &recovery, None).unwrap();
     let (uuid, key) = (volume.uuid().unwrap(), volume.unlock_entered(recovery.as_str()).unwrap());
     (device, uuid, key)
 }
@@ -187,7 +187,7 @@ fn an_image_that_does_not_ask_for_it_counts_on() {
     machine.opens(false);
     assert_eq!(machine.count(), Some(first + 1));
     machine.put(&before);
-    let _old = machine.refusal(false);
+    machine.refusal(false);
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn with_the_tag_or_the_counter_gone_a_person_is_asked_and_then_earlier_copies_ar
         machine.with(true, |volume, registry| registry.finish(volume)).unwrap();
         let newest = machine.disk();
         machine.put(&before);
-        let _old = machine.refusal(true);
+        machine.refusal(true);
         machine.put(&newest);
         machine.opens(true);
         // So it ends, once an image does not ask for it any more.

@@ -42,7 +42,7 @@ impl Machine {
     }
 
     fn commands(&self, certain: bool) -> Vec<String> {
-        let _flushed = self.swtpm.tcti();
+        self.swtpm.tcti();
         let (tcti, heard) = self.swtpm.observed();
         tend(&tcti, &Root::Folder(&self.volume()), certain).unwrap();
         heard.lock().unwrap().names()
@@ -76,7 +76,7 @@ fn modes(volume: &Path) -> [u32; 2] {
 fn the_tpm_gets_a_password_that_only_root_reads_and_nobody_hears() {
     let machine = Machine::new("lockout-set");
     assert_eq!(machine.state(), State { set: false, wrong: 0 });
-    let _flushed = machine.swtpm.tcti();
+    machine.swtpm.tcti();
     let (tcti, heard) = machine.swtpm.observed();
     tend(&tcti, &Root::Folder(&machine.volume()), false).unwrap();
     assert_eq!(machine.state(), State { set: true, wrong: 0 });

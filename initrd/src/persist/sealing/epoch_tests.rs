@@ -52,7 +52,7 @@ impl Machine {
         }
         let mut volume = Volume::format(&device, 32 << 20).unwrap();
         let recovery = RecoveryKey::from_bytes(&[7; 32]);
-        let _slot = volume.add_recovery(None, &recovery, None).unwrap();
+        volume.add_recovery(None, &recovery, None).unwrap();
         let (uuid, key) = (volume.uuid().unwrap(), volume.unlock_entered(recovery.as_str()).unwrap());
         let made = Self { swtpm, device, uuid, key, config: config(counter), images };
         let _done =
@@ -119,7 +119,7 @@ impl Machine {
         let signatures = Some(&self.images[1].signatures);
         self.sealer(1, |sealer| {
             assert!(renewal::is_due(sealer, &tokens, &used, signatures));
-            let _done = renewal::renew(sealer, &self.candidate(), (&tokens, &used), signatures).unwrap();
+            renewal::renew(sealer, &self.candidate(), (&tokens, &used), signatures).unwrap();
         });
     }
 }

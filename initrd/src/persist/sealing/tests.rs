@@ -38,7 +38,7 @@ impl Machine {
         let token = if counter { sealer.seal_first(&secret, &uuid) } else { sealer.seal(&secret, |one| one) };
         let token = token.unwrap();
         volume.add_sealed(&token, &secret).unwrap();
-        let _slot = volume.add_recovery(None, &RecoveryKey::from_bytes(&[7; 32]), None).unwrap();
+        volume.add_recovery(None, &RecoveryKey::from_bytes(&[7; 32]), None).unwrap();
         let key = volume.unlock_sealed(&token, &secret).unwrap();
         Self { swtpm, device, uuid, key }
     }
@@ -74,7 +74,7 @@ impl Machine {
         let tokens = self.tokens();
         self.with(None, |sealer, volume| {
             if renewal::is_due(sealer, &tokens, &used, None) {
-                let _done = renewal::renew(sealer, volume, (&tokens, &used), None).unwrap();
+                renewal::renew(sealer, volume, (&tokens, &used), None).unwrap();
             }
         });
     }
@@ -167,7 +167,7 @@ fn after_each_cut_the_next_boot_opens_and_goes_on() {
             assert!(is_replaced(&machine.refusals()), "{:?}", machine.refusals());
         }
         machine.put(&newest);
-        let _by = machine.opened();
+        machine.opened();
         machine.boot();
         assert!(machine.disk() == newest);
     }
@@ -196,7 +196,7 @@ fn a_volume_that_is_to_be_counted_from_now_on_gets_a_counted_key() {
     machine.boot();
     let tokens = machine.tokens();
     assert_eq!((tokens.len(), tokens[0].counted.unwrap().count), (1, machine.count()));
-    let _by = machine.opened();
+    machine.opened();
 }
 
 /// As after a change that was not announced: the key is asked for, and `pattern rebind` is cut.
@@ -206,9 +206,9 @@ fn a_cut_where_the_tpm_does_not_open_the_volume_costs_no_data() {
     machine.swtpm.extend(7);
     machine.cut_before_the_count();
     assert_eq!(machine.refusals().len(), 2);
-    let _done = machine.replace().unwrap();
+    machine.replace().unwrap();
     assert_eq!(machine.tokens().len(), 1);
-    let _by = machine.opened();
+    machine.opened();
 }
 
 #[test]
@@ -218,8 +218,8 @@ fn a_removed_counter_asks_for_the_recovery_key_and_brings_no_old_key_back() {
     machine.swtpm.connect().forget(&Index::revocation(&machine.uuid)).unwrap();
     let removed = machine.refusals();
     assert!(removed[0].contains("the counter was removed"), "{removed:?}");
-    let _done = machine.replace().unwrap();
-    let _by = machine.opened();
+    machine.replace().unwrap();
+    machine.opened();
     machine.put(&copy);
     assert!(is_replaced(&machine.refusals()));
 }
@@ -233,9 +233,9 @@ fn a_pin_is_asked_for_by_the_good_key_alone() {
             sealer.replace(volume, true, |binding| binding, |_| true).unwrap()
         })
     };
-    let _done = replace();
+    replace();
     let old = machine.tokens().remove(0);
-    let _done = replace();
+    replace();
     assert!(matches!(machine.unseal(&old, None), Err(TpmError::Revoked(..))));
     let new = machine.tokens().remove(0);
     assert!(matches!(machine.unseal(&new, None), Err(TpmError::NoPin)));
@@ -247,9 +247,7 @@ fn a_pin_is_asked_for_by_the_good_key_alone() {
 fn an_image_without_the_option_binds_as_systemd_does() {
     let machine = Machine::new("revoked-off", true);
     let copy = machine.disk();
-    let _done = machine
-        .with(None, |sealer, volume| sealer.replace(volume, false, |binding| binding, |_| true))
-        .unwrap();
+    machine.with(None, |sealer, volume| sealer.replace(volume, false, |binding| binding, |_| true)).unwrap();
     assert_eq!(machine.opened().counted, None);
     assert!(machine.tokens()[0].to_json().contains("\"systemd-tpm2\""));
     machine.put(&copy);

@@ -145,7 +145,7 @@ fn it_takes_thirteen_commands_and_the_secret_never_goes_in_clear() {
     let (approver, mut ahead) = made(&started, None);
     ahead.announced = Some(announced(&started, &approver, &value(CHANGED)));
     restart(&mut started, CHANGED);
-    let _flushed = started.swtpm.tcti();
+    started.swtpm.tcti();
     let (tcti, heard) = started.swtpm.observed();
     let presented = Presented { signatures: Some(&started.signatures), pin: None };
     assert_eq!(*Tpm::unseal_ahead(&tcti, &ahead, Some(&started.key), presented).unwrap(), SECRET);
@@ -183,14 +183,14 @@ fn an_announced_change_is_worth_nothing_after_the_next_count() {
     restart(&mut started, CHANGED);
     assert!(matches!(unseal(&started, &ahead, None), Err(TpmError::NoPin)));
     assert_eq!(*unseal(&started, &ahead, Some("271828")).unwrap(), SECRET);
-    let _flushed = started.swtpm.tcti();
+    started.swtpm.tcti();
     let (tcti, heard) = started.swtpm.observed();
     let presented = Presented { signatures: Some(&started.signatures), pin: Some("271828") };
-    let _secret = Tpm::unseal_ahead(&tcti, &ahead, Some(&started.key), presented).unwrap();
+    Tpm::unseal_ahead(&tcti, &ahead, Some(&started.key), presented).unwrap();
     let commands = heard.lock().unwrap().names();
     assert!(commands.len() <= 16 && commands.contains(&"PolicyNV".to_owned()), "{commands:?}");
 
-    let _count = started.swtpm.connect().count_up(&counter).unwrap();
+    started.swtpm.connect().count_up(&counter).unwrap();
     let refused = refusal(&started, &ahead);
     assert!(
         refused.starts_with(&format!("this key was replaced: the TPM has counted to {}", count + 1)),

@@ -161,13 +161,13 @@ fn proving_and_counting_take_few_commands() {
     keep(&swtpm, &[1; 33]).unwrap();
     count(&swtpm).unwrap();
     let srk = seal(&swtpm, pcr7(), Bank::Sha256).srk;
-    let _flushed = swtpm.tcti();
+    swtpm.tcti();
     let (tcti, heard) = swtpm.observed();
     let commands = || std::mem::take(&mut heard.lock().unwrap().codes).len();
     let nv = Nv::new(&tcti, binding(), None, Some(srk)).unwrap();
     assert_eq!(nv.held(&identity()).unwrap(), ours([1; 33]));
     assert_eq!(commands(), 3, "PCR_Read, StartAuthSession, NV_Read");
-    let _counted = nv.counted(&counter()).unwrap();
+    nv.counted(&counter()).unwrap();
     assert_eq!(commands(), 2, "StartAuthSession, NV_Read");
     nv.count(&counter()).unwrap();
     assert_eq!(commands(), 5, "NV_ReadPublic, ReadPublic, StartAuthSession, PolicyPCR, NV_Increment");

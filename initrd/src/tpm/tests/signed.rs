@@ -74,7 +74,7 @@ impl Started {
 
     /// The commands that unsealing takes.
     fn commands(&self, token: &Tpm2Token, pin: Option<&str>) -> Vec<String> {
-        let _flushed = self.swtpm.tcti();
+        self.swtpm.tcti();
         let (tcti, heard) = self.swtpm.observed();
         let presented = Presented { signatures: Some(&self.signatures), pin };
         assert_eq!(*Tpm::unseal(&tcti, token, presented).unwrap(), SECRET);
@@ -92,10 +92,10 @@ pub(crate) fn make_key(swtpm: &Swtpm, name: &str) -> PublicKey {
 pub(crate) fn sign(swtpm: &Swtpm, key: &str, phases: &[&str]) -> String {
     fs::write(swtpm.folder().join("linux"), KERNEL).unwrap();
     let mut command = Command::new(MEASURE);
-    let _ = command.args(["sign", "--linux=linux", "--bank=sha256", "--json=short"]);
-    let _ = command.arg(format!("--private-key={key}")).arg(format!("--public-key={key}.pub"));
-    let _ = command.args(phases.iter().map(|phase| format!("--phase={phase}")));
-    let _ = command.arg(format!("--tpm2-device=swtpm:path={}/tpm", swtpm.folder().display()));
+    command.args(["sign", "--linux=linux", "--bank=sha256", "--json=short"]);
+    command.arg(format!("--private-key={key}")).arg(format!("--public-key={key}.pub"));
+    command.args(phases.iter().map(|phase| format!("--phase={phase}")));
+    command.arg(format!("--tpm2-device=swtpm:path={}/tpm", swtpm.folder().display()));
     let output = command.current_dir(swtpm.folder()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
@@ -224,7 +224,7 @@ fn nobody_is_asked_for_a_pin_when_the_token_names_another_storage_root_key() {
     forged.srk = seal(&attacker, pcr7(), Bank::Sha256).srk;
     assert_eq!(Token::parse(&forged.to_json()), Ok(Token::Tpm2(Box::new(forged.clone()))));
 
-    let _flushed = started.swtpm.tcti();
+    started.swtpm.tcti();
     let (tcti, heard) = started.swtpm.observed();
     let ask = |token: &Tpm2Token| {
         let presented = Presented { signatures: Some(&started.signatures), pin: None };
@@ -282,7 +282,7 @@ fn no_unlock_takes_more_commands_than_it_must() {
     let all = started.commands(&token, Some(SIX_DIGITS));
     let unseal = ["PolicyPCR", "PolicyNV", "PolicyAuthValue", "Load", "Unseal"];
     assert_eq!(all, [&verify[..], &signed, &unseal].concat());
-    let _flushed = started.swtpm.tcti();
+    started.swtpm.tcti();
     let (tcti, heard) = started.swtpm.observed();
     let presented = Presented { signatures: Some(&started.signatures), pin: None };
     assert!(matches!(Tpm::unseal(&tcti, &token, presented), Err(TpmError::NoPin)));
@@ -291,7 +291,7 @@ fn no_unlock_takes_more_commands_than_it_must() {
         Nv::new(&tcti, started.binding(None), Some(&started.signatures), Some(token.srk.clone())).unwrap();
     record.keep(&Index::identity("u"), &[1; 33]).unwrap();
     heard.lock().unwrap().codes.clear();
-    let _held = record.held(&Index::identity("u")).unwrap();
+    record.held(&Index::identity("u")).unwrap();
     let record = heard.lock().unwrap().names();
     assert_eq!(record, ["StartAuthSession", "NV_Read"]);
     assert!(all.len() + 2 + record.len() <= 16);

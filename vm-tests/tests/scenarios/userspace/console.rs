@@ -13,10 +13,10 @@ const CHATTER: [&str; 4] = ["systemd[1]:", "[  OK  ]", "Starting ", "pattern-"];
 fn debug() {
     let mut guest = Computer::installed("debug").boot();
     for console in ["tty1", "ttyS0"] {
-        let _ = guest.must(&format!("loginctl list-sessions --no-legend | grep 'root.*{console}'"));
+        guest.must(&format!("loginctl list-sessions --no-legend | grep 'root.*{console}'"));
     }
     guest.send("systemctl emergency");
-    let _ = guest.expect("Press Enter for system maintenance");
+    guest.expect("Press Enter for system maintenance");
     guest.send("");
     guest.greet();
     assert_eq!(guest.must("id -u"), "0");

@@ -49,7 +49,7 @@ fn shows_a_terminal(guest: &mut Guest, screen: &mut Screen) {
     screen.press("esc");
     thread::sleep(SETTLING);
     let empty = screen.pixels();
-    let _ = guest.must("systemd-run --user --quiet kgx");
+    guest.must("systemd-run --user --quiet kgx");
     until(guest, "pgrep -u owner -f 'kgx.*' && pgrep -u owner -t pts/0");
     covered(screen, &empty);
     println!("{}", screen.take_picture("session.png").display());

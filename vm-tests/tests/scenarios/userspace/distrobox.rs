@@ -15,7 +15,7 @@ const BOX: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../build/box/box.tar");
 fn distrobox() {
     let release = Release::copy("userspace", "distrobox");
     assert!(Path::new(BOX).is_file(), "{BOX} is missing: `make userspace` makes it");
-    let _ = fs::copy(BOX, release.path().join("box.tar")).expect("publishing the box's image");
+    fs::copy(BOX, release.path().join("box.tar")).expect("publishing the box's image");
     let server = Server::start(release.path());
     let mut computer = computer("distrobox");
     computer.enlarge("+10G");
@@ -24,16 +24,15 @@ fn distrobox() {
     let mut guest = computer.start();
     log_in(&mut guest);
     println!("{}", guest.must("podman info --format '{{.Store.GraphDriverName}} {{.Host.Security.Rootless}} {{.Host.OCIRuntime.Name}}'"));
-    let _ = guest.must("podman import http://10.0.2.100:8000/box.tar box");
-    let _ = guest.must("distrobox create --yes --image localhost/box --name box");
-    let _ = guest
-        .must("distrobox enter box -- sh -c 'echo inside >~/from-the-box && sudo touch /opt/in-the-box'");
+    guest.must("podman import http://10.0.2.100:8000/box.tar box");
+    guest.must("distrobox create --yes --image localhost/box --name box");
+    guest.must("distrobox enter box -- sh -c 'echo inside >~/from-the-box && sudo touch /opt/in-the-box'");
     is_there(&mut guest, "0.0.1");
     restart(&mut guest);
     is_there(&mut guest, "0.0.1");
 
     as_root(&mut guest, "pattern update; echo updated: $?");
-    let _ = guest.expect("updated: 0");
+    guest.expect("updated: 0");
     restart(&mut guest);
     is_there(&mut guest, "0.0.2");
 }

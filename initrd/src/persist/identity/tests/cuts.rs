@@ -15,7 +15,7 @@ fn after_the_latch_the_tpm_does_not_count_and_the_next_boot_goes_on() {
     machine.opens(true);
     assert_eq!(machine.count(), Some(first + 2));
     machine.put(&ahead);
-    let _old = machine.refusal(true);
+    machine.refusal(true);
 }
 
 /// The states of the disk while one copy of the header after the other is written: first without checksum, then the
@@ -81,5 +81,5 @@ fn a_cut_between_any_two_steps_is_opened_by_the_next_boot() {
         assert!(!machine.header().torn());
     }
     machine.put(&before);
-    let _old = machine.refusal(true);
+    machine.refusal(true);
 }

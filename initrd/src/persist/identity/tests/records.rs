@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn another_volume_is_another_one_whatever_it_says() {
     let (machine, other) = (Machine::new("ours", true), Machine::unknown("theirs"));
-    let _ = fs::copy(&other.device, &machine.device).unwrap();
+    fs::copy(&other.device, &machine.device).unwrap();
     let theirs = Machine { swtpm: machine.swtpm, device: machine.device, uuid: other.uuid, key: other.key };
     assert_eq!(theirs.refusal(true), ANOTHER);
 }
