@@ -11,8 +11,8 @@ use pattern::credential::{self, Credentials};
 use pattern::smbios;
 use zeroize::Zeroizing;
 
-use crate::Report;
 use crate::context::Context;
+use crate::stage::Report;
 
 /// The kernel's copy of what firmware has; only root reads it.
 const TABLE: &str = "/sys/firmware/dmi/tables/DMI";

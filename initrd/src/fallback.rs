@@ -3,8 +3,8 @@
 use anyhow::Result;
 use pattern::update;
 
-use crate::Report;
 use crate::context::Context;
+use crate::stage::Report;
 use crate::trial::{self, Note};
 use crate::{banner, entries};
 

@@ -6,9 +6,9 @@ use std::io::Read;
 use anyhow::{Context as _, Result, bail};
 use pattern::table::{self, Decision, Found, Guid, PERSIST_LEAST, Refusal, Table, Wanted, target};
 
-use crate::Report;
 use crate::context::Context;
 use crate::disk::Disk;
+use crate::stage::Report;
 
 /// Looks at the table, decides, commits it and tells the kernel.
 ///

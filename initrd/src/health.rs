@@ -9,8 +9,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use nix::libc::O_TMPFILE;
 
-use crate::Report;
 use crate::context::Context;
+use crate::stage::Report;
 
 const VOLUME: &str = "/persist";
 

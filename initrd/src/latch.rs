@@ -11,10 +11,11 @@ use anyhow::{Context as _, Result};
 use pattern::latch::Signs;
 use pattern::measure::{ENTER_INITRD, IDENTITY, LEAVE_INITRD, Measurement, PHASES, said};
 
+use crate::confine;
 use crate::context::Context;
 use crate::registers::{self, banks};
+use crate::stage::Report;
 use crate::tpm::{self, Tcti, Tpm};
-use crate::{Report, confine};
 use record::Record;
 
 /// Set by systemd-stub when it measured the kernel image (UAPI.5 "UKI", systemd-stub(7)).

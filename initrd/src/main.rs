@@ -26,6 +26,7 @@ mod reset;
 mod restart;
 mod scrub;
 mod seed;
+mod stage;
 mod staged;
 mod sys;
 mod tpm;
@@ -36,22 +37,11 @@ mod variable;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use context::Context;
 use pattern::plain::plain;
-
-/// What a stage found and what it did about it: one line of the log.
-pub struct Report {
-    /// The facts.
-    pub found: String,
-    /// The decision, carried out unless the boot only plans.
-    pub decided: String,
-}
-
-type Stage = fn(&Context) -> Result<Report>;
+use stage::Stage;
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os();
@@ -103,16 +93,5 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
         ("pattern-recovery", None) => recovery::run,
         _ => bail!("start it under the name of a stage, such as pattern-usr, or as pattern"),
     };
-    let started = Instant::now();
-    let context = Context::gather(Path::new("/"))?;
-    logging::start(name, &context.flags);
-    context.ignored.iter().for_each(|line| log::warn!("{line}"));
-    let report = stage(&context).inspect_err(|error| {
-        if trial::running() {
-            trial::note(&context.config.image.version, &format!("{name}: {error:#}"));
-        }
-    })?;
-    let spent = started.elapsed().as_millis();
-    log::info!("found {}; {}; {spent} ms", report.found, report.decided);
-    Ok(())
+    stage::run(name, stage)
 }

@@ -37,9 +37,9 @@ pub(crate) use renew::{confirm, renew};
 pub(crate) use request::is_waiting;
 pub(crate) use wipe::wipe_slot;
 
-use crate::Report;
 use crate::context::Context;
 use crate::disk::Disk;
+use crate::stage::Report;
 use crate::{grow, luks, trial};
 use boot::Boot;
 use identity::Candidate;

@@ -10,8 +10,8 @@ use pattern::recovery::{OtherSlot, RecoverySlot, warning};
 use pattern::volume::Header;
 use serde_json::{Value, json};
 
-use crate::Report;
 use crate::context::Context;
+use crate::stage::Report;
 use crate::{banner, entries, persist, staged};
 
 /// Below the root of the EFI system partition.

@@ -12,11 +12,11 @@ use pattern::volume::Seen;
 
 pub(crate) use request::{Order, Word, command};
 
-use crate::Report;
 use crate::context::Context;
 use crate::disk::Disk;
 use crate::luks;
 use crate::persist::{self, ask};
+use crate::stage::Report;
 use crate::{grow, latch, restart, usr};
 use erase::Claim;
 use request::Lost;

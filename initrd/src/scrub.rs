@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow};
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
-use crate::Report;
 use crate::context::Context;
+use crate::stage::Report;
 
 const DEVICE: &str = "/dev/mapper/usr";
 const CHUNK: usize = 1 << 20;

@@ -16,8 +16,8 @@ use anyhow::{Context as _, Result, bail};
 use nix::unistd::syncfs;
 use pattern::config::Persist;
 
-use crate::Report;
 use crate::context::Context;
+use crate::stage::Report;
 
 /// The image's factory directory as the initrd sees it.
 const FACTORY: &str = "/sysusr/usr/share/factory";

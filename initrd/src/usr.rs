@@ -16,8 +16,9 @@ use pattern::config::Corruption;
 use pattern::usr::UsrHash;
 
 use crate::context::Context;
+use crate::scrub;
+use crate::stage::Report;
 use crate::variable::Variable;
-use crate::{Report, scrub};
 pub(crate) use damage::degraded;
 use restart::{Response, Verdict, judge};
 use superblock::Superblock;

@@ -10,9 +10,9 @@ use pattern::volume::{Creation, creation, place};
 use super::boot::Boot;
 use super::identity::Registry;
 use super::{PATIENCE, ask, create, described, extra, lockout, open, recognised};
-use crate::Report;
 use crate::context::Context;
 use crate::disk::Disk;
+use crate::stage::Report;
 use crate::tpm::Tcti;
 use crate::{grow, luks, trial};
 

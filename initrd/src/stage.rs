@@ -1,0 +1,39 @@
+//! What a stage is, and how one runs: it gathers what every stage knows, and its report is one line of the log.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::context::Context;
+use crate::{logging, trial};
+
+/// What a stage found and what it did about it: one line of the log.
+pub(crate) struct Report {
+    /// The facts.
+    pub(crate) found: String,
+    /// The decision, carried out unless the boot only plans.
+    pub(crate) decided: String,
+}
+
+/// Looks, decides and acts.
+pub(crate) type Stage = fn(&Context) -> Result<Report>;
+
+/// Runs a stage under its name. Why it fails in a boot on trial is noted for the version before.
+///
+/// # Errors
+/// Those of the stage; or its configuration can't be read.
+pub(crate) fn run(name: &str, stage: Stage) -> Result<()> {
+    let started = Instant::now();
+    let context = Context::gather(Path::new("/"))?;
+    logging::start(name, &context.flags);
+    context.ignored.iter().for_each(|line| log::warn!("{line}"));
+    let report = stage(&context).inspect_err(|error| {
+        if trial::running() {
+            trial::note(&context.config.image.version, &format!("{name}: {error:#}"));
+        }
+    })?;
+    let spent = started.elapsed().as_millis();
+    log::info!("found {}; {}; {spent} ms", report.found, report.decided);
+    Ok(())
+}
