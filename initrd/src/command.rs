@@ -4,15 +4,19 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use pattern::firmware::Variable;
 use pattern::plain::plain;
 use pattern::unlock::Verdict;
 use serde_json::json;
 
 use crate::context::Context;
+use crate::place;
+use crate::reminder;
 use crate::reset::{self, Order, Word};
-use crate::{install, persist, recovery, staged};
+use crate::root::require_root;
+use crate::status;
+use crate::{install, persist, staged};
 
 const HELP: &str = "\
 Usage: pattern COMMAND
@@ -83,6 +87,7 @@ fn update(options: &[&str]) -> Result<ExitCode> {
     if flags.iter().any(|flag| *flag != "--force") || versions.len() > 1 {
         return Ok(usage(&format!("update {}", options.join(" "))));
     }
+    require_root()?;
     let context = Context::gather(Path::new("/"))?;
     if !install::run(&context, versions.first().copied(), !flags.is_empty())? {
         println!("No newer version is offered.");
@@ -122,7 +127,7 @@ fn check_update(as_json: bool) -> Result<ExitCode> {
 fn rebind() -> Result<ExitCode> {
     require_root()?;
     let context = Context::gather(Path::new("/"))?;
-    println!("{}", persist::rebind(&context.config, &staged::volume(&context)?)?);
+    println!("{}", persist::rebind(&context.config, &place::volume(&context)?)?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -137,13 +142,13 @@ fn announce(words: &[&str]) -> Result<ExitCode> {
     };
     require_root()?;
     let context = Context::gather(Path::new("/"))?;
-    println!("{}", persist::announce(&context.config, &staged::volume(&context)?, &files)?);
+    println!("{}", persist::announce(&context.config, &place::volume(&context)?, &files)?);
     Ok(ExitCode::SUCCESS)
 }
 
 fn recovery_status(as_json: bool) -> Result<ExitCode> {
     require_root()?;
-    let confirmed = recovery::status(&Context::gather(Path::new("/"))?, as_json)?;
+    let confirmed = status::status(&Context::gather(Path::new("/"))?, as_json)?;
     Ok(if confirmed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -151,9 +156,10 @@ fn recovery_status(as_json: bool) -> Result<ExitCode> {
 fn recover(change: impl Fn(&Context, &Path) -> Result<String>) -> Result<ExitCode> {
     require_root()?;
     let context = Context::gather(Path::new("/"))?;
-    println!("{}", change(&context, &staged::volume(&context)?)?);
-    let _report =
-        recovery::run(&context).context("the key is changed, but not what is said of it elsewhere")?;
+    let device = place::volume(&context)?;
+    println!("{}", change(&context, &device)?);
+    let refreshed = reminder::refresh(&context.config, &device);
+    refreshed.context("the key is changed, but not what is said of it elsewhere")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -183,17 +189,6 @@ fn word(options: &[&str]) -> Option<Word> {
         (false, true) => Some(Word::AtConsole),
         (false, false) => Some(Word::Here),
     }
-}
-
-/// Refuses to go on as somebody who may not.
-///
-/// # Errors
-/// When the caller is not root.
-pub(crate) fn require_root() -> Result<()> {
-    if nix::unistd::geteuid().is_root() {
-        return Ok(());
-    }
-    bail!("this needs root: sudo pattern …")
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The disk that `/usr` runs from: found through sysfs, read and written here and nowhere else.
 
+mod commit;
 mod known;
 
 use std::fs::{self, File, OpenOptions};
@@ -96,7 +97,7 @@ impl Disk {
     ///
     /// # Errors
     /// The first step that fails; the table is the old or the new one then.
-    pub(crate) fn carry_out(&self, steps: &[Step]) -> Result<()> {
+    fn carry_out(&self, steps: &[Step]) -> Result<()> {
         if steps.is_empty() {
             return Ok(());
         }

@@ -1,13 +1,11 @@
 //! `pattern-grow`: brings the partition table of the boot disk to its target shape.
 
-use std::fs::File;
-use std::io::Read;
-
-use anyhow::{Context as _, Result, bail};
-use pattern::table::{self, Decision, Found, Guid, PERSIST_LEAST, Refusal, Table, Wanted, target};
+use anyhow::{Context as _, Result};
+use pattern::table::{Decision, Found, Refusal, target};
 
 use crate::context::Context;
 use crate::disk::Disk;
+use crate::shape;
 use crate::stage::Report;
 
 /// Looks at the table, decides, commits it and tells the kernel.
@@ -18,73 +16,15 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let disk = Disk::behind_usr(&ctx.usr)?;
     disk.check(&ctx.config.partitions.disk)?;
     let found = disk.table()?;
-    let decision = target(&found, &wanted(ctx)?);
+    let decision = target(&found, &shape::wanted(ctx)?);
     if let Some(reason) = idle(ctx) {
         return Ok(report(&disk, &found, format!("{reason}: {}", described(&decision))));
     }
     let decision = decision.with_context(|| format!("partition table of {}", disk.path().display()))?;
     decision.lacks.iter().for_each(|refusal| log::warn!("{refusal}"));
-    commit(&disk, &found, &decision.table)?;
+    disk.commit(&found, &decision.table)?;
     disk.tell_kernel(&decision.table)?;
     Ok(report(&disk, &found, decision.to_string()))
-}
-
-/// Writes a new table in place of the one that was found, and reads it back.
-///
-/// # Errors
-/// A write that fails, or another table than the new one read back.
-pub(crate) fn commit(disk: &Disk, found: &Found, new: &Table) -> Result<()> {
-    let steps = table::commit(found, new)?;
-    if steps.is_empty() {
-        return Ok(());
-    }
-    disk.carry_out(&steps)?;
-    let now = disk.table()?;
-    if now.table != *new || !table::commit(&now, new)?.is_empty() {
-        bail!(
-            "{} doesn't hold the partition table that was just written ({}); look at the kernel log for its errors",
-            disk.path().display(),
-            now.source
-        );
-    }
-    Ok(())
-}
-
-/// The table that this stage would commit.
-///
-/// # Errors
-/// When the table can't get its shape.
-pub(crate) fn planned(ctx: &Context, found: &Found) -> Result<Table> {
-    Ok(target(found, &wanted(ctx)?)?.table)
-}
-
-/// Refuses a table that has not its target shape yet: a new volume would take the place of what is missing.
-///
-/// # Errors
-/// When the table lacks something, with what it lacks.
-pub(crate) fn require_shape(ctx: &Context, found: &Found) -> Result<()> {
-    let decision = target(found, &wanted(ctx)?)?;
-    if !decision.changes.is_empty() {
-        bail!(
-            "the table has not its target shape yet ({decision}); see why pattern-grow.service did not change it"
-        );
-    }
-    Ok(())
-}
-
-fn wanted(ctx: &Context) -> Result<Wanted> {
-    let sizes = &ctx.config.partitions.sizes;
-    let hash = ctx.usr.bytes();
-    let halves = hash.first_chunk().zip(hash.last_chunk());
-    let (usr, verity) = halves.context("a root hash shorter than a UUID")?;
-    Ok(Wanted {
-        usr: Guid::from_uuid(*usr),
-        verity: Guid::from_uuid(*verity),
-        usr_size: sizes.usr.bytes(),
-        verity_size: sizes.verity.bytes(),
-        persist_least: PERSIST_LEAST,
-        new: [random()?, random()?],
-    })
 }
 
 /// Why nothing is to be done in this boot.
@@ -110,26 +50,16 @@ fn report(disk: &Disk, found: &Found, decided: String) -> Report {
     Report { found: format!("{count} partitions on {}, {}", disk.path().display(), found.source), decided }
 }
 
-/// A random partition UUID.
-///
-/// # Errors
-/// When there is no `/dev/urandom`.
-pub(crate) fn random() -> Result<Guid> {
-    let mut bytes = [0; 16];
-    let mut source = File::open("/dev/urandom").context("opening /dev/urandom")?;
-    source.read_exact(&mut bytes).context("reading /dev/urandom")?;
-    Ok(Guid::from_random(bytes))
-}
-
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::fs::{self, File};
     use std::path::PathBuf;
 
     use gptman::{GPT, GPTPartitionEntry};
-    use pattern::table::Change;
+    use pattern::table::{Change, Guid, Wanted};
 
     use super::*;
+    use crate::random::partition_uuid;
 
     const MIB: u64 = 1 << 20;
     /// linux-usr-x86-64, as a table stores it.
@@ -166,12 +96,12 @@ mod tests {
                 usr_size: 4 * MIB,
                 verity_size: MIB,
                 persist_least: 8 * MIB,
-                new: [random()?, random()?],
+                new: [partition_uuid()?, partition_uuid()?],
             };
             let disk = Disk::plain(&self.0);
             let found = disk.table()?;
             let decision = target(&found, &wanted)?;
-            commit(&disk, &found, &decision.table)?;
+            disk.commit(&found, &decision.table)?;
             Ok(decision)
         }
     }
@@ -209,9 +139,9 @@ mod tests {
         let wider = found.table.with_persist(
             9,
             pattern::table::Extent { first: 4096, last: 4999 },
-            random().unwrap(),
+            partition_uuid().unwrap(),
         );
-        let error = commit(&disk, &found, &wider).unwrap_err();
+        let error = disk.commit(&found, &wider).unwrap_err();
         assert_eq!(error.to_string(), format!("writing the partition table of {}", image.0.display()));
     }
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::disk::Disk;
-use crate::{command, entries};
+use crate::entries;
 
 const PROGRAM: &str = "/usr/lib/systemd/systemd-sysupdate";
 /// The image's own, whatever `/etc/sysupdate.d` and `/run/sysupdate.d` have.
@@ -24,7 +24,6 @@ const DEFINITIONS: &str = "--definitions=/usr/lib/sysupdate.d";
 /// # Errors
 /// When an update would cost the way back, when there is no room, or when systemd-sysupdate fails.
 pub(crate) fn run(ctx: &Context, version: Option<&str>, force: bool) -> Result<bool> {
-    command::require_root()?;
     let image = &ctx.config.image;
     entries::sweep(&image.id)?;
     let table = Disk::behind_usr(&ctx.usr)?.table()?.table;

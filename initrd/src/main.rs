@@ -7,9 +7,13 @@ mod command;
 mod confine;
 mod context;
 mod credentials;
+mod damage;
+mod directories;
 mod disk;
 mod emergency;
 mod entries;
+mod escrow;
+mod factory;
 mod fallback;
 mod firmware;
 mod grow;
@@ -17,17 +21,28 @@ mod health;
 mod install;
 mod latch;
 mod logging;
+mod lost;
 mod luks;
+mod measure;
 mod persist;
+mod place;
 mod qr;
+mod random;
 mod recovery;
 mod registers;
+mod reminder;
 mod reset;
+mod reset_request;
 mod restart;
+mod retry;
+mod root;
+mod scan;
 mod scrub;
 mod seed;
+mod shape;
 mod stage;
 mod staged;
+mod status;
 mod sys;
 mod tpm;
 mod trial;
@@ -74,8 +89,8 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
             return Ok(());
         }
         ("pattern-usr", Some("--disarm")) => return usr::disarm(),
-        ("pattern-latch", Some("--emergency")) => return latch::lock().map(drop),
-        ("pattern-retry", None) => return trial::retry(),
+        ("pattern-latch", Some("--emergency")) => return measure::lock().map(drop),
+        ("pattern-retry", None) => return retry::run(),
         ("pattern-emergency", None) => return emergency::run(),
         (_, Some(other)) => {
             bail!("unknown argument {other:?}; the stages are started by systemd, see {name}.service(8)")

@@ -6,6 +6,7 @@ mod ahead;
 pub(crate) mod ask;
 mod binding;
 pub(crate) mod boot;
+mod candidate;
 mod create;
 mod extra;
 mod filesystem;
@@ -13,6 +14,7 @@ mod identity;
 mod lockout;
 mod open;
 mod rebind;
+mod recovery_key;
 mod renew;
 mod renewal;
 mod request;
@@ -27,7 +29,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use pattern::config::Config;
 use pattern::table::{PERSIST_LEAST, PersistPlace, persist};
-use pattern::volume::{Header, Locks, openable};
+use pattern::volume::Locks;
 
 pub(crate) use ahead::announce;
 pub(crate) use identity::forget;
@@ -39,21 +41,16 @@ pub(crate) use wipe::wipe_slot;
 
 use crate::context::Context;
 use crate::disk::Disk;
+use crate::place::recognised;
+use crate::shape;
 use crate::stage::Report;
-use crate::{grow, luks, trial};
+use crate::trial;
 use boot::Boot;
-use identity::Candidate;
+use candidate::Candidate;
 use request::Request;
 
-/// Name below `/dev/mapper`.
-const NAME: &str = "persist";
-/// The open volume.
-const DEVICE: &str = "/dev/mapper/persist";
 /// Seconds that a person has to answer.
 const PATIENCE: u32 = 120;
-/// Where the volume is mounted while this program works on it.
-const WORK: &str = "/run/pattern/persist";
-
 /// Looks where the table has the volume, or a place for it; makes or opens it.
 ///
 /// # Errors
@@ -63,7 +60,7 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     disk.check(&ctx.config.partitions.disk)?;
     let found = disk.table()?;
     // In a boot that only plans, the stage before has left the table as it was.
-    let table = if ctx.flags.plan_only { grow::planned(ctx, &found)? } else { found.table.clone() };
+    let table = if ctx.flags.plan_only { shape::planned(ctx, &found)? } else { found.table.clone() };
     let place = persist(&table, PERSIST_LEAST).with_context(|| format!("disk {}", disk.path().display()))?;
     match place {
         PersistPlace::Existing { number, .. } => existing(ctx, &disk.partition_path(number)),
@@ -112,15 +109,7 @@ fn requested(config: &Config, device: &Path, volume: &Candidate<'_>, asked: &[Re
     if !asked.contains(&Request::Recovery) {
         return Ok(());
     }
-    renew::at_boot(config, device, volume.key).context("making a new recovery key")
-}
-
-/// A volume's header, vetted, and the ways into it.
-///
-/// # Errors
-/// When there is something else.
-pub(crate) fn recognised(device: &Path) -> Result<(Header, Locks)> {
-    Ok(openable(luks::look(device)?)?)
+    recovery_key::at_boot(config, device, volume.key).context("making a new recovery key")
 }
 
 fn described(locks: &Locks) -> String {

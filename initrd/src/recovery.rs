@@ -1,186 +1,38 @@
-//! `pattern-recovery`: keeps the escrow's copy on the EFI system partition as the header has it, and says at each login that
-//! the recovery key was not confirmed. And what `pattern recovery` says.
+//! `pattern-recovery`: says at each login what the owner should know of the volume, and keeps the escrow's copy.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write as _};
-use std::path::Path;
+use anyhow::Result;
+use pattern::config::Config;
+use pattern::secure_boot::warning;
 
-use anyhow::{Context as _, Result};
-use pattern::recovery::{OtherSlot, RecoverySlot, warning};
-use pattern::volume::Header;
-use serde_json::{Value, json};
-
+use crate::banner;
 use crate::context::Context;
+use crate::persist::boot::secure_boot;
 use crate::stage::Report;
-use crate::{banner, entries, persist, staged};
+use crate::{place, reminder};
 
-/// Below the root of the EFI system partition.
-const FOLDER: &str = "EFI/pattern";
-/// Ends the name of a file that is being written.
-const UNFINISHED: &str = ".new";
-
-/// Looks at the header; writes the copy and the message where they are not as they must be.
+/// Looks at the header; writes the copy and the messages where they are not as they must be.
 ///
 /// # Errors
 /// When the header can't be read, or something can't be written.
 pub(crate) fn run(ctx: &Context) -> Result<Report> {
-    let Some(device) = staged::listed(ctx)? else {
+    let Some(device) = place::listed(ctx)? else {
         return Ok(Report { found: "no persist volume".to_owned(), decided: "nothing to tell".to_owned() });
     };
     // Where the firmware lets anyone start a system, the key is not the only thing that the owner should know of.
-    let unprotected = if persist::boot::warn(&ctx.config)? { ", told that Secure Boot is off" } else { "" };
-    let header = header(&device)?;
-    let slots = header.recovery_slots();
-    let message = warning(&slots, ctx.config.volume.recovery_key);
-    if let Some(message) = message {
-        log::warn!("{message}");
-    }
-    banner::show("51-pattern-recovery", message)?;
-    let copied = copy(&header, &slots)?;
-    let told = if message.is_some() { "told so at each login" } else { "nothing to tell" };
-    let keys = if slots.len() == 1 { "key" } else { "keys" };
-    let others = header.other_slots();
-    others.iter().for_each(|slot| log::info!("{} is also opened by {slot}", device.display()));
-    let found = format!("{} recovery {keys} on {}", slots.len(), device.display());
-    Ok(Report { found, decided: format!("{told}, {copied}{unprotected}") })
+    let unprotected = if warn(&ctx.config)? { ", told that Secure Boot is off" } else { "" };
+    let (keys, done) = reminder::refresh(&ctx.config, &device)?;
+    Ok(Report { found: format!("{keys} on {}", device.display()), decided: format!("{done}{unprotected}") })
 }
 
-/// Prints what there is; answers with whether a key was confirmed.
+/// Says at each login what is not protected; returns whether there is something to say.
 ///
 /// # Errors
-/// When the header can't be read.
-pub(crate) fn status(ctx: &Context, as_json: bool) -> Result<bool> {
-    let device = staged::volume(ctx)?;
-    let header = header(&device)?;
-    let (slots, waiting) = (header.recovery_slots(), persist::is_waiting());
-    let others = header.other_slots();
-    if as_json {
-        let keys: Vec<Value> = slots.iter().map(object).collect();
-        let others: Vec<Value> = others.iter().map(other).collect();
-        println!(
-            "{}",
-            json!({ "volume": header.uuid(), "keys": keys, "others": others, "new_at_next_boot": waiting })
-        );
-    } else {
-        let device = device.display();
-        slots.iter().for_each(|slot| println!("Recovery key of {device}, {slot}."));
-        if slots.is_empty() {
-            println!("{device} has no recovery key. To make one, run: pattern recovery new");
-        }
-        for slot in &others {
-            println!(
-                "{device} is also opened by {slot}. To remove it, run: pattern recovery wipe-slot {}",
-                slot.keyslot
-            );
-        }
-        if waiting {
-            println!("The next boot makes a new one, and shows it on the console.");
-        }
+/// When the message can't be written.
+fn warn(config: &Config) -> Result<bool> {
+    let message = warning(secure_boot(), config);
+    if let Some(message) = &message {
+        log::warn!("{message}");
     }
-    Ok(slots.iter().any(|slot| slot.confirmed))
-}
-
-fn object(slot: &RecoverySlot) -> Value {
-    let escrow = slot.escrow.as_ref().map_or(&[][..], |escrow| &escrow.recipients);
-    json!({ "keyslot": slot.keyslot, "confirmed": slot.confirmed, "escrow": escrow })
-}
-
-fn other(slot: &OtherSlot) -> Value {
-    json!({ "keyslot": slot.keyslot, "tokens": slot.tokens })
-}
-
-fn header(device: &Path) -> Result<Header> {
-    let (header, _) =
-        persist::recognised(device).with_context(|| format!("persist volume {}", device.display()))?;
-    Ok(header)
-}
-
-/// Where the header has a key in escrow, the file has the same; else there is none, nor one of a volume that was here before.
-fn copy(header: &Header, slots: &[RecoverySlot]) -> Result<String> {
-    let wanted = slots.iter().find_map(|slot| slot.escrow.as_ref());
-    let folder = match entries::partition() {
-        Ok(partition) => partition.join(FOLDER),
-        // A machine started without firmware has none, and misses nothing.
-        Err(_) if wanted.is_none() => return Ok("no key in escrow".to_owned()),
-        Err(error) => return Err(error).context("copying the escrow of the recovery key"),
-    };
-    let wanted = wanted.map(|escrow| (format!("{}.age", header.uuid()), escrow.file.as_bytes()));
-    let done = bring(&folder, wanted.as_ref().map(|(name, file)| (name.as_str(), *file)));
-    done.with_context(|| format!("bringing {} to what the header has", folder.display()))
-}
-
-/// The header is what counts: a cut on the way here leaves work for the next boot.
-fn bring(folder: &Path, wanted: Option<(&str, &[u8])>) -> Result<String> {
-    let mut done = Vec::new();
-    for name in names(folder)? {
-        if wanted.is_none_or(|(wanted, _)| wanted != name) {
-            match fs::remove_file(folder.join(&name)) {
-                Ok(()) => done.push(format!("removed {FOLDER}/{name}")),
-                // It is in nobody's way, and the next boot tries again.
-                Err(error) => log::warn!("removing {FOLDER}/{name}: {error}"),
-            }
-        }
-    }
-    if let Some((name, file)) = wanted
-        && fs::read(folder.join(name)).ok().as_deref() != Some(file)
-    {
-        write(folder, name, file)?;
-        done.push(format!("wrote {FOLDER}/{name}"));
-    }
-    if done.is_empty() {
-        let kept = if wanted.is_some() { "the escrow is as it must be" } else { "no key in escrow" };
-        return Ok(kept.to_owned());
-    }
-    File::open(folder)?.sync_all()?;
-    Ok(done.join(", "))
-}
-
-/// The files for recovery keys, finished or not.
-fn names(folder: &Path) -> Result<Vec<String>> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let names: io::Result<Vec<_>> = entries.map(|entry| Ok(entry?.file_name().into_string())).collect();
-    let ours =
-        |name: &String| (name.ends_with(".age") || name.ends_with(UNFINISHED)) && folder.join(name).is_file();
-    Ok(names?.into_iter().flatten().filter(ours).collect())
-}
-
-fn write(folder: &Path, name: &str, content: &[u8]) -> Result<()> {
-    fs::create_dir_all(folder)?;
-    let new = folder.join(format!("{name}{UNFINISHED}"));
-    let mut file = File::create(&new)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    Ok(fs::rename(&new, folder.join(name))?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_copy_becomes_what_the_header_has() {
-        let parent = std::env::temp_dir().join(format!("pattern-escrow-{}", std::process::id()));
-        let folder = parent.join(FOLDER);
-        let bring = |wanted| bring(&folder, wanted).unwrap();
-        assert_eq!(bring(None), "no key in escrow");
-        assert_eq!(bring(Some(("a.age", b"one"))), "wrote EFI/pattern/a.age");
-        assert_eq!(bring(Some(("a.age", b"one"))), "the escrow is as it must be");
-        assert_eq!(bring(Some(("a.age", b"two"))), "wrote EFI/pattern/a.age");
-        assert_eq!(fs::read(folder.join("a.age")).unwrap(), b"two");
-        fs::write(folder.join("a.age"), "").unwrap();
-        fs::write(folder.join("kept"), "").unwrap();
-        // What somebody else put there stops nothing.
-        fs::create_dir(folder.join("folder.age")).unwrap();
-        assert_eq!(bring(Some(("a.age", b"two"))), "wrote EFI/pattern/a.age");
-        assert_eq!(bring(Some(("b.age", b"two"))), "removed EFI/pattern/a.age, wrote EFI/pattern/b.age");
-        fs::write(folder.join("b.age.new"), "").unwrap();
-        assert_eq!(bring(Some(("b.age", b"two"))), "removed EFI/pattern/b.age.new");
-        assert_eq!(bring(None), "removed EFI/pattern/b.age");
-        assert_eq!(names(&folder).unwrap(), <[String; 0]>::default());
-        assert!(folder.join("kept").is_file());
-        fs::remove_dir_all(parent).unwrap();
-    }
+    banner::show("52-pattern-secure-boot", message.as_deref())?;
+    Ok(message.is_some())
 }

@@ -8,18 +8,20 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use pattern::reset::{Decision, WORD, decide, vouch, vouch_begun};
 use pattern::table::{Found, Partition, Source, reset_place};
-use pattern::volume::Seen;
 
 pub(crate) use request::{Order, Word, command};
 
 use crate::context::Context;
 use crate::disk::Disk;
+use crate::lost::Lost;
 use crate::luks;
+use crate::measure;
 use crate::persist::{self, ask};
+use crate::place;
+use crate::reset_request;
 use crate::stage::Report;
-use crate::{grow, latch, restart, usr};
+use crate::{restart, usr};
 use erase::Claim;
-use request::Lost;
 
 /// Seconds that a person has to answer: who chose the menu entry sits there.
 const PATIENCE: u32 = 120;
@@ -34,7 +36,7 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     disk.check(&ctx.config.partitions.disk)?;
     let found = disk.table()?;
     let place = reset_place(&found.table).with_context(|| format!("disk {}", disk.path().display()))?;
-    let request = request::read();
+    let request = reset_request::read();
     let decision = decide(place, request.as_deref(), ctx.flags.reset);
     let seen = if request.is_some() { "a request" } else { "no request" };
     let decided = if ctx.flags.plan_only {
@@ -49,20 +51,20 @@ fn carry_out(ctx: &Context, disk: &Disk, found: &Found, decision: &Decision) -> 
     match decision {
         Decision::Nothing => Ok("nothing to do".to_owned()),
         Decision::Forget => {
-            request::forget();
+            reset_request::forget();
             Ok("forgot it: the volume that it was for is gone".to_owned())
         }
         Decision::Ask(part) => offer(ctx, disk, found, part),
         Decision::GiveUp(part) => {
             let done = let_go(disk, found, part).map(|claim| give_up(disk, found, part, &claim));
             done.unwrap_or_else(|error| {
-                request::forget();
+                reset_request::forget();
                 Ok(kept(&error))
             })
         }
         Decision::Erase(part) => {
             let claim = prove_begun(disk, part)?;
-            request::forget();
+            reset_request::forget();
             erase(disk, part, &claim)
         }
     }
@@ -85,13 +87,13 @@ fn offer(ctx: &Context, disk: &Disk, found: &Found, part: &Partition) -> Result<
     let question =
         format!("Factory reset: this erases {lost}. Type {WORD} to go on, anything else to keep it:");
     if ask::word(&question, PATIENCE).is_none_or(|answer| answer.trim() != WORD) {
-        request::forget();
+        reset_request::forget();
         return Ok("kept the volume: nobody confirmed the factory reset".to_owned());
     }
     let claim = match let_go(disk, found, part) {
         Ok(claim) => claim,
         Err(error) => {
-            request::forget();
+            reset_request::forget();
             return Ok(kept(&error));
         }
     };
@@ -139,8 +141,8 @@ fn prove_begun(disk: &Disk, part: &Partition) -> Result<Claim> {
 
 /// The table before the keys: a cut before its last write leaves the volume whole. The request can go when the table says it all.
 fn give_up(disk: &Disk, found: &Found, part: &Partition, claim: &Claim) -> Result<String> {
-    grow::commit(disk, found, &found.table.with_reset(part.number))?;
-    request::forget();
+    disk.commit(found, &found.table.with_reset(part.number))?;
+    reset_request::forget();
     erase(disk, part, claim)
 }
 
@@ -161,16 +163,8 @@ fn restart() -> Result<()> {
 
 /// Removes the TPM's record of the volume.
 fn forget(device: &Path) -> Result<()> {
-    match uuid(device).filter(|_| latch::has_tpm()) {
+    match place::uuid(device).filter(|_| measure::has_tpm()) {
         Some(uuid) => persist::forget(&uuid).context("removing the TPM's record of the volume"),
         None => Ok(()),
-    }
-}
-
-/// The volume's UUID, when its header can be read.
-fn uuid(device: &Path) -> Option<String> {
-    match luks::look(device) {
-        Ok(Seen::Luks2(header)) => Some(header.uuid().to_owned()),
-        _ => None,
     }
 }

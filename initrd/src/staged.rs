@@ -3,11 +3,10 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use pattern::entry::Entry;
-use pattern::table::{PERSIST_LEAST, PersistPlace, persist};
 use pattern::token::Signatures;
 use pattern::uki;
 use pattern::unlock::{Verdict, verdict};
@@ -16,8 +15,9 @@ use pattern::volume::Locks;
 
 use crate::context::Context;
 use crate::disk::Disk;
-use crate::persist::recognised;
-use crate::{entries, registers};
+use crate::place::recognised;
+
+use crate::{entries, place, registers};
 
 /// One byte after the attributes: 1 when it is on (UEFI Specification, "Globally Defined Variables").
 const SECURE_BOOT: &str = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
@@ -41,28 +41,8 @@ pub(crate) fn check(ctx: &Context) -> Result<Option<(Entry, Verdict)>> {
     Ok(Some((staged.clone(), verdict)))
 }
 
-/// The partition of the volume.
-///
-/// # Errors
-/// When the disk that `/usr` came from lists none.
-pub(crate) fn volume(ctx: &Context) -> Result<PathBuf> {
-    listed(ctx)?.context("the disk that /usr came from has no persist volume")
-}
-
-/// The same, when the disk has one: a boot that persists nothing may have come before it was made.
-///
-/// # Errors
-/// When the table can't be read.
-pub(crate) fn listed(ctx: &Context) -> Result<Option<PathBuf>> {
-    let disk = Disk::behind_usr(&ctx.usr)?;
-    match persist(&disk.table()?.table, PERSIST_LEAST)? {
-        PersistPlace::Existing { number, .. } => Ok(Some(disk.partition_path(number))),
-        PersistPlace::Free { .. } => Ok(None),
-    }
-}
-
 fn locks(ctx: &Context) -> Result<Locks> {
-    let device = volume(ctx)?;
+    let device = place::volume(ctx)?;
     let (_, locks) = recognised(&device).with_context(|| format!("persist volume {}", device.display()))?;
     Ok(locks)
 }

@@ -6,7 +6,6 @@ use anyhow::Result;
 use pattern::entry::COUNTED;
 use pattern::plain::plain;
 
-use crate::restart;
 use crate::variable::Variable;
 
 /// Read by the version that runs after the trial was lost.
@@ -24,14 +23,6 @@ pub(crate) struct Note {
 /// Whether the boot loader counts this boot: it does until the version was found to be good.
 pub(crate) fn running() -> bool {
     Path::new(COUNTED).exists()
-}
-
-/// `pattern-retry`: where a boot ends in an emergency, restarts the machine when it is one on trial.
-///
-/// # Errors
-/// When systemd can't be asked to restart.
-pub(crate) fn retry() -> Result<()> {
-    if running() { restart::now() } else { Ok(()) }
 }
 
 /// Leaves a note for the version before; without EFI variables there is nowhere to leave it.

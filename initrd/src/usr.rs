@@ -1,6 +1,5 @@
 //! `pattern-usr`: opens `/usr`, verified block by block against the root hash of the kernel command line.
 
-mod damage;
 mod restart;
 mod superblock;
 
@@ -16,10 +15,10 @@ use pattern::config::Corruption;
 use pattern::usr::UsrHash;
 
 use crate::context::Context;
-use crate::scrub;
+use crate::damage;
+use crate::scan;
 use crate::stage::Report;
 use crate::variable::Variable;
-pub(crate) use damage::degraded;
 use restart::{Response, Verdict, judge};
 use superblock::Superblock;
 
@@ -77,7 +76,7 @@ fn verdict(ctx: &Context, data: &Path, hash: &Path) -> Verdict {
 fn read_all(data: &Path, hash: &Path, usr: &UsrHash) -> Result<u64> {
     let mut device = load(data, hash)?;
     activate(&mut device, TEMPORARY, usr, CryptActivate::READONLY)?;
-    let read = scrub::read_all(&Path::new("/dev/mapper").join(TEMPORARY));
+    let read = scan::read_all(&Path::new("/dev/mapper").join(TEMPORARY));
     if let Err(error) = device.activate_handle().deactivate(TEMPORARY, CryptDeactivate::empty()) {
         // Nobody uses it, and it goes with the boot.
         log::warn!("closing /dev/mapper/{TEMPORARY}: {error}");

@@ -9,12 +9,15 @@ use pattern::volume::{Creation, creation, place};
 
 use super::boot::Boot;
 use super::identity::Registry;
-use super::{PATIENCE, ask, create, described, extra, lockout, open, recognised};
+use super::{PATIENCE, ask, create, described, extra, lockout, open};
 use crate::context::Context;
 use crate::disk::Disk;
+use crate::place::recognised;
+use crate::random;
+use crate::shape;
 use crate::stage::Report;
 use crate::tpm::Tcti;
-use crate::{grow, luks, trial};
+use crate::{luks, trial};
 
 /// Looks at the place that a volume would have; makes it, lists it again, or asks.
 ///
@@ -34,8 +37,7 @@ pub(super) fn absent(
     if ctx.flags.plan_only {
         return Ok(Report { found, decided: format!("planned only: make one with {kind}") });
     }
-    grow::require_shape(ctx, table)
-        .with_context(|| format!("partition table of {}", disk.path().display()))?;
+    shape::require(ctx, table).with_context(|| format!("partition table of {}", disk.path().display()))?;
     let boot = Boot::look(&ctx.config)?;
     let making = || format!("making the persist volume on {}", device.display());
     // Only for the kernel, so that the place can be looked at.
@@ -100,8 +102,8 @@ fn restore(
     let (header, locks) = recognised(&device).with_context(about)?;
     let decided = open::open(&device, &header, &locks, &ctx.config, boot).with_context(about)?.how;
     let (made, _) = open::directories(&ctx.config).with_context(about)?;
-    let listed = table.table.with_persist(number, extent, grow::random()?);
-    grow::commit(disk, table, &listed).with_context(about)?;
+    let listed = table.table.with_persist(number, extent, random::partition_uuid()?);
+    disk.commit(table, &listed).with_context(about)?;
     disk.announce(number).unwrap_or_else(|error| log::warn!("{error:#}"));
     let found =
         format!("{} on {}, which the partition table did not list", described(&locks), device.display());

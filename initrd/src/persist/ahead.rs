@@ -19,12 +19,14 @@ use pattern::volume::Header;
 use zeroize::Zeroizing;
 
 use super::boot::Boot;
-use super::identity::Candidate;
+use super::candidate::Candidate;
+use super::extra;
 use super::sealing::{Sealer, is_outdated_text, tpm2};
-use super::{create, extra};
 use crate::luks::{Volume, VolumeKey};
+use crate::measure;
+use crate::random;
 use crate::tpm::{self, NewPin, Presented, Tcti, Tpm, TpmError};
-use crate::{firmware, latch, registers, trial};
+use crate::{firmware, registers, trial};
 
 pub(crate) use announce::announce;
 pub(super) use key::Root;
@@ -145,10 +147,10 @@ fn prepare(
         return Ok(false);
     }
     let mut tpm = Tpm::connect(&Tcti::default())?;
-    let approver = tpm.make_approver(create::random()?)?;
-    let secret = create::random()?;
+    let approver = tpm.make_approver(random::secret()?)?;
+    let secret = random::secret()?;
     let pin =
-        pin.map(|text| Ok::<_, anyhow::Error>(NewPin { text, salt: *create::random()? })).transpose()?;
+        pin.map(|text| Ok::<_, anyhow::Error>(NewPin { text, salt: *random::secret()? })).transpose()?;
     let counter = Index::revocation(volume.uuid);
     // Replacing the volume's key ends what was announced before, too.
     let counted = tpm.key_count(&counter)?.map(|count| Counted { handle: counter.handle, count });
@@ -162,7 +164,11 @@ fn prepare(
 fn wanted(config: &Config, boot: Boot, image: Option<&PublicKey>, bank: Bank) -> bool {
     let kept = of_the_key(config, image, bank).kept;
     let bound = kept.is_some_and(|pcrs| pcrs.iter().any(|pcr| pcr == PCR));
-    bound && latch::has_tpm() && boot.secure_boot == State::On && boot.may_record(config) && !trial::running()
+    bound
+        && measure::has_tpm()
+        && boot.secure_boot == State::On
+        && boot.may_record(config)
+        && !trial::running()
 }
 
 /// Whether the announced boot is this one.

@@ -12,6 +12,8 @@ const PROGRAM: &str = "systemd-ask-password";
 const LONGEST: usize = 1024;
 /// The fewest characters of a new PIN: a million numbers are enough where the TPM counts wrong ones.
 const SHORTEST_PIN: usize = 6;
+/// How often a person may mistype in the running system.
+const TRIES: u32 = 3;
 
 /// Asks once, and waits as long as it takes: at the terminal of who started us, else by an agent.
 ///
@@ -60,6 +62,21 @@ fn chosen(mut ask: impl FnMut(&str) -> Result<Zeroizing<String>>) -> Result<Zero
             return Ok(first);
         }
     }
+}
+
+/// Asks a person in the running system until what was entered is good for something.
+///
+/// # Errors
+/// When nobody can be asked, or nothing was right.
+pub(super) fn entered<T>(question: &str, mut attempt: impl FnMut(&str) -> Result<T>) -> Result<T> {
+    for left in (0..TRIES).rev() {
+        let entered = secret(question)?;
+        match attempt(&entered) {
+            Ok(done) => return Ok(done),
+            Err(error) => eprintln!("pattern: {error:#}; {left} tries left"),
+        }
+    }
+    bail!("no recovery key of it in {TRIES} tries; nothing was changed")
 }
 
 fn read(command: &mut Command) -> Result<Zeroizing<String>> {

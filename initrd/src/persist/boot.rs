@@ -5,10 +5,12 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use pattern::config::Config;
-use pattern::secure_boot::{State, VARIABLES, warning};
+use pattern::secure_boot::{State, VARIABLES};
 use pattern::token::ADDED;
 
-use crate::{banner, latch, registers, usr};
+use crate::damage;
+use crate::measure;
+use crate::registers;
 
 const EFIVARS: &str = "/sys/firmware/efi/efivars";
 
@@ -29,8 +31,8 @@ impl Boot {
     /// # Errors
     /// When there is a TPM whose registers can't be read.
     pub(crate) fn look(config: &Config) -> Result<Self> {
-        let added = !config.debug && latch::has_tpm() && registers::was_extended(ADDED)?;
-        Ok(Self { secure_boot: secure_boot(), added, degraded: usr::degraded().is_some() })
+        let added = !config.debug && measure::has_tpm() && registers::was_extended(ADDED)?;
+        Ok(Self { secure_boot: secure_boot(), added, degraded: damage::degraded().is_some() })
     }
 
     /// Whether the TPM's records may be written in this boot.
@@ -58,19 +60,6 @@ impl Boot {
         }
         Ok(())
     }
-}
-
-/// Says at each login what is not protected; returns whether there is something to say.
-///
-/// # Errors
-/// When the message can't be written.
-pub(crate) fn warn(config: &Config) -> Result<bool> {
-    let message = warning(secure_boot(), config);
-    if let Some(message) = &message {
-        log::warn!("{message}");
-    }
-    banner::show("52-pattern-secure-boot", message.as_deref())?;
-    Ok(message.is_some())
 }
 
 /// What the firmware enforces, by its variables.

@@ -1,24 +1,28 @@
 //! Making the volume. The entry in the table comes last: until then, all of this can be done again.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use pattern::config::Config;
 use pattern::secure_boot::warning;
 use pattern::table::{Extent, Found};
-use zeroize::Zeroizing;
 
 use super::boot::Boot;
+use super::candidate::Candidate;
 use super::filesystem::{self, Mounted};
-use super::identity::{Candidate, Registry};
+use super::identity::Registry;
+use super::recovery_key;
 use super::sealing::Sealer;
-use super::{DEVICE, NAME, WORK, ahead, ask, extra, renew, show};
+use super::{ahead, ask, extra, show};
+use crate::damage;
+use crate::directories;
 use crate::disk::{Disk, announce_mapper};
 use crate::luks::Volume;
+use crate::measure;
+use crate::place::{DEVICE, NAME, WORK};
+use crate::random;
 use crate::tpm::{Presented, Tcti, Tpm};
-use crate::{grow, latch, seed, usr};
 
 /// Makes the volume on a free extent, fills it, and then lists it in the table.
 ///
@@ -32,7 +36,7 @@ pub(super) fn create(
     number: u32,
     extent: Extent,
 ) -> Result<()> {
-    if let Some(damage) = usr::degraded() {
+    if let Some(damage) = damage::degraded() {
         bail!("{damage}; no volume is made from a system that is not whole");
     }
     // First of all: without a key there is nothing to make.
@@ -40,8 +44,8 @@ pub(super) fn create(
     if let Some(message) = warning(boot.secure_boot, config) {
         log::warn!("{message}");
     }
-    latch::enter()?;
-    let secret = random()?;
+    measure::enter()?;
+    let secret = random::secret()?;
     let (key, signatures) = (extra::key()?, extra::signatures()?);
     let pin = config.volume.pin.then(ask::new_pin).transpose()?;
     let tcti = Tcti::default();
@@ -52,7 +56,7 @@ pub(super) fn create(
     registry.forget_unfinished()?;
     disk.add_partition(number, extent, &found.table)?;
     let device = disk.partition_path(number);
-    let recovery = config.volume.recovery_key.then(|| renew::draw(config)).transpose()?;
+    let recovery = config.volume.recovery_key.then(|| recovery_key::draw(config)).transpose()?;
     let mut volume = Volume::format(&device, found.table.bytes(extent))?;
     let uuid = volume.uuid()?;
     let token = if config.volume.counter { sealer.seal_first(&secret, &uuid)? } else { token };
@@ -81,7 +85,7 @@ pub(super) fn create(
     committed?;
     // The table lists the volume, so the next boot finishes what fails here.
     finish(&registry, &candidate).unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
-    latch::volume(NAME, &uuid, key.as_bytes())?;
+    measure::volume(NAME, &uuid, key.as_bytes())?;
     ahead::tend(config, boot, &candidate, &[], (pin.as_deref(), &ahead::Root::Device));
     if let Some((key, _)) = recovery {
         // The volume is whole, and another key is easily made.
@@ -105,7 +109,7 @@ fn fill(config: &Config, device: &Path) -> Result<()> {
     let kind = config.volume.filesystem;
     filesystem::make(kind, Path::new(DEVICE))?;
     let mounted = Mounted::new(Path::new(DEVICE), Path::new(WORK), kind, false)?;
-    seed::ensure(mounted.path(), &config.partitions.persist)?;
+    directories::ensure(mounted.path(), &config.partitions.persist)?;
     mounted.unmount()?;
     for written in [Path::new(DEVICE), device] {
         let synced = File::open(written).and_then(|file| file.sync_all());
@@ -115,23 +119,12 @@ fn fill(config: &Config, device: &Path) -> Result<()> {
 }
 
 fn commit(disk: &Disk, found: &Found, number: u32, extent: Extent) -> Result<()> {
-    let table = found.table.with_persist(number, extent, grow::random()?);
-    grow::commit(disk, found, &table)?;
+    let table = found.table.with_persist(number, extent, random::partition_uuid()?);
+    disk.commit(found, &table)?;
     // udev saw the partition before the table named it, and the volume before it held a file system. It may have
     // looked again by itself; the volume is whole either way.
     for announced in [disk.announce(number), announce_mapper(NAME)] {
         announced.unwrap_or_else(|error| log::warn!("{error:#}"));
     }
     Ok(())
-}
-
-/// Waits, in contrast to `/dev/urandom`, until the kernel has gathered randomness after power-on.
-///
-/// # Errors
-/// When there is none to be had.
-pub(super) fn random() -> Result<Zeroizing<[u8; 32]>> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    let read = File::open("/dev/random").and_then(|mut source| source.read_exact(&mut *bytes));
-    read.context("reading /dev/random")?;
-    Ok(bytes)
 }

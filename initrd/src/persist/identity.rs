@@ -2,8 +2,6 @@
 
 mod before;
 
-use std::path::Path;
-
 use anyhow::{Context as _, Result};
 use pattern::binding;
 use pattern::config::Config;
@@ -15,7 +13,8 @@ use pattern::volume::Header;
 
 use super::binding::in_a_bank;
 use super::boot::Boot;
-use crate::luks::{Volume, VolumeKey};
+use crate::luks::Volume;
+use crate::persist::candidate::Candidate;
 use crate::tpm::{Held, Nv, Tcti, Tpm, TpmError};
 use crate::trial;
 
@@ -41,13 +40,6 @@ pub(super) enum Proof {
     Missing(&'static str),
     /// It must not be used, whoever has its key, and why.
     Against(String),
-}
-
-/// A volume whose key is at hand.
-pub(super) struct Candidate<'a> {
-    pub(super) device: &'a Path,
-    pub(super) uuid: &'a str,
-    pub(super) key: &'a VolumeKey,
 }
 
 /// What the TPM knows of volumes.

@@ -13,8 +13,10 @@ use pattern::lockout::{BYTES, LIMITS, Order, Step, make_password, steps};
 use zeroize::Zeroizing;
 
 use super::filesystem::{self, Mounted};
-use super::{DEVICE, WORK, create, request};
-use crate::latch;
+use crate::measure;
+use crate::place;
+use crate::place::{DEVICE, WORK};
+use crate::random;
 use crate::tpm::{self, Tcti, Tpm, TpmError};
 
 /// At the volume's root.
@@ -35,7 +37,7 @@ enum Root<'a> {
 
 /// In the initrd, once a volume with a PIN is open. That it was opened says that no more PINs need be refused.
 pub(super) fn at_boot() {
-    if latch::has_tpm() {
+    if measure::has_tpm() {
         let done = tend(&Tcti::default(), &Root::Device(Path::new(DEVICE)), false);
         done.unwrap_or_else(|error| log::warn!("looking after the TPM's lockout password: {error:#}"));
     }
@@ -46,14 +48,14 @@ pub(super) fn at_boot() {
 /// # Errors
 /// When the volume is not mounted, the TPM has another password, or fails.
 pub(super) fn at_rebind() -> Result<()> {
-    tend(&Tcti::default(), &Root::Folder(request::volume()?), true)
+    tend(&Tcti::default(), &Root::Folder(place::mounted()?), true)
 }
 
 /// In the running system, when the next boot is to erase the volume: its successor could not have the TPM's lockout without
 /// the password in it. Should the volume be kept after all, the next boot sets it again.
 pub(crate) fn give_back() {
     // A volume that is not open gives nothing.
-    if let Ok(volume) = request::volume() {
+    if let Ok(volume) = place::mounted() {
         let done = release(&Tcti::default(), volume).context("giving the TPM's lockout password back");
         done.unwrap_or_else(|error| eprintln!("pattern: {error:#}"));
     }
@@ -77,13 +79,13 @@ fn tend(tcti: &Tcti, root: &Root<'_>, certain: bool) -> Result<()> {
     for step in steps {
         match step {
             Step::Write => {
-                password = create::random()?;
+                password = random::secret()?;
                 make_password(&mut password);
                 root.with(false, |folder| write(folder, &password))?;
             }
-            Step::Limit => tpm::order(tcti, Order::Limit(LIMITS), &[], *create::random()?)?,
+            Step::Limit => tpm::order(tcti, Order::Limit(LIMITS), &[], *random::secret()?)?,
             Step::Set => Tpm::connect(tcti)?.change_lockout_password(&[], &*password)?,
-            Step::Forget => tpm::order(tcti, Order::Forget, &*password, *create::random()?)?,
+            Step::Forget => tpm::order(tcti, Order::Forget, &*password, *random::secret()?)?,
         }
     }
     if state.wrong > 0 {

@@ -14,15 +14,19 @@ use pattern::volume::{Header, Locks};
 use zeroize::Zeroizing;
 
 use super::boot::Boot;
+use super::candidate::Candidate;
 use super::filesystem::{self, Mounted};
-use super::identity::{Candidate, Proof, Registry};
+use super::identity::{Proof, Registry};
 use super::request::Request;
 use super::sealing::{Sealer, is_earlier, is_outdated, key_before};
-use super::{DEVICE, NAME, WORK, added, ask, create, extra, renewal, request, show};
+use super::{added, ask, create, extra, renewal, request, show};
+use crate::damage;
+use crate::directories;
 use crate::luks::{self, Volume, VolumeKey};
+use crate::measure;
+use crate::place::{DEVICE, NAME, WORK};
 use crate::tpm::{self, Presented, Tcti, Tpm, TpmError};
 use crate::trial;
-use crate::{latch, seed, usr};
 
 /// How often a person may mistype.
 const TRIES: u32 = 5;
@@ -71,11 +75,11 @@ pub(super) fn open(
     boot: Boot,
 ) -> Result<Opened> {
     let mut volume = Volume::vetted(device, header)?;
-    latch::enter()?;
+    measure::enter()?;
     let uuid = volume.uuid()?;
     let opening = Opening { device, header, locks, config, boot, uuid, replaced: Cell::new(false) };
     let opened = opening.unlock(&mut volume)?;
-    latch::volume(NAME, &opening.uuid, opened.key.as_bytes())?;
+    measure::volume(NAME, &opening.uuid, opened.key.as_bytes())?;
     volume.activate(NAME, &opened.key)?;
     if header.torn() {
         let repaired = luks::repair(device);
@@ -87,7 +91,7 @@ pub(super) fn open(
 impl Opening<'_> {
     fn unlock(&self, volume: &mut Volume) -> Result<Opened> {
         // Whoever changed /usr chose what is missing from it: that is not the system that the key is for.
-        let (found, mut reasons) = match usr::degraded() {
+        let (found, mut reasons) = match damage::degraded() {
             Some(damage) => (None, vec![damage]),
             None => by_any_token(volume, self, &Tcti::default()),
         };
@@ -100,7 +104,7 @@ impl Opening<'_> {
                 Ok(Proof::Missing(reason)) => reasons.push(reason.to_owned()),
                 Err(error) => reasons.push(format!("{error:#}")),
             }
-        } else if usr::degraded().is_none()
+        } else if damage::degraded().is_none()
             && let Some(opened) = self.by_announced_change(volume, &mut reasons)?
         {
             return Ok(opened);
@@ -234,7 +238,7 @@ impl Opening<'_> {
         srk: Option<&Srk>,
         act: impl FnOnce(&Registry<'_>) -> Result<Proof>,
     ) -> Result<Proof> {
-        if !latch::has_tpm() {
+        if !measure::has_tpm() {
             return Ok(Proof::Missing("there is no TPM that could tell whether this machine made it"));
         }
         let (tcti, signatures) = (Tcti::default(), extra::signatures()?);
@@ -344,7 +348,7 @@ pub(super) fn directories(config: &Config) -> Result<(Vec<String>, Vec<Request>)
     let kind = filesystem::of(device)?;
     // Read-only first: nearly every boot finds all of them, and then writes nothing.
     let mounted = Mounted::new(device, work, kind, true)?;
-    let missing = seed::missing(mounted.path(), asked)?;
+    let missing = directories::missing(mounted.path(), asked)?;
     let all = [Request::Recovery, Request::Sealed].into_iter();
     let asked_for = all.filter(|request| request::is_left(mounted.path(), *request)).collect();
     mounted.unmount()?;
@@ -352,7 +356,7 @@ pub(super) fn directories(config: &Config) -> Result<(Vec<String>, Vec<Request>)
         return Ok((missing, asked_for));
     }
     let mounted = Mounted::new(device, work, kind, false)?;
-    let made = seed::ensure(mounted.path(), asked)?;
+    let made = directories::ensure(mounted.path(), asked)?;
     mounted.unmount()?;
     Ok((made, asked_for))
 }

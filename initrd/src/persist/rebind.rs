@@ -1,6 +1,5 @@
 //! `pattern rebind`: seals a new key to the TPM as it is now, in place of those that it does not open any more.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -8,10 +7,12 @@ use pattern::binding::with_additions;
 use pattern::config::Config;
 
 use super::boot::Boot;
-use super::identity::Candidate;
+use super::candidate::Candidate;
 use super::sealing::Sealer;
-use super::{NAME, PATIENCE, added, ahead, ask, extra, lockout, recognised, request};
+use super::{PATIENCE, added, ahead, ask, extra, lockout};
 use crate::luks::{Volume, VolumeKey};
+use crate::place;
+use crate::place::{recognised, require_open};
 use crate::tpm::Tcti;
 
 /// How often a person may mistype.
@@ -47,7 +48,7 @@ pub(crate) fn rebind(config: &Config, device: &Path) -> Result<String> {
     let replaced = sealer.replace(&candidate, config.volume.counter, adapt, |_| true);
     let (keyslot, removed) = replaced.with_context(about)?;
     Volume::load(device).and_then(|mut volume| volume.remove_ahead()).with_context(about)?;
-    match request::volume() {
+    match place::mounted() {
         Ok(root) => ahead::tend(config, boot, &candidate, &[], (pin.as_deref(), &ahead::Root::Folder(root))),
         Err(error) => eprintln!("pattern: making the slot for announced changes: {error:#}"),
     }
@@ -71,19 +72,6 @@ fn accept() -> Result<()> {
     bail!(
         "nobody typed {WORD:?}; nothing was changed; restart without what was added, then run: pattern rebind"
     )
-}
-
-/// Refuses to change another volume than the one that is open. A disk may have been swapped meanwhile.
-pub(super) fn require_open(uuid: &str) -> Result<()> {
-    let wanted = format!("CRYPT-LUKS2-{}-{NAME}", uuid.replace('-', ""));
-    let devices = fs::read_dir("/sys/class/block").context("reading /sys/class/block")?;
-    let open = devices.flatten().any(|device| {
-        fs::read_to_string(device.path().join("dm/uuid")).is_ok_and(|text| text.trim() == wanted)
-    });
-    if open {
-        return Ok(());
-    }
-    bail!("the volume with the UUID {uuid} is not the one that is open")
 }
 
 fn unlock(volume: &mut Volume, device: &Path) -> Result<VolumeKey> {

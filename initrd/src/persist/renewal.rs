@@ -7,12 +7,13 @@ use pattern::config::Config;
 use pattern::revocation::is_cut;
 use pattern::token::{Signatures, Tpm2Token};
 
+use super::candidate::Candidate;
+use super::extra;
 use super::filesystem::{self, Mounted};
-use super::identity::Candidate;
 use super::request::{self, Request};
 use super::sealing::{Sealer, is_outdated, is_outdated_text};
-use super::{DEVICE, WORK, extra};
 use crate::luks::Volume;
+use crate::place::{DEVICE, WORK};
 use crate::tpm::Tcti;
 
 /// Whether something is to be done, when one of these tokens opened the volume.

@@ -1,11 +1,12 @@
 //! What root in the running system asks of the next boot: new keys. The files lie inside the volume, where nobody else can
 //! put one.
 
+use crate::place;
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 /// What may be asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,15 +27,12 @@ impl Request {
     }
 }
 
-/// Where the running system mounts it.
-const VOLUME: &str = "/persist";
-
 /// Asks, in the running system.
 ///
 /// # Errors
 /// When the volume is not mounted, or can't be written to.
 pub(super) fn leave(request: Request) -> Result<()> {
-    leave_in(volume()?, request)
+    leave_in(place::mounted()?, request)
 }
 
 /// Asks, in the volume mounted here.
@@ -48,19 +46,6 @@ pub(super) fn leave_in(volume: &Path, request: Request) -> Result<()> {
     sync(volume)
 }
 
-/// Where the running system has the volume.
-///
-/// # Errors
-/// When it is not mounted there.
-pub(super) fn volume() -> Result<&'static Path> {
-    let volume = Path::new(VOLUME);
-    let device = |path: &Path| path.metadata().map(|facts| facts.dev());
-    if device(volume).with_context(|| format!("looking at {VOLUME}"))? == device(Path::new("/"))? {
-        bail!("the volume is not mounted at {VOLUME} in this boot");
-    }
-    Ok(volume)
-}
-
 /// Whether it was asked, by what is in the volume mounted here.
 pub(super) fn is_left(volume: &Path, request: Request) -> bool {
     volume.join(request.name()).is_file()
@@ -68,7 +53,7 @@ pub(super) fn is_left(volume: &Path, request: Request) -> bool {
 
 /// Whether a recovery key was asked for in the running system, and will be made at the next boot.
 pub(crate) fn is_waiting() -> bool {
-    is_left(Path::new(VOLUME), Request::Recovery)
+    is_left(Path::new(place::MOUNTED), Request::Recovery)
 }
 
 /// Notes that it was done.

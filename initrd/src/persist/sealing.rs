@@ -8,10 +8,11 @@ use pattern::revocation::{counts, next};
 use pattern::token::{Binding, Counted, PublicKey, Signatures, Token, Tpm2Token};
 
 use super::binding::in_a_bank;
-use super::create::random;
-use super::identity::Candidate;
-use super::recognised;
+use super::candidate::Candidate;
+use crate::place::recognised;
+
 use crate::luks::Volume;
+use crate::random;
 use crate::tpm::{NewPin, Tcti, Tpm};
 
 const SEALED_SLOT: u32 = 0;
@@ -33,8 +34,10 @@ impl Sealer<'_> {
     /// # Errors
     /// When the policy would protect nothing, or the TPM fails.
     pub(super) fn seal(&self, secret: &[u8; 32], adapt: impl Fn(Binding) -> Binding) -> Result<Tpm2Token> {
-        let pin =
-            self.pin.map(|text| Ok::<_, anyhow::Error>(NewPin { text, salt: *random()? })).transpose()?;
+        let pin = self
+            .pin
+            .map(|text| Ok::<_, anyhow::Error>(NewPin { text, salt: *random::secret()? }))
+            .transpose()?;
         let mut tpm = Tpm::connect(self.tcti)?;
         let token = in_a_bank(|bank| {
             let binding = adapt(of_the_key(self.config, self.image, bank));
@@ -69,7 +72,7 @@ impl Sealer<'_> {
         adapt: impl Fn(Binding) -> Binding,
         old: impl Fn(&str) -> bool,
     ) -> Result<(u32, usize)> {
-        let secret = random()?;
+        let secret = random::secret()?;
         let counter = Index::revocation(volume.uuid);
         if !counted {
             let token = self.seal(&secret, adapt)?;

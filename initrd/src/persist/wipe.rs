@@ -4,8 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::recognised;
-use super::renew::entered;
+use super::ask;
+use crate::place::recognised;
+
 use crate::luks::Volume;
 
 /// `pattern recovery wipe-slot`: removes a key slot that is neither the TPM's nor for a recovery key; returns what was done.
@@ -30,7 +31,7 @@ pub(crate) fn wipe_slot(device: &Path, keyslot: u32) -> Result<String> {
     }
     let mut volume = Volume::load(device).with_context(about)?;
     let question = format!("Recovery key of {}, which stays:", device.display());
-    let by = entered(&question, |key| volume.wipe(keyslot, key)).with_context(about)?;
+    let by = ask::entered(&question, |key| volume.wipe(keyslot, key)).with_context(about)?;
     Ok(format!(
         "Keyslot {keyslot} of {} is gone. The key that you entered opens keyslot {by}.",
         device.display()

@@ -1,24 +1,19 @@
 //! `pattern reset`: says what will be lost, has the owner confirm it, and leaves a request for the next boot's initrd.
 
-use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
-use pattern::reset::{WORD, Wish, request, vouch, wish};
-use pattern::table::{Amount, Found, Partition, ResetPlace, reset_place};
+use pattern::reset::{WORD, Wish, vouch, wish};
+use pattern::table::{Found, Partition, ResetPlace, reset_place};
 use serde_json::json;
 
-use super::uuid;
 use crate::context::Context;
 use crate::disk::Disk;
+use crate::lost::Lost;
 use crate::luks;
 use crate::persist;
-use crate::variable::Variable;
-
-/// Holds the UUID of the volume's partition.
-const REQUEST: &str = "PatternResetRequest";
+use crate::reset_request;
 
 /// Who says that the volume may be erased.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,7 +66,7 @@ pub(crate) fn command(ctx: &Context, order: Order) -> Result<bool> {
         }
         Order::Cancel => cancel().map(|()| false),
         Order::Status { as_json } => {
-            let left = stored()?;
+            let left = reset_request::stored()?;
             let waits = left.zip(volume).and_then(|(left, part)| wish(&left, &part));
             tell(waits, as_json);
             Ok(waits.is_some())
@@ -91,8 +86,7 @@ fn leave(ctx: &Context, disk: &Disk, found: &Found, part: &Partition, word: Word
     if word == Word::Here && !confirm()? {
         bail!("not confirmed; nothing was changed");
     }
-    let written = Variable::new(REQUEST).write(request(part, wish).as_bytes());
-    written.context("leaving a request for the next boot; the boot menu has an entry for a reset, too")?;
+    reset_request::leave(part, wish)?;
     persist::give_back();
     println!("It happens at the next boot. To keep everything after all, run: pattern reset --cancel");
     Ok(())
@@ -117,8 +111,8 @@ fn confirm() -> Result<bool> {
 }
 
 fn cancel() -> Result<()> {
-    let left = stored()?;
-    Variable::new(REQUEST).remove().context("taking the request back")?;
+    let left = reset_request::stored()?;
+    reset_request::cancel()?;
     println!(
         "{}",
         if left.is_some() { "The next boot keeps everything." } else { "No reset was asked for." }
@@ -139,81 +133,4 @@ fn tell(waits: Option<Wish>, as_json: bool) {
 fn restart() -> Result<()> {
     let status = Command::new("systemctl").arg("reboot").status().context("restarting")?;
     if status.success() { Ok(()) } else { bail!("restarting: systemctl ended with {status}") }
-}
-
-fn stored() -> Result<Option<String>> {
-    let bytes = Variable::new(REQUEST).read().context("reading the request for a reset")?;
-    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
-}
-
-/// The request, if there is one; a machine without EFI variables can't have one.
-pub(super) fn read() -> Option<String> {
-    stored().unwrap_or_else(|error| {
-        log::debug!("{error:#}");
-        None
-    })
-}
-
-/// Removes the request, if there is one. One that stays is for a volume that is gone.
-pub(super) fn forget() {
-    if read().is_some()
-        && let Err(error) = Variable::new(REQUEST).remove()
-    {
-        log::warn!("{error:#}");
-    }
-}
-
-/// What a reset takes away, in words.
-pub(super) struct Lost {
-    device: PathBuf,
-    size: Amount,
-    uuid: Option<String>,
-    directories: Vec<&'static str>,
-}
-
-impl Lost {
-    pub(super) fn look(ctx: &Context, disk: &Disk, found: &Found, part: &Partition) -> Self {
-        let device = disk.partition_path(part.number);
-        Self {
-            size: Amount(found.table.bytes(part.extent)),
-            uuid: uuid(&device),
-            directories: ctx.config.partitions.persist.asked().collect(),
-            device,
-        }
-    }
-}
-
-impl fmt::Display for Lost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the volume on {} ({}", self.device.display(), self.size)?;
-        if let Some(uuid) = &self.uuid {
-            write!(f, ", {uuid}")?;
-        }
-        f.write_str(") with ")?;
-        let names: Vec<String> = self.directories.iter().map(|name| format!("/{name}")).collect();
-        match names.split_last() {
-            None => f.write_str("all that it holds"),
-            Some((last, [])) => write!(f, "all of {last}"),
-            Some((last, others)) => write!(f, "all of {} and {last}", others.join(", ")),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_lost_is_named() {
-        let lost = |uuid: Option<&str>, directories: &[&'static str]| {
-            let (uuid, directories) = (uuid.map(str::to_owned), directories.to_vec());
-            Lost { device: "/dev/vda6".into(), size: Amount(4 << 30), uuid, directories }.to_string()
-        };
-        assert_eq!(
-            lost(Some("f00f"), &["etc", "home", "var"]),
-            "the volume on /dev/vda6 (4 GiB, f00f) with all of /etc, /home and /var"
-        );
-        assert_eq!(lost(None, &["var"]), "the volume on /dev/vda6 (4 GiB) with all of /var");
-        assert_eq!(lost(None, &[]), "the volume on /dev/vda6 (4 GiB) with all that it holds");
-    }
 }

@@ -14,8 +14,10 @@ use pattern::token::{Bank, Binding};
 use super::{key, policy};
 use crate::firmware;
 use crate::luks::Volume;
-use crate::persist::rebind::require_open;
-use crate::persist::{extra, recognised, request};
+use crate::place;
+use crate::place::{recognised, require_open};
+
+use crate::persist::extra;
 use crate::tpm::{Tcti, Tpm};
 
 type Contents = BTreeMap<Variable, Vec<u8>>;
@@ -49,7 +51,7 @@ pub(crate) fn announce(config: &Config, device: &Path, files: &[(Variable, PathB
             return Ok(format!("The change of {words} was announced before."));
         }
     }
-    let approver = key::read(request::volume()?)?;
+    let approver = key::read(place::mounted()?)?;
     // A cut while the slot was made anew leaves the old one beside it.
     let Some(ahead) = slots.into_iter().find(|slot| slot.key == approver.key.public && slot.bank == bank)
     else {

@@ -10,7 +10,7 @@ use pattern::token::ahead::Approver;
 use zeroize::Zeroizing;
 
 use crate::persist::filesystem::{self, Mounted};
-use crate::persist::{DEVICE, WORK};
+use crate::place::{DEVICE, WORK};
 
 /// At the volume's root.
 const FOLDER: &str = "tpm";

@@ -10,7 +10,8 @@ use super::announce::Staged;
 use super::*;
 use crate::luks;
 use crate::luks::tests::machine;
-use crate::persist::recognised;
+use crate::place::recognised;
+
 use crate::persist::samples::config;
 use crate::tpm::swtpm::Swtpm;
 

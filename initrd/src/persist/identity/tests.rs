@@ -16,6 +16,8 @@ use pattern::volume::Seen;
 
 use super::*;
 use crate::luks;
+use crate::luks::VolumeKey;
+use crate::persist::candidate::Candidate;
 use crate::persist::samples::{BOOT, config};
 use crate::tpm::swtpm::Swtpm;
 

@@ -4,7 +4,8 @@ use pattern::token::{Bank, Binding, Pcrs};
 
 use super::*;
 use crate::luks::tests::machine;
-use crate::persist::recognised;
+use crate::place::recognised;
+
 use crate::persist::samples::{BOOT, config};
 
 /// What came of it, and the questions, when these are the answers and only `1234` is right.

@@ -12,8 +12,10 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::luks::VolumeKey;
 use crate::luks::tests::machine;
+use crate::persist::candidate::Candidate;
 use crate::persist::renewal;
 use crate::persist::samples::config;
+use crate::place::recognised;
 use crate::tpm::swtpm::Swtpm;
 use crate::tpm::{Presented, TpmError};
 

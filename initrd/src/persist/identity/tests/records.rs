@@ -1,6 +1,7 @@
 //! Which volume the TPM knows, by whose record, and in which state of the machine.
 
 use super::*;
+use crate::persist::candidate::Candidate;
 
 #[test]
 fn another_volume_is_another_one_whatever_it_says() {

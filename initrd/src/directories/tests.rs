@@ -1,4 +1,4 @@
-use std::os::unix::fs::{MetadataExt, lchown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
 
 use super::*;
 
@@ -34,6 +34,7 @@ impl Drop for Folder {
     }
 }
 
+const ALL: Persist = Persist { etc: true, home: true, srv: true, var: true };
 const NONE: Persist = Persist { etc: false, home: false, srv: false, var: false };
 
 fn mode(path: &Path) -> u32 {
@@ -101,19 +102,4 @@ fn a_copy_keeps_all_that_belongs_to_a_file() {
     assert_eq!(fs::metadata(copy.join("shadow.again")).unwrap().ino(), after.ino());
     assert_eq!(fs::read_link(copy.join("os-release")).unwrap(), Path::new("../usr/lib/os-release"));
     assert_eq!(mode(&copy.join("ssl")), 0o1700);
-}
-
-#[test]
-fn the_ephemeral_root_is_filled_only_where_it_is_empty() {
-    let folder = Folder::new("root");
-    let (root, factory) = (folder.volume(), folder.factory());
-    fs::create_dir(root.join("var")).unwrap();
-    fs::write(root.join("var/there"), "").unwrap();
-    assert!(fill_empty(&root, &factory, "etc").unwrap());
-    assert!(root.join("etc/passwd").exists());
-    assert!(!fill_empty(&root, &factory, "etc").unwrap());
-    assert!(!fill_empty(&root, &factory, "var").unwrap());
-    fs::write(root.join("srv"), "a file").unwrap();
-    let error = fill_empty(&root, &factory, "srv").unwrap_err();
-    assert!(error.to_string().starts_with("filling "), "{error}");
 }

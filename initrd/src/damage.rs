@@ -12,7 +12,7 @@ const NOTE: &str = "/run/pattern/usr-damage";
 ///
 /// # Errors
 /// When it can't be written.
-pub(super) fn note(damage: &str) -> Result<()> {
+pub(crate) fn note(damage: &str) -> Result<()> {
     write(Path::new(NOTE), damage).with_context(|| format!("noting in {NOTE} that /usr is damaged"))
 }
 

@@ -1,0 +1,30 @@
+//! Random numbers: secrets, and UUIDs of partitions.
+
+use std::fs::File;
+use std::io::Read;
+
+use anyhow::{Context as _, Result};
+use pattern::table::Guid;
+use zeroize::Zeroizing;
+
+/// A random partition UUID.
+///
+/// # Errors
+/// When there is no `/dev/urandom`.
+pub(crate) fn partition_uuid() -> Result<Guid> {
+    let mut bytes = [0; 16];
+    let mut source = File::open("/dev/urandom").context("opening /dev/urandom")?;
+    source.read_exact(&mut bytes).context("reading /dev/urandom")?;
+    Ok(Guid::from_random(bytes))
+}
+
+/// Waits, in contrast to `/dev/urandom`, until the kernel has gathered randomness after power-on.
+///
+/// # Errors
+/// When there is none to be had.
+pub(crate) fn secret() -> Result<Zeroizing<[u8; 32]>> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    let read = File::open("/dev/random").and_then(|mut source| source.read_exact(&mut *bytes));
+    read.context("reading /dev/random")?;
+    Ok(bytes)
+}
