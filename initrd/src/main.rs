@@ -2,52 +2,15 @@
 //!
 //! Each stage looks, asks the pure library what to do, and does it. On a later boot it finds nothing to do.
 
-mod banner;
-mod command;
-mod confine;
+mod commands;
 mod context;
-mod credentials;
-mod damage;
-mod directories;
-mod disk;
-mod emergency;
-mod entries;
-mod escrow;
-mod factory;
-mod fallback;
-mod firmware;
-mod grow;
-mod health;
-mod install;
-mod latch;
 mod logging;
-mod lost;
-mod luks;
-mod measure;
-mod persist;
-mod place;
-mod qr;
-mod random;
-mod recovery;
-mod registers;
-mod reminder;
-mod reset;
-mod reset_request;
-mod restart;
-mod retry;
-mod root;
-mod scan;
-mod scrub;
-mod seed;
-mod shape;
+mod machine;
+mod people;
 mod stage;
-mod staged;
-mod status;
-mod sys;
-mod tpm;
-mod trial;
-mod usr;
-mod variable;
+mod stages;
+mod system;
+mod volume;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -57,12 +20,14 @@ use anyhow::{Result, bail};
 
 use pattern::plain::plain;
 use stage::Stage;
+use stages::{credentials, emergency, grow, latch, persist, reset, retry, seed, usr};
+use system::{fallback, health, recovery, scrub};
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os();
     let name = args.next().map(|path| program_name(&path)).unwrap_or_default();
     if name == "pattern" {
-        return command::run(args).unwrap_or_else(|error| {
+        return commands::run(args).unwrap_or_else(|error| {
             eprintln!("pattern: {}", plain(&format!("{error:#}")));
             ExitCode::FAILURE
         });
@@ -89,7 +54,7 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
             return Ok(());
         }
         ("pattern-usr", Some("--disarm")) => return usr::disarm(),
-        ("pattern-latch", Some("--emergency")) => return measure::lock().map(drop),
+        ("pattern-latch", Some("--emergency")) => return machine::measure::lock().map(drop),
         ("pattern-retry", None) => return retry::run(),
         ("pattern-emergency", None) => return emergency::run(),
         (_, Some(other)) => {

@@ -6,7 +6,8 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::context::Context;
-use crate::{logging, trial};
+use crate::logging;
+use crate::machine::trial;
 
 /// What a stage found and what it did about it: one line of the log.
 pub(crate) struct Report {

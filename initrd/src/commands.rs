@@ -1,0 +1,213 @@
+//! `pattern`, on the machine that an image runs on.
+
+pub(crate) mod announce;
+mod check_update;
+mod rebind;
+mod recovery;
+mod recovery_key;
+mod reset;
+mod update;
+mod wipe_slot;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use pattern::firmware::Variable;
+use pattern::plain::plain;
+use pattern::unlock::Verdict;
+use serde_json::json;
+
+use crate::context::Context;
+use crate::people::root::require_root;
+use crate::volume::{place, reminder};
+use reset::{Order, Word};
+
+const HELP: &str = "\
+Usage: pattern COMMAND
+
+  update [VERSION]   install a newer version beside the one that runs; it is started at the next boot
+      --force        even while this version is on trial, or another waits for its first boot
+  check-update       say whether the installed version will open the persist volume by itself
+      --json         as a JSON object
+  rebind             bind the persist volume to the TPM as it is now, with the recovery key
+      --ahead        before a restart that changes Secure Boot's keys: have the volume open after it too, with no key;
+                     also by files that will be appended: --ahead dbx=FILE, db=FILE, KEK=FILE
+  recovery           say whether there is a recovery key, and whether it was confirmed as kept
+      --json         as a JSON object
+  recovery confirm   enter the recovery key, to confirm that it was kept
+  recovery new       make a new recovery key in place of the one there is
+  recovery wipe-slot KEYSLOT
+                     remove a keyslot that is neither the TPM's nor a recovery key's
+  reset              have the next boot erase all that is kept: a factory reset
+      --yes          without asking first
+      --ask          have the next boot ask on its console, and erase only after that answer
+      --now          and restart
+      --cancel       keep it after all
+      --status       say whether the next boot does so; --json: as a JSON object
+
+  --help, --version
+
+Exit status: 0 success, or yes; 1 failure, or no; 2 wrong usage; 3 can't be said from here.
+";
+
+/// Carries out a command line, without the program's name.
+///
+/// # Errors
+/// When the command fails; wrong usage is an exit status.
+pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<ExitCode> {
+    let args: Vec<String> = args.map(|word| word.to_string_lossy().into_owned()).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    match *words {
+        ["--help" | "-h"] => print!("{HELP}"),
+        ["--version"] => println!("pattern {}", env!("CARGO_PKG_VERSION")),
+        ["update", ref options @ ..] => return update(options),
+        ["check-update"] => return check_update(false),
+        ["check-update", "--json"] => return check_update(true),
+        ["rebind"] => return rebind(),
+        ["rebind", "--ahead", ref files @ ..] => return announce(files),
+        ["recovery"] | ["recovery", "status"] => return recovery_status(false),
+        ["recovery", "--json"] | ["recovery", "status", "--json"] => return recovery_status(true),
+        ["recovery", "confirm"] => return recover(|_, device| recovery_key::confirm(device)),
+        ["recovery", "wipe-slot", keyslot] => {
+            let Ok(keyslot) = keyslot.parse() else { return Ok(usage(&args.join(" "))) };
+            return recover(|_, device| wipe_slot::wipe_slot(device, keyslot));
+        }
+        ["recovery", "new"] => {
+            return recover(|context, device| recovery_key::renew(&context.config, device));
+        }
+        ["reset", ref options @ ..] => return reset(options),
+        _ => return Ok(usage(&args.join(" "))),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn usage(given: &str) -> ExitCode {
+    let what =
+        if given.is_empty() { "a command is missing".to_owned() } else { format!("can't read {given:?}") };
+    eprintln!("pattern: {what}\nTry: pattern --help");
+    ExitCode::from(2)
+}
+
+fn update(options: &[&str]) -> Result<ExitCode> {
+    let (flags, versions): (Vec<&str>, Vec<&str>) = options.iter().partition(|word| word.starts_with('-'));
+    if flags.iter().any(|flag| *flag != "--force") || versions.len() > 1 {
+        return Ok(usage(&format!("update {}", options.join(" "))));
+    }
+    require_root()?;
+    let context = Context::gather(Path::new("/"))?;
+    if !update::run(&context, versions.first().copied(), !flags.is_empty())? {
+        println!("No newer version is offered.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    // What comes next is for a person or a timer to decide; a bad prospect is no failed update.
+    if let Err(error) = check_update(false) {
+        let error = plain(&format!("{error:#}"));
+        eprintln!("pattern: saying whether the new version will open the persist volume: {error}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check_update(as_json: bool) -> Result<ExitCode> {
+    let context = Context::gather(Path::new("/"))?;
+    let Some((entry, verdict)) = check_update::check(&context)? else {
+        if as_json {
+            println!("{}", json!({ "version": null }));
+        } else {
+            println!("No newer version is installed: the next boot starts {}.", context.config.image.version);
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    let (answer, words, reason, code) = match &verdict {
+        Verdict::Opens(reason) => ("yes", "will open the persist volume by itself", reason, 0),
+        Verdict::Asks(reason) => ("no", "will ask for the recovery key", reason, 1),
+        Verdict::Unclear(reason) => ("unclear", "may or may not open the persist volume", reason, 3),
+    };
+    if as_json {
+        println!("{}", json!({ "version": entry.version, "opens": answer, "reason": reason }));
+    } else {
+        println!("Version {} {words}: {}.", entry.version, plain(reason));
+    }
+    Ok(ExitCode::from(code))
+}
+
+fn rebind() -> Result<ExitCode> {
+    require_root()?;
+    let context = Context::gather(Path::new("/"))?;
+    println!("{}", rebind::rebind(&context.config, &place::volume(&context)?)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn announce(words: &[&str]) -> Result<ExitCode> {
+    let file = |word: &&str| {
+        let (name, path) = word.split_once('=')?;
+        let variables = [Variable::Kek, Variable::Db, Variable::Dbx];
+        Some((variables.into_iter().find(|variable| variable.name() == name)?, PathBuf::from(path)))
+    };
+    let Some(files) = words.iter().map(file).collect::<Option<Vec<_>>>() else {
+        return Ok(usage(&format!("rebind --ahead {}", words.join(" "))));
+    };
+    require_root()?;
+    let context = Context::gather(Path::new("/"))?;
+    println!("{}", announce::announce(&context.config, &place::volume(&context)?, &files)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn recovery_status(as_json: bool) -> Result<ExitCode> {
+    require_root()?;
+    let confirmed = recovery::status(&Context::gather(Path::new("/"))?, as_json)?;
+    Ok(if confirmed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Changes what there is of recovery keys, and what is said of them elsewhere.
+fn recover(change: impl Fn(&Context, &Path) -> Result<String>) -> Result<ExitCode> {
+    require_root()?;
+    let context = Context::gather(Path::new("/"))?;
+    let device = place::volume(&context)?;
+    println!("{}", change(&context, &device)?);
+    let refreshed = reminder::refresh(&context.config, &device);
+    refreshed.context("the key is changed, but not what is said of it elsewhere")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn reset(options: &[&str]) -> Result<ExitCode> {
+    let order = match *options {
+        ["--cancel"] => Order::Cancel,
+        ["--status"] => Order::Status { as_json: false },
+        ["--status", "--json"] => Order::Status { as_json: true },
+        _ => match word(options) {
+            Some(word) => Order::Ask { word, now: options.contains(&"--now") },
+            None => return Ok(usage(&format!("reset {}", options.join(" ")))),
+        },
+    };
+    require_root()?;
+    let requested = reset::command(&Context::gather(Path::new("/"))?, order)?;
+    let no = matches!(order, Order::Status { .. }) && !requested;
+    Ok(if no { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Whose word a reset has, by the options; none when they don't go together.
+fn word(options: &[&str]) -> Option<Word> {
+    let known = options.iter().all(|option| ["--yes", "--ask", "--now"].contains(option));
+    match (options.contains(&"--yes"), options.contains(&"--ask")) {
+        _ if !known => None,
+        (true, true) => None,
+        (true, false) => Some(Word::Given),
+        (false, true) => Some(Word::AtConsole),
+        (false, false) => Some(Word::Here),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_has_one_word_or_none() {
+        assert_eq!(word(&[]), Some(Word::Here));
+        assert_eq!(word(&["--now", "--yes"]), Some(Word::Given));
+        assert_eq!(word(&["--ask", "--now"]), Some(Word::AtConsole));
+        assert_eq!((word(&["--ask", "--yes"]), word(&["--force"])), (None, None));
+    }
+}

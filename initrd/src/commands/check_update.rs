@@ -1,0 +1,105 @@
+//! `pattern check-update`: will the version that the next boot starts be able to open the persist volume?
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use pattern::entry::Entry;
+use pattern::token::Signatures;
+use pattern::uki;
+use pattern::unlock::{Verdict, verdict};
+use pattern::update;
+use pattern::volume::Locks;
+
+use crate::context::Context;
+use crate::machine::disk::Disk;
+use crate::machine::{esp, registers};
+use crate::volume::place::{self, recognised};
+
+/// One byte after the attributes: 1 when it is on (UEFI Specification, "Globally Defined Variables").
+const SECURE_BOOT: &str = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+
+/// Bytes of a PE file that name its sections.
+const HEAD: u64 = 64 << 10;
+/// No signature file is longer.
+const LONGEST: usize = 128 << 10;
+
+/// The staged version and what will become of it; `None` when the next boot starts the version that runs.
+///
+/// # Errors
+/// When the volume or the EFI system partition can't be read.
+pub(crate) fn check(ctx: &Context) -> Result<Option<(Entry, Verdict)>> {
+    let image = &ctx.config.image;
+    let table = Disk::behind_usr(&ctx.usr)?.table()?.table;
+    let entries = esp::installed(&image.id, &table)?;
+    let Some(staged) = update::staged(&image.version, &entries) else { return Ok(None) };
+    let signatures = signatures(&esp::file(&image.id, staged)?)?;
+    let verdict = verdict(&locks(ctx)?, secure_boot(), signatures.as_ref(), registers::value);
+    Ok(Some((staged.clone(), verdict)))
+}
+
+fn locks(ctx: &Context) -> Result<Locks> {
+    let device = place::volume(ctx)?;
+    let (_, locks) = recognised(&device).with_context(|| format!("persist volume {}", device.display()))?;
+    Ok(locks)
+}
+
+/// The signatures that a unified kernel image brings along. What can't be read as such will not help it.
+fn signatures(uki: &Path) -> Result<Option<Signatures>> {
+    let section = section(uki).with_context(|| format!("reading {}", uki.display()))?;
+    let text = section.and_then(|bytes| String::from_utf8(bytes).ok());
+    Ok(text.and_then(|text| Signatures::parse(text.trim_end_matches('\0')).ok()))
+}
+
+/// The section `.pcrsig`, without the rest of the file.
+fn section(uki: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut file = File::open(uki)?;
+    let mut head = Vec::new();
+    (&mut file).take(HEAD).read_to_end(&mut head)?;
+    let Some(place) = uki::place(&head, ".pcrsig").filter(|place| place.len() <= LONGEST) else {
+        return Ok(None);
+    };
+    let mut bytes = vec![0; place.len()];
+    file.read_exact_at(&mut bytes, place.start as u64)?;
+    Ok(Some(bytes))
+}
+
+fn secure_boot() -> bool {
+    fs::read(SECURE_BOOT).is_ok_and(|bytes| bytes.last() == Some(&1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A PE file with one section `.pcrsig`.
+    fn uki(name: &str, content: &[u8]) -> std::path::PathBuf {
+        let mut file = vec![0; 0x200];
+        let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0x3c, &[0x40]);
+        put(0x40, b"PE\0\0");
+        put(0x46, &[1]);
+        put(0x58, b".pcrsig");
+        put(0x60, &u32::try_from(content.len()).unwrap().to_le_bytes());
+        put(0x58 + 20, &0x200_u32.to_le_bytes());
+        file.extend_from_slice(content);
+        let path = std::env::temp_dir().join(format!("pattern-{name}-{}.efi", std::process::id()));
+        fs::write(&path, file).unwrap();
+        path
+    }
+
+    #[test]
+    fn signatures_are_read_from_a_kernel_image() {
+        let path = uki("signed", br#"{"sha256":[]}"#);
+        assert_eq!(signatures(&path).unwrap(), Signatures::parse(r#"{"sha256":[]}"#).ok());
+        fs::remove_file(path).unwrap();
+        let path = uki("other", b"no JSON");
+        assert_eq!(signatures(&path).unwrap(), None);
+        fs::write(&path, "MZ").unwrap();
+        assert_eq!(signatures(&path).unwrap(), None);
+        fs::remove_file(&path).unwrap();
+        assert!(signatures(&path).is_err());
+    }
+}

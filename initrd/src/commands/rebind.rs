@@ -1,0 +1,87 @@
+//! `pattern rebind`: seals a new key to the TPM as it is now, in place of those that it does not open any more.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use pattern::binding::with_additions;
+use pattern::config::Config;
+
+use crate::machine::boot::Boot;
+use crate::machine::tpm::Tcti;
+use crate::machine::uki;
+use crate::people::{added, ask};
+use crate::volume::candidate::Candidate;
+use crate::volume::luks::{Volume, VolumeKey};
+use crate::volume::place::{self, recognised, require_open};
+use crate::volume::sealing::Sealer;
+use crate::volume::{ahead, lockout};
+
+/// How often a person may mistype.
+const TRIES: u32 = 3;
+/// What a person types to have the volume open for what was added.
+const WORD: &str = "accept";
+
+/// Asks for the recovery key and binds the volume anew; returns what was done.
+///
+/// # Errors
+/// When this boot is not one to bind to, the volume can't be read, the key is wrong, or the TPM fails. Until the new key is
+/// in place, the old ones stay.
+pub(crate) fn rebind(config: &Config, device: &Path) -> Result<String> {
+    let about = || format!("persist volume {}", device.display());
+    let boot = Boot::look(config)?;
+    if boot.added {
+        accept()?;
+    }
+    Boot { added: false, ..boot }.require(config)?;
+    let (header, locks) = recognised(device).with_context(about)?;
+    require_open(header.uuid()).with_context(about)?;
+    let mut volume = Volume::load(device).with_context(about)?;
+    let key = unlock(&mut volume, device).with_context(about)?;
+    drop(volume);
+    if !config.volume.pin && locks.tokens.iter().any(|token| token.pin.is_some()) {
+        eprintln!("pattern: this image has volume.pin = false: from now on the volume opens without a PIN");
+    }
+    let pin = config.volume.pin.then(ask::new_pin).transpose()?;
+    let adapt = |binding| if boot.added { with_additions(binding) } else { binding };
+    let (tcti, image) = (Tcti::default(), uki::key()?);
+    let sealer = Sealer { tcti: &tcti, config, image: image.as_ref(), pin: pin.as_deref() };
+    let candidate = Candidate { device, uuid: header.uuid(), key: &key };
+    let replaced = sealer.replace(&candidate, config.volume.counter, adapt, |_| true);
+    let (keyslot, removed) = replaced.with_context(about)?;
+    Volume::load(device).and_then(|mut volume| volume.remove_ahead()).with_context(about)?;
+    match place::mounted() {
+        Ok(root) => ahead::tend(config, boot, &candidate, &[], (pin.as_deref(), &ahead::Root::Folder(root))),
+        Err(error) => eprintln!("pattern: making the slot for announced changes: {error:#}"),
+    }
+    if pin.is_some()
+        && let Err(error) = lockout::at_rebind()
+    {
+        eprintln!("pattern: looking after the TPM's lockout password: {error:#}");
+    }
+    let device = device.display();
+    Ok(format!("{device}: keyslot {keyslot} is bound to the TPM as it is now; older ones removed: {removed}"))
+}
+
+/// Shows what the volume would open for from now on, and asks for a word.
+fn accept() -> Result<()> {
+    added::describe().iter().for_each(|line| eprintln!("{line}"));
+    let question =
+        format!("To have the volume open by itself with this, and with nothing else, type {WORD}:");
+    if ask::word(&question, ask::PATIENCE).is_some_and(|answer| answer.trim() == WORD) {
+        return Ok(());
+    }
+    bail!(
+        "nobody typed {WORD:?}; nothing was changed; restart without what was added, then run: pattern rebind"
+    )
+}
+
+fn unlock(volume: &mut Volume, device: &Path) -> Result<VolumeKey> {
+    for left in (0..TRIES).rev() {
+        let entered = ask::secret(&format!("Recovery key for {}:", device.display()))?;
+        match volume.unlock_entered(&entered) {
+            Ok(key) => return Ok(key),
+            Err(error) => eprintln!("pattern: {error:#}; {left} tries left"),
+        }
+    }
+    bail!("no key that opens it in {TRIES} tries; nothing was changed")
+}

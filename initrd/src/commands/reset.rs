@@ -1,0 +1,134 @@
+//! `pattern reset`: says what will be lost, has the owner confirm it, and leaves a request for the next boot's initrd.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use pattern::reset::{WORD, Wish, vouch, wish};
+use pattern::table::{Found, Partition, ResetPlace, reset_place};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::machine::disk::Disk;
+use crate::volume::lost::Lost;
+use crate::volume::{lockout, luks, reset_request};
+
+/// Who says that the volume may be erased.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Word {
+    /// The owner, at this terminal.
+    Here,
+    /// Root, who gave `--yes`.
+    Given,
+    /// Whoever sits at the console of the next boot.
+    AtConsole,
+}
+
+/// What `pattern reset` is to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Order {
+    /// Ask the next boot for a reset.
+    Ask {
+        /// Whose word it has.
+        word: Word,
+        /// The next boot begins at once.
+        now: bool,
+    },
+    /// Take the request back.
+    Cancel,
+    /// Say whether there is one.
+    Status {
+        /// As a JSON object.
+        as_json: bool,
+    },
+}
+
+/// Carries an order out; answers with whether there is a request now.
+///
+/// # Errors
+/// When there is no volume, nobody confirms, or the firmware keeps no variables.
+pub(crate) fn command(ctx: &Context, order: Order) -> Result<bool> {
+    let disk = Disk::behind_usr(&ctx.usr)?;
+    disk.check(&ctx.config.partitions.disk)?;
+    let found = disk.table()?;
+    let volume = match reset_place(&found.table)? {
+        ResetPlace::Volume(part) => Some(part),
+        ResetPlace::Begun(_) | ResetPlace::Nothing => None,
+    };
+    match order {
+        Order::Ask { word, now } => {
+            let part =
+                volume.with_context(|| format!("disk {} has no persist volume", disk.path().display()))?;
+            leave(ctx, &disk, &found, &part, word)?;
+            if now { restart().map(|()| true) } else { Ok(true) }
+        }
+        Order::Cancel => cancel().map(|()| false),
+        Order::Status { as_json } => {
+            let left = reset_request::stored()?;
+            let waits = left.zip(volume).and_then(|(left, part)| wish(&left, &part));
+            tell(waits, as_json);
+            Ok(waits.is_some())
+        }
+    }
+}
+
+fn leave(ctx: &Context, disk: &Disk, found: &Found, part: &Partition, word: Word) -> Result<()> {
+    let device = disk.partition_path(part.number);
+    let about = || format!("persist volume {}", device.display());
+    vouch(&luks::look(&device).with_context(about)?).with_context(about)?;
+    let wish = if word == Word::AtConsole { Wish::Ask } else { Wish::Erase };
+    println!("{} {}.", announced(wish), Lost::look(ctx, disk, found, part));
+    println!(
+        "It then makes a new volume, with nothing in it; the recovery key of this one opens nothing any more."
+    );
+    if word == Word::Here && !confirm()? {
+        bail!("not confirmed; nothing was changed");
+    }
+    reset_request::leave(part, wish)?;
+    lockout::give_back();
+    println!("It happens at the next boot. To keep everything after all, run: pattern reset --cancel");
+    Ok(())
+}
+
+fn announced(wish: Wish) -> &'static str {
+    match wish {
+        Wish::Erase => "The next boot erases",
+        Wish::Ask => "The next boot asks on its console, and after the right answer erases",
+    }
+}
+
+fn confirm() -> Result<bool> {
+    if !io::stdin().is_terminal() {
+        bail!("nobody can be asked here, as standard input is no terminal; --yes goes on without");
+    }
+    print!("Type {WORD} to go on: ");
+    io::stdout().flush()?;
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).context("reading the answer")?;
+    Ok(line.trim() == WORD)
+}
+
+fn cancel() -> Result<()> {
+    let left = reset_request::stored()?;
+    reset_request::cancel()?;
+    println!(
+        "{}",
+        if left.is_some() { "The next boot keeps everything." } else { "No reset was asked for." }
+    );
+    Ok(())
+}
+
+fn tell(waits: Option<Wish>, as_json: bool) {
+    if as_json {
+        println!("{}", json!({ "requested": waits.is_some(), "asks": waits == Some(Wish::Ask) }));
+    } else if let Some(wish) = waits {
+        println!("{} the persist volume. To keep it, run: pattern reset --cancel", announced(wish));
+    } else {
+        println!("No reset was asked for.");
+    }
+}
+
+fn restart() -> Result<()> {
+    let status = Command::new("systemctl").arg("reboot").status().context("restarting")?;
+    if status.success() { Ok(()) } else { bail!("restarting: systemctl ended with {status}") }
+}

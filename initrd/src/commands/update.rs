@@ -1,0 +1,100 @@
+//! `pattern update`: systemd-sysupdate does the work; this asks first whether it may, and whether there is room.
+
+mod own;
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use pattern::release::{Part, fits};
+use pattern::table::Table;
+use pattern::update;
+use pattern::version::is_version;
+use serde_json::Value;
+
+use crate::context::Context;
+use crate::machine::disk::Disk;
+use crate::machine::esp;
+
+const PROGRAM: &str = "/usr/lib/systemd/systemd-sysupdate";
+/// The image's own, whatever `/etc/sysupdate.d` and `/run/sysupdate.d` have.
+const DEFINITIONS: &str = "--definitions=/usr/lib/sysupdate.d";
+
+/// Installs a version, the newest when none is named; `false` when nothing newer is offered.
+///
+/// # Errors
+/// When an update would cost the way back, when there is no room, or when systemd-sysupdate fails.
+pub(crate) fn run(ctx: &Context, version: Option<&str>, force: bool) -> Result<bool> {
+    let image = &ctx.config.image;
+    esp::sweep(&image.id)?;
+    let table = Disk::behind_usr(&ctx.usr)?.table()?.table;
+    if let Err(closed) = update::gate(&image.version, &esp::installed(&image.id, &table)?) {
+        if !force {
+            bail!("{closed}; --force installs all the same");
+        }
+        eprintln!("pattern: {closed}; going on, as --force asks");
+    }
+    own::only_the_image().context("letting nothing but the image say which updates are genuine")?;
+    let version = match version {
+        Some(version) => version.to_owned(),
+        None => match newest(&image.updates.url)? {
+            Some(version) => version,
+            None => return Ok(false),
+        },
+    };
+    if !is_version(&version) {
+        bail!("{version:?} is not a version that an image can have");
+    }
+    let offered = offered(&version)?;
+    let room = |part| match part {
+        Part::Usr => room(&table, &ctx.usr.data_uuid()),
+        Part::Verity => room(&table, &ctx.usr.hash_uuid()),
+    };
+    fits(&offered, room).with_context(|| format!("version {version}: nothing was written"))?;
+    install(&version)?;
+    Ok(true)
+}
+
+/// The newest version that is offered and newer than all installed ones.
+fn newest(url: &str) -> Result<Option<String>> {
+    let answer = ask(&["check-new"]).with_context(|| format!("asking {url} for newer versions"))?;
+    Ok(answer.get("available").and_then(Value::as_str).map(str::to_owned))
+}
+
+/// The files of a version, as the server's signed list has them.
+fn offered(version: &str) -> Result<Vec<String>> {
+    let asking = || format!("asking what version {version} consists of");
+    let answer = ask(&["list", version]).with_context(asking)?;
+    let rows = answer.get("contents").and_then(Value::as_array).with_context(asking)?;
+    let paths = rows.iter().filter_map(|row| row.get("path").and_then(Value::as_str));
+    Ok(paths.map(|path| path.rsplit('/').next().unwrap_or(path).to_owned()).collect())
+}
+
+/// What systemd-sysupdate answers as JSON; its complaints go to standard error.
+fn ask(words: &[&str]) -> Result<Value> {
+    let mut command = Command::new(PROGRAM);
+    command.args([DEFINITIONS, "--json=short"]).args(words).stderr(Stdio::inherit());
+    let output = command.output().with_context(|| format!("starting {PROGRAM}"))?;
+    if !output.status.success() {
+        bail!("systemd-sysupdate ended with {}; its own words are above", output.status);
+    }
+    serde_json::from_slice(&output.stdout).context("reading the answer of systemd-sysupdate")
+}
+
+/// How large the other slot's partition is, beside the one of the version that runs.
+fn room(table: &Table, running: &str) -> u64 {
+    let own = table.partitions().find(|partition| partition.uuid.to_string() == running);
+    let others = table.partitions().filter(|one| own.as_ref().is_some_and(|own| own.kind == one.kind));
+    let others = others.filter(|one| one.uuid.to_string() != running);
+    others.map(|one| table.bytes(one.extent)).max().unwrap_or(0)
+}
+
+fn install(version: &str) -> Result<()> {
+    let status = Command::new(PROGRAM).args([DEFINITIONS, "update", version]).status();
+    let status = status.with_context(|| format!("starting {PROGRAM}"))?;
+    if !status.success() {
+        bail!(
+            "installing version {version}: systemd-sysupdate ended with {status}; the version that runs is untouched"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! One EFI variable, through efivarfs (`Documentation/filesystems/efivarfs.rst` of Linux).
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::machine::ioctl;
+
+/// Our own: the variables are nobody else's.
+const VENDOR: &str = "bc013fff-80ce-4c3e-8c45-a26e4e66302d";
+const DIRECTORY: &str = "/sys/firmware/efi/efivars";
+/// Non-volatile, for boot services and for the running system (UEFI Specification, "GetVariable"), little-endian.
+const ATTRIBUTES: [u8; 4] = [7, 0, 0, 0];
+
+/// A variable of ours.
+pub(crate) struct Variable {
+    directory: PathBuf,
+    name: &'static str,
+}
+
+impl Variable {
+    /// The one of this name.
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self { directory: PathBuf::from(DIRECTORY), name }
+    }
+
+    /// A plain directory in place of efivarfs.
+    #[cfg(test)]
+    pub(crate) fn below(directory: PathBuf) -> Self {
+        Self { directory, name: "PatternTest" }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.join(format!("{}-{VENDOR}", self.name))
+    }
+
+    /// Its value, without the attributes; `None` when it does not exist.
+    ///
+    /// # Errors
+    /// When there are no EFI variables, or this one can't be read.
+    pub(crate) fn read(&self) -> Result<Option<Vec<u8>>> {
+        // The directory exists, empty, when efivarfs is not mounted; a mounted one is never empty.
+        let mounted = fs::read_dir(&self.directory).is_ok_and(|mut entries| entries.next().is_some());
+        if !mounted {
+            bail!("there are no EFI variables in {}", self.directory.display());
+        }
+        match fs::read(self.path()) {
+            Ok(bytes) => Ok(Some(bytes.get(ATTRIBUTES.len()..).unwrap_or_default().to_vec())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("reading {}", self.path().display())),
+        }
+    }
+
+    /// Sets its value.
+    ///
+    /// # Errors
+    /// When the firmware refuses.
+    pub(crate) fn write(&self, value: &[u8]) -> Result<()> {
+        let doing = || format!("writing {}", self.path().display());
+        self.make_mutable().with_context(doing)?;
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(self.path());
+        // One write: efivarfs takes each for a whole variable.
+        file.and_then(|mut file| file.write_all(&[&ATTRIBUTES, value].concat())).with_context(doing)
+    }
+
+    /// Removes it; one that does not exist is removed.
+    ///
+    /// # Errors
+    /// When the firmware refuses.
+    pub(crate) fn remove(&self) -> Result<()> {
+        let doing = || format!("removing {}", self.path().display());
+        self.make_mutable().with_context(doing)?;
+        match fs::remove_file(self.path()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error).with_context(doing),
+            _ => Ok(()),
+        }
+    }
+
+    /// efivarfs makes variables immutable, so that `rm -r` breaks no machine.
+    fn make_mutable(&self) -> Result<()> {
+        match File::open(self.path()) {
+            Ok(file) => Ok(ioctl::set_immutable(&file, false)?),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_kept_until_it_is_removed() {
+        let directory = std::env::temp_dir().join(format!("pattern-efivars-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let variable = Variable::below(directory.clone());
+        let none = variable.read().unwrap_err().to_string();
+        assert_eq!(none, format!("there are no EFI variables in {}", directory.display()));
+        fs::write(directory.join("BootOrder"), "").unwrap();
+        assert_eq!(variable.read().unwrap(), None);
+        variable.write(&[1; 32]).unwrap();
+        variable.write(&[2; 32]).unwrap();
+        assert_eq!(variable.read().unwrap().unwrap(), [2; 32]);
+        variable.remove().unwrap();
+        variable.remove().unwrap();
+        assert_eq!(variable.read().unwrap(), None);
+        fs::remove_dir_all(directory).unwrap();
+    }
+}

@@ -1,0 +1,20 @@
+//! `pattern-latch`: makes sure that nothing after the initrd gets the volume's key, and that the system has of the volume what
+//! is bound from it.
+
+use anyhow::Result;
+
+use crate::context::Context;
+use crate::machine::measure;
+use crate::stage::Report;
+use crate::volume::confine;
+
+/// Locks the key, and closes the volume.
+///
+/// # Errors
+/// When there is a TPM, and it can't be told, or the volume can't be closed.
+pub(crate) fn run(_: &Context) -> Result<Report> {
+    let locked = measure::lock()?;
+    let closed = if confine::run()? { ", closed /persist/root" } else { "" };
+    let decided = format!("{locked}{closed}");
+    Ok(Report { found: if measure::has_tpm() { "a TPM" } else { "no TPM" }.to_owned(), decided })
+}

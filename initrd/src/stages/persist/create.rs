@@ -1,0 +1,127 @@
+//! Making the volume. The entry in the table comes last: until then, all of this can be done again.
+
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use pattern::config::Config;
+use pattern::secure_boot::warning;
+use pattern::table::{Extent, Found};
+
+use crate::machine::boot::Boot;
+use crate::machine::disk::{Disk, announce_mapper};
+use crate::machine::tpm::{Presented, Tcti, Tpm};
+use crate::machine::{damage, measure, random, uki};
+use crate::people::{ask, show};
+use crate::volume::candidate::Candidate;
+use crate::volume::filesystem::{self, Mounted};
+use crate::volume::identity::Registry;
+use crate::volume::luks::Volume;
+use crate::volume::place::{DEVICE, NAME, WORK};
+use crate::volume::sealing::Sealer;
+use crate::volume::{ahead, directories, recovery_key};
+
+/// Makes the volume on a free extent, fills it, and then lists it in the table.
+///
+/// # Errors
+/// The first step that fails. Without the entry, the next boot begins anew.
+pub(super) fn create(
+    config: &Config,
+    boot: Boot,
+    disk: &Disk,
+    found: &Found,
+    number: u32,
+    extent: Extent,
+) -> Result<()> {
+    if let Some(damage) = damage::degraded() {
+        bail!("{damage}; no volume is made from a system that is not whole");
+    }
+    // First of all: without a key there is nothing to make.
+    boot.require(config)?;
+    if let Some(message) = warning(boot.secure_boot, config) {
+        log::warn!("{message}");
+    }
+    measure::enter()?;
+    let secret = random::secret()?;
+    let (key, signatures) = (uki::key()?, uki::signatures()?);
+    let pin = config.volume.pin.then(ask::new_pin).transpose()?;
+    let tcti = Tcti::default();
+    let image = key.clone();
+    let sealer = Sealer { tcti: &tcti, config, image: image.as_ref(), pin: pin.as_deref() };
+    let token = sealer.seal(&secret, |binding| binding)?;
+    let registry = Registry::open(config, boot, &tcti, (key, signatures.as_ref()), Some(&token.srk))?;
+    registry.forget_unfinished()?;
+    disk.add_partition(number, extent, &found.table)?;
+    let device = disk.partition_path(number);
+    let recovery = config.volume.recovery_key.then(|| recovery_key::draw(config)).transpose()?;
+    let mut volume = Volume::format(&device, found.table.bytes(extent))?;
+    let uuid = volume.uuid()?;
+    let token = if config.volume.counter { sealer.seal_first(&secret, &uuid)? } else { token };
+    volume.add_sealed(&token, &*secret)?;
+    if let Some((key, escrow)) = &recovery {
+        volume.add_recovery(None, key, escrow.as_ref())?;
+    }
+    // Not with the secret at hand: what the next boots will do must work now, while nothing is lost yet.
+    let presented = Presented { signatures: signatures.as_ref(), pin: pin.as_deref().map(String::as_str) };
+    let unsealed = Tpm::unseal(&tcti, &token, presented);
+    let unsealed = unsealed.context("trying the TPM before the volume is used")?;
+    let key = volume.unlock_sealed(&token, &unsealed)?;
+    if registry.has(&uuid)? {
+        bail!(
+            "the TPM has another record in the place of this volume's; restart: the next volume has another place"
+        );
+    }
+    let candidate = Candidate { device: &device, uuid: &uuid, key: &key };
+    registry.begin(&candidate)?;
+    volume.activate(NAME, &key)?;
+    let filled = fill(config, &device);
+    let committed = filled.and_then(|()| commit(disk, found, number, extent));
+    if committed.is_err() {
+        volume.close(NAME);
+    }
+    committed?;
+    // The table lists the volume, so the next boot finishes what fails here.
+    finish(&registry, &candidate).unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
+    measure::volume(NAME, &uuid, key.as_bytes())?;
+    ahead::tend(config, boot, &candidate, &[], (pin.as_deref(), &ahead::Root::Device));
+    if let Some((key, _)) = recovery {
+        // The volume is whole, and another key is easily made.
+        show::show(&key, &device, show::CONSOLE)
+            .unwrap_or_else(|error| log::warn!("{error:#}; make another: pattern recovery new"));
+    }
+    Ok(())
+}
+
+/// Notes in the TPM and in the header that the volume is finished.
+///
+/// # Errors
+/// When one of both can't be written.
+pub(super) fn finish(registry: &Registry<'_>, volume: &Candidate<'_>) -> Result<()> {
+    registry.finish(volume)?;
+    Volume::load(volume.device)?.mark_finished()
+}
+
+/// File system and directories; all of it is on the medium when this returns.
+fn fill(config: &Config, device: &Path) -> Result<()> {
+    let kind = config.volume.filesystem;
+    filesystem::make(kind, Path::new(DEVICE))?;
+    let mounted = Mounted::new(Path::new(DEVICE), Path::new(WORK), kind, false)?;
+    directories::ensure(mounted.path(), &config.partitions.persist)?;
+    mounted.unmount()?;
+    for written in [Path::new(DEVICE), device] {
+        let synced = File::open(written).and_then(|file| file.sync_all());
+        synced.with_context(|| format!("flushing {}", written.display()))?;
+    }
+    Ok(())
+}
+
+fn commit(disk: &Disk, found: &Found, number: u32, extent: Extent) -> Result<()> {
+    let table = found.table.with_persist(number, extent, random::partition_uuid()?);
+    disk.commit(found, &table)?;
+    // udev saw the partition before the table named it, and the volume before it held a file system. It may have
+    // looked again by itself; the volume is whole either way.
+    for announced in [disk.announce(number), announce_mapper(NAME)] {
+        announced.unwrap_or_else(|error| log::warn!("{error:#}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,364 @@
+//! Opening a volume that is there: by the TPM, else by a person. Nothing in it is overwritten.
+
+mod announced;
+mod epoch;
+
+use std::cell::Cell;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use pattern::config::Config;
+use pattern::token::ahead::Ahead;
+use pattern::token::{PublicKey, Signatures, Srk, Tpm2Token};
+use pattern::volume::{Header, Locks};
+use zeroize::Zeroizing;
+
+use super::create;
+use crate::machine::boot::Boot;
+use crate::machine::tpm::{self, Presented, Tcti, Tpm, TpmError};
+use crate::machine::{damage, measure, trial, uki};
+use crate::people::{added, ask, show};
+use crate::volume::candidate::Candidate;
+use crate::volume::filesystem::{self, Mounted};
+use crate::volume::identity::{Proof, Registry};
+use crate::volume::luks::{self, Volume, VolumeKey};
+use crate::volume::place::{DEVICE, NAME, WORK};
+use crate::volume::request::{self, Request};
+use crate::volume::sealing::{Sealer, is_earlier, is_outdated, key_before};
+use crate::volume::{directories, renewal};
+
+/// How often a person may mistype.
+const TRIES: u32 = 5;
+
+/// What opened a volume.
+pub(super) struct Opened {
+    pub(super) key: VolumeKey,
+    /// In words.
+    pub(super) how: String,
+    /// The PIN that was entered, if one was.
+    pub(super) pin: Option<Zeroizing<String>>,
+    /// The slots for announced changes that are left; `None` where the one that opened the volume is the only way in.
+    pub(super) slots: Option<Vec<Ahead>>,
+    /// Whether the TPM gave the key.
+    pub(super) by_tpm: bool,
+}
+
+/// A token that gave the key, and the PIN that it asked for.
+struct ByToken<'a> {
+    key: VolumeKey,
+    token: &'a Tpm2Token,
+    pin: Option<Zeroizing<String>>,
+}
+
+/// What the steps of opening share.
+struct Opening<'a> {
+    device: &'a Path,
+    header: &'a Header,
+    locks: &'a Locks,
+    config: &'a Config,
+    boot: Boot,
+    uuid: String,
+    /// Whether the key that opened it was replaced in this boot.
+    replaced: Cell<bool>,
+}
+
+/// Opens the volume by a vetted header.
+///
+/// # Errors
+/// When neither the TPM nor a person has a key.
+pub(super) fn open(
+    device: &Path,
+    header: &Header,
+    locks: &Locks,
+    config: &Config,
+    boot: Boot,
+) -> Result<Opened> {
+    let mut volume = Volume::vetted(device, header)?;
+    measure::enter()?;
+    let uuid = volume.uuid()?;
+    let opening = Opening { device, header, locks, config, boot, uuid, replaced: Cell::new(false) };
+    let opened = opening.unlock(&mut volume)?;
+    measure::volume(NAME, &opening.uuid, opened.key.as_bytes())?;
+    volume.activate(NAME, &opened.key)?;
+    if header.torn() {
+        let repaired = luks::repair(device);
+        repaired.unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
+    }
+    Ok(opened)
+}
+
+impl Opening<'_> {
+    fn unlock(&self, volume: &mut Volume) -> Result<Opened> {
+        // Whoever changed /usr chose what is missing from it: that is not the system that the key is for.
+        let (found, mut reasons) = match damage::degraded() {
+            Some(damage) => (None, vec![damage]),
+            None => by_any_token(volume, self, &Tcti::default()),
+        };
+        if let Some(found) = found {
+            match self.prove(&found) {
+                Ok(Proof::Given | Proof::Earlier) => {
+                    return Ok(self.by_tpm(found));
+                }
+                Ok(Proof::Against(reason)) => bail!(reason),
+                Ok(Proof::Missing(reason)) => reasons.push(reason.to_owned()),
+                Err(error) => reasons.push(format!("{error:#}")),
+            }
+        } else if damage::degraded().is_none()
+            && let Some(opened) = self.by_announced_change(volume, &mut reasons)?
+        {
+            return Ok(opened);
+        }
+        if !self.boot.secure_boot.allows(self.config) {
+            reasons.push(format!("{}; {}", self.boot.secure_boot, self.boot.secure_boot.advice()));
+        }
+        let reason = reasons.join("; ");
+        if trial::running() {
+            bail!(
+                "the TPM does not open it: {reason}; this version is on trial, so nobody is asked for the recovery key"
+            );
+        }
+        self.by_owner(volume, &reason)
+    }
+
+    /// A person has to know a key. What was added to this boot is shown first.
+    fn by_owner(&self, volume: &mut Volume, reason: &str) -> Result<Opened> {
+        log::error!("the TPM does not open {}: {reason}; enter the recovery key", self.device.display());
+        if self.boot.added {
+            let lines = added::describe();
+            lines.iter().for_each(|line| log::error!("{line}"));
+            show::tell(&lines).unwrap_or_else(|error| log::warn!("{error:#}"));
+        }
+        let key = by_person(volume, self.device, reason)?;
+        self.vouched_for(&key)?;
+        match self.boot {
+            Boot { added: true, .. } => {
+                log::warn!("the volume is open for what was added to this boot; nothing was recorded")
+            }
+            Boot { degraded: true, .. } => {
+                log::warn!("the volume is open for a /usr that is damaged; nothing was recorded")
+            }
+            boot if boot.may_record(self.config) => {
+                log::warn!("to bind the volume to the TPM again, run: pattern rebind")
+            }
+            boot => log::warn!("{}; nothing was recorded", boot.secure_boot),
+        }
+        let how = format!("opened it by an entered key, as the TPM did not ({reason})");
+        Ok(Opened { key, how, pin: None, slots: Some(self.header.ahead()), by_tpm: false })
+    }
+
+    /// A slot for announced changes that the next boot could not open by is as good as none.
+    fn by_tpm(&self, found: ByToken<'_>) -> Opened {
+        let good = |slot: &Ahead| !self.replaced.get() && slot.counted == found.token.counted;
+        let slots = self.header.ahead().into_iter().filter(good).collect();
+        let how = "opened it by the TPM".to_owned();
+        Opened { key: found.key, how, pin: found.pin, slots: Some(slots), by_tpm: true }
+    }
+
+    /// Whether a volume that the TPM opened is the machine's. If so, brings what the TPM and the header say of it up to date.
+    fn prove(&self, found: &ByToken<'_>) -> Result<Proof> {
+        let candidate = self.candidate(&found.key);
+        let proof = self.with_registry(Some(&found.token.srk), |registry| {
+            let proof = registry.prove(&candidate, self.header)?;
+            if let Proof::Given | Proof::Earlier = proof {
+                let settled = self.settle(registry, found, &proof);
+                settled.unwrap_or_else(|error| {
+                    log::warn!(
+                        "{}: bringing key slots and the TPM's record up to date: {error:#}",
+                        self.device.display()
+                    )
+                });
+            }
+            Ok(proof)
+        })?;
+        let (image, signatures) = (uki::key()?, uki::signatures()?);
+        match (&proof, key_before(found.token, image.as_ref(), signatures.as_ref())) {
+            (Proof::Missing(_), Some(before)) => self.prove_by_key_before(found, before),
+            _ => Ok(proof),
+        }
+    }
+
+    /// A person knew the key. Where the TPM can't tell whether the volume is the machine's, that has to do.
+    fn vouched_for(&self, key: &VolumeKey) -> Result<()> {
+        let candidate = self.candidate(key);
+        let proof = self.with_registry(None, |registry| {
+            let proof = registry.prove(&candidate, self.header)?;
+            if let Proof::Missing(_) = proof {
+                registry.finish(&candidate)?;
+            }
+            Ok(proof)
+        });
+        match proof {
+            Ok(Proof::Against(reason)) => bail!(reason),
+            Ok(_) => {}
+            Err(error) => log::warn!("{error:#}"),
+        }
+        Ok(())
+    }
+
+    /// Finishes what a cut left of the volume's making, and binds what an earlier version of pattern made as this one does.
+    /// After each step the next boot opens the volume by itself, and goes on from there. Not while this version is on trial:
+    /// the version before it would not know the volume any more.
+    fn settle(&self, registry: &Registry<'_>, found: &ByToken<'_>, proof: &Proof) -> Result<()> {
+        if trial::running() || !self.boot.may_record(self.config) {
+            return Ok(());
+        }
+        let (tcti, image, signatures) = (Tcti::default(), uki::key()?, uki::signatures()?);
+        let sealer =
+            Sealer { tcti: &tcti, config: self.config, image: image.as_ref(), pin: found.pin.as_deref() };
+        let tokens = &self.locks.tokens[..];
+        let due = renewal::is_due(&sealer, tokens, found.token, signatures.as_ref());
+        let candidate = self.candidate(&found.key);
+        if self.header.is_unfinished() {
+            create::finish(registry, &candidate)?;
+        } else if tokens.iter().any(|token| is_earlier(token, self.config)) || *proof == Proof::Earlier {
+            registry.finish(&candidate)?;
+        }
+        if due {
+            let renewed = renewal::renew(&sealer, &candidate, (tokens, found.token), signatures.as_ref())?;
+            self.replaced.set(true);
+            log::info!("bound the volume as this version does: {renewed}");
+        }
+        Ok(())
+    }
+
+    /// As this image can meet the TPM's records.
+    fn with_registry(
+        &self,
+        srk: Option<&Srk>,
+        act: impl FnOnce(&Registry<'_>) -> Result<Proof>,
+    ) -> Result<Proof> {
+        self.with_registry_of(uki::key()?, srk, act)
+    }
+
+    /// The same by another key that signed for this image. Without a TPM nothing is known.
+    fn with_registry_of(
+        &self,
+        key: Option<PublicKey>,
+        srk: Option<&Srk>,
+        act: impl FnOnce(&Registry<'_>) -> Result<Proof>,
+    ) -> Result<Proof> {
+        if !measure::has_tpm() {
+            return Ok(Proof::Missing("there is no TPM that could tell whether this machine made it"));
+        }
+        let (tcti, signatures) = (Tcti::default(), uki::signatures()?);
+        let images = (key, signatures.as_ref());
+        let answer =
+            Registry::open(self.config, self.boot, &tcti, images, srk).and_then(|registry| act(&registry));
+        answer.context("asking the TPM whether this machine made the volume")
+    }
+
+    fn candidate<'a>(&'a self, key: &'a VolumeKey) -> Candidate<'a> {
+        Candidate { device: self.device, uuid: &self.uuid, key }
+    }
+}
+
+/// The key by the first token that gives it, and what the others say.
+fn by_any_token<'a>(
+    volume: &mut Volume,
+    opening: &Opening<'a>,
+    tcti: &Tcti,
+) -> (Option<ByToken<'a>>, Vec<String>) {
+    let Opening { device, locks, config, .. } = opening;
+    let mut reasons: Vec<String> = locks.unusable.clone();
+    let signatures = uki::signatures().unwrap_or_else(|error| {
+        reasons.push(format!("{error:#}"));
+        None
+    });
+    let image = uki::key().unwrap_or_default();
+    let mut tokens: Vec<_> = locks.tokens.iter().collect();
+    // Nobody is asked for a PIN where the TPM needs none. Tokens of earlier versions come after those of this one.
+    tokens.sort_by_key(|token| {
+        (token.pin.is_some(), is_outdated(token, config, image.as_ref(), signatures.as_ref()))
+    });
+    for token in tokens {
+        match by_tpm(volume, device, token, signatures.as_ref(), tcti) {
+            Ok((key, pin)) => return (Some(ByToken { key, token, pin }), reasons),
+            Err(error) => reasons.push(format!("{error:#}")),
+        }
+    }
+    if reasons.is_empty() {
+        reasons.push("it has no TPM token".to_owned());
+    }
+    (None, reasons)
+}
+
+fn by_tpm(
+    volume: &mut Volume,
+    device: &Path,
+    token: &Tpm2Token,
+    signatures: Option<&Signatures>,
+    tcti: &Tcti,
+) -> Result<(VolumeKey, Option<Zeroizing<String>>)> {
+    let unseal = |pin: Option<&str>| Tpm::unseal(tcti, token, Presented { signatures, pin });
+    let (secret, pin) = match unseal(None) {
+        Err(TpmError::NoPin) => {
+            let (secret, pin) = with_pin(device, ask::secret, |pin| unseal(Some(pin)))?;
+            (secret, Some(pin))
+        }
+        answer => (answer?, None),
+    };
+    Ok((volume.unlock_sealed(token, &secret)?, pin))
+}
+
+/// Asks for the PIN until it is right, and returns it too; an empty one means that the recovery key is at hand instead.
+fn with_pin<T>(
+    device: &Path,
+    ask: impl Fn(&str) -> Result<Zeroizing<String>>,
+    try_pin: impl Fn(&str) -> tpm::Result<T>,
+) -> Result<(T, Zeroizing<String>)> {
+    let device = device.display();
+    let mut before = String::new();
+    loop {
+        let pin = ask(&format!("{before}PIN for {device} (empty for the recovery key):"))?;
+        if pin.is_empty() {
+            bail!("no PIN was entered");
+        }
+        match try_pin(&pin) {
+            Err(error @ TpmError::WrongPin(_)) => {
+                log::error!("{device}: {error}");
+                before = format!("{error}. ");
+            }
+            answer => return Ok((answer?, pin)),
+        }
+    }
+}
+
+fn by_person(volume: &mut Volume, device: &Path, reason: &str) -> Result<VolumeKey> {
+    let device = device.display();
+    for left in (0..TRIES).rev() {
+        let question = format!("The TPM does not open {device}: {reason}. Recovery key for {device}:");
+        let entered = ask::secret(&question)?;
+        match volume.unlock_entered(&entered) {
+            Ok(key) => return Ok(key),
+            Err(error) => log::error!("{device}: {error:#}; {left} tries left"),
+        }
+    }
+    bail!("no key that opens it in {TRIES} tries; nothing was changed; restart to try again")
+}
+
+/// Makes directories that the image asks for only since the volume was made. Returns their names, and what the boot before
+/// asked for.
+///
+/// # Errors
+/// When the file system can't be mounted, or a directory can't be made.
+pub(super) fn directories(config: &Config) -> Result<(Vec<String>, Vec<Request>)> {
+    let asked = &config.partitions.persist;
+    let (device, work) = (Path::new(DEVICE), Path::new(WORK));
+    let kind = filesystem::of(device)?;
+    // Read-only first: nearly every boot finds all of them, and then writes nothing.
+    let mounted = Mounted::new(device, work, kind, true)?;
+    let missing = directories::missing(mounted.path(), asked)?;
+    let all = [Request::Recovery, Request::Sealed].into_iter();
+    let asked_for = all.filter(|request| request::is_left(mounted.path(), *request)).collect();
+    mounted.unmount()?;
+    if missing.is_empty() {
+        return Ok((missing, asked_for));
+    }
+    let mounted = Mounted::new(device, work, kind, false)?;
+    let made = directories::ensure(mounted.path(), asked)?;
+    mounted.unmount()?;
+    Ok((made, asked_for))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+use std::cell::RefCell;
+
+use pattern::token::{Bank, Binding, Pcrs};
+
+use super::*;
+use crate::volume::luks::tests::machine;
+use crate::volume::place::recognised;
+use crate::volume::samples::{BOOT, config};
+
+/// What came of it, and the questions, when these are the answers and only `1234` is right.
+fn entered(answers: &[&str]) -> (Result<(u32, Zeroizing<String>)>, Vec<String>) {
+    let questions = RefCell::new(Vec::new());
+    let ask = |question: &str| {
+        questions.borrow_mut().push(question.to_owned());
+        Ok(Zeroizing::new(answers[questions.borrow().len() - 1].to_owned()))
+    };
+    let secret = with_pin(Path::new("/dev/vda3"), ask, |pin| match pin {
+        "1234" => Ok(7),
+        "locked" => Err(TpmError::Lockout),
+        _ => Err(TpmError::WrongPin(Some(3))),
+    });
+    (secret, questions.into_inner())
+}
+
+fn opening<'a>(header: &'a Header, locks: &'a Locks, config: &'a Config) -> Opening<'a> {
+    Opening {
+        device: Path::new("/dev/vda3"),
+        header,
+        locks,
+        config,
+        boot: BOOT,
+        uuid: String::new(),
+        replaced: Cell::new(false),
+    }
+}
+
+#[test]
+fn a_wrong_pin_is_asked_for_again() {
+    let (secret, questions) = entered(&["12", "1234"]);
+    assert_eq!(secret.unwrap().0, 7);
+    assert_eq!(questions[0], "PIN for /dev/vda3 (empty for the recovery key):");
+    assert!(questions[1].starts_with("the PIN is wrong; after 3 more wrong ones"), "{questions:?}");
+}
+
+#[test]
+fn several_tpm_slots_are_tried_in_turn() {
+    let (other, _) = machine("open-other");
+    let (swtpm, device) = machine("open-in-turn");
+    let mut volume = Volume::format(&device, 32 << 20).unwrap();
+    let binding = Binding::new(Bank::Sha256, None, Pcrs::new([7]).ok());
+    let changed = Binding::new(Bank::Sha256, None, Pcrs::new([8]).ok());
+    swtpm.extend(8);
+    // Of another TPM; of a register that changes; a good one; and one that is not needed any more.
+    for (slot, (swtpm, binding)) in
+        [(&other, &binding), (&swtpm, &changed), (&swtpm, &binding), (&swtpm, &binding)].iter().enumerate()
+    {
+        let (secret, slot) = ([slot as u8; 32], slot as u32);
+        let token = swtpm.connect().seal(&secret, binding, None, slot).unwrap();
+        volume.add_sealed(&token, &secret).unwrap();
+    }
+    swtpm.extend(8);
+    let (header, mut locks) = recognised(&device).unwrap();
+    let config = config(false);
+    let (key, reasons) = by_any_token(&mut volume, &opening(&header, &locks, &config), &swtpm.tcti());
+    let by_slot = volume.unlock_sealed(&locks.tokens[2], &[2; 32]).unwrap();
+    let key = key.unwrap();
+    assert_eq!((key.key.as_bytes(), key.token.keyslot), (by_slot.as_bytes(), 2));
+    assert_eq!(reasons.len(), 2, "{reasons:?}");
+    assert!(reasons[0].starts_with("the TPM was cleared"), "{reasons:?}");
+    assert!(reasons[1].starts_with("PCR 8 (sha256) changed"), "{reasons:?}");
+    locks.tokens.truncate(2);
+    assert!(by_any_token(&mut volume, &opening(&header, &locks, &config), &swtpm.tcti()).0.is_none());
+}
+
+#[test]
+fn without_a_right_pin_the_recovery_key_is_left() {
+    assert_eq!(entered(&["12", ""]).0.unwrap_err().to_string(), "no PIN was entered");
+    assert!(entered(&["locked"]).0.unwrap_err().to_string().starts_with("the TPM is locked out"));
+}

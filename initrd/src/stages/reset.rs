@@ -1,0 +1,162 @@
+//! `pattern-reset`: gives the persistent volume up when that was asked for, and overwrites its keys.
+
+mod erase;
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use pattern::reset::{Decision, WORD, decide, vouch, vouch_begun};
+use pattern::table::{Found, Partition, Source, reset_place};
+
+use crate::context::Context;
+use crate::machine::disk::Disk;
+use crate::machine::{measure, reboot};
+use crate::people::ask;
+use crate::stage::Report;
+use crate::stages::usr;
+use crate::volume::lost::Lost;
+use crate::volume::{identity, luks, place, reset_request};
+use erase::Claim;
+
+/// Looks whether a reset was asked for or begun; asks, gives the volume up, overwrites it.
+///
+/// # Errors
+/// When what was given up can't be overwritten: nothing new must be made there. Where nothing was given up, the volume
+/// stays as it is, and the boot goes on with it.
+pub(crate) fn run(ctx: &Context) -> Result<Report> {
+    let disk = Disk::behind_usr(&ctx.usr)?;
+    disk.check(&ctx.config.partitions.disk)?;
+    let found = disk.table()?;
+    let place = reset_place(&found.table).with_context(|| format!("disk {}", disk.path().display()))?;
+    let request = reset_request::read();
+    let decision = decide(place, request.as_deref(), ctx.flags.reset);
+    let seen = if request.is_some() { "a request" } else { "no request" };
+    let decided = if ctx.flags.plan_only {
+        format!("planned only: {}", words(&decision))
+    } else {
+        carry_out(ctx, &disk, &found, &decision)?
+    };
+    Ok(Report { found: format!("{seen} for a factory reset"), decided })
+}
+
+fn carry_out(ctx: &Context, disk: &Disk, found: &Found, decision: &Decision) -> Result<String> {
+    match decision {
+        Decision::Nothing => Ok("nothing to do".to_owned()),
+        Decision::Forget => {
+            reset_request::forget();
+            Ok("forgot it: the volume that it was for is gone".to_owned())
+        }
+        Decision::Ask(part) => offer(ctx, disk, found, part),
+        Decision::GiveUp(part) => {
+            let done = let_go(disk, found, part).map(|claim| give_up(disk, found, part, &claim));
+            done.unwrap_or_else(|error| {
+                reset_request::forget();
+                Ok(kept(&error))
+            })
+        }
+        Decision::Erase(part) => {
+            let claim = prove_begun(disk, part)?;
+            reset_request::forget();
+            erase(disk, part, &claim)
+        }
+    }
+}
+
+fn words(decision: &Decision) -> &'static str {
+    match decision {
+        Decision::Nothing => "nothing to do",
+        Decision::Forget => "forget the request, the volume that it was for is gone",
+        Decision::Ask(_) => "ask whether to erase the volume",
+        Decision::GiveUp(_) => "erase the volume",
+        Decision::Erase(_) => "finish erasing the volume",
+    }
+}
+
+/// Asks on the console, once. A reset that was asked for there ends with a restart, so that the new volume is made in a boot like
+/// those that will open it.
+fn offer(ctx: &Context, disk: &Disk, found: &Found, part: &Partition) -> Result<String> {
+    let lost = Lost::look(ctx, disk, found, part);
+    let question =
+        format!("Factory reset: this erases {lost}. Type {WORD} to go on, anything else to keep it:");
+    if ask::word(&question, ask::PATIENCE).is_none_or(|answer| answer.trim() != WORD) {
+        reset_request::forget();
+        return Ok("kept the volume: nobody confirmed the factory reset".to_owned());
+    }
+    let claim = match let_go(disk, found, part) {
+        Ok(claim) => claim,
+        Err(error) => {
+            reset_request::forget();
+            return Ok(kept(&error));
+        }
+    };
+    let done = give_up(disk, found, part, &claim)?;
+    log::info!("{done}; restarting");
+    restart().unwrap_or_else(|error| log::warn!("{error:#}; the new volume is made in this boot"));
+    Ok(done)
+}
+
+fn kept(error: &anyhow::Error) -> String {
+    log::error!("no factory reset: {error:#}");
+    "kept the volume".to_owned()
+}
+
+/// Refuses what is no volume of ours, is in use, or lies on a disk whose table is in doubt. Writes nothing.
+fn prove(disk: &Disk, found: &Found, part: &Partition) -> Result<Claim> {
+    let device = disk.partition_path(part.number);
+    let about = || format!("persist volume {}", device.display());
+    if found.source != Source::Both {
+        bail!(
+            "partition table of {}: {}; see why pattern-grow.service did not repair it",
+            disk.path().display(),
+            found.source
+        );
+    }
+    vouch(&luks::look(&device).with_context(about)?).with_context(about)?;
+    Claim::new(&device).with_context(about)
+}
+
+/// What comes before anything is written to the disk. Where only the label says that a volume was given up, the TPM still knows it,
+/// and none is made in its place. A cut after this leaves a volume that the TPM does not know, which can be given up again.
+fn let_go(disk: &Disk, found: &Found, part: &Partition) -> Result<Claim> {
+    let claim = prove(disk, found, part)?;
+    forget(&disk.partition_path(part.number))?;
+    Ok(claim)
+}
+
+/// Refuses what has the label of a reset that was begun, and is no volume of ours nor what is left of one. Writes nothing.
+fn prove_begun(disk: &Disk, part: &Partition) -> Result<Claim> {
+    let device = disk.partition_path(part.number);
+    let about = || format!("{}, where a factory reset was begun", device.display());
+    vouch_begun(&luks::look(&device).with_context(about)?).with_context(about)?;
+    Claim::new(&device).with_context(about)
+}
+
+/// The table before the keys: a cut before its last write leaves the volume whole. The request can go when the table says it all.
+fn give_up(disk: &Disk, found: &Found, part: &Partition, claim: &Claim) -> Result<String> {
+    disk.commit(found, &found.table.with_reset(part.number))?;
+    reset_request::forget();
+    erase(disk, part, claim)
+}
+
+/// Overwrites what opens the volume, and lets the disk forget the rest.
+fn erase(disk: &Disk, part: &Partition, claim: &Claim) -> Result<String> {
+    let device = disk.partition_path(part.number);
+    claim.erase().with_context(|| format!("erasing {}", device.display()))?;
+    // udev still links it as the volume.
+    disk.announce(part.number).unwrap_or_else(|error| log::warn!("{error:#}"));
+    Ok(format!("erased the keys of {}, a new volume takes its place", device.display()))
+}
+
+/// An end in order, although systemd does not get to stop units.
+fn restart() -> Result<()> {
+    usr::disarm()?;
+    reboot::now()
+}
+
+/// Removes the TPM's record of the volume.
+fn forget(device: &Path) -> Result<()> {
+    match place::uuid(device).filter(|_| measure::has_tpm()) {
+        Some(uuid) => identity::forget(&uuid).context("removing the TPM's record of the volume"),
+        None => Ok(()),
+    }
+}

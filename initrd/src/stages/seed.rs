@@ -1,0 +1,85 @@
+//! `pattern-seed`: first contents of the directories that are not persisted, on the ephemeral root, on every boot.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use pattern::config::Persist;
+
+use crate::context::Context;
+use crate::machine::factory::{self, FACTORY};
+use crate::stage::Report;
+
+/// The ephemeral root as the initrd sees it.
+const ROOT: &str = "/sysroot";
+/// All directories that are either persisted or seeded on every boot.
+const ALL: Persist = Persist { etc: true, home: true, srv: true, var: true };
+
+/// Fills what is not persisted in this boot.
+///
+/// # Errors
+/// When a directory can't be filled.
+pub(crate) fn run(ctx: &Context) -> Result<Report> {
+    let unpersisted = unpersisted(ctx);
+    let mut filled = Vec::new();
+    for name in &unpersisted {
+        if fill_empty(Path::new(ROOT), Path::new(FACTORY), name)? {
+            filled.push(*name);
+        }
+    }
+    let found = format!("{} directories that are not persisted", unpersisted.len());
+    let decided = if filled.is_empty() {
+        "nothing to fill".to_owned()
+    } else {
+        format!("filled {}", filled.join(", "))
+    };
+    Ok(Report { found, decided })
+}
+
+/// With nothing mounted from the volume, all of them live on the ephemeral root.
+fn unpersisted(ctx: &Context) -> Vec<&'static str> {
+    let none = ctx.flags.volatile || ctx.flags.plan_only;
+    let persisted: Vec<&str> = ctx.config.partitions.persist.asked().filter(|_| !none).collect();
+    ALL.asked().filter(|name| !persisted.contains(name)).collect()
+}
+
+/// Fills a directory of the ephemeral root, unless something is in it.
+fn fill_empty(root: &Path, from: &Path, name: &str) -> Result<bool> {
+    let target = root.join(name);
+    let doing = || format!("filling {}", target.display());
+    match fs::read_dir(&target) {
+        Ok(mut entries) => {
+            if entries.next().is_some() {
+                return Ok(false);
+            }
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => factory::make(&target).with_context(doing)?,
+        Err(error) => return Err(error).with_context(doing),
+    }
+    factory::fill(from, name, &target).with_context(doing)?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ephemeral_root_is_filled_only_where_it_is_empty() {
+        let folder = std::env::temp_dir().join(format!("pattern-seed-{}", std::process::id()));
+        let (root, factory) = (folder.join("root"), folder.join("factory"));
+        fs::create_dir_all(root.join("var")).unwrap();
+        fs::create_dir_all(factory.join("etc")).unwrap();
+        fs::write(factory.join("etc/passwd"), "root:x:0:0::/root:/bin/sh\n").unwrap();
+        fs::write(root.join("var/there"), "").unwrap();
+        assert!(fill_empty(&root, &factory, "etc").unwrap());
+        assert!(root.join("etc/passwd").exists());
+        assert!(!fill_empty(&root, &factory, "etc").unwrap());
+        assert!(!fill_empty(&root, &factory, "var").unwrap());
+        fs::write(root.join("srv"), "a file").unwrap();
+        let error = fill_empty(&root, &factory, "srv").unwrap_err();
+        assert!(error.to_string().starts_with("filling "), "{error}");
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

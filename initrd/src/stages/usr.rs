@@ -1,0 +1,129 @@
+//! `pattern-usr`: opens `/usr`, verified block by block against the root hash of the kernel command line.
+
+mod restart;
+mod superblock;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow};
+use libcryptsetup_rs::consts::flags::{CryptActivate, CryptDeactivate};
+use libcryptsetup_rs::consts::vals::EncryptionFormat;
+use libcryptsetup_rs::{CryptDevice, CryptInit, CryptParamsVerityRef, Either};
+use pattern::config::Corruption;
+use pattern::usr::UsrHash;
+
+use crate::context::Context;
+use crate::machine::efi_variable::Variable;
+use crate::machine::{damage, scan};
+use crate::stage::Report;
+use restart::{Response, Verdict, judge};
+use superblock::Superblock;
+
+/// The variable that holds the root hash of a boot that has not ended yet.
+const RESTART: &str = "PatternVerityRestart";
+/// Name below `/dev/mapper`.
+const NAME: &str = "usr";
+/// The same while all of it is read. udev leaves devices of this name alone (90-pattern-dm.rules).
+const TEMPORARY: &str = "temporary-cryptsetup-usr";
+
+/// Opens the two partitions that the root hash names as `/dev/mapper/usr`.
+///
+/// # Errors
+/// When a partition is missing or is no hash tree, or the kernel can't do what the image asks for on corruption:
+/// it is never asked for less.
+pub(crate) fn run(ctx: &Context) -> Result<Report> {
+    let (data, hash) = (partition(&ctx.usr.data_uuid()), partition(&ctx.usr.hash_uuid()));
+    let superblock =
+        read_superblock(&hash).with_context(|| format!("hash tree of /usr, {}", hash.display()))?;
+    let opening = || format!("opening /usr from {} and {}", data.display(), hash.display());
+    let Verdict { response, remark, damage } = verdict(ctx, &data, &hash);
+    open(&data, &hash, &ctx.usr, response).with_context(opening)?;
+    if let Some(damage) = damage {
+        log::error!("/usr is damaged: {damage}; the TPM is not asked for the volume's key in this boot");
+        damage::note(&damage)?;
+    }
+    let found = format!("{superblock} on {}", data.display());
+    Ok(Report { found, decided: format!("opened it, {response} on corruption{remark}") })
+}
+
+fn partition(uuid: &str) -> PathBuf {
+    Path::new("/dev/disk/by-partuuid").join(uuid)
+}
+
+fn read_superblock(hash: &Path) -> Result<Superblock> {
+    let mut bytes = [0; superblock::BYTES];
+    File::open(hash).and_then(|mut file| file.read_exact(&mut bytes)).context("reading it")?;
+    Ok(Superblock::parse(&bytes)?)
+}
+
+/// What corruption leads to in this boot.
+fn verdict(ctx: &Context, data: &Path, hash: &Path) -> Verdict {
+    match ctx.config.verity.on_corruption {
+        Corruption::Panic => Verdict::plain(Response::Panic),
+        Corruption::IoError => Verdict::plain(Response::IoError),
+        Corruption::Restart if ctx.flags.plan_only => {
+            let remark = " (planned only: restart)".to_owned();
+            Verdict { remark, ..Verdict::plain(Response::IoError) }
+        }
+        Corruption::Restart => judge(&Variable::new(RESTART), &ctx.usr, || read_all(data, hash, &ctx.usr)),
+    }
+}
+
+/// Reads all of it under another name: under its own, what waits for it would begin.
+fn read_all(data: &Path, hash: &Path, usr: &UsrHash) -> Result<u64> {
+    let mut device = load(data, hash)?;
+    activate(&mut device, TEMPORARY, usr, CryptActivate::READONLY)?;
+    let read = scan::read_all(&Path::new("/dev/mapper").join(TEMPORARY));
+    if let Err(error) = device.activate_handle().deactivate(TEMPORARY, CryptDeactivate::empty()) {
+        // Nobody uses it, and it goes with the boot.
+        log::warn!("closing /dev/mapper/{TEMPORARY}: {error}");
+    }
+    read
+}
+
+/// `pattern-usr --disarm`, at an orderly shutdown: the next boot may restart again.
+///
+/// # Errors
+/// When the variable is there and can't be removed.
+pub(crate) fn disarm() -> Result<()> {
+    Variable::new(RESTART).remove()
+}
+
+fn open(data: &Path, hash: &Path, usr: &UsrHash, response: Response) -> Result<()> {
+    let flags = CryptActivate::READONLY
+        | match response {
+            Response::Restart => CryptActivate::RESTART_ON_CORRUPTION,
+            Response::Panic => CryptActivate::PANIC_ON_CORRUPTION,
+            Response::IoError => CryptActivate::empty(),
+        };
+    let mut device = load(data, hash)?;
+    activate(&mut device, NAME, usr, flags)?;
+    prove(Path::new("/dev/mapper").join(NAME).as_path()).inspect_err(|_| {
+        // udev may be reading it; left open, it is used by nobody: all that follows requires this stage.
+        device.activate_handle().deactivate(NAME, CryptDeactivate::empty()).ok();
+    })
+}
+
+fn load(data: &Path, hash: &Path) -> Result<CryptDevice> {
+    let mut device = CryptInit::init_with_data_device(Either::Right((hash, data)))
+        .map_err(|error| anyhow!("opening the partitions: {error}"))?;
+    let load = device.context_handle().load::<CryptParamsVerityRef<'_>>(Some(EncryptionFormat::Verity), None);
+    load.map_err(|error| anyhow!("reading the superblock: {error}"))?;
+    Ok(device)
+}
+
+fn activate(device: &mut CryptDevice, name: &str, usr: &UsrHash, flags: CryptActivate) -> Result<()> {
+    let opened = device.activate_handle().activate_by_volume_key(Some(name), Some(usr.bytes()), flags);
+    opened.map_err(|error| anyhow!("asking the kernel for dm-verity: {error}"))
+}
+
+/// Reads the first block. The kernel checks nothing before a read; no later stage must run on a damaged system.
+fn prove(device: &Path) -> Result<()> {
+    let mut block = [0; 4096];
+    File::open(device).and_then(|mut file| file.read_exact(&mut block)).context(
+        "its first block can't be verified: /usr or its hash tree is damaged or was tampered with; start another \
+         version, or write the image anew",
+    )
+}

@@ -1,0 +1,6 @@
+//! What units start in the running system.
+
+pub(crate) mod fallback;
+pub(crate) mod health;
+pub(crate) mod recovery;
+pub(crate) mod scrub;

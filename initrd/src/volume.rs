@@ -1,0 +1,23 @@
+//! The persistent volume: where it is, what opens it, and whether it is the machine's.
+
+pub(crate) mod ahead;
+pub(crate) mod bank;
+pub(crate) mod candidate;
+pub(crate) mod confine;
+pub(crate) mod directories;
+pub(crate) mod escrow;
+pub(crate) mod filesystem;
+pub(crate) mod identity;
+pub(crate) mod lockout;
+pub(crate) mod lost;
+pub(crate) mod luks;
+pub(crate) mod place;
+pub(crate) mod recovery_key;
+pub(crate) mod reminder;
+pub(crate) mod renewal;
+pub(crate) mod request;
+pub(crate) mod reset_request;
+#[cfg(test)]
+pub(crate) mod samples;
+pub(crate) mod sealing;
+pub(crate) mod shape;

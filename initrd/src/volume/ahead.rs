@@ -1,0 +1,192 @@
+//! A change of firmware keys that is announced before the restart: the slot for it, see [`pattern::token::ahead`].
+//!
+//! The initrd makes the slot, and leaves the key that signs for it inside the volume. The running system signs what the next
+//! boot will find. A boot that used it binds the volume as usual and makes a new slot, with a new key: what was signed before is
+//! worth nothing then. Each step is one write of the header, and after each of them the volume opens by itself.
+
+pub(crate) mod key;
+
+use anyhow::{Context as _, Result};
+use pattern::binding::{has, of_the_key};
+use pattern::config::Config;
+use pattern::firmware::PCR;
+use pattern::nv::Index;
+use pattern::secure_boot::State;
+use pattern::token::ahead::Ahead;
+use pattern::token::{Bank, Binding, Counted, Digest, Exposed, Pcrs, PublicKey, Signatures, Tpm2Token};
+use pattern::volume::Header;
+use zeroize::Zeroizing;
+
+use crate::machine::boot::Boot;
+use crate::machine::tpm::{self, NewPin, Presented, Tcti, Tpm, TpmError};
+use crate::machine::{firmware, measure, random, registers, trial, uki};
+use crate::volume::candidate::Candidate;
+use crate::volume::luks::{Volume, VolumeKey};
+use crate::volume::sealing::{Sealer, is_outdated_text, tpm2};
+
+pub(crate) use key::Root;
+
+/// A slot that gave the volume's key, and the PIN that it asked for.
+pub(crate) struct Found {
+    pub(crate) key: VolumeKey,
+    pub(crate) ahead: Ahead,
+    pub(crate) pin: Option<Zeroizing<String>>,
+}
+
+/// Gives the secret for a PIN.
+pub(crate) type Unseal<'a> = &'a dyn Fn(&str) -> tpm::Result<Zeroizing<Vec<u8>>>;
+
+/// Opens the volume by a change that was announced. Says why not where one was.
+pub(crate) fn unlock(
+    volume: &mut Volume,
+    header: &Header,
+    signatures: Option<&Signatures>,
+    with_pin: impl Fn(Unseal<'_>) -> Result<(Zeroizing<Vec<u8>>, Zeroizing<String>)>,
+    reasons: &mut Vec<String>,
+) -> Option<Found> {
+    let slots = header.ahead().into_iter().filter(|ahead| ahead.announced.is_some());
+    for ahead in slots {
+        let opened = attempt(volume, &ahead, signatures, &with_pin);
+        match opened.context("the slot for an announced change") {
+            Ok((key, pin)) => return Some(Found { key, ahead, pin }),
+            Err(error) => reasons.push(format!("{error:#}")),
+        }
+    }
+    None
+}
+
+fn attempt(
+    volume: &mut Volume,
+    ahead: &Ahead,
+    signatures: Option<&Signatures>,
+    with_pin: &impl Fn(Unseal<'_>) -> Result<(Zeroizing<Vec<u8>>, Zeroizing<String>)>,
+) -> Result<(VolumeKey, Option<Zeroizing<String>>)> {
+    let (tcti, image) = (Tcti::default(), uki::key()?);
+    let unseal =
+        |pin: Option<&str>| Tpm::unseal_ahead(&tcti, ahead, image.as_ref(), Presented { signatures, pin });
+    let (secret, pin) = match unseal(None) {
+        Err(TpmError::NoPin) => {
+            let (secret, pin) = with_pin(&|pin| unseal(Some(pin)))?;
+            (secret, Some(pin))
+        }
+        answer => (answer?, None),
+    };
+    Ok((volume.unlock_ahead(ahead, &secret)?, pin))
+}
+
+/// The value of PCR 7 before the change, if Secure Boot was on and `db` lost no entry: what was recorded in that boot counts.
+///
+/// # Errors
+/// When that is not proved.
+pub(crate) fn earlier(ahead: &Ahead) -> Result<Vec<u8>> {
+    let announced = ahead.announced.as_ref().context("nothing was announced")?;
+    let (log, value) = (firmware::log()?, firmware::value(ahead.bank)?);
+    log.check(ahead.bank, &value)?.trusts_earlier(&announced.earlier)?;
+    Ok(announced.earlier.value.clone())
+}
+
+/// After a boot that used the slot: binds the volume as usual, in place of what was bound before the change, and takes the slot
+/// away. The next step makes a new one. Returns what was done, in words.
+///
+/// # Errors
+/// When the TPM fails, or the header can't be written. Until the new token is in place, the slot stays.
+pub(crate) fn retire(
+    config: &Config,
+    volume: &Candidate<'_>,
+    ahead: &Ahead,
+    pin: Option<&String>,
+) -> Result<String> {
+    let (tcti, image, signatures) = (Tcti::default(), uki::key()?, uki::signatures()?);
+    let sealer = Sealer { tcti: &tcti, config, image: image.as_ref(), pin };
+    let old = |text: &str| {
+        let ours = |token: Tpm2Token| has(&token, &of_the_key(config, image.as_ref(), token.bank));
+        tpm2(text).is_some_and(ours) || is_outdated_text(text, config, image.as_ref(), signatures.as_ref())
+    };
+    let counted = config.volume.counter || ahead.counted.is_some();
+    let (keyslot, removed) = sealer.replace(volume, counted, |binding| binding, old)?;
+    Volume::load(volume.device)?.remove_ahead()?;
+    Ok(format!("keyslot {keyslot} is new, older TPM slots removed: {removed}"))
+}
+
+/// As [`prepare`]; a failure is told, and ends nothing.
+pub(crate) fn tend(
+    config: &Config,
+    boot: Boot,
+    volume: &Candidate<'_>,
+    slots: &[Ahead],
+    with: (Option<&String>, &Root<'_>),
+) {
+    match prepare(config, boot, volume, slots, with) {
+        Ok(false) => {}
+        Ok(true) => log::info!("made a slot for announced changes of Secure Boot's keys"),
+        Err(error) => log::warn!("making the slot for announced changes: {error:#}"),
+    }
+}
+
+/// Makes the slot where there is none, or where what was announced has come true without it. A PIN must be at hand for a volume
+/// with one. Returns whether it was made.
+///
+/// # Errors
+/// When the TPM fails, or the volume can't be written to.
+fn prepare(
+    config: &Config,
+    boot: Boot,
+    volume: &Candidate<'_>,
+    slots: &[Ahead],
+    (pin, root): (Option<&String>, &Root<'_>),
+) -> Result<bool> {
+    let (image, bank) = (uki::key()?, bank());
+    let missing = slots.is_empty() || slots.iter().any(|slot| is_true(slot, config, image.as_ref()));
+    let unasked = config.volume.pin && pin.is_none();
+    if !missing || unasked || !wanted(config, boot, image.as_ref(), bank) {
+        return Ok(false);
+    }
+    let mut tpm = Tpm::connect(&Tcti::default())?;
+    let approver = tpm.make_approver(random::secret()?)?;
+    let secret = random::secret()?;
+    let pin =
+        pin.map(|text| Ok::<_, anyhow::Error>(NewPin { text, salt: *random::secret()? })).transpose()?;
+    let counter = Index::revocation(volume.uuid);
+    // Replacing the volume's key ends what was announced before, too.
+    let counted = tpm.key_count(&counter)?.map(|count| Counted { handle: counter.handle, count });
+    let ahead = tpm.seal_ahead(&secret, &approver, (bank, counted), pin.as_ref())?;
+    root.write(&approver)?;
+    Volume::load(volume.device)?.replace_ahead(volume.key, ahead, &*secret)?;
+    Ok(true)
+}
+
+/// Only what is bound to PCR 7 needs it, and only a boot in which that protects something makes it.
+fn wanted(config: &Config, boot: Boot, image: Option<&PublicKey>, bank: Bank) -> bool {
+    let kept = of_the_key(config, image, bank).kept;
+    let bound = kept.is_some_and(|pcrs| pcrs.iter().any(|pcr| pcr == PCR));
+    bound
+        && measure::has_tpm()
+        && boot.secure_boot == State::On
+        && boot.may_record(config)
+        && !trial::running()
+}
+
+/// Whether the announced boot is this one.
+fn is_true(ahead: &Ahead, config: &Config, image: Option<&PublicKey>) -> bool {
+    let Some(announced) = &ahead.announced else { return false };
+    let value = firmware::value(ahead.bank);
+    let policy = value.and_then(|value| Ok(policy(&of_the_key(config, image, ahead.bank), &value)?));
+    policy.is_ok_and(|policy| policy == announced.policy)
+}
+
+/// The policy of an ordinary token in a boot with this PCR 7. All other registers are as they are now.
+pub(crate) fn policy(binding: &Binding, seven: &[u8]) -> Result<Digest, Exposed> {
+    let read = |pcrs: Pcrs, bank: Bank| {
+        let value = |pcr| if pcr == PCR { Some(seven.to_vec()) } else { registers::value(bank, pcr) };
+        pcrs.iter().map(value).collect::<Option<Vec<_>>>().ok_or(Exposed::NoBank(bank))
+    };
+    binding.policy(false, read)
+}
+
+/// The bank that the kernel shows.
+fn bank() -> Bank {
+    if registers::value(Bank::Sha256, PCR).is_some() { Bank::Sha256 } else { Bank::Sha384 }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! The key that announced changes are signed with: in a file that only root reads, inside the volume.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use pattern::token::ahead::Approver;
+use zeroize::Zeroizing;
+
+use crate::volume::filesystem::{self, Mounted};
+use crate::volume::place::{DEVICE, WORK};
+
+/// At the volume's root.
+const FOLDER: &str = "tpm";
+const FILE: &str = "announcing-key";
+/// What the file is called until it is whole.
+const DRAFT: &str = "announcing-key.new";
+
+/// Where the volume's root is.
+pub(crate) enum Root<'a> {
+    /// On the open volume, to be mounted as long as somebody works on it.
+    Device,
+    /// Here.
+    Folder(&'a Path),
+}
+
+impl Root<'_> {
+    pub(crate) fn write(&self, approver: &Approver) -> Result<()> {
+        match self {
+            Self::Folder(folder) => write(folder, approver),
+            Self::Device => {
+                let device = Path::new(DEVICE);
+                let mounted = Mounted::new(device, Path::new(WORK), filesystem::of(device)?, false)?;
+                write(mounted.path(), approver)?;
+                mounted.unmount()
+            }
+        }
+    }
+}
+
+/// Reads it.
+///
+/// # Errors
+/// When it is not there, or is something else.
+pub(crate) fn read(root: &Path) -> Result<Approver> {
+    let path = root.join(FOLDER).join(FILE);
+    let about = || format!("reading the key for announced changes, {}", path.display());
+    let bytes = Zeroizing::new(fs::read(&path).with_context(about)?);
+    Approver::parse(&bytes).context("it is not such a key").with_context(about)
+}
+
+/// It gets its name when it is on the disk.
+fn write(root: &Path, approver: &Approver) -> Result<()> {
+    let folder = root.join(FOLDER);
+    let about = || format!("writing the key for announced changes below {}", folder.display());
+    match DirBuilder::new().mode(0o700).create(&folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error).with_context(about),
+        _ => {}
+    }
+    let draft = folder.join(DRAFT);
+    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft);
+    let mut file = opened.with_context(about)?;
+    file.write_all(&approver.to_bytes()).and_then(|()| file.sync_all()).with_context(about)?;
+    fs::rename(&draft, folder.join(FILE)).with_context(about)?;
+    for written in [&folder, root] {
+        File::open(written).and_then(|written| written.sync_all()).with_context(about)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use pattern::token::Sealed;
+
+    use super::*;
+
+    #[test]
+    fn the_key_is_kept_for_root_alone() {
+        let root = std::env::temp_dir().join(format!("pattern-announcing-{}", std::process::id()));
+        fs::create_dir_all(&root).unwrap();
+        let none = format!("{:#}", read(&root).err().unwrap());
+        assert!(none.starts_with("reading the key for announced changes, "), "{none}");
+        let key = Sealed { private: vec![1; 9], public: vec![2; 7] };
+        let approver = Approver { auth: [3; 32].into(), key };
+        for _ in 0..2 {
+            Root::Folder(&root).write(&approver).unwrap();
+            assert!(read(&root).unwrap() == approver);
+        }
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let folder = root.join(FOLDER);
+        assert_eq!((mode(&folder), mode(&folder.join(FILE))), (0o700, 0o600));
+        fs::write(folder.join(FILE), "x").unwrap();
+        assert!(format!("{:#}", read(&root).err().unwrap()).ends_with("it is not such a key"));
+        fs::remove_dir_all(root).unwrap();
+    }
+}

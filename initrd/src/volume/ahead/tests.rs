@@ -1,0 +1,163 @@
+//! A volume in a plain file and a software TPM, in the boots of a machine whose real firmware's logs are kept.
+
+use std::fs;
+use std::path::PathBuf;
+
+use pattern::firmware::{Log, Variable};
+use pattern::volume::Seen;
+
+use super::*;
+use crate::commands::announce::Staged;
+use crate::machine::tpm::swtpm::Swtpm;
+use crate::volume::luks;
+use crate::volume::luks::tests::machine;
+use crate::volume::place::recognised;
+use crate::volume::samples::config;
+
+const SECRET: [u8; 32] = [0xa5; 32];
+const AHEAD: [u8; 32] = [0x5a; 32];
+
+fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/firmware").join(name)
+}
+
+fn log(boot: &str) -> Log {
+    Log::parse(&fs::read(fixture(&format!("{boot}.log"))).unwrap()).unwrap()
+}
+
+fn bytes(digits: &str) -> Vec<u8> {
+    let pairs = digits.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+    pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
+}
+
+/// PCR 7 of a boot.
+fn value(boot: &str) -> Vec<u8> {
+    let values = fs::read_to_string(fixture("pcr7")).unwrap();
+    let prefix = format!("{boot} sha256 ");
+    bytes(values.lines().find_map(|line| line.strip_prefix(&prefix)).unwrap())
+}
+
+/// What the variables hold after a boot, and before the next one.
+fn contents(boot: &str) -> std::collections::BTreeMap<Variable, Vec<u8>> {
+    let (log, value) = (log(boot), value(boot));
+    let measured = log.check(Bank::Sha256, &value).unwrap();
+    Variable::ALL.map(|variable| (variable, measured.content(variable).unwrap().to_vec())).into()
+}
+
+/// A boot of the machine, as far as PCR 7 goes.
+pub(crate) fn boot(swtpm: &mut Swtpm, boot: &str) {
+    swtpm.restart();
+    let bytes = fs::read(fixture(&format!("{boot}.log"))).unwrap();
+    // The first event has a header of 32 bytes; all logs but `first` have one bank of SHA-256.
+    let banks: &[usize] = if boot == "first" { &[32, 48] } else { &[32] };
+    let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    let mut at = 32 + number(28);
+    while at < bytes.len() {
+        let (pcr, kind) = (number(at), number(at + 4));
+        let digest = &bytes[at + 14..at + 46];
+        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        if pcr == 7 && kind != 3 {
+            swtpm.tool(&format!("tpm2_pcrextend 7:sha256={hex}"));
+        }
+        at += 12 + banks.iter().map(|bank| 2 + bank).sum::<usize>();
+        at += 4 + number(at);
+    }
+}
+
+/// An image for use without signatures, so that the policy has PCR 7, 12 and 15.
+fn binding() -> Binding {
+    of_the_key(&config(false), None, Bank::Sha256)
+}
+
+fn header(device: &std::path::Path) -> Header {
+    let Seen::Luks2(header) = luks::look(device).unwrap() else { panic!("no volume") };
+    header
+}
+
+fn files(changes: &[(Variable, &str)]) -> Vec<(Variable, PathBuf)> {
+    changes.iter().map(|(variable, name)| (*variable, fixture(name))).collect()
+}
+
+fn staged_words(from: &str, contents_of: &str, changes: &[(Variable, &str)]) -> Result<(Vec<u8>, String)> {
+    let log = log(from);
+    let staged = Staged::new(&log, &value(from), Bank::Sha256, contents(contents_of), &files(changes))?;
+    Ok((staged.next.clone(), staged.words()))
+}
+
+#[test]
+fn what_waits_for_a_restart_is_seen_in_the_variables_and_in_files() {
+    let words = |from, contents, files: &[_]| staged_words(from, contents, files).unwrap();
+    assert_eq!(words("first", "first", &[]), (value("first"), String::new()));
+    assert_eq!(words("first", "dbx", &[]), (value("dbx"), "dbx".to_owned()));
+    assert_eq!(words("first", "db", &[]), (value("db"), "db and dbx".to_owned()));
+    assert_eq!(words("first", "first", &[(Variable::Dbx, "dbx.auth")]), words("first", "dbx", &[]));
+    assert_eq!(words("first", "dbx", &[(Variable::Db, "db.auth")]), words("first", "db", &[]));
+}
+
+#[test]
+fn what_can_not_be_predicted_says_that_the_next_boot_may_ask() {
+    let error =
+        |from, contents, files: &[_]| format!("{:#}", staged_words(from, contents, files).unwrap_err());
+    let off = error("off", "off", &[]);
+    assert_eq!(
+        off,
+        "predicting PCR 7 of the next boot, which may ask for the recovery key: Secure Boot is off in this boot"
+    );
+    assert!(error("first", "off", &[]).ends_with(": the change switches Secure Boot off"));
+    let not = error("first", "first", &[(Variable::Dbx, "README.md")]);
+    assert!(not.contains("README.md: the file is not a signed change of a variable"), "{not}");
+}
+
+/// The promise: a change that was announced opens by itself, and nothing else does.
+#[test]
+fn an_announced_change_of_dbx_opens_the_volume() {
+    let (mut swtpm, device) = machine("announced");
+    boot(&mut swtpm, "first");
+    let mut tpm = swtpm.connect();
+    let token = tpm.seal(&SECRET, &binding(), None, 0).unwrap();
+    let approver = tpm.make_approver([4; 32].into()).unwrap();
+    let slot = tpm.seal_ahead(&AHEAD, &approver, (Bank::Sha256, None), None).unwrap();
+    drop(tpm);
+    let mut volume = Volume::format(&device, 32 << 20).unwrap();
+    volume.add_sealed(&token, &SECRET).unwrap();
+    let key = volume.unlock_sealed(&token, &SECRET).unwrap();
+    volume.replace_ahead(&key, slot, &AHEAD).unwrap();
+    let empty = header(&device).ahead();
+    assert_eq!((empty.len(), empty[0].keyslot, &empty[0].announced), (1, 1, &None));
+
+    // The running system has no key of the volume.
+    let (log, value) = (log("first"), value("first"));
+    let staged = Staged::new(&log, &value, Bank::Sha256, contents("dbx"), &[]).unwrap();
+    let ahead = staged.sign(&swtpm.tcti(), empty[0].clone(), &binding(), &approver).unwrap();
+    Volume::load(&device).unwrap().announce(&ahead).unwrap();
+    assert!(staged.is_announced(&header(&device).ahead()[0], &binding()).unwrap());
+
+    let opens = |swtpm: &Swtpm| {
+        let ((header, locks), tcti) = (recognised(&device).unwrap(), swtpm.tcti());
+        let by_token = Tpm::unseal(&tcti, &locks.tokens[0], Presented::default()).is_ok();
+        let slot = &header.ahead()[0];
+        let secret = Tpm::unseal_ahead(&tcti, slot, None, Presented::default());
+        let by_slot = secret.is_ok_and(|secret| {
+            let mut volume = Volume::vetted(&device, &header).unwrap();
+            volume.unlock_ahead(slot, &secret).unwrap().as_bytes() == key.as_bytes()
+        });
+        (by_token, by_slot)
+    };
+    assert_eq!(opens(&swtpm), (true, false));
+    boot(&mut swtpm, "dbx");
+    assert_eq!(opens(&swtpm), (false, true));
+    for other in ["db", "off", "setup", "other-signer"] {
+        boot(&mut swtpm, other);
+        assert_eq!(opens(&swtpm), (false, false), "{other}");
+    }
+    // What a later boot makes takes the place of what was announced.
+    boot(&mut swtpm, "dbx");
+    let slot = swtpm.connect().seal_ahead(&SECRET, &approver, (Bank::Sha256, None), None).unwrap();
+    Volume::load(&device).unwrap().replace_ahead(&key, slot, &SECRET).unwrap();
+    let left = header(&device).ahead();
+    assert_eq!((left.len(), &left[0].announced), (1, &None));
+    let gone = Volume::load(&device).unwrap().announce(&ahead).unwrap_err().to_string();
+    assert_eq!(gone, "the slot for announced changes is gone");
+    assert_eq!(Volume::load(&device).unwrap().remove_ahead().unwrap(), 1);
+    assert!(header(&device).ahead().is_empty());
+}

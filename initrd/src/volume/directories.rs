@@ -1,0 +1,73 @@
+//! The directories on the volume that the system writes to: each is made once, with all it starts with.
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use nix::unistd::syncfs;
+use pattern::config::Persist;
+
+use crate::machine::factory::{FACTORY, fill, make};
+
+/// The directories asked for that the volume does not have.
+///
+/// # Errors
+/// When something else is in a directory's place.
+pub(crate) fn missing(volume: &Path, asked: &Persist) -> Result<Vec<String>> {
+    let mut missing = Vec::new();
+    for name in asked.asked() {
+        let path = volume.join("root").join(name);
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_dir() => {}
+            Ok(_) => {
+                bail!("root/{name} on the volume is not a directory; move it away, it is made anew then")
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => missing.push(name.to_owned()),
+            Err(error) => return Err(error).with_context(|| format!("looking at {}", path.display())),
+        }
+    }
+    Ok(missing)
+}
+
+/// Makes the missing directories on the mounted volume, each at once and with all it starts with; answers with their
+/// names. All of it is on the medium then.
+///
+/// # Errors
+/// When one can't be made; the others are whole or not there.
+pub(crate) fn ensure(volume: &Path, asked: &Persist) -> Result<Vec<String>> {
+    ensure_from(volume, asked, Path::new(FACTORY))
+}
+
+fn ensure_from(volume: &Path, asked: &Persist, factory: &Path) -> Result<Vec<String>> {
+    let root = volume.join("root");
+    if !root.is_dir() {
+        make(&root).with_context(|| format!("making {}", root.display()))?;
+    }
+    let missing = missing(volume, asked)?;
+    for name in &missing {
+        appear(&root, name, factory).with_context(|| format!("making {}", root.join(name).display()))?;
+    }
+    let synced = File::open(&root).map_err(anyhow::Error::from).and_then(|root| Ok(syncfs(&root)?));
+    synced.with_context(|| format!("syncing {}", root.display()))?;
+    Ok(missing)
+}
+
+/// A directory is filled under another name, and gets its own once that is on the medium: a power cut leaves all of
+/// it or none.
+fn appear(root: &Path, name: &str, factory: &Path) -> Result<()> {
+    let new: PathBuf = root.join(format!(".{name}.new"));
+    if new.exists() {
+        fs::remove_dir_all(&new)?;
+    }
+    make(&new)?;
+    fill(factory, name, &new)?;
+    let directory = File::open(root)?;
+    syncfs(&directory)?;
+    fs::rename(&new, root.join(name))?;
+    directory.sync_all()?;
+    Ok(())
+}

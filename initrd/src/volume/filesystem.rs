@@ -1,0 +1,109 @@
+//! File systems: made by their own programs, mounted by the kernel.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use pattern::config::Filesystem;
+use pattern::volume;
+
+use crate::volume::luks;
+
+const LABEL: &str = "persist";
+
+/// Makes a file system on a device, whatever is there.
+///
+/// # Errors
+/// When the program is not there or fails; with what it said.
+pub(crate) fn make(kind: Filesystem, device: &Path) -> Result<()> {
+    let program = format!("mkfs.{}", kind.name());
+    // Each has another word for "don't ask, the device is mine".
+    let force = if kind == Filesystem::Ext4 { "-F" } else { "-f" };
+    let mut command = Command::new(&program);
+    command.args(["-q", force, "-L", LABEL]).arg(device);
+    run(&mut command).with_context(|| format!("making the file system with {program}"))
+}
+
+/// The file system that is on a device. Not the one of `pattern.toml`: that may have changed since the volume was made.
+///
+/// # Errors
+/// When the device can't be read, or holds none of ours.
+pub(crate) fn of(device: &Path) -> Result<Filesystem> {
+    let head = luks::head(device)?;
+    volume::filesystem(&head)
+        .with_context(|| format!("{} holds no xfs, ext4 or btrfs file system", device.display()))
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let output = command.stdin(Stdio::null()).output()?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("it ended with {}: {}", output.status, said.trim());
+    }
+    Ok(())
+}
+
+/// A mounted file system.
+pub(crate) struct Mounted {
+    path: PathBuf,
+    /// Cleared by [`Mounted::unmount`], so that a failed one is not tried again in silence.
+    held: bool,
+}
+
+impl Mounted {
+    /// Mounts a device; the directory is made.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(crate) fn new(device: &Path, path: &Path, kind: Filesystem, read_only: bool) -> Result<Self> {
+        let doing = || format!("mounting {} at {}", device.display(), path.display());
+        fs::create_dir_all(path).with_context(doing)?;
+        let mut flags = MsFlags::MS_NODEV | MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+        flags.set(MsFlags::MS_RDONLY, read_only);
+        mount(Some(device), path, Some(kind.name()), flags, None::<&str>).with_context(doing)?;
+        Ok(Self { path: path.to_owned(), held: true })
+    }
+
+    /// Where it is mounted.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Unmounts; what was written is with the device then.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(crate) fn unmount(mut self) -> Result<()> {
+        self.held = false;
+        umount2(&self.path, MntFlags::empty()).with_context(|| format!("unmounting {}", self.path.display()))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        if self.held {
+            // An error is on its way already, and nothing here is used again.
+            umount2(&self.path, MntFlags::MNT_DETACH).ok();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_fails_is_quoted() {
+        let error = run(Command::new("sh").args(["-c", "echo no space >&2; exit 3"])).unwrap_err();
+        assert_eq!(error.to_string(), "it ended with exit status: 3: no space");
+        assert!(run(&mut Command::new("true")).is_ok());
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_is_named() {
+        let error = make(Filesystem::Ext4, Path::new("/nonexistent/device")).unwrap_err();
+        assert!(format!("{error:#}").starts_with("making the file system with mkfs.ext4: "), "{error:#}");
+    }
+}

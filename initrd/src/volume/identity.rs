@@ -1,0 +1,272 @@
+//! Whether a volume is one that this machine made, as its TPM knows it, and the newest copy of it.
+
+mod before;
+
+use anyhow::{Context as _, Result};
+use pattern::binding;
+use pattern::config::Config;
+use pattern::generation::{Old, Step, steps};
+use pattern::identity::{Kept, compare, compare_earlier, kept, record};
+use pattern::nv::{EARLIER_COUNTER, EARLIER_IDENTITY, Index, MARK};
+use pattern::token::{PublicKey, Signatures, Srk};
+use pattern::volume::Header;
+
+use crate::machine::boot::Boot;
+use crate::machine::tpm::{Held, Nv, Tcti, Tpm, TpmError};
+use crate::machine::trial;
+use crate::volume::bank::in_a_bank;
+use crate::volume::candidate::Candidate;
+use crate::volume::luks::Volume;
+
+const UNKNOWN: &str =
+    "the TPM has no record of this volume: the TPM was cleared, or the image is signed with another key";
+const CHANGED: &str =
+    "the TPM's record of this volume was made with other Secure Boot keys, or by somebody else";
+const UNCOUNTED: &str =
+    "the TPM does not know how often it was opened, so it may be an old copy: the counter was removed";
+const CLOSED: &str = "an earlier version of pattern made it, and this TPM has counted since, so the TPM's record of it may be forged";
+/// Nobody is asked for a key of such a volume: whoever put it there knows one.
+const ANOTHER: &str = "this is not the volume that this machine made; nothing of it was used. If you put it there yourself, \
+    clear the TPM in the firmware's setup, and enter the volume's recovery key";
+
+/// Whether the volume is the machine's.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum Proof {
+    /// It is.
+    Given,
+    /// It is, by the record of an earlier version of pattern.
+    Earlier,
+    /// The TPM can't tell, and why: a person has to.
+    Missing(&'static str),
+    /// It must not be used, whoever has its key, and why.
+    Against(String),
+}
+
+/// What the TPM knows of volumes.
+pub(crate) struct Registry<'a> {
+    tcti: &'a Tcti,
+    config: &'a Config,
+    image: Option<PublicKey>,
+    signatures: Option<&'a Signatures>,
+    nv: Nv<'a>,
+    may_write: bool,
+}
+
+impl<'a> Registry<'a> {
+    /// Looks with the policy that this image, as it was started, can meet. `srk` is the storage root key, where it is known.
+    ///
+    /// # Errors
+    /// When the policy would protect nothing, or the TPM fails.
+    pub(crate) fn open(
+        config: &'a Config,
+        boot: Boot,
+        tcti: &'a Tcti,
+        (image, signatures): (Option<PublicKey>, Option<&'a Signatures>),
+        srk: Option<&Srk>,
+    ) -> Result<Self> {
+        let nv = in_a_bank(|bank| {
+            let binding = binding::of_the_record(config, image.as_ref(), bank);
+            Nv::new(tcti, binding, signatures, srk.cloned())
+        });
+        let nv = nv.context("asking the TPM for its records of volumes")?;
+        Ok(Self { tcti, config, image, signatures, nv, may_write: boot.may_record(config) })
+    }
+
+    /// How many volumes the TPM knows, by anybody's record. Those that were never finished don't count.
+    ///
+    /// # Errors
+    /// When the TPM fails.
+    pub(crate) fn known(&self) -> Result<usize> {
+        let mut known = usize::from(Tpm::connect(self.tcti)?.is_written(&EARLIER_IDENTITY)?);
+        for index in self.nv.records()? {
+            let begun = matches!(self.nv.held(&index)?, Held::Ours(held) if kept(&held) == Some(Kept::Begun));
+            known += usize::from(!begun);
+        }
+        Ok(known)
+    }
+
+    /// Removes the records of volumes that were begun and never finished, and counters that no record goes with.
+    ///
+    /// # Errors
+    /// When the TPM fails.
+    pub(crate) fn forget_unfinished(&self) -> Result<()> {
+        for index in self.nv.records()? {
+            if matches!(self.nv.held(&index)?, Held::Ours(held) if kept(&held) == Some(Kept::Begun)) {
+                Tpm::connect(self.tcti)?.forget(&index)?;
+            }
+        }
+        for counter in self.nv.key_counters()? {
+            let mut tpm = Tpm::connect(self.tcti)?;
+            if !tpm.is_written(&counter.record_of())? {
+                tpm.forget(&counter)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the TPM has a record for a volume of this UUID, whoever wrote it.
+    ///
+    /// # Errors
+    /// When the TPM fails.
+    pub(crate) fn has(&self, uuid: &str) -> Result<bool> {
+        Ok(self.nv.held(&Index::identity(uuid))? != Held::Nothing)
+    }
+
+    /// Compares the volume with the TPM's records. Where its openings are counted, or the image asks for that from now on,
+    /// this one is.
+    ///
+    /// # Errors
+    /// When the TPM does not answer, or the header can't be written.
+    pub(crate) fn prove(&self, volume: &Candidate<'_>, header: &Header) -> Result<Proof> {
+        match self.nv.held(&Index::identity(volume.uuid))? {
+            Held::Ours(held) => match compare(&held, volume.key.as_bytes(), volume.uuid) {
+                Some(kept) => self.recognised(volume, header, kept),
+                None => Ok(Proof::Against(ANOTHER.to_owned())),
+            },
+            _ if self.knows_another(volume.uuid)? => Ok(Proof::Against(ANOTHER.to_owned())),
+            Held::Foreign => Ok(Proof::Missing(CHANGED)),
+            Held::Nothing => self.prove_earlier(volume),
+        }
+    }
+
+    /// The version that a lost trial goes back to may know of no counter, so counting begins after a trial.
+    fn recognised(&self, volume: &Candidate<'_>, header: &Header, kept: Kept) -> Result<Proof> {
+        let wanted = self.config.volume.counter && !trial::running();
+        match kept {
+            // Whether this image asks for it or not: an older one must not be a way around it.
+            Kept::Counted => self.prove_newest(volume, header),
+            Kept::Known if !wanted => Ok(Proof::Given),
+            Kept::Begun | Kept::Known if self.may_write => self.keep(volume, wanted).map(|()| Proof::Given),
+            Kept::Begun | Kept::Known => Ok(Proof::Given),
+        }
+    }
+
+    fn prove_newest(&self, volume: &Candidate<'_>, header: &Header) -> Result<Proof> {
+        let count = self.nv.counted(&Index::counter(volume.uuid))?;
+        let Some(count) = count else { return Ok(Proof::Missing(UNCOUNTED)) };
+        match steps(header.generation(volume.key.as_bytes(), volume.uuid), count) {
+            Err(old) => Ok(Proof::Against(refusal(old))),
+            // The TPM refuses to count in such a boot, so the header stays at its count.
+            Ok(_) if !self.may_write => Ok(Proof::Given),
+            Ok(steps) => self.take(volume, &steps).map(|()| Proof::Given),
+        }
+    }
+
+    fn take(&self, volume: &Candidate<'_>, steps: &[Step]) -> Result<()> {
+        steps.iter().try_for_each(|step| match step {
+            Step::Count => Ok(self.nv.count(&Index::counter(volume.uuid))?),
+            Step::Write(generation) => volume.write(*generation),
+        })
+    }
+
+    /// Whether there is a record of a finished volume with another UUID that only an initrd like this can have written.
+    fn knows_another(&self, uuid: &str) -> Result<bool> {
+        for index in self.nv.records()? {
+            let held = self.nv.held(&index)?;
+            if index != Index::identity(uuid)
+                && matches!(held, Held::Ours(held) if kept(&held) != Some(Kept::Begun))
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Versions before 0.2 had one record, which anyone with Secure Boot off could forge. So it counts only as long as the
+    /// TPM has never counted: each volume that this version makes or takes over has it count, and no TPM forgets that.
+    fn prove_earlier(&self, volume: &Candidate<'_>) -> Result<Proof> {
+        let earlier = in_a_bank(|bank| {
+            let binding = binding::of_an_earlier_record(self.config, self.image.as_ref(), bank);
+            Nv::new(self.tcti, binding, self.signatures, None)
+        })?;
+        let Held::Ours(held) = earlier.held(&EARLIER_IDENTITY)? else { return Ok(Proof::Missing(UNKNOWN)) };
+        match compare_earlier(&held, volume.key.as_bytes(), volume.uuid) {
+            None => Ok(Proof::Against(ANOTHER.to_owned())),
+            Some(Kept::Known) if self.never_counted()? => Ok(Proof::Earlier),
+            Some(_) => Ok(Proof::Missing(CLOSED)),
+        }
+    }
+
+    fn never_counted(&self) -> Result<bool> {
+        let mut tpm = Tpm::connect(self.tcti)?;
+        let first = match tpm.count_of(&MARK)? {
+            Some(count) => count,
+            None => tpm.count_up(&MARK)?,
+        };
+        Ok(first == 1)
+    }
+
+    /// Has the TPM count, so that no record of an earlier version counts any more.
+    fn close(&self) -> Result<()> {
+        let mut tpm = Tpm::connect(self.tcti)?;
+        while tpm.count_up(&MARK)? < 2 {}
+        Ok(tpm.forget(&MARK)?)
+    }
+
+    /// Records a volume whose making has begun: until the table lists it, the next boot may make another in its place.
+    ///
+    /// # Errors
+    /// When the TPM does not take it.
+    pub(crate) fn begin(&self, volume: &Candidate<'_>) -> Result<()> {
+        Ok(self.nv.keep(&Index::identity(volume.uuid), &volume.record(Kept::Begun))?)
+    }
+
+    /// Records a volume that is finished, in place of what earlier versions kept. When this image does not allow that in
+    /// this boot, nothing is written.
+    ///
+    /// # Errors
+    /// When the TPM does not take it, or the header can't be written.
+    pub(crate) fn finish(&self, volume: &Candidate<'_>) -> Result<()> {
+        if !self.may_write {
+            return Ok(());
+        }
+        self.keep(volume, self.config.volume.counter)?;
+        self.close()?;
+        let mut tpm = Tpm::connect(self.tcti)?;
+        [EARLIER_IDENTITY, EARLIER_COUNTER].iter().try_for_each(|index| Ok(tpm.forget(index)?))
+    }
+
+    /// The record comes last: it says that the rest is there.
+    fn keep(&self, volume: &Candidate<'_>, counted: bool) -> Result<()> {
+        let kept = if counted { Kept::Counted } else { Kept::Known };
+        if counted {
+            let counter = Index::counter(volume.uuid);
+            self.nv.count(&counter)?;
+            // Where a new counter begins is the TPM's choice. Copies from before now are old, whatever they say.
+            let count = self.nv.counted(&counter)?.ok_or(TpmError::Missing("the count"))?;
+            volume.write(count)?;
+        }
+        Ok(self.nv.keep(&Index::identity(volume.uuid), &volume.record(kept))?)
+    }
+}
+
+/// Removes the TPM's record of a volume that its owner gives up.
+///
+/// # Errors
+/// When the TPM fails.
+pub(crate) fn forget(uuid: &str) -> Result<()> {
+    let mut tpm = Tpm::connect(&Tcti::default())?;
+    let own = [Index::identity(uuid), Index::counter(uuid), Index::revocation(uuid)];
+    let all = own.into_iter().chain([EARLIER_IDENTITY, EARLIER_COUNTER]);
+    all.into_iter().try_for_each(|index| Ok(tpm.forget(&index)?))
+}
+
+impl Candidate<'_> {
+    fn record(&self, kept: Kept) -> [u8; pattern::identity::BYTES] {
+        record(self.key.as_bytes(), self.uuid, kept)
+    }
+
+    fn write(&self, generation: u64) -> Result<()> {
+        Volume::load(self.device)?.write_generation(self.key, generation)
+    }
+}
+
+fn refusal(old: Old) -> String {
+    format!(
+        "this is an old copy of this machine's volume: {old}; nothing of it was used. If you put it there yourself, \
+         clear the TPM in the firmware's setup, enter the volume's recovery key, and run: pattern rebind"
+    )
+}
+
+#[cfg(test)]
+mod tests;

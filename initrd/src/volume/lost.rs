@@ -1,0 +1,65 @@
+//! What a factory reset takes away, in words.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use pattern::table::{Amount, Found, Partition};
+
+use crate::context::Context;
+use crate::machine::disk::Disk;
+use crate::volume::place;
+
+/// The volume, as its owner knows it.
+pub(crate) struct Lost {
+    device: PathBuf,
+    size: Amount,
+    uuid: Option<String>,
+    directories: Vec<&'static str>,
+}
+
+impl Lost {
+    pub(crate) fn look(ctx: &Context, disk: &Disk, found: &Found, part: &Partition) -> Self {
+        let device = disk.partition_path(part.number);
+        Self {
+            size: Amount(found.table.bytes(part.extent)),
+            uuid: place::uuid(&device),
+            directories: ctx.config.partitions.persist.asked().collect(),
+            device,
+        }
+    }
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the volume on {} ({}", self.device.display(), self.size)?;
+        if let Some(uuid) = &self.uuid {
+            write!(f, ", {uuid}")?;
+        }
+        f.write_str(") with ")?;
+        let names: Vec<String> = self.directories.iter().map(|name| format!("/{name}")).collect();
+        match names.split_last() {
+            None => f.write_str("all that it holds"),
+            Some((last, [])) => write!(f, "all of {last}"),
+            Some((last, others)) => write!(f, "all of {} and {last}", others.join(", ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lost_is_named() {
+        let lost = |uuid: Option<&str>, directories: &[&'static str]| {
+            let (uuid, directories) = (uuid.map(str::to_owned), directories.to_vec());
+            Lost { device: "/dev/vda6".into(), size: Amount(4 << 30), uuid, directories }.to_string()
+        };
+        assert_eq!(
+            lost(Some("f00f"), &["etc", "home", "var"]),
+            "the volume on /dev/vda6 (4 GiB, f00f) with all of /etc, /home and /var"
+        );
+        assert_eq!(lost(None, &["var"]), "the volume on /dev/vda6 (4 GiB) with all of /var");
+        assert_eq!(lost(None, &[]), "the volume on /dev/vda6 (4 GiB) with all that it holds");
+    }
+}

@@ -1,0 +1,71 @@
+//! Making recovery keys: the first one of a volume, and a new one in the place of others.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Error, Result};
+use pattern::age;
+use pattern::config::Config;
+use pattern::recovery::{Escrow, RecoveryKey};
+
+use crate::machine::random;
+use crate::people::show;
+use crate::volume::filesystem::{self, Mounted};
+use crate::volume::luks::{Volume, VolumeKey, prove};
+use crate::volume::place::{DEVICE, WORK, recognised};
+use crate::volume::request::{self, Request};
+
+/// A new key, and what of it is for others.
+///
+/// # Errors
+/// When there is no randomness to be had.
+pub(crate) fn draw(config: &Config) -> Result<(RecoveryKey, Option<Escrow>)> {
+    let key = RecoveryKey::from_bytes(&*random::secret()?);
+    let recipients = &config.volume.escrow;
+    if recipients.is_empty() {
+        return Ok((key, None));
+    }
+    let content = zeroize::Zeroizing::new(format!("{}\n", key.as_str()));
+    let file = age::encrypt::<Error>(content.as_bytes(), recipients, random::secret);
+    let file = file.context("encrypting the recovery key for volume.escrow")?;
+    let recipients = recipients.iter().map(|recipient| recipient.as_str().to_owned()).collect();
+    Ok((key, Some(Escrow { recipients, file })))
+}
+
+/// Makes the new key that root asked the boot before for.
+///
+/// # Errors
+/// When the key can't be replaced or shown, or the request can't be cleared. Then the next boot tries again.
+pub(crate) fn at_boot(config: &Config, device: &Path, key: &VolumeKey) -> Result<()> {
+    let removed = replace(config, device, key, show::CONSOLE)?;
+    log::info!("made a new recovery key, as root asked in the boot before; older ones removed: {removed}");
+    let opened = Path::new(DEVICE);
+    let mounted = Mounted::new(opened, Path::new(WORK), filesystem::of(opened)?, false)?;
+    if config.volume.counter {
+        request::leave_in(mounted.path(), Request::Sealed)?;
+    }
+    request::clear(mounted.path(), Request::Recovery)?;
+    mounted.unmount()
+}
+
+/// The new key opens the volume, and was shown, before the old ones go; answers with how many went.
+pub(crate) fn replace(
+    config: &Config,
+    device: &Path,
+    volume_key: &VolumeKey,
+    terminal: &str,
+) -> Result<usize> {
+    let _vetted = recognised(device)?;
+    let mut volume = Volume::load(device)?;
+    let old = volume.recovery_slots()?;
+    let (key, escrow) = draw(config)?;
+    let keyslot = volume.add_recovery(Some(volume_key), &key, escrow.as_ref())?;
+    let shown = prove(device, keyslot, &key, volume_key).and_then(|()| show::show(&key, device, terminal));
+    if let Err(error) = shown {
+        let new: Vec<_> =
+            volume.recovery_slots()?.into_iter().filter(|slot| slot.keyslot == keyslot).collect();
+        volume.remove_recovery(&new).context("removing the new recovery key again")?;
+        return Err(error);
+    }
+    volume.remove_recovery(&old)?;
+    Ok(old.len())
+}

@@ -1,0 +1,30 @@
+//! What the machine says elsewhere of its recovery keys: at each login, and on the EFI system partition.
+
+use std::path::Path;
+
+use anyhow::Result;
+use pattern::config::Config;
+use pattern::recovery::warning;
+
+use crate::people::banner;
+use crate::volume::{escrow, place};
+
+/// Brings the reminder and the escrow's copy to what the header says. Returns the keys that there are and what was done, in words.
+///
+/// # Errors
+/// When the header can't be read, or something can't be written.
+pub(crate) fn refresh(config: &Config, device: &Path) -> Result<(String, String)> {
+    let header = place::header(device)?;
+    let slots = header.recovery_slots();
+    let message = warning(&slots, config.volume.recovery_key);
+    if let Some(message) = message {
+        log::warn!("{message}");
+    }
+    banner::show("51-pattern-recovery", message)?;
+    let copied = escrow::copy(&header, &slots)?;
+    let told = if message.is_some() { "told so at each login" } else { "nothing to tell" };
+    let keys = if slots.len() == 1 { "key" } else { "keys" };
+    let others = header.other_slots();
+    others.iter().for_each(|slot| log::info!("{} is also opened by {slot}", device.display()));
+    Ok((format!("{} recovery {keys}", slots.len()), format!("{told}, {copied}")))
+}

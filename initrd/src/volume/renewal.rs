@@ -1,0 +1,68 @@
+//! Binding anew what this version of the image would seal otherwise, and finishing what a cut left of that.
+
+use std::path::Path;
+
+use anyhow::Result;
+use pattern::config::Config;
+use pattern::revocation::is_cut;
+use pattern::token::{Signatures, Tpm2Token};
+
+use crate::machine::tpm::Tcti;
+use crate::machine::uki;
+use crate::volume::candidate::Candidate;
+use crate::volume::filesystem::{self, Mounted};
+use crate::volume::luks::Volume;
+use crate::volume::place::{DEVICE, WORK};
+use crate::volume::request::{self, Request};
+use crate::volume::sealing::{Sealer, is_outdated, is_outdated_text};
+
+/// Whether something is to be done, when one of these tokens opened the volume.
+pub(crate) fn is_due(
+    sealer: &Sealer<'_>,
+    tokens: &[Tpm2Token],
+    used: &Tpm2Token,
+    signatures: Option<&Signatures>,
+) -> bool {
+    let outdated = |token| is_outdated(token, sealer.config, sealer.image, signatures);
+    tokens.iter().any(outdated) || is_cut(tokens, used.counted)
+}
+
+/// Removes outdated tokens; where the volume was opened by one of them, or replacing a key was cut short, a new one comes
+/// first. Returns what was done, in words.
+///
+/// # Errors
+/// When the TPM fails, or the header can't be written. Until the new token is in place, the old ones stay.
+pub(crate) fn renew(
+    sealer: &Sealer<'_>,
+    volume: &Candidate<'_>,
+    (tokens, used): (&[Tpm2Token], &Tpm2Token),
+    signatures: Option<&Signatures>,
+) -> Result<String> {
+    let Sealer { config, image, .. } = *sealer;
+    let old = |token: &str| is_outdated_text(token, config, image, signatures);
+    if !is_outdated(used, config, image, signatures) && !is_cut(tokens, used.counted) {
+        let removed = Volume::load(volume.device)?.remove_sealed(old)?;
+        return Ok(format!("older TPM slots removed: {removed}"));
+    }
+    let counted = config.volume.counter || used.counted.is_some();
+    let (keyslot, removed) = sealer.replace(volume, counted, |binding| binding, old)?;
+    Ok(format!("keyslot {keyslot} is new, older TPM slots removed: {removed}"))
+}
+
+/// Replaces the key that opened the volume, as it was asked for: the one of earlier headers is worth nothing then.
+///
+/// # Errors
+/// As [`renew`].
+pub(crate) fn at_boot(config: &Config, volume: &Candidate<'_>, pin: Option<&String>) -> Result<()> {
+    let (tcti, image, signatures) = (Tcti::default(), uki::key()?, uki::signatures()?);
+    let sealer = Sealer { tcti: &tcti, config, image: image.as_ref(), pin };
+    let old = |token: &str| is_outdated_text(token, config, image.as_ref(), signatures.as_ref());
+    let (keyslot, removed) = sealer.replace(volume, true, |binding| binding, old)?;
+    log::info!("replaced the TPM's key: keyslot {keyslot} is new, older TPM slots removed: {removed}");
+    let opened = Path::new(DEVICE);
+    let mounted = Mounted::new(opened, Path::new(WORK), filesystem::of(opened)?, false)?;
+    if request::is_left(mounted.path(), Request::Sealed) {
+        request::clear(mounted.path(), Request::Sealed)?;
+    }
+    mounted.unmount()
+}

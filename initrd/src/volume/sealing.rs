@@ -1,0 +1,163 @@
+//! Sealing a key to the TPM, and putting it in the place of older ones: see [`pattern::revocation`].
+
+use anyhow::{Context as _, Result};
+use pattern::binding::{has, of_an_earlier_key, of_the_key};
+use pattern::config::Config;
+use pattern::nv::Index;
+use pattern::revocation::{counts, next};
+use pattern::token::{Binding, Counted, PublicKey, Signatures, Token, Tpm2Token};
+
+use crate::machine::random;
+use crate::machine::tpm::{NewPin, Tcti, Tpm};
+use crate::volume::bank::in_a_bank;
+use crate::volume::candidate::Candidate;
+use crate::volume::luks::Volume;
+use crate::volume::place::recognised;
+
+const SEALED_SLOT: u32 = 0;
+
+/// What the keys of this boot are sealed with.
+#[derive(Clone, Copy)]
+pub(crate) struct Sealer<'a> {
+    pub(crate) tcti: &'a Tcti,
+    pub(crate) config: &'a Config,
+    /// The key that signed PCR 11 of this image, if it was signed.
+    pub(crate) image: Option<&'a PublicKey>,
+    /// The PIN that is asked for too.
+    pub(crate) pin: Option<&'a String>,
+}
+
+impl Sealer<'_> {
+    /// Seals a secret to the TPM as `pattern.toml` and the image ask for it, but for what `adapt` changes.
+    ///
+    /// # Errors
+    /// When the policy would protect nothing, or the TPM fails.
+    pub(crate) fn seal(&self, secret: &[u8; 32], adapt: impl Fn(Binding) -> Binding) -> Result<Tpm2Token> {
+        let pin = self
+            .pin
+            .map(|text| Ok::<_, anyhow::Error>(NewPin { text, salt: *random::secret()? }))
+            .transpose()?;
+        let mut tpm = Tpm::connect(self.tcti)?;
+        let token = in_a_bank(|bank| {
+            let binding = adapt(of_the_key(self.config, self.image, bank));
+            tpm.seal(secret, &binding, pin.as_ref(), SEALED_SLOT)
+        });
+        token.context("sealing the volume's key")
+    }
+
+    /// The first key of a volume that was just formatted: good at the count of now.
+    ///
+    /// # Errors
+    /// As [`Sealer::seal`].
+    pub(crate) fn seal_first(&self, secret: &[u8; 32], uuid: &str) -> Result<Tpm2Token> {
+        let counter = Index::revocation(uuid);
+        let count = Tpm::connect(self.tcti)?.begin_key_count(&counter)?;
+        self.seal(secret, |binding| Binding {
+            counted: Some(Counted { handle: counter.handle, count }),
+            ..binding
+        })
+    }
+
+    /// Seals a new key, and removes those that are `old`, by their JSON text. Where the TPM is to count, it refuses from then on
+    /// whatever was sealed to its count before; the slots for announced changes are gone then, too. Returns the new key slot,
+    /// and how many tokens were removed.
+    ///
+    /// # Errors
+    /// When the TPM fails, or the header can't be written. Until the new token is in place, the old ones stay.
+    pub(crate) fn replace(
+        &self,
+        volume: &Candidate<'_>,
+        counted: bool,
+        adapt: impl Fn(Binding) -> Binding,
+        old: impl Fn(&str) -> bool,
+    ) -> Result<(u32, usize)> {
+        let secret = random::secret()?;
+        let counter = Index::revocation(volume.uuid);
+        if !counted {
+            let token = self.seal(&secret, adapt)?;
+            let mut header = Volume::load(volume.device)?;
+            let done = header.replace_sealed(volume.key, token, &*secret, old, || Ok(()))?;
+            // Without it, what was sealed to a count is worth nothing.
+            Tpm::connect(self.tcti)?.forget(&counter)?;
+            return Ok(done);
+        }
+        let count = self.next_count(volume, &counter)?;
+        let at = Counted { handle: counter.handle, count };
+        let token = self.seal(&secret, |binding| Binding { counted: Some(at), ..adapt(binding) })?;
+        let mut header = Volume::load(volume.device)?;
+        let old = |text: &str| old(text) || is_counted(text, counter.handle);
+        let count = || Ok(Tpm::connect(self.tcti)?.count_keys_to(&counter, at.count)?);
+        let done = header.replace_sealed(volume.key, token, &*secret, old, count)?;
+        header.remove_ahead()?;
+        Ok(done)
+    }
+
+    fn next_count(&self, volume: &Candidate<'_>, counter: &Index) -> Result<u64> {
+        let now = Tpm::connect(self.tcti)?.begin_key_count(counter)?;
+        let (_, locks) = recognised(volume.device)?;
+        Ok(next(now, counts(&locks.tokens, counter.handle)))
+    }
+}
+
+fn is_counted(text: &str, handle: u32) -> bool {
+    tpm2(text).is_some_and(|token| token.counted.is_some_and(|counted| counted.handle == handle))
+}
+
+/// Whether a token is one of ours that this image would seal otherwise: an earlier version of pattern did it, it is for the
+/// PCR signatures of the version before, or the TPM is to count from now on and nothing counts for it.
+pub(crate) fn is_outdated(
+    token: &Tpm2Token,
+    config: &Config,
+    image: Option<&PublicKey>,
+    signatures: Option<&Signatures>,
+) -> bool {
+    let by = token.signed.as_ref().map(|signed| &signed.key);
+    if by != image && key_before(token, image, signatures).is_none() {
+        return false;
+    }
+    let ours = [of_the_key(config, by, token.bank), of_an_earlier_key(config, by, token.bank)];
+    let counts = token.counted.is_some() || !config.volume.counter;
+    let current = has(token, &of_the_key(config, image, token.bank)) && counts;
+    !current && ours.iter().any(|binding| has(token, binding))
+}
+
+/// The key that a token is bound to, where that is not the image's own, and the image brings signatures by it: that of the
+/// epoch before.
+pub(crate) fn key_before(
+    token: &Tpm2Token,
+    image: Option<&PublicKey>,
+    signatures: Option<&Signatures>,
+) -> Option<PublicKey> {
+    let (signed, image, signatures) = (token.signed.as_ref()?, image?, signatures?);
+    let vouched = signed.key != *image && !signatures.by(signed, token.bank).is_empty();
+    vouched.then(|| signed.key.clone())
+}
+
+/// Whether an earlier version of pattern sealed a token, and this one would not, whatever key signs PCR 11.
+pub(crate) fn is_earlier(token: &Tpm2Token, config: &Config) -> bool {
+    let by = token.signed.as_ref().map(|signed| &signed.key);
+    let earlier = of_an_earlier_key(config, by, token.bank);
+    has(token, &earlier) && earlier.literal() != of_the_key(config, by, token.bank).literal()
+}
+
+/// Whether [`is_outdated`] holds for the JSON text of a token.
+pub(crate) fn is_outdated_text(
+    text: &str,
+    config: &Config,
+    image: Option<&PublicKey>,
+    signatures: Option<&Signatures>,
+) -> bool {
+    tpm2(text).is_some_and(|token| is_outdated(&token, config, image, signatures))
+}
+
+pub(crate) fn tpm2(text: &str) -> Option<Tpm2Token> {
+    match Token::parse(text) {
+        Ok(Token::Tpm2(token)) => Some(*token),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod epoch_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! A volume of one epoch on a machine that goes on to the next.
+
+use std::path::{Path, PathBuf};
+
+use pattern::recovery::RecoveryKey;
+use pattern::volume::Seen;
+
+use super::*;
+use crate::machine::tpm::Presented;
+use crate::machine::tpm::swtpm::Swtpm;
+use crate::machine::tpm::tests::signed::{KERNEL, PHASE, image_digests, make_key, sign};
+use crate::volume::candidate::Candidate;
+use crate::volume::identity::{Proof, Registry};
+use crate::volume::luks::tests::machine;
+use crate::volume::luks::{self, VolumeKey};
+use crate::volume::place::recognised;
+use crate::volume::renewal;
+use crate::volume::samples::{BOOT, config};
+
+/// What an image brings: the key of its epoch, and what it is signed by.
+struct Image {
+    key: PublicKey,
+    signatures: Signatures,
+}
+
+struct Machine {
+    swtpm: Swtpm,
+    device: PathBuf,
+    uuid: String,
+    key: VolumeKey,
+    config: Config,
+    /// Of epochs 1 and 2; the second one is signed by the key of the first, too.
+    images: [Image; 2],
+}
+
+impl Machine {
+    /// Its volume was made by the image of the first epoch.
+    fn new(name: &str, counter: bool) -> Self {
+        let (swtpm, device) = machine(name);
+        let keys = ["one", "two"].map(|name| make_key(&swtpm, name));
+        let [one, two] = ["one", "two"].map(|name| sign(&swtpm, name, &[PHASE]));
+        let both = format!(
+            "{}, {}",
+            one.trim_end().trim_end_matches("]}"),
+            two.trim().trim_start_matches("{\"sha256\":[")
+        );
+        let [first, second] = keys;
+        let images = [
+            Image { key: first, signatures: Signatures::parse(&one).unwrap() },
+            Image { key: second, signatures: Signatures::parse(&both).unwrap() },
+        ];
+        for digest in image_digests(KERNEL) {
+            swtpm.tool(&format!("tpm2_pcrextend 11:sha256={digest}"));
+        }
+        let mut volume = Volume::format(&device, 32 << 20).unwrap();
+        let recovery = RecoveryKey::from_bytes(&[7; 32]);
+        volume.add_recovery(None, &recovery, None).unwrap();
+        let (uuid, key) = (volume.uuid().unwrap(), volume.unlock_entered(recovery.as_str()).unwrap());
+        let made = Self { swtpm, device, uuid, key, config: config(counter), images };
+        let _done =
+            made.sealer(0, |sealer| sealer.replace(&made.candidate(), counter, |one| one, |_| true)).unwrap();
+        made.registry(0, 0, |registry| registry.finish(&made.candidate())).unwrap();
+        made
+    }
+
+    fn candidate(&self) -> Candidate<'_> {
+        Candidate { device: &self.device, uuid: &self.uuid, key: &self.key }
+    }
+
+    fn sealer<T>(&self, image: usize, act: impl FnOnce(&Sealer<'_>) -> T) -> T {
+        let tcti = self.swtpm.tcti();
+        act(&Sealer { tcti: &tcti, config: &self.config, image: Some(&self.images[image].key), pin: None })
+    }
+
+    /// The records as this image meets them by a key.
+    fn registry<T>(&self, image: usize, key: usize, act: impl FnOnce(&Registry<'_>) -> T) -> T {
+        let tcti = self.swtpm.tcti();
+        let images = (Some(self.images[key].key.clone()), Some(&self.images[image].signatures));
+        act(&Registry::open(&self.config, BOOT, &tcti, images, None).unwrap())
+    }
+
+    fn prove(&self, image: usize, key: usize) -> Proof {
+        let Seen::Luks2(header) = luks::look(&self.device).unwrap() else { panic!("no volume") };
+        self.registry(image, key, |registry| registry.prove(&self.candidate(), &header).unwrap())
+    }
+
+    fn tokens(&self) -> Vec<Tpm2Token> {
+        recognised(&self.device).unwrap().1.tokens
+    }
+
+    /// The token by which an image opens the volume, or why it does not.
+    fn opened(&self, image: usize) -> Result<Tpm2Token, String> {
+        let presented = Presented { signatures: Some(&self.images[image].signatures), pin: None };
+        let mut reasons = String::new();
+        for token in self.tokens() {
+            match Tpm::unseal(&self.swtpm.tcti(), &token, presented) {
+                Ok(_) => return Ok(token),
+                Err(error) => reasons = error.to_string(),
+            }
+        }
+        Err(reasons)
+    }
+
+    fn key_before(&self, image: usize, token: &Tpm2Token) -> Option<PublicKey> {
+        let Image { key, signatures } = &self.images[image];
+        key_before(token, Some(key), Some(signatures))
+    }
+
+    /// The record, as a boot of the second image that is not a trial writes it.
+    fn roll_the_record(&self) {
+        assert!(matches!(self.prove(1, 1), Proof::Missing(_)));
+        assert_eq!(self.prove(1, 0), Proof::Given);
+        let counted = self.registry(1, 0, |registry| registry.counts(&self.uuid).unwrap());
+        assert_eq!(counted, self.config.volume.counter);
+        self.registry(1, 1, |registry| registry.carry_over(&self.candidate(), counted)).unwrap();
+    }
+
+    /// And the slot after it.
+    fn roll_the_slot(&self) {
+        let (used, tokens) = (self.opened(1).unwrap(), self.tokens());
+        let signatures = Some(&self.images[1].signatures);
+        self.sealer(1, |sealer| {
+            assert!(renewal::is_due(sealer, &tokens, &used, signatures));
+            renewal::renew(sealer, &self.candidate(), (&tokens, &used), signatures).unwrap();
+        });
+    }
+}
+
+fn copy(device: &Path) -> Vec<u8> {
+    std::fs::read(device).unwrap()
+}
+
+/// The promise: once the version of the second epoch has bound the volume, the TPM refuses the key to the image of the first.
+#[test]
+fn after_the_roll_an_image_of_the_epoch_before_is_refused() {
+    for counter in [false, true] {
+        let machine = Machine::new("epoch", counter);
+        let before = copy(&machine.device);
+        // On trial nothing is written, and both versions open it.
+        let used = machine.opened(1).unwrap();
+        assert_eq!(machine.key_before(1, &used), Some(machine.images[0].key.clone()));
+        assert_eq!((machine.prove(1, 0), machine.prove(0, 0)), (Proof::Given, Proof::Given));
+        assert!(machine.opened(0).is_ok());
+
+        machine.roll_the_record();
+        machine.roll_the_slot();
+        let used = machine.opened(1).unwrap();
+        assert_eq!((machine.tokens().len(), machine.key_before(1, &used)), (1, None));
+        assert_eq!(machine.prove(1, 1), Proof::Given);
+        let refused = machine.opened(0).unwrap_err();
+        assert!(
+            refused
+                .starts_with("no signature for PCR 11 (sha256) in this image is by the key that the volume"),
+            "{refused}"
+        );
+        assert!(matches!(machine.prove(0, 0), Proof::Missing(_)));
+        assert_eq!(machine.key_before(0, &used), None);
+
+        // With a copy of the header from before.
+        std::fs::write(&machine.device, before).unwrap();
+        match counter {
+            true => assert!(machine.opened(0).unwrap_err().starts_with("this key was replaced: ")),
+            false => assert!(machine.opened(0).is_ok(), "only the TPM's count ends it"),
+        }
+    }
+}
+
+/// A cut between the record and the slot: the next boot opens by the slot of before, finds the record of now, and goes on.
+#[test]
+fn a_cut_between_record_and_slot_is_made_good() {
+    let machine = Machine::new("epoch-cut", true);
+    machine.roll_the_record();
+    let used = machine.opened(1).unwrap();
+    assert!(machine.key_before(1, &used).is_some());
+    assert_eq!(machine.prove(1, 1), Proof::Given);
+    machine.roll_the_slot();
+    assert_eq!(machine.key_before(1, &machine.opened(1).unwrap()), None);
+    assert_eq!(machine.prove(1, 1), Proof::Given);
+}
+
+/// What the image of before writes to the TPM after the roll, the image of now does not believe of this volume's slot.
+#[test]
+fn a_record_that_an_image_of_the_epoch_before_writes_after_the_roll_is_not_believed() {
+    let machine = Machine::new("epoch-forged", false);
+    machine.roll_the_record();
+    machine.roll_the_slot();
+    machine.registry(0, 0, |registry| registry.finish(&machine.candidate())).unwrap();
+    let used = machine.opened(1).unwrap();
+    assert!(matches!(machine.prove(1, 1), Proof::Missing(_)));
+    assert_eq!(machine.key_before(1, &used), None, "a person is asked");
+}
+
+/// A fallback to the epoch before costs the recovery key: `pattern rebind` there, and the way forward again.
+#[test]
+fn a_way_back_and_forth_costs_no_data() {
+    let machine = Machine::new("epoch-back", true);
+    machine.roll_the_record();
+    machine.roll_the_slot();
+    let _done =
+        machine.sealer(0, |sealer| sealer.replace(&machine.candidate(), true, |one| one, |_| true)).unwrap();
+    machine.registry(0, 0, |registry| registry.finish(&machine.candidate())).unwrap();
+    assert!(machine.opened(0).is_ok());
+    assert_eq!(machine.prove(0, 0), Proof::Given);
+    machine.roll_the_record();
+    machine.roll_the_slot();
+    assert!(machine.opened(0).is_err() && machine.opened(1).is_ok());
+}

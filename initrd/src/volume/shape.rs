@@ -1,0 +1,48 @@
+//! The target shape of the partition table, for this image.
+
+use anyhow::{Context as _, Result, bail};
+use pattern::table::{Found, Guid, PERSIST_LEAST, Table, Wanted, target};
+
+use crate::context::Context;
+use crate::machine::random::partition_uuid;
+
+/// The table that `pattern-grow` would commit.
+///
+/// # Errors
+/// When the table can't get its shape.
+pub(crate) fn planned(ctx: &Context, found: &Found) -> Result<Table> {
+    Ok(target(found, &wanted(ctx)?)?.table)
+}
+
+/// Refuses a table that has not its target shape yet: a new volume would take the place of what is missing.
+///
+/// # Errors
+/// When the table lacks something, with what it lacks.
+pub(crate) fn require(ctx: &Context, found: &Found) -> Result<()> {
+    let decision = target(found, &wanted(ctx)?)?;
+    if !decision.changes.is_empty() {
+        bail!(
+            "the table has not its target shape yet ({decision}); see why pattern-grow.service did not change it"
+        );
+    }
+    Ok(())
+}
+
+/// What this image asks of a table.
+///
+/// # Errors
+/// When there is no randomness to be had.
+pub(crate) fn wanted(ctx: &Context) -> Result<Wanted> {
+    let sizes = &ctx.config.partitions.sizes;
+    let hash = ctx.usr.bytes();
+    let halves = hash.first_chunk().zip(hash.last_chunk());
+    let (usr, verity) = halves.context("a root hash shorter than a UUID")?;
+    Ok(Wanted {
+        usr: Guid::from_uuid(*usr),
+        verity: Guid::from_uuid(*verity),
+        usr_size: sizes.usr.bytes(),
+        verity_size: sizes.verity.bytes(),
+        persist_least: PERSIST_LEAST,
+        new: [partition_uuid()?, partition_uuid()?],
+    })
+}
