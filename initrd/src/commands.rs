@@ -1,6 +1,6 @@
 //! `pattern`, on the machine that an image runs on.
 
-pub(crate) mod announce;
+mod announce;
 mod check_update;
 mod rebind;
 mod recovery;

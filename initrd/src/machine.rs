@@ -1,6 +1,7 @@
 //! The machine: its disk, TPM, firmware and registers, as they are found and changed.
 
 pub(crate) mod boot;
+pub(crate) mod boot_mark;
 pub(crate) mod damage;
 pub(crate) mod disk;
 pub(crate) mod efi_variable;

@@ -53,7 +53,7 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
             println!("{name} {}", env!("CARGO_PKG_VERSION"));
             return Ok(());
         }
-        ("pattern-usr", Some("--disarm")) => return usr::disarm(),
+        ("pattern-usr", Some("--disarm")) => return machine::boot_mark::remove(),
         ("pattern-latch", Some("--emergency")) => return machine::measure::lock().map(drop),
         ("pattern-retry", None) => return retry::run(),
         ("pattern-emergency", None) => return emergency::run(),

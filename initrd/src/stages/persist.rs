@@ -19,7 +19,7 @@ use crate::stage::Report;
 use crate::volume::candidate::Candidate;
 use crate::volume::place::recognised;
 use crate::volume::request::Request;
-use crate::volume::{ahead, lockout, recovery_key, renewal, shape};
+use crate::volume::{ahead, directories, lockout, recovery_key, renewal, shape};
 
 /// Looks where the table has the volume, or a place for it; makes or opens it.
 ///
@@ -48,7 +48,7 @@ fn existing(ctx: &Context, device: &Path) -> Result<Report> {
     let boot = Boot::look(&ctx.config)?;
     let opened = open::open(device, &header, &locks, &ctx.config, boot).with_context(about)?;
     let (key, decided) = (&opened.key, opened.how);
-    let (made, asked) = open::directories(&ctx.config).with_context(about)?;
+    let (made, asked) = directories::complete(&ctx.config).with_context(about)?;
     if locks.tokens.iter().any(|token| token.pin.is_some()) {
         lockout::at_boot();
     }

@@ -10,10 +10,9 @@ use pattern::table::{Found, Partition, Source, reset_place};
 
 use crate::context::Context;
 use crate::machine::disk::Disk;
-use crate::machine::{measure, reboot};
+use crate::machine::{boot_mark, measure, reboot};
 use crate::people::ask;
 use crate::stage::Report;
-use crate::stages::usr;
 use crate::volume::lost::Lost;
 use crate::volume::{identity, luks, place, reset_request};
 use erase::Claim;
@@ -149,7 +148,7 @@ fn erase(disk: &Disk, part: &Partition, claim: &Claim) -> Result<String> {
 
 /// An end in order, although systemd does not get to stop units.
 fn restart() -> Result<()> {
-    usr::disarm()?;
+    boot_mark::remove()?;
     reboot::now()
 }
 

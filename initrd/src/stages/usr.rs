@@ -15,14 +15,11 @@ use pattern::config::Corruption;
 use pattern::usr::UsrHash;
 
 use crate::context::Context;
-use crate::machine::efi_variable::Variable;
-use crate::machine::{damage, scan};
+use crate::machine::{boot_mark, damage, scan};
 use crate::stage::Report;
 use restart::{Response, Verdict, judge};
 use superblock::Superblock;
 
-/// The variable that holds the root hash of a boot that has not ended yet.
-const RESTART: &str = "PatternVerityRestart";
 /// Name below `/dev/mapper`.
 const NAME: &str = "usr";
 /// The same while all of it is read. udev leaves devices of this name alone (90-pattern-dm.rules).
@@ -67,7 +64,7 @@ fn verdict(ctx: &Context, data: &Path, hash: &Path) -> Verdict {
             let remark = " (planned only: restart)".to_owned();
             Verdict { remark, ..Verdict::plain(Response::IoError) }
         }
-        Corruption::Restart => judge(&Variable::new(RESTART), &ctx.usr, || read_all(data, hash, &ctx.usr)),
+        Corruption::Restart => judge(&boot_mark::variable(), &ctx.usr, || read_all(data, hash, &ctx.usr)),
     }
 }
 
@@ -81,14 +78,6 @@ fn read_all(data: &Path, hash: &Path, usr: &UsrHash) -> Result<u64> {
         log::warn!("closing /dev/mapper/{TEMPORARY}: {error}");
     }
     read
-}
-
-/// `pattern-usr --disarm`, at an orderly shutdown: the next boot may restart again.
-///
-/// # Errors
-/// When the variable is there and can't be removed.
-pub(crate) fn disarm() -> Result<()> {
-    Variable::new(RESTART).remove()
 }
 
 fn open(data: &Path, hash: &Path, usr: &UsrHash, response: Response) -> Result<()> {

@@ -5,6 +5,7 @@
 //! worth nothing then. Each step is one write of the header, and after each of them the volume opens by itself.
 
 pub(crate) mod key;
+pub(crate) mod staged;
 
 use anyhow::{Context as _, Result};
 use pattern::binding::{has, of_the_key};

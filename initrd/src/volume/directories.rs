@@ -9,15 +9,42 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use nix::unistd::syncfs;
-use pattern::config::Persist;
+use pattern::config::{Config, Persist};
 
 use crate::machine::factory::{FACTORY, fill, make};
+use crate::volume::filesystem::{self, Mounted};
+use crate::volume::place::{DEVICE, WORK};
+use crate::volume::request::{self, Request};
+
+/// Makes directories that the image asks for only since the volume was made. Returns their names, and what the boot before
+/// asked for.
+///
+/// # Errors
+/// When the file system can't be mounted, or a directory can't be made.
+pub(crate) fn complete(config: &Config) -> Result<(Vec<String>, Vec<Request>)> {
+    let asked = &config.partitions.persist;
+    let (device, work) = (Path::new(DEVICE), Path::new(WORK));
+    let kind = filesystem::of(device)?;
+    // Read-only first: nearly every boot finds all of them, and then writes nothing.
+    let mounted = Mounted::new(device, work, kind, true)?;
+    let missing = missing(mounted.path(), asked)?;
+    let all = [Request::Recovery, Request::Sealed].into_iter();
+    let asked_for = all.filter(|request| request::is_left(mounted.path(), *request)).collect();
+    mounted.unmount()?;
+    if missing.is_empty() {
+        return Ok((missing, asked_for));
+    }
+    let mounted = Mounted::new(device, work, kind, false)?;
+    let made = ensure(mounted.path(), asked)?;
+    mounted.unmount()?;
+    Ok((made, asked_for))
+}
 
 /// The directories asked for that the volume does not have.
 ///
 /// # Errors
 /// When something else is in a directory's place.
-pub(crate) fn missing(volume: &Path, asked: &Persist) -> Result<Vec<String>> {
+fn missing(volume: &Path, asked: &Persist) -> Result<Vec<String>> {
     let mut missing = Vec::new();
     for name in asked.asked() {
         let path = volume.join("root").join(name);

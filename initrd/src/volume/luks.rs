@@ -3,13 +3,13 @@
 mod ahead;
 mod copy;
 mod generation;
+mod look;
 mod recovery;
 mod replace;
 #[cfg(test)]
 pub(crate) mod tests;
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
@@ -24,9 +24,10 @@ use libcryptsetup_rs::{
 };
 use pattern::recovery::RecoveryKey;
 use pattern::token::Tpm2Token;
-use pattern::volume::{FINISHED, HEAD_BYTES, Header, Seen, UNFINISHED, header_bytes, recognise};
+use pattern::volume::{FINISHED, Header, UNFINISHED};
 use zeroize::Zeroizing;
 
+pub use look::{head, look};
 pub use recovery::prove;
 
 /// Metadata before the data, in bytes: LUKS2's default, and systemd's.
@@ -41,40 +42,6 @@ pub struct Volume {
     device: CryptDevice,
     /// What libcryptsetup reads the header from, by its number, whenever it needs it.
     _copy: Option<File>,
-}
-
-/// Looks at what a partition holds. Writes nothing.
-///
-/// # Errors
-/// When the partition can't be read.
-pub fn look(device: &Path) -> Result<Seen> {
-    let head = head(device)?;
-    let wanted = header_bytes(&head);
-    // Nothing is read a second time if it was part of the first.
-    let header = if wanted > head.len() { start(device, wanted)? } else { head.clone() };
-    let size = size(device).with_context(|| format!("reading {}", device.display()))?;
-    Ok(recognise(&head, || Header::vet(&header, size)))
-}
-
-/// The part of a device by which [`pattern::volume`] recognises what it holds.
-///
-/// # Errors
-/// When the device can't be read.
-pub fn head(device: &Path) -> Result<Vec<u8>> {
-    start(device, HEAD_BYTES)
-}
-
-fn start(device: &Path, length: usize) -> Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(length);
-    let file = File::open(device);
-    let read = file.and_then(|file| file.take(length as u64).read_to_end(&mut bytes));
-    read.with_context(|| format!("reading {}", device.display()))?;
-    Ok(bytes)
-}
-
-/// Bytes of a file or block device.
-fn size(device: &Path) -> std::io::Result<u64> {
-    File::open(device)?.seek(SeekFrom::End(0))
 }
 
 /// Has libcryptsetup write a torn copy of the header anew, as any tool of it does on the next occasion.

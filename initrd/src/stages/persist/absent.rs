@@ -17,7 +17,7 @@ use crate::people::ask;
 use crate::stage::Report;
 use crate::volume::identity::Registry;
 use crate::volume::place::recognised;
-use crate::volume::{lockout, luks, shape};
+use crate::volume::{directories, lockout, luks, shape};
 
 /// Looks at the place that a volume would have; makes it, lists it again, or asks.
 ///
@@ -101,7 +101,7 @@ fn restore(
     let about = || format!("persist volume {}, which the partition table does not list", device.display());
     let (header, locks) = recognised(&device).with_context(about)?;
     let decided = open::open(&device, &header, &locks, &ctx.config, boot).with_context(about)?.how;
-    let (made, _) = open::directories(&ctx.config).with_context(about)?;
+    let (made, _) = directories::complete(&ctx.config).with_context(about)?;
     let listed = table.table.with_persist(number, extent, random::partition_uuid()?);
     disk.commit(table, &listed).with_context(about)?;
     disk.announce(number).unwrap_or_else(|error| log::warn!("{error:#}"));

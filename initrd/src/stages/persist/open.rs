@@ -2,6 +2,7 @@
 
 mod announced;
 mod epoch;
+mod token;
 
 use std::cell::Cell;
 use std::path::Path;
@@ -9,23 +10,22 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use pattern::config::Config;
 use pattern::token::ahead::Ahead;
-use pattern::token::{PublicKey, Signatures, Srk, Tpm2Token};
+use pattern::token::{PublicKey, Srk};
 use pattern::volume::{Header, Locks};
 use zeroize::Zeroizing;
 
 use super::create;
 use crate::machine::boot::Boot;
-use crate::machine::tpm::{self, Presented, Tcti, Tpm, TpmError};
+use crate::machine::tpm::Tcti;
 use crate::machine::{damage, measure, trial, uki};
 use crate::people::{added, ask, show};
 use crate::volume::candidate::Candidate;
-use crate::volume::filesystem::{self, Mounted};
 use crate::volume::identity::{Proof, Registry};
 use crate::volume::luks::{self, Volume, VolumeKey};
-use crate::volume::place::{DEVICE, NAME, WORK};
-use crate::volume::request::{self, Request};
-use crate::volume::sealing::{Sealer, is_earlier, is_outdated, key_before};
-use crate::volume::{directories, renewal};
+use crate::volume::place::NAME;
+use crate::volume::renewal;
+use crate::volume::sealing::{Sealer, is_earlier, key_before};
+use token::{ByToken, by_any_token};
 
 /// How often a person may mistype.
 const TRIES: u32 = 5;
@@ -41,13 +41,6 @@ pub(super) struct Opened {
     pub(super) slots: Option<Vec<Ahead>>,
     /// Whether the TPM gave the key.
     pub(super) by_tpm: bool,
-}
-
-/// A token that gave the key, and the PIN that it asked for.
-struct ByToken<'a> {
-    key: VolumeKey,
-    token: &'a Tpm2Token,
-    pin: Option<Zeroizing<String>>,
 }
 
 /// What the steps of opening share.
@@ -252,77 +245,6 @@ impl Opening<'_> {
     }
 }
 
-/// The key by the first token that gives it, and what the others say.
-fn by_any_token<'a>(
-    volume: &mut Volume,
-    opening: &Opening<'a>,
-    tcti: &Tcti,
-) -> (Option<ByToken<'a>>, Vec<String>) {
-    let Opening { device, locks, config, .. } = opening;
-    let mut reasons: Vec<String> = locks.unusable.clone();
-    let signatures = uki::signatures().unwrap_or_else(|error| {
-        reasons.push(format!("{error:#}"));
-        None
-    });
-    let image = uki::key().unwrap_or_default();
-    let mut tokens: Vec<_> = locks.tokens.iter().collect();
-    // Nobody is asked for a PIN where the TPM needs none. Tokens of earlier versions come after those of this one.
-    tokens.sort_by_key(|token| {
-        (token.pin.is_some(), is_outdated(token, config, image.as_ref(), signatures.as_ref()))
-    });
-    for token in tokens {
-        match by_tpm(volume, device, token, signatures.as_ref(), tcti) {
-            Ok((key, pin)) => return (Some(ByToken { key, token, pin }), reasons),
-            Err(error) => reasons.push(format!("{error:#}")),
-        }
-    }
-    if reasons.is_empty() {
-        reasons.push("it has no TPM token".to_owned());
-    }
-    (None, reasons)
-}
-
-fn by_tpm(
-    volume: &mut Volume,
-    device: &Path,
-    token: &Tpm2Token,
-    signatures: Option<&Signatures>,
-    tcti: &Tcti,
-) -> Result<(VolumeKey, Option<Zeroizing<String>>)> {
-    let unseal = |pin: Option<&str>| Tpm::unseal(tcti, token, Presented { signatures, pin });
-    let (secret, pin) = match unseal(None) {
-        Err(TpmError::NoPin) => {
-            let (secret, pin) = with_pin(device, ask::secret, |pin| unseal(Some(pin)))?;
-            (secret, Some(pin))
-        }
-        answer => (answer?, None),
-    };
-    Ok((volume.unlock_sealed(token, &secret)?, pin))
-}
-
-/// Asks for the PIN until it is right, and returns it too; an empty one means that the recovery key is at hand instead.
-fn with_pin<T>(
-    device: &Path,
-    ask: impl Fn(&str) -> Result<Zeroizing<String>>,
-    try_pin: impl Fn(&str) -> tpm::Result<T>,
-) -> Result<(T, Zeroizing<String>)> {
-    let device = device.display();
-    let mut before = String::new();
-    loop {
-        let pin = ask(&format!("{before}PIN for {device} (empty for the recovery key):"))?;
-        if pin.is_empty() {
-            bail!("no PIN was entered");
-        }
-        match try_pin(&pin) {
-            Err(error @ TpmError::WrongPin(_)) => {
-                log::error!("{device}: {error}");
-                before = format!("{error}. ");
-            }
-            answer => return Ok((answer?, pin)),
-        }
-    }
-}
-
 fn by_person(volume: &mut Volume, device: &Path, reason: &str) -> Result<VolumeKey> {
     let device = device.display();
     for left in (0..TRIES).rev() {
@@ -334,30 +256,6 @@ fn by_person(volume: &mut Volume, device: &Path, reason: &str) -> Result<VolumeK
         }
     }
     bail!("no key that opens it in {TRIES} tries; nothing was changed; restart to try again")
-}
-
-/// Makes directories that the image asks for only since the volume was made. Returns their names, and what the boot before
-/// asked for.
-///
-/// # Errors
-/// When the file system can't be mounted, or a directory can't be made.
-pub(super) fn directories(config: &Config) -> Result<(Vec<String>, Vec<Request>)> {
-    let asked = &config.partitions.persist;
-    let (device, work) = (Path::new(DEVICE), Path::new(WORK));
-    let kind = filesystem::of(device)?;
-    // Read-only first: nearly every boot finds all of them, and then writes nothing.
-    let mounted = Mounted::new(device, work, kind, true)?;
-    let missing = directories::missing(mounted.path(), asked)?;
-    let all = [Request::Recovery, Request::Sealed].into_iter();
-    let asked_for = all.filter(|request| request::is_left(mounted.path(), *request)).collect();
-    mounted.unmount()?;
-    if missing.is_empty() {
-        return Ok((missing, asked_for));
-    }
-    let mounted = Mounted::new(device, work, kind, false)?;
-    let made = directories::ensure(mounted.path(), asked)?;
-    mounted.unmount()?;
-    Ok((made, asked_for))
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use pattern::firmware::{Log, Variable};
 use pattern::volume::Seen;
 
 use super::*;
-use crate::commands::announce::Staged;
 use crate::machine::tpm::swtpm::Swtpm;
+use crate::volume::ahead::staged::Staged;
 use crate::volume::luks;
 use crate::volume::luks::tests::machine;
 use crate::volume::place::recognised;

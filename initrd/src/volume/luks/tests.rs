@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use pattern::token::ahead::Ahead;
 use pattern::token::{Bank, Binding, Pcrs, PublicKey};
-use pattern::volume::openable;
+use pattern::volume::{HEAD_BYTES, Seen, header_bytes, openable};
 
 use super::*;
 use crate::machine::tpm::swtpm::Swtpm;

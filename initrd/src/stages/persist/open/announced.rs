@@ -2,10 +2,11 @@
 
 use anyhow::{Result, bail};
 
-use super::{Opened, Opening, with_pin};
+use super::{Opened, Opening};
 use crate::machine::tpm::Tcti;
 use crate::machine::{trial, uki};
 use crate::people::ask;
+use crate::stages::persist::open::token::with_pin;
 use crate::volume::ahead;
 use crate::volume::identity::{Proof, Registry};
 use crate::volume::luks::Volume;

@@ -1,0 +1,106 @@
+//! Who may import whom in `initrd/src`: commands, stages and system stand on the volume, the volume on the machine and on
+//! people. Nothing imports upwards or sideways, and no two files import each other in a circle.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each part may take from `crate`, besides itself. Everything may read the context.
+const MAY: [(&str, &[&str]); 6] = [
+    ("commands", &["volume", "machine", "people"]),
+    ("stages", &["stage", "volume", "machine", "people"]),
+    ("system", &["stage", "volume", "machine", "people"]),
+    ("volume", &["machine", "people"]),
+    ("machine", &[]),
+    ("people", &[]),
+];
+/// Parts whose files have nothing to do with each other: each is a program.
+const APART: [&str; 2] = ["stages", "system"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("initrd/src")
+}
+
+/// The files of a folder, but for tests.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, plain): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let shipped = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.ends_with(".rs") && !name.ends_with("tests.rs") && !["samples.rs", "swtpm.rs"].contains(&name)
+    };
+    let below = folders.iter().filter(|path| !path.ends_with("tests")).flat_map(|path| files(path));
+    plain.into_iter().filter(shipped).chain(below).collect()
+}
+
+/// `volume::luks::copy`
+fn module(file: &Path) -> String {
+    let path = file.strip_prefix(root()).unwrap().with_extension("");
+    path.components().map(|part| part.as_os_str().to_str().unwrap()).collect::<Vec<_>>().join("::")
+}
+
+/// The paths below `crate` that a file names, tests left out: in `use` lines, each name of a list by itself.
+fn named(text: &str) -> Vec<String> {
+    let shipped = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+    let mut found = Vec::new();
+    for rest in shipped.split("crate::").skip(1) {
+        let end = rest.find(|c: char| !c.is_alphanumeric() && !"_:".contains(c)).unwrap_or(rest.len());
+        let (path, rest) = rest.split_at(end);
+        match rest.strip_prefix('{').and_then(|list| list.split('}').next()) {
+            Some(list) => found.extend(list.split(',').map(|name| format!("{path}{}", name.trim()))),
+            None => found.push(path.to_owned()),
+        }
+    }
+    found
+}
+
+fn part(module: &str) -> &str {
+    module.split("::").next().unwrap()
+}
+
+/// Each module, and what it names.
+fn imports() -> BTreeMap<String, Vec<String>> {
+    let all = files(&root());
+    assert!(all.len() > 60, "{} files", all.len());
+    all.iter().map(|file| (module(file), named(&fs::read_to_string(file).unwrap()))).collect()
+}
+
+#[test]
+fn nothing_is_imported_upwards_or_sideways() {
+    for (module, named) in imports() {
+        let Some((part_of, may)) = MAY.iter().find(|(name, _)| *name == part(&module)) else { continue };
+        for path in named {
+            let to = part(&path);
+            assert!(to == *part_of || to == "context" || may.contains(&to), "{module} imports {path}");
+            if APART.contains(part_of) && to == *part_of {
+                let program = |path: &str| path.split("::").nth(1).map(str::to_owned);
+                assert_eq!(program(&module), program(&path), "{module} imports {path}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_two_files_import_each_other_in_a_circle() {
+    let imports = imports();
+    let mut arrows: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (module, named) in &imports {
+        for path in named {
+            // The longest module that the path begins with is the file that is meant.
+            let meant = imports.keys().filter(|to| path == *to || path.starts_with(&format!("{to}::")));
+            let Some(to) = meant.max_by_key(|to| to.len()) else { continue };
+            // A module and those within it are one room.
+            if !to.starts_with(module.as_str()) && !module.starts_with(to.as_str()) {
+                arrows.entry(module).or_default().insert(to);
+            }
+        }
+    }
+    // What imports nothing that is left, or is imported by nothing that is left, is in no circle.
+    while let Some(out) = arrows.keys().copied().find(|one| {
+        let is_named = arrows.values().any(|named| named.contains(one));
+        !is_named || arrows[one].iter().all(|to| !arrows.contains_key(to))
+    }) {
+        arrows.remove(out);
+    }
+    assert!(arrows.is_empty(), "these import each other: {arrows:?}");
+}
