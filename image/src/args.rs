@@ -1,15 +1,19 @@
 //! The command line of `pattern`.
 
-use pattern::epoch::HIGHEST;
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use lexopt::prelude::*;
+use pattern::epoch::HIGHEST;
 use pattern::size::Size;
 
-use crate::credential;
-use crate::growth::Growth;
-use crate::release::Compression;
+use crate::build::Build;
+use crate::check::Check;
+use crate::decrypt::Decrypt;
+use crate::keyring::GenKeyring;
+use crate::machine::credential;
+use crate::machine::growth::Growth;
+use crate::release::{Compression, SignRelease};
+use crate::run::Run;
 
 mod help;
 
@@ -34,94 +38,6 @@ pub enum Command {
     SignRelease(SignRelease),
     /// `recovery decrypt`
     Decrypt(Decrypt),
-}
-
-/// Options of `config check`.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Check {
-    /// The files, at least one.
-    pub files: Vec<PathBuf>,
-    /// Print JSON.
-    pub json: bool,
-}
-
-/// Options of `build`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Build {
-    /// Holds `pattern.toml` and the image's own mkosi configuration.
-    pub folder: PathBuf,
-    /// What kernel image and boot loader are signed with; none leaves them unsigned.
-    pub keys: Option<PathBuf>,
-    /// Sign an image with `debug = true` as one for use.
-    pub debug_as_production: bool,
-    /// Where images go.
-    pub output: PathBuf,
-    /// Where the tools tree is kept.
-    pub tools: PathBuf,
-    /// The files this program was installed with, when they are not beside it.
-    pub data: Option<PathBuf>,
-}
-
-/// Options of `run`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Run {
-    /// A base image.
-    pub image: PathBuf,
-    /// The disk's size; none leaves a kept disk as it is.
-    pub disk: Option<Growth>,
-    /// Where the machine's state is kept.
-    pub persist: Option<PathBuf>,
-    /// Memory.
-    pub memory: Size,
-    /// Firmware with Secure Boot.
-    pub secure_boot: bool,
-    /// More words for the kernel command line.
-    pub append: String,
-    /// Where its display's picture goes.
-    pub display: Option<String>,
-    /// Credentials for the system.
-    pub credentials: Vec<credential::Source>,
-    /// The port of an update server on this host's loopback.
-    pub server: Option<u16>,
-    /// The tools tree.
-    pub tools: PathBuf,
-}
-
-/// Options of `gen-keyring`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct GenKeyring {
-    /// The last part names the keys, the rest is where they go.
-    pub name: PathBuf,
-    /// Add to a keyring that is there.
-    pub add_missing: bool,
-    /// Add the key of this epoch to a keyring that is there.
-    pub epoch: Option<u32>,
-    /// The tools tree.
-    pub tools: PathBuf,
-}
-
-/// Options of `sign-release`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SignRelease {
-    /// What `build` wrote for one version.
-    pub result: PathBuf,
-    /// The GnuPG home with the key.
-    pub home: PathBuf,
-    /// The folder that systems update from.
-    pub output: PathBuf,
-    /// How partitions and image are compressed.
-    pub compression: Compression,
-    /// The tools tree.
-    pub tools: PathBuf,
-}
-
-/// Options of `recovery decrypt`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Decrypt {
-    /// The encrypted key, or `-`.
-    pub file: PathBuf,
-    /// Holds the secret key.
-    pub identity: PathBuf,
 }
 
 const TOOLS: &str = "build/tools";

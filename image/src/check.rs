@@ -1,19 +1,26 @@
 //! `pattern config check`: all that is wrong with some configuration files.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use pattern::config::{self, Config, Problem, SecureBoot};
 use serde_json::{Value, json};
 
-use crate::args;
+/// Options of `config check`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Check {
+    /// The files, at least one.
+    pub files: Vec<PathBuf>,
+    /// Print JSON.
+    pub json: bool,
+}
 
 /// Prints the problems of all files, and on standard error what is right and protects less. Returns whether the files have no problems.
 ///
 /// # Errors
 /// When a file can't be read.
-pub fn check(options: &args::Check) -> Result<bool> {
+pub fn check(options: &Check) -> Result<bool> {
     let mut problems = Vec::new();
     for file in &options.files {
         match parsed(file)? {

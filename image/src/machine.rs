@@ -1,14 +1,21 @@
 //! A machine at rest: the folder that holds its disk, its UEFI variables and its TPM's state.
 
+pub mod console;
+pub mod credential;
+pub mod growth;
+pub mod programs;
+pub mod qemu;
+pub mod swtpm;
+pub mod vm;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::programs::Programs;
-use crate::qemu::{Boot, Console, Options};
-use crate::tpm;
+use programs::Programs;
+use qemu::{Boot, Console, Options};
 
 /// All that the guest printed on its serial console.
 pub const CONSOLE_LOG: &str = "console.log";
@@ -104,7 +111,7 @@ impl Machine {
             remote: None,
             writes: None,
             tpm: true,
-            tpm_socket: tpm::SOCKET.to_owned(),
+            tpm_socket: swtpm::SOCKET.to_owned(),
             server: None,
             display: None,
             commands: None,
@@ -148,7 +155,7 @@ fn copy_once(from: &Path, to: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::temporary::TemporaryFolder;
+    use crate::host::temporary::TemporaryFolder;
 
     fn machine(place: &TemporaryFolder) -> Machine {
         let (image, variables) = (place.path().join("image.raw"), place.path().join("variables.fd"));

@@ -4,7 +4,12 @@ use std::env;
 use std::process::ExitCode;
 
 use pattern_image::args::{self, Command};
-use pattern_image::{build, check, keyring, recovery, release, run};
+use pattern_image::build;
+use pattern_image::check;
+use pattern_image::decrypt;
+use pattern_image::keyring;
+use pattern_image::release;
+use pattern_image::run;
 
 fn main() -> ExitCode {
     let command = match args::parse(env::args_os().skip(1)) {
@@ -22,7 +27,7 @@ fn main() -> ExitCode {
         Command::Run(options) => run::run(&options).map(|()| true),
         Command::GenKeyring(options) => keyring::generate(&options).map(|()| true),
         Command::SignRelease(options) => release::sign(&options).map(|()| true),
-        Command::Decrypt(options) => recovery::decrypt(&options).map(|()| true),
+        Command::Decrypt(options) => decrypt::decrypt(&options).map(|()| true),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

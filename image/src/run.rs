@@ -6,14 +6,38 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use pattern::size::Size;
 
-use crate::args;
-use crate::credential::Credentials;
-use crate::growth::Growth;
+use crate::host::temporary::TemporaryFolder;
+use crate::machine::credential::{Credentials, Source};
+use crate::machine::growth::Growth;
+use crate::machine::programs::Programs;
+use crate::machine::qemu::{Console, Options};
+use crate::machine::vm;
 use crate::machine::{CONSOLE_LOG, Machine};
-use crate::programs::Programs;
-use crate::qemu::{Console, Options};
-use crate::temporary::TemporaryFolder;
-use crate::vm;
+
+/// Options of `run`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Run {
+    /// A base image.
+    pub image: PathBuf,
+    /// The disk's size; none leaves a kept disk as it is.
+    pub disk: Option<Growth>,
+    /// Where the machine's state is kept.
+    pub persist: Option<PathBuf>,
+    /// Memory.
+    pub memory: Size,
+    /// Firmware with Secure Boot.
+    pub secure_boot: bool,
+    /// More words for the kernel command line.
+    pub append: String,
+    /// Where its display's picture goes.
+    pub display: Option<String>,
+    /// Credentials for the system.
+    pub credentials: Vec<Source>,
+    /// The port of an update server on this host's loopback.
+    pub server: Option<u16>,
+    /// The tools tree.
+    pub tools: PathBuf,
+}
 
 /// What a new machine's disk has on top of the image: room for the second slot and a volume.
 const MORE_DISK: Growth = Growth::By(Size::from_bytes(8 << 30));
@@ -22,7 +46,7 @@ const MORE_DISK: Growth = Growth::By(Size::from_bytes(8 << 30));
 ///
 /// # Errors
 /// When something is missing on this host, the image can't be copied, or QEMU fails.
-pub fn run(options: &args::Run) -> Result<()> {
+pub fn run(options: &Run) -> Result<()> {
     let image = &options.image;
     let image_size = fs::metadata(image).with_context(|| format!("reading {}", image.display()))?.len();
     let programs = Programs::find(&options.tools)?;
@@ -60,7 +84,7 @@ fn enlarge(machine: &Machine, growth: Option<Growth>, image_size: u64) -> Result
     Ok(fs::metadata(&disk).with_context(|| format!("reading {}", disk.display()))?.len())
 }
 
-fn machine_options(options: &args::Run, machine: &Machine, programs: &Programs) -> Options {
+fn machine_options(options: &Run, machine: &Machine, programs: &Programs) -> Options {
     Options {
         memory_mib: options.memory.bytes() >> 20,
         console: Console::Terminal,

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
 
-use pattern_image::credential::Credentials;
-use pattern_image::growth::Growth;
 use pattern_image::machine::Machine;
-use pattern_image::programs::Programs;
-use pattern_image::qemu::Options;
-use pattern_image::vm::Vm;
+use pattern_image::machine::credential::Credentials;
+use pattern_image::machine::growth::Growth;
+use pattern_image::machine::programs::Programs;
+use pattern_image::machine::qemu::Options;
+use pattern_image::machine::vm::Vm;
 
 use crate::cpio::Entry;
 use crate::disk::Disk;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use pattern::uki;
-use pattern_image::qemu::Boot;
+use pattern_image::machine::qemu::Boot;
 
 use crate::cpio::{self, Entry};
 use crate::setting;

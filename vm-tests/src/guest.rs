@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pattern_image::vm::Vm;
+use pattern_image::machine::vm::Vm;
 
 use crate::scratch::Scratch;
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use pattern::uki;
-use pattern_image::programs::Programs;
+use pattern_image::machine::programs::Programs;
 
 use crate::disk::{Disk, Partition};
 use crate::gpt::{self, Entry};

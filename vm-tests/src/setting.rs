@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use pattern_image::programs::Programs;
+use pattern_image::machine::programs::Programs;
 
 /// The base image that the machines start from, a debug image: root logs in by itself on the serial console.
 pub(crate) fn image() -> PathBuf {

@@ -6,9 +6,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use pattern_image::programs::Programs;
-use pattern_image::qemu::{Boot, Console, Options};
-use pattern_image::vm::Vm;
+use pattern_image::machine::programs::Programs;
+use pattern_image::machine::qemu::{Boot, Console, Options};
+use pattern_image::machine::vm::Vm;
 
 use crate::cpio::Entry;
 use crate::disk::Disk;
@@ -58,7 +58,7 @@ impl Small {
             remote: None,
             writes: None,
             tpm: true,
-            tpm_socket: pattern_image::tpm::SOCKET.to_owned(),
+            tpm_socket: pattern_image::machine::swtpm::SOCKET.to_owned(),
             strings: Vec::new(),
             server: None,
             display: None,

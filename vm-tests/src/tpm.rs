@@ -11,8 +11,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use pattern_image::qemu::Options;
-use pattern_image::tpm;
+use pattern_image::machine::qemu::Options;
+use pattern_image::machine::swtpm;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags,
@@ -100,7 +100,7 @@ impl Ear {
     /// Puts the ear beside the machine in this folder, and gives it to QEMU instead of swtpm.
     pub(crate) fn beside(folder: &Path, options: &mut Options) -> Self {
         options.tpm_socket = "ear.sock".to_owned();
-        Self::new(&folder.join(&options.tpm_socket), &folder.join(tpm::SOCKET))
+        Self::new(&folder.join(&options.tpm_socket), &folder.join(swtpm::SOCKET))
     }
 
     /// What was heard since the last call.

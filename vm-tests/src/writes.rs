@@ -166,7 +166,7 @@ fn numbers(log: &File, at: u64) -> [u64; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pattern_image::temporary::TemporaryFolder;
+    use pattern_image::host::temporary::TemporaryFolder;
     use std::fs;
 
     fn sector(numbers: [u64; 4]) -> Vec<u8> {

@@ -174,7 +174,7 @@ impl Drop for Signing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::temporary::TemporaryFolder;
+    use crate::host::temporary::TemporaryFolder;
 
     #[test]
     fn what_is_missing_is_named() {

@@ -77,7 +77,7 @@ pub(crate) fn checksums(folder: &Path, names: &[String]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::temporary::TemporaryFolder;
+    use crate::host::temporary::TemporaryFolder;
 
     #[test]
     fn files_are_named_as_updates_want_them() {

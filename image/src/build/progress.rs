@@ -102,7 +102,7 @@ impl Display {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::temporary::TemporaryFolder;
+    use crate::host::temporary::TemporaryFolder;
 
     fn shell(script: &str) -> (Result<()>, String) {
         let place = TemporaryFolder::new().unwrap();

@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use pattern::epoch::{private_key, public_key};
 
-use crate::durable;
-use crate::source::{self, Need, Source};
+use crate::host::durable;
+use crate::host::tools::{self, Need, Source};
 
 const OPENSSL: Need = Need { programs: &["openssl"], package: "openssl" };
 
@@ -77,7 +77,7 @@ fn make(source: &Source, folder: &Path, (name, mode, arguments): Made<'_>) -> Re
     // Without the host's configuration, which may be missing, or add what firmware does not expect.
     command.env("OPENSSL_CONF", "/dev/null").current_dir(folder);
     command.args(arguments.split(' ')).arg(&part);
-    source::output(&format!("making {name} with openssl"), &mut command)?;
+    tools::output(&format!("making {name} with openssl"), &mut command)?;
     let part = folder.join(part);
     durable::mode(&part, mode)?;
     durable::sync(&part)?;

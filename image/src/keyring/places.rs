@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::durable;
+use crate::host::durable;
 
 /// As much as fits into a certificate's name, with our words after it.
 const NAME_MAX: usize = 40;
@@ -122,7 +122,7 @@ fn is_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::temporary::TemporaryFolder;
+    use crate::host::temporary::TemporaryFolder;
 
     #[test]
     fn the_last_part_of_the_path_is_the_name() {

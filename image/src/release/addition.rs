@@ -9,8 +9,8 @@ use super::built::Part;
 use super::folder::Folder;
 use super::manifest::Sums;
 use super::{name, sum};
-use crate::durable;
-use crate::step::Step;
+use crate::host::durable;
+use crate::host::step::Step;
 
 const NEVER: &str = "a version that was published never changes; build with another image.version";
 

@@ -8,7 +8,7 @@ use super::compression::{Codec, Compression};
 use super::manifest::{self, MANIFEST, Sums};
 use super::name::{self, Kind};
 use super::sum;
-use crate::step::Step;
+use crate::host::step::Step;
 
 /// The files of one version.
 pub(super) struct Built {

@@ -10,8 +10,8 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result};
 
 use super::sum;
-use crate::source::{self, Need, Source};
-use crate::step::Step;
+use crate::host::step::Step;
+use crate::host::tools::{self, Need, Source};
 
 const XZ: Need = Need { programs: &["xz"], package: "xz-utils" };
 const GZIP: Need = Need { programs: &["gzip"], package: "gzip" };
@@ -81,7 +81,7 @@ impl Codec {
         command.args(&program[1..]).stdout(output);
         let mut child = start(&mut command, &input).context(doing.clone())?;
         step.watch("compressing", &mut child, &input)?;
-        source::finish(&doing, child).map(|_| ())
+        tools::finish(&doing, child).map(|_| ())
     }
 
     /// The SHA-256 of what a file of the release holds.
@@ -94,7 +94,7 @@ impl Codec {
         let mut child = start(&mut command, &input).context(doing.clone())?;
         let content = child.stdout.take().context(doing.clone())?;
         let sum = sum::of_stream(step, "reading back", &input, content.into())?;
-        source::finish(&doing, child)?;
+        tools::finish(&doing, child)?;
         Ok(sum)
     }
 }
@@ -107,5 +107,5 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     let mut command = Command::new("cp");
     command.args(["--reflink=auto", "--sparse=always", "--no-preserve=mode", "--"]);
     let doing = format!("copying {} to {}", from.display(), to.display());
-    source::output(&doing, command.arg(from).arg(to)).map(|_| ())
+    tools::output(&doing, command.arg(from).arg(to)).map(|_| ())
 }

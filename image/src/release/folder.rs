@@ -11,8 +11,8 @@ use anyhow::{Context, Result};
 
 use super::manifest::{self, MANIFEST, Sums};
 use super::name;
-use crate::durable;
-use crate::gpg::Home;
+use crate::host::durable;
+use crate::host::gpg::Home;
 
 const SIGNATURE: &str = "SHA256SUMS.gpg";
 

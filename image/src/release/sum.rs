@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::source;
-use crate::step::Step;
+use crate::host::step::Step;
+use crate::host::tools;
 
 /// The SHA-256 of a file, in hexadecimal.
 pub(super) fn of(step: &Step, file: &Path) -> Result<String> {
@@ -26,7 +26,7 @@ pub(super) fn of_stream(step: &Step, doing: &str, progress: &File, stream: Stdio
     command.stdin(stream).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().context("starting sha256sum")?;
     step.watch(doing, &mut child, progress)?;
-    let output = source::finish("sha256sum", child)?;
+    let output = tools::finish("sha256sum", child)?;
     let text = String::from_utf8_lossy(&output);
     match text.split_once(' ') {
         Some((sum, _)) if super::manifest::is_sum(sum) => Ok(sum.to_owned()),

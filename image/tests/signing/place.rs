@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use pattern_image::temporary::TemporaryFolder;
+use pattern_image::host::temporary::TemporaryFolder;
 
 /// The files of version 1 as `pattern build` names them.
 pub(crate) const BUILT: [&str; 4] = ["x_1.efi", "x_1.raw", "x_1_0a_9.usr.raw", "x_1_0b_9.verity.raw"];

@@ -78,7 +78,7 @@ fn or_here(path: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::temporary::TemporaryFolder;
+    use crate::host::temporary::TemporaryFolder;
 
     #[test]
     fn a_folder_has_one_writer() {

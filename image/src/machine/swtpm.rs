@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::programs::{self, Programs};
+use super::programs::{self, Programs};
 
 /// The control socket's name inside the machine's folder: relative, as socket paths are at most 107 bytes.
 pub const SOCKET: &str = "tpm.sock";

@@ -3,21 +3,33 @@
 mod openssl;
 mod places;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use pattern::epoch::private_key;
 
-use crate::args;
-use crate::durable;
-use crate::gpg;
+use crate::host::durable;
+use crate::host::gpg;
 use places::Places;
+
+/// Options of `gen-keyring`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GenKeyring {
+    /// The last part names the keys, the rest is where they go.
+    pub name: PathBuf,
+    /// Add to a keyring that is there.
+    pub add_missing: bool,
+    /// Add the key of this epoch to a keyring that is there.
+    pub epoch: Option<u32>,
+    /// The tools tree.
+    pub tools: PathBuf,
+}
 
 /// Makes the keys and says what each is for.
 ///
 /// # Errors
 /// When one of the parts is there already, a program is missing, or one fails; nothing is left then.
-pub fn generate(options: &args::GenKeyring) -> Result<()> {
+pub fn generate(options: &GenKeyring) -> Result<()> {
     let places = Places::new(&options.name)?;
     let _lock = durable::lock(&places.folder)?;
     if options.add_missing || options.epoch.is_some() {
@@ -39,7 +51,7 @@ pub fn generate(options: &args::GenKeyring) -> Result<()> {
 }
 
 /// Adds the keys that newer versions of this tool make and an older keyring lacks, or that of an epoch.
-fn add(places: &Places, options: &args::GenKeyring) -> Result<()> {
+fn add(places: &Places, options: &GenKeyring) -> Result<()> {
     let keys = places.folder.join(places.keys());
     if !keys.is_dir() {
         let (name, keys) = (options.name.display(), keys.display());
@@ -65,7 +77,7 @@ fn add(places: &Places, options: &args::GenKeyring) -> Result<()> {
 }
 
 /// Machines that kept an image of the epoch have their volume bound to its key alone: a lost one costs the recovery keys.
-fn add_epoch(keys: &Path, epoch: u32, options: &args::GenKeyring) -> Result<()> {
+fn add_epoch(keys: &Path, epoch: u32, options: &GenKeyring) -> Result<()> {
     let added = openssl::epoch(keys, epoch, &options.tools)?;
     if added.is_empty() {
         println!("{}: the key of epoch {epoch} is there already", keys.display());
@@ -81,7 +93,7 @@ fn add_epoch(keys: &Path, epoch: u32, options: &args::GenKeyring) -> Result<()> 
 }
 
 /// Makes everything in the staging folder. The public key gets its name last: it says that the rest is there.
-fn make(places: &Places, options: &args::GenKeyring) -> Result<()> {
+fn make(places: &Places, options: &GenKeyring) -> Result<()> {
     durable::private_folder(&places.staging)?;
     let keys = places.staged(&places.keys());
     durable::private_folder(&keys)?;
@@ -93,7 +105,7 @@ fn make(places: &Places, options: &args::GenKeyring) -> Result<()> {
 }
 
 /// Makes the GnuPG home, and leaves no daemon and no socket behind.
-fn gnupg(places: &Places, options: &args::GenKeyring, pubring: &Path) -> Result<()> {
+fn gnupg(places: &Places, options: &GenKeyring, pubring: &Path) -> Result<()> {
     let folder = places.staged(&places.gpg());
     durable::private_folder(&folder)?;
     let home = gpg::Home::open(&folder, &options.tools)?;

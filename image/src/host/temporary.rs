@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 
-use crate::durable;
+use super::durable;
 
 /// A new folder for large files, removed when this is dropped.
 #[derive(Debug)]

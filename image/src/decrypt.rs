@@ -2,14 +2,21 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write, stdin, stdout};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use pattern::age::{self, Identity};
 use pattern::recovery::RecoveryKey;
 use zeroize::Zeroizing;
 
-use crate::args;
+/// Options of `recovery decrypt`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Decrypt {
+    /// The encrypted key, or `-`.
+    pub file: PathBuf,
+    /// Holds the secret key.
+    pub identity: PathBuf,
+}
 
 /// Stands for standard input.
 const INPUT: &str = "-";
@@ -20,7 +27,7 @@ const LONGEST: u64 = 64 << 10;
 ///
 /// # Errors
 /// When a file can't be read, the key is not for it, or its content is no recovery key.
-pub fn decrypt(options: &args::Decrypt) -> Result<()> {
+pub fn decrypt(options: &Decrypt) -> Result<()> {
     let identities = identities(&options.identity)?;
     let file = read(&options.file)?;
     let key = opened(&file, &identities).with_context(|| format!("decrypting {}", named(&options.file)))?;

@@ -212,7 +212,6 @@ fn joined(prefix: &str, path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tpm;
 
     fn options() -> Options {
         Options {
@@ -226,7 +225,7 @@ mod tests {
             remote: None,
             writes: None,
             tpm: false,
-            tpm_socket: tpm::SOCKET.to_owned(),
+            tpm_socket: crate::machine::swtpm::SOCKET.to_owned(),
             server: None,
             display: None,
             commands: None,

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use crate::temporary::TemporaryFolder;
+use crate::host::temporary::TemporaryFolder;
 
 /// A credential on the command line, as systemd-vmspawn(1) takes it: `ID:PATH`.
 #[derive(Clone, PartialEq, Eq, Debug)]

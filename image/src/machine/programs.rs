@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::source::Source;
+use crate::host::tools::Source;
 
 /// The oldest QEMU that emulates a current kernel without crashes (cmpxchg16b was wrong before).
 const OLDEST_QEMU: u32 = 10;
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn firmware_with_secure_boot_is_found_beside_the_plain_one() {
-        let place = crate::temporary::TemporaryFolder::new().unwrap();
+        let place = crate::host::temporary::TemporaryFolder::new().unwrap();
         let share = place.path();
         fs::create_dir(share.join("OVMF")).unwrap();
         let [plain, secure, variables] = ["CODE_4M.fd", "CODE_4M.secboot.fd", "VARS_4M.fd"]

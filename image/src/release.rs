@@ -8,22 +8,38 @@ mod manifest;
 mod name;
 mod sum;
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 
-use crate::args;
-use crate::gpg::Home;
+use crate::host::gpg::Home;
 use addition::Addition;
 use built::Built;
 use compression::Codec;
 pub use compression::Compression;
 use folder::Folder;
 
+/// Options of `sign-release`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SignRelease {
+    /// What `build` wrote for one version.
+    pub result: PathBuf,
+    /// The GnuPG home with the key.
+    pub home: PathBuf,
+    /// The folder that systems update from.
+    pub output: PathBuf,
+    /// How partitions and image are compressed.
+    pub compression: Compression,
+    /// The tools tree.
+    pub tools: PathBuf,
+}
+
 /// Adds a version to a release, signs the release, and says where it is.
 ///
 /// # Errors
 /// When the version or the release is not as it was written, a program or a key is missing, or one fails. What
 /// was published before stays published then.
-pub fn sign(options: &args::SignRelease) -> Result<()> {
+pub fn sign(options: &SignRelease) -> Result<()> {
     let home = Home::open(&options.home, &options.tools)?;
     let key = home.key()?;
     let packed = Codec::find(options.compression, &options.tools)?;

@@ -102,7 +102,7 @@ pub(crate) fn finish(doing: &str, child: Child) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::temporary::TemporaryFolder;
+    use crate::host::temporary::TemporaryFolder;
 
     const NOWHERE: Need = Need { programs: &["sh", "no-such-program"], package: "some-package" };
 

@@ -18,16 +18,32 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use pattern::config::{self, Config};
 
-use crate::args;
 use data::Data;
 use keys::Keys;
 use mkosi::Places;
+
+/// Options of `build`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Build {
+    /// Holds `pattern.toml` and the image's own mkosi configuration.
+    pub folder: PathBuf,
+    /// What kernel image and boot loader are signed with; none leaves them unsigned.
+    pub keys: Option<PathBuf>,
+    /// Sign an image with `debug = true` as one for use.
+    pub debug_as_production: bool,
+    /// Where images go.
+    pub output: PathBuf,
+    /// Where the tools tree is kept.
+    pub tools: PathBuf,
+    /// The files this program was installed with, when they are not beside it.
+    pub data: Option<PathBuf>,
+}
 
 /// Builds the image and says where it is.
 ///
 /// # Errors
 /// When `pattern.toml` is wrong (all its problems are printed), something is missing, or mkosi fails.
-pub fn build(options: &args::Build) -> Result<()> {
+pub fn build(options: &Build) -> Result<()> {
     let file = options.folder.join("pattern.toml");
     let config = read(&file)?;
     let data = Data::find(options.data.as_deref())?;
@@ -53,7 +69,7 @@ pub fn build(options: &args::Build) -> Result<()> {
 }
 
 /// What the image is signed with, said loudly where a shell gets the key of images for use.
-fn signing(options: &args::Build, config: &Config) -> Result<Option<Keys>> {
+fn signing(options: &Build, config: &Config) -> Result<Option<Keys>> {
     let Some(folder) = &options.keys else { return Ok(None) };
     let pcr = keys::Pcr::of(config.debug, options.debug_as_production, config.image.epoch);
     if config.debug && pcr != keys::Pcr::Debug {
@@ -71,7 +87,7 @@ fn read(file: &Path) -> Result<Config> {
     })
 }
 
-fn places(options: &args::Build, data: &Data, config: &Config, base: &str) -> Result<Places> {
+fn places(options: &Build, data: &Data, config: &Config, base: &str) -> Result<Places> {
     let work = options.output.join(".work").join(base);
     if work.exists() {
         fs::remove_dir_all(&work).with_context(|| format!("removing {}", work.display()))?;

@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::source::{self, Need, Source};
-use crate::temporary::TemporaryFolder;
+use super::temporary::TemporaryFolder;
+use super::tools::{self, Need, Source};
 
 const GNUPG: Need = Need { programs: &["gpg", "gpgconf", "gpg-agent"], package: "gnupg" };
 
@@ -66,7 +66,7 @@ impl Home {
         let mut child = command.spawn().context(doing)?;
         let written = child.stdin.take().map(|mut stdin| stdin.write_all(parameters.as_bytes()));
         // What gpg says of its end explains more than a pipe that nobody reads.
-        let finished = source::finish(doing, child);
+        let finished = tools::finish(doing, child);
         self.stop_agent();
         finished?;
         written.unwrap_or(Ok(())).context(doing)
@@ -76,7 +76,7 @@ impl Home {
     pub(crate) fn export(&self, to: &Path) -> Result<()> {
         let mut command = self.gpg();
         command.arg("--output").arg(to).arg("--export");
-        source::output("exporting the public key with gpg", &mut command).map(|_| ())
+        tools::output("exporting the public key with gpg", &mut command).map(|_| ())
     }
 
     /// The fingerprint of the one key that can sign.
@@ -120,7 +120,7 @@ impl Home {
         let mut command = self.gpg();
         command.args(["--trust-model=always", "--status-fd=1", "--verify"]).arg(signature).arg(file);
         let doing = format!("verifying {} with the keys in {}", signature.display(), self.folder.display());
-        let status = source::output(&doing, &mut command)?;
+        let status = tools::output(&doing, &mut command)?;
         if !is_good(&String::from_utf8_lossy(&status)) {
             bail!("{doing}: the key or the signature has expired, or was revoked");
         }
@@ -136,13 +136,13 @@ impl Home {
     fn gpgconf(&self, arguments: &[&str]) -> Result<Vec<u8>> {
         let mut command = self.source.command("gpgconf");
         command.arg("--homedir").arg(&self.path).args(arguments);
-        source::output("asking gpgconf", &mut command)
+        tools::output("asking gpgconf", &mut command)
     }
 
     /// For what needs secret keys, gpg starts an agent that would stay. It goes at once: until the next such
     /// command it may be minutes, and somebody may not wait so long.
     fn with_agent(&self, doing: &str, command: &mut Command) -> Result<Vec<u8>> {
-        let result = source::output(doing, command);
+        let result = tools::output(doing, command);
         self.stop_agent();
         result
     }

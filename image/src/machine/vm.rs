@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::console::{Console, Missed};
-use crate::programs::{self, Programs, QEMU};
-use crate::qemu::{self, Options};
-use crate::tpm::Tpm;
+use super::console::{Console, Missed};
+use super::programs::{self, Programs, QEMU};
+use super::qemu::{self, Options};
+use super::swtpm::Tpm;
 
 /// What QEMU itself complained of, in the machine's folder.
 pub const QEMU_LOG: &str = "qemu.log";
