@@ -20,7 +20,7 @@ pub use token::token;
 /// Takes an input, and panics when what must hold does not.
 pub type Target = fn(&[u8]);
 
-/// The inputs by their names, which are those of the folders in `corpus/`.
+/// The inputs by their names, which are those of the archives in `corpus/`.
 pub const TARGETS: [(&str, Target); 6] = [
     ("cmdline", cmdline),
     ("firmware", firmware),
