@@ -19,17 +19,19 @@ RELEASES := $(addprefix build/releases/,0.0.2 third broken)
 USERSPACE = vm-tests/images/userspace
 
 .PHONY: help
-help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+help: ## try: list the targets
+	@for group in try test build "long tests" measure; do \
+	  echo "$$group:"; \
+	  sed -n "s/^\([a-z-]*\):.*## $$group: \(.*\)/  \1\t\2/p" $(MAKEFILE_LIST) | expand -t 18; done
 
 .PHONY: programs
-programs: ## build the static programs and the host tool
+programs: ## build: build the static programs and the host tool
 	static/cargo build --release -p pattern-initrd -p pattern-generator
 	static/check $(PROGRAMS)
 	cargo build --release -p pattern-image
 
 .PHONY: install
-install: programs ## lay the files out for packagers: DESTDIR=, PREFIX=
+install: programs ## build: lay the files out for packagers: DESTDIR=, PREFIX=
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin target/release/pattern
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/pattern $(PROGRAMS)
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/share/pattern image/tools
@@ -43,7 +45,7 @@ install: programs ## lay the files out for packagers: DESTDIR=, PREFIX=
 	  install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; done; fi
 
 .PHONY: man
-man: ## render the manual pages into build/man; `make install` takes them along
+man: ## build: render the manual pages into build/man; `make install` takes them along
 	tests/need pandoc
 	mkdir -p build/man
 	for page in docs/man/*.md; do pandoc -s -t man -o build/man/$$(basename $$page .md) $$page || exit; done
@@ -63,7 +65,7 @@ $(DEBUGKEY): | dist $(KEYRING)
 	cd demo && ../$(PATTERN) gen-keyring demo --add-missing
 
 .PHONY: image
-image: dist $(DEBUGKEY) ## build the demo's base image
+image: dist $(DEBUGKEY) ## build: build the demo's base image
 	$(BUILD) demo
 
 build/releases/0.0.2:  FOLDER = demo-update
@@ -87,28 +89,28 @@ build/releases/for-use: image
 	$(PATTERN) sign-release build/images/production_0.0.2 demo/demo-gpg --output $@ --compress gz
 
 .PHONY: release
-release: build/releases/0.0.2 ## build the demo's next version, and sign it
+release: build/releases/0.0.2 ## build: build the demo's next version, and sign it
 
 .PHONY: demo
-demo: image ## build the demo and boot it, its console in this terminal
+demo: image ## try: build the demo and boot it, its console in this terminal
 	$(PATTERN) run $(DEMO) --disk +6G --persist build/demo --tools build/tools
 
 .PHONY: demo-check
-demo-check: image ## boot the demo twice, nobody at the keyboard, and show its kept files
+demo-check: image ## try: boot the demo twice, nobody at the keyboard, and show its kept files
 	rm -rf build/vm/installed
 	$(SCENARIOS) second_boot
 
 .PHONY: demo-update
-demo-update: release ## install the next version from a server on the loopback, and restart into it
+demo-update: release ## try: install the next version from a server on the loopback, and restart into it
 	$(SCENARIOS) update::
 
 .PHONY: production
-production: image ## build the demo with debug = false, and try what outsiders can add to it
+production: image ## long tests: build the demo with debug = false, and try what outsiders can add to it
 	$(BUILD) vm-tests/images/production
 	$(SCENARIOS) --include-ignored production::
 
 .PHONY: check
-check: lint test test-static release vm ## everything that a change must pass
+check: lint test test-static release vm ## test: everything that a change must pass
 
 # Two versions, of which the second one ends what the first may do.
 $(EPOCHKEY): | dist $(KEYRING)
@@ -133,21 +135,21 @@ build/releases/userspace: image
 	vm-tests/box
 
 .PHONY: userspace
-userspace: build/releases/userspace ## build an image with [userspace], and try what it offers; T=NAME for one part
+userspace: build/releases/userspace ## long tests: build an image with [userspace], and try what it offers; T=NAME for one part
 	$(SCENARIOS) --include-ignored userspace::$(T) --skip userspace::desktop
 
 .PHONY: check-desktop
-check-desktop: image ## build an image with a desktop, log in there, and take the pictures of docs/userspace.md
+check-desktop: image ## long tests: build an image with a desktop, log in there, and take the pictures of docs/userspace.md
 	$(BUILD) vm-tests/images/desktop
 	$(SCENARIOS) --include-ignored userspace::desktop
 	cp build/vm/desktop/greeter.png build/vm/desktop/session.png docs/
 
 .PHONY: sizes
-sizes: image ## build an image with and without each option of [userspace], and write the table of docs/userspace.md
+sizes: image ## measure: build an image with and without each option of [userspace], and write the table of docs/userspace.md
 	vm-tests/sizes
 
 .PHONY: attacks
-attacks: image ## run each attack on this and on stock systems, and write the table of docs/security.md
+attacks: image ## long tests: run each attack on this and on stock systems, and write the table of docs/security.md
 	vm-tests/stock
 	vm-tests/stock testing
 	$(BUILD) vm-tests/images/production
@@ -156,7 +158,7 @@ attacks: image ## run each attack on this and on stock systems, and write the ta
 	vm-tests/attacks
 
 .PHONY: check-all
-check-all: check $(RELEASES) build/releases/userspace build/releases/for-use build/releases/epoch ## the long suites too: more updates and attacks, volumes with the other file systems
+check-all: check $(RELEASES) build/releases/userspace build/releases/for-use build/releases/epoch ## long tests: the long suites too: more updates and attacks, volumes with the other file systems
 	vm-tests/stock
 	$(BUILD) vm-tests/images/production
 	$(SCENARIOS) --ignored --skip userspace::desktop
@@ -164,34 +166,38 @@ check-all: check $(RELEASES) build/releases/userspace build/releases/for-use bui
 	vm-tests/filesystem btrfs
 
 .PHONY: lint
-lint: ## formatting, lints, licences and sources of dependencies
+lint: ## test: formatting, lints, licences and sources of dependencies
 	tests/lint
 
 .PHONY: test
-test: ## what needs neither C libraries, nor root, nor a VM
+test: ## test: what needs neither C libraries, nor root, nor a VM
 	tests/need age strace nix-bin systemd gdisk fdisk gnupg openssl xz-utils
 	cargo test -- --include-ignored
 	cargo test --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --no-default-features
 
 .PHONY: test-static
-test-static: ## LUKS headers on plain files, a software TPM for each test
+test-static: ## test: LUKS headers on plain files, a software TPM for each test
 	tests/need swtpm tpm2-tools cryptsetup-bin systemd openssl
 	static/cargo test -p pattern-initrd
 
 .PHONY: vm
-vm: image release ## scenarios in virtual machines; T=NAME for one, of the long ones too
+vm: image release ## test: scenarios in virtual machines; T=NAME for one, of the long ones too
 	tests/need age
 	$(BUILD) vm-tests/images/production
 	$(SCENARIOS) $(if $(T),--include-ignored) $(T)
 
+.PHONY: promises
+promises: ## test: list what each scenario and each attack shows
+	@vm-tests/promises
+
 .PHONY: fuzz
-fuzz: ## hostile input, an hour for each kind; T=NAME for one, SECONDS_EACH=
+fuzz: ## long tests: hostile input, an hour for each kind; T=NAME for one, SECONDS_EACH=
 	fuzz/run $(T)
 
 .PHONY: bench
-bench: ## measurements
+bench: ## measure: measurements
 	static/cargo bench -p pattern-generator
 
 .PHONY: clean
-clean: ## remove what was built
+clean: ## build: remove what was built
 	rm -rf build target

@@ -1,5 +1,5 @@
 //! Who may import whom in `initrd/src`: commands, stages and system stand on the volume, the volume on the machine and on
-//! people. Nothing imports upwards or sideways, and no two files import each other in a circle.
+//! people. Nothing imports upwards or sideways, and no two files import each other in a circle. docs/code.md names every module.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -103,4 +103,21 @@ fn no_two_files_import_each_other_in_a_circle() {
         arrows.remove(out);
     }
     assert!(arrows.is_empty(), "these import each other: {arrows:?}");
+}
+
+#[test]
+fn the_map_of_the_code_names_every_module_and_no_other() {
+    let map = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/code.md")).unwrap();
+    for (part, _) in MAY {
+        let heading = format!("| `{part}/` | |");
+        let rows = map.split(&heading).nth(1).unwrap_or_else(|| panic!("no table {heading}"));
+        let rows = rows.split("\n\n").next().unwrap().lines();
+        let named: BTreeSet<_> = rows.filter_map(|row| row.strip_prefix("| `")?.split('`').next()).collect();
+        let named: BTreeSet<_> = named.into_iter().filter(|name| !name.ends_with(".rs")).collect();
+        let entries = fs::read_dir(root().join(part)).unwrap().map(|entry| entry.unwrap().path());
+        let files: Vec<_> = entries.filter(|path| path.is_file()).collect();
+        let there: BTreeSet<_> =
+            files.iter().map(|path| path.file_stem().unwrap().to_str().unwrap()).collect();
+        assert_eq!(named, there, "{part}");
+    }
 }
