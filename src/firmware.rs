@@ -3,19 +3,22 @@
 //!
 //! The log is no authority. Its digests count once they lead to the value that the TPM has, its data once it has the digest.
 
+pub mod credential;
 mod database;
 mod log;
 mod predict;
 mod reader;
 #[cfg(test)]
 mod samples;
+pub mod secure_boot;
+pub mod smbios;
 mod trust;
 mod variable;
 
 pub use database::{DatabaseError, Entry, append, entries, payload};
 pub use log::{Log, LogError};
 pub use predict::Unpredictable;
-pub use trust::{Claim, Distrust, Earlier};
+pub use trust::{Claim, Distrust};
 pub use variable::Variable;
 
 use log::Event;

@@ -5,15 +5,15 @@ mod initrd;
 mod latch;
 mod production;
 mod trial;
+pub mod unit;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::cmdline::Cmdline;
+use crate::boot::cmdline::Cmdline;
+use crate::boot::flags::Flags;
+use crate::boot::usr::UsrHash;
 use crate::config::{self, Config};
-use crate::flags::Flags;
-use crate::unit;
-use crate::usr::UsrHash;
 
 /// Where `pattern.toml` lies, in the initrd and in the image alike.
 pub const CONFIG_PATH: &str = "/usr/lib/pattern/pattern.toml";

@@ -6,6 +6,7 @@
 
 pub mod ahead;
 mod blob;
+mod earlier;
 mod json;
 mod key;
 mod pcr;
@@ -19,6 +20,7 @@ use std::fmt;
 
 pub(crate) use blob::Reader;
 pub use blob::{Sealed, Srk};
+pub use earlier::Earlier;
 pub use key::{KeyError, PublicKey};
 pub use pcr::{Bank, Exposed, PcrError, Pcrs, protects};
 pub use pin::Pin;

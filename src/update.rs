@@ -1,8 +1,13 @@
 //! What may be done about updates, from the versions that the EFI system partition holds.
 
+pub mod entry;
+pub mod forecast;
+pub mod release;
+pub mod uki;
+
 use std::fmt;
 
-use crate::entry::{Entry, newest};
+use entry::{Entry, newest};
 
 /// Why no update is installed now.
 #[derive(Clone, PartialEq, Eq, Debug)]

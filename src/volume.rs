@@ -3,26 +3,19 @@
 //! The entry in the partition table is the record that a volume was finished. With an entry, nothing is ever formatted.
 //! Without an entry, [`creation`](mod@creation) decides.
 
-mod copies;
 mod creation;
-#[cfg(test)]
-mod fixture;
-mod flaw;
-mod header;
-mod node;
-mod signature;
-mod slot;
-mod vet;
+mod luks2;
+mod recognise;
+pub mod recovery;
+pub mod reset;
 
 use std::fmt;
 
 use crate::token::Tpm2Token;
 
-pub use copies::header_bytes;
 pub use creation::{Creation, FINISHED, Place, UNFINISHED, creation, place};
-pub use flaw::{Fault, Flaw};
-pub use header::Header;
-pub use signature::{HEAD_BYTES, UNKNOWN, filesystem, recognise};
+pub use luks2::{Fault, Flaw, Header, header_bytes};
+pub use recognise::{HEAD_BYTES, UNKNOWN, filesystem, recognise};
 
 /// What lies at the start of a partition.
 #[derive(Clone, PartialEq, Eq, Debug)]

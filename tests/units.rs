@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use pattern::unit::{AHEAD, AHEAD_PATH, FALLBACK, HEALTH, RECOVERY, RESET_REQUEST, SCRUB, SHIPPED};
+use pattern::plan::unit::{AHEAD, AHEAD_PATH, FALLBACK, HEALTH, RECOVERY, RESET_REQUEST, SCRUB, SHIPPED};
 
 /// They never run in the initrd.
 const HOST: [&str; 7] = [AHEAD, AHEAD_PATH, HEALTH, SCRUB, FALLBACK, RECOVERY, RESET_REQUEST];

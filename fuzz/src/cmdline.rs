@@ -1,6 +1,6 @@
 //! The kernel command line, whose words may come from outside.
 
-use pattern::cmdline::Cmdline;
+use pattern::boot::cmdline::Cmdline;
 use pattern::plan::{Manager, decide, usr_hash};
 
 const PRODUCTION: &str = include_str!("../../tests/golden/07-production-ignores-flags/pattern.toml");

@@ -1,7 +1,7 @@
 //! Firmware's strings, which whoever flashes a board or starts a virtual machine writes.
 
-use pattern::credential::choose;
-use pattern::smbios::oem_strings;
+use pattern::firmware::credential::choose;
+use pattern::firmware::smbios::oem_strings;
 
 const LISTED: [&str; 2] = ["home.create.*", "login.issue"];
 

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 
 use lexopt::prelude::*;
-use pattern::epoch::HIGHEST;
-use pattern::size::Size;
+use pattern::config::epoch::HIGHEST;
+use pattern::config::size::Size;
 
 use crate::build::Build;
 use crate::check::Check;

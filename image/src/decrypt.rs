@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use pattern::age::{self, Identity};
-use pattern::recovery::RecoveryKey;
+use pattern::volume::recovery::RecoveryKey;
 use zeroize::Zeroizing;
 
 /// Options of `recovery decrypt`.

@@ -6,7 +6,7 @@ mod places;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use pattern::epoch::private_key;
+use pattern::config::epoch::private_key;
 
 use crate::host::durable;
 use crate::host::gpg;

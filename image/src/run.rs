@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use pattern::size::Size;
+use pattern::config::size::Size;
 
 use crate::host::temporary::TemporaryFolder;
 use crate::machine::credential::{Credentials, Source};

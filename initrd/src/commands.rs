@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use pattern::firmware::Variable;
 use pattern::plain::plain;
-use pattern::unlock::Verdict;
+use pattern::update::forecast::Verdict;
 use serde_json::json;
 
 use crate::context::Context;

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
-use pattern::cmdline::Cmdline;
+use pattern::boot::cmdline::Cmdline;
+use pattern::boot::flags::Flags;
+use pattern::boot::usr::UsrHash;
 use pattern::config::{self, Config};
-use pattern::flags::Flags;
 use pattern::plan::{CONFIG_PATH, usr_hash};
-use pattern::usr::UsrHash;
 
 /// The inputs of a stage.
 pub struct Context {

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use kernlog::KernelLog;
 use log::{LevelFilter, Log, Metadata, Record};
-use pattern::flags::{Flags, LogLevel, LogTarget};
+use pattern::boot::flags::{Flags, LogLevel, LogTarget};
 use pattern::plain::plain;
 
 /// Starts logging under a program's name; a target that can't be opened leaves the messages on standard error.

@@ -1,10 +1,9 @@
 //! What each single value must be. Every function takes what the file has and says what would be right.
 
 use crate::age::{KeyError, Recipient};
-use crate::epoch;
-use crate::size::Size;
+use crate::config::size::Size;
+use crate::config::{epoch, version};
 use crate::token::{PcrError, Pcrs};
-use crate::version;
 
 /// Longest id: `ID_VERSION` and suffixes must stay a file name on every file system.
 const ID_MAX: usize = 64;

@@ -33,7 +33,7 @@ pub enum Kind {
     Number,
     /// A string.
     Text,
-    /// A string that [`crate::size::Size`] reads.
+    /// A string that [`crate::config::size::Size`] reads.
     Size,
     /// One of these strings.
     Choice(&'static [&'static str]),

@@ -9,6 +9,7 @@ use std::fmt;
 
 use super::log::replay;
 use super::{DatabaseError, Measured, Variable, entries};
+use crate::token::Earlier;
 
 /// What is said to have been another way. Anybody may have written it.
 #[derive(Clone, Copy, Default, Debug)]
@@ -19,19 +20,6 @@ pub struct Claim<'a> {
     pub kek: Option<&'a [u8]>,
     /// The digest of the event of `dbx`.
     pub dbx: Option<&'a [u8]>,
-}
-
-/// PCR 7 before an announced change, and what changed: enough to make a [`Claim`] after it, and short enough for a token.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Earlier {
-    /// The value of the register.
-    pub value: Vec<u8>,
-    /// `db` was so many of its first bytes: things are appended to it.
-    pub db: Option<usize>,
-    /// The digest of the event of `KEK`.
-    pub kek: Option<Vec<u8>>,
-    /// The digest of the event of `dbx`.
-    pub dbx: Option<Vec<u8>>,
 }
 
 /// Why the earlier boot is not believed.

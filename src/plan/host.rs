@@ -1,7 +1,7 @@
 //! The units of the running system: updates, and what `debug` and the corruption policy ask for.
 
 use crate::config::{Config, Corruption};
-use crate::unit::{self, Text};
+use crate::plan::unit::{self, Text};
 
 use super::initrd::emergency_shell;
 use super::{CONFIG_PATH, Plan, shipped, trial};

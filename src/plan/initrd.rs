@@ -3,10 +3,10 @@
 //! Where systemd's own generators would write a unit for the same mount, the name is the same, so that
 //! ours takes its place.
 
+use crate::boot::flags::{Flags, Stage};
+use crate::boot::usr::UsrHash;
 use crate::config::Config;
-use crate::flags::{Flags, Stage};
-use crate::unit::{self, Text};
-use crate::usr::UsrHash;
+use crate::plan::unit::{self, Text};
 
 use super::{CONFIG_PATH, Plan, latch, production, shipped};
 

@@ -1,6 +1,6 @@
 //! What keeps the volume's key from everything that comes after the initrd.
 
-use crate::unit::{self, Text};
+use crate::plan::unit::{self, Text};
 
 use super::{CONFIG_PATH, Plan, shipped};
 

@@ -2,7 +2,7 @@
 //! credentials.
 
 use crate::config::Config;
-use crate::unit::{self, Text};
+use crate::plan::unit::{self, Text};
 
 use super::{CONFIG_PATH, Plan, shipped};
 

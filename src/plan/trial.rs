@@ -1,7 +1,7 @@
 //! What a version on trial is held to: it proves itself, or the machine restarts and goes back in the end.
 
 use crate::config::Config;
-use crate::unit::{self, Text};
+use crate::plan::unit::{self, Text};
 
 use super::{CONFIG_PATH, Plan, shipped};
 

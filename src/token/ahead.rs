@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::firmware::Earlier;
-
-use super::{Bank, Counted, Digest, PcrError, Pcrs, Pin, SPENT, Sealed, Srk, TokenError, authorized_digest};
+use super::{
+    Bank, Counted, Digest, Earlier, PcrError, Pcrs, Pin, SPENT, Sealed, Srk, TokenError, authorized_digest,
+};
 
 /// The type of the token.
 pub const TYPE: &str = "pattern-ahead";

@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::{Bank, Digest, Exposed, Pcrs, PublicKey, TokenError, protects};
-use crate::nv::{Index, REVOCATIONS};
+use crate::record::nv::{Index, REVOCATIONS};
 
 /// Codes of the commands (Part 2, table "TPM_CC").
 const POLICY_NV: u32 = 0x149;
@@ -29,7 +29,7 @@ pub struct Signed {
 /// worth nothing, whatever copy of the header it comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Counted {
-    /// The handle of the counter, one of [`crate::nv::REVOCATIONS`].
+    /// The handle of the counter, one of [`crate::record::nv::REVOCATIONS`].
     pub handle: u32,
     /// The count.
     pub count: u64,

@@ -162,7 +162,7 @@ fn a_pcr_that_had_to_be_untouched_is_found() {
 
 #[test]
 fn other_tokens_are_named() {
-    let token = crate::recovery::token(&serde_json::json!({}), 1, true, None);
+    let token = crate::volume::recovery::token(&serde_json::json!({}), 1, true, None);
     assert_eq!(Token::parse(&token.to_string()).unwrap(), Token::Recovery);
     let other = Token::parse(r#"{"type":"systemd-fido2","keyslots":["2"]}"#).unwrap();
     assert_eq!(other, Token::Other("systemd-fido2".to_owned()));

@@ -80,8 +80,8 @@ pub(super) fn label(head: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture;
     use super::*;
+    use crate::volume::luks2::fixture;
     use crate::volume::{Fault, Header};
 
     /// A real header with another label, vetted.

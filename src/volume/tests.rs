@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::fixture::{DEVICE, load, set};
+use super::luks2::fixture::{DEVICE, load, set};
 use super::*;
 
 const LUKS2: &[u8] = b"LUKS\xba\xbe\0\x02";

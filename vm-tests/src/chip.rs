@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pattern::nv::IDENTITIES;
+use pattern::record::nv::IDENTITIES;
 
 use crate::computer::Computer;
 

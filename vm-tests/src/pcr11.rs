@@ -2,8 +2,8 @@
 //! its sections the name and the content (systemd 257: `unified_sections` in `src/fundamental/uki.c`, the loop over it in
 //! `src/boot/stub.c`; UAPI.7 "Linux TPM PCR Registry").
 
-use pattern::measure::ENTER_INITRD;
-use pattern::uki;
+use pattern::tpm::measure::ENTER_INITRD;
+use pattern::update::uki;
 use sha2::{Digest, Sha256};
 
 /// In the stub's order, whatever their order in the file. `.pcrsig` is not measured: it is made last.

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use pattern::epoch::{before, of_private_key, private_key};
+use pattern::config::epoch::{before, of_private_key, private_key};
 
 /// What `--sign-debug-as-production` means.
 pub(crate) const DEBUG_AS_PRODUCTION: &str = "\

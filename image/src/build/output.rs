@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use pattern::release::Part;
+use pattern::update::release::Part;
 
 /// What a file that mkosi made, of this many bytes, is called in the end, or `None` for what is no output.
 ///

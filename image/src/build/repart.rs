@@ -1,7 +1,7 @@
 //! The partitions of the base image, as systemd-repart reads them (repart.d(5)): pure.
 
 use pattern::config::Config;
-use pattern::size::Size;
+use pattern::config::size::Size;
 
 /// They follow the sector size otherwise, and the hash tree gets seven times larger.
 const VERITY_BLOCKS: &str = "VerityDataBlockSizeBytes=4096\nVerityHashBlockSizeBytes=4096\n";

@@ -4,7 +4,7 @@
 //! leaves a machine that knows nothing of the new version.
 
 use pattern::config::Config;
-use pattern::release::Part;
+use pattern::update::release::Part;
 
 /// How often a new version may be tried.
 const TRIES: u32 = 3;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use pattern::epoch::{private_key, public_key};
+use pattern::config::epoch::{private_key, public_key};
 
 use crate::host::durable;
 use crate::host::tools::{self, Need, Source};

@@ -1,6 +1,6 @@
 //! How large a machine's disk is made: `50G`, or `+50G` on top of the image.
 
-use pattern::size::{Size, SizeError};
+use pattern::config::size::{Size, SizeError};
 
 /// How large a disk is to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

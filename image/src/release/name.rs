@@ -1,6 +1,6 @@
 //! What the names of a release's files say: `ID_VERSION.raw`, `ID_VERSION_UUID_BYTES.usr.raw.xz`, ...
 
-use pattern::release::Part;
+use pattern::update::release::Part;
 
 use super::compression::Compression;
 

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use pattern::binding::of_the_key;
 use pattern::config::Config;
 use pattern::firmware::Variable;
+use pattern::sealing::binding::of_the_key;
 
 use crate::machine::tpm::Tcti;
 use crate::machine::{firmware, uki};

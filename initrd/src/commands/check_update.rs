@@ -6,11 +6,10 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use pattern::entry::Entry;
 use pattern::token::Signatures;
-use pattern::uki;
-use pattern::unlock::{Verdict, verdict};
-use pattern::update;
+use pattern::update::entry::Entry;
+use pattern::update::forecast::{Verdict, verdict};
+use pattern::update::{self, uki};
 use pattern::volume::Locks;
 
 use crate::context::Context;

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use pattern::binding::with_additions;
 use pattern::config::Config;
+use pattern::sealing::binding::with_additions;
 
 use crate::machine::boot::Boot;
 use crate::machine::tpm::Tcti;

@@ -1,7 +1,7 @@
 //! `pattern recovery`: which recovery keys there are, and what else opens the volume.
 
 use anyhow::Result;
-use pattern::recovery::{OtherSlot, RecoverySlot};
+use pattern::volume::recovery::{OtherSlot, RecoverySlot};
 use serde_json::{Value, json};
 
 use crate::context::Context;

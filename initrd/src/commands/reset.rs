@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
-use pattern::reset::{WORD, Wish, vouch, wish};
 use pattern::table::{Found, Partition, ResetPlace, reset_place};
+use pattern::volume::reset::{WORD, Wish, vouch, wish};
 use serde_json::json;
 
 use crate::context::Context;

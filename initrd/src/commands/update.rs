@@ -5,10 +5,10 @@ mod own;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
-use pattern::release::{Part, fits};
+use pattern::config::version::is_version;
 use pattern::table::Table;
 use pattern::update;
-use pattern::version::is_version;
+use pattern::update::release::{Part, fits};
 use serde_json::Value;
 
 use crate::context::Context;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use pattern::config::Config;
-use pattern::secure_boot::{State, VARIABLES};
+use pattern::firmware::secure_boot::{State, VARIABLES};
 use pattern::token::ADDED;
 
 use crate::machine::{damage, measure, registers};

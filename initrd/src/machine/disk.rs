@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use nix::libc::O_DIRECT;
+use pattern::boot::usr::UsrHash;
 use pattern::config::DiskChoice;
 use pattern::table::{Extent, Found, Step, Table};
-use pattern::usr::UsrHash;
 
 use crate::machine::ioctl::{self, Blkpg};
 use known::{Known, differences, listed};

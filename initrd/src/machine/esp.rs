@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use pattern::entry::{DIRECTORY, Entry};
 use pattern::table::Table;
 use pattern::update;
+use pattern::update::entry::{DIRECTORY, Entry};
 
 /// Where systemd-gpt-auto-generator mounts it.
 const MOUNTS: [&str; 2] = ["/efi", "/boot"];

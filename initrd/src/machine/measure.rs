@@ -8,8 +8,8 @@ mod record;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use pattern::latch::Signs;
-use pattern::measure::{ENTER_INITRD, IDENTITY, LEAVE_INITRD, Measurement, PHASES, said};
+use pattern::tpm::latch::Signs;
+use pattern::tpm::measure::{ENTER_INITRD, IDENTITY, LEAVE_INITRD, Measurement, PHASES, said};
 
 use crate::context::Context;
 use crate::machine::registers::{self, banks};

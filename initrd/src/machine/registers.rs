@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use pattern::measure::Hash;
 use pattern::token::Bank;
+use pattern::tpm::measure::Hash;
 
 /// The kernel's view of the TPM; a directory for each bank in it.
 const TPM: &str = "/sys/class/tpm/tpm0";

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::Result;
-use pattern::entry::COUNTED;
 use pattern::plain::plain;
+use pattern::update::entry::COUNTED;
 
 use crate::machine::efi_variable::Variable;
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use pattern::recovery::RecoveryKey;
+use pattern::volume::recovery::RecoveryKey;
 use zeroize::Zeroizing;
 
 use crate::people::qr;

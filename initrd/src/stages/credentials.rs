@@ -7,8 +7,8 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
-use pattern::credential::{self, Credentials};
-use pattern::smbios;
+use pattern::firmware::credential::{self, Credentials};
+use pattern::firmware::smbios;
 use zeroize::Zeroizing;
 
 use crate::context::Context;

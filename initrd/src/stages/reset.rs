@@ -5,8 +5,8 @@ mod erase;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use pattern::reset::{Decision, WORD, decide, vouch, vouch_begun};
 use pattern::table::{Found, Partition, Source, reset_place};
+use pattern::volume::reset::{Decision, WORD, decide, vouch, vouch_begun};
 
 use crate::context::Context;
 use crate::machine::disk::Disk;

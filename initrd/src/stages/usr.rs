@@ -11,8 +11,8 @@ use anyhow::{Context as _, Result, anyhow};
 use libcryptsetup_rs::consts::flags::{CryptActivate, CryptDeactivate};
 use libcryptsetup_rs::consts::vals::EncryptionFormat;
 use libcryptsetup_rs::{CryptDevice, CryptInit, CryptParamsVerityRef, Either};
+use pattern::boot::usr::UsrHash;
 use pattern::config::Corruption;
-use pattern::usr::UsrHash;
 
 use crate::context::Context;
 use crate::machine::{boot_mark, damage, scan};

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use pattern::config::Config;
-use pattern::secure_boot::warning;
+use pattern::firmware::secure_boot::warning;
 
 use crate::context::Context;
 use crate::machine::boot::secure_boot;

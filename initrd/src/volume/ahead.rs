@@ -8,11 +8,11 @@ pub(crate) mod key;
 pub(crate) mod staged;
 
 use anyhow::{Context as _, Result};
-use pattern::binding::{has, of_the_key};
 use pattern::config::Config;
 use pattern::firmware::PCR;
-use pattern::nv::Index;
-use pattern::secure_boot::State;
+use pattern::firmware::secure_boot::State;
+use pattern::record::nv::Index;
+use pattern::sealing::binding::{has, of_the_key};
 use pattern::token::ahead::Ahead;
 use pattern::token::{Bank, Binding, Counted, Digest, Exposed, Pcrs, PublicKey, Signatures, Tpm2Token};
 use pattern::volume::Header;

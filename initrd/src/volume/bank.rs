@@ -1,4 +1,4 @@
-//! The bindings of [`pattern::binding`], in a bank that the TPM has.
+//! The bindings of [`pattern::sealing::binding`], in a bank that the TPM has.
 
 use pattern::token::{Bank, Exposed};
 

@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use pattern::recovery::RecoverySlot;
 use pattern::volume::Header;
+use pattern::volume::recovery::RecoverySlot;
 
 use crate::machine::esp;
 

@@ -3,11 +3,11 @@
 mod before;
 
 use anyhow::{Context as _, Result};
-use pattern::binding;
 use pattern::config::Config;
-use pattern::generation::{Old, Step, steps};
-use pattern::identity::{Kept, compare, compare_earlier, kept, record};
-use pattern::nv::{EARLIER_COUNTER, EARLIER_IDENTITY, Index, MARK};
+use pattern::record::generation::{Old, Step, steps};
+use pattern::record::identity::{Kept, compare, compare_earlier, kept, record};
+use pattern::record::nv::{EARLIER_COUNTER, EARLIER_IDENTITY, Index, MARK};
+use pattern::sealing::binding;
 use pattern::token::{PublicKey, Signatures, Srk};
 use pattern::volume::Header;
 
@@ -252,7 +252,7 @@ pub(crate) fn forget(uuid: &str) -> Result<()> {
 }
 
 impl Candidate<'_> {
-    fn record(&self, kept: Kept) -> [u8; pattern::identity::BYTES] {
+    fn record(&self, kept: Kept) -> [u8; pattern::record::identity::BYTES] {
         record(self.key.as_bytes(), self.uuid, kept)
     }
 

@@ -9,7 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use pattern::lockout::{BYTES, LIMITS, Order, Step, make_password, steps};
+use pattern::tpm::lockout::{BYTES, LIMITS, Order, Step, make_password, steps};
 use zeroize::Zeroizing;
 
 use crate::machine::tpm::{self, Tcti, Tpm, TpmError};

@@ -22,8 +22,8 @@ use libcryptsetup_rs::{
     CryptDevice, CryptInit, CryptParamsLuks2, CryptParamsLuks2Ref, CryptPbkdfType, Either, LibcryptErr,
     TokenInput,
 };
-use pattern::recovery::RecoveryKey;
 use pattern::token::Tpm2Token;
+use pattern::volume::recovery::RecoveryKey;
 use pattern::volume::{FINISHED, Header, UNFINISHED};
 use zeroize::Zeroizing;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Error, Result};
 use pattern::age;
 use pattern::config::Config;
-use pattern::recovery::{Escrow, RecoveryKey};
+use pattern::volume::recovery::{Escrow, RecoveryKey};
 
 use crate::machine::random;
 use crate::people::show;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use pattern::config::Config;
-use pattern::recovery::warning;
+use pattern::volume::recovery::warning;
 
 use crate::people::banner;
 use crate::volume::{escrow, place};

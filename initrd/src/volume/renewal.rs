@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use pattern::config::Config;
-use pattern::revocation::is_cut;
+use pattern::sealing::revocation::is_cut;
 use pattern::token::{Signatures, Tpm2Token};
 
 use crate::machine::tpm::Tcti;

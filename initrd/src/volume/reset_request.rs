@@ -1,8 +1,8 @@
 //! The request for a factory reset, in an EFI variable: root leaves it, and the next boot reads it.
 
 use anyhow::{Context as _, Result};
-use pattern::reset::{Wish, request};
 use pattern::table::Partition;
+use pattern::volume::reset::{Wish, request};
 
 use crate::machine::efi_variable::Variable;
 

@@ -1,7 +1,7 @@
 //! A boot and an image, for tests.
 
 use pattern::config::Config;
-use pattern::secure_boot::State;
+use pattern::firmware::secure_boot::State;
 
 use crate::machine::boot::Boot;
 

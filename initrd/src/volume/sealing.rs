@@ -1,10 +1,10 @@
-//! Sealing a key to the TPM, and putting it in the place of older ones: see [`pattern::revocation`].
+//! Sealing a key to the TPM, and putting it in the place of older ones: see [`pattern::sealing::revocation`].
 
 use anyhow::{Context as _, Result};
-use pattern::binding::{has, of_an_earlier_key, of_the_key};
 use pattern::config::Config;
-use pattern::nv::Index;
-use pattern::revocation::{counts, next};
+use pattern::record::nv::Index;
+use pattern::sealing::binding::{has, of_an_earlier_key, of_the_key};
+use pattern::sealing::revocation::{counts, next};
 use pattern::token::{Binding, Counted, PublicKey, Signatures, Token, Tpm2Token};
 
 use crate::machine::random;

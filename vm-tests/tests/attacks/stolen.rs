@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use pattern::nv::{EARLIER_IDENTITY, IDENTITIES};
+use pattern::record::nv::{EARLIER_IDENTITY, IDENTITIES};
 use pattern::token::{Bank, Pcrs, Signatures, Signed, Token, Tpm2Token, policy_digest};
-use pattern::uki;
+use pattern::update::uki;
 use pattern_vm_tests::{Chip, Computer, pcr11};
 
 use crate::header;

@@ -7,10 +7,10 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use pattern::binding::{of_an_earlier_key, of_an_earlier_record};
 use pattern::config::{Config, parse};
-use pattern::identity::{Kept, tag};
-use pattern::nv::EARLIER_IDENTITY;
+use pattern::record::identity::{Kept, tag};
+use pattern::record::nv::EARLIER_IDENTITY;
+use pattern::sealing::binding::{of_an_earlier_key, of_an_earlier_record};
 use pattern::token::{Bank, Binding, Digest, Exposed, Pcrs, Sealed, Srk, Tpm2Token};
 use pattern_vm_tests::{Chip, Computer, Disk};
 

@@ -1,5 +1,5 @@
-//! Other Secure Boot keys in the firmware, so another PCR 7: an image that is signed for PCR 11 opens its volume all the same,
-//! with nobody asked.
+//! An image with `debug = true` does not bind its volume to Secure Boot: with other keys in the firmware, so another PCR 7, it
+//! opens the volume with nobody asked. An image for use asks, see `firmware_keys`.
 
 use pattern_vm_tests::Computer;
 

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::header;
 
 const QUESTION: &str = "PIN for /dev/vda6 (empty for the recovery key):";
-const TRIES: u32 = pattern::lockout::LIMITS.tries;
+const TRIES: u32 = pattern::tpm::lockout::LIMITS.tries;
 const LOCKED: &str = "the TPM is locked out after too many wrong tries";
 
 /// Runs one of the `tpm2_*` tools with a copy of the TPM of a machine that is off.

@@ -1,7 +1,7 @@
 //! The recovery key: it is escrowed when it is made, confirmed by entering it, and replaced by root with it or without it; the
 //! real `age` reads what is in escrow. A key slot that another tool made is shown, and removed by the recovery key.
 
-use pattern::recovery::slots;
+use pattern::volume::recovery::slots;
 use pattern_vm_tests::{AgeKey, Computer, Guest, recovery_key_in};
 
 const CONFIG: &str = "/usr/lib/pattern/pattern.toml";

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use nix::libc::O_NOFOLLOW;
 use nix::time::ClockId;
-use pattern::measure::{LOG, Measurement};
+use pattern::tpm::measure::{LOG, Measurement};
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// The sticky bit says that somebody is writing; left behind, that somebody died and the log is not whole.

@@ -1,6 +1,6 @@
 //! Extending PCRs.
 
-use pattern::measure::{Hash, Measurement};
+use pattern::tpm::measure::{Hash, Measurement};
 use tss_esapi::handles::PcrHandle;
 use tss_esapi::interface_types::algorithm::HashingAlgorithm;
 use tss_esapi::interface_types::session_handles::AuthSession;

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 #[cfg(test)]
 use std::os::unix::net::UnixStream;
 
-use pattern::lockout::{BYTES, Order, Refusal, Session, State, begin};
+use pattern::tpm::lockout::{BYTES, Order, Refusal, Session, State, begin};
 use tss_esapi::constants::{CapabilityType, PropertyTag, SessionType};
 use tss_esapi::handles::{AuthHandle, ObjectHandle, SessionHandle};
 use tss_esapi::structures::{Auth, CapabilityData};

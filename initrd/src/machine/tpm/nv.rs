@@ -1,6 +1,6 @@
 //! The NV indices that hold what the TPM knows of volumes, and the count of their openings.
 
-use pattern::nv::{IDENTITIES, Index, REVOCATIONS};
+use pattern::record::nv::{IDENTITIES, Index, REVOCATIONS};
 use pattern::token::{Binding, Digest, Signatures, Srk};
 use tss_esapi::attributes::NvIndexAttributes;
 use tss_esapi::constants::{CapabilityType, SessionType};

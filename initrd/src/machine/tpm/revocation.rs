@@ -1,6 +1,6 @@
 //! The counter of the TPM that says which of a volume's sealed keys is the good one: see [`pattern::token::Counted`].
 
-use pattern::nv::Index;
+use pattern::record::nv::Index;
 use pattern::token::Counted;
 use tss_esapi::constants::SessionType;
 use tss_esapi::handles::{NvIndexHandle, SessionHandle};

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use pattern::reset::WORD;
 use pattern::table::{Extent, Found, ResetPlace, reset_place};
+use pattern::volume::reset::WORD;
 use pattern::volume::{Creation, creation, place};
 
 use super::{create, described, open};

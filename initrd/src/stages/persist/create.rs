@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use pattern::config::Config;
-use pattern::secure_boot::warning;
+use pattern::firmware::secure_boot::warning;
 use pattern::table::{Extent, Found};
 
 use crate::machine::boot::Boot;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use nix::libc::O_EXCL;
-use pattern::reset::KEY_AREA;
+use pattern::volume::reset::KEY_AREA;
 
 use crate::machine::ioctl;
 

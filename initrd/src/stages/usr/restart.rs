@@ -7,7 +7,7 @@
 use std::fmt;
 
 use anyhow::Result;
-use pattern::usr::UsrHash;
+use pattern::boot::usr::UsrHash;
 
 use crate::machine::efi_variable::Variable;
 

@@ -1,10 +1,10 @@
 //! What the TPM recorded before a change of firmware keys that was announced.
 
 use anyhow::{Context as _, Result};
-use pattern::binding;
 use pattern::config::Config;
-use pattern::identity::{Kept, kept};
-use pattern::nv::Index;
+use pattern::record::identity::{Kept, kept};
+use pattern::record::nv::Index;
+use pattern::sealing::binding;
 use pattern::token::{PublicKey, Srk};
 
 use super::{Candidate, Registry, in_a_bank};

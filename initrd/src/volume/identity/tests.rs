@@ -8,11 +8,11 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use pattern::generation::Said;
-use pattern::recovery::RecoveryKey;
-use pattern::secure_boot::State;
+use pattern::firmware::secure_boot::State;
+use pattern::record::generation::Said;
 use pattern::token::Bank;
 use pattern::volume::Seen;
+use pattern::volume::recovery::RecoveryKey;
 
 use super::*;
 use crate::machine::tpm::swtpm::Swtpm;

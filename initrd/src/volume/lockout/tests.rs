@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use pattern::lockout::State;
 use pattern::token::{Bank, Binding, Pcrs, Tpm2Token};
+use pattern::tpm::lockout::State;
 
 use super::*;
 use crate::machine::tpm::swtpm::Swtpm;

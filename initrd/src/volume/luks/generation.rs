@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use libcryptsetup_rs::TokenInput;
-use pattern::generation::{TYPE, token};
+use pattern::record::generation::{TYPE, token};
 use serde_json::Value;
 
 use super::{Volume, VolumeKey, failed};

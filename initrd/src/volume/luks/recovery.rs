@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use libcryptsetup_rs::TokenInput;
-use pattern::recovery::{self, Escrow, RecoveryKey, RecoverySlot};
+use pattern::volume::recovery::{self, Escrow, RecoveryKey, RecoverySlot};
 
 use super::{Volume, VolumeKey};
 

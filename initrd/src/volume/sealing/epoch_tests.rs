@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use pattern::recovery::RecoveryKey;
 use pattern::volume::Seen;
+use pattern::volume::recovery::RecoveryKey;
 
 use super::*;
 use crate::machine::tpm::Presented;

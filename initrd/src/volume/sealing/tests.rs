@@ -5,8 +5,8 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use pattern::recovery::RecoveryKey;
-use pattern::revocation::is_cut;
+use pattern::sealing::revocation::is_cut;
+use pattern::volume::recovery::RecoveryKey;
 use zeroize::Zeroizing;
 
 use super::*;

@@ -1,9 +1,8 @@
 //! A slot for a change that was announced: what was signed opens it in the next boot, and nothing else does.
 
-use pattern::token::ahead::{Ahead, Announced, Approver};
-
-use pattern::nv::Index;
+use pattern::record::nv::Index;
 use pattern::token::Counted;
+use pattern::token::ahead::{Ahead, Announced, Approver};
 
 use super::*;
 use crate::machine::tpm::NewPin;

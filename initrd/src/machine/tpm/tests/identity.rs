@@ -5,7 +5,7 @@ use std::fs;
 
 use super::*;
 use crate::machine::tpm::{Held, Nv};
-use pattern::nv::{Index, MARK};
+use pattern::record::nv::{Index, MARK};
 
 fn binding() -> Binding {
     Binding { untouched: Pcrs::new([15]).ok(), ..Binding::new(Bank::Sha256, None, pcr7().into()) }

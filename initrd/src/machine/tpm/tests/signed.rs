@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use pattern::nv::Index;
+use pattern::record::nv::Index;
 use pattern::token::{Counted, PublicKey, Signatures};
 
 use super::*;

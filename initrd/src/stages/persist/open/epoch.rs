@@ -1,4 +1,4 @@
-//! Opening a volume that is still bound to the key of the epoch before, see [`pattern::epoch`].
+//! Opening a volume that is still bound to the key of the epoch before, see [`pattern::config::epoch`].
 
 use anyhow::Result;
 use pattern::token::PublicKey;

@@ -97,7 +97,8 @@ impl Machine {
         let binding = binding::of_an_earlier_record(&config(false), None, Bank::Sha256);
         let tcti = self.swtpm.tcti();
         let nv = Nv::new(&tcti, binding, None, None).unwrap();
-        nv.keep(&EARLIER_IDENTITY, &pattern::identity::tag(self.key.as_bytes(), &self.uuid, kept)).unwrap();
+        nv.keep(&EARLIER_IDENTITY, &pattern::record::identity::tag(self.key.as_bytes(), &self.uuid, kept))
+            .unwrap();
     }
 }
 

@@ -1,7 +1,7 @@
 use std::fs;
 
 use pattern::age::{self, Identity, Recipient};
-use pattern::recovery::Escrow;
+use pattern::volume::recovery::Escrow;
 
 use super::*;
 use crate::volume::luks::look;

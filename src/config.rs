@@ -4,18 +4,21 @@
 
 mod check;
 mod document;
+pub mod epoch;
 mod keys;
 mod problem;
 mod read;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod size;
 mod suggest;
+pub mod version;
 
 pub use keys::{Absent, KEYS, Key, Kind};
 pub use problem::Problem;
 
 use crate::age::Recipient;
-use crate::size::Size;
+use crate::config::size::Size;
 use crate::token::Pcrs;
 
 /// Longest text accepted, in bytes.
@@ -47,7 +50,7 @@ pub struct Image {
     pub id: String,
     /// Version in file names and partition labels: `A-Za-z0-9.-`, at most 29.
     pub version: String,
-    /// Versions of a lower one lose the volume, see [`crate::epoch`].
+    /// Versions of a lower one lose the volume, see [`crate::config::epoch`].
     pub epoch: u32,
     /// `updates`
     pub updates: Updates,

@@ -1,5 +1,6 @@
-use crate::volume::fixture::{DEVICE, RICH, change, load, metadata, put_json, set};
-use crate::volume::{Fault, Header, vet};
+use crate::volume::luks2::fixture::{DEVICE, RICH, change, load, metadata, put_json, set};
+use crate::volume::luks2::vet;
+use crate::volume::{Fault, Header};
 
 fn refusal(bytes: &[u8]) -> String {
     match Header::vet(bytes, DEVICE) {

@@ -8,15 +8,15 @@ use serde_json::Value;
 use super::copies::{BINARY, checksum, header_bytes};
 
 /// Bytes of the file that each of them was written to.
-pub(super) const DEVICE: u64 = 64 << 20;
+pub(crate) const DEVICE: u64 = 64 << 20;
 /// The one that is changed: three TPM tokens, and a recovery key.
-pub(super) const RICH: &str = "cryptenroll-257-three-tpm2-and-recovery";
+pub(crate) const RICH: &str = "cryptenroll-257-three-tpm2-and-recovery";
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/luks2")
 }
 
-pub(super) fn names() -> Vec<String> {
+pub(crate) fn names() -> Vec<String> {
     let files = fs::read_dir(folder()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> =
         files.filter_map(|name| Some(name.strip_suffix(".luks2")?.to_owned())).collect();
@@ -25,7 +25,7 @@ pub(super) fn names() -> Vec<String> {
 }
 
 /// Both copies as they were, their zeros put back.
-pub(super) fn load(name: &str) -> Vec<u8> {
+pub(crate) fn load(name: &str) -> Vec<u8> {
     let mut kept = &fs::read(folder().join(format!("{name}.luks2"))).unwrap()[..];
     let size = header_bytes(kept) / 2;
     let mut bytes = vec![0; 2 * size];
@@ -39,7 +39,7 @@ pub(super) fn load(name: &str) -> Vec<u8> {
 }
 
 /// Has each copy changed, and sees to it that the checksums are right afterwards.
-pub(super) fn change(bytes: &mut [u8], change: impl Fn(usize, &mut [u8])) {
+pub(crate) fn change(bytes: &mut [u8], change: impl Fn(usize, &mut [u8])) {
     let size = header_bytes(bytes) / 2;
     for (index, copy) in bytes.chunks_exact_mut(size).enumerate() {
         change(index, copy);
@@ -49,19 +49,19 @@ pub(super) fn change(bytes: &mut [u8], change: impl Fn(usize, &mut [u8])) {
 }
 
 /// A copy's metadata.
-pub(super) fn metadata(copy: &[u8]) -> Value {
+pub(crate) fn metadata(copy: &[u8]) -> Value {
     let json = copy[BINARY..].split(|byte| *byte == 0).next().unwrap();
     serde_json::from_slice(json).unwrap()
 }
 
 /// Puts a text in the place of the metadata.
-pub(super) fn put_json(copy: &mut [u8], json: &str) {
+pub(crate) fn put_json(copy: &mut [u8], json: &str) {
     copy[BINARY..].fill(0);
     copy[BINARY..BINARY + json.len()].copy_from_slice(json.as_bytes());
 }
 
 /// [`RICH`] with the metadata changed in both copies.
-pub(super) fn with(edit: impl Fn(&mut Value)) -> Vec<u8> {
+pub(crate) fn with(edit: impl Fn(&mut Value)) -> Vec<u8> {
     let mut bytes = load(RICH);
     change(&mut bytes, |_, copy| {
         let mut metadata = metadata(copy);
@@ -72,13 +72,13 @@ pub(super) fn with(edit: impl Fn(&mut Value)) -> Vec<u8> {
 }
 
 /// [`RICH`] with another value at a place, which is made if its object is there.
-pub(super) fn set(pointer: &str, value: &Value) -> Vec<u8> {
+pub(crate) fn set(pointer: &str, value: &Value) -> Vec<u8> {
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     with(|metadata| metadata.pointer_mut(parent).unwrap()[name] = value.clone())
 }
 
 /// [`RICH`] without a member.
-pub(super) fn without(pointer: &str) -> Vec<u8> {
+pub(crate) fn without(pointer: &str) -> Vec<u8> {
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     with(|metadata| drop(metadata.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name)))
 }

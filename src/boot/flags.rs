@@ -3,7 +3,7 @@
 //! Which of them count is the image's decision: logging always does, and so does the word that only makes the boot ask; the
 //! others with `debug = true` or when `boot.flags` names them. The rest is reported and ignored.
 
-use crate::cmdline::{Cmdline, same_key};
+use crate::boot::cmdline::{Cmdline, same_key};
 use crate::config::{Config, FlagName};
 
 /// What the command line asked for, as far as the image allows it.

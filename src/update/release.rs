@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::size::Size;
+use crate::config::size::Size;
 
 /// One of the two partitions of a version.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::volume::fixture::{DEVICE, RICH, load, names, set, with, without};
+use crate::volume::luks2::fixture::{DEVICE, RICH, load, names, set, with, without};
 use crate::volume::{Fault, Header, Seen, openable};
 
 fn refusal(bytes: &[u8]) -> String {

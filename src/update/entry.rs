@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use crate::version;
+use crate::config::version;
 
 /// Where they lie, below the root of the EFI system partition (UAPI.1, "Type #2 EFI Unified Kernel Images").
 pub const DIRECTORY: &str = "EFI/Linux";

@@ -50,7 +50,7 @@ pub struct Index {
 }
 
 impl Index {
-    /// The index of a volume's record, see [`crate::identity`]. The handle follows from the volume's UUID.
+    /// The index of a volume's record, see [`crate::record::identity`]. The handle follows from the volume's UUID.
     #[must_use]
     pub fn identity(uuid: &str) -> Self {
         Self::identity_at(IDENTITIES.start | place(uuid))
@@ -62,7 +62,7 @@ impl Index {
         Self { handle, attributes: OF_AN_IDENTITY, bytes: 33 }
     }
 
-    /// The index that counts the volume's openings, for [`crate::generation`].
+    /// The index that counts the volume's openings, for [`crate::record::generation`].
     #[must_use]
     pub fn counter(uuid: &str) -> Self {
         Self { handle: COUNTERS | place(uuid), attributes: OF_AN_IDENTITY | COUNTS, bytes: 8 }

@@ -8,32 +8,11 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use super::allowed::{CIPHERS, HASHES, ROUNDS};
 use super::copies::BINARY;
 use super::node::Node;
-use super::{Flaw, slot};
+use super::{Flaw, keyslot};
 
-/// Those of honest tools, in the mode of all of them. A list of the bad ones would never be complete.
-pub(super) const CIPHERS: &[&str] =
-    &["aes-xts-plain64", "camellia-xts-plain64", "serpent-xts-plain64", "twofish-xts-plain64"];
-/// Those of libcryptsetup. A digest under a weak one could be met by another key.
-pub(super) const HASHES: &[&str] = &[
-    "sha256",
-    "sha512",
-    "sha1",
-    "sha224",
-    "sha384",
-    "sha3-224",
-    "sha3-256",
-    "sha3-384",
-    "sha3-512",
-    "blake2b-512",
-    "blake2s-256",
-    "ripemd160",
-    "sm3",
-    "stribog256",
-    "stribog512",
-    "whirlpool",
-];
 /// Hints for speed that `cryptsetup open --persistent` leaves; the last two have no effect on plain encryption.
 const FLAGS: &[&str] = &[
     "allow-discards",
@@ -61,7 +40,7 @@ pub(super) fn metadata(metadata: &Value, size: u64, device: u64) -> Result<Vette
     let place = config(metadata, size)?;
     segment(&Node::root("segments", metadata), place.end, device)?;
     let slots = Node::root("keyslots", metadata).numbered(SLOTS)?;
-    let areas = slot::all(&slots, &place)?;
+    let areas = keyslot::all(&slots, &place)?;
     let names: Vec<&str> = slots.iter().map(|(name, _)| name.as_str()).collect();
     digest(&Node::root("digests", metadata), &names)?;
     tokens(&Node::root("tokens", metadata), &names)?;
@@ -140,7 +119,7 @@ fn digest(digests: &Node<'_>, slots: &[&str]) -> Result<(), Flaw> {
     let (_, digest) = digests.only(8)?;
     let _type = digest.at("type").one_of(&["pbkdf2"])?;
     let _hash = digest.at("hash").one_of(HASHES)?;
-    let _rounds = digest.at("iterations").number(slot::ROUNDS)?;
+    let _rounds = digest.at("iterations").number(ROUNDS)?;
     let bound = digest.at("keyslots");
     let mut names = bound.texts()?;
     names.sort_unstable();

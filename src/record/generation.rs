@@ -1,4 +1,4 @@
-//! Which copy of a volume this is: an old one, written back, has the volume's key, and so its tag ([`crate::identity`]).
+//! Which copy of a volume this is: an old one, written back, has the volume's key, and so its tag ([`crate::record::identity`]).
 //!
 //! By option the TPM counts the volume's openings, and a token of its LUKS2 header says at which count it was last opened:
 //! the copy's generation, with a MAC by the volume's key. At each opening the header is written first, and flushed; then
@@ -21,7 +21,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::Mac;
 use serde_json::{Value, json};
 
-use crate::identity::mac;
+use crate::record::identity::mac;
 
 /// The type of the token.
 pub const TYPE: &str = "pattern-generation";

@@ -19,7 +19,7 @@ pub enum Kept {
     Begun,
     /// The TPM recognises it.
     Known,
-    /// The TPM counts its openings too, see [`crate::generation`].
+    /// The TPM counts its openings too, see [`crate::record::generation`].
     Counted,
 }
 

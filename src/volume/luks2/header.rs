@@ -5,12 +5,13 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::copies::{Counted, counted};
-use super::creation::{UNFINISHED, label};
-use super::{Fault, Locks, vet};
-use crate::generation::{self, Said};
-use crate::recovery::{self, OtherSlot, RecoverySlot};
+use super::{Fault, vet};
+use crate::record::generation::{self, Said};
 use crate::token::Token;
 use crate::token::ahead::Ahead;
+use crate::volume::Locks;
+use crate::volume::creation::{UNFINISHED, label};
+use crate::volume::recovery::{self, OtherSlot, RecoverySlot};
 
 /// What was vetted, as bytes that can be opened in place of what the device holds by then.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -74,7 +75,7 @@ impl Header {
     }
 
     /// Whether a TPM or a recovery key opens it.
-    pub(super) fn has_locks(&self) -> bool {
+    pub(crate) fn has_locks(&self) -> bool {
         self.locks() != Locks::default()
     }
 
@@ -107,7 +108,7 @@ impl Header {
     }
 
     /// The ways in that the tokens name.
-    pub(super) fn locks(&self) -> Locks {
+    pub(crate) fn locks(&self) -> Locks {
         let mut locks = Locks::default();
         for (id, token) in self.tokens() {
             match Token::parse(&token.to_string()) {

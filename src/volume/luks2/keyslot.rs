@@ -3,11 +3,9 @@
 use std::ops::{Range, RangeInclusive};
 
 use super::Flaw;
+use super::allowed::{CIPHERS, HASHES, ROUNDS};
 use super::node::Node;
-use super::vet::{CIPHERS, HASHES};
 
-/// A keyed hash a round, a few minutes at most; cryptsetup's default of two seconds needs a fiftieth of it.
-pub(super) const ROUNDS: RangeInclusive<u64> = 1..=1 << 30;
 /// KiB. The most that cryptsetup lets anybody ask for, and four times the most that it chooses by itself. More
 /// would not fail but have the kernel end programs until nothing runs.
 const MEMORY: RangeInclusive<u64> = 1..=4 << 20;

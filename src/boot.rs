@@ -1,0 +1,5 @@
+//! What the kernel command line says: words, flags, and the root hash of `/usr`.
+
+pub mod cmdline;
+pub mod flags;
+pub mod usr;

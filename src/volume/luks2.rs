@@ -1,0 +1,15 @@
+//! The LUKS2 header: its two copies, what in it is safe, and what it says (LUKS2 On-Disk Format Specification).
+
+mod allowed;
+mod copies;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod flaw;
+mod header;
+mod keyslot;
+mod node;
+mod vet;
+
+pub use copies::header_bytes;
+pub use flaw::{Fault, Flaw};
+pub use header::Header;
