@@ -132,7 +132,7 @@ build/releases/userspace: image
 	$(BUILD) $(USERSPACE)-update
 	rm -rf $@
 	$(PATTERN) sign-release build/images/userspace_0.0.2 demo/demo-gpg --output $@ --compress gz
-	vm-tests/box
+	vm-tests/scripts/build-box
 
 .PHONY: userspace
 userspace: build/releases/userspace ## long tests: build an image with [userspace], and try what it offers; T=NAME for one part
@@ -146,24 +146,24 @@ check-desktop: image ## long tests: build an image with a desktop, log in there,
 
 .PHONY: sizes
 sizes: image ## measure: build an image with and without each option of [userspace], and write the table of docs/userspace.md
-	vm-tests/sizes
+	vm-tests/scripts/table-sizes
 
 .PHONY: attacks
 attacks: image ## long tests: run each attack on this and on stock systems, and write the table of docs/security.md
-	vm-tests/stock
-	vm-tests/stock testing
+	vm-tests/scripts/build-stock
+	vm-tests/scripts/build-stock testing
 	$(BUILD) vm-tests/images/production
 	rm -rf build/attacks
 	$(ATTACKS) --include-ignored
-	vm-tests/attacks
+	vm-tests/scripts/table-attacks
 
 .PHONY: check-all
 check-all: check $(RELEASES) build/releases/userspace build/releases/for-use build/releases/epoch ## long tests: the long suites too: more updates and attacks, volumes with the other file systems
-	vm-tests/stock
+	vm-tests/scripts/build-stock
 	$(BUILD) vm-tests/images/production
 	$(SCENARIOS) --ignored --skip userspace::desktop
-	vm-tests/filesystem ext4
-	vm-tests/filesystem btrfs
+	vm-tests/scripts/try-filesystem ext4
+	vm-tests/scripts/try-filesystem btrfs
 
 .PHONY: lint
 lint: ## test: formatting, lints, licences and sources of dependencies
@@ -188,7 +188,7 @@ vm: image release ## test: scenarios in virtual machines; T=NAME for one, of the
 
 .PHONY: promises
 promises: ## test: list what each scenario and each attack shows
-	@vm-tests/promises
+	@vm-tests/scripts/promises
 
 .PHONY: fuzz
 fuzz: ## long tests: hostile input, an hour for each kind; T=NAME for one, SECONDS_EACH=

@@ -14,18 +14,17 @@ use pattern_image::machine::vm::Vm;
 
 use crate::cpio::Entry;
 use crate::disk::Disk;
+use crate::ear::Ear;
 use crate::guest::Guest;
 use crate::judge::Judge;
 use crate::scratch::Scratch;
 use crate::screen::{self, Screen};
 use crate::server::Server;
-use crate::tpm::Ear;
 use crate::turncoat::Turncoat;
 use crate::writes::Writes;
-use crate::{direct, installed, setting};
+use crate::{direct, setting};
 
 mod esp;
-mod for_use;
 mod secure_boot;
 
 /// How much a new computer's disk is larger than the image: both slots and a small volume.
@@ -70,16 +69,7 @@ impl Computer {
         computer
     }
 
-    /// One that booted once and has `kept` in a file named `kept` in each persisted directory: a copy of the
-    /// one that all scenarios share.
-    #[must_use]
-    pub fn installed(name: &str) -> Self {
-        let scratch = Scratch::new(name);
-        installed::OURS.copy_to(scratch.path());
-        Self::in_scratch(scratch, &setting::image())
-    }
-
-    fn in_scratch(scratch: Scratch, image: &Path) -> Self {
+    pub(crate) fn in_scratch(scratch: Scratch, image: &Path) -> Self {
         let computer = Self::at(scratch.path().to_owned(), image);
         Self { scratch: Some(Rc::new(scratch)), ..computer }
     }
@@ -244,14 +234,6 @@ impl Computer {
         let (boot, words) = direct::unpack(self.machine.folder(), &overlay);
         self.options.boot = boot;
         self.options.words = format!("{words} {}", self.options.words);
-    }
-
-    /// The recovery key that the first boot showed.
-    #[must_use]
-    pub fn recovery_key(&self) -> String {
-        let log = |name| fs::read(self.machine.folder().join(name));
-        let log = log(installed::FIRST_BOOT_LOG).or_else(|_| log("console-1.log"));
-        recovery_key_in(&String::from_utf8_lossy(&log.expect("reading the first boot's log")))
     }
 
     /// The disk, to be looked at or damaged while the computer is off.

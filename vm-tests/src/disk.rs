@@ -8,7 +8,7 @@ use std::process::Command;
 
 use nix::fcntl::{FallocateFlags, fallocate};
 
-use crate::gpt::{self, Entry};
+use crate::gpt::{self, Entry, Partition};
 
 const MIB: u64 = 1 << 20;
 
@@ -20,22 +20,6 @@ static ZEROS: [u8; MIB as usize] = [0; MIB as usize];
 pub struct Disk {
     file: File,
     path: PathBuf,
-}
-
-/// A partition: where it starts and how long it is, in bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Partition {
-    /// Its first byte.
-    pub start: u64,
-    /// How many it has.
-    pub length: u64,
-}
-
-impl Partition {
-    /// Its bytes on the disk.
-    pub(crate) fn extent(&self) -> Range<u64> {
-        self.start..self.start + self.length
-    }
 }
 
 impl Disk {

@@ -3,7 +3,21 @@
 //!
 //! Read here by itself, so that a mistake of the code under test can't hide itself.
 
-use crate::disk::Partition;
+/// A partition: where it starts and how long it is, in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Partition {
+    /// Its first byte.
+    pub start: u64,
+    /// How many it has.
+    pub length: u64,
+}
+
+impl Partition {
+    /// Its bytes on the disk.
+    pub(crate) fn extent(&self) -> std::ops::Range<u64> {
+        self.start..self.start + self.length
+    }
+}
 
 pub(crate) const SECTOR: u64 = 512;
 

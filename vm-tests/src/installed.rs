@@ -1,15 +1,18 @@
 //! The computers that booted once: each made when a scenario first asks for it, copied for each that does.
 
+mod for_use;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::UNIX_EPOCH;
 
-use crate::computer::{Computer, MORE_DISK};
+use crate::computer::{Computer, MORE_DISK, recovery_key_in};
+use crate::scratch::Scratch;
 use crate::setting;
 
 /// What the first boot printed, in the folder of each copy.
-pub(crate) const FIRST_BOOT_LOG: &str = "first-boot.log";
+const FIRST_BOOT_LOG: &str = "first-boot.log";
 
 /// A computer that booted once.
 pub(crate) struct Installed {
@@ -19,9 +22,9 @@ pub(crate) struct Installed {
 }
 
 /// The image that `PATTERN_IMAGE` names.
-pub(crate) const OURS: Installed = Installed { name: "installed", image: setting::image, first_boot: ours };
+const OURS: Installed = Installed { name: "installed", image: setting::image, first_boot: ours };
 /// The one that `debug = false` was built for: nobody can type anything there.
-pub(crate) const PRODUCTION: Installed = Installed {
+const PRODUCTION: Installed = Installed {
     name: "installed-production",
     image: || setting::image_of("production"),
     first_boot: reported,
@@ -74,6 +77,25 @@ impl Stock {
             Self::Stable => &STABLE,
             Self::Testing => &TESTING,
         }
+    }
+}
+
+impl Computer {
+    /// One that booted once and has `kept` in a file named `kept` in each persisted directory: a copy of the
+    /// one that all scenarios share.
+    #[must_use]
+    pub fn installed(name: &str) -> Self {
+        let scratch = Scratch::new(name);
+        OURS.copy_to(scratch.path());
+        Self::in_scratch(scratch, &setting::image())
+    }
+
+    /// The recovery key that the first boot showed.
+    #[must_use]
+    pub fn recovery_key(&self) -> String {
+        let log = |name| fs::read(self.folder().join(name));
+        let log = log(FIRST_BOOT_LOG).or_else(|_| log("console-1.log"));
+        recovery_key_in(&String::from_utf8_lossy(&log.expect("reading the first boot's log")))
     }
 }
 

@@ -11,8 +11,8 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use pattern::update::uki;
 use pattern_image::machine::programs::Programs;
 
-use crate::disk::{Disk, Partition};
-use crate::gpt::{self, Entry};
+use crate::disk::Disk;
+use crate::gpt::{self, Entry, Partition};
 use crate::loader;
 
 /// What a disk boots into.

@@ -12,9 +12,9 @@ use pattern_image::machine::vm::Vm;
 
 use crate::cpio::Entry;
 use crate::disk::Disk;
+use crate::ear::Ear;
 use crate::guest::Guest;
 use crate::scratch::Scratch;
-use crate::tpm::Ear;
 use crate::writes::Writes;
 use crate::{direct, setting};
 

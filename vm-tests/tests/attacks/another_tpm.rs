@@ -1,6 +1,6 @@
 //! The disk in another machine, with another TPM.
 
-use crate::attack::{Attack, KEPT};
+use crate::tools::attack::{Attack, KEPT};
 
 const ATTACK: Attack = Attack {
     row: 9,

@@ -1,6 +1,6 @@
 //! A `/usr` of the attacker's, with a good hash tree, and a second `usrhash=` on the kernel command line that names it.
 
-use crate::attack::{Attack, BY_STEPS, on_stock};
+use crate::tools::attack::{Attack, BY_STEPS, on_stock};
 
 const ATTACK: Attack = Attack {
     row: 41,

@@ -1,7 +1,7 @@
 //! A block of `/usr` is changed, so that a file of the attacker's choice can't be read, in a boot that has the owner's volume open.
 //! Where a changed block restarts the machine, that is waited for once, and the power is cut.
 
-use crate::attack::{Attack, BY_STEPS, KEPT};
+use crate::tools::attack::{Attack, BY_STEPS, KEPT};
 
 const ATTACK: Attack = Attack {
     row: 44,

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use pattern_vm_tests::{Computer, Partition};
 
-use crate::attack::{Attack, BY_STEPS};
-use crate::esp::IMAGES;
-use crate::table;
+use crate::tools::attack::{Attack, BY_STEPS};
+use crate::tools::esp::IMAGES;
+use crate::tools::table;
 
 const ATTACK: Attack = Attack {
     row: 43,

@@ -3,9 +3,9 @@
 
 use pattern_vm_tests::{Computer, Partition};
 
-use crate::attack::{Attack, BY_STEPS, KEPT, on_stock};
-use crate::header::DATA;
-use crate::table;
+use crate::tools::attack::{Attack, BY_STEPS, KEPT, on_stock};
+use crate::tools::header::DATA;
+use crate::tools::table;
 
 const ATTACK: Attack = Attack {
     row: 23,
@@ -41,7 +41,7 @@ fn entry_removed_stock() {
 }
 
 /// What a boot comes to, and whether the owner's header is there as it was.
-fn after(mut computer: Computer) -> (crate::attack::Outcome, bool) {
+fn after(mut computer: Computer) -> (crate::tools::attack::Outcome, bool) {
     let volume = Partition { length: DATA, ..computer.disk().partition("persist") };
     let header = computer.disk().read(volume.start, volume.length);
     table::delete(&computer, "6");

@@ -2,7 +2,7 @@
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, BY_STEPS, owners_boot};
+use crate::tools::attack::{Attack, BY_STEPS, owners_boot};
 
 const ATTACK: Attack = Attack {
     row: 35,

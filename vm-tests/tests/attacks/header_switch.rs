@@ -2,9 +2,9 @@
 
 use pattern_vm_tests::{Computer, Disk, Partition, Turncoat};
 
-use crate::attack::{Attack, PLANTED};
-use crate::header::DATA;
 use crate::null_segment;
+use crate::tools::attack::{Attack, PLANTED};
+use crate::tools::header::DATA;
 
 const ATTACK: Attack = Attack {
     row: 10,

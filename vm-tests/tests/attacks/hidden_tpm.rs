@@ -1,6 +1,6 @@
 //! The TPM's driver is kept from starting, so that nothing is locked in the TPM; root would bind it later, in the running system.
 
-use crate::attack::{Attack, BY_STEPS, KEPT};
+use crate::tools::attack::{Attack, BY_STEPS, KEPT};
 
 const ATTACK: Attack = Attack {
     row: 45,

@@ -3,9 +3,9 @@
 
 use pattern_vm_tests::{Chip, Computer};
 
-use crate::attack::{Attack, BY_STEPS, PLANTED};
 use crate::planted_sealed;
-use crate::stolen::indices;
+use crate::tools::attack::{Attack, BY_STEPS, PLANTED};
+use crate::tools::stolen::indices;
 
 const ATTACK: Attack = Attack {
     row: 36,

@@ -1,12 +1,7 @@
 //! Attacks: one file each, whose head is what is done. Each is run on an installed system of ours, which must refuse it,
 //! and on one by stock means, where what happens is only noted: `make attacks` puts both into docs/security.md.
 
-mod attack;
-mod esp;
-mod header;
-mod planted;
-mod stolen;
-mod table;
+mod tools;
 
 mod another_tpm;
 mod another_usr;

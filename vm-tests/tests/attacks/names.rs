@@ -2,8 +2,8 @@
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, BY_STEPS, NO_EFFECT, on_stock, owners_boot};
-use crate::{header, table};
+use crate::tools::attack::{Attack, BY_STEPS, NO_EFFECT, on_stock, owners_boot};
+use crate::tools::{header, table};
 
 const ATTACK: Attack = Attack {
     row: 39,

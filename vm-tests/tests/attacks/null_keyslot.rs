@@ -7,9 +7,9 @@ use pattern_vm_tests::Computer;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::attack::{Attack, PLANTED};
-use crate::header;
-use crate::planted::{self, KNOWN};
+use crate::tools::attack::{Attack, PLANTED};
+use crate::tools::header;
+use crate::tools::planted::{self, KNOWN};
 
 const ATTACK: Attack = Attack {
     row: 4,

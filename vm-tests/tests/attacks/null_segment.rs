@@ -4,9 +4,9 @@
 use pattern_vm_tests::{Computer, Disk, Partition};
 use serde_json::json;
 
-use crate::attack::{Attack, PLANTED};
-use crate::header::{self, DATA};
-use crate::planted::{self, OPEN};
+use crate::tools::attack::{Attack, PLANTED};
+use crate::tools::header::{self, DATA};
+use crate::tools::planted::{self, OPEN};
 
 const ATTACK: Attack = Attack {
     row: 3,

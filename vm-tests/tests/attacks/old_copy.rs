@@ -2,8 +2,8 @@
 
 use pattern_vm_tests::{Computer, Disk, Guest, Heard, Partition};
 
-use crate::attack::{Attack, KEPT, owners_boot};
-use crate::header::DATA;
+use crate::tools::attack::{Attack, KEPT, owners_boot};
+use crate::tools::header::DATA;
 
 const ATTACK: Attack = Attack {
     row: 7,

@@ -3,9 +3,9 @@
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, BY_STEPS, on_stock};
-use crate::esp::{ADD_ONS, CREDENTIALS, IMAGES};
 use crate::shell_by_command_line::ADDED;
+use crate::tools::attack::{Attack, BY_STEPS, on_stock};
+use crate::tools::esp::{ADD_ONS, CREDENTIALS, IMAGES};
 
 const CREDENTIAL: Attack = Attack {
     row: 30,

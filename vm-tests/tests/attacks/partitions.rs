@@ -5,9 +5,9 @@ use std::fs::{self, File};
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, BY_STEPS, NO_EFFECT, on_stock, owners_boot};
-use crate::planted::run;
-use crate::table::{self, HOME, ROOT, SRV, SWAP, VAR_TMP, XBOOTLDR};
+use crate::tools::attack::{Attack, BY_STEPS, NO_EFFECT, on_stock, owners_boot};
+use crate::tools::planted::run;
+use crate::tools::table::{self, HOME, ROOT, SRV, SWAP, VAR_TMP, XBOOTLDR};
 
 const WRITES: Attack = Attack { who: "writes the disk, and reads it later", ..BY_STEPS };
 const ROWS: [Attack; 4] = [

@@ -7,9 +7,9 @@ use pattern_vm_tests::{Chip, Computer};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::attack::{Attack, BY_STEPS, on_stock};
-use crate::header;
-use crate::planted::run;
+use crate::tools::attack::{Attack, BY_STEPS, on_stock};
+use crate::tools::header;
+use crate::tools::planted::run;
 
 const COUNT: Attack = Attack {
     row: 40,

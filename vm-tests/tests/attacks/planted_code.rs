@@ -7,8 +7,8 @@ use std::process::Command;
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, BY_STEPS, on_stock};
-use crate::esp::CREDENTIALS;
+use crate::tools::attack::{Attack, BY_STEPS, on_stock};
+use crate::tools::esp::CREDENTIALS;
 
 const CODE: Attack =
     Attack { who: "writes the disk; adds to the kernel command line, by SMBIOS", ..BY_STEPS };
@@ -118,6 +118,6 @@ fn plant(computer: &Computer, options: &[&str], source: &str) {
     // What links Rust programs compiles it.
     let mut compiler = Command::new("cc");
     compiler.current_dir(folder).args(["-w", "-o", "planted.cred", "planted.c"]).args(options);
-    crate::planted::run(&mut compiler);
+    crate::tools::planted::run(&mut compiler);
     computer.copy_to_esp(CREDENTIALS, "planted.cred");
 }

@@ -3,8 +3,8 @@
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, PLANTED};
-use crate::planted::{self, Lock, SEALED, SEALED_ELSEWHERE};
+use crate::tools::attack::{Attack, PLANTED};
+use crate::tools::planted::{self, Lock, SEALED, SEALED_ELSEWHERE};
 
 const ATTACK: Attack = Attack {
     row: 2,

@@ -3,8 +3,8 @@
 use pattern_vm_tests::Computer;
 use serde_json::json;
 
-use crate::attack::{Attack, KEPT};
-use crate::header;
+use crate::tools::attack::{Attack, KEPT};
+use crate::tools::header;
 
 const ATTACK: Attack = Attack {
     row: 6,

@@ -2,7 +2,7 @@
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, BY_STEPS, on_stock, owners_boot};
+use crate::tools::attack::{Attack, BY_STEPS, on_stock, owners_boot};
 
 const KEY: Attack = Attack {
     row: 12,

@@ -2,9 +2,9 @@
 
 use pattern_vm_tests::{Computer, Disk};
 
-use crate::attack::{Attack, PLANTED};
-use crate::header::{self, UUID};
-use crate::planted::{self, KNOWN, PASSPHRASE};
+use crate::tools::attack::{Attack, PLANTED};
+use crate::tools::header::{self, UUID};
+use crate::tools::planted::{self, KNOWN, PASSPHRASE};
 
 const ATTACK: Attack = Attack {
     row: 8,

@@ -3,8 +3,8 @@
 
 use pattern_vm_tests::{Computer, Stock};
 
-use crate::attack::{Attack, BY_STEPS};
-use crate::stolen::{ANOTHER, Loot};
+use crate::tools::attack::{Attack, BY_STEPS};
+use crate::tools::stolen::{ANOTHER, Loot};
 
 const KEY: Attack = Attack {
     row: 15,

@@ -2,7 +2,7 @@
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, BY_STEPS, on_stock};
+use crate::tools::attack::{Attack, BY_STEPS, on_stock};
 
 const ATTACK: Attack = Attack {
     row: 13,

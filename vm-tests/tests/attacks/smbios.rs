@@ -2,7 +2,7 @@
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, BY_STEPS, NO_EFFECT, on_stock, owners_boot};
+use crate::tools::attack::{Attack, BY_STEPS, NO_EFFECT, on_stock, owners_boot};
 
 const BY_FIRMWARE: Attack = Attack {
     who: "can set SMBIOS strings: by the firmware's tools, or as the host of a virtual machine",

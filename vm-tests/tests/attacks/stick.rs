@@ -3,7 +3,7 @@
 
 use pattern_vm_tests::{Computer, Disk};
 
-use crate::attack::{Attack, BY_STEPS, KEPT};
+use crate::tools::attack::{Attack, BY_STEPS, KEPT};
 
 const NONE_MADE: &str = "this machine's TPM knows a volume that is";
 const BEFORE: Attack = Attack {

@@ -3,8 +3,8 @@
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::{Attack, BY_STEPS, PLANTED};
 use crate::planted_known;
+use crate::tools::attack::{Attack, BY_STEPS, PLANTED};
 
 const ATTACK: Attack = Attack {
     row: 38,

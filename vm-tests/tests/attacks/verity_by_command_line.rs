@@ -2,7 +2,7 @@
 
 use pattern_vm_tests::Computer;
 
-use crate::attack::Attack;
+use crate::tools::attack::Attack;
 
 const ATTACK: Attack = Attack {
     row: 11,

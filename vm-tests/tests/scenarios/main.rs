@@ -14,7 +14,7 @@ mod firmware_keys;
 mod first_boot;
 mod foreign_persist;
 mod grows_while_running;
-#[path = "../attacks/header.rs"]
+#[path = "../attacks/tools/header.rs"]
 #[allow(dead_code, reason = "the attacks need more of it")]
 mod header;
 mod hidden_tpm;
@@ -41,7 +41,7 @@ mod second_disk;
 mod secure_boot;
 mod shell;
 mod stock_opens_ours;
-#[path = "../attacks/stolen.rs"]
+#[path = "../attacks/tools/stolen.rs"]
 #[allow(dead_code, reason = "the attacks need more of it")]
 mod stolen;
 mod tampered_superblock;

@@ -3,18 +3,17 @@
 
 use std::fs;
 
-use crate::installed::{self, Stock};
+use super::{FIRST_BOOT_LOG, PRODUCTION, Stock};
+use crate::computer::Computer;
 use crate::scratch::Scratch;
 use crate::setting;
-
-use super::Computer;
 
 impl Computer {
     /// One of the image `production`, which has `debug = false`. It booted once, and has `kept` in each persisted directory.
     #[must_use]
     pub fn production(name: &str) -> Self {
         let scratch = Scratch::new(name);
-        installed::PRODUCTION.copy_to(scratch.path());
+        PRODUCTION.copy_to(scratch.path());
         Self::in_scratch(scratch, &setting::image_of("production")).for_use()
     }
 
@@ -35,7 +34,7 @@ impl Computer {
     /// What its firmware extended a register with at the first boot, as its system reported it.
     #[must_use]
     pub fn reported_extends(&self, pcr: u8) -> Vec<[u8; 32]> {
-        let log = fs::read(self.machine.folder().join(installed::FIRST_BOOT_LOG));
+        let log = fs::read(self.folder().join(FIRST_BOOT_LOG));
         let log = String::from_utf8_lossy(&log.expect("reading the first boot's log")).into_owned();
         let before = format!("report: pcr {pcr}: ");
         log.split(&before).skip(1).map(|rest| digest(rest.get(..64).expect("a digest"))).collect()

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use pattern_vm_tests::Computer;
 
-use crate::planted::run;
+use crate::tools::planted::run;
 
 /// What a partition is to somebody who reads the table (UAPI.2 "Discoverable Partitions Specification").
 pub(crate) const SWAP: &str = "0657FD6D-A4AB-43C4-84E5-0933C84B4F4F";

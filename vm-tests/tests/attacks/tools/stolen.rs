@@ -12,7 +12,7 @@ use pattern::token::{Bank, Pcrs, Signatures, Signed, Token, Tpm2Token, policy_di
 use pattern::update::uki;
 use pattern_vm_tests::{Chip, Computer, pcr11};
 
-use crate::header;
+use super::header;
 
 /// Another value of a register than it has in the owner's system.
 pub(crate) const ANOTHER: [u8; 32] = [0xe1; 32];
