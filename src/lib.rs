@@ -9,6 +9,7 @@ pub mod config;
 pub mod firmware;
 pub mod plain;
 pub mod plan;
+pub mod program;
 pub mod record;
 pub mod sealing;
 pub mod table;

@@ -12,14 +12,14 @@ mod stages;
 mod system;
 mod volume;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
 use pattern::plain::plain;
-use stage::Stage;
+use pattern::program::Program;
 use stages::{credentials, emergency, grow, latch, persist, reset, retry, seed, usr};
 use system::{fallback, health, recovery, scrub};
 
@@ -48,30 +48,32 @@ fn program_name(path: &OsString) -> String {
 }
 
 fn run(name: &str, argument: Option<OsString>) -> Result<()> {
-    let stage: Stage = match (name, argument.as_deref().and_then(|text| text.to_str())) {
-        (_, Some("--version")) => {
-            println!("{name} {}", env!("CARGO_PKG_VERSION"));
-            return Ok(());
-        }
-        ("pattern-usr", Some("--disarm")) => return machine::boot_mark::remove(),
-        ("pattern-latch", Some("--emergency")) => return machine::measure::lock().map(drop),
-        ("pattern-retry", None) => return retry::run(),
-        ("pattern-emergency", None) => return emergency::run(),
+    let argument = argument.as_deref().and_then(OsStr::to_str);
+    if argument == Some("--version") {
+        println!("{name} {}", env!("CARGO_PKG_VERSION"));
+        return Ok(());
+    }
+    let Some(program) = Program::of_name(name) else {
+        bail!("start it under the name of a stage, such as pattern-usr, or as pattern");
+    };
+    match (program, argument) {
+        (Program::Usr, Some("--disarm")) => machine::boot_mark::remove(),
+        (Program::Latch, Some("--emergency")) => machine::measure::lock().map(drop),
         (_, Some(other)) => {
             bail!("unknown argument {other:?}; the stages are started by systemd, see {name}.service(8)")
         }
-        ("pattern-usr", None) => usr::run,
-        ("pattern-grow", None) => grow::run,
-        ("pattern-reset", None) => reset::run,
-        ("pattern-persist", None) => persist::run,
-        ("pattern-latch", None) => latch::run,
-        ("pattern-seed", None) => seed::run,
-        ("pattern-credentials", None) => credentials::run,
-        ("pattern-health", None) => health::run,
-        ("pattern-scrub", None) => scrub::run,
-        ("pattern-fallback", None) => fallback::run,
-        ("pattern-recovery", None) => recovery::run,
-        _ => bail!("start it under the name of a stage, such as pattern-usr, or as pattern"),
-    };
-    stage::run(name, stage)
+        (Program::Retry, None) => retry::run(),
+        (Program::Emergency, None) => emergency::run(),
+        (Program::Usr, None) => stage::run(name, usr::run),
+        (Program::Grow, None) => stage::run(name, grow::run),
+        (Program::Reset, None) => stage::run(name, reset::run),
+        (Program::Persist, None) => stage::run(name, persist::run),
+        (Program::Latch, None) => stage::run(name, latch::run),
+        (Program::Seed, None) => stage::run(name, seed::run),
+        (Program::Credentials, None) => stage::run(name, credentials::run),
+        (Program::Health, None) => stage::run(name, health::run),
+        (Program::Scrub, None) => stage::run(name, scrub::run),
+        (Program::Fallback, None) => stage::run(name, fallback::run),
+        (Program::Recovery, None) => stage::run(name, recovery::run),
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::config::{Config, Corruption};
 use crate::plan::unit::{self, Text};
+use crate::program::Program;
 
 use super::initrd::emergency_shell;
 use super::{CONFIG_PATH, Plan, shipped, trial};
@@ -13,7 +14,10 @@ pub(super) fn plan(config: &Config) -> Plan {
         plan.link(&format!("sysinit.target.wants/{}", unit::DISARM), &shipped(unit::DISARM));
     }
     updates(&mut plan);
-    plan.link(&format!("multi-user.target.wants/{}", unit::RECOVERY), &shipped(unit::RECOVERY));
+    plan.link(
+        &format!("multi-user.target.wants/{}", Program::Recovery.unit()),
+        &shipped(Program::Recovery.unit()),
+    );
     trial::judge(&mut plan, config);
     if !config.debug {
         plan.link(&format!("paths.target.wants/{}", unit::AHEAD_PATH), &shipped(unit::AHEAD_PATH));
@@ -30,7 +34,10 @@ fn updates(plan: &mut Plan) {
     let settings = [("ExecStart", ""), ("ExecStart", "/usr/bin/pattern update")];
     let text = Text::from_source(CONFIG_PATH).section("Service", &settings);
     plan.file("systemd-sysupdate.service.d/50-pattern.conf", text);
-    plan.link(&format!("multi-user.target.wants/{}", unit::FALLBACK), &shipped(unit::FALLBACK));
+    plan.link(
+        &format!("multi-user.target.wants/{}", Program::Fallback.unit()),
+        &shipped(Program::Fallback.unit()),
+    );
 }
 
 /// Logs root in on every console, with no password.

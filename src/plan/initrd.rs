@@ -7,6 +7,7 @@ use crate::boot::flags::{Flags, Stage};
 use crate::boot::usr::UsrHash;
 use crate::config::Config;
 use crate::plan::unit::{self, Text};
+use crate::program::Program;
 
 use super::{CONFIG_PATH, Plan, latch, production, shipped};
 
@@ -22,11 +23,14 @@ pub(super) fn plan(config: &Config, flags: &Flags, usr: &UsrHash) -> Plan {
     usr_mounts(&mut plan);
     nix_store(&mut plan);
     if flags.plan_only {
-        plan.link(&format!("{FS_TARGET}.wants/{}", unit::PERSIST), &shipped(unit::PERSIST));
+        plan.link(
+            &format!("{FS_TARGET}.wants/{}", Program::Persist.unit()),
+            &shipped(Program::Persist.unit()),
+        );
     } else if !flags.volatile {
         persist(&mut plan, config, flags);
     }
-    require(&mut plan, FS_TARGET, unit::SEED);
+    require(&mut plan, FS_TARGET, Program::Seed.unit());
     production::credentials(&mut plan, config);
     latch::before_the_system(&mut plan);
     if let Some(stage) = flags.break_at {
@@ -85,7 +89,7 @@ fn usr_device(plan: &mut Plan, usr: &UsrHash) {
     let (data, hash) = (device(usr.data_uuid()), device(usr.hash_uuid()));
     let settings = [("Requires", &*data), ("Requires", &*hash), ("After", &*data), ("After", &*hash)];
     let text = Text::from_source("usrhash= on the kernel command line").section("Unit", &settings);
-    plan.file(&format!("{}.d/50-partitions.conf", unit::USR), text);
+    plan.file(&format!("{}.d/50-partitions.conf", Program::Usr.unit()), text);
     // It may read all of /usr first.
     patience(plan, "/dev/mapper/usr");
 }
@@ -100,7 +104,7 @@ fn usr_mounts(plan: &mut Plan) {
             options: "ro,nodev",
             description: "Verified /usr",
             target: USR_TARGET,
-            unit: &[("Requires", unit::USR), ("After", unit::USR)],
+            unit: &[("Requires", Program::Usr.unit()), ("After", Program::Usr.unit())],
         },
     );
     mount(
@@ -149,7 +153,7 @@ fn persist(plan: &mut Plan, config: &Config, flags: &Flags) {
             options: "nodev",
             description: "Persistent volume",
             target: FS_TARGET,
-            unit: &[("Requires", unit::PERSIST), ("After", unit::PERSIST)],
+            unit: &[("Requires", Program::Persist.unit()), ("After", Program::Persist.unit())],
         },
     );
     if flags.grow {
@@ -177,17 +181,17 @@ fn bind(plan: &mut Plan, name: &str) {
             options,
             description: &format!("Persisted /{name}"),
             target: FS_TARGET,
-            unit: &[("Before", unit::SEED)],
+            unit: &[("Before", Program::Seed.unit())],
         },
     );
 }
 
 fn break_before(plan: &mut Plan, stage: Stage) {
-    let before_the_volume = format!("{} {}", unit::RESET, unit::PERSIST);
+    let before_the_volume = format!("{} {}", Program::Reset.unit(), Program::Persist.unit());
     let (before, after, by) = match stage {
-        Stage::Usr => (unit::USR, "systemd-udev-trigger.service", USR_TARGET),
-        Stage::Grow => (unit::GROW, unit::USR, FS_TARGET),
-        Stage::Persist => (before_the_volume.as_str(), unit::GROW, FS_TARGET),
+        Stage::Usr => (Program::Usr.unit(), "systemd-udev-trigger.service", USR_TARGET),
+        Stage::Grow => (Program::Grow.unit(), Program::Usr.unit(), FS_TARGET),
+        Stage::Persist => (before_the_volume.as_str(), Program::Grow.unit(), FS_TARGET),
         Stage::SwitchRoot => {
             ("initrd-cleanup.service", "initrd-fs.target pattern-latch.service", "initrd.target")
         }

@@ -1,14 +1,15 @@
 //! What keeps the volume's key from everything that comes after the initrd.
 
-use crate::plan::unit::{self, Text};
+use crate::plan::unit::Text;
+use crate::program::Program;
 
 use super::{CONFIG_PATH, Plan, shipped};
 
 /// The system starts only when the key is locked, whatever starts it.
 pub(super) fn before_the_system(plan: &mut Plan) {
-    plan.link(&format!("initrd.target.requires/{}", unit::LATCH), &shipped(unit::LATCH));
+    plan.link(&format!("initrd.target.requires/{}", Program::Latch.unit()), &shipped(Program::Latch.unit()));
     for name in ["initrd-cleanup.service", "initrd-switch-root.service"] {
-        let settings = [("Requires", unit::LATCH), ("After", unit::LATCH)];
+        let settings = [("Requires", Program::Latch.unit()), ("After", Program::Latch.unit())];
         let text = Text::from_source(CONFIG_PATH).section("Unit", &settings);
         plan.file(&format!("{name}.d/50-pattern.conf"), text);
     }
@@ -17,8 +18,8 @@ pub(super) fn before_the_system(plan: &mut Plan) {
 /// An emergency shell, too. A version on trial is restarted before that, whatever becomes of its TPM. Without a shell there is
 /// nobody to keep the key from: then a TPM that fails must not keep people from being told so.
 pub(super) fn before_a_shell(plan: &mut Plan, shell: bool) {
-    let latch = "/usr/lib/pattern/pattern-latch --emergency";
-    let command = if shell { latch.to_owned() } else { format!("-{latch}") };
+    let latch = format!("{} --emergency", Program::Latch.path());
+    let command = if shell { latch } else { format!("-{latch}") };
     for name in ["emergency.service", "rescue.service"] {
         let settings = [("ExecStartPre", command.as_str())];
         let text = Text::from_source(CONFIG_PATH).section("Service", &settings);

@@ -2,7 +2,8 @@
 //! credentials.
 
 use crate::config::Config;
-use crate::plan::unit::{self, Text};
+use crate::plan::unit::Text;
+use crate::program::Program;
 
 use super::{CONFIG_PATH, Plan, shipped};
 
@@ -26,7 +27,7 @@ fn no_shell(plan: &mut Plan) {
     for name in ["emergency.service", "rescue.service"] {
         let settings = [
             ("ExecStart", ""),
-            ("ExecStart", "/usr/lib/pattern/pattern-emergency"),
+            ("ExecStart", &Program::Emergency.path()),
             ("StandardInput", "null"),
             ("StandardOutput", "tty"),
             ("StandardError", "tty"),
@@ -45,7 +46,10 @@ fn no_credentials(plan: &mut Plan) {
 /// The running system is given those that the image lists, by our program: the kernel command line has systemd take none.
 pub(super) fn credentials(plan: &mut Plan, config: &Config) {
     if !config.debug && !config.boot.credentials.is_empty() {
-        plan.link(&format!("initrd.target.wants/{}", unit::CREDENTIALS), &shipped(unit::CREDENTIALS));
+        plan.link(
+            &format!("initrd.target.wants/{}", Program::Credentials.unit()),
+            &shipped(Program::Credentials.unit()),
+        );
     }
 }
 

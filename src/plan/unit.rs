@@ -1,19 +1,7 @@
 //! Names and texts of systemd units.
 
-/// Opens the verity device `usr`.
-pub const USR: &str = "pattern-usr.service";
-/// Brings the partition table to its target shape.
-pub const GROW: &str = "pattern-grow.service";
-/// Gives the persistent volume up when that is asked for.
-pub const RESET: &str = "pattern-reset.service";
-/// Makes or opens the persistent volume.
-pub const PERSIST: &str = "pattern-persist.service";
-/// Locks the volume's key at the end of the initrd.
-pub const LATCH: &str = "pattern-latch.service";
-/// Fills the directories that are not persisted.
-pub const SEED: &str = "pattern-seed.service";
-/// Takes the credentials that the image lists.
-pub const CREDENTIALS: &str = "pattern-credentials.service";
+use crate::program::Program;
+
 /// Gives a shell before a stage.
 pub const BREAK: &str = "pattern-break.service";
 /// Fails with the words that the generator logged.
@@ -21,14 +9,6 @@ pub const CONFIG: &str = "pattern-config.service";
 /// Notes an orderly shutdown, so that the next corruption restarts once again.
 pub const DISARM: &str = "pattern-usr-disarm.service";
 
-/// Judges a version on trial by what it persists and by its essential units.
-pub const HEALTH: &str = "pattern-health.service";
-/// Reads all of `/usr` through dm-verity, for a version on trial.
-pub const SCRUB: &str = "pattern-scrub.service";
-/// Says that a newer version failed, and why.
-pub const FALLBACK: &str = "pattern-fallback.service";
-/// Looks after the recovery key: its copy in escrow, and whether it was confirmed.
-pub const RECOVERY: &str = "pattern-recovery.service";
 /// Has the volume open after a change of Secure Boot's keys that waits for a restart.
 pub const AHEAD: &str = "pattern-rebind-ahead.service";
 /// Starts it when such a change is staged.
@@ -37,26 +17,14 @@ pub const AHEAD_PATH: &str = "pattern-rebind-ahead.path";
 /// Asks the next boot for a factory reset, in systemd's words for it.
 pub const RESET_REQUEST: &str = "pattern-reset-request.service";
 
+/// The constant units that start no program of ours, or start one in another way than by its name.
+const OTHERS: [&str; 6] = [BREAK, CONFIG, DISARM, AHEAD, AHEAD_PATH, RESET_REQUEST];
+
 /// The constant units, as they lie in `units/`.
-pub const SHIPPED: &[&str] = &[
-    USR,
-    GROW,
-    RESET,
-    PERSIST,
-    LATCH,
-    SEED,
-    CREDENTIALS,
-    BREAK,
-    CONFIG,
-    DISARM,
-    HEALTH,
-    SCRUB,
-    FALLBACK,
-    RECOVERY,
-    AHEAD,
-    AHEAD_PATH,
-    RESET_REQUEST,
-];
+pub fn shipped() -> impl Iterator<Item = &'static str> {
+    let programs = Program::ALL.into_iter().filter(|program| program.has_unit());
+    programs.map(Program::unit).chain(OTHERS)
+}
 
 /// The name of the unit for a path: `/dev/a-b` with suffix `device` is `dev-a\x2db.device`
 /// (systemd.unit(5), "String Escaping for Inclusion in Unit Names").

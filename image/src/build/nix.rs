@@ -9,6 +9,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use pattern::config::{self, Absent, Config, KEYS};
+use pattern::program::Program;
 use serde_json::Value;
 
 use super::{repart, transfers};
@@ -235,7 +236,7 @@ fn the_initrd_has_the_units_and_every_program_that_they_start() {
         count += 1;
     }
     assert_eq!(units.len(), count);
-    let stages = super::tree::STAGES.map(|stage| format!("/usr/lib/pattern/{stage}"));
+    let stages = Program::ALL.map(Program::path);
     assert!(stages.iter().all(|stage| files.contains_key(stage)), "{stages:?} of {files:?}");
     assert!(files.contains_key(pattern::plan::CONFIG_PATH));
     assert_eq!(EVALUATION["initrd"]["repart"]["enable"], false);

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use pattern::config::Config;
 use pattern::plan::CONFIG_PATH;
+use pattern::program::Program;
 
 use super::data::Data;
 use super::transfers;
@@ -15,22 +16,6 @@ const GENERATORS: &str = "usr/lib/systemd/system-generators";
 const PROGRAMS: &str = "usr/lib/pattern";
 const UNITS: &str = "usr/lib/systemd/system";
 
-/// The names under which the one program is started by units.
-pub(crate) const STAGES: [&str; 13] = [
-    "pattern-usr",
-    "pattern-grow",
-    "pattern-reset",
-    "pattern-persist",
-    "pattern-seed",
-    "pattern-credentials",
-    "pattern-health",
-    "pattern-latch",
-    "pattern-scrub",
-    "pattern-fallback",
-    "pattern-recovery",
-    "pattern-retry",
-    "pattern-emergency",
-];
 /// The command of the running system.
 const COMMAND: &str = "usr/bin/pattern";
 /// systemd's word for a factory reset (systemd.special(7)), and what it starts here.
@@ -53,8 +38,8 @@ pub(crate) fn write(tree: &Path, data: &Data, file: &Path, config: &Config) -> R
     copy(&data.program("pattern-generator"), &generator, 0o755)?;
     let program = tree.join(PROGRAMS).join("pattern-initrd");
     copy(&data.program("pattern-initrd"), &program, 0o755)?;
-    for stage in STAGES {
-        let link = program.with_file_name(stage);
+    for name in Program::ALL.map(Program::name) {
+        let link = program.with_file_name(name);
         symlink("pattern-initrd", &link).with_context(|| format!("linking {}", link.display()))?;
     }
     let command = tree.join(COMMAND);

@@ -1,0 +1,112 @@
+//! The programs that units start: one static program under several names.
+
+use crate::plan::Manager;
+
+/// Where images have the programs.
+pub const FOLDER: &str = "/usr/lib/pattern";
+
+/// One of them. `initrd/src/main.rs` says what each does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "each is named after what it does")]
+pub enum Program {
+    Usr,
+    Grow,
+    Reset,
+    Persist,
+    Seed,
+    Credentials,
+    Latch,
+    Retry,
+    Emergency,
+    Health,
+    Scrub,
+    Fallback,
+    Recovery,
+}
+
+impl Program {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::Usr,
+        Self::Grow,
+        Self::Reset,
+        Self::Persist,
+        Self::Seed,
+        Self::Credentials,
+        Self::Latch,
+        Self::Retry,
+        Self::Emergency,
+        Self::Health,
+        Self::Scrub,
+        Self::Fallback,
+        Self::Recovery,
+    ];
+
+    /// Its unit, where it [has one](Self::has_unit).
+    #[must_use]
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Self::Usr => "pattern-usr.service",
+            Self::Grow => "pattern-grow.service",
+            Self::Reset => "pattern-reset.service",
+            Self::Persist => "pattern-persist.service",
+            Self::Seed => "pattern-seed.service",
+            Self::Credentials => "pattern-credentials.service",
+            Self::Latch => "pattern-latch.service",
+            Self::Retry => "pattern-retry.service",
+            Self::Emergency => "pattern-emergency.service",
+            Self::Health => "pattern-health.service",
+            Self::Scrub => "pattern-scrub.service",
+            Self::Fallback => "pattern-fallback.service",
+            Self::Recovery => "pattern-recovery.service",
+        }
+    }
+
+    /// The name that it is started under: its unit's.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.unit().trim_end_matches(".service")
+    }
+
+    /// The program of this name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|program| program.name() == name)
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(self) -> String {
+        format!("{FOLDER}/{}", self.name())
+    }
+
+    /// Whether it has a unit of its own. Drop-ins of `emergency.service` start the others.
+    #[must_use]
+    pub const fn has_unit(self) -> bool {
+        !matches!(self, Self::Retry | Self::Emergency)
+    }
+
+    /// The systemd instance that starts it.
+    #[must_use]
+    pub const fn runs_in(self) -> Manager {
+        match self {
+            Self::Health | Self::Scrub | Self::Fallback | Self::Recovery => Manager::Host,
+            _ => Manager::Initrd,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_by_its_name() {
+        for program in Program::ALL {
+            assert_eq!(Program::of_name(program.name()), Some(program));
+        }
+        assert_eq!(Program::of_name("pattern"), None);
+        assert_eq!(Program::Usr.path(), "/usr/lib/pattern/pattern-usr");
+        assert_eq!(Program::Usr.unit(), "pattern-usr.service");
+    }
+}
