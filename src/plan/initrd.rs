@@ -56,8 +56,13 @@ struct Mount<'a> {
 
 fn mount(plan: &mut Plan, mount: &Mount<'_>) {
     let name = unit::of_path(mount.at, "mount");
-    let mut head =
-        vec![("Description", mount.description), ("DefaultDependencies", "no"), ("Before", mount.target)];
+    let mut head = vec![
+        ("Description", mount.description),
+        ("Documentation", "man:pattern-generator(8)"),
+        ("SourcePath", CONFIG_PATH),
+        ("DefaultDependencies", "no"),
+        ("Before", mount.target),
+    ];
     head.extend_from_slice(mount.unit);
     let body = [("What", mount.what), ("Where", mount.at), ("Type", mount.kind), ("Options", mount.options)];
     plan.file(&name, Text::from_source(CONFIG_PATH).section("Unit", &head).section("Mount", &body));
