@@ -38,12 +38,12 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Armor => f.write_str("the armored text is damaged: a line is missing, or was changed"),
-            Self::Header(what) => write!(f, "its header is no header of an age file: {what}"),
+            Self::Header(what) => write!(f, "not an age file: {what}"),
             Self::NoMatch(1) => {
-                f.write_str("it is encrypted to one recipient, of whom this is not the secret key")
+                f.write_str("it is encrypted to one recipient, and this is the secret key of another one")
             }
             Self::NoMatch(count) => {
-                write!(f, "it is encrypted to {count} recipients, of whom none has this secret key")
+                write!(f, "it is encrypted to {count} recipients, and this is the secret key of another one")
             }
             Self::Changed => f.write_str("its header was changed after it was encrypted"),
             Self::Content => f.write_str("its content is damaged, or cut off"),

@@ -64,7 +64,7 @@ fn opened(file: &[u8], identities: &[Identity]) -> Result<RecoveryKey> {
     let content = age::decrypt(file, identities)?;
     let text = std::str::from_utf8(&content).ok();
     let key = text.and_then(|text| RecoveryKey::parse(text.strip_suffix('\n').unwrap_or(text)).ok());
-    key.context("it holds something else than a recovery key; to see it: age --decrypt")
+    key.context("it does not hold a recovery key; to see what it holds, run: age --decrypt")
 }
 
 #[cfg(test)]
@@ -95,12 +95,12 @@ mod tests {
         let other = "AGE-SECRET-KEY-1JUNVCZJTFR60QNKU0GX7FCH6LNK5PC99R3NJT5S2QRL6TAJCY5CS7AD46S";
         assert_eq!(
             said(&file, other),
-            "it is encrypted to one recipient, of whom this is not the secret key"
+            "it is encrypted to one recipient, and this is the secret key of another one"
         );
         let cut = &file[..file.len() - 40];
         assert_eq!(said(cut, SECRET), "the armored text is damaged: a line is missing, or was changed");
-        assert!(said(&escrow("hunter2"), SECRET).starts_with("it holds something else than a recovery key"));
-        assert!(said(b"", SECRET).starts_with("its header is no header of an age file"));
+        assert!(said(&escrow("hunter2"), SECRET).starts_with("it does not hold a recovery key"));
+        assert!(said(b"", SECRET).starts_with("not an age file: "));
     }
 
     #[test]

@@ -167,7 +167,7 @@ fn recover(change: impl Fn(&Context, &Path) -> Result<String>) -> Result<ExitCod
     let device = place::volume(&context)?;
     println!("{}", change(&context, &device)?);
     let refreshed = reminder::refresh(&context.config, &device);
-    refreshed.context("the key is changed, but not what is said of it elsewhere")?;
+    refreshed.context("the key is changed, but the message at login or the escrow's copy is not")?;
     Ok(ExitCode::SUCCESS)
 }
 

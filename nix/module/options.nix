@@ -98,7 +98,7 @@ in
         example = [ 7 ];
         description = "TPM registers that must be unchanged for the volume to open by itself, beside 7, 12 and 15, which an image with `debug = false` always binds";
       };
-      pin = flag "ask for a PIN at each boot, which a new volume gets at the first";
+      pin = flag "ask for a PIN at each boot; the owner chooses it when the volume is made";
       counter = flag "have the TPM count: it refuses an old copy of the volume, and keys of it that were replaced";
       secure_boot = mkOption {
         type = types.nullOr (
@@ -128,7 +128,7 @@ in
       ];
       default = "restart";
       example = "panic";
-      description = "what a block of `/usr` with a wrong hash leads to";
+      description = "what to do when a block of `/usr` fails verification";
     };
 
     boot = {

@@ -52,13 +52,14 @@ pub(super) fn read<'a>(
     file: &'a [u8],
     identities: &[Identity],
 ) -> Result<(Zeroizing<[u8; FILE_KEY]>, &'a [u8]), Error> {
-    let mut rest = file.strip_prefix(VERSION.as_bytes()).ok_or(Error::Header("it begins otherwise"))?;
+    let mut rest =
+        file.strip_prefix(VERSION.as_bytes()).ok_or(Error::Header("the first line is unexpected"))?;
     let mut stanzas = Vec::new();
     while rest.starts_with(b"->") {
         stanzas.push(stanza(&mut rest)?);
     }
     let covered = file.get(..file.len() - rest.len() + 3).ok_or(SHORT)?;
-    let code = line(&mut rest)?.strip_prefix("--- ").ok_or(Error::Header("it has a line of no meaning"))?;
+    let code = line(&mut rest)?.strip_prefix("--- ").ok_or(Error::Header("a line is unexpected"))?;
     let code = STANDARD_NO_PAD.decode(code).map_err(|_| Error::Header("its code is malformed"))?;
     if code.len() != 32 {
         return Err(Error::Header("its code is malformed"));
@@ -95,7 +96,7 @@ fn line<'a>(rest: &mut &'a [u8]) -> Result<&'a str, Error> {
     let end = rest.iter().position(|byte| *byte == b'\n').ok_or(SHORT)?;
     let (found, after) = rest.split_at_checked(end).ok_or(SHORT)?;
     *rest = after.get(1..).unwrap_or_default();
-    std::str::from_utf8(found).map_err(|_| Error::Header("it has a line of no meaning"))
+    std::str::from_utf8(found).map_err(|_| Error::Header("a line is unexpected"))
 }
 
 fn unwrapped(stanzas: &[Stanza<'_>], identities: &[Identity]) -> Result<Zeroizing<[u8; FILE_KEY]>, Error> {

@@ -44,7 +44,7 @@ impl fmt::Display for KeyError {
                 "is a secret key, which belongs nowhere but with its owner; its public key starts with age1"
             }
             Self::Public => "is a public key; the secret key starts with AGE-SECRET-KEY-1",
-            Self::Unknown => "is no X25519 key of age, as age-keygen makes them",
+            Self::Unknown => "is not an X25519 key of age, as age-keygen makes them",
             Self::Mistyped => "is mistyped: its check sum is wrong",
             Self::Weak => "is a public key that protects nothing",
             Self::Empty => "holds no line that starts with AGE-SECRET-KEY-1",

@@ -141,7 +141,7 @@ pub const KEYS: &[Key] = &[
         "volume.pin",
         Kind::Boolean,
         "false",
-        "ask for a PIN at each boot, which a new volume gets at the first",
+        "ask for a PIN at each boot; the owner chooses it when the volume is made",
     ),
     optional(
         "volume.counter",
@@ -170,7 +170,7 @@ pub const KEYS: &[Key] = &[
         "verity.on_corruption",
         CORRUPTIONS,
         "\"restart\"",
-        "what a block of `/usr` with a wrong hash leads to",
+        "what to do when a block of `/usr` fails verification",
     ),
     optional(
         "boot.essential",

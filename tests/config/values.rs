@@ -156,7 +156,7 @@ fn who_can_never_read_the_recovery_key_is_refused() {
     let cases = [
         (format!("'{key}'"), "must be a list of names, not a string".to_owned()),
         (format!("['{mistyped}']"), format!("{public} {mistyped:?} is mistyped: its check sum is wrong")),
-        ("['ssh-rsa x']".to_owned(), format!("{public} \"ssh-rsa x\" is no X25519 key of age, as age-keygen makes them")),
+        ("['ssh-rsa x']".to_owned(), format!("{public} \"ssh-rsa x\" is not an X25519 key of age, as age-keygen makes them")),
         (
             format!("['{secret}']"),
             "must be public keys of age: one of these is a secret key, which belongs nowhere but with its owner; \

@@ -4,7 +4,7 @@
 pub const HELP: &str = "\
 Usage: pattern COMMAND
 
-  config check FILE...    say all that is wrong with a pattern.toml
+  config check FILE...    report every problem in a pattern.toml
       --json              as one JSON array
   build DIR               make an image from DIR/pattern.toml and DIR's mkosi configuration
       --keys DIR          sign PCR 11, kernel image and boot loader with these keys (gen-keyring's NAME-keys)

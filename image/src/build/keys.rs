@@ -12,7 +12,7 @@ use pattern::config::epoch::{before, of_private_key, private_key};
 pub(crate) const DEBUG_AS_PRODUCTION: &str = "\
 WARNING: this image has debug = true, and PCR 11 is signed with pcr-private.pem, the key of images for use.
 WARNING: On each machine with such an image the TPM opens the volume for this one, which logs root in by itself.
-WARNING: That can't be taken back. Whoever has this image and the machine has its files: keep the image secret.";
+WARNING: This can't be undone. Anyone who has this image and the machine can read its files: keep the image secret.";
 
 /// Which key signs the values that PCR 11 has in the initrd. The TPM opens a volume for images of the same key only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -15,7 +15,10 @@ pub(crate) fn lock(folder: &Path) -> Result<File> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            bail!("another pattern is at work in {}: try again when it has ended", or_here(folder).display())
+            bail!(
+                "another pattern process is using {}; try again when it has finished",
+                or_here(folder).display()
+            )
         }
         Err(TryLockError::Error(error)) => {
             Err(error).with_context(|| format!("locking {}", folder.display()))
@@ -85,7 +88,7 @@ mod tests {
         let place = TemporaryFolder::new().unwrap();
         let lock = super::lock(place.path()).unwrap();
         let error = super::lock(place.path()).unwrap_err().to_string();
-        assert!(error.starts_with("another pattern is at work in "), "{error}");
+        assert!(error.starts_with("another pattern process is using "), "{error}");
         drop(lock);
         super::lock(place.path()).unwrap();
     }

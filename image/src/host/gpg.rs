@@ -45,7 +45,7 @@ impl Home {
         let mode = fs::metadata(&absolute).with_context(opening)?.permissions().mode();
         if mode & 0o077 != 0 {
             let shown = folder.display();
-            eprintln!("warning: others can look into {shown}; to change that: chmod 700 {shown}");
+            eprintln!("warning: other users can read {shown}; to prevent that, run: chmod 700 {shown}");
         }
         let (path, link) = short(absolute)?;
         let mut home = Self { folder: folder.into(), path, _link: link, source, agent_is_ours: true };

@@ -77,7 +77,7 @@ fn version(sums: &Sums) -> Result<String> {
     for name in sums.keys() {
         match name::parse(name) {
             Some(parsed) if parsed.compression == Compression::None => names.push(parsed),
-            _ => bail!("{name} is no file of a version"),
+            _ => bail!("{name} is not a file of a version"),
         }
     }
     for kind in Kind::ALL {
@@ -130,8 +130,8 @@ mod tests {
             message(&["x_2.efi", NAMES[1], NAMES[2], NAMES[3]]),
             "there are files of both x_1 and x_2"
         );
-        assert_eq!(message(&["x_1.efi", "notes.txt"]), "notes.txt is no file of a version");
-        assert_eq!(message(&["x_1.raw.xz"]), "x_1.raw.xz is no file of a version");
+        assert_eq!(message(&["x_1.efi", "notes.txt"]), "notes.txt is not a file of a version");
+        assert_eq!(message(&["x_1.raw.xz"]), "x_1.raw.xz is not a file of a version");
         assert_eq!(message(&[]), "0 files end in .raw, not one");
     }
 }

@@ -83,5 +83,5 @@ fn unlock(volume: &mut Volume, device: &Path) -> Result<VolumeKey> {
             Err(error) => eprintln!("pattern: {error:#}; {left} tries left"),
         }
     }
-    bail!("no key that opens it in {TRIES} tries; nothing was changed")
+    bail!("no key that opens the volume was entered in {TRIES} tries; nothing was changed")
 }

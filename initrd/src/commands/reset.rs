@@ -78,9 +78,7 @@ fn leave(ctx: &Context, disk: &Disk, found: &Found, part: &Partition, word: Word
     vouch(&luks::look(&device).with_context(about)?).with_context(about)?;
     let wish = if word == Word::AtConsole { Wish::Ask } else { Wish::Erase };
     println!("{} {}.", announced(wish), Lost::look(ctx, disk, found, part));
-    println!(
-        "It then makes a new volume, with nothing in it; the recovery key of this one opens nothing any more."
-    );
+    println!("It then makes a new, empty volume. The present recovery key does not open the new volume.");
     if word == Word::Here && !confirm()? {
         bail!("not confirmed; nothing was changed");
     }
@@ -99,7 +97,9 @@ fn announced(wish: Wish) -> &'static str {
 
 fn confirm() -> Result<bool> {
     if !io::stdin().is_terminal() {
-        bail!("nobody can be asked here, as standard input is no terminal; --yes goes on without");
+        bail!(
+            "standard input is not a terminal, so nobody can confirm the reset; to go ahead without a question, use --yes"
+        );
     }
     print!("Type {WORD} to go on: ");
     io::stdout().flush()?;
@@ -113,7 +113,7 @@ fn cancel() -> Result<()> {
     reset_request::cancel()?;
     println!(
         "{}",
-        if left.is_some() { "The next boot keeps everything." } else { "No reset was asked for." }
+        if left.is_some() { "The next boot keeps everything." } else { "No factory reset is requested." }
     );
     Ok(())
 }
@@ -124,7 +124,7 @@ fn tell(waits: Option<Wish>, as_json: bool) {
     } else if let Some(wish) = waits {
         println!("{} the persist volume. To keep it, run: pattern reset --cancel", announced(wish));
     } else {
-        println!("No reset was asked for.");
+        println!("No factory reset is requested.");
     }
 }
 

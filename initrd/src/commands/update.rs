@@ -29,11 +29,12 @@ pub(crate) fn run(ctx: &Context, version: Option<&str>, force: bool) -> Result<b
     let table = Disk::behind_usr(&ctx.usr)?.table()?.table;
     if let Err(closed) = update::gate(&image.version, &esp::installed(&image.id, &table)?) {
         if !force {
-            bail!("{closed}; --force installs all the same");
+            bail!("{closed}; to install all the same, use --force");
         }
-        eprintln!("pattern: {closed}; going on, as --force asks");
+        eprintln!("pattern: {closed}; continuing because of --force");
     }
-    own::only_the_image().context("letting nothing but the image say which updates are genuine")?;
+    own::only_the_image()
+        .context("hiding /etc from systemd-sysupdate, so that the image's keyring alone verifies updates")?;
     let version = match version {
         Some(version) => version.to_owned(),
         None => match newest(&image.updates.url)? {

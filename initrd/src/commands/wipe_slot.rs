@@ -17,7 +17,7 @@ pub(crate) fn wipe_slot(device: &Path, keyslot: u32) -> Result<String> {
     let (header, _) = recognised(device).with_context(about)?;
     if !header.other_slots().iter().any(|slot| slot.keyslot == keyslot) {
         bail!(
-            "{}: keyslot {keyslot} is none of those that `pattern recovery` calls other; pattern rebind replaces the TPM's, \
+            "{}: keyslot {keyslot} is not one that `pattern recovery` lists as other; pattern rebind replaces the TPM's, \
              pattern recovery new those of recovery keys",
             about()
         );

@@ -28,7 +28,7 @@ fn lines(words: &str, files: &[String]) -> Vec<String> {
         format!("PCR {ADDED} was extended: something was added to the kernel image from outside."),
         format!("The kernel command line is now: {}", words.escape_debug()),
         format!("Files that were added: {}", files.escape_debug()),
-        "Whoever enters a key here opens the volume for what was added. If you did not add it, switch the machine off."
+        "Anyone who enters a key here opens the volume for what was added. If you did not add it, switch the machine off."
             .to_owned(),
     ]
 }
@@ -56,7 +56,7 @@ mod tests {
         let said = lines("quiet rdinit=/x\u{1b}[2J", &["/.extra/credentials/a\n.cred".to_owned()]);
         assert_eq!(said[1], "The kernel command line is now: quiet rdinit=/x\\u{1b}[2J");
         assert_eq!(said[2], "Files that were added: /.extra/credentials/a\\n.cred");
-        assert!(said[3].starts_with("Whoever enters a key here opens the volume"), "{said:?}");
+        assert!(said[3].starts_with("Anyone who enters a key here opens the volume"), "{said:?}");
         assert_eq!(lines("quiet", &[])[2], "Files that were added: none");
     }
 }

@@ -78,7 +78,7 @@ pub(crate) fn entered<T>(question: &str, mut attempt: impl FnMut(&str) -> Result
             Err(error) => eprintln!("pattern: {error:#}; {left} tries left"),
         }
     }
-    bail!("no recovery key of it in {TRIES} tries; nothing was changed")
+    bail!("no recovery key of the volume was entered in {TRIES} tries; nothing was changed")
 }
 
 fn read(command: &mut Command) -> Result<Zeroizing<String>> {
@@ -91,7 +91,7 @@ fn read(command: &mut Command) -> Result<Zeroizing<String>> {
     if !status.success() {
         bail!("it ended with {status}");
     }
-    let text = std::str::from_utf8(&bytes).context("the answer is no UTF-8 text")?;
+    let text = std::str::from_utf8(&bytes).context("the answer is not UTF-8 text")?;
     Ok(Zeroizing::new(text.trim_end_matches('\n').to_owned()))
 }
 

@@ -43,7 +43,7 @@ fn carry_out(ctx: &Context, disk: &Disk, found: &Found, decision: &Decision) -> 
         Decision::Nothing => Ok("nothing to do".to_owned()),
         Decision::Forget => {
             reset_request::forget();
-            Ok("forgot it: the volume that it was for is gone".to_owned())
+            Ok("removed the request: its volume is gone".to_owned())
         }
         Decision::Ask(part) => offer(ctx, disk, found, part),
         Decision::GiveUp(part) => {
@@ -64,7 +64,7 @@ fn carry_out(ctx: &Context, disk: &Disk, found: &Found, decision: &Decision) -> 
 fn words(decision: &Decision) -> &'static str {
     match decision {
         Decision::Nothing => "nothing to do",
-        Decision::Forget => "forget the request, the volume that it was for is gone",
+        Decision::Forget => "remove the request: its volume is gone",
         Decision::Ask(_) => "ask whether to erase the volume",
         Decision::GiveUp(_) => "erase the volume",
         Decision::Erase(_) => "finish erasing the volume",

@@ -19,7 +19,8 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
         return Ok(Report { found: "no persist volume".to_owned(), decided: "nothing to tell".to_owned() });
     };
     // Where the firmware lets anyone start a system, the key is not the only thing that the owner should know of.
-    let unprotected = if warn(&ctx.config)? { ", told that Secure Boot is off" } else { "" };
+    let unprotected =
+        if warn(&ctx.config)? { ", warning shown at each login that Secure Boot is off" } else { "" };
     let (keys, done) = reminder::refresh(&ctx.config, &device)?;
     Ok(Report { found: format!("{keys} on {}", device.display()), decided: format!("{done}{unprotected}") })
 }

@@ -22,7 +22,7 @@ pub(crate) fn refresh(config: &Config, device: &Path) -> Result<(String, String)
     }
     banner::show("51-pattern-recovery", message)?;
     let copied = escrow::copy(&header, &slots)?;
-    let told = if message.is_some() { "told so at each login" } else { "nothing to tell" };
+    let told = if message.is_some() { "reminder shown at each login" } else { "nothing to tell" };
     let keys = if slots.len() == 1 { "key" } else { "keys" };
     let others = header.other_slots();
     others.iter().for_each(|slot| log::info!("{} is also opened by {slot}", device.display()));

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
 use super::*;
 
-const REST: Error = Error::Header("it has a line of no meaning");
+const REST: Error = Error::Header("a line is unexpected");
 const RECIPIENT: Error = Error::Header("a recipient is malformed");
 const SHARE: Error = Error::Header("a recipient's share is malformed");
 const CODE: Error = Error::Header("its code is malformed");
@@ -60,8 +60,8 @@ fn a_recipient_of_another_shape_is_refused() {
     let short = STANDARD_NO_PAD.encode([1; 31]);
     let weak = STANDARD_NO_PAD.encode([0; 32]);
     for (from, to, expected) in [
-        ("v1\n", "v2\n", Error::Header("it begins otherwise")),
-        ("v1\n", "v1\r\n", Error::Header("it begins otherwise")),
+        ("v1\n", "v2\n", Error::Header("the first line is unexpected")),
+        ("v1\n", "v1\r\n", Error::Header("the first line is unexpected")),
         ("-> X25519 ", "-> ", Error::NoMatch(2)),
         ("-> ", "->", RECIPIENT),
         ("-> ", "->  ", RECIPIENT),
@@ -123,13 +123,13 @@ fn content_of_another_shape_is_refused() {
 fn a_file_for_others_says_for_how_many() {
     let other = Identity::parse_file(OTHER).ok().unwrap();
     let said = |file: &[u8]| decrypt(file, &other).unwrap_err().to_string();
-    let two = "it is encrypted to 2 recipients, of whom none has this secret key";
+    let two = "it is encrypted to 2 recipients, and this is the secret key of another one";
     assert_eq!(said(WRITTEN[0]), two);
     let (head, file_key, rest) = parts();
     let second = head.rfind("-> ").unwrap();
     let first = head.find("-> ").unwrap();
     let one = [&head[..first], &head[second..]].concat();
-    let expected = "it is encrypted to one recipient, of whom this is not the secret key";
+    let expected = "it is encrypted to one recipient, and this is the secret key of another one";
     assert_eq!(said(&file(&one, &file_key, &rest)), expected);
 }
 

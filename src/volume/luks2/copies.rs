@@ -171,8 +171,8 @@ fn metadata(bytes: &[u8]) -> Result<Value, String> {
     }
     match serde_json::from_slice(json) {
         Ok(object @ Value::Object(_)) => Ok(object),
-        Ok(_) => Err("its metadata is no JSON object".to_owned()),
-        Err(error) => Err(format!("its metadata is no JSON: {error}")),
+        Ok(_) => Err("its metadata is not a JSON object".to_owned()),
+        Err(error) => Err(format!("its metadata is not JSON: {error}")),
     }
 }
 

@@ -106,11 +106,11 @@ pub fn warning(slots: &[RecoverySlot], wanted: bool) -> Option<&'static str> {
         return None;
     }
     Some(if slots.is_empty() {
-        "The persist volume has no recovery key: when the TPM does not open it, all it holds is lost. \
-         To make one, run: pattern recovery new"
+        "The persist volume has no recovery key. If the TPM does not open the volume, everything in it is lost. \
+         To make a recovery key, run: pattern recovery new"
     } else {
-        "Nobody confirmed yet that the persist volume's recovery key was kept. To do so, run: pattern recovery confirm. \
-         If it is lost, run: pattern recovery new"
+        "The recovery key of this machine has not been confirmed. If you have the key, run: pattern recovery confirm. \
+         If you do not have it, run: pattern recovery new"
     })
 }
 

@@ -28,7 +28,7 @@ fn reset() {
         guest.must_fail(&format!("ls /{name}/kept"));
     }
     assert_ne!(uuid(&mut guest), old);
-    assert_eq!(guest.must_fail("pattern reset --status"), "No reset was asked for.");
+    assert_eq!(guest.must_fail("pattern reset --status"), "No factory reset is requested.");
     assert_eq!(guest.must("ls /boot/EFI/Linux"), entries);
     assert_eq!(guest.must("systemctl --failed --no-legend"), "");
     let said = guest.must_fail(&format!(
@@ -63,7 +63,7 @@ fn asks_first(guest: &mut Guest) {
     let said = guest.must("pattern reset --status");
     assert!(said.starts_with("The next boot erases the persist volume."), "{said}");
     assert_eq!(guest.must("pattern reset --cancel"), "The next boot keeps everything.");
-    assert_eq!(guest.must_fail("pattern reset --status"), "No reset was asked for.");
+    assert_eq!(guest.must_fail("pattern reset --status"), "No factory reset is requested.");
 }
 
 fn uuid(guest: &mut Guest) -> String {

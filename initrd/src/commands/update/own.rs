@@ -23,7 +23,7 @@ const IMAGE: &str = "/usr/lib/systemd";
 /// # Errors
 /// When the kernel refuses: then nothing may be installed.
 pub(super) fn only_the_image() -> Result<()> {
-    apart().context("leaving the machine's mounts")?;
+    apart().context("making a mount namespace")?;
     for (folder, links) in [(SETTINGS, &KEYRINGS[..]), (OPTIONS, &[])] {
         if Path::new(folder).is_dir() {
             hide(Path::new(folder), links, Path::new(IMAGE)).with_context(|| format!("hiding {folder}"))?;

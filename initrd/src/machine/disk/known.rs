@@ -27,7 +27,7 @@ impl Known {
         let field = |name: &str| -> Result<u64> {
             let path = directory.join(name);
             let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-            text.trim().parse().with_context(|| format!("{} is no number", path.display()))
+            text.trim().parse().with_context(|| format!("{} is not a number", path.display()))
         };
         let bytes = |sectors: u64| sectors.saturating_mul(512);
         let number = u32::try_from(field("partition")?)?;

@@ -47,7 +47,7 @@ impl Record {
         file.lock()?;
         let facts = file.metadata()?;
         if !facts.is_file() || facts.permissions().mode() & 0o1000 != 0 {
-            bail!("it is no file, or was not written to its end");
+            bail!("it is not a regular file, or it was not written to its end");
         }
         file.set_permissions(Permissions::from_mode(WRITING))?;
         Ok(Self(file))
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, WHOLE);
         drop(Record::at(&path).unwrap());
         let error = Record::at(&path).err().unwrap().to_string();
-        assert_eq!(error, "it is no file, or was not written to its end");
+        assert_eq!(error, "it is not a regular file, or it was not written to its end");
         fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -71,7 +71,7 @@ impl fmt::Display for TpmError {
             Self::NoPin => f.write_str("it asks for a PIN"),
             Self::WrongPin(None) => f.write_str("the PIN is wrong"),
             Self::WrongPin(Some(left)) => write!(f, "the PIN is wrong; after {left} more wrong ones the TPM is locked out for a while"),
-            Self::OtherPassword => f.write_str("the TPM has a lockout password that this volume does not have: somebody set it, or it was in a volume that is gone. Who knows it can try PINs without end. To have one of this volume's: clear the TPM in the firmware's setup, enter the recovery key, and run: pattern rebind"),
+            Self::OtherPassword => f.write_str("the TPM has a lockout password that this volume does not have: somebody set it, or it was in a volume that is gone. Anyone who knows it can try PINs without end. To have one of this volume's: clear the TPM in the firmware's setup, enter the recovery key, and run: pattern rebind"),
             Self::PasswordPaused => f.write_str("somebody gave the TPM a wrong lockout password, so it takes none for up to a day of being on, and remembers wrong PINs until then"),
             Self::Unreachable(cause) => write!(f, "reaching the TPM: {cause}"),
             Self::Exposed(exposed) => exposed.fmt(f),

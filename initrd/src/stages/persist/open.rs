@@ -135,7 +135,7 @@ impl Opening<'_> {
             }
             boot => log::warn!("{}; nothing was recorded", boot.secure_boot),
         }
-        let how = format!("opened it by an entered key, as the TPM did not ({reason})");
+        let how = format!("opened it with an entered key, because the TPM did not open it ({reason})");
         Ok(Opened { key, how, pin: None, slots: Some(self.header.ahead()), by_tpm: false })
     }
 
@@ -255,7 +255,9 @@ fn by_person(volume: &mut Volume, device: &Path, reason: &str) -> Result<VolumeK
             Err(error) => log::error!("{device}: {error:#}; {left} tries left"),
         }
     }
-    bail!("no key that opens it in {TRIES} tries; nothing was changed; restart to try again")
+    bail!(
+        "no key that opens the volume was entered in {TRIES} tries; nothing was changed; restart to try again"
+    )
 }
 
 #[cfg(test)]

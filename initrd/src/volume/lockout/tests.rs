@@ -13,7 +13,7 @@ const SECRET: [u8; 32] = [0xa5; 32];
 const PIN: &str = "271828";
 
 const FOREIGN: &str = "the TPM has a lockout password that this volume does not have: somebody set it, \
-    or it was in a volume that is gone. Who knows it can try PINs without end. To have one of this volume's: \
+    or it was in a volume that is gone. Anyone who knows it can try PINs without end. To have one of this volume's: \
     clear the TPM in the firmware's setup, enter the recovery key, and run: pattern rebind";
 
 struct Machine {

@@ -94,9 +94,9 @@ fn metadata_that_parsers_read_differently_is_damage() {
         damage(&bytes)
     };
     let both = |cause: &str| format!("first copy: {cause}; second copy: not found");
-    assert_eq!(replaced("[]"), both("its metadata is no JSON object"));
+    assert_eq!(replaced("[]"), both("its metadata is not a JSON object"));
     assert!(replaced(&"[".repeat(4000)).contains("recursion limit exceeded"));
-    assert!(replaced("{\"a\":NaN}").contains("its metadata is no JSON: "));
+    assert!(replaced("{\"a\":NaN}").contains("its metadata is not JSON: "));
     assert_eq!(replaced("{\"type\\u0000\":\"x\"}"), both("its metadata has a zero byte in a text"));
     assert_eq!(replaced("{}\0{"), both("its metadata goes on behind its end"));
     assert_eq!(replaced(&" ".repeat(12 << 10)), both("its metadata has no end"));
