@@ -7,6 +7,7 @@ use pattern::table::{Amount, Found, Partition};
 
 use crate::context::Context;
 use crate::machine::disk::Disk;
+use crate::machine::measure;
 use crate::volume::place;
 
 /// The volume, as its owner knows it.
@@ -14,15 +15,19 @@ pub(crate) struct Lost {
     device: PathBuf,
     size: Amount,
     uuid: Option<String>,
+    /// The TPM's record of the volume is found by the UUID. Without it the record stays, and no volume is made beside it.
+    record_stays: bool,
     directories: Vec<&'static str>,
 }
 
 impl Lost {
     pub(crate) fn look(ctx: &Context, disk: &Disk, found: &Found, part: &Partition) -> Self {
         let device = disk.partition_path(part.number);
+        let uuid = place::uuid(&device);
         Self {
             size: Amount(found.table.bytes(part.extent)),
-            uuid: place::uuid(&device),
+            record_stays: uuid.is_none() && measure::has_tpm(),
+            uuid,
             directories: ctx.config.partitions.persist.asked().collect(),
             device,
         }
@@ -38,10 +43,17 @@ impl fmt::Display for Lost {
         f.write_str(") with ")?;
         let names: Vec<String> = self.directories.iter().map(|name| format!("/{name}")).collect();
         match names.split_last() {
-            None => f.write_str("all that it holds"),
-            Some((last, [])) => write!(f, "all of {last}"),
-            Some((last, others)) => write!(f, "all of {} and {last}", others.join(", ")),
+            None => f.write_str("all that it holds")?,
+            Some((last, [])) => write!(f, "all of {last}")?,
+            Some((last, others)) => write!(f, "all of {} and {last}", others.join(", "))?,
         }
+        if self.record_stays {
+            f.write_str(
+                "; its header can't be read, so the TPM may have to be cleared in the firmware's setup, too, before a new \
+                 volume is made",
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -53,13 +65,20 @@ mod tests {
     fn what_is_lost_is_named() {
         let lost = |uuid: Option<&str>, directories: &[&'static str]| {
             let (uuid, directories) = (uuid.map(str::to_owned), directories.to_vec());
-            Lost { device: "/dev/vda6".into(), size: Amount(4 << 30), uuid, directories }.to_string()
+            let record_stays = uuid.is_none();
+            let (device, size) = ("/dev/vda6".into(), Amount(4 << 30));
+            Lost { device, size, uuid, record_stays, directories }.to_string()
         };
         assert_eq!(
             lost(Some("f00f"), &["etc", "home", "var"]),
             "the volume on /dev/vda6 (4 GiB, f00f) with all of /etc, /home and /var"
         );
-        assert_eq!(lost(None, &["var"]), "the volume on /dev/vda6 (4 GiB) with all of /var");
-        assert_eq!(lost(None, &[]), "the volume on /dev/vda6 (4 GiB) with all that it holds");
+        let stays = "; its header can't be read, so the TPM may have to be cleared in the firmware's setup, too, before a new \
+                     volume is made";
+        let cases = [(&["var"][..], "all of /var"), (&[], "all that it holds")];
+        for (directories, all) in cases {
+            let expected = format!("the volume on /dev/vda6 (4 GiB) with {all}{stays}");
+            assert_eq!(lost(None, directories), expected);
+        }
     }
 }
