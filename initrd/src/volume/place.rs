@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use pattern::table::{PERSIST_LEAST, PersistPlace, persist};
+use pattern::table::{ResetPlace, reset_place};
 use pattern::volume::{Header, Locks, Seen, openable};
 
 use crate::context::Context;
@@ -18,7 +18,6 @@ pub(crate) const NAME: &str = "persist";
 pub(crate) const DEVICE: &str = "/dev/mapper/persist";
 /// Where the volume is mounted while this program works on it.
 pub(crate) const WORK: &str = "/run/pattern/persist";
-
 /// Where the running system mounts it.
 pub(crate) const MOUNTED: &str = "/persist";
 
@@ -36,10 +35,10 @@ pub(crate) fn volume(ctx: &Context) -> Result<PathBuf> {
 /// When the table can't be read.
 pub(crate) fn listed(ctx: &Context) -> Result<Option<PathBuf>> {
     let disk = Disk::behind_usr(&ctx.usr)?;
-    match persist(&disk.table()?.table, PERSIST_LEAST)? {
-        PersistPlace::Existing { number, .. } => Ok(Some(disk.partition_path(number))),
-        PersistPlace::Free { .. } => Ok(None),
-    }
+    Ok(match reset_place(&disk.table()?.table)? {
+        ResetPlace::Volume(part) => Some(disk.partition_path(part.number)),
+        ResetPlace::Begun(_) | ResetPlace::Nothing => None,
+    })
 }
 
 /// A volume's header, vetted, and the ways into it.
