@@ -17,7 +17,7 @@ impl Disk {
     }
 }
 
-/// A tree with /dev and /sys as they are with two disks of three partitions each.
+/// A tree with `/dev` and `/sys`, as on a machine with two disks of three partitions each.
 struct Tree(PathBuf);
 
 impl Tree {
@@ -135,6 +135,6 @@ fn the_kernel_is_told_only_what_it_does_not_know() {
     ] {
         assert_eq!(differences(&known, &wanted, &wanted), expected);
     }
-    // A partition that the table lists is never deleted for one that it doesn't.
+    // A partition that the table lists is never deleted for one that it does not list.
     assert_eq!(differences(&[a, b], &[scratch], &[a, b]), [(Blkpg::Add, scratch)]);
 }
