@@ -29,8 +29,8 @@ pub use pin::Pin;
 pub use policy::{Binding, Counted, Signed, authorized_digest, policy_digest};
 pub use signature::{Approval, SignatureError, Signatures, Unsigned};
 
-/// The PCR that nothing extends before the volume is opened (UAPI.7, "system-identity"). Every
-/// other PCR that was extended in this boot will also be extended in the next one.
+/// The PCR that only the operating system extends (UAPI.7, "system-identity"). Every other PCR that
+/// was extended in this boot will also be extended in the next one.
 pub const SPENT: u8 = 15;
 /// The PCR into which systemd-stub measures what does not come with the kernel image: words on the
 /// command line, credentials, add-ons (systemd-stub(7), "TPM PCR Notes").
