@@ -57,6 +57,7 @@ pub(super) fn read<'a>(
     while rest.starts_with(b"->") {
         stanzas.push(stanza(&mut rest)?);
     }
+    // The MAC covers the header up to and including its last `---`.
     let covered = file.get(..file.len() - rest.len() + 3).ok_or(SHORT)?;
     let code = line(&mut rest)?.strip_prefix("--- ").ok_or(Error::Header("it has a line of no meaning"))?;
     let code = STANDARD_NO_PAD.decode(code).map_err(|_| Error::Header("its code is malformed"))?;

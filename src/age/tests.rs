@@ -34,7 +34,7 @@ fn random() -> Result<Random, Error> {
     Ok(bytes)
 }
 
-/// A folder with keys of `age-keygen`, and the keys.
+/// Makes a folder with keys of `age-keygen`. Returns it with the keys.
 fn keygen(name: &str) -> (PathBuf, Recipient, Vec<Identity>) {
     let folder = std::env::temp_dir().join(format!("pattern-age-{name}-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();

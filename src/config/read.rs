@@ -178,7 +178,7 @@ impl Reader<'_> {
         self.checked(path, result)
     }
 
-    /// Like [`Self::read`], for a key that may be missing.
+    /// Reads a key like [`Self::read`], but the key may be missing.
     fn given<T>(&mut self, path: &str, convert: impl Fn(&DeValue<'_>) -> Checked<T>) -> Option<Option<T>> {
         if self.document.value(path).is_none() {
             return Some(None);

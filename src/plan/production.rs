@@ -37,7 +37,7 @@ fn no_shell(plan: &mut Plan) {
     }
 }
 
-/// Nothing in the initrd needs credentials.
+/// Keeps credentials away from units of the initrd. None of them needs any.
 fn no_credentials(plan: &mut Plan) {
     for name in TAKE_CREDENTIALS {
         drop_in(plan, name, &[("ImportCredential", "")]);

@@ -86,6 +86,7 @@ fn of(volume_key: &[u8], uuid: &str, kept: Kept) -> Hmac<Sha256> {
 pub(crate) fn mac(volume_key: &[u8], what: &str) -> Hmac<Sha256> {
     // HMAC accepts a key of any length, so the fallback is never used. No volume has an empty key.
     let mac = Hmac::<Sha256>::new_from_slice(volume_key).unwrap_or_else(|_| Hmac::new(&Default::default()));
+    // The zero byte separates the purpose from what follows.
     mac.chain_update(format!("pattern volume {what} 1\0"))
 }
 

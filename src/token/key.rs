@@ -113,7 +113,7 @@ fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     [&[tag, 0x82][..], &length(content.len()), content].concat()
 }
 
-/// Every length fits: the largest key has 512 bytes.
+/// Encodes a length. Every length fits: the largest key has 512 bytes.
 fn length(count: usize) -> [u8; 2] {
     u16::try_from(count).unwrap_or(u16::MAX).to_be_bytes()
 }

@@ -87,7 +87,8 @@ fn hash(state: Sha256) -> Zeroizing<[u8; 32]> {
 mod tests {
     use super::*;
 
-    /// The expected values are from Python's `hashlib`, combined as systemd does.
+    /// Returns a value in hexadecimal. The expected ones are from Python's `hashlib`, combined as
+    /// systemd does.
     fn value(pin: &str, salt: Option<&[u8]>) -> String {
         let pin_of_token = Pin { salt: salt.map(<[u8]>::to_vec) };
         pin_of_token.auth_value(pin).iter().map(|byte| format!("{byte:02x}")).collect()

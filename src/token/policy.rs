@@ -221,7 +221,7 @@ mod tests {
         Signed { key: PublicKey::parse(samples::PEM).unwrap(), pcrs: pcrs(&[11]) }
     }
 
-    /// PCR 0 to 14 were extended.
+    /// Computes the policy in a boot in which PCR 0 to 14 were extended.
     fn policy(binding: &Binding) -> Result<Digest, Exposed> {
         let read = |pcrs: Pcrs, bank: Bank| {
             Ok(pcrs.iter().map(|pcr| if pcr < 15 { vec![6; 32] } else { bank.zeros() }).collect())

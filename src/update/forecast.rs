@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use crate::token::{Pin, PublicKey, Sealed, Signed, Srk, samples};
 
-    /// All registers of this machine.
+    /// Returns the value of any register of this machine.
     fn read(bank: Bank, pcr: u8) -> Option<Vec<u8>> {
         (bank == Bank::Sha256).then(|| vec![pcr; 32])
     }
@@ -155,12 +155,12 @@ mod tests {
         token
     }
 
-    /// A volume that is bound to the present values of these registers.
+    /// Returns a volume that is bound to the present values of these registers.
     fn bound(pcrs: &[u64]) -> Locks {
         Locks { tokens: vec![token(None, pcrs)], ..Locks::default() }
     }
 
-    /// A volume that is bound to a key, and to these registers.
+    /// Returns a volume that is bound to a key, and to these registers.
     fn bound_to_key(pcrs: &[u64]) -> Locks {
         let signed = Signed { key: PublicKey::parse(samples::PEM).unwrap(), pcrs: Pcrs::new([11]).unwrap() };
         Locks { tokens: vec![token(Some(signed), pcrs)], ..Locks::default() }

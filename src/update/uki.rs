@@ -41,7 +41,7 @@ fn number(file: &[u8], at: usize, size: usize) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// A PE header at 0x40 with one section `.linux` of 3 bytes at 0x100.
+    /// Returns a PE header at 0x40 with one section `.linux` of 3 bytes at 0x100.
     fn file() -> Vec<u8> {
         let mut file = vec![0; 0x110];
         let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);

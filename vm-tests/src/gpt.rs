@@ -111,7 +111,7 @@ mod tests {
 
     const DISK: usize = 200 * 512;
 
-    /// Two copies of a table with one partition, from sector 40 to 49.
+    /// Returns two copies of a table with one partition, from sector 40 to 49.
     fn disk() -> Vec<u8> {
         let mut disk = vec![0; DISK];
         put(&mut disk, 1, 2);

@@ -47,7 +47,7 @@ pub struct Output {
 }
 
 impl Guest {
-    /// `off` is the command that switches the machine off.
+    /// Wraps a running machine. `off` is the command that switches it off.
     pub(crate) fn new(vm: Vm, log: PathBuf, off: &'static str, scratch: Option<Rc<Scratch>>) -> Self {
         Self { vm, log, off, commands: 0, _scratch: scratch }
     }

@@ -45,8 +45,8 @@ struct Judgement {
 }
 
 impl Judge {
-    /// `images` are the unified kernel images as they were built. Only one that equals its original
-    /// boots.
+    /// Makes a judge. `images` are the unified kernel images as they were built. Only one that
+    /// equals its original boots.
     pub(crate) fn new(folder: &Path, programs: Programs, images: Vec<PathBuf>) -> Self {
         Self { folder: folder.to_owned(), programs, images, last: None, verified: Vec::new() }
     }

@@ -177,8 +177,8 @@ mod tests {
         bytes
     }
 
-    /// A disk of four sectors of the letter d. Two writes and a flush, a discard and two flushes,
-    /// and a last write.
+    /// Makes a recording on a disk of four sectors of the letter d: two writes and a flush, a
+    /// discard and two flushes, and a last write.
     fn recording(folder: &Path) -> Writes {
         fs::write(folder.join("disk"), vec![b'd'; 2048]).unwrap();
         let writes = Writes::start(folder, &Disk::open(&folder.join("disk")));

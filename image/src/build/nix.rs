@@ -22,7 +22,7 @@ fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Without a store: evaluation needs none, and the host may not have one.
+/// Starts nix-instantiate without a store: evaluation needs none, and the host may not have one.
 fn nix_instantiate() -> Command {
     let mut command = Command::new("nix-instantiate");
     command.args(["--store", "dummy://"]);

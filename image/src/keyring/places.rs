@@ -137,7 +137,7 @@ mod tests {
         }
     }
 
-    /// A keyring of empty files that was made but not moved.
+    /// Makes a keyring of empty files that is not moved yet.
     fn staged() -> (TemporaryFolder, Places) {
         let place = TemporaryFolder::new().unwrap();
         let places = Places::new(&place.path().join("x")).unwrap();

@@ -76,7 +76,7 @@ fn secure_boot() -> bool {
 mod tests {
     use super::*;
 
-    /// A PE file with one section `.pcrsig`.
+    /// Writes a PE file with one section `.pcrsig`.
     fn uki(name: &str, content: &[u8]) -> std::path::PathBuf {
         let mut file = vec![0; 0x200];
         let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);

@@ -97,6 +97,8 @@ pub(crate) fn has_tpm() -> bool {
 /// Measures a phase once. Returns whether it did so now. Without a measured kernel there are no
 /// phases, because PCR 11 then says nothing about the image.
 fn phase(tpm: &mut Tpm, word: &str) -> Result<bool> {
+    // systemd may have measured the phase. A second extension would lead to a value that nobody
+    // signed.
     if !Path::new(STUB).exists() || said(&record::read()?, PHASES, word) {
         return Ok(false);
     }

@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail};
 /// # Errors
 /// When systemctl fails, or the machine did not restart within a minute.
 pub(crate) fn now() -> Result<()> {
+    // With `--force`, systemd does not stop units first.
     let status = Command::new("systemctl").args(["--force", "reboot"]).status();
     let status = status.context("restarting the machine")?;
     if !status.success() {

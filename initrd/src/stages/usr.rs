@@ -99,6 +99,7 @@ fn open(data: &Path, hash: &Path, usr: &UsrHash, response: Response) -> Result<(
 }
 
 fn load(data: &Path, hash: &Path) -> Result<CryptDevice> {
+    // For dm-verity, the hash tree is libcryptsetup's main device.
     let mut device = CryptInit::init_with_data_device(Either::Right((hash, data)))
         .map_err(|error| anyhow!("opening the partitions: {error}"))?;
     let load = device.context_handle().load::<CryptParamsVerityRef<'_>>(Some(EncryptionFormat::Verity), None);

@@ -156,6 +156,8 @@ fn prepare(
     // A slot sealed to the count ends, too, when the volume's sealed key is replaced.
     let counted = tpm.key_count(&counter)?.map(|count| Counted { handle: counter.handle, count });
     let ahead = tpm.seal_ahead(&secret, &approver, (bank, counted), pin.as_ref())?;
+    // The key comes before the slot. A cut in between leaves an old slot whose key is gone, which
+    // `pattern rebind` replaces.
     root.write(&approver)?;
     Volume::load(volume.device)?.replace_ahead(volume.key, ahead, &*secret)?;
     Ok(true)

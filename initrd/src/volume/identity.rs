@@ -232,6 +232,7 @@ impl<'a> Registry<'a> {
         if !self.may_write {
             return Ok(());
         }
+        // In this order: the earlier record stays valid until the new one exists.
         self.keep(volume, self.config.volume.counter)?;
         self.close()?;
         let mut tpm = Tpm::connect(self.tcti)?;

@@ -99,6 +99,7 @@ impl Volume {
             (&params).try_into().map_err(failed("describing a volume"))?;
         let doing = failed("formatting the volume");
         volume.device.settings_handle().set_pbkdf_type(&fewest_rounds()).map_err(&doing)?;
+        // libcryptsetup counts in 512 bytes here, whatever the sector size.
         volume.device.set_data_offset(DATA_OFFSET / 512).map_err(&doing)?;
         let cipher = ("aes", "xts-plain64");
         let key = Either::Right(KEY_BYTES);
@@ -163,6 +164,7 @@ impl Volume {
     /// only right after [`Volume::format`], while libcryptsetup still has the new volume key.
     fn add_key(&mut self, slot: Option<u32>, key: Option<&VolumeKey>, passphrase: &str) -> Result<u32> {
         let doing = failed("adding a key slot");
+        // The setting belongs to this handle. The header does not store it.
         self.device.settings_handle().set_pbkdf_type(&fewest_rounds()).map_err(&doing)?;
         let key = key.map(|key| Either::Left(key.as_bytes()));
         let mut slots = self.device.keyslot_handle();
@@ -194,7 +196,7 @@ impl Volume {
         Ok(self.unlock_any(entered)?.0)
     }
 
-    /// Like [`Volume::unlock_entered`]. Also returns the key slot that was opened.
+    /// Unlocks like [`Volume::unlock_entered`]. Also returns the key slot that was opened.
     fn unlock_any(&mut self, entered: &str) -> Result<(VolumeKey, u32)> {
         match RecoveryKey::parse(entered) {
             Ok(key) => self.unlock(None, key.as_str()),
@@ -258,6 +260,7 @@ fn fewest_rounds() -> CryptPbkdfType {
         iterations: ITERATIONS,
         max_memory_kb: 0,
         parallel_threads: 0,
+        // Otherwise libcryptsetup runs a benchmark, and chooses the iterations itself.
         flags: CryptPbkdf::NO_BENCHMARK,
     }
 }

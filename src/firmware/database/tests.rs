@@ -9,7 +9,7 @@ fn content(boot: &str, variable: Variable) -> Vec<u8> {
     log.check(Bank::Sha256, &value).unwrap().content(variable).unwrap().to_vec()
 }
 
-/// A list of one kind with these values, which have the same length.
+/// Returns a list of one kind with these values, which have the same length.
 fn list(kind: u8, values: &[&[u8]]) -> Vec<u8> {
     let size = 16 + values[0].len() as u32;
     let sizes = [28 + size * values.len() as u32, 0, size].map(u32::to_le_bytes).concat();

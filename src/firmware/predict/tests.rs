@@ -9,7 +9,7 @@ const BANK: Bank = Bank::Sha256;
 
 type Contents = BTreeMap<Variable, Vec<u8>>;
 
-/// All variables as this boot measured them.
+/// Returns all variables as this boot measured them.
 fn contents(boot: &str) -> Contents {
     let (log, value) = (log(boot), value(boot, BANK));
     let measured = log.check(BANK, &value).unwrap();

@@ -18,7 +18,7 @@ fn measured(boot: &str, variable: Variable) -> Vec<u8> {
     digest(BANK, &variable.structure(&content(boot, variable)))
 }
 
-/// A boot with Secure Boot in this state, and its `db`.
+/// Makes a boot with Secure Boot in this state, and with this `db`.
 fn boot(on: u8, db: &[u8]) -> (crate::firmware::Log, Vec<u8>) {
     let contents = [(Variable::SecureBoot, vec![on]), (Variable::Db, db.to_vec())];
     let part = |(variable, content): (Variable, Vec<u8>)| {

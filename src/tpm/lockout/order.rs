@@ -155,6 +155,7 @@ fn done(answer: &[u8], tag: u16) -> Result<&[u8], Refusal> {
 fn mac(password: &[u8], what: &[u8], newer: &[u8], older: &[u8]) -> Hmac<Sha256> {
     // HMAC accepts a key of any length.
     let mac = Hmac::<Sha256>::new_from_slice(password).unwrap_or_else(|_| Hmac::new(&Default::default()));
+    // The nonce of whoever sends the message is the newer one.
     mac.chain_update(Sha256::digest(what)).chain_update(newer).chain_update(older).chain_update([ONCE])
 }
 

@@ -43,7 +43,7 @@ impl From<Flaw> for Fault {
     }
 }
 
-/// Truncated, because an attacker may have put megabytes here.
+/// Shows a value. It is truncated, because an attacker may have put megabytes here.
 fn shown(value: Option<&Value>) -> String {
     match value {
         None => "missing".to_owned(),

@@ -25,7 +25,7 @@ impl<'a> Node<'a> {
         Flaw::of(&self.path, self.value, expected)
     }
 
-    /// Like [`Node::flaw`], for a wrong count.
+    /// Returns a flaw like [`Node::flaw`], for a wrong count.
     fn miscounted(&self, count: usize, expected: impl Into<String>) -> Flaw {
         Flaw::new(&self.path, format!("an object of {count}"), expected)
     }

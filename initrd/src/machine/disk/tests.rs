@@ -6,7 +6,7 @@ const HASH: &str = "00112233445566778899aabbccddeeff102132435465768798a9bacbdced
 const UUID: &str = "00112233-4455-6677-8899-aabbccddeeff";
 
 impl Disk {
-    /// A plain file in place of a disk.
+    /// Uses a plain file in place of a disk.
     pub(crate) fn plain(path: &Path) -> Self {
         Self {
             file: File::open(path).unwrap(),

@@ -136,12 +136,15 @@ impl Tpm {
     ) -> Result<Secret> {
         let signed = image.map(|key| Signed { key: key.clone(), pcrs: Pcrs::one(OF_THE_IMAGE) });
         let approve = |signed| Self::connect(tcti)?.approve(signed, ahead.bank, presented.signatures);
+        // Both signatures are checked on connections of their own, before there is a session. See
+        // `unseal`.
         let by_image = signed.as_ref().map(approve).transpose()?;
         let by_owner = Self::connect(tcti)?.verify_ahead(ahead, announced)?;
         let mut tpm = Self::connect(tcti)?;
         let srk = tpm.known_srk(&ahead.srk)?;
         let session = tpm.start_session(srk, SessionType::Policy, (false, true))?;
         let policy = PolicySession::try_from(session).map_err(doing("starting a policy session"))?;
+        // In the order of `Ahead::policy`: any other order gives another digest.
         tpm.meet(policy, (signed.as_ref(), Some(announced.literal), ahead.bank), by_image)?;
         tpm.meet_announced(policy, by_owner, (announced.literal, ahead.bank))?;
         tpm.meet_count(policy, ahead.counted)?;

@@ -240,6 +240,8 @@ impl Tpm {
     /// Returns the index if it exists and is ours. Otherwise makes a new, empty one.
     fn define(&mut self, which: &Index, policy: &Digest) -> Result<NvIndexHandle> {
         if let Some(index) = self.index(which)? {
+            // The name covers attributes, policy and size. An index that was never written has
+            // another name, so it is made again.
             let known = self.context.tr_get_name(index.into());
             if known.map_err(doing("reading the name of an NV index"))?.value() == which.name(policy) {
                 return Ok(index);

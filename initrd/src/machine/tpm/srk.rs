@@ -66,6 +66,8 @@ impl Tpm {
         let key = made.map_err(doing("making the storage root key"))?.key_handle;
         let kept = self.context.evict_control(Provision::Owner, key.into(), handle);
         self.context.clear_sessions();
+        // The persistent copy is kept. The transient one goes before `kept` is looked at, also
+        // after a failure.
         self.context
             .flush_context(ObjectHandle::from(key))
             .map_err(doing("forgetting a key that is kept elsewhere"))?;
@@ -81,8 +83,8 @@ fn persistent(handle: u32) -> Result<PersistentTpmHandle> {
     PersistentTpmHandle::new(handle).map_err(doing("naming the storage root key"))
 }
 
-/// Template L-2 of the TCG EK Credential Profile with the changes of the Provisioning Guidance, as
-/// in systemd.
+/// Returns template L-2 of the TCG EK Credential Profile with the changes of the Provisioning
+/// Guidance, as in systemd.
 fn template() -> tss_esapi::Result<Public> {
     let attributes = ObjectAttributesBuilder::new()
         .with_fixed_tpm(true)

@@ -22,7 +22,7 @@ pub struct Heard {
 }
 
 impl Heard {
-    /// The commands by their names (TPM 2.0 Library, Part 2, table "TPM_CC").
+    /// Returns the names of the commands (TPM 2.0 Library, Part 2, table "TPM_CC").
     pub fn names(&self) -> Vec<String> {
         let name = |code: &u32| match code {
             0x129 => "HierarchyChangeAuth".to_owned(),
@@ -111,7 +111,7 @@ impl Swtpm {
         assert!(self.try_tool(words), "{words}");
     }
 
-    /// Like [`Swtpm::tool`]. Returns whether the tool succeeded.
+    /// Runs a tool like [`Swtpm::tool`]. Returns whether it succeeded.
     pub fn try_tool(&self, words: &str) -> bool {
         let mut words = words.split(' ');
         let socket = self.folder.join("tpm");

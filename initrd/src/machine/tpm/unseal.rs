@@ -78,6 +78,7 @@ impl Tpm {
     ) -> Result<Secret> {
         let bytes = token.srk.to_bytes();
         let srk = self.context.tr_deserialize(&bytes).map_err(doing("reading tpm2_srk"))?;
+        // Encrypts the answer, because the secret is in it.
         let session = self.start_session(KeyHandle::from(srk), SessionType::Policy, (false, true))?;
         let policy = PolicySession::try_from(session).map_err(doing("starting a policy session"))?;
         self.meet(policy, (token.signed.as_ref(), token.literal, token.bank), approved)?;

@@ -112,6 +112,7 @@ fn fill(config: &Config, device: &Path) -> Result<()> {
     let mounted = Mounted::new(Path::new(DEVICE), Path::new(WORK), kind, false)?;
     directories::ensure(mounted.path(), &config.partitions.persist)?;
     mounted.unmount()?;
+    // The data was written through the mapper, and the header through the partition.
     for written in [Path::new(DEVICE), device] {
         let synced = File::open(written).and_then(|file| file.sync_all());
         synced.with_context(|| format!("flushing {}", written.display()))?;

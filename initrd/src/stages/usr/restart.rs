@@ -88,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    /// A folder in place of efivarfs. It has another variable, as a real one always does.
+    /// Makes a folder in place of efivarfs, with another variable, as a real one always has.
     fn variables(name: &str) -> (PathBuf, Variable) {
         let folder = std::env::temp_dir().join(format!("pattern-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();

@@ -65,7 +65,7 @@ pub(crate) fn boot(swtpm: &mut Swtpm, boot: &str) {
     }
 }
 
-/// An image with `debug = false` and without signatures, so the policy has PCR 7, 12 and 15.
+/// Binds as an image with `debug = false` and without signatures: the policy has PCR 7, 12 and 15.
 fn binding() -> Binding {
     of_the_key(&config(false), None, Bank::Sha256)
 }

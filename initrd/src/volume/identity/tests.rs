@@ -33,14 +33,14 @@ struct Machine {
 }
 
 impl Machine {
-    /// A machine whose TPM knows its volume. `counted`: whether it counts openings.
+    /// Makes a machine whose TPM knows its volume. `counted`: whether it counts openings.
     fn new(name: &str, counted: bool) -> Self {
         let machine = Self::unknown(name);
         machine.with(counted, |volume, registry| registry.finish(volume)).unwrap();
         machine
     }
 
-    /// A machine whose TPM knows nothing.
+    /// Makes a machine whose TPM knows nothing.
     fn unknown(name: &str) -> Self {
         let swtpm = Swtpm::start(name);
         swtpm.extend(7);
@@ -63,7 +63,7 @@ impl Machine {
         act(&Candidate { device: &self.device, uuid: &self.uuid, key: &self.key }, &registry)
     }
 
-    /// Another volume of the same machine.
+    /// Returns the same machine with another volume.
     fn other(self) -> Self {
         let (device, uuid, key) = volume(self.swtpm.folder().join("other"));
         Self { device, uuid, key, ..self }

@@ -22,7 +22,7 @@ struct Machine {
 }
 
 impl Machine {
-    /// A machine with a PIN, and a TPM in its delivery state.
+    /// Makes a machine with a PIN, and a TPM in its delivery state.
     fn new(name: &str) -> Self {
         let swtpm = Swtpm::start(name);
         swtpm.extend(7);

@@ -38,6 +38,7 @@ pub(super) fn sealed(device: &Path, header: &Header) -> io::Result<File> {
             copy.write_all_at(part, start)?;
         }
     }
+    // From here on nobody can write to the copy, not even root.
     let seals =
         SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
     fcntl(&copy, FcntlArg::F_ADD_SEALS(seals))?;

@@ -54,6 +54,7 @@ impl Volume {
     }
 
     fn remove(&mut self, sealed: &Sealed) -> Result<()> {
+        // The key slots come first. Otherwise a cut could leave one that no token leads to.
         sealed.keyslots.iter().try_for_each(|keyslot| self.remove_key(*keyslot))?;
         self.set_token(TokenInput::RemoveToken(sealed.token)).context("removing an old token")
     }

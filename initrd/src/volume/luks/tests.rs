@@ -15,7 +15,7 @@ use crate::machine::tpm::{NewPin, Presented, Tpm};
 const SECRET: [u8; 32] = [0xa5; 32];
 pub(super) const BYTES: u64 = 32 << 20;
 
-/// A software TPM, and a plain file beside its state as the partition.
+/// Returns a software TPM, and a plain file beside its state as the partition.
 pub(crate) fn machine(name: &str) -> (Swtpm, PathBuf) {
     let swtpm = Swtpm::start(name);
     swtpm.extend(7);
@@ -34,7 +34,7 @@ pub(super) fn header(seen: Seen) -> Header {
     header
 }
 
-/// A volume with a recovery key, on a file as its device.
+/// Makes a volume with a recovery key, on a file as its device.
 fn recoverable(device: &Path) -> RecoveryKey {
     let key = RecoveryKey::from_bytes(&[7; 32]);
     Volume::format(device, BYTES).unwrap().add_recovery(None, &key, None).unwrap();

@@ -34,7 +34,7 @@ struct Machine {
 }
 
 impl Machine {
-    /// The image of the first epoch made the volume.
+    /// Makes a machine whose volume was made by the image of the first epoch.
     fn new(name: &str, counter: bool) -> Self {
         let (swtpm, device) = machine(name);
         let keys = ["one", "two"].map(|name| make_key(&swtpm, name));
@@ -72,7 +72,7 @@ impl Machine {
         act(&Sealer { tcti: &tcti, config: &self.config, image: Some(&self.images[image].key), pin: None })
     }
 
-    /// The records as this image meets their policy with a key.
+    /// Opens the records as this image meets their policy with a key.
     fn registry<T>(&self, image: usize, key: usize, act: impl FnOnce(&Registry<'_>) -> T) -> T {
         let tcti = self.swtpm.tcti();
         let images = (Some(self.images[key].key.clone()), Some(&self.images[image].signatures));

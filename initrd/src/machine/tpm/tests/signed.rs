@@ -23,7 +23,7 @@ pub(super) struct Started {
 }
 
 impl Started {
-    /// An image that is signed for the initrd alone.
+    /// Starts an image that is signed for the initrd alone.
     pub(super) fn new(name: &str) -> Self {
         Self::signed_for(name, &[PHASE])
     }

@@ -14,7 +14,7 @@ fn key(byte: u8) -> RecoveryKey {
     RecoveryKey::from_bytes(&[byte; 32])
 }
 
-/// An escrow with the largest number of recipients.
+/// Returns an escrow with the largest number of recipients.
 fn escrow(key: &RecoveryKey) -> Escrow {
     let recipients = vec![Recipient::parse(PUBLIC).unwrap(); 8];
     let random = || Ok::<_, age::Error>([7; 32].into());
