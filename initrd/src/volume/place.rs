@@ -30,8 +30,8 @@ pub(crate) fn volume(ctx: &Context) -> Result<PathBuf> {
     listed(ctx)?.context("the disk that /usr came from has no persist volume")
 }
 
-/// Does the same as [`volume`], but returns `None` if the disk has no volume yet, because only boots
-/// that persist nothing came before.
+/// Does the same as [`volume`], but returns `None` if the disk has no volume yet, because only
+/// boots that persist nothing came before.
 ///
 /// # Errors
 /// When the table can't be read.
