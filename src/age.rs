@@ -1,5 +1,5 @@
-//! Files that are encrypted to public keys, in the form of age (C2SP specification "age-encryption.org/v1"), so that `age`
-//! and `rage` read them. Of its kinds of recipients there is X25519 alone.
+//! Encrypts to public keys in the age format (C2SP specification "age-encryption.org/v1"), so that
+//! `age` and `rage` can read the files. Of its kinds of recipients only X25519 is supported.
 
 mod armor;
 mod header;
@@ -22,15 +22,15 @@ pub type Random = Zeroizing<[u8; 32]>;
 /// Why a file can't be decrypted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Error {
-    /// The lines around the base64 text, or the text, are not as they must be.
+    /// The base64 text, or a line around it, is not valid.
     Armor,
-    /// It is no age file, or its header is malformed: what is wrong.
+    /// Not an age file, or a malformed header. Says what is wrong.
     Header(&'static str),
-    /// It is encrypted to other keys: how many recipients the header has.
+    /// Encrypted to other keys. Says how many recipients the header has.
     NoMatch(usize),
     /// The header was changed.
     Changed,
-    /// What follows the header was changed, or is cut off.
+    /// The content after the header was changed, or is cut off.
     Content,
 }
 
@@ -53,10 +53,10 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Encrypts for all recipients; the answer is armored text. Each call of `random` gives other bytes.
+/// Encrypts for all recipients. Returns armored text. Each call of `random` must return new bytes.
 ///
 /// # Errors
-/// Those of `random`.
+/// Errors of `random`.
 pub fn encrypt<E: From<Error>>(
     plaintext: &[u8],
     recipients: &[Recipient],
@@ -70,10 +70,10 @@ pub fn encrypt<E: From<Error>>(
     Ok(armor::wrap(&file))
 }
 
-/// Decrypts a file, armored or not, by the first of these keys that it is encrypted to.
+/// Decrypts a file, armored or not, with the first of these keys that it is encrypted to.
 ///
 /// # Errors
-/// When it is encrypted to none of them, or damaged.
+/// When it is encrypted to none of them, or is damaged.
 pub fn decrypt(file: &[u8], identities: &[Identity]) -> Result<Zeroizing<Vec<u8>>, Error> {
     let bare = if armor::is_armored(file) { &armor::unwrap(file)?[..] } else { file };
     let (file_key, rest) = header::read(bare, identities)?;
@@ -81,13 +81,13 @@ pub fn decrypt(file: &[u8], identities: &[Identity]) -> Result<Zeroizing<Vec<u8>
     stream::open(&derived(nonce, &*file_key, b"payload"), chunks)
 }
 
-/// HKDF with SHA-256 (RFC 5869) for as many bytes as one block of it gives.
+/// Derives 32 bytes with HKDF and SHA-256 (RFC 5869): one block of its output.
 fn derived(salt: &[u8], secret: &[u8], info: &[u8]) -> Random {
     let extracted = Zeroizing::new(<[u8; 32]>::from(mac(salt).chain_update(secret).finalize().into_bytes()));
     Zeroizing::new(mac(&*extracted).chain_update(info).chain_update([1]).finalize().into_bytes().into())
 }
 
-/// HMAC with a key of at most one block: HMAC itself fills it up with zeros.
+/// Returns an HMAC with a key of at most one block. HMAC itself pads the key with zeros.
 fn mac(key: &[u8]) -> Hmac<Sha256> {
     let mut block = Zeroizing::new([0; 64]);
     block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);

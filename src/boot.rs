@@ -1,4 +1,4 @@
-//! What the kernel command line says: words, flags, and the root hash of `/usr`.
+//! Parses the kernel command line: words, flags, and the root hash of `/usr`.
 
 pub mod cmdline;
 pub mod flags;

@@ -1,6 +1,7 @@
-//! `pattern.toml`: the one file that the image builder, the generator and the programs in the initrd read.
+//! Parses `pattern.toml`, the one file that the image builder, the generator and the initrd's
+//! programs read.
 //!
-//! [`parse`] takes the text and gives a [`Config`] in which every value is possible, or all [`Problem`]s at once.
+//! [`parse`] returns a [`Config`] in which every value is valid, or all [`Problem`]s at once.
 
 mod check;
 mod document;
@@ -24,10 +25,10 @@ use crate::token::Pcrs;
 /// Longest text accepted, in bytes.
 pub const TEXT_MAX: usize = 64 << 10;
 
-/// A whole, checked configuration.
+/// A complete, validated configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
-    /// Root logs in by itself, every flag is honoured.
+    /// Root is logged in on the consoles, and every flag is honoured.
     pub debug: bool,
     /// `[image]`
     pub image: Image,
@@ -43,20 +44,20 @@ pub struct Config {
     pub boot: Boot,
 }
 
-/// What the image is called and where its successors come from.
+/// The image's name, and where newer versions come from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Image {
     /// Name in file names and os-release: `a-z0-9.-`, at most 64.
     pub id: String,
     /// Version in file names and partition labels: `A-Za-z0-9.-`, at most 29.
     pub version: String,
-    /// Versions of a lower one lose the volume, see [`crate::config::epoch`].
+    /// Versions with a lower epoch lose the volume, see [`crate::config::epoch`].
     pub epoch: u32,
     /// `updates`
     pub updates: Updates,
 }
 
-/// Where updates come from and who may sign them.
+/// Where updates come from, and who may sign them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Updates {
     /// URL prefix: https, http or file.
@@ -65,32 +66,32 @@ pub struct Updates {
     pub pubring: String,
 }
 
-/// The disk and what is made on it.
+/// The disk and its partitions.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Partitions {
     /// Which disk.
     pub disk: DiskChoice,
-    /// How large its fixed partitions are.
+    /// The sizes of its fixed partitions.
     pub sizes: Sizes,
-    /// Which directories outlive a boot.
+    /// The directories that are kept between boots.
     pub persist: Persist,
 }
 
-/// Which disk the system lives on.
+/// The disk with the system.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DiskChoice {
-    /// The one that holds the partition with `/usr`.
+    /// The disk with the `/usr` partition.
     Auto,
-    /// This device must hold it, or the boot stops.
+    /// This device must hold that partition, or the boot stops.
     Path(String),
 }
 
-/// Sizes of the partitions that don't take what is left; each a multiple of 1 MiB.
+/// Sizes of the partitions with a fixed size, each a multiple of 1 MiB.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Sizes {
     /// EFI system partition.
     pub esp: Size,
-    /// Each of the two hash tree partitions; holds the tree over `usr`.
+    /// Each of the two hash tree partitions. The tree over `usr` must fit.
     pub verity: Size,
     /// Each of the two `/usr` partitions.
     pub usr: Size,
@@ -110,14 +111,14 @@ pub struct Persist {
 }
 
 impl Persist {
-    /// The names of the directories asked for, in alphabetical order.
+    /// Returns the names of the requested directories, in alphabetical order.
     pub fn asked(&self) -> impl Iterator<Item = &'static str> {
         let all = [("etc", self.etc), ("home", self.home), ("srv", self.srv), ("var", self.var)];
         all.into_iter().filter(|(_, asked)| *asked).map(|(name, _)| name)
     }
 }
 
-/// What the running system offers.
+/// What the running system provides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Userspace {
     /// systemd-homed.
@@ -133,23 +134,25 @@ pub struct Userspace {
 /// The persist volume.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Volume {
-    /// Made when the volume is new.
+    /// The file system of a new volume.
     pub filesystem: Filesystem,
-    /// TPM registers the key is sealed to, beside those that the image always has; `None` when nothing is said.
+    /// TPM registers that the key is sealed to, besides those that the image always has. `None` if
+    /// the file does not say.
     pub pcrs: Option<Pcrs>,
-    /// Whether a PIN is asked for at each boot.
+    /// Whether each boot asks for a PIN.
     pub pin: bool,
     /// Whether the TPM counts the volume's openings, so that an old copy is refused.
     pub counter: bool,
-    /// What a new volume asks of Secure Boot; `None` when the file does not say. See [`Config::secure_boot`].
+    /// Whether a new volume needs Secure Boot. `None` if the file does not say. See
+    /// [`Config::secure_boot`].
     pub secure_boot: Option<SecureBoot>,
     /// Whether a recovery key is made with the volume.
     pub recovery_key: bool,
-    /// Whom each new recovery key is encrypted to: at most 8, each once.
+    /// Who each new recovery key is encrypted to: at most 8 recipients, each once.
     pub escrow: Vec<Recipient>,
 }
 
-/// File systems a new persist volume can have.
+/// File systems that a new persist volume can have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Filesystem {
     /// The default.
@@ -161,10 +164,10 @@ pub enum Filesystem {
 }
 
 impl Filesystem {
-    /// All, the default first.
+    /// All file systems, the default first.
     pub const ALL: [Self; 3] = [Self::Xfs, Self::Ext4, Self::Btrfs];
 
-    /// The name in `pattern.toml`, to `mount` and in `mkfs.NAME`.
+    /// Returns the name in `pattern.toml`, for `mount` and in `mkfs.NAME`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -175,20 +178,20 @@ impl Filesystem {
     }
 }
 
-/// What a new volume asks of Secure Boot.
+/// Whether a new volume needs Secure Boot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SecureBoot {
     /// The volume is made only while Secure Boot is on.
     Required,
-    /// The volume is made in any case.
+    /// The volume is made in any state.
     Optional,
 }
 
 impl SecureBoot {
-    /// All, the default of an image for use first.
+    /// Both values. The first is the default of an image with `debug = false`.
     pub const ALL: [Self; 2] = [Self::Required, Self::Optional];
 
-    /// The name in `pattern.toml`.
+    /// Returns the name in `pattern.toml`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -201,26 +204,26 @@ impl SecureBoot {
 /// How `/usr` is verified.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Verity {
-    /// What a block with a wrong hash leads to.
+    /// What to do when a block has a wrong hash.
     pub on_corruption: Corruption,
 }
 
-/// What a block of `/usr` with a wrong hash leads to. Never readable data.
+/// What to do when a block of `/usr` has a wrong hash. Its data is never readable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Corruption {
-    /// Restart the machine once; if that did not help, as [`Corruption::IoError`].
+    /// Restart the machine once. If that does not help, act like [`Corruption::IoError`].
     Restart,
     /// Stop with a kernel panic.
     Panic,
-    /// The read fails, the system goes on.
+    /// The read fails, and the system goes on.
     IoError,
 }
 
 impl Corruption {
-    /// All, the default first.
+    /// All values, the default first.
     pub const ALL: [Self; 3] = [Self::Restart, Self::Panic, Self::IoError];
 
-    /// The name in `pattern.toml`.
+    /// Returns the name in `pattern.toml`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -231,37 +234,38 @@ impl Corruption {
     }
 }
 
-/// What a boot is held to, and what the kernel command line may do.
+/// What a boot has to achieve, and what the kernel command line may change.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Boot {
-    /// Units that must not have failed for a new version to be kept; each once.
+    /// Units that must not have failed for a new version to be kept, each once.
     pub essential: Vec<String>,
-    /// Flags honoured although `debug` is false; each once.
+    /// Flags that are honoured although `debug` is false, each once.
     pub flags: Vec<FlagName>,
-    /// Credentials that an image with `debug = false` takes from firmware; each once.
+    /// Credentials that an image with `debug = false` takes from firmware, each once.
     pub credentials: Vec<String>,
-    /// When keys for Secure Boot are enrolled.
+    /// When Secure Boot keys are enrolled.
     pub secure_boot_enroll: Enroll,
 }
 
-/// When systemd-boot enrolls the image's keys in firmware that has none (loader.conf(5), `secure-boot-enroll`).
+/// When systemd-boot enrolls the image's keys in firmware that has none (loader.conf(5),
+/// `secure-boot-enroll`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Enroll {
-    /// In a virtual machine by itself, elsewhere when somebody chooses that in the boot menu.
+    /// Automatically in a virtual machine. Elsewhere, when somebody selects it in the boot menu.
     IfSafe,
-    /// When somebody chooses that in the boot menu.
+    /// When somebody selects it in the boot menu.
     Manual,
-    /// By itself.
+    /// Automatically.
     Force,
-    /// Never: the image brings no keys.
+    /// Never. The image has no keys.
     Off,
 }
 
 impl Enroll {
-    /// All, the default first.
+    /// All values, the default first.
     pub const ALL: [Self; 4] = [Self::IfSafe, Self::Manual, Self::Force, Self::Off];
 
-    /// The name in `pattern.toml` and in `loader.conf`.
+    /// Returns the name in `pattern.toml` and in `loader.conf`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -273,10 +277,11 @@ impl Enroll {
     }
 }
 
-/// Kernel command line flags that change what a boot does. (The logging flags change nothing and are always honoured.)
+/// Kernel command line flags that change what a boot does. The logging flags change nothing and are
+/// always honoured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FlagName {
-    /// `pattern.break=`; only ever honoured when `debug` is true.
+    /// `pattern.break=`, honoured only if `debug` is true.
     Break,
     /// `pattern.volatile`
     Volatile,
@@ -287,10 +292,10 @@ pub enum FlagName {
 }
 
 impl FlagName {
-    /// All.
+    /// All flags.
     pub const ALL: [Self; 4] = [Self::Break, Self::Volatile, Self::PlanOnly, Self::Grow];
 
-    /// The name in `pattern.toml`, and after `pattern.` on the command line.
+    /// Returns the name in `pattern.toml`, and after `pattern.` on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -303,25 +308,26 @@ impl FlagName {
 }
 
 impl Config {
-    /// What a new volume asks of Secure Boot. A debug image gives root to anyone, so Secure Boot protects nothing there.
+    /// Returns whether a new volume needs Secure Boot. A debug image gives root to anyone, so
+    /// Secure Boot protects nothing there.
     #[must_use]
     pub fn secure_boot(&self) -> SecureBoot {
         let default = if self.debug { SecureBoot::Optional } else { SecureBoot::Required };
         self.volume.secure_boot.unwrap_or(default)
     }
 
-    /// Whether this image lets the command line use this flag.
+    /// Returns whether this image lets the command line use this flag.
     #[must_use]
     pub fn honours(&self, flag: FlagName) -> bool {
         self.debug || self.boot.flags.contains(&flag)
     }
 }
 
-/// Reads the text of a `pattern.toml`; `file` is only for the messages.
+/// Parses the text of a `pattern.toml`. `file` is only for the messages.
 ///
 /// # Errors
-/// Everything that is wrong, in the order of the file. A text that isn't TOML, or is longer than [`TEXT_MAX`], is
-/// not looked into further.
+/// All mistakes, in the order of the file. If the text is not TOML, or is longer than [`TEXT_MAX`],
+/// only that is reported.
 pub fn parse(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
     if text.len() > TEXT_MAX {
         let message = format!("must have at most {TEXT_MAX} bytes, and has {}", text.len());

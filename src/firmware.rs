@@ -1,7 +1,9 @@
-//! What the firmware measures of Secure Boot into PCR 7: reading its event log, predicting the register after a change of
-//! keys that waits for a restart, and judging whether an earlier value was as good as the one of now.
+//! Reads what the firmware measures of Secure Boot into PCR 7. It reads the firmware's event log,
+//! predicts the register after a staged change of keys, and judges whether an earlier value was as
+//! trustworthy as the present one.
 //!
-//! The log is no authority. Its digests count once they lead to the value that the TPM has, its data once it has the digest.
+//! The log itself is not trusted. Its digests are valid if they lead to the value that the TPM has,
+//! and its data is valid if it has the digest.
 
 pub mod credential;
 mod database;
@@ -26,24 +28,24 @@ use variable::Form;
 
 use crate::token::Bank;
 
-/// The register of the Secure Boot state and of the certificates that verified what was started.
+/// The register of the Secure Boot state, and of the certificates that verified what was started.
 pub const PCR: u8 = 7;
 
-/// `EV_EFI_VARIABLE_DRIVER_CONFIG`: a variable, whatever it holds.
+/// `EV_EFI_VARIABLE_DRIVER_CONFIG`: the content of a variable.
 const VARIABLE: u32 = 0x8000_0001;
 /// `EV_EFI_VARIABLE_AUTHORITY`: the entry of a database that verified something.
 const AUTHORITY: u32 = 0x8000_00e0;
-/// The content of `SecureBoot` when signatures are checked.
+/// The content of `SecureBoot` if signatures are checked.
 const ON: &[u8] = &[1];
 
-/// A log whose digests are those that the register was extended with.
+/// A log whose digests were compared with the register.
 #[derive(Clone, Copy, Debug)]
 pub struct Measured<'a> {
     log: &'a Log,
     bank: Bank,
 }
 
-/// A variable's event, and what it says where its digest confirms that.
+/// A variable's event. `form` is set if its digest confirms its content.
 struct OfVariable<'a> {
     event: &'a Event,
     variable: Variable,
@@ -52,14 +54,14 @@ struct OfVariable<'a> {
 }
 
 impl<'a> Measured<'a> {
-    /// Whether signatures were checked in this boot.
+    /// Returns whether signatures were checked in this boot.
     #[must_use]
     pub fn secure_boot(&self) -> bool {
         let mut events = self.of(Variable::SecureBoot).peekable();
         events.peek().is_some() && events.all(|one| one.form.is_some() && one.content == ON)
     }
 
-    /// What a variable held when it was measured, as far as the log proves it.
+    /// Returns what a variable held when it was measured, if the log proves it.
     #[must_use]
     pub fn content(&self, variable: Variable) -> Option<&'a [u8]> {
         let mut events = self.of(variable);
@@ -83,7 +85,7 @@ impl<'a> Measured<'a> {
         Some(OfVariable { event, variable, content, form })
     }
 
-    /// [`Log::check`] has looked: each event has one.
+    /// Returns the event's digest. [`Log::check`] made sure that each event has one.
     fn digest(&self, event: &'a Event) -> &'a [u8] {
         event.digest(self.bank).unwrap_or_default()
     }

@@ -1,7 +1,7 @@
 //! The pure part of pattern: text and numbers in, decisions out.
 //!
-//! Nothing here does I/O, links C or needs root. The programs in `generators/`, `initrd/` and `image/`
-//! gather facts, ask this library, and carry its answers out.
+//! Nothing here does I/O, links C or needs root. The programs in `generators/`, `initrd/` and
+//! `image/` collect facts, ask this library, and carry out its answers.
 
 pub mod age;
 pub mod boot;

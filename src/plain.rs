@@ -1,7 +1,8 @@
-//! Texts that others wrote, such as names on a disk, for a line of a log or a terminal.
+//! Makes texts of others, such as names on a disk, safe for a line of a log or a terminal.
 
-/// The same text on one line, and nothing in it that a terminal obeys: line ends and tabs become spaces, other control characters
-/// and those that change the direction of what follows, or can't be seen, are written out.
+/// Returns the text on one line, without anything that a terminal obeys. Line ends and tabs become
+/// spaces. Other control characters, invisible ones, and those that change the text's direction are
+/// escaped.
 #[must_use]
 pub fn plain(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
@@ -15,7 +16,8 @@ pub fn plain(text: &str) -> String {
     line
 }
 
-/// What has no shape of its own (Unicode's category Cf, its separators of lines and paragraphs, tags).
+/// Returns whether a character is invisible (Unicode's category Cf, separators of lines and
+/// paragraphs, tags).
 fn is_hidden(c: char) -> bool {
     matches!(
         c,

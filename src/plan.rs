@@ -1,4 +1,4 @@
-//! What the generator writes: a map from path to file or link, decided from text alone.
+//! Decides what the generator writes: a map from path to file or link, from text alone.
 
 mod host;
 mod initrd;
@@ -15,15 +15,15 @@ use crate::boot::flags::Flags;
 use crate::boot::usr::UsrHash;
 use crate::config::{self, Config};
 
-/// Where `pattern.toml` lies, in the initrd and in the image alike.
+/// Path of `pattern.toml`, in the initrd and in the image.
 pub const CONFIG_PATH: &str = "/usr/lib/pattern/pattern.toml";
 
-/// Which systemd asks.
+/// The systemd instance that runs the generator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Manager {
-    /// The one that runs in the initrd.
+    /// The systemd of the initrd.
     Initrd,
-    /// The one that runs from `/usr`.
+    /// The systemd that runs from `/usr`.
     Host,
 }
 
@@ -40,23 +40,23 @@ pub enum Entry {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Plan(BTreeMap<String, Entry>);
 
-/// A plan, and what was wrong with the input: one sentence each.
+/// A plan, and the problems of the input.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Outcome {
-    /// What to write; on bad input, as much as can be said safely.
+    /// What to write. For invalid input, as much as is safe.
     pub plan: Plan,
-    /// Problems, each a whole line for the log.
+    /// Problems, each a complete line for the log.
     pub problems: Vec<String>,
 }
 
 /// Decides for one manager.
 ///
-/// `toml` is the text of [`CONFIG_PATH`], or why it could not be read; `cmdline` is the kernel's.
-/// Bad input never yields less than a unit that fails with the problems' words.
+/// `toml` is the text of [`CONFIG_PATH`], or why it could not be read. `cmdline` is the kernel's.
+/// For invalid input the plan has at least a unit that fails with the problems' words.
 #[must_use]
 pub fn decide(toml: Result<&str, String>, cmdline: &str, manager: Manager) -> Outcome {
     let config = toml.map_err(|why| vec![why]).and_then(read_config);
-    // What can't be read allows nothing.
+    // A configuration that can't be read does not count as debug = true.
     let debug = config.as_ref().is_ok_and(|config| config.debug);
     let mut outcome = match config {
         Ok(config) => decide_for(&config, &Cmdline::parse(cmdline), manager),
@@ -92,10 +92,10 @@ fn decide_for(config: &Config, cmdline: &Cmdline, manager: Manager) -> Outcome {
     Outcome { plan, problems }
 }
 
-/// The root hash that the kernel command line names, or a sentence on why there is none.
+/// Returns the root hash from the kernel command line, or a sentence on why there is none.
 ///
 /// # Errors
-/// When `usrhash=` is absent, not a root hash, or there are several.
+/// When `usrhash=` is missing, not a root hash, or given with several values.
 pub fn usr_hash(cmdline: &Cmdline) -> Result<UsrHash, String> {
     let text = match cmdline.values("usrhash")[..] {
         [text] => text,
@@ -113,7 +113,7 @@ pub fn usr_hash(cmdline: &Cmdline) -> Result<UsrHash, String> {
     UsrHash::parse(text).map_err(|why| format!("kernel command line: usrhash=: {why}"))
 }
 
-/// The path of a shipped unit, as a link target.
+/// Returns the path of a shipped unit, as a link target.
 fn shipped(unit: &str) -> String {
     format!("/usr/lib/systemd/system/{unit}")
 }
@@ -136,13 +136,13 @@ impl Plan {
         self.0.insert(path.to_owned(), Entry::Link(target.to_owned()));
     }
 
-    /// The entries, ordered by path; each path is relative to the output directory.
+    /// Returns the entries, ordered by path. Each path is relative to the output directory.
     pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.0.iter().map(|(path, entry)| (path.as_str(), entry))
     }
 }
 
-/// A transcript: links as `path -> target`, files with their content indented.
+/// Prints a transcript: links as `path -> target`, files with their content indented.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (path, entry) in self.entries() {

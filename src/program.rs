@@ -2,10 +2,10 @@
 
 use crate::plan::Manager;
 
-/// Where images have the programs.
+/// Folder of the programs in images.
 pub const FOLDER: &str = "/usr/lib/pattern";
 
-/// One of them. `initrd/src/main.rs` says what each does.
+/// One of the programs. `initrd/src/main.rs` says what each does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs, reason = "each is named after what it does")]
 pub enum Program {
@@ -25,7 +25,7 @@ pub enum Program {
 }
 
 impl Program {
-    /// All of them.
+    /// All programs.
     pub const ALL: [Self; 13] = [
         Self::Usr,
         Self::Grow,
@@ -42,7 +42,7 @@ impl Program {
         Self::Recovery,
     ];
 
-    /// Its unit, where it [has one](Self::has_unit).
+    /// Returns the program's unit. Some programs do not [have one](Self::has_unit).
     #[must_use]
     pub const fn unit(self) -> &'static str {
         match self {
@@ -62,31 +62,32 @@ impl Program {
         }
     }
 
-    /// The name that it is started under: its unit's.
+    /// Returns the name under which the program is started: its unit's.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.unit().trim_end_matches(".service")
     }
 
-    /// The program of this name.
+    /// Returns the program of this name.
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|program| program.name() == name)
     }
 
-    /// Where it lies.
+    /// Returns the path of the program.
     #[must_use]
     pub fn path(self) -> String {
         format!("{FOLDER}/{}", self.name())
     }
 
-    /// Whether it has a unit of its own. Drop-ins of `emergency.service` start the others.
+    /// Returns whether the program has its own unit. Drop-ins of `emergency.service` start the
+    /// others.
     #[must_use]
     pub const fn has_unit(self) -> bool {
         !matches!(self, Self::Retry | Self::Emergency)
     }
 
-    /// The systemd instance that starts it.
+    /// Returns the systemd instance that starts the program.
     #[must_use]
     pub const fn runs_in(self) -> Manager {
         match self {

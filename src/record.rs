@@ -1,4 +1,5 @@
-//! What the TPM records of a volume: that this machine made it, how often it was opened, and in which NV index each number lies.
+//! What the TPM records of a volume: that this machine made it, how often it was opened, and the NV
+//! indices of both.
 
 pub mod generation;
 pub mod identity;

@@ -1,4 +1,4 @@
-//! What the volume's key is sealed to, and how a sealed key is replaced.
+//! Decides what the volume's key is sealed to, and how a sealed key is replaced.
 
 pub mod binding;
 pub mod revocation;

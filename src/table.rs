@@ -1,9 +1,9 @@
-//! The GUID partition table of the boot disk: read it, decide its target shape, and say in which order which
-//! bytes are written, so that a cut at any instant leaves the old table or the new one.
+//! The GUID partition table of the boot disk: reads it, decides its target shape, and returns the
+//! writes in an order in which a cut at any instant leaves the old table or the new one.
 //!
-//! Formats: UEFI Specification 2.10, section 5.3 (GPT); partition types from the Discoverable Partitions
-//! Specification. `gptman` is the model of header and entry; the order of writing is ours, see [`commit`].
-//! All positions are sectors (LBA) unless a name says bytes.
+//! Formats: UEFI Specification 2.10, section 5.3 (GPT); partition types from the Discoverable
+//! Partitions Specification. `gptman` reads and writes headers and entries. The order of the writes
+//! is ours, see [`commit`]. All positions are sectors (LBA) unless a name says bytes.
 
 mod amount;
 mod commit;
@@ -27,27 +27,27 @@ pub use read::{Found, ReadError, Source};
 pub use refusal::Refusal;
 pub use target::{Change, Decision, Wanted, target};
 
-/// Bytes that every new partition starts and ends on a multiple of.
+/// Every new partition starts and ends at a multiple of this many bytes.
 const GRAIN: u64 = 1 << 20;
-/// Entries of a table: what every common tool writes, and the only number that is accepted.
+/// Entries of a table. Every common tool writes this number, and no other is accepted.
 const ENTRIES: u32 = 128;
-/// Bytes of one entry, likewise.
+/// Bytes of one entry. No other number is accepted either.
 const ENTRY_BYTES: u32 = 128;
 
-/// A partition table without its two places on the disk: what both copies say.
+/// A partition table, as both copies on the disk have it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Table {
     sector_size: u64,
     disk_guid: [u8; 16],
-    /// Where the backup header lies, or should.
+    /// Where the backup header is, or should be.
     backup_lba: u64,
     first_usable: u64,
     last_usable: u64,
-    /// Always [`ENTRIES`] of them, the unused ones included.
+    /// Always [`ENTRIES`] entries, including unused ones.
     entries: Vec<GPTPartitionEntry>,
 }
 
-/// First and last sector of a range, both part of it.
+/// First and last sector of a range, both inclusive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Extent {
     /// First sector.
@@ -57,7 +57,7 @@ pub struct Extent {
 }
 
 impl Extent {
-    /// Number of sectors.
+    /// Returns the number of sectors.
     #[must_use]
     pub fn sectors(&self) -> u64 {
         self.last.saturating_sub(self.first).saturating_add(1)
@@ -67,26 +67,26 @@ impl Extent {
 /// A used entry of a table.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Partition {
-    /// Number of the entry, from 1: the 3 of `vda3`.
+    /// Number of the entry, from 1, such as the 3 of `vda3`.
     pub number: u32,
     /// Partition type.
     pub kind: Guid,
     /// UUID of this partition.
     pub uuid: Guid,
-    /// Where it lies.
+    /// Its sectors.
     pub extent: Extent,
     /// Its label.
     pub label: String,
 }
 
 impl Table {
-    /// Bytes of a sector.
+    /// Returns the bytes of a sector.
     #[must_use]
     pub fn sector_size(&self) -> u64 {
         self.sector_size
     }
 
-    /// The used entries, by number.
+    /// Returns the used entries, by number.
     pub fn partitions(&self) -> impl Iterator<Item = Partition> + '_ {
         (1..).zip(&self.entries).filter(|(_, entry)| entry.is_used()).map(|(number, entry)| Partition {
             number,
@@ -97,40 +97,40 @@ impl Table {
         })
     }
 
-    /// Bytes of an extent of this disk.
+    /// Returns the bytes of an extent of this disk.
     #[must_use]
     pub fn bytes(&self, extent: Extent) -> u64 {
         extent.sectors().saturating_mul(self.sector_size)
     }
 
-    /// Sectors of one copy's array of entries.
+    /// Returns the sectors of one copy's array of entries.
     fn array_sectors(&self) -> u64 {
         array_sectors(self.sector_size)
     }
 
-    /// Sectors of a [`GRAIN`].
+    /// Returns the sectors of a [`GRAIN`].
     fn grain(&self) -> u64 {
         (GRAIN / self.sector_size.max(1)).max(1)
     }
 
-    /// The partition that starts next after a sector.
+    /// Returns the first partition that starts after a sector.
     fn next_after(&self, sector: u64) -> Option<Partition> {
         self.partitions().filter(|p| p.extent.first > sector).min_by_key(|p| p.extent.first)
     }
 
-    /// The lowest number whose entry is not in use.
+    /// Returns the lowest number of an unused entry.
     fn unused_number(&self) -> Result<u32, Refusal> {
         let unused = (1..).zip(&self.entries).find(|(_, entry)| entry.is_unused());
         unused.map(|(number, _)| number).ok_or(Refusal::EntriesFull)
     }
 
-    /// The entry of a number, from 1.
+    /// Returns the entry of a number, from 1.
     fn entry_mut(&mut self, number: u32) -> Option<&mut GPTPartitionEntry> {
         self.entries.get_mut(usize::try_from(number).ok()?.checked_sub(1)?)
     }
 
-    /// Refuses what no table of ours can be built on: partitions that overlap, end before they start, or leave
-    /// the area between `first_usable` and `last`.
+    /// Fails for a table that can't be extended: partitions overlap, end before they start, or are
+    /// outside of the area between `first_usable` and `last`.
     fn check(&self, last: u64) -> Result<(), Refusal> {
         let mut parts: Vec<Partition> = self.partitions().collect();
         parts.sort_by_key(|part| part.extent.first);

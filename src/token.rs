@@ -1,8 +1,10 @@
-//! The tokens of a LUKS2 header that say how a key slot is opened: `systemd-tpm2` and `systemd-recovery`.
+//! Parses and writes the tokens of a LUKS2 header that say how a key slot is opened: `systemd-tpm2`
+//! and `systemd-recovery`.
 //!
-//! The forms are those of systemd 257 (`tpm2_make_luks2_json` and `tpm2_parse_luks2_json` in its
-//! `src/shared/tpm2-util.c`), so that its tools open, list and change our volumes, and we open theirs.
-//! A token comes from a disk that anybody may have written: what is not exactly understood is refused.
+//! The formats are those of systemd 257 (`tpm2_make_luks2_json` and `tpm2_parse_luks2_json` in its
+//! `src/shared/tpm2-util.c`), so that its tools can open, list and change our volumes, and we can
+//! open theirs. A token comes from a disk that anybody may have written, so everything that is not
+//! exactly understood is refused.
 
 pub mod ahead;
 mod blob;
@@ -27,50 +29,51 @@ pub use pin::Pin;
 pub use policy::{Binding, Counted, Signed, authorized_digest, policy_digest};
 pub use signature::{Approval, SignatureError, Signatures, Unsigned};
 
-/// The PCR that nothing but the running system extends (UAPI.7, "system-identity"). All others that have been extended will
-/// be again in the next boot.
+/// The PCR that only the operating system extends (UAPI.7, "system-identity"). Every other PCR that
+/// was extended in this boot will also be extended in the next one.
 pub const SPENT: u8 = 15;
-/// What systemd-stub measures that does not come with the kernel image: words on the command line, credentials, add-ons
-/// (systemd-stub(7), "TPM PCR Notes").
+/// The PCR into which systemd-stub measures what does not come with the kernel image: words on the
+/// command line, credentials, add-ons (systemd-stub(7), "TPM PCR Notes").
 pub const ADDED: u8 = 12;
 
-/// systemd's longest has 24 characters.
+/// Characters of a field's name that are shown. systemd's longest name has 24.
 const NAME_SHOWN: usize = 40;
 
-/// A SHA-256 digest, as policies and names have it.
+/// A SHA-256 digest, as in policies and names.
 pub type Digest = [u8; 32];
 
-/// The type of a token whose secret is good at one count of the TPM alone, see [`Counted`]. Its fields are those of a
-/// `systemd-tpm2` token, and those that name the count. systemd has no such policy: it leaves tokens of other types alone.
+/// The type of a token whose secret is valid at only one count of the TPM, see [`Counted`]. It has
+/// the fields of a `systemd-tpm2` token, and two that name the count. systemd has no such policy,
+/// and ignores tokens of other types.
 pub const COUNTED: &str = "pattern-counted";
 
-/// What a `systemd-tpm2` token says, or one of the type [`COUNTED`].
+/// The content of a `systemd-tpm2` token, or of one of the type [`COUNTED`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tpm2Token {
     /// The one key slot that the secret opens, 0 to 31.
     pub keyslot: u32,
     /// The key that signs PCR values, and the PCRs.
     pub signed: Option<Signed>,
-    /// The PCRs whose values the policy itself names. There are some when nothing is signed.
+    /// The PCRs whose values the policy itself names. At least one if nothing is signed.
     pub literal: Option<Pcrs>,
-    /// The bank all of them are in.
+    /// The bank of all these PCRs.
     pub bank: Bank,
-    /// The count at which the secret is good, if that matters.
+    /// The count at which the secret is valid, if it is counted.
     pub counted: Option<Counted>,
-    /// A PIN that is asked for too.
+    /// The PIN that the TPM also asks for.
     pub pin: Option<Pin>,
-    /// The policy digest that the TPM must arrive at.
+    /// The digest that the policy session must have.
     pub policy: Digest,
     /// The sealed secret.
     pub sealed: Sealed,
-    /// The storage root key that it is sealed to.
+    /// The storage root key that the secret is sealed to.
     pub srk: Srk,
 }
 
-/// One token of a header, as far as it concerns us.
+/// One token of a header.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Token {
-    /// A secret sealed by a TPM, in a way that we can open.
+    /// A secret sealed by a TPM, in a supported way.
     Tpm2(Box<Tpm2Token>),
     /// Key slots that a recovery key opens.
     Recovery,
@@ -78,18 +81,18 @@ pub enum Token {
     Other(String),
 }
 
-/// Why a token can't be used.
+/// Why a token is not usable.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TokenError {
     /// The text is not JSON, or not an object with a type.
     NotAToken(String),
-    /// A field is not there.
+    /// A field is missing.
     Missing(&'static str),
-    /// A field has another form than systemd gives it: the field, and what it should be.
+    /// A field does not have systemd's form: the field, and the expected form.
     Malformed(&'static str, &'static str),
-    /// An honest token of a kind that we don't open.
+    /// A valid token of a kind that is not supported.
     NotSupported(&'static str),
-    /// A field that we don't know, by its name on the disk.
+    /// An unknown field, by its name on the disk.
     Unknown(String),
 }
 
@@ -109,31 +112,32 @@ impl fmt::Display for TokenError {
 
 impl std::error::Error for TokenError {}
 
-/// A name that anybody may have written, for a message on a terminal.
+/// Makes a name that anybody may have written safe for a message on a terminal.
 fn shown(name: &str) -> String {
     name.chars().take(NAME_SHOWN).flat_map(char::escape_default).collect()
 }
 
 impl Token {
-    /// Reads the JSON text of one token.
+    /// Parses the JSON text of one token.
     ///
     /// # Errors
-    /// When the text is no token, or one for a TPM that we can't open.
+    /// When the text is not a token, or a TPM token that is not supported.
     pub fn parse(text: &str) -> Result<Self, TokenError> {
         json::parse(text)
     }
 }
 
 impl Tpm2Token {
-    /// The policy that a TPM arrives at when the literal PCRs have these values, and the signature is good.
+    /// Returns the policy that a TPM computes if the literal PCRs have these values and the
+    /// signature is valid.
     #[must_use]
     pub fn policy_for(&self, literal: &[Vec<u8>]) -> Digest {
         let literal = self.literal.map(|pcrs| (pcrs, self.bank, literal));
         policy::digest(self.signed.as_ref(), literal, self.counted, self.pin.is_some())
     }
 
-    /// Whether this PCR alone is in the way: the policy asks for it untouched, it no longer is, and the other literal PCRs
-    /// are as they must be.
+    /// Returns whether only this PCR prevents opening: the policy requires it untouched, it was
+    /// extended, and the other literal PCRs have the right values.
     #[must_use]
     pub fn is_spent(&self, pcr: u8, literal: &[Vec<u8>]) -> bool {
         let mut pcrs = self.literal.into_iter().flat_map(Pcrs::iter);
@@ -146,7 +150,7 @@ impl Tpm2Token {
         touched && self.policy_for(&values) == self.policy
     }
 
-    /// The JSON text that `systemd-cryptenroll` would have written, but for [`COUNTED`].
+    /// Returns the JSON text that `systemd-cryptenroll` would write, except for [`COUNTED`].
     #[must_use]
     pub fn to_json(&self) -> String {
         json::tpm2_json(self)

@@ -1,4 +1,4 @@
-//! What may be done about updates, from the versions that the EFI system partition holds.
+//! Decides what may be done about updates, by the versions on the EFI system partition.
 
 pub mod entry;
 pub mod forecast;
@@ -9,12 +9,12 @@ use std::fmt;
 
 use entry::{Entry, newest};
 
-/// Why no update is installed now.
+/// Why no update may be installed now.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Closed {
-    /// The running version has not proved itself: the other slot is the way back.
+    /// The running version is still on trial, and the other slot has the version to fall back to.
     Unblessed(String),
-    /// A version is installed that has not been started yet.
+    /// An installed version was not started yet.
     Pending(String),
 }
 
@@ -35,18 +35,18 @@ impl fmt::Display for Closed {
 
 impl std::error::Error for Closed {}
 
-/// The entries whose `/usr` is on the disk, by the labels of its partitions. A file that somebody put beside them is no version
-/// to wait for, nor one that the next boot could start.
+/// Returns the entries whose `/usr` is on the disk, by the labels of its partitions. A file that
+/// somebody put beside them is not a version to wait for, and the next boot can't start it.
 #[must_use]
 pub fn with_usr(entries: Vec<Entry>, labels: &[String]) -> Vec<Entry> {
     let has = |entry: &Entry| labels.contains(&format!("usr-{}", entry.version));
     entries.into_iter().filter(has).collect()
 }
 
-/// Whether an update may be installed while `running` runs.
+/// Checks whether an update may be installed while `running` runs.
 ///
 /// # Errors
-/// When it would leave no proved version, or overwrite one that nobody tried.
+/// When it would leave no proved version, or overwrite one that was never started.
 pub fn gate(running: &str, entries: &[Entry]) -> Result<(), Closed> {
     let own = |entry: &Entry| entry.version == running;
     if newest(entries, own).is_some_and(|entry| entry.tries_left.is_some()) {
@@ -58,13 +58,13 @@ pub fn gate(running: &str, entries: &[Entry]) -> Result<(), Closed> {
     }
 }
 
-/// The version that the next boot starts in place of this one.
+/// Returns the version that the next boot starts in place of this one.
 #[must_use]
 pub fn staged<'e>(running: &str, entries: &'e [Entry]) -> Option<&'e Entry> {
     newest(entries, |entry| entry.newer_than(running) && !entry.failed())
 }
 
-/// The newer version that was tried in vain, so that this one runs.
+/// Returns the newer version that failed its trial, so that this one runs.
 #[must_use]
 pub fn failed<'e>(running: &str, entries: &'e [Entry]) -> Option<&'e Entry> {
     newest(entries, |entry| entry.newer_than(running) && entry.failed())

@@ -1,7 +1,7 @@
-//! What to do about the persist volume: make it, open it, or leave what is there alone.
+//! Decides what to do about the persist volume: make it, open it, or leave the content alone.
 //!
-//! The entry in the partition table is the record that a volume was finished. With an entry, nothing is ever formatted.
-//! Without an entry, [`creation`](mod@creation) decides.
+//! The entry in the partition table records that a volume was finished. If there is an entry,
+//! nothing is ever formatted. If there is none, [`creation`](mod@creation) decides.
 
 mod creation;
 mod luks2;
@@ -17,40 +17,40 @@ pub use creation::{Creation, FINISHED, Place, UNFINISHED, creation, place};
 pub use luks2::{Fault, Flaw, Header, header_bytes};
 pub use recognise::{HEAD_BYTES, UNKNOWN, filesystem, recognise};
 
-/// What lies at the start of a partition.
+/// What is at the start of a partition.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Seen {
     /// Zeros only.
     Blank,
     /// A LUKS2 header that is safe to open.
     Luks2(Header),
-    /// A LUKS2 header that is not.
+    /// A LUKS2 header that is not safe to open.
     Unsafe(Flaw),
-    /// A LUKS2 header that could not be read, and why.
+    /// A LUKS2 header that could not be read, with the reason.
     Damaged(String),
     /// Something else, with its article: `an ext4 file system`.
     Other(&'static str),
 }
 
-/// The ways into a volume.
+/// The keys that can open a volume.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Locks {
     /// Tokens of this or another TPM, in the header's order.
     pub tokens: Vec<Tpm2Token>,
-    /// `systemd-tpm2` tokens that we can't use, a sentence each.
+    /// `systemd-tpm2` tokens that are not usable, with a sentence for each.
     pub unusable: Vec<String>,
     /// Whether there is a key slot for a recovery key.
     pub recovery: bool,
 }
 
-/// Why a listed partition is left alone.
+/// Why a listed partition is not opened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Refusal {
-    /// It is not a LUKS2 volume, but this.
+    /// It is not a LUKS2 volume, but something else.
     NotLuks2(String),
-    /// It is a LUKS2 volume that this system has not made.
+    /// It is a LUKS2 volume that this system did not make.
     Foreign,
-    /// Its header asks for something that makes opening it unsafe.
+    /// Its header has something that makes opening it unsafe.
     Unsafe(Flaw),
 }
 
@@ -74,10 +74,11 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Returns the header of a volume and the ways into it, from what was seen on the partition that the table lists as `persist`.
+/// Returns the header of a volume and the keys that can open it, from what is on the partition that
+/// the table lists as `persist`.
 ///
 /// # Errors
-/// When the partition is not a volume that we can open.
+/// When the partition is not a volume that can be opened here.
 pub fn openable(seen: Seen) -> Result<(Header, Locks), Refusal> {
     let header = match seen {
         Seen::Luks2(header) => header,

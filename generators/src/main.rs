@@ -1,6 +1,7 @@
-//! `pattern-generator`: reads the command line and `pattern.toml`, writes the units of this boot.
+//! `pattern-generator`: reads the command line and `pattern.toml`, and writes the units of this
+//! boot.
 //!
-//! It has no side effect but the files below the directory it is given.
+//! It writes only below the directories that it is given, and has no other side effect.
 
 mod write;
 
@@ -44,7 +45,7 @@ fn run(mut args: Vec<OsString>) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Takes `--root=DIR`, which stands in for `/` in tests.
+/// Removes `--root=DIR` from the arguments, which replaces `/` in tests.
 fn take_root(args: &mut Vec<OsString>) -> PathBuf {
     let given = args.iter().position(|word| word.to_string_lossy().starts_with("--root="));
     let text = given.map(|index| args.remove(index));
@@ -56,12 +57,13 @@ fn generate(root: &Path, normal: &str, early: &str) -> Result<()> {
     let manager = manager(root);
     let outcome = look_and_decide(root, manager)?;
     tell_kernel(&outcome.problems);
-    // systemd's own generators write units of the same names; those in the early directory win.
+    // systemd's own generators write units of the same names, and units in the early directory take
+    // precedence.
     let dir = if manager == Manager::Initrd { early } else { normal };
     write::write(&outcome.plan, Path::new(dir))
 }
 
-/// Fails with the problems' words, for `systemctl status` to show.
+/// Prints the problems, for `systemctl status` to show, and fails if there are any.
 fn check(outcome: &Outcome) -> Result<ExitCode> {
     outcome.problems.iter().for_each(|problem| eprintln!("{problem}"));
     Ok(if outcome.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -77,13 +79,13 @@ fn read(root: &Path, path: &str) -> io::Result<String> {
     fs::read_to_string(root.join(path.trim_start_matches('/')))
 }
 
-/// An initrd is told apart as systemd does: by `/etc/initrd-release`.
+/// Returns which systemd runs. Like systemd, this recognises an initrd by `/etc/initrd-release`.
 fn manager(root: &Path) -> Manager {
     let initrd = root.join("etc/initrd-release").exists();
     if initrd { Manager::Initrd } else { Manager::Host }
 }
 
-/// There is no journal yet when a generator runs.
+/// Logs to the kernel, because there is no journal yet when a generator runs.
 fn tell_kernel(lines: &[String]) {
     if !lines.is_empty() && kernlog::init().is_ok() {
         lines.iter().for_each(|line| log::error!(target: "pattern-generator", "{line}"));

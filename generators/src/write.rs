@@ -1,4 +1,4 @@
-//! Puts a plan under a directory.
+//! Writes a plan below a directory.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use pattern::plan::{Entry, Plan};
 
-/// Writes every entry; a file that is there already is an error, never overwritten.
+/// Writes every entry. A file that already exists is an error, and is never overwritten.
 pub(crate) fn write(plan: &Plan, dir: &Path) -> Result<()> {
     for (path, entry) in plan.entries() {
         let path = dir.join(path);

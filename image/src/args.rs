@@ -1,4 +1,4 @@
-//! The command line of `pattern`.
+//! Parses the command line of `pattern`.
 
 use std::ffi::OsString;
 
@@ -42,10 +42,10 @@ pub enum Command {
 
 const TOOLS: &str = "build/tools";
 
-/// Reads the arguments after the program's name.
+/// Parses the arguments after the program's name.
 ///
 /// # Errors
-/// When they are not a command as [`HELP`] has it.
+/// When they are not a command in [`HELP`].
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt::Error> {
     let mut parser = lexopt::Parser::from_args(args);
     let command = match parser.next()? {

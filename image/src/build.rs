@@ -1,4 +1,4 @@
-//! `pattern build`: from a folder with `pattern.toml` to a base image and what updates are made of.
+//! `pattern build`: makes a base image and the files for updates from a folder with `pattern.toml`.
 
 mod data;
 mod keys;
@@ -25,24 +25,24 @@ use mkosi::Places;
 /// Options of `build`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Build {
-    /// Holds `pattern.toml` and the image's own mkosi configuration.
+    /// Has `pattern.toml` and the image's own mkosi configuration.
     pub folder: PathBuf,
-    /// What kernel image and boot loader are signed with; none leaves them unsigned.
+    /// The keys for kernel image and boot loader. Without keys nothing is signed.
     pub keys: Option<PathBuf>,
-    /// Sign an image with `debug = true` as one for use.
+    /// Sign an image with `debug = true` with the key of images with `debug = false`.
     pub debug_as_production: bool,
-    /// Where images go.
+    /// The folder for images.
     pub output: PathBuf,
-    /// Where the tools tree is kept.
+    /// The folder of the tools tree.
     pub tools: PathBuf,
-    /// The files this program was installed with, when they are not beside it.
+    /// The files that this program was installed with, if they are not beside it.
     pub data: Option<PathBuf>,
 }
 
-/// Builds the image and says where it is.
+/// Builds the image, and prints where it is.
 ///
 /// # Errors
-/// When `pattern.toml` is wrong (all its problems are printed), something is missing, or mkosi fails.
+/// When `pattern.toml` has mistakes (all are printed), something is missing, or mkosi fails.
 pub fn build(options: &Build) -> Result<()> {
     let file = options.folder.join("pattern.toml");
     let config = read(&file)?;
@@ -68,7 +68,8 @@ pub fn build(options: &Build) -> Result<()> {
     Ok(())
 }
 
-/// What the image is signed with, said loudly where a shell gets the key of images for use.
+/// Returns the keys that sign the image. Prints a warning if an image with a shell is signed with
+/// the key of images with `debug = false`.
 fn signing(options: &Build, config: &Config) -> Result<Option<Keys>> {
     let Some(folder) = &options.keys else { return Ok(None) };
     let pcr = keys::Pcr::of(config.debug, options.debug_as_production, config.image.epoch);
@@ -103,14 +104,14 @@ fn places(options: &Build, data: &Data, config: &Config, base: &str) -> Result<P
     })
 }
 
-/// A folder's absolute path; the folder is made when it is not there.
+/// Returns a folder's absolute path. Makes the folder if it does not exist.
 fn made(folder: &Path) -> Result<PathBuf> {
     let creating = || format!("creating {}", folder.display());
     fs::create_dir_all(folder).with_context(creating)?;
     folder.canonicalize().with_context(creating)
 }
 
-/// Writes what mkosi is told by files.
+/// Writes the files that mkosi reads.
 fn prepare(places: &Places, data: &Data, config: &Config, file: &Path) -> Result<()> {
     tree::write(&places.tree(), data, file, config)?;
     let repart = made(&places.repart())?;

@@ -1,4 +1,4 @@
-//! `pattern config check`: all that is wrong with some configuration files.
+//! `pattern config check`: reports every problem in configuration files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,8 @@ pub struct Check {
     pub json: bool,
 }
 
-/// Prints the problems of all files, and on standard error what is right and protects less. Returns whether the files have no problems.
+/// Prints the problems of all files. Prints notes about valid settings that protect less to
+/// standard error. Returns whether the files have no problems.
 ///
 /// # Errors
 /// When a file can't be read.
@@ -53,7 +54,8 @@ fn notes(config: &Config) -> Vec<String> {
     ]
 }
 
-/// An array of objects with `file`, `line`, `key` (empty for the text as a whole) and `message`.
+/// Returns an array of objects with `file`, `line`, `key` (empty for the text as a whole) and
+/// `message`.
 fn json(problems: &[Problem]) -> Value {
     let object = |problem: &Problem| {
         json!({

@@ -1,4 +1,5 @@
-//! `pattern recovery decrypt`: the recovery key out of an escrow, with the secret key that it was encrypted for.
+//! `pattern recovery decrypt`: decrypts a recovery key in escrow, with a secret key that it was
+//! encrypted for.
 
 use std::fs::{self, File};
 use std::io::{Read, Write, stdin, stdout};
@@ -12,21 +13,21 @@ use zeroize::Zeroizing;
 /// Options of `recovery decrypt`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Decrypt {
-    /// The encrypted key, or `-`.
+    /// The encrypted key, or `-` for standard input.
     pub file: PathBuf,
-    /// Holds the secret key.
+    /// The file with the secret key.
     pub identity: PathBuf,
 }
 
-/// Stands for standard input.
+/// Means standard input.
 const INPUT: &str = "-";
-/// An escrow has 3 KiB at most.
+/// Longest file in bytes. An escrow has at most 3 KiB.
 const LONGEST: u64 = 64 << 10;
 
 /// Prints the recovery key.
 ///
 /// # Errors
-/// When a file can't be read, the key is not for it, or its content is no recovery key.
+/// When a file can't be read, the key does not match it, or its content is not a recovery key.
 pub fn decrypt(options: &Decrypt) -> Result<()> {
     let identities = identities(&options.identity)?;
     let file = read(&options.file)?;

@@ -1,4 +1,5 @@
-//! What this host offers: programs of the tools tree, GnuPG, folders for a while, and files that outlive a power cut.
+//! What this host provides: programs or the tools tree, GnuPG, temporary folders, and durable
+//! files.
 
 pub(crate) mod durable;
 pub(crate) mod gpg;

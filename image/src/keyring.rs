@@ -1,4 +1,4 @@
-//! `pattern gen-keyring`: the keys of one system's publisher.
+//! `pattern gen-keyring`: makes the keys of one system's publisher.
 
 mod openssl;
 mod places;
@@ -15,20 +15,20 @@ use places::Places;
 /// Options of `gen-keyring`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GenKeyring {
-    /// The last part names the keys, the rest is where they go.
+    /// The last part names the keys, and the rest is the folder for them.
     pub name: PathBuf,
-    /// Add to a keyring that is there.
+    /// Add missing keys to an existing keyring.
     pub add_missing: bool,
-    /// Add the key of this epoch to a keyring that is there.
+    /// Add the key of this epoch to an existing keyring.
     pub epoch: Option<u32>,
     /// The tools tree.
     pub tools: PathBuf,
 }
 
-/// Makes the keys and says what each is for.
+/// Makes the keys, and prints what each is for.
 ///
 /// # Errors
-/// When one of the parts is there already, a program is missing, or one fails; nothing is left then.
+/// When one of the parts already exists, a program is missing, or one fails. Nothing is left then.
 pub fn generate(options: &GenKeyring) -> Result<()> {
     let places = Places::new(&options.name)?;
     let _lock = durable::lock(&places.folder)?;
@@ -50,7 +50,8 @@ pub fn generate(options: &GenKeyring) -> Result<()> {
     Ok(())
 }
 
-/// Adds the keys that newer versions of this tool make and an older keyring lacks, or that of an epoch.
+/// Adds the key of an epoch, or the keys that newer versions of this tool make and an older keyring
+/// lacks.
 fn add(places: &Places, options: &GenKeyring) -> Result<()> {
     let keys = places.folder.join(places.keys());
     if !keys.is_dir() {
@@ -76,7 +77,8 @@ fn add(places: &Places, options: &GenKeyring) -> Result<()> {
     Ok(())
 }
 
-/// Machines that kept an image of the epoch have their volume bound to its key alone: a lost one costs the recovery keys.
+/// Adds the key of an epoch. Machines that kept an image of the epoch have their volume bound only
+/// to its key. If it is lost, they need their recovery keys.
 fn add_epoch(keys: &Path, epoch: u32, options: &GenKeyring) -> Result<()> {
     let added = openssl::epoch(keys, epoch, &options.tools)?;
     if added.is_empty() {
@@ -92,7 +94,8 @@ fn add_epoch(keys: &Path, epoch: u32, options: &GenKeyring) -> Result<()> {
     Ok(())
 }
 
-/// Makes everything in the staging folder. The public key gets its name last: it says that the rest is there.
+/// Makes everything in the staging folder. The public key gets its name last, which says that the
+/// rest exists.
 fn make(places: &Places, options: &GenKeyring) -> Result<()> {
     durable::private_folder(&places.staging)?;
     let keys = places.staged(&places.keys());
@@ -104,7 +107,7 @@ fn make(places: &Places, options: &GenKeyring) -> Result<()> {
     durable::rename(&unnamed, &places.staged(&places.pubring()))
 }
 
-/// Makes the GnuPG home, and leaves no daemon and no socket behind.
+/// Makes the GnuPG home, and leaves no daemon and no socket.
 fn gnupg(places: &Places, options: &GenKeyring, pubring: &Path) -> Result<()> {
     let folder = places.staged(&places.gpg());
     durable::private_folder(&folder)?;

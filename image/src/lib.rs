@@ -1,5 +1,5 @@
-//! The host tool `pattern` as a library: checks configurations, builds images with mkosi, signs releases,
-//! boots images.
+//! The host tool `pattern` as a library: checks configurations, builds images with mkosi, signs
+//! releases, and boots images.
 //!
 //! [`machine`] also drives the machines of the tests in `vm-tests/`.
 

@@ -1,4 +1,4 @@
-//! A machine at rest: the folder that holds its disk, its UEFI variables and its TPM's state.
+//! A virtual machine that is off: the folder with its disk, its UEFI variables and its TPM's state.
 
 pub mod console;
 pub mod credential;
@@ -17,21 +17,21 @@ use anyhow::{Context, Result, bail};
 use programs::Programs;
 use qemu::{Boot, Console, Options};
 
-/// All that the guest printed on its serial console.
+/// Everything that the guest printed on its serial console.
 pub const CONSOLE_LOG: &str = "console.log";
 
-/// A machine's folder. What it lacks is made; what is there is kept.
+/// A machine's folder. Missing parts are made, and existing parts are kept.
 #[derive(Clone, Debug)]
 pub struct Machine {
     folder: PathBuf,
 }
 
 impl Machine {
-    /// Makes a machine whose disk is a copy of `image`, and its UEFI variables one of `variables`; or finds the
-    /// one that is there already.
+    /// Makes a machine whose disk is a copy of `image` and whose UEFI variables are a copy of
+    /// `variables`, or finds an existing one.
     ///
     /// # Errors
-    /// When the image can't be copied; a half-made copy is not taken for a disk next time.
+    /// When the image can't be copied. A partial copy is not used as a disk later.
     pub fn new(folder: &Path, image: &Path, variables: &Path) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
         let folder = folder.canonicalize().with_context(|| format!("finding {}", folder.display()))?;
@@ -44,40 +44,40 @@ impl Machine {
         Ok(machine)
     }
 
-    /// The folder.
+    /// Returns the folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Whether this machine has run before.
+    /// Returns whether this machine has run before.
     #[must_use]
     pub fn has_run(&self) -> bool {
         self.tpm_state().exists()
     }
 
-    /// The raw disk image.
+    /// Returns the raw disk image.
     #[must_use]
     pub fn disk(&self) -> PathBuf {
         self.folder.join("disk.raw")
     }
 
-    /// The UEFI variables.
+    /// Returns the UEFI variables.
     #[must_use]
     pub fn variables(&self) -> PathBuf {
         self.folder.join("uefi-variables.fd")
     }
 
-    /// The TPM's state; removed, the next boot has a new TPM.
+    /// Returns the TPM's state. If it is removed, the next boot has a new TPM.
     #[must_use]
     pub fn tpm_state(&self) -> PathBuf {
         self.folder.join("tpm")
     }
 
-    /// Makes the disk this large, in bytes, with a hole in the file.
+    /// Enlarges the disk to this many bytes, with a hole in the file.
     ///
     /// # Errors
-    /// When the disk is larger already, or can't be resized.
+    /// When the disk is already larger, or can't be resized.
     pub fn enlarge(&self, bytes: u64) -> Result<()> {
         let disk = self.disk();
         let resizing = || format!("resizing {}", disk.display());
@@ -93,7 +93,8 @@ impl Machine {
         file.set_len(bytes).with_context(resizing)
     }
 
-    /// A UEFI machine with a TPM, two processors and 2 GiB, on this folder's state.
+    /// Returns the options of a UEFI machine with a TPM, two processors and 2 GiB, with this
+    /// folder's state.
     #[must_use]
     pub fn options(&self, programs: &Programs) -> Options {
         Options {
@@ -120,7 +121,8 @@ impl Machine {
         }
     }
 
-    /// Firmware that enforces Secure Boot, with this machine's variables. As long as they hold no keys it is in Setup Mode.
+    /// Returns firmware that enforces Secure Boot, with this machine's variables. While they have
+    /// no keys, it is in Setup Mode.
     ///
     /// # Errors
     /// When neither this host nor the tools tree has such firmware.
@@ -136,7 +138,7 @@ impl Machine {
     }
 }
 
-/// Copies a file unless the copy is there: sharing blocks where the file system can, keeping holes.
+/// Copies a file unless the copy exists. Shares blocks if the file system can, and keeps holes.
 fn copy_once(from: &Path, to: &Path) -> Result<()> {
     if to.exists() {
         return Ok(());

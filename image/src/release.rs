@@ -1,4 +1,4 @@
-//! `pattern sign-release`: from what `pattern build` wrote to a folder that systems take updates from.
+//! `pattern sign-release`: adds the output of `pattern build` to a folder that systems update from.
 
 mod addition;
 mod built;
@@ -22,7 +22,7 @@ use folder::Folder;
 /// Options of `sign-release`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SignRelease {
-    /// What `build` wrote for one version.
+    /// The output of `build` for one version.
     pub result: PathBuf,
     /// The GnuPG home with the key.
     pub home: PathBuf,
@@ -34,11 +34,11 @@ pub struct SignRelease {
     pub tools: PathBuf,
 }
 
-/// Adds a version to a release, signs the release, and says where it is.
+/// Adds a version to a release, signs the release, and prints where it is.
 ///
 /// # Errors
-/// When the version or the release is not as it was written, a program or a key is missing, or one fails. What
-/// was published before stays published then.
+/// When the version or the release was changed since it was written, a program or a key is missing,
+/// or one fails. The earlier release stays published then.
 pub fn sign(options: &SignRelease) -> Result<()> {
     let home = Home::open(&options.home, &options.tools)?;
     let key = home.key()?;

@@ -19,17 +19,17 @@ use crate::machine::{CONSOLE_LOG, Machine};
 pub struct Run {
     /// A base image.
     pub image: PathBuf,
-    /// The disk's size; none leaves a kept disk as it is.
+    /// The disk's size. `None` leaves an existing disk unchanged.
     pub disk: Option<Growth>,
-    /// Where the machine's state is kept.
+    /// The folder for the machine's state.
     pub persist: Option<PathBuf>,
     /// Memory.
     pub memory: Size,
-    /// Firmware with Secure Boot.
+    /// Whether to use firmware with Secure Boot.
     pub secure_boot: bool,
     /// More words for the kernel command line.
     pub append: String,
-    /// Where its display's picture goes.
+    /// Where the display's picture goes.
     pub display: Option<String>,
     /// Credentials for the system.
     pub credentials: Vec<Source>,
@@ -39,10 +39,10 @@ pub struct Run {
     pub tools: PathBuf,
 }
 
-/// What a new machine's disk has on top of the image: room for the second slot and a volume.
+/// Additional space on a new machine's disk: room for the second slot and a volume.
 const MORE_DISK: Growth = Growth::By(Size::from_bytes(8 << 30));
 
-/// Boots, and returns when the machine is switched off.
+/// Boots the machine. Returns when it is switched off.
 ///
 /// # Errors
 /// When something is missing on this host, the image can't be copied, or QEMU fails.
@@ -68,13 +68,13 @@ pub fn run(options: &Run) -> Result<()> {
     match &outcome {
         Ok(()) if options.persist.is_some() => println!("\nKept in {}", machine.folder().display()),
         Ok(()) => {}
-        // The logs would go with the folder, and QEMU's own are short.
+        // The logs would be removed with the folder, and QEMU's own are short.
         Err(_) => eprint!("{}", fs::read_to_string(machine.folder().join(vm::QEMU_LOG)).unwrap_or_default()),
     }
     outcome
 }
 
-/// The size of the disk in bytes. A kept disk grows only when asked to.
+/// Returns the size of the disk in bytes. An existing disk grows only on request.
 fn enlarge(machine: &Machine, growth: Option<Growth>, image_size: u64) -> Result<u64> {
     let growth = growth.or((!machine.has_run()).then_some(MORE_DISK));
     if let Some(growth) = growth {

@@ -1,4 +1,4 @@
-//! `pattern`, on the machine that an image runs on.
+//! Reads the command line of `pattern` on the machine that an image runs on, and runs the command.
 
 mod announce;
 mod check_update;
@@ -52,10 +52,10 @@ Usage: pattern COMMAND
 Exit status: 0 success, or yes; 1 failure, or no; 2 wrong usage; 3 can't be said from here.
 ";
 
-/// Carries out a command line, without the program's name.
+/// Runs a command line, without the program's name.
 ///
 /// # Errors
-/// When the command fails; wrong usage is an exit status.
+/// When the command fails. Wrong usage is an exit status, not an error.
 pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<ExitCode> {
     let args: Vec<String> = args.map(|word| word.to_string_lossy().into_owned()).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -101,7 +101,8 @@ fn update(options: &[&str]) -> Result<ExitCode> {
         println!("No newer version is offered.");
         return Ok(ExitCode::SUCCESS);
     }
-    // What comes next is for a person or a timer to decide; a bad prospect is no failed update.
+    // The update itself succeeded. What to do about a bad prospect is for a person or a timer to
+    // decide.
     if let Err(error) = check_update(false) {
         let error = plain(&format!("{error:#}"));
         eprintln!("pattern: saying whether the new version will open the persist volume: {error}");
@@ -160,7 +161,7 @@ fn recovery_status(as_json: bool) -> Result<ExitCode> {
     Ok(if confirmed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Changes what there is of recovery keys, and what is said of them elsewhere.
+/// Changes recovery keys, and then updates the reminder at login and the escrow's copy.
 fn recover(change: impl Fn(&Context, &Path) -> Result<String>) -> Result<ExitCode> {
     require_root()?;
     let context = Context::gather(Path::new("/"))?;
@@ -187,7 +188,7 @@ fn reset(options: &[&str]) -> Result<ExitCode> {
     Ok(if no { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Whose word a reset has, by the options; none when they don't go together.
+/// Returns who confirms a reset, by the options, or `None` if the options contradict each other.
 fn word(options: &[&str]) -> Option<Word> {
     let known = options.iter().all(|option| ["--yes", "--ask", "--now"].contains(option));
     match (options.contains(&"--yes"), options.contains(&"--ask")) {

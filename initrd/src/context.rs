@@ -1,4 +1,5 @@
-//! What every stage knows: the image's configuration, this boot's flags and the root hash of `/usr`.
+//! What every stage reads: the image's configuration, this boot's flags and the root hash of
+//! `/usr`.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +17,7 @@ pub struct Context {
     pub config: Config,
     /// The `pattern.*` flags that this image honours.
     pub flags: Flags,
-    /// Flags that were given and don't count, a sentence each.
+    /// Flags that were given and have no effect, with a sentence for each.
     pub ignored: Vec<String>,
     /// `usrhash=`.
     pub usr: UsrHash,
@@ -26,7 +27,7 @@ impl Context {
     /// Reads `pattern.toml` and the kernel command line below a root directory.
     ///
     /// # Errors
-    /// When one can't be read, or holds a mistake.
+    /// When one of them can't be read, or has a mistake.
     pub fn gather(root: &Path) -> Result<Self> {
         let toml = read(&root.join(CONFIG_PATH.trim_start_matches('/')))?;
         let cmdline = Cmdline::parse(&read(&root.join("proc/cmdline"))?);

@@ -1,4 +1,4 @@
-//! Where the stages log: the kernel log, or the console when the command line asks for it.
+//! Sends the stages' log to the kernel log, or to the console if the command line asks for it.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -8,7 +8,8 @@ use log::{LevelFilter, Log, Metadata, Record};
 use pattern::boot::flags::{Flags, LogLevel, LogTarget};
 use pattern::plain::plain;
 
-/// Starts logging under a program's name; a target that can't be opened leaves the messages on standard error.
+/// Starts logging under a program's name. If the target can't be opened, messages go to standard
+/// error.
 pub fn start(name: &str, flags: &Flags) {
     let target: Box<dyn Log> = match (flags.log_target, KernelLog::new()) {
         (LogTarget::Kmsg, Ok(kernel)) => Box::new(kernel),
@@ -29,8 +30,8 @@ fn filter(level: LogLevel) -> LevelFilter {
     }
 }
 
-/// Passes on what our own modules say, under the program's name: the TPM library logs errors for answers that we
-/// expect.
+/// Passes on messages of our own modules only, under the program's name. The TPM library logs
+/// errors for answers that are expected here.
 struct Ours {
     name: String,
     target: Box<dyn Log>,
@@ -43,7 +44,7 @@ impl Log for Ours {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            // What is read from a disk must not write lines of its own, nor reach the terminal's controls.
+            // Text from a disk must not make log lines of its own, nor control the terminal.
             let line = plain(&record.args().to_string());
             let args = format_args!("{line}");
             self.target.log(&Record::builder().args(args).level(record.level()).target(&self.name).build());
@@ -55,7 +56,8 @@ impl Log for Ours {
     }
 }
 
-/// Plain lines to a terminal or pipe, opened anew for each: a console may be hung up in between.
+/// Writes plain lines to a terminal or pipe. It is opened again for each line, because a console
+/// may be hung up meanwhile.
 struct Lines(&'static str);
 
 impl Log for Lines {
@@ -65,7 +67,7 @@ impl Log for Lines {
 
     fn log(&self, record: &Record<'_>) {
         if let Ok(mut file) = OpenOptions::new().append(true).open(self.0) {
-            // There is nowhere left to report that logging failed.
+            // Nowhere is left to report that logging failed.
             writeln!(file, "{}: {}\r", record.target(), record.args()).ok();
         }
     }

@@ -1,4 +1,4 @@
-//! The machine: its disk, TPM, firmware and registers, as they are found and changed.
+//! Reads and changes the machine: its disk, TPM, firmware and registers.
 
 pub(crate) mod boot;
 pub(crate) mod boot_mark;

@@ -1,6 +1,7 @@
-//! The stages of a boot and the command of the running system: one program under several names.
+//! One program under several names: the stages of a boot, and the command of the running system.
 //!
-//! Each stage looks, asks the pure library what to do, and does it. On a later boot it finds nothing to do.
+//! Each stage collects facts, asks the pure library what to do, and does it. On a later boot it
+//! finds nothing to do.
 
 mod commands;
 mod context;
@@ -36,7 +37,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error:#}");
-            // The kernel log knows no units: `systemctl status` shows what is said here.
+            // The kernel log does not know units. `systemctl status` shows what goes to standard
+            // error.
             eprintln!("{name}: {}", plain(&format!("{error:#}")));
             ExitCode::FAILURE
         }

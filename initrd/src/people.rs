@@ -1,4 +1,4 @@
-//! What is asked of people, and what they are told.
+//! Asks people for keys, PINs and words, and shows them messages.
 
 pub(crate) mod added;
 pub(crate) mod ask;

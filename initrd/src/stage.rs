@@ -1,4 +1,4 @@
-//! What a stage is, and how one runs: it gathers what every stage knows, and its report is one line of the log.
+//! Runs a stage: reads what every stage needs, and logs the stage's report as one line.
 
 use std::path::Path;
 use std::time::Instant;
@@ -9,21 +9,21 @@ use crate::context::Context;
 use crate::logging;
 use crate::machine::trial;
 
-/// What a stage found and what it did about it: one line of the log.
+/// What a stage found, and what it did about it. It becomes one line of the log.
 pub(crate) struct Report {
     /// The facts.
     pub(crate) found: String,
-    /// The decision, carried out unless the boot only plans.
+    /// The decision. It was carried out, unless the boot only plans.
     pub(crate) decided: String,
 }
 
-/// Looks, decides and acts.
+/// A stage looks, decides and acts.
 pub(crate) type Stage = fn(&Context) -> Result<Report>;
 
-/// Runs a stage under its name. Why it fails in a boot on trial is noted for the version before.
+/// Runs a stage under its name. If it fails in a trial, its error is stored for the version before.
 ///
 /// # Errors
-/// Those of the stage; or its configuration can't be read.
+/// When the configuration can't be read, or the stage fails.
 pub(crate) fn run(name: &str, stage: Stage) -> Result<()> {
     let started = Instant::now();
     let context = Context::gather(Path::new("/"))?;

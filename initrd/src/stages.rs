@@ -1,4 +1,4 @@
-//! The stages: what units start in the initrd.
+//! The stages that units start in the initrd.
 
 pub(crate) mod credentials;
 pub(crate) mod emergency;

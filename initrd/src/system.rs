@@ -1,4 +1,4 @@
-//! What units start in the running system.
+//! The programs that units start in the running system.
 
 pub(crate) mod fallback;
 pub(crate) mod health;

@@ -1,4 +1,4 @@
-//! The persistent volume: where it is, what opens it, and whether it is the machine's.
+//! The persistent volume: where it is, what opens it, and whether this machine made it.
 
 pub(crate) mod ahead;
 pub(crate) mod bank;

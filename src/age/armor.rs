@@ -1,4 +1,4 @@
-//! The armored form: base64 between two lines, as PEM has it ("ASCII armor" of the specification).
+//! The armored form: base64 between two lines, as in PEM ("ASCII armor" of the specification).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +7,7 @@ use super::Error;
 
 const BEGIN: &str = "-----BEGIN AGE ENCRYPTED FILE-----";
 const END: &str = "-----END AGE ENCRYPTED FILE-----";
-/// Characters in each line but the last.
+/// Characters in each line except the last.
 const COLUMNS: usize = 64;
 /// Bytes in each of these lines.
 const LINE: usize = COLUMNS / 4 * 3;
@@ -17,7 +17,7 @@ pub(super) fn wrap(file: &[u8]) -> String {
     format!("{BEGIN}\n{}{END}\n", lines.collect::<String>())
 }
 
-/// Whether it says that it is armored: a file that is not has another first line.
+/// Returns whether the file claims to be armored. A file in binary form has another first line.
 pub(super) fn is_armored(file: &[u8]) -> bool {
     file.trim_ascii_start().starts_with(b"-----BEGIN")
 }

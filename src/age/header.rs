@@ -1,4 +1,4 @@
-//! The header: the file's key, once for each recipient, and a code by that key over all of it.
+//! The header: the file's key, encrypted for each recipient, and a MAC by that key over the header.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -12,17 +12,17 @@ use super::{Error, Identity, Random, Recipient, derived, mac};
 
 /// Bytes of the file's key.
 pub(super) const FILE_KEY: usize = 16;
-/// Bytes of the file's key when it is encrypted.
+/// Bytes of the encrypted file key.
 const WRAPPED: usize = FILE_KEY + 16;
 const VERSION: &str = "age-encryption.org/v1\n";
 const LABEL: &[u8] = b"age-encryption.org/v1/X25519";
 const KIND: &str = "X25519";
-/// Characters in each line of a stanza's body but the last, which has fewer.
+/// Characters in each line of a stanza's body except the last, which has fewer.
 const COLUMNS: usize = 64;
 
 const SHORT: Error = Error::Header("it ends too early");
 
-/// The header for a file's key.
+/// Returns the header for a file's key.
 pub(super) fn write<E: From<Error>>(
     file_key: &[u8],
     recipients: &[Recipient],
@@ -47,7 +47,7 @@ pub(super) fn write<E: From<Error>>(
     Ok(text.into_bytes())
 }
 
-/// The file's key, and what follows the header.
+/// Reads the header. Returns the file's key, and what follows the header.
 pub(super) fn read<'a>(
     file: &'a [u8],
     identities: &[Identity],
@@ -58,6 +58,7 @@ pub(super) fn read<'a>(
     while rest.starts_with(b"->") {
         stanzas.push(stanza(&mut rest)?);
     }
+    // The MAC covers the header up to and including its last `---`.
     let covered = file.get(..file.len() - rest.len() + 3).ok_or(SHORT)?;
     let code = line(&mut rest)?.strip_prefix("--- ").ok_or(Error::Header("a line is unexpected"))?;
     let code = STANDARD_NO_PAD.decode(code).map_err(|_| Error::Header("its code is malformed"))?;
@@ -134,7 +135,7 @@ fn unwrap(
     Ok(found.map(Zeroizing::new))
 }
 
-/// What the file's key is encrypted with. The key is used for this alone, so the nonce is zero.
+/// Returns the cipher for the file's key. Its key is used only once, so the nonce is zero.
 fn cipher(share: &[u8; 32], recipient: &[u8; 32], shared: &[u8; 32]) -> ChaCha20Poly1305 {
     let key = derived(&[&share[..], recipient].concat(), shared, LABEL);
     ChaCha20Poly1305::new((&*key).into())

@@ -1,4 +1,4 @@
-//! Keys as text: bech32 with a prefix that says what they are.
+//! Keys as text: bech32 with a prefix that names their kind.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use bech32::primitives::decode::CheckedHrpstring;
 use x25519_dalek::x25519;
 use zeroize::Zeroizing;
 
-/// How the text of a secret key begins; case included.
+/// How the text of a secret key begins. Case matters.
 const SECRET: &str = "AGE-SECRET-KEY-1";
 
-/// A public key: who can read what is encrypted.
+/// A public key. Its owner can read what is encrypted to it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Recipient {
     text: String,
@@ -20,20 +20,20 @@ pub struct Recipient {
 /// A secret key. It is wiped from memory when dropped, and has no `Debug`.
 pub struct Identity(pub(super) Zeroizing<[u8; 32]>);
 
-/// What is wrong with the text of a key. The text is not repeated: it may hold a secret.
+/// What is wrong with the text of a key. The text is not repeated, because it may be a secret.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeyError {
     /// A secret key where a public one belongs.
     Secret,
     /// A public key where a secret one belongs.
     Public,
-    /// A key of another kind than X25519, or none at all.
+    /// A key of another kind than X25519, or not a key.
     Unknown,
-    /// A character of it is wrong, or missing.
+    /// A character is wrong or missing.
     Mistyped,
-    /// A point that gives everybody the same shared secret.
+    /// A point that gives everyone the same shared secret.
     Weak,
-    /// A file with no key in it.
+    /// A file without a key.
     Empty,
 }
 
@@ -55,10 +55,10 @@ impl fmt::Display for KeyError {
 impl std::error::Error for KeyError {}
 
 impl Recipient {
-    /// Reads a public key, `age1...`.
+    /// Parses a public key, `age1...`.
     ///
     /// # Errors
-    /// When it is not one.
+    /// When it is not a public key.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         if text.to_ascii_uppercase().starts_with(SECRET) {
             return Err(KeyError::Secret);
@@ -67,14 +67,14 @@ impl Recipient {
             return Err(KeyError::Unknown);
         }
         let point = *decoded(text)?;
-        // Any multiple of such a point is zero.
+        // Any multiple of a weak point is zero.
         if x25519([1; 32], point) == [0; 32] {
             return Err(KeyError::Weak);
         }
         Ok(Self { text: text.to_owned(), point })
     }
 
-    /// As it was read.
+    /// Returns the text that was parsed.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -82,10 +82,12 @@ impl Recipient {
 }
 
 impl Identity {
-    /// Reads the secret keys in a file of age-keygen: one a line, with empty lines and comments between.
+    /// Parses the secret keys in a file of age-keygen: one a line, with empty lines and comments
+    /// between them.
     ///
     /// # Errors
-    /// When a line is anything else, or there is no key: the line, counted from 1, and what is wrong.
+    /// When a line is not a key, or there is no key. Returns the line, counted from 1, and what is
+    /// wrong.
     pub fn parse_file(text: &str) -> Result<Vec<Self>, (usize, KeyError)> {
         let lines = text.lines().map(str::trim).enumerate();
         let keys = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
@@ -108,10 +110,10 @@ impl Identity {
     }
 }
 
-/// The 32 bytes of a key whose beginning is the right one.
+/// Returns the 32 bytes of a key whose prefix was checked.
 fn decoded(text: &str) -> Result<Zeroizing<[u8; 32]>, KeyError> {
     let checked = CheckedHrpstring::new::<Bech32>(text).map_err(|_| KeyError::Mistyped)?;
-    // Other kinds of keys share the beginning, and go on with another 1.
+    // Other kinds of keys start like this, too, and then have another 1.
     if !["age", "AGE-SECRET-KEY-"].contains(&checked.hrp().as_str()) {
         return Err(KeyError::Unknown);
     }

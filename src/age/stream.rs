@@ -1,4 +1,5 @@
-//! The content: chunks of 64 KiB, each encrypted under a nonce that has its number, and whether it is the last.
+//! The content: chunks of 64 KiB. The nonce of each has its number, and whether it is the last
+//! chunk.
 
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce};
@@ -14,7 +15,7 @@ const TAG: usize = 16;
 /// Appends the encrypted chunks.
 pub(super) fn seal(key: &Random, plaintext: &[u8], file: &mut Vec<u8>) -> Result<(), Error> {
     let cipher = ChaCha20Poly1305::new((&**key).into());
-    // No content has one chunk too.
+    // Empty content is one chunk, too.
     let count = plaintext.len().div_ceil(CHUNK).max(1);
     for index in 0..count {
         let rest = plaintext.get(index * CHUNK..).unwrap_or_default();
@@ -27,10 +28,10 @@ pub(super) fn seal(key: &Random, plaintext: &[u8], file: &mut Vec<u8>) -> Result
     Ok(())
 }
 
-/// The content of chunks.
+/// Returns the content of the chunks.
 pub(super) fn open(key: &Random, chunks: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
     let cipher = ChaCha20Poly1305::new((&**key).into());
-    // Reserved at once: a growing buffer leaves copies.
+    // Reserved at once, because a buffer that grows leaves copies of the content in memory.
     let mut plaintext = Zeroizing::new(Vec::with_capacity(chunks.len()));
     let count = chunks.len().div_ceil(CHUNK + TAG);
     for (index, sealed) in chunks.chunks(CHUNK + TAG).enumerate() {
@@ -45,7 +46,7 @@ pub(super) fn open(key: &Random, chunks: &[u8]) -> Result<Zeroizing<Vec<u8>>, Er
     if count == 0 { Err(Error::Content) } else { Ok(plaintext) }
 }
 
-/// Eleven bytes of number, and one that marks the last.
+/// Returns a nonce: eleven bytes of number, and one byte that marks the last chunk.
 fn nonce(index: usize, is_last: bool) -> Nonce {
     let number = (index as u128) << 8 | u128::from(is_last);
     let mut nonce = Nonce::default();

@@ -10,7 +10,7 @@ const PUBLIC: &str = "age17w23j4qn8rwklwqyv0uh750698dnwafk64h428vrg6uke8unvpjs9h
 
 const SECRET: &str = "AGE-SECRET-KEY-1PRAJC8CMLRHJM5ZTWGWJ384NEGFEJXHY8VGKU70XWJZJAG3N89PSMV7ACL";
 
-/// Both forms of a file, as the real age wrote them.
+/// Both forms of a file, as the original age wrote them.
 const WRITTEN: [&[u8]; 2] = [
     include_bytes!("../../tests/fixtures/age/bare.age"),
     include_bytes!("../../tests/fixtures/age/armored.age"),
@@ -34,7 +34,7 @@ fn random() -> Result<Random, Error> {
     Ok(bytes)
 }
 
-/// A folder with keys of `age-keygen`, and the keys.
+/// Makes a folder with keys of `age-keygen`. Returns it with the keys.
 fn keygen(name: &str) -> (PathBuf, Recipient, Vec<Identity>) {
     let folder = std::env::temp_dir().join(format!("pattern-age-{name}-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
@@ -46,7 +46,7 @@ fn keygen(name: &str) -> (PathBuf, Recipient, Vec<Identity>) {
     (folder, Recipient::parse(public).unwrap(), Identity::parse_file(&text).ok().unwrap())
 }
 
-/// Debian's `age`. Its input is a file: it writes before it has read all.
+/// Runs Debian's `age`. Its input is a file, because it writes before it has read everything.
 fn age(folder: &Path, words: &[&str], input: &[u8]) -> Vec<u8> {
     fs::write(folder.join("input"), input).unwrap();
     let output = Command::new("age").args(words).arg("input").current_dir(folder).output().unwrap();
@@ -54,7 +54,7 @@ fn age(folder: &Path, words: &[&str], input: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
-/// Lengths around those at which chunks and lines end.
+/// Lengths close to the ends of chunks and lines.
 const LENGTHS: [usize; 7] = [0, 1, 72, 65535, 65536, 65537, 200_000];
 
 #[test]

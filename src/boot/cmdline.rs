@@ -1,21 +1,21 @@
-//! Reading a kernel command line.
+//! Splits a kernel command line into words.
 //!
-//! The rule is the kernel's own (`next_arg` in lib/cmdline.c): words end at white space outside double
-//! quotes, and the quotes around a word or around its value are dropped. Keys compare as systemd compares
-//! them: `-` and `_` are the same. Nothing else is unescaped.
+//! The rule is the kernel's own (`next_arg` in lib/cmdline.c): words end at white space outside
+//! double quotes, and the quotes around a word or around its value are dropped. Keys compare as in
+//! systemd: `-` and `_` are the same. Nothing else is unescaped.
 
 /// A kernel command line, split into keys and values in the order given.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Cmdline(Vec<(String, Option<String>)>);
 
 impl Cmdline {
-    /// Splits a command line; no text is an error.
+    /// Splits a command line. Every text is valid.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         Self(words(text).iter().map(|word| key_and_value(word)).collect())
     }
 
-    /// All different values given for a key, in the order given.
+    /// Returns all different values of a key, in the order given.
     #[must_use]
     pub fn values(&self, key: &str) -> Vec<&str> {
         let given = self.0.iter().filter(|(name, _)| same_key(name, key));
@@ -25,14 +25,14 @@ impl Cmdline {
         values
     }
 
-    /// All keys that start with a prefix, with their values, in the order given.
+    /// Returns all keys that start with a prefix, with their values, in the order given.
     pub fn starting_with<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
         let named = self.0.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
         named.filter(move |(key, _)| key.starts_with(prefix))
     }
 }
 
-/// Whether two keys name the same parameter.
+/// Returns whether two keys name the same parameter.
 #[must_use]
 pub fn same_key(a: &str, b: &str) -> bool {
     let plain = |c: char| if c == '-' { '_' } else { c };

@@ -1,23 +1,24 @@
 //! The `pattern.*` flags of the kernel command line.
 //!
-//! Which of them count is the image's decision: logging always does, and so does the word that only makes the boot ask; the
-//! others with `debug = true` or when `boot.flags` names them. The rest is reported and ignored.
+//! The image decides which of them it honours. It always honours the logging flags, and the flag
+//! that only makes the boot ask. It honours the others with `debug = true`, or if `boot.flags`
+//! names them. The rest is reported and ignored.
 
 use crate::boot::cmdline::{Cmdline, same_key};
 use crate::config::{Config, FlagName};
 
-/// What the command line asked for, as far as the image allows it.
+/// What the command line requests, as far as the image allows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Flags {
-    /// Least important message that is still logged.
+    /// The least important level that is still logged.
     pub log_level: LogLevel,
     /// Where messages go.
     pub log_target: LogTarget,
-    /// Give a shell before this stage.
+    /// Start a shell before this stage.
     pub break_at: Option<Stage>,
     /// Persist nothing in this boot.
     pub volatile: bool,
-    /// Log what would be done to the disk, and touch nothing.
+    /// Log what would be done to the disk, and change nothing.
     pub plan_only: bool,
     /// Bring the partition table and the file system to their target size.
     pub grow: bool,
@@ -52,13 +53,13 @@ pub enum LogLevel {
 /// Where the programs log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LogTarget {
-    /// The kernel log, which the journal reads too.
+    /// The kernel log, which the journal also reads.
     Kmsg,
     /// `/dev/console`.
     Console,
 }
 
-/// A point of the boot that a shell can be asked for.
+/// A point of the boot at which a shell can be requested.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
 pub enum Stage {
@@ -100,15 +101,15 @@ const SWITCH: Words<bool> = &[
 const PREFIX: &str = "pattern.";
 
 impl Flags {
-    /// Reads the flags that the image honours; what it does not, or can't be read, comes back as one
-    /// sentence each and changes nothing.
+    /// Reads the flags that the image honours. Other flags, and values that are not valid, change
+    /// nothing. Each of them is returned as one sentence.
     #[must_use]
     pub fn read(cmdline: &Cmdline, config: &Config) -> (Self, Vec<String>) {
         let mut flags = Self::default();
         let mut ignored = Vec::new();
         for (key, value) in cmdline.starting_with(PREFIX) {
             if let Err(reason) = flags.take(config, key.trim_start_matches(PREFIX), value) {
-                // Quoted words hold line ends too, and a log shows each line as one of its own.
+                // Quoted words may contain line ends, and a log would show each line separately.
                 ignored.push(format!("kernel command line: {}: ignored: {reason}", key.escape_debug()));
             }
         }
@@ -119,7 +120,8 @@ impl Flags {
         match name {
             _ if same_key(name, "log_level") => self.log_level = choose(LEVELS, value, None)?,
             _ if same_key(name, "log_target") => self.log_target = choose(TARGETS, value, None)?,
-            // Whoever can give it could take the disk out; and it erases nothing without a person's word.
+            // Always honoured: whoever can set it could also take the disk out, and nothing is
+            // erased without a person's word.
             _ if same_key(name, "reset") => self.reset = choose(SWITCH, value, Some(true))?,
             _ => return self.take_guarded(config, name, value),
         }
@@ -145,7 +147,7 @@ impl Flags {
     }
 }
 
-/// The meaning of a value; `bare` is that of a key without one.
+/// Returns the meaning of a value. `bare` is the meaning of a key without a value.
 fn choose<T: Copy>(words: Words<T>, value: Option<&str>, bare: Option<T>) -> Result<T, String> {
     let known = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
     match (value, bare) {

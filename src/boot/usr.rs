@@ -1,4 +1,4 @@
-//! The two partitions behind a `/usr` root hash.
+//! Derives the two partitions of `/usr` from its root hash.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct UsrHash([u8; 32]);
 
-/// Why a `usrhash=` can't be used.
+/// Why a `usrhash=` is not valid.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum UsrHashError {
-    /// The text has another length than 64 digits.
+    /// The text does not have 64 digits.
     Length(usize),
     /// A character is not a hexadecimal digit.
     Digit(char),
@@ -27,10 +27,10 @@ impl fmt::Display for UsrHashError {
 impl std::error::Error for UsrHashError {}
 
 impl UsrHash {
-    /// Reads 64 hexadecimal digits.
+    /// Parses 64 hexadecimal digits.
     ///
     /// # Errors
-    /// When the text is of another length or holds another character.
+    /// When the text has another length, or another character.
     pub fn parse(text: &str) -> Result<Self, UsrHashError> {
         let digits = text.chars().map(|c| c.to_digit(16).ok_or(UsrHashError::Digit(c)));
         let digits = digits.collect::<Result<Vec<u32>, _>>()?;
@@ -44,20 +44,20 @@ impl UsrHash {
         Ok(Self(hash))
     }
 
-    /// The 32 bytes.
+    /// Returns the 32 bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// UUID of the partition that holds `/usr`: the first half of the hash
+    /// Returns the UUID of the partition that holds `/usr`: the first half of the hash
     /// (Discoverable Partitions Specification, "Verity").
     #[must_use]
     pub fn data_uuid(&self) -> String {
         uuid_text(self.0.iter().take(16))
     }
 
-    /// UUID of the partition that holds the hash tree: the second half of the hash.
+    /// Returns the UUID of the partition that holds the hash tree: the second half of the hash.
     #[must_use]
     pub fn hash_uuid(&self) -> String {
         uuid_text(self.0.iter().skip(16))
@@ -70,7 +70,7 @@ impl fmt::Display for UsrHash {
     }
 }
 
-/// Lower case, with hyphens, as udev names `/dev/disk/by-partuuid/`.
+/// Returns the UUID in lower case with hyphens, as udev writes it in `/dev/disk/by-partuuid/`.
 fn uuid_text<'a>(bytes: impl Iterator<Item = &'a u8>) -> String {
     let mut text = String::with_capacity(36);
     for (index, byte) in bytes.enumerate() {

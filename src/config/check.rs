@@ -1,22 +1,24 @@
-//! What each single value must be. Every function takes what the file has and says what would be right.
+//! Validates single values. Each function takes what the file has, and says what would be right.
 
 use crate::age::{KeyError, Recipient};
 use crate::config::size::Size;
 use crate::config::{epoch, version};
 use crate::token::{PcrError, Pcrs};
 
-/// Longest id: `ID_VERSION` and suffixes must stay a file name on every file system.
+/// Longest id: `ID_VERSION` with suffixes must be a valid file name on every file system.
 const ID_MAX: usize = 64;
-/// Most recipients: each takes a part of the 12 KiB that a LUKS2 header has for all its keys and tokens.
+/// Most recipients: each takes a part of the 12 KiB that a LUKS2 header has for all its keys and
+/// tokens.
 const ESCROW_MAX: usize = 8;
-/// Smallest FAT32: 65525 clusters of one 512-byte sector, two allocation tables, reserved sectors (Microsoft's
-/// FAT specification, "FAT Type Determination"); in whole MiB.
+/// Smallest FAT32, in whole MiB: 65525 clusters of one 512-byte sector, two allocation tables, and
+/// reserved sectors (Microsoft's FAT specification, "FAT Type Determination").
 const ESP_MIN: Size = Size::from_bytes(33 << 20);
 
-/// Result of a check: the value, or the message of a problem.
+/// The result of a check: the value, or the message of a problem.
 pub(super) type Checked<T> = Result<T, String>;
 
-/// `image.id`: becomes `IMAGE_ID=` in os-release and the first part of file names, up to the `_`.
+/// Validates `image.id`. It becomes `IMAGE_ID=` in os-release and the first part of file names, up
+/// to `_`.
 pub(super) fn id(text: &str) -> Checked<String> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
     if text.contains('_') {
@@ -25,8 +27,9 @@ pub(super) fn id(text: &str) -> Checked<String> {
     name(text, ID_MAX, fits, "a-z, 0-9, '.' and '-'")
 }
 
-/// `image.version`: part of file names and partition labels. The characters are those that both systemd-sysupdate
-/// and the UAPI version format specification accept; '+' separates boot counters in names of UKIs.
+/// Validates `image.version`, a part of file names and partition labels. The allowed characters are
+/// those that both systemd-sysupdate and the UAPI version format specification accept. '+'
+/// separates boot counters in names of UKIs.
 pub(super) fn version(text: &str) -> Checked<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
     if text.contains('_') {
@@ -35,13 +38,13 @@ pub(super) fn version(text: &str) -> Checked<String> {
     name(text, version::LONGEST, fits, "A-Z, a-z, 0-9, '.' and '-'")
 }
 
-/// `image.epoch`: a number, as text.
+/// Validates `image.epoch`, a number as text.
 pub(super) fn epoch(text: &str) -> Checked<u32> {
     let epoch = text.parse().ok().filter(|epoch| *epoch <= epoch::HIGHEST);
     epoch.ok_or_else(|| format!("must be a number from 0 to {}, not {text}", epoch::HIGHEST))
 }
 
-/// `image.updates.pubring`: a file beside `pattern.toml`.
+/// Validates `image.updates.pubring`, a file beside `pattern.toml`.
 pub(super) fn pubring(text: &str) -> Checked<String> {
     if text.contains('/') {
         return Err(format!(
@@ -52,7 +55,7 @@ pub(super) fn pubring(text: &str) -> Checked<String> {
     name(text, 255, fits, "A-Z, a-z, 0-9, '.', '_' and '-'")
 }
 
-/// A name of limited length and characters, which starts with a letter or digit.
+/// Validates a name of limited length and characters that starts with a letter or digit.
 fn name(text: &str, max: usize, fits: fn(char) -> bool, allowed: &str) -> Checked<String> {
     if let Some(strange) = text.chars().find(|c| !fits(*c)) {
         return Err(format!("must consist of {allowed}, and has {strange:?}: {text:?}"));
@@ -66,7 +69,7 @@ fn name(text: &str, max: usize, fits: fn(char) -> bool, allowed: &str) -> Checke
     Ok(text.to_owned())
 }
 
-/// `image.updates.url`: a prefix to which systemd-sysupdate appends `/` and a file name.
+/// Validates `image.updates.url`, a prefix to which systemd-sysupdate appends `/` and a file name.
 pub(super) fn url(text: &str) -> Checked<String> {
     let rest = ["https://", "http://", "file:///"].iter().find_map(|scheme| text.strip_prefix(scheme));
     let Some(rest) = rest.filter(|rest| !rest.is_empty() && !rest.starts_with('/')) else {
@@ -86,7 +89,7 @@ pub(super) fn url(text: &str) -> Checked<String> {
     Ok(text.to_owned())
 }
 
-/// `partitions.disk` when it is not `auto`: a device path without detours.
+/// Validates `partitions.disk` if it is not `auto`: a device path without `.`, `..` or empty parts.
 pub(super) fn device(text: &str) -> Checked<String> {
     let plain = |part: &str| {
         !matches!(part, "" | "." | "..")
@@ -98,7 +101,7 @@ pub(super) fn device(text: &str) -> Checked<String> {
     }
 }
 
-/// Any of `partitions.sizes`.
+/// Validates any of `partitions.sizes`.
 pub(super) fn size(text: &str) -> Checked<Size> {
     let size = Size::parse(text).map_err(|error| error.to_string())?;
     if size.bytes() == 0 {
@@ -110,7 +113,7 @@ pub(super) fn size(text: &str) -> Checked<Size> {
     Ok(size)
 }
 
-/// `partitions.sizes.esp`.
+/// Validates `partitions.sizes.esp`.
 pub(super) fn esp(text: &str) -> Checked<Size> {
     match size(text)? {
         small if small < ESP_MIN => {
@@ -120,7 +123,7 @@ pub(super) fn esp(text: &str) -> Checked<Size> {
     }
 }
 
-/// `partitions.sizes.verity` against `partitions.sizes.usr`.
+/// Validates `partitions.sizes.verity` against `partitions.sizes.usr`.
 pub(super) fn verity_holds(verity: Size, usr: Size) -> Checked<()> {
     let tree = usr.verity_tree().whole_mib();
     if verity < tree {
@@ -131,7 +134,8 @@ pub(super) fn verity_holds(verity: Size, usr: Size) -> Checked<()> {
     Ok(())
 }
 
-/// One name in `boot.essential` (systemd.unit(5): characters, suffixes, at most 255 bytes).
+/// Validates one name in `boot.essential` (systemd.unit(5): characters, suffixes, at most 255
+/// bytes).
 pub(super) fn unit(text: &str) -> Checked<String> {
     const KINDS: [&str; 7] = [".service", ".target", ".socket", ".mount", ".path", ".timer", ".swap"];
     let known = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
@@ -142,8 +146,8 @@ pub(super) fn unit(text: &str) -> Checked<String> {
     Err(format!("must be names of units such as \"sshd.service\", not {text:?}"))
 }
 
-/// One item of `boot.credentials`, as `ImportCredential=` of systemd.exec(5) takes it: the name of a credential, or how names
-/// begin, and a `*`.
+/// Validates one item of `boot.credentials`, in the form of `ImportCredential=` in systemd.exec(5):
+/// the name of a credential, or the start of names and a `*`.
 pub(super) fn credential(text: &str) -> Checked<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-@".contains(c);
     let name = text.strip_suffix('*').unwrap_or(text);
@@ -153,7 +157,7 @@ pub(super) fn credential(text: &str) -> Checked<String> {
     Err(format!("must be names of credentials such as \"home.create.*\", not {text:?}"))
 }
 
-/// `volume.pcrs`. PCR 16 and 23 can be reset by any program that reaches the TPM (TCG PC Client
+/// Validates `volume.pcrs`. Any program that reaches the TPM can reset PCR 16 and 23 (TCG PC Client
 /// Platform TPM Profile, "PCR Attributes"), so they protect nothing by themselves.
 pub(super) fn pcrs(numbers: &[u64]) -> Checked<Pcrs> {
     let refusal = |what| {
@@ -171,16 +175,16 @@ pub(super) fn pcrs(numbers: &[u64]) -> Checked<Pcrs> {
     }
 }
 
-/// One recipient in `volume.escrow`.
+/// Validates one recipient in `volume.escrow`.
 pub(super) fn recipient(text: &str) -> Checked<Recipient> {
     Recipient::parse(text).map_err(|error| match error {
-        // Whoever reads the message need not read the key.
+        // The message must not repeat a secret key.
         KeyError::Secret => format!("must be public keys of age: one of these {error}. Everybody can read this file: make another pair"),
         _ => format!("must be public keys of age such as age-keygen shows, age1...: {text:?} {error}"),
     })
 }
 
-/// `volume.escrow` as a whole.
+/// Validates `volume.escrow` as a whole.
 pub(super) fn escrow(recipients: Vec<Recipient>, recovery_key: bool) -> Checked<Vec<Recipient>> {
     if recipients.len() > ESCROW_MAX {
         return Err(format!("must have at most {ESCROW_MAX} public keys, and has {}", recipients.len()));

@@ -1,4 +1,4 @@
-//! A TOML text as a flat list of the keys we know, each with its line.
+//! Reads a TOML text into a flat list of known keys, each with its line.
 
 use std::collections::BTreeMap;
 
@@ -9,18 +9,19 @@ use super::keys::{find, members};
 use super::problem::Problem;
 use super::suggest;
 
-/// The values found, and what is wrong so far.
+/// The values found so far, and the problems.
 pub(super) struct Document<'a> {
     file: &'a str,
     text: &'a str,
     values: BTreeMap<&'static str, (usize, DeValue<'a>)>,
-    /// Line of each section's first key or header; `None` for a section that is not one.
+    /// Line of each section's first key or header. `None` if the value is not a section.
     sections: BTreeMap<String, Option<usize>>,
     pub(super) problems: Vec<Problem>,
 }
 
 impl<'a> Document<'a> {
-    /// Reads a TOML text. When it isn't TOML, only that is reported: what the keys would be is a guess then.
+    /// Parses a TOML text. If it is not TOML, only that is reported, because its keys would be a
+    /// guess.
     pub(super) fn parse(file: &'a str, text: &'a str) -> Result<Self, Vec<Problem>> {
         let (table, errors) = DeTable::parse_recoverable(text);
         let mut document =
@@ -36,13 +37,13 @@ impl<'a> Document<'a> {
         Err(document.finish())
     }
 
-    /// The value of a known key, with its line.
+    /// Returns the value of a known key, with its line.
     pub(super) fn value(&self, path: &str) -> Option<(usize, &DeValue<'a>)> {
         self.values.get(path).map(|(line, value)| (*line, value))
     }
 
-    /// Where somebody would look for this key: its own line, else its section's, else the first.
-    /// `None` when one of its sections is reported already.
+    /// Returns the line where a person would look for this key: its own line, otherwise its
+    /// section's, otherwise the first. Returns `None` if one of its sections is already reported.
     pub(super) fn line(&self, path: &str) -> Option<usize> {
         if let Some((line, _)) = self.values.get(path) {
             return Some(*line);
@@ -51,12 +52,12 @@ impl<'a> Document<'a> {
         parents.filter_map(|parent| self.sections.get(parent)).next().copied().unwrap_or(Some(1))
     }
 
-    /// Notes a problem.
+    /// Records a problem.
     pub(super) fn report(&mut self, line: usize, key: &str, message: String) {
         self.problems.push(Problem { file: self.file.to_owned(), line, key: key.to_owned(), message });
     }
 
-    /// All problems, in the order of the file.
+    /// Returns all problems, in the order of the file.
     pub(super) fn finish(mut self) -> Vec<Problem> {
         self.problems.sort_by_key(|problem| problem.line);
         self.problems
@@ -95,7 +96,8 @@ impl<'a> Document<'a> {
     }
 }
 
-/// A name that is not a bare TOML key is quoted, so that a dot inside it can't look like a section.
+/// Joins section and name. A name that is not a bare TOML key is quoted, so that a dot in it can't
+/// look like a section.
 fn join(section: &str, name: &str) -> String {
     let bare =
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
@@ -103,7 +105,7 @@ fn join(section: &str, name: &str) -> String {
     if section.is_empty() { name } else { format!("{section}.{name}") }
 }
 
-/// The type of a value, in words.
+/// Returns the type of a value, in words.
 pub(super) fn kind_of(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",

@@ -1,25 +1,29 @@
-//! The epoch of an image: the lowest version that a machine still gives its volume to.
+//! The epoch of an image: a machine that kept a version of one epoch no longer gives its volume to
+//! lower ones.
 //!
-//! Each epoch has a key of its own that signs PCR 11. An image is signed by the key of its epoch and by that of the epoch before,
-//! so it opens what the version before sealed. In the first boot that is not a trial it writes the TPM's record of the volume
-//! anew, and seals the volume's key anew, for the key of its own epoch. An image of the epoch before has no signature by that one.
+//! Each epoch has its own key that signs PCR 11. An image is signed with the key of its epoch and
+//! with that of the epoch before, so it opens what the version before sealed. In the first boot
+//! that is not a trial it writes the TPM's record of the volume again, and seals the volume's key
+//! again, both for the key of its own epoch. An image of the epoch before has no signature by that
+//! key.
 
 /// The highest number. The lowest is 0.
 pub const HIGHEST: u32 = i32::MAX as u32;
 
-/// The epoch before, among those that have a key: the one that an image of this epoch is signed for, too.
+/// Returns the epoch before, among those that have a key. An image of this epoch is signed for it,
+/// too.
 #[must_use]
 pub fn before(epoch: u32, keys: impl IntoIterator<Item = u32>) -> Option<u32> {
     keys.into_iter().filter(|key| *key < epoch).max()
 }
 
-/// The file that says PCR 11 is good in an epoch, in a folder of keys.
+/// Returns the name of the private key that signs PCR 11 for an epoch, in a folder of keys.
 #[must_use]
 pub fn private_key(epoch: u32) -> String {
     file(epoch, "private")
 }
 
-/// Its public half.
+/// Returns the name of its public half.
 #[must_use]
 pub fn public_key(epoch: u32) -> String {
     file(epoch, "public")
@@ -29,7 +33,7 @@ fn file(epoch: u32, half: &str) -> String {
     if epoch == 0 { format!("pcr-{half}.pem") } else { format!("pcr-epoch-{epoch}-{half}.pem") }
 }
 
-/// The epoch of a file that [`private_key`] names.
+/// Returns the epoch of a file that [`private_key`] names.
 #[must_use]
 pub fn of_private_key(name: &str) -> Option<u32> {
     let number = name.strip_prefix("pcr-epoch-").and_then(|rest| rest.strip_suffix("-private.pem"));

@@ -1,30 +1,30 @@
-//! The list of all keys: the one place that errors, man page and image modules are held against.
+//! The list of all keys. Error messages, the man page and the image modules are compared with it.
 
 /// One key of `pattern.toml`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Key {
-    /// Sections and name, joined by dots.
+    /// Sections and name, separated by dots.
     pub path: &'static str,
-    /// What values it takes.
+    /// The values that it accepts.
     pub kind: Kind,
-    /// What it means when the file has none.
+    /// What a missing key means.
     pub absent: Absent,
-    /// What it is for, in one sentence.
+    /// Its purpose, in one sentence.
     pub help: &'static str,
 }
 
-/// What it means that a file doesn't have a key.
+/// What a missing key means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Absent {
     /// An error.
     Wrong,
-    /// As if it were there with this value, in TOML.
+    /// The same as this value, in TOML.
     Default(&'static str),
     /// What the key's help says.
     Unset,
 }
 
-/// What values a key takes.
+/// The values that a key accepts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// `true` or `false`.
@@ -33,7 +33,7 @@ pub enum Kind {
     Number,
     /// A string.
     Text,
-    /// A string that [`crate::config::size::Size`] reads.
+    /// A string that [`crate::config::size::Size`] parses.
     Size,
     /// One of these strings.
     Choice(&'static [&'static str]),
@@ -45,12 +45,12 @@ pub enum Kind {
     Units,
     /// An array of X25519 recipients of age.
     Recipients,
-    /// An array of names of credentials, or of their beginnings.
+    /// An array of names of credentials, or of the starts of names.
     Credentials,
 }
 
 impl Kind {
-    /// The kind in words, as the man page has it.
+    /// Returns the kind in words, as in the man page.
     #[must_use]
     pub fn words(self) -> String {
         let quoted =
@@ -193,13 +193,14 @@ pub const KEYS: &[Key] = &[
     ),
 ];
 
-/// The key of this path.
+/// Returns the key of this path.
 #[must_use]
 pub(super) fn find(path: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.path == path)
 }
 
-/// What stands directly in this section (`""` for the top level): names of keys and of sections, each once.
+/// Returns the names of keys and sections directly in this section, each once. `""` is the top
+/// level.
 #[must_use]
 pub(super) fn members(section: &str) -> Vec<&'static str> {
     let mut names = Vec::new();

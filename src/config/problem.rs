@@ -1,4 +1,4 @@
-//! What is wrong with a `pattern.toml`, in words for the person who wrote it.
+//! A mistake in a `pattern.toml`, in words for its author.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ pub struct Problem {
     pub file: String,
     /// Line in that file, counted from 1.
     pub line: usize,
-    /// The key with its sections, such as `image.id`; empty when the text as a whole is wrong.
+    /// The key with its sections, such as `image.id`. Empty if the text as a whole is wrong.
     pub key: String,
     /// What would be right.
     pub message: String,

@@ -1,4 +1,5 @@
-//! From values to a [`Config`]. Reading goes on after a problem, so that all are found in one go.
+//! Converts values to a [`Config`]. It goes on after a problem, so that all problems are found at
+//! once.
 
 use toml::de::DeValue;
 
@@ -11,7 +12,7 @@ use super::{
     SecureBoot, Sizes, Updates, Userspace, Verity, Volume,
 };
 
-/// Reads every key; the configuration is there when there is no problem.
+/// Reads every key. Returns the configuration if there is no problem.
 pub(super) fn config(document: Document<'_>) -> Result<Config, Vec<Problem>> {
     let mut reader = Reader { document };
     let debug = reader.boolean("debug");
@@ -89,7 +90,8 @@ impl Reader<'_> {
         Some(Userspace { homed: homed?, desktop: desktop?, distrobox: distrobox?, sandboxing: sandboxing? })
     }
 
-    /// systemd-homed has a part of each user under /home, the other under /var/lib.
+    /// Requires both parts of homes: systemd-homed stores one part of each user under /home, and
+    /// the other under /var/lib.
     fn homes_are_whole(&mut self, partitions: Option<&Partitions>, userspace: Option<&Userspace>) {
         let (Some(partitions), Some(userspace)) = (partitions, userspace) else { return };
         let persist = partitions.persist;
@@ -159,7 +161,7 @@ impl Reader<'_> {
         self.read(path, |value| check(string(value)?))
     }
 
-    /// Reads one key, from its default when the file has none, and notes what is wrong with it.
+    /// Reads one key, or its default if the file has none, and records a problem with it.
     fn read<T>(&mut self, path: &str, convert: impl Fn(&DeValue<'_>) -> Checked<T>) -> Option<T> {
         let default = match find(path).map(|key| key.absent) {
             Some(Absent::Default(text)) => DeValue::parse(text).ok(),
@@ -176,7 +178,7 @@ impl Reader<'_> {
         self.checked(path, result)
     }
 
-    /// As [`Self::read`], for a key that may be absent.
+    /// Reads a key like [`Self::read`], but the key may be missing.
     fn given<T>(&mut self, path: &str, convert: impl Fn(&DeValue<'_>) -> Checked<T>) -> Option<Option<T>> {
         if self.document.value(path).is_none() {
             return Some(None);
@@ -191,7 +193,7 @@ impl Reader<'_> {
                 self.document.report(line, path, message);
                 None
             }
-            // A section of this key is wrong as a whole, and reported as that.
+            // The section of this key is already reported as a whole.
             (Err(_), None) => None,
         }
     }
@@ -201,7 +203,7 @@ fn string<'v>(value: &'v DeValue<'_>) -> Checked<&'v str> {
     value.as_str().ok_or_else(|| format!("must be a string in quotes, not {}", kind_of(value)))
 }
 
-/// As the file has it: the sign, and digits.
+/// Returns the number as the file has it: the sign, and digits.
 fn integer(value: &DeValue<'_>) -> Checked<String> {
     let number =
         value.as_integer().ok_or_else(|| format!("must be a number such as 1, not {}", kind_of(value)))?;
@@ -224,7 +226,7 @@ fn numbers(value: &DeValue<'_>) -> Checked<Vec<u64>> {
         .collect()
 }
 
-/// An array of strings, each converted; the same one twice counts once.
+/// Returns an array of strings, each converted. Duplicates count once.
 fn names<T: PartialEq>(value: &DeValue<'_>, convert: impl Fn(&str) -> Checked<T>) -> Checked<Vec<T>> {
     let items = value.as_array().ok_or_else(|| format!("must be a list of names, not {}", kind_of(value)))?;
     let mut found = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::{Config, parse};
 
-/// That of an image with these lines in its `[volume]`.
+/// Returns the configuration of an image with these lines in its `[volume]`.
 pub(crate) fn config(debug: bool, volume: &str) -> Config {
     let text = format!(
         "debug = {debug}\n[image]\nid = \"demo\"\nversion = \"1\"\n\

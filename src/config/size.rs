@@ -1,4 +1,4 @@
-//! Sizes as people write them: `200M`, `2G`.
+//! Sizes as people write them, such as `200M` or `2G`.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ pub struct Size(u64);
 /// Why a text is not a size.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SizeError {
-    /// Not a whole number with at most one unit letter after it.
+    /// Not a whole number with at most one unit letter.
     Form(String),
     /// More than [`Size::MAX`].
     TooLarge(String),
@@ -34,24 +34,25 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
 
-/// dm-verity's data and hash block size in our images, in bytes.
+/// Block size of dm-verity's data and hashes in our images, in bytes.
 const VERITY_BLOCK: u64 = 4096;
 /// SHA-256 hashes in one hash block.
 const VERITY_FANOUT: u64 = VERITY_BLOCK / 32;
 
 impl Size {
-    /// One mebibyte: partitions start and end at multiples of it.
+    /// One mebibyte. Partitions start and end at multiples of it.
     pub const MIB: Self = Self(MIB);
-    /// The largest size accepted: 1024 TiB, so that sums of a few sizes can't overflow.
+    /// The largest valid size: 1024 TiB, so that sums of a few sizes can't overflow.
     pub const MAX: Self = Self(1024 * TIB);
 
-    /// A size of this many bytes.
+    /// Returns a size of this many bytes.
     #[must_use]
     pub const fn from_bytes(bytes: u64) -> Self {
         Self(bytes)
     }
 
-    /// Reads digits and at most one unit letter: `K`, `M`, `G`, `T` (powers of 1024), none for bytes.
+    /// Parses digits and at most one unit letter: `K`, `M`, `G`, `T` (powers of 1024), or none for
+    /// bytes.
     ///
     /// # Errors
     /// When the text has another form, or means more than [`Size::MAX`].
@@ -69,14 +70,15 @@ impl Size {
         }
     }
 
-    /// The number of bytes.
+    /// Returns the number of bytes.
     #[must_use]
     pub const fn bytes(self) -> u64 {
         self.0
     }
 
-    /// Space that dm-verity's superblock and SHA-256 hash tree take over data of this size, with 4096-byte
-    /// blocks on both sides (cryptsetup, "DMVerity": one hash block per 128 blocks below it, up to the root).
+    /// Returns the space of dm-verity's superblock and SHA-256 hash tree for data of this size,
+    /// with 4096-byte blocks on both sides (cryptsetup, "DMVerity": one hash block per 128 blocks
+    /// below it, up to the root).
     #[must_use]
     pub fn verity_tree(self) -> Self {
         let mut level = self.0.div_ceil(VERITY_BLOCK);
@@ -88,7 +90,7 @@ impl Size {
         Self(blocks * VERITY_BLOCK)
     }
 
-    /// The next multiple of one mebibyte.
+    /// Returns the size, rounded up to a multiple of one mebibyte.
     #[must_use]
     pub fn whole_mib(self) -> Self {
         Self(self.0.div_ceil(MIB).saturating_mul(MIB))
@@ -96,7 +98,8 @@ impl Size {
 }
 
 impl fmt::Display for Size {
-    /// With the largest unit that keeps the number whole; [`Size::parse`] reads it back.
+    /// Writes the size with the largest unit that keeps the number whole. [`Size::parse`] can read
+    /// it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [(TIB, "T"), (GIB, "G"), (MIB, "M"), (KIB, "K")];
         let fits = units.iter().find(|(unit, _)| self.0 != 0 && self.0.is_multiple_of(*unit));
@@ -139,7 +142,7 @@ mod tests {
         }
     }
 
-    /// Sizes that `veritysetup format` gave for files of these sizes, superblock included.
+    /// Sizes that `veritysetup format` needed for files of these sizes, superblock included.
     #[test]
     fn the_verity_tree_is_counted_level_by_level() {
         let cases =

@@ -1,8 +1,8 @@
-//! The key somebody meant when they wrote one that does not exist.
+//! Suggests the key that was meant, for one that does not exist.
 
 use super::keys::{KEYS, members};
 
-/// What to say about an unknown key: the nearest known one, or what its section has.
+/// Returns the message for an unknown key: the nearest known one, or the names in its section.
 pub(super) fn unknown(path: &str) -> String {
     if let Some(near) = nearest(path) {
         return format!("there is no such key; did you mean {near}?");
@@ -19,7 +19,8 @@ pub(super) fn unknown(path: &str) -> String {
     }
 }
 
-/// The known key or section that this one is a slip of: mistyped, or right but in the wrong section.
+/// Returns the known key or section that this one probably means: mistyped, or right but in the
+/// wrong section.
 fn nearest(path: &str) -> Option<&'static str> {
     let near = known().map(|known| (distance(path, known), known)).min();
     if let Some((steps, known)) = near
@@ -31,7 +32,7 @@ fn nearest(path: &str) -> Option<&'static str> {
     known().find(|known| last(known) == last(path))
 }
 
-/// Paths of all keys and of all sections.
+/// Returns the paths of all keys and all sections.
 fn known() -> impl Iterator<Item = &'static str> {
     KEYS.iter().flat_map(|key| {
         let sections = key.path.match_indices('.').filter_map(|(at, _)| key.path.get(..at));
@@ -43,7 +44,7 @@ fn last(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or(path)
 }
 
-/// Levenshtein's distance: letters to add, drop or change.
+/// Returns Levenshtein's distance: letters to add, drop or change.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();
     for (done, letter) in a.chars().enumerate() {

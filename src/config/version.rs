@@ -1,12 +1,13 @@
-//! Which of two versions is newer (UAPI.10, "Version Format Specification"): as systemd-boot and systemd-sysupdate
-//! order them.
+//! Compares versions like systemd-boot and systemd-sysupdate do (UAPI.10, "Version Format
+//! Specification").
 
 use std::cmp::Ordering;
 
-/// Longest version: GPT names have 36 UTF-16 units, and `verity-` takes 7 of them (UEFI, "GPT Partition Entry").
+/// Longest version: GPT names have 36 UTF-16 units, and `verity-` takes 7 of them (UEFI, "GPT
+/// Partition Entry").
 pub const LONGEST: usize = 29;
 
-/// Whether a text is a version that an image can have (`image.version`).
+/// Returns whether a text is a valid version of an image (`image.version`).
 #[must_use]
 pub fn is_version(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
@@ -19,7 +20,7 @@ pub fn compare(one: &str, other: &str) -> Ordering {
     let (mut a, mut b) = (one.as_bytes(), other.as_bytes());
     loop {
         (a, b) = (skip_other(a), skip_other(b));
-        // Before the end counts: a pre-release is older than its release.
+        // Compared before the end of the text: a pre-release is older than its release.
         if let Some(order) = separator(&mut a, &mut b, b'~') {
             return order;
         }
@@ -43,13 +44,14 @@ fn starts_with(text: &[u8], is: fn(&u8) -> bool) -> bool {
     text.first().is_some_and(is)
 }
 
-/// Characters outside the format separate components, and mean nothing else.
+/// Skips characters outside the format. They separate components, and have no other meaning.
 fn skip_other(text: &[u8]) -> &[u8] {
     let known = |byte: &u8| byte.is_ascii_alphanumeric() || b"~-^.".contains(byte);
     text.get(text.iter().position(known).unwrap_or(text.len())..).unwrap_or_default()
 }
 
-/// A version that has the mark here is older than one that has not; when both have it, it is passed over.
+/// Compares at a mark: a version with the mark is older than one without. If both have it, it is
+/// skipped.
 fn separator(a: &mut &[u8], b: &mut &[u8], mark: u8) -> Option<Ordering> {
     match (a.strip_prefix(&[mark]), b.strip_prefix(&[mark])) {
         (Some(_), None) => Some(Ordering::Less),
@@ -69,7 +71,7 @@ fn take<'t>(text: &mut &'t [u8], is: fn(&u8) -> bool) -> &'t [u8] {
     head
 }
 
-/// By value, without limit; no digits at all are older than some.
+/// Compares by value, without limit. No digits are older than some.
 fn numbers(a: &mut &[u8], b: &mut &[u8]) -> Ordering {
     let (one, other) = (take(a, u8::is_ascii_digit), take(b, u8::is_ascii_digit));
     let value = |digits: &[u8]| {
@@ -91,7 +93,7 @@ mod tests {
 
     #[test]
     fn the_examples_of_the_specification() {
-        // Each is older than the next.
+        // Each version is older than the next.
         let rising = [
             "122.1",
             "123~rc1-1",

@@ -1,4 +1,4 @@
-//! Credentials that firmware hands to the system, and those among them that an image takes (systemd.system-credentials(7)).
+//! Selects the firmware's credentials that an image accepts (systemd.system-credentials(7)).
 
 use std::collections::BTreeMap;
 
@@ -6,18 +6,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-/// As large as systemd takes them, and so is all of them together.
+/// systemd's limit for one credential, and for all of them together.
 const SIZE_MAX: usize = 1 << 20;
-/// The longest name of a file.
+/// Longest file name.
 const NAME_MAX: usize = 255;
 
-/// What is taken, by name. A name that is given twice has its first value.
+/// The accepted credentials, by name. If a name is given twice, the first value counts.
 pub type Credentials = BTreeMap<String, Zeroizing<Vec<u8>>>;
 
-/// The credentials among these strings that `listed` names, and how many others there are.
+/// Returns the credentials among these strings that `listed` names, and the number of others.
 ///
 /// # Errors
-/// When a listed one can't be used: it is not in base64, or too large.
+/// When a listed one is not valid base64, or too large.
 pub fn choose(strings: &[&[u8]], listed: &[String]) -> Result<(Credentials, usize), String> {
     let (mut chosen, mut others) = (Credentials::new(), 0);
     for string in strings {
@@ -39,7 +39,8 @@ pub fn choose(strings: &[&[u8]], listed: &[String]) -> Result<(Credentials, usiz
     }
 }
 
-/// Whether an item of `boot.credentials` names this credential: by its whole name, or by its beginning and a `*`.
+/// Returns whether an item of `boot.credentials` names this credential: by its whole name, or by
+/// its start and a `*`.
 fn names(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(beginning) => name.starts_with(beginning),
@@ -47,7 +48,8 @@ fn names(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// Name and value of a string that is a credential; no name when it can't be that of a file.
+/// Returns name and value of a string that is a credential. The name is `None` if it is not a valid
+/// file name.
 fn credential(string: &[u8]) -> Option<(Option<&str>, Value<'_>)> {
     let (rest, base64) = match string.strip_prefix(b"io.systemd.credential:") {
         Some(rest) => (rest, false),
@@ -59,7 +61,7 @@ fn credential(string: &[u8]) -> Option<(Option<&str>, Value<'_>)> {
     Some((name, Value { base64, text: value }))
 }
 
-/// As the string has it.
+/// The value as in the string.
 struct Value<'a> {
     base64: bool,
     text: &'a [u8],

@@ -1,32 +1,32 @@
-//! Signature databases: the content of `db`, `dbx` and `KEK`, and files that change it (UEFI Specification, "Signature
-//! Database" and "Variable Services").
+//! Parses and changes signature databases: the content of `db`, `dbx` and `KEK`, and files that
+//! change it (UEFI Specification, "Signature Database" and "Variable Services").
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use super::reader::Reader;
 
-/// Firmware has some ten kilobytes for all of its variables.
+/// Firmware has a few tens of kilobytes for all of its variables.
 const LARGEST: usize = 1 << 20;
 /// Bytes of an `EFI_SIGNATURE_LIST` before its header.
 const LIST: usize = 28;
 /// Bytes of the owner's name before each signature.
 const OWNER: usize = 16;
-/// `EFI_CERT_TYPE_PKCS7_GUID`, as it lies in memory.
+/// `EFI_CERT_TYPE_PKCS7_GUID`, as in memory.
 const PKCS7: &[u8; 16] = b"\x9d\xd2\xaf\x4a\xdf\x68\xee\x49\x8a\xa9\x34\x7d\x37\x56\x65\xa7";
 /// `WIN_CERT_TYPE_EFI_GUID`.
 const CERTIFICATE_KIND: u16 = 0x0ef1;
-/// `WIN_CERTIFICATE`, and the name of its kind.
+/// Bytes of `WIN_CERTIFICATE` and the GUID of its kind.
 const CERTIFICATE: usize = 24;
 
 /// Why bytes are not a database, or not a change of one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DatabaseError {
-    /// It is larger than what firmware keeps.
+    /// Larger than what firmware stores.
     TooLarge,
-    /// It is not made of whole signature lists.
+    /// Not made of complete signature lists.
     Malformed,
-    /// It does not begin with a time and a signature, as the files do that a variable is changed with.
+    /// Does not start with a time and a signature, unlike files that change a variable.
     NotSigned,
 }
 
@@ -53,12 +53,12 @@ pub struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// What an event says of an entry that verified something.
+    /// Returns what an event contains of an entry that verified something.
     pub(super) fn signature(self) -> &'a [u8] {
         self.signature
     }
 
-    /// The certificate, hash or key, whoever added it.
+    /// Returns the certificate, hash or key, whoever added it.
     pub(super) fn value(self) -> &'a [u8] {
         self.signature.get(OWNER..).unwrap_or_default()
     }
@@ -67,7 +67,7 @@ impl<'a> Entry<'a> {
 /// An `EFI_SIGNATURE_LIST`: entries of one kind and size.
 struct List<'a> {
     kind: [u8; 16],
-    /// What comes between the sizes and the first entry: nothing, for all kinds there are.
+    /// The bytes between the sizes and the first entry. All existing kinds have none.
     header: &'a [u8],
     size: usize,
     signatures: &'a [u8],
@@ -88,10 +88,10 @@ impl<'a> List<'a> {
         self.signatures.chunks_exact(self.size).map(move |signature| Entry { kind, signature })
     }
 
-    /// The same list with these entries alone.
+    /// Returns the same list with only these entries.
     fn with(&self, entries: &[Entry<'_>]) -> Vec<u8> {
         let length = LIST + self.header.len() + entries.len() * self.size;
-        // None of them is longer than what was read, which has a length of 32 bits.
+        // None of them is longer than the input, whose length has 32 bits.
         let sizes = [length, self.header.len(), self.size].map(|size| (size as u32).to_le_bytes()).concat();
         let mut bytes = [&self.kind[..], &sizes, self.header].concat();
         entries.iter().for_each(|entry| bytes.extend_from_slice(entry.signature));
@@ -111,18 +111,19 @@ fn lists(content: &[u8]) -> Result<Vec<List<'_>>, DatabaseError> {
     Ok(lists)
 }
 
-/// The entries of a database, in its order.
+/// Returns the entries of a database, in its order.
 ///
 /// # Errors
-/// When it is not made of whole signature lists.
+/// When it is not made of complete signature lists.
 pub fn entries(content: &[u8]) -> Result<Vec<Entry<'_>>, DatabaseError> {
     Ok(lists(content)?.iter().flat_map(List::entries).collect())
 }
 
-/// The database after an append. As edk2 does it, an entry that is there already is left out, and lists are not merged.
+/// Returns the database after an append. Like edk2, it skips existing entries and does not merge
+/// lists.
 ///
 /// # Errors
-/// When one of both is not a database.
+/// When either of them is not a database.
 pub fn append(old: &[u8], new: &[u8]) -> Result<Vec<u8>, DatabaseError> {
     let there: BTreeSet<_> = entries(old)?.into_iter().collect();
     let mut content = old.to_vec();
@@ -135,11 +136,12 @@ pub fn append(old: &[u8], new: &[u8]) -> Result<Vec<u8>, DatabaseError> {
     if content.len() > LARGEST { Err(DatabaseError::TooLarge) } else { Ok(content) }
 }
 
-/// The signature lists of an `.auth` file, or of a revocation list as the UEFI Forum publishes it: what follows the time and
-/// the signature. The signature is the firmware's to check.
+/// Returns the signature lists of an `.auth` file, or of a revocation list as the UEFI Forum
+/// publishes it: the part after the time and the signature. The firmware checks the signature, not
+/// this function.
 ///
 /// # Errors
-/// When the file is something else.
+/// When the file has another format.
 pub fn payload(file: &[u8]) -> Result<&[u8], DatabaseError> {
     let lists = signed(file).ok_or(DatabaseError::NotSigned)?;
     entries(lists).map(|_| lists)

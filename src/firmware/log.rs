@@ -1,6 +1,7 @@
-//! The event log of the firmware, in the crypto-agile format (TCG PC Client Platform Firmware Profile, "Event Logging").
+//! Parses the event log of the firmware, in the crypto-agile format (TCG PC Client Platform
+//! Firmware Profile, "Event Logging").
 //!
-//! Anybody can have written it: it counts as far as the TPM's register confirms it.
+//! Anybody can have written it. It is only trusted as far as the TPM's register confirms it.
 
 use std::fmt;
 
@@ -10,16 +11,16 @@ use super::reader::Reader;
 use super::{Measured, PCR};
 use crate::token::Bank;
 
-/// Real logs have some ten kilobytes, with large databases a hundred.
+/// Real logs have a few tens of kilobytes, and about a hundred with large databases.
 const LARGEST: usize = 4 << 20;
 /// `TPM_ALG_ID` of the banks (TCG Algorithm Registry).
 const SHA256: u16 = 0x000b;
 const SHA384: u16 = 0x000c;
-/// More than a TPM has.
+/// More banks than a TPM has.
 const MOST_BANKS: u32 = 16;
-/// The event that says which banks there are.
+/// The event that lists the banks.
 const SPEC_ID: &[u8; 16] = b"Spec ID Event03\0";
-/// `EV_NO_ACTION`: nothing was extended.
+/// `EV_NO_ACTION`: an event that extended nothing.
 const NO_ACTION: u32 = 3;
 
 /// The events of PCR 7, in the order in which they were measured.
@@ -36,14 +37,14 @@ pub(super) struct Event {
     digests: Vec<(u16, Vec<u8>)>,
 }
 
-/// Why a log says nothing.
+/// Why a log is not usable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LogError {
-    /// It is larger than any real one.
+    /// Larger than any real log.
     TooLarge,
-    /// It does not begin with the event that names the banks.
+    /// Does not start with the event that lists the banks.
     NotCryptoAgile,
-    /// This event is cut off, or not in the format. The first has the number 1.
+    /// This event is cut off, or malformed. The first event has the number 1.
     Malformed(usize),
     /// An event has no digest for this bank.
     NoBank(Bank),
@@ -72,10 +73,10 @@ impl fmt::Display for LogError {
 impl std::error::Error for LogError {}
 
 impl Log {
-    /// Reads the content of `/sys/kernel/security/tpm0/binary_bios_measurements`.
+    /// Parses the content of `/sys/kernel/security/tpm0/binary_bios_measurements`.
     ///
     /// # Errors
-    /// When it is not a whole log.
+    /// When it is not a complete log.
     pub fn parse(bytes: &[u8]) -> Result<Self, LogError> {
         if bytes.len() > LARGEST {
             return Err(LogError::TooLarge);
@@ -94,7 +95,8 @@ impl Log {
         Ok(Self { events })
     }
 
-    /// Compares the log with the register: from here on its digests are those that were measured.
+    /// Compares the log with the register. The digests of the returned log are those that were
+    /// measured.
     ///
     /// # Errors
     /// When the events do not lead to this value.
@@ -115,7 +117,7 @@ impl Event {
     }
 }
 
-/// The value of a register that these digests were extended into.
+/// Returns the value of a register that was extended with these digests.
 pub(super) fn replay<'a>(bank: Bank, digests: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
     digests.into_iter().fold(bank.zeros(), |value, one| digest(bank, &[&value, one].concat()))
 }
@@ -134,7 +136,8 @@ fn algorithm(bank: Bank) -> u16 {
     }
 }
 
-/// The banks, with the bytes of a digest in each. The first event alone has the format of TPM 1.2: one SHA-1 digest.
+/// Returns the banks, with the bytes of a digest in each. Only the first event has the format of
+/// TPM 1.2, with one SHA-1 digest.
 fn banks(reader: &mut Reader<'_>) -> Option<Vec<(u16, usize)>> {
     let (_pcr, kind, _digest) = (reader.u32()?, reader.u32()?, reader.take(20)?);
     let size = reader.size()?;
@@ -152,7 +155,7 @@ fn banks(reader: &mut Reader<'_>) -> Option<Vec<(u16, usize)>> {
     event.0.is_empty().then_some(banks)
 }
 
-/// A `TCG_PCR_EVENT2`, with its register.
+/// Parses a `TCG_PCR_EVENT2`. Returns it with its register.
 fn event(reader: &mut Reader<'_>, banks: &[(u16, usize)]) -> Option<(u32, Event)> {
     let (pcr, kind) = (reader.u32()?, reader.u32()?);
     let count = reader.u32().filter(|count| *count <= MOST_BANKS)?;

@@ -1,4 +1,4 @@
-//! The register after a restart that applies a change.
+//! Predicts the register after a restart that applies a change.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,18 +6,18 @@ use std::fmt;
 use super::log::{digest, replay};
 use super::{AUTHORITY, DatabaseError, Event, Form, Measured, ON, OfVariable, Variable, entries};
 
-/// Why nothing is known of the register's next value, or it must not be used.
+/// Why the register's next value is unknown, or must not be used.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Unpredictable {
-    /// Secure Boot is off now: PCR 7 protects nothing.
+    /// Secure Boot is off now, so PCR 7 protects nothing.
     Off,
-    /// The change switches it off.
+    /// The change switches Secure Boot off.
     WillBeOff,
     /// The log has another content for this variable than was measured.
     Unexplained(Variable),
     /// This variable does not hold a signature database.
     Database(Variable, DatabaseError),
-    /// What verified the boot loader or the kernel image is not in the new `db`.
+    /// The entry that verified the boot loader or the kernel image is not in the new `db`.
     Removed,
 }
 
@@ -43,11 +43,11 @@ impl fmt::Display for Unpredictable {
 impl std::error::Error for Unpredictable {}
 
 impl<'a> Measured<'a> {
-    /// PCR 7 in a boot with these contents, variables that are not named being as they were measured. A variable that does not
-    /// exist has an empty content.
+    /// Returns PCR 7 in a boot with these contents. Variables that are not named keep their
+    /// measured content. A variable that does not exist has an empty content.
     ///
     /// # Errors
-    /// When Secure Boot is or will be off, or the log does not tell enough.
+    /// When Secure Boot is or will be off, or the log does not prove enough.
     pub fn after(&self, contents: &BTreeMap<Variable, Vec<u8>>) -> Result<Vec<u8>, Unpredictable> {
         if !self.secure_boot() {
             return Err(Unpredictable::Off);
@@ -67,7 +67,7 @@ impl<'a> Measured<'a> {
         Ok(replay(self.bank, digests.iter().flatten().map(Vec::as_slice)))
     }
 
-    /// The digest of a variable's event with another content.
+    /// Returns the digest of a variable's event with another content.
     fn next(&self, found: &OfVariable<'a>, content: Option<&Vec<u8>>) -> Result<Vec<u8>, Unpredictable> {
         let variable = found.variable;
         let measured = self.digest(found.event).to_vec();
@@ -81,8 +81,8 @@ impl<'a> Measured<'a> {
         }
     }
 
-    /// The digests of the events that name what verified something; none for one that the firmware leaves out, since it
-    /// measures each entry once.
+    /// Returns the digests of the events that name what verified something. The firmware measures
+    /// each entry once, so the digest of a repeated entry is `None`.
     fn authorities(
         &self,
         contents: &BTreeMap<Variable, Vec<u8>>,
@@ -101,11 +101,11 @@ impl<'a> Measured<'a> {
         Ok(digests)
     }
 
-    /// The digest of one of them.
+    /// Returns the digest of one of these events.
     fn authority(&self, event: &'a Event, db: &[u8]) -> Result<Vec<u8>, Unpredictable> {
         let measured = self.digest(event);
         let Some((Variable::Db, signature)) = Variable::of_structure(&event.data) else {
-            // An entry of somebody else's, as shim has them.
+            // Not an entry of db, but for example one of shim's.
             return Ok(measured.to_vec());
         };
         if digest(self.bank, &event.data) != measured {

@@ -1,6 +1,6 @@
-//! Little-endian numbers and byte strings, as UEFI and the TCG write them.
+//! Reads little-endian numbers and byte strings, as in formats of UEFI and the TCG.
 
-/// What is left of the input.
+/// The rest of the input.
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -26,7 +26,7 @@ impl<'a> Reader<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
-    /// A length of 32 bits that counts bytes in memory.
+    /// Reads a length of 32 bits that counts bytes in memory.
     pub(super) fn size(&mut self) -> Option<usize> {
         usize::try_from(self.u32()?).ok()
     }

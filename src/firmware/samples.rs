@@ -12,7 +12,7 @@ macro_rules! fixture {
     };
 }
 
-/// The log of a boot, by the name of its file.
+/// Returns the log of a boot, by the name of its file.
 pub(super) fn bytes(name: &str) -> &'static [u8] {
     match name {
         "first" => fixture!("first.log"),
@@ -30,7 +30,7 @@ pub(super) fn log(name: &str) -> Log {
     Log::parse(bytes(name)).unwrap()
 }
 
-/// The file that was written to this variable between two boots.
+/// Returns the file that was written to this variable between two boots.
 pub(super) fn change(variable: Variable) -> &'static [u8] {
     match variable {
         Variable::Dbx => fixture!("dbx.auth"),
@@ -40,7 +40,7 @@ pub(super) fn change(variable: Variable) -> &'static [u8] {
     }
 }
 
-/// PCR 7 in that boot.
+/// Returns PCR 7 in that boot.
 pub(super) fn value(name: &str, bank: Bank) -> Vec<u8> {
     let prefix = format!("{name} {} ", bank.name());
     let digits = VALUES.lines().find_map(|line| line.strip_prefix(&prefix)).unwrap();
@@ -48,7 +48,8 @@ pub(super) fn value(name: &str, bank: Bank) -> Vec<u8> {
     pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
 }
 
-/// A log of PCR 7 with these events, whose digests are made over the second part, and its value.
+/// Returns a log of PCR 7 with these events and its value. The digests are made over the third part
+/// of each.
 pub(super) fn made(events: &[(u32, Vec<u8>, Vec<u8>)]) -> (Log, Vec<u8>) {
     let bank = Bank::Sha256;
     let spec = [&b"Spec ID Event03\0"[..], &[0; 8], &[1, 0, 0, 0, 0x0b, 0, 32, 0, 0]].concat();

@@ -1,28 +1,30 @@
-//! Whether the firmware enforces Secure Boot, by two of its variables (UEFI Specification, "Globally Defined Variables").
+//! Determines from two variables whether the firmware enforces Secure Boot (UEFI Specification,
+//! "Globally Defined Variables").
 
 use std::fmt;
 
 use crate::config::{Config, SecureBoot};
 
-/// The variables, as efivarfs names them.
+/// The two variables, as efivarfs names them.
 pub const VARIABLES: [&str; 2] =
     ["SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c", "SetupMode-8be4df61-93ca-11d2-aa0d-00e098032b8c"];
 
-/// What the firmware does.
+/// What the firmware enforces.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
     /// It starts only what its keys allow.
     On,
     /// It starts anything.
     Off,
-    /// It starts anything, and takes keys from anyone.
+    /// It starts anything, and accepts keys from anyone.
     SetupMode,
-    /// There is no such firmware.
+    /// The machine has no such firmware.
     Absent,
 }
 
 impl State {
-    /// Reads the contents of [`VARIABLES`] in efivarfs: four bytes of attributes, then the value.
+    /// Returns the state from the contents of [`VARIABLES`] in efivarfs: four bytes of attributes,
+    /// then the value.
     #[must_use]
     pub fn of(secure_boot: Option<&[u8]>, setup_mode: Option<&[u8]>) -> Self {
         let value = |bytes: Option<&[u8]>| bytes.and_then(|bytes| bytes.get(4)).copied();
@@ -34,13 +36,13 @@ impl State {
         }
     }
 
-    /// Whether an image may seal keys, and record volumes, in this state.
+    /// Returns whether an image may seal keys and record volumes in this state.
     #[must_use]
     pub fn allows(self, config: &Config) -> bool {
         self == Self::On || config.secure_boot() == SecureBoot::Optional
     }
 
-    /// What to do to have it on.
+    /// Returns what to do to switch Secure Boot on.
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {
@@ -66,7 +68,8 @@ impl fmt::Display for State {
     }
 }
 
-/// What an image for use does not protect in this state, for the owner to read; `None` when nothing is to be said.
+/// Returns a message for the owner: what an image with `debug = false` does not protect in this
+/// state. `None` if there is nothing to say.
 #[must_use]
 pub fn warning(state: State, config: &Config) -> Option<String> {
     (state != State::On && !config.debug).then(|| {

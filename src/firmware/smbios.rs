@@ -1,11 +1,13 @@
-//! Strings that a machine's maker, or its hypervisor, has for the system: structures of type 11 of its SMBIOS table (SMBIOS
-//! 3.7.0, sections 6.1 "Structure evolution and usage guidelines" and 7.12 "OEM Strings").
+//! Reads strings that a machine's maker, or its hypervisor, has for the system: structures of type
+//! 11 of its SMBIOS table (SMBIOS 3.7.0, sections 6.1 "Structure evolution and usage guidelines"
+//! and 7.12 "OEM Strings").
 
 const OEM_STRINGS: u8 = 11;
-/// Type, length and handle.
+/// Bytes of type, length and handle.
 const HEADER: usize = 4;
 
-/// Those strings, in the order of the table. What comes after a structure that is not whole is left out.
+/// Returns these strings, in the order of the table. Ignores everything after an incomplete
+/// structure.
 #[must_use]
 pub fn oem_strings(table: &[u8]) -> Vec<&[u8]> {
     let (mut found, mut rest) = (Vec::new(), table);
@@ -21,7 +23,7 @@ pub fn oem_strings(table: &[u8]) -> Vec<&[u8]> {
 struct Structure<'a> {
     kind: u8,
     strings: Vec<&'a [u8]>,
-    /// What follows it in the table.
+    /// The part of the table after this structure.
     rest: &'a [u8],
 }
 
@@ -39,7 +41,7 @@ impl<'a> Structure<'a> {
             }
             strings.push(string);
         }
-        // Without any string there are two zeros all the same.
+        // A structure without strings also ends in two zeros.
         if strings.is_empty() {
             rest = rest.strip_prefix(&[0]).unwrap_or(rest);
         }
@@ -63,7 +65,7 @@ mod tests {
         assert!(oem_strings(&[BIOS, NO_STRINGS, END].concat()).is_empty());
     }
 
-    /// Whatever the table holds, nothing is read twice or beyond its end.
+    /// Whatever the table contains, nothing is read twice or past its end.
     #[test]
     fn a_table_that_is_not_whole_ends_the_list() {
         let table = [BIOS, OEM, END].concat();

@@ -1,8 +1,9 @@
-//! Whether what was written in a boot with another PCR 7 may be believed in this one.
+//! Decides whether what was written in a boot with another PCR 7 may be trusted in this boot.
 //!
-//! It may when Secure Boot was on and each entry of the earlier `db` is in the one of now. What `dbx` forbids since then may have
-//! run. The TPM does not say what stood behind a value that it compared; the claim does, and only the true claim leads to that
-//! value. Everything that is not claimed must be as now.
+//! It may if Secure Boot was on, and each entry of the earlier `db` is in the present one. A
+//! program that `dbx` forbids since then may have run. The TPM does not say what a value that it
+//! compared stood for. The claim says it, and only the true claim leads to that value. Everything
+//! that is not claimed must be as in this boot.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,7 +12,7 @@ use super::log::replay;
 use super::{DatabaseError, Measured, Variable, entries};
 use crate::token::Earlier;
 
-/// What is said to have been another way. Anybody may have written it.
+/// What is claimed to have been different. Anybody may have written the claim.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Claim<'a> {
     /// The content of `db`.
@@ -22,18 +23,19 @@ pub struct Claim<'a> {
     pub dbx: Option<&'a [u8]>,
 }
 
-/// Why the earlier boot is not believed.
+/// Why the earlier boot is not trusted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Distrust {
     /// Signatures are not checked in this boot.
     Off,
-    /// The firmware measured this variable twice, or not at all, or the log has another content for it than was measured.
+    /// The firmware measured this variable twice or never, or the log has another content for it
+    /// than was measured.
     Unexplained(Variable),
     /// The claim does not lead to the earlier value.
     NotSo,
-    /// The earlier `db` is not a signature database, or the one of now.
+    /// The earlier or the present `db` is not a signature database.
     Database(DatabaseError),
-    /// The earlier boot admitted somebody who is not admitted now.
+    /// The earlier `db` allowed something that the present one does not.
     MoreWereAdmitted,
 }
 
@@ -58,7 +60,7 @@ impl fmt::Display for Distrust {
 impl std::error::Error for Distrust {}
 
 impl<'a> Measured<'a> {
-    /// What a later boot, with these contents, has to know of this one.
+    /// Returns what a later boot, with these contents, has to know of this one.
     #[must_use]
     pub fn earlier(&self, contents: &BTreeMap<Variable, Vec<u8>>) -> Earlier {
         let event = |variable| {
@@ -74,10 +76,11 @@ impl<'a> Measured<'a> {
         }
     }
 
-    /// Whether that boot, as it is described, had Secure Boot on and no entry in `db` that this one does not have.
+    /// Checks that the described boot had Secure Boot on, and no entry in `db` that this boot does
+    /// not have.
     ///
     /// # Errors
-    /// When it did not, or that is not proved.
+    /// When that is not so, or not proved.
     pub fn trusts_earlier(&self, earlier: &Earlier) -> Result<(), Distrust> {
         let db = earlier.db.map(|length| {
             let now = self.content(Variable::Db).ok_or(Distrust::Unexplained(Variable::Db))?;
@@ -87,10 +90,11 @@ impl<'a> Measured<'a> {
         self.trusts(&earlier.value, &claim)
     }
 
-    /// Whether a boot whose PCR 7 had the value `old` had Secure Boot on and no entry in `db` that this one does not have.
+    /// Checks that a boot whose PCR 7 had the value `old` had Secure Boot on, and no entry in `db`
+    /// that this boot does not have.
     ///
     /// # Errors
-    /// When it did not, or that is not proved.
+    /// When that is not so, or not proved.
     pub fn trusts(&self, old: &[u8], claim: &Claim<'_>) -> Result<(), Distrust> {
         if !self.secure_boot() {
             return Err(Distrust::Off);
@@ -107,7 +111,7 @@ impl<'a> Measured<'a> {
         claim.db.map_or(Ok(()), |db| self.admits(db))
     }
 
-    /// The digests that take the place of those of now.
+    /// Returns the digests that replace the present ones.
     fn substitutes(&self, claim: &Claim<'_>) -> Result<Vec<(Variable, Vec<u8>)>, Distrust> {
         let mut all = Vec::new();
         for (variable, digest) in [(Variable::Kek, claim.kek), (Variable::Dbx, claim.dbx)] {

@@ -6,7 +6,7 @@ use super::log::digest;
 use super::reader::Reader;
 use crate::token::Bank;
 
-/// `EFI_GLOBAL_VARIABLE` (UEFI Specification, "Globally Defined Variables"), as it lies in memory.
+/// `EFI_GLOBAL_VARIABLE` (UEFI Specification, "Globally Defined Variables"), as in memory.
 const GLOBAL: Vendor = Vendor {
     bytes: *b"\x61\xdf\xe4\x8b\xca\x93\xd2\x11\xaa\x0d\x00\xe0\x98\x03\x2b\x8c",
     text: "8be4df61-93ca-11d2-aa0d-00e098032b8c",
@@ -16,7 +16,7 @@ const SECURITY: Vendor = Vendor {
     bytes: *b"\xcb\xb2\x19\xd7\x3a\x3d\x96\x45\xa3\xbc\xda\xd0\x0e\x67\x65\x6f",
     text: "d719b2cb-3d3a-4596-a3bc-dad00e67656f",
 };
-/// The longest name that is looked at.
+/// The longest name that is read.
 const LONGEST_NAME: u64 = 64;
 
 struct Vendor {
@@ -35,15 +35,15 @@ pub enum Variable {
     Kek,
     /// The certificates and hashes of what may be started.
     Db,
-    /// Those of what may not, whatever `db` says.
+    /// The certificates and hashes of what may not be started, whatever `db` says.
     Dbx,
 }
 
 impl Variable {
-    /// All of them, in the order in which they are measured.
+    /// All variables, in the order in which they are measured.
     pub const ALL: [Self; 5] = [Self::SecureBoot, Self::Pk, Self::Kek, Self::Db, Self::Dbx];
 
-    /// The name that UEFI gives it.
+    /// Returns the name of the variable in UEFI.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ impl Variable {
         }
     }
 
-    /// The file below `/sys/firmware/efi/efivars`.
+    /// Returns the file below `/sys/firmware/efi/efivars`.
     #[must_use]
     pub fn file(self) -> String {
         format!("{}-{}", self.name(), self.vendor().text)
@@ -68,14 +68,16 @@ impl Variable {
         }
     }
 
-    /// The `UEFI_VARIABLE_DATA` that the firmware measures (TCG PC Client Platform Firmware Profile).
+    /// Returns the `UEFI_VARIABLE_DATA` that the firmware measures (TCG PC Client Platform Firmware
+    /// Profile).
     pub(super) fn structure(self, content: &[u8]) -> Vec<u8> {
         let name: Vec<u8> = self.name().encode_utf16().flat_map(u16::to_le_bytes).collect();
         let lengths = [self.name().len() as u64, content.len() as u64].map(u64::to_le_bytes).concat();
         [&self.vendor().bytes[..], &lengths, &name, content].concat()
     }
 
-    /// Reads such a structure: the variable, and its content. There are others that the firmware may measure too.
+    /// Parses such a structure into the variable and its content. The firmware may measure other
+    /// variables, too.
     pub(super) fn of_structure(data: &[u8]) -> Option<(Self, &[u8])> {
         let mut reader = Reader(data);
         let vendor: [u8; 16] = reader.array()?;
@@ -98,7 +100,8 @@ impl fmt::Display for Variable {
     }
 }
 
-/// What the digest of an event is made over. The specification wants the structure; some firmware hashes the content alone.
+/// What the digest of an event covers. The specification requires the structure. Some firmware
+/// hashes only the content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Form {
     Structure,
@@ -106,7 +109,7 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// The form in which this content gives this digest.
+    /// Returns the form in which this content has this digest.
     pub(super) fn of(variable: Variable, content: &[u8], bank: Bank, measured: &[u8]) -> Option<Self> {
         [Self::Structure, Self::Content]
             .into_iter()

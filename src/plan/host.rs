@@ -1,4 +1,4 @@
-//! The units of the running system: updates, and what `debug` and the corruption policy ask for.
+//! The units of the running system: for updates, for `debug`, and for the corruption policy.
 
 use crate::config::{Config, Corruption};
 use crate::plan::unit::{self, Text};
@@ -7,7 +7,7 @@ use crate::program::Program;
 use super::initrd::emergency_shell;
 use super::{CONFIG_PATH, Plan, shipped, trial};
 
-/// The plan for one boot.
+/// Returns the plan for one boot.
 pub(super) fn plan(config: &Config) -> Plan {
     let mut plan = Plan::default();
     if config.verity.on_corruption == Corruption::Restart {
@@ -29,7 +29,7 @@ pub(super) fn plan(config: &Config) -> Plan {
     plan
 }
 
-/// Updates by timer ask what updates by hand ask; a version that failed is spoken of.
+/// Lets timed updates do the same checks as updates by hand. Reports a version that failed.
 fn updates(plan: &mut Plan) {
     let settings = [("ExecStart", ""), ("ExecStart", "/usr/bin/pattern update")];
     let text = Text::from_source(CONFIG_PATH).section("Service", &settings);
@@ -40,7 +40,7 @@ fn updates(plan: &mut Plan) {
     );
 }
 
-/// Logs root in on every console, with no password.
+/// Logs root in on every console, without a password.
 fn root_login(plan: &mut Plan) {
     let gettys = [
         ("getty@.service", "-/sbin/agetty --autologin root --noreset --noclear - $TERM"),

@@ -1,7 +1,7 @@
 //! The units of the initrd: the root, `/usr`, the persistent volume and what is bound from it.
 //!
-//! Where systemd's own generators would write a unit for the same mount, the name is the same, so that
-//! ours takes its place.
+//! If one of systemd's own generators would write a unit for the same mount, ours has the same
+//! name, so that it replaces theirs.
 
 use crate::boot::flags::{Flags, Stage};
 use crate::boot::usr::UsrHash;
@@ -15,7 +15,7 @@ const USR_TARGET: &str = "initrd-usr-fs.target";
 const ROOT_TARGET: &str = "initrd-root-fs.target";
 const FS_TARGET: &str = "initrd-fs.target";
 
-/// The plan for one boot.
+/// Returns the plan for one boot.
 pub(super) fn plan(config: &Config, flags: &Flags, usr: &UsrHash) -> Plan {
     let mut plan = Plan::default();
     root(&mut plan);
@@ -95,7 +95,7 @@ fn usr_device(plan: &mut Plan, usr: &UsrHash) {
     let settings = [("Requires", &*data), ("Requires", &*hash), ("After", &*data), ("After", &*hash)];
     let text = Text::from_source("usrhash= on the kernel command line").section("Unit", &settings);
     plan.file(&format!("{}.d/50-partitions.conf", Program::Usr.unit()), text);
-    // It may read all of /usr first.
+    // The stage may first read all of /usr.
     patience(plan, "/dev/mapper/usr");
 }
 
@@ -136,16 +136,17 @@ fn nix_store(plan: &mut Plan) {
             options: "bind,ro",
             description: "Nix store of the image",
             target: FS_TARGET,
-            // Only images built with Nix have one.
+            // Only images built with Nix have a store.
             unit: &[("After", "sysusr-usr.mount"), ("ConditionPathIsDirectory", "/sysusr/usr/nix/store")],
         },
     );
 }
 
 fn persist(plan: &mut Plan, config: &Config, flags: &Flags) {
-    // A recovery key is typed slowly.
+    // A person types a recovery key slowly.
     patience(plan, "/dev/mapper/persist");
-    // Loaded beside what comes before: unpacking a large module takes seconds on a slow machine.
+    // Loaded in parallel to the stages before: unpacking a large module takes seconds on a slow
+    // machine.
     let module = format!("modprobe@{}.service", config.volume.filesystem.name());
     plan.link(&format!("initrd.target.wants/{module}"), &shipped("modprobe@.service"));
     mount(
@@ -153,7 +154,8 @@ fn persist(plan: &mut Plan, config: &Config, flags: &Flags) {
         &Mount {
             what: "/dev/mapper/persist",
             at: "/sysroot/persist",
-            // Found by looking: the volume may be older than the image, which names the file system of new ones.
+            // Detected, because the volume may be older than the image, which names the file system
+            // of new volumes.
             kind: "auto",
             options: "nodev",
             description: "Persistent volume",
@@ -168,14 +170,15 @@ fn persist(plan: &mut Plan, config: &Config, flags: &Flags) {
     config.partitions.persist.asked().for_each(|name| bind(plan, name));
 }
 
-/// Lets the mount wait for its device as long as the stage takes that makes it. When that fails, the mount does too.
+/// Lets the mount wait for its device until the stage that makes it has ended. If the stage fails,
+/// so does the mount.
 fn patience(plan: &mut Plan, device: &str) {
     let text = Text::from_source(CONFIG_PATH).section("Unit", &[("JobTimeoutSec", "infinity")]);
     plan.file(&format!("{}.d/50-pattern.conf", unit::of_path(device, "device")), text);
 }
 
 fn bind(plan: &mut Plan, name: &str) {
-    // Containers below /var have set-user-ID programs of their own; nobody has devices.
+    // Containers below /var have their own set-user-ID programs. Device nodes are never allowed.
     let options = if name == "var" { "bind,nodev" } else { "bind,nosuid,nodev" };
     mount(
         plan,
@@ -207,7 +210,7 @@ fn break_before(plan: &mut Plan, stage: Stage) {
     require(plan, by, unit::BREAK);
 }
 
-/// Lets `emergency.service` give a root shell though the root account is locked.
+/// Lets `emergency.service` give a root shell although the root account is locked.
 pub(super) fn emergency_shell(plan: &mut Plan) {
     for name in ["emergency.service", "rescue.service"] {
         let text =

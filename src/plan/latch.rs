@@ -1,11 +1,11 @@
-//! What keeps the volume's key from everything that comes after the initrd.
+//! The units that keep the volume's key from everything after the initrd.
 
 use crate::plan::unit::Text;
 use crate::program::Program;
 
 use super::{CONFIG_PATH, Plan, shipped};
 
-/// The system starts only when the key is locked, whatever starts it.
+/// Starts the system only after the key is locked, whatever unit starts it.
 pub(super) fn before_the_system(plan: &mut Plan) {
     plan.link(&format!("initrd.target.requires/{}", Program::Latch.unit()), &shipped(Program::Latch.unit()));
     for name in ["initrd-cleanup.service", "initrd-switch-root.service"] {
@@ -15,8 +15,9 @@ pub(super) fn before_the_system(plan: &mut Plan) {
     }
 }
 
-/// An emergency shell, too. A version on trial is restarted before that, whatever becomes of its TPM. Without a shell there is
-/// nobody to keep the key from: then a TPM that fails must not keep people from being told so.
+/// Locks the key before an emergency shell, too. A version on trial restarts earlier, whatever its
+/// TPM does. Without a shell there is nobody to keep the key from. Then a TPM that fails must not
+/// prevent the message to people at the console.
 pub(super) fn before_a_shell(plan: &mut Plan, shell: bool) {
     let latch = format!("{} --emergency", Program::Latch.path());
     let command = if shell { latch } else { format!("-{latch}") };

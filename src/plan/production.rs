@@ -1,5 +1,5 @@
-//! What an image with `debug = false` keeps from everybody in the initrd: a shell where a boot ends, and changes by
-//! credentials.
+//! What an image with `debug = false` denies everybody in the initrd: a shell when a boot fails,
+//! and changes by credentials.
 
 use crate::config::Config;
 use crate::plan::unit::Text;
@@ -7,7 +7,7 @@ use crate::program::Program;
 
 use super::{CONFIG_PATH, Plan, shipped};
 
-/// Those of systemd's that take files or settings from credentials (`ImportCredential=` in their units).
+/// systemd's units that take files or settings from credentials (`ImportCredential=`).
 const TAKE_CREDENTIALS: [&str; 5] = [
     "systemd-journald.service",
     "systemd-sysctl.service",
@@ -16,13 +16,14 @@ const TAKE_CREDENTIALS: [&str; 5] = [
     "systemd-tmpfiles-setup.service",
 ];
 
-/// All of it.
+/// Adds all restrictions.
 pub(super) fn confine(plan: &mut Plan) {
     no_shell(plan);
     no_credentials(plan);
 }
 
-/// Where a boot ends, people are told so, and the machine restarts after a while.
+/// Replaces the shell at the end of a failed boot: people see a message, and the machine restarts
+/// after a while.
 fn no_shell(plan: &mut Plan) {
     for name in ["emergency.service", "rescue.service"] {
         let settings = [
@@ -36,14 +37,15 @@ fn no_shell(plan: &mut Plan) {
     }
 }
 
-/// Nothing in the initrd needs any.
+/// Keeps credentials away from units of the initrd. None of them needs any.
 fn no_credentials(plan: &mut Plan) {
     for name in TAKE_CREDENTIALS {
         drop_in(plan, name, &[("ImportCredential", "")]);
     }
 }
 
-/// The running system is given those that the image lists, by our program: the kernel command line has systemd take none.
+/// Starts our program that passes on the credentials that the image lists. systemd imports none, by
+/// the kernel command line.
 pub(super) fn credentials(plan: &mut Plan, config: &Config) {
     if !config.debug && !config.boot.credentials.is_empty() {
         plan.link(

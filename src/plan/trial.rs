@@ -1,4 +1,5 @@
-//! What a version on trial is held to: it proves itself, or the machine restarts and goes back in the end.
+//! What a version on trial must achieve: it proves itself, or the machine restarts and finally
+//! falls back.
 
 use crate::config::Config;
 use crate::plan::unit::Text;
@@ -6,14 +7,14 @@ use crate::program::Program;
 
 use super::{CONFIG_PATH, Plan, shipped};
 
-/// Where the boot of a version on trial ends in an emergency, the next try follows with nobody at the keyboard.
+/// Restarts the machine without a person if a boot on trial ends in an emergency, for the next try.
 pub(super) fn retry(plan: &mut Plan) {
     let text = Text::from_source(CONFIG_PATH);
     let text = text.section("Service", &[("ExecStartPre", &Program::Retry.path())]);
     plan.file("emergency.service.d/60-pattern-trial.conf", text);
 }
 
-/// Gives `boot-complete.target` its meaning. Only a boot that is counted starts it.
+/// Adds checks to `boot-complete.target`. Only a counted boot starts that target.
 pub(super) fn judge(plan: &mut Plan, config: &Config) {
     for name in [Program::Health.unit(), Program::Scrub.unit()] {
         plan.link(&format!("boot-complete.target.requires/{name}"), &shipped(name));

@@ -2,31 +2,31 @@
 
 use crate::program::Program;
 
-/// Gives a shell before a stage.
+/// Starts a shell before a stage.
 pub const BREAK: &str = "pattern-break.service";
-/// Fails with the words that the generator logged.
+/// Fails with the messages that the generator logged.
 pub const CONFIG: &str = "pattern-config.service";
-/// Notes an orderly shutdown, so that the next corruption restarts once again.
+/// Records an orderly shutdown, so that the next corruption may restart the machine again.
 pub const DISARM: &str = "pattern-usr-disarm.service";
 
-/// Has the volume open after a change of Secure Boot's keys that waits for a restart.
+/// Lets the volume open after a staged change of Secure Boot's keys.
 pub const AHEAD: &str = "pattern-rebind-ahead.service";
-/// Starts it when such a change is staged.
+/// Starts [`AHEAD`] when such a change is staged.
 pub const AHEAD_PATH: &str = "pattern-rebind-ahead.path";
 
-/// Asks the next boot for a factory reset, in systemd's words for it.
+/// Requests a factory reset from the next boot, under systemd's name for it.
 pub const RESET_REQUEST: &str = "pattern-reset-request.service";
 
-/// The constant units that start no program of ours, or start one in another way than by its name.
+/// The constant units that start none of our programs, or start one with an argument.
 const OTHERS: [&str; 6] = [BREAK, CONFIG, DISARM, AHEAD, AHEAD_PATH, RESET_REQUEST];
 
-/// The constant units, as they lie in `units/`.
+/// Returns the constant units, by their names in `units/`.
 pub fn shipped() -> impl Iterator<Item = &'static str> {
     let programs = Program::ALL.into_iter().filter(|program| program.has_unit());
     programs.map(Program::unit).chain(OTHERS)
 }
 
-/// The name of the unit for a path: `/dev/a-b` with suffix `device` is `dev-a\x2db.device`
+/// Returns the name of the unit for a path: `/dev/a-b` with suffix `device` is `dev-a\x2db.device`
 /// (systemd.unit(5), "String Escaping for Inclusion in Unit Names").
 #[must_use]
 pub fn of_path(path: &str, suffix: &str) -> String {
@@ -49,18 +49,18 @@ fn escape(path: &str) -> String {
     name
 }
 
-/// The text of a unit file, made section by section.
+/// The text of a unit file, built section by section.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Text(String);
 
 impl Text {
-    /// Starts with a line that says who wrote the file, and from what.
+    /// Starts with a line that says who wrote the file, and from which source.
     #[must_use]
     pub fn from_source(source: &str) -> Self {
         Self(format!("# Written by pattern-generator from {source}\n"))
     }
 
-    /// Adds a section; a key may stand more than once.
+    /// Adds a section. A key may occur more than once.
     #[must_use]
     pub fn section(mut self, name: &str, settings: &[(&str, &str)]) -> Self {
         self.0.push_str(&format!("\n[{name}]\n"));
@@ -70,7 +70,7 @@ impl Text {
         self
     }
 
-    /// The whole file.
+    /// Returns the whole file.
     #[must_use]
     pub fn into_string(self) -> String {
         self.0

@@ -1,8 +1,10 @@
-//! Which copy of a volume this is: an old one, written back, has the volume's key, and so its tag ([`crate::record::identity`]).
+//! Decides whether a copy of a volume is the newest one. An old copy that is written back has the
+//! volume's key, and therefore the right tag ([`crate::record::identity`]).
 //!
-//! By option the TPM counts the volume's openings, and a token of its LUKS2 header says at which count it was last opened:
-//! the copy's generation, with a MAC by the volume's key. At each opening the header is written first, and flushed; then
-//! the TPM counts. So a power cut leaves a header that is equal or one ahead, and the next boot goes on from either:
+//! By option the TPM counts the volume's openings, and a token of its LUKS2 header says at which
+//! count it was last opened: the copy's generation, with a MAC by the volume's key. At each opening
+//! the header is written first, and flushed. Then the TPM counts. So a power cut leaves a header
+//! that is equal or one ahead, and the next boot goes on from either:
 //!
 //! | header | TPM | it is |
 //! | --- | --- | --- |
@@ -10,9 +12,10 @@
 //! | n + 1 | n | the newest copy, cut before the TPM counted: count, and then as above |
 //! | any other, or none | n | an old copy |
 //!
-//! In the second case the TPM counts twice, or a copy that was made right after the cut would be good for one boot more.
-//! A header that is written partly is one of the two, since LUKS2 keeps two copies. The count never goes back: a counter that
-//! is removed and made again goes on above the highest count that the TPM ever had (TPM 2.0 Library, Part 3, "`TPM2_NV_Increment`").
+//! In the second case the TPM counts twice. Otherwise a copy made right after the cut would be
+//! valid for one more boot. A partly written header is one of the two, since LUKS2 keeps two
+//! copies. The count never goes back: a counter that is removed and made again goes on above the
+//! highest count that the TPM ever had (TPM 2.0 Library, Part 3, "`TPM2_NV_Increment`").
 
 use std::fmt;
 
@@ -31,21 +34,21 @@ pub const TYPE: &str = "pattern-generation";
 pub enum Said {
     /// There is no such token.
     Nothing,
-    /// There are several, or one that nobody with the volume's key has written.
+    /// There are several, or one that was not written with the volume's key.
     Forged,
-    /// This one.
+    /// The header has this generation.
     Generation(u64),
 }
 
-/// The token, as JSON text.
+/// Returns the token, as JSON text.
 #[must_use]
 pub fn token(volume_key: &[u8], uuid: &str, generation: u64) -> String {
     let mac = STANDARD.encode(of(volume_key, uuid, generation).finalize().into_bytes());
-    // Numbers are texts in a LUKS2 header.
+    // A LUKS2 header has numbers as text.
     json!({ "type": TYPE, "keyslots": [], "generation": generation.to_string(), "mac": mac }).to_string()
 }
 
-/// Reads what the tokens of a header say.
+/// Returns what the tokens of a header say.
 #[must_use]
 pub fn said<'a>(tokens: impl Iterator<Item = &'a Value>, volume_key: &[u8], uuid: &str) -> Said {
     let mut ours = tokens.filter(|token| token.get("type").and_then(Value::as_str) == Some(TYPE));
@@ -66,7 +69,7 @@ fn of(volume_key: &[u8], uuid: &str, generation: u64) -> hmac::Hmac<sha2::Sha256
     mac(volume_key, "generation").chain_update(generation.to_be_bytes()).chain_update(uuid)
 }
 
-/// A step of opening the volume. Each of them is done for good before the next begins.
+/// A step of opening the volume. Each step is durable before the next one begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
     /// Let the TPM count.
@@ -95,10 +98,10 @@ impl fmt::Display for Old {
 
 impl std::error::Error for Old {}
 
-/// Decides whether this copy is opened, and by which steps.
+/// Decides whether this copy may be opened, and returns the steps.
 ///
 /// # Errors
-/// When it is not the newest one.
+/// When it is not the newest copy.
 pub fn steps(said: Said, count: u64) -> Result<Vec<Step>, Old> {
     let next = count.checked_add(1).ok_or(Old(said, count))?;
     match said {

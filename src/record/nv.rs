@@ -1,6 +1,9 @@
-//! The NV indices of the TPM that say which volumes this machine made: one for each volume, and one that counts its
-//! openings. Anyone may read them. Their policy alone lets one write, so only the initrd does. A third one counts which of
-//! the volume's sealed keys is the good one; anyone may count it up, which ends that key.
+//! The TPM's NV indices of a volume: its record, the count of its openings, and the count of its
+//! sealed keys.
+//!
+//! Anyone may read the record and the count of openings. Only the initrd can write them, because
+//! nothing but their policy lets anyone write. The third index says which of the volume's sealed
+//! keys is valid. Anyone may increment it, which makes that key invalid.
 
 use std::ops::Range;
 
@@ -9,95 +12,103 @@ use sha2::{Digest as _, Sha256};
 /// `TPMA_NV` (TPM 2.0 Library, Part 2, 13.4).
 const AUTH_WRITE: u32 = 1 << 2;
 const POLICY_WRITE: u32 = 1 << 3;
-/// `TPM_NT_COUNTER`: the index holds a number that can only grow, even from one index of this handle to the next.
+/// `TPM_NT_COUNTER`: the index holds a number that only grows, even if an index of this handle is
+/// removed and made again.
 const COUNTS: u32 = 1 << 4;
 const OWNER_READ: u32 = 1 << 17;
 const AUTH_READ: u32 = 1 << 18;
 const NO_DA: u32 = 1 << 25;
 const WRITTEN: u32 = 1 << 29;
 const ALG_SHA256: u16 = 0x000b;
-/// `IESYSC_NV_RSRC`: what ESAPI writes before the public area of an index that it serialises.
+/// `IESYSC_NV_RSRC`: the type that ESAPI writes before the public area of an index that it
+/// serialises.
 const ESYS_NV: u32 = 2;
 
 const OF_AN_IDENTITY: u32 = POLICY_WRITE | OWNER_READ | AUTH_READ | NO_DA;
 const OF_ANYBODY: u32 = AUTH_WRITE | AUTH_READ | NO_DA | COUNTS;
 
-/// Handles of identities. They lie among those of the owner (TCG Registry of Reserved TPM 2.0 Handles and Localities).
+/// Handles of identities, within the range of the owner (TCG Registry of Reserved TPM 2.0 Handles
+/// and Localities).
 pub const IDENTITIES: Range<u32> = 0x0190_0000..0x01a0_0000;
-/// Handles of counters: those of identities, moved up.
+/// Handles of counters: the identities' range, moved up once.
 const COUNTERS: u32 = IDENTITIES.end;
-/// Handles of the counters of sealed keys: moved up twice.
+/// Handles of the counters of sealed keys: the identities' range, moved up twice.
 pub const REVOCATIONS: Range<u32> = 0x01b0_0000..0x01c0_0000;
 
-/// Where versions of pattern before 0.2 kept the identity of the one volume that they knew.
+/// The index of versions before 0.2 for the identity of the only volume that they supported.
 pub const EARLIER_IDENTITY: Index = Index { handle: 0x0180_7074, attributes: OF_AN_IDENTITY, bytes: 32 };
-/// Their counter.
+/// The counter of those versions.
 pub const EARLIER_COUNTER: Index =
     Index { handle: 0x0180_7075, attributes: OF_AN_IDENTITY | COUNTS, bytes: 8 };
-/// A counter whose first value tells whether this TPM counted before: a TPM starts each new counter above all that it
-/// ever had (TPM 2.0 Library, Part 3, "`TPM2_NV_Increment`"). Anyone may count it up, which closes the door it guards.
+/// A counter whose first value tells whether this TPM counted before: a TPM starts each new counter
+/// above every count that it ever had (TPM 2.0 Library, Part 3, "`TPM2_NV_Increment`"). Anyone may
+/// increment it, after which records of earlier versions are no longer accepted.
 pub const MARK: Index = Index { handle: 0x0180_7076, attributes: OF_ANYBODY, bytes: 8 };
 
-/// One index.
+/// An NV index.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Index {
-    /// Its handle.
+    /// The handle of the index.
     pub handle: u32,
-    /// What it is made with.
+    /// The attributes that it is made with.
     pub attributes: u32,
-    /// Bytes in it.
+    /// Bytes of its content.
     pub bytes: u8,
 }
 
 impl Index {
-    /// The index of a volume's record, see [`crate::record::identity`]. The handle follows from the volume's UUID.
+    /// Returns the index of a volume's record, see [`crate::record::identity`]. The handle is
+    /// derived from the volume's UUID.
     #[must_use]
     pub fn identity(uuid: &str) -> Self {
         Self::identity_at(IDENTITIES.start | place(uuid))
     }
 
-    /// The index of a record at one of [`IDENTITIES`].
+    /// Returns the index of a record at one of [`IDENTITIES`].
     #[must_use]
     pub fn identity_at(handle: u32) -> Self {
         Self { handle, attributes: OF_AN_IDENTITY, bytes: 33 }
     }
 
-    /// The index that counts the volume's openings, for [`crate::record::generation`].
+    /// Returns the index that counts the volume's openings, for [`crate::record::generation`].
     #[must_use]
     pub fn counter(uuid: &str) -> Self {
         Self { handle: COUNTERS | place(uuid), attributes: OF_AN_IDENTITY | COUNTS, bytes: 8 }
     }
 
-    /// The index that counts which of the volume's sealed keys is good, see [`crate::token::Counted`].
+    /// Returns the index that counts the volume's sealed keys, see [`crate::token::Counted`].
     ///
-    /// It needs no policy: the count never goes back, whoever counts, and the owner of the TPM could remove it anyway. So
-    /// its name stays when the keys of Secure Boot or of the image change.
+    /// It needs no policy. The count never goes back, whoever increments it, and the owner of the
+    /// TPM could remove the index anyway. So its name does not change with the keys of Secure Boot
+    /// or of the image.
     #[must_use]
     pub fn revocation(uuid: &str) -> Self {
         Self::revocation_at(REVOCATIONS.start | place(uuid))
     }
 
-    /// The index of the same volume's record, for such a counter.
+    /// Returns the index of the same volume's record, for such a counter.
     #[must_use]
     pub fn record_of(&self) -> Self {
         Self::identity_at(self.handle - REVOCATIONS.start + IDENTITIES.start)
     }
 
-    /// The index at one of [`REVOCATIONS`].
+    /// Returns the index at one of [`REVOCATIONS`].
     #[must_use]
     pub fn revocation_at(handle: u32) -> Self {
         Self { handle, attributes: OF_ANYBODY, bytes: 8 }
     }
 
-    /// The name of the index once it was written; one that has no policy has an empty one. It stands for handle, attributes, write policy and size, so an index
-    /// that somebody else made there has another name (Part 1, "Names").
+    /// Returns the name of the index after its first write. An index without a policy has an empty
+    /// one. The name covers handle, attributes, write policy and size, so an index that somebody
+    /// else made there has another name (Part 1, "Names").
     #[must_use]
     pub fn name(&self, policy: &[u8]) -> Vec<u8> {
         [&ALG_SHA256.to_be_bytes()[..], &Sha256::digest(self.area(policy))].concat()
     }
 
-    /// The index as `Esys_TR_Deserialize` takes it (`iesys_MU_IESYS_RESOURCE_Marshal` of tpm2-tss): with it the TPM
-    /// need not be asked for the index's public area, and finds out by itself when it has another one.
+    /// Returns the index in the form of `Esys_TR_Deserialize` (`iesys_MU_IESYS_RESOURCE_Marshal` of
+    /// tpm2-tss). With it the TPM need not be asked for the index's public area. The TPM refuses if
+    /// the index has another one.
     #[must_use]
     pub fn resource(&self, policy: &[u8]) -> Vec<u8> {
         let (name, area) = (self.name(policy), self.area(policy));
@@ -105,7 +116,7 @@ impl Index {
         [&self.handle.to_be_bytes()[..], &sized(&name), &ESYS_NV.to_be_bytes(), &sized(&area)].concat()
     }
 
-    /// Its `TPMS_NV_PUBLIC`.
+    /// Returns its `TPMS_NV_PUBLIC`.
     fn area(&self, policy: &[u8]) -> Vec<u8> {
         [
             &self.handle.to_be_bytes()[..],
@@ -119,7 +130,8 @@ impl Index {
     }
 }
 
-/// 20 bits. Two volumes of one machine share them once in a million times; the second is then not made.
+/// Returns 20 bits of the UUID's hash. Two volumes of one machine share them once in a million
+/// times. The second volume is then not made.
 fn place(uuid: &str) -> u32 {
     let digest = Sha256::digest(format!("pattern volume {uuid}"));
     u32::from_be_bytes([0, digest[0] & 0xf, digest[1], digest[2]])
@@ -154,7 +166,7 @@ mod tests {
     #[test]
     fn a_resource_holds_name_and_public_area() {
         let resource = MARK.resource(&[7; 32]);
-        // Handle, name with its length, type, public area with its length.
+        // Handle, name with its length, type, and public area with its length.
         assert_eq!(resource.len(), 4 + 2 + 34 + 4 + 2 + 46);
         assert!(resource.starts_with(&MARK.handle.to_be_bytes()));
         assert!(resource.ends_with(&[7, 7, 0, 8]));

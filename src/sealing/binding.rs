@@ -1,23 +1,27 @@
-//! What the volume's key, and the TPM's record of the volume, are bound to.
+//! Decides what the volume's key, and the TPM's record of the volume, are bound to.
 //!
-//! An image for use (`debug = false`) is always bound to the state and the keys of Secure Boot (PCR 7): with Secure Boot off
-//! anyone can extend PCR 11 by the values that were signed. It is bound to nothing having been added (PCR 12), and to nothing
-//! having been opened yet in this boot (PCR 15). `volume.pcrs` adds registers; it removes none of these.
+//! An image with `debug = false` is always bound to the state and the keys of Secure Boot (PCR 7):
+//! with Secure Boot off, anyone can extend PCR 11 with the signed values. It is also bound to PCR
+//! 12, so that nothing was added, and to PCR 15, so that nothing was opened yet in this boot.
+//! `volume.pcrs` adds registers. It removes none of these.
 
 use crate::config::Config;
 use crate::token::{ADDED, Bank, Binding, Pcrs, PublicKey, SPENT, Tpm2Token};
 
-/// The Secure Boot state, its keys, and the one that verified what was started (UAPI.7, "Linux TPM PCR Registry").
+/// The Secure Boot state, its keys, and the key that verified what was started (UAPI.7, "Linux TPM
+/// PCR Registry").
 const SECURE_BOOT: Pcrs = Pcrs::one(7);
 
-/// The volume's key. `image` is the key that signed PCR 11 of this image, if it was signed.
+/// Returns the binding of the volume's key. `image` is the key that signed PCR 11 of this image, if
+/// it was signed.
 #[must_use]
 pub fn of_the_key(config: &Config, image: Option<&PublicKey>, bank: Bank) -> Binding {
     bound(config, image, bank, config.volume.pcrs)
 }
 
-/// The TPM's records of the volume: as the key. But where an image is signed, what `volume.pcrs` adds may change: the key
-/// is then asked of a person, and the volume is still recognised.
+/// Returns the binding of the TPM's records of the volume. It is the key's, with one exception: for
+/// a signed image, the registers that `volume.pcrs` adds are left out. If they change, a person has
+/// to enter a key, and the volume is still recognised.
 #[must_use]
 pub fn of_the_record(config: &Config, image: Option<&PublicKey>, bank: Bank) -> Binding {
     let more = if image.is_some() { None } else { config.volume.pcrs };
@@ -32,14 +36,15 @@ fn bound(config: &Config, image: Option<&PublicKey>, bank: Bank, more: Option<Pc
     Binding { untouched: Some(Pcrs::one(ADDED) | Pcrs::one(SPENT)), ..binding }.and_kept(SECURE_BOOT)
 }
 
-/// The same for an owner who wants what was added to the kernel image in this boot: PCR 12 as it is now.
+/// Returns the binding for an owner who accepts what was added to the kernel image in this boot:
+/// PCR 12 with its present value.
 #[must_use]
 pub fn with_additions(binding: Binding) -> Binding {
     until_opened(binding).and_kept(Pcrs::one(ADDED))
 }
 
-/// What versions of pattern before 0.2 bound the key to: of a signed image not to PCR 7, and to PCR 12 only where
-/// `volume.pcrs` was not set.
+/// Returns the binding of the key in versions before 0.2. A signed image was not bound to PCR 7,
+/// and it was bound to PCR 12 only if `volume.pcrs` was not set.
 #[must_use]
 pub fn of_an_earlier_key(config: &Config, image: Option<&PublicKey>, bank: Bank) -> Binding {
     let kept = config.volume.pcrs;
@@ -47,14 +52,15 @@ pub fn of_an_earlier_key(config: &Config, image: Option<&PublicKey>, bank: Bank)
     if kept.is_none() && !config.debug { binding.and_kept(Pcrs::one(ADDED)) } else { binding }
 }
 
-/// What they bound the record to.
+/// Returns the binding of the record in those versions.
 #[must_use]
 pub fn of_an_earlier_record(config: &Config, image: Option<&PublicKey>, bank: Bank) -> Binding {
     let kept = if image.is_some() { None } else { config.volume.pcrs };
     until_opened(Binding::new(bank, image.cloned(), kept))
 }
 
-/// Whether a token has the registers and the key of a binding, whatever the registers' values.
+/// Returns whether a token has the registers and the key of a binding, whatever the registers'
+/// values.
 #[must_use]
 pub fn has(token: &Tpm2Token, binding: &Binding) -> bool {
     token.bank == binding.bank && token.signed == binding.signed && token.literal == binding.literal()
@@ -70,7 +76,8 @@ mod tests {
     use crate::config::samples::config;
     use crate::token::samples;
 
-    /// Whether PCR 11 is signed, and the registers that are bound one by one: with the values of now, and untouched.
+    /// Returns whether PCR 11 is signed, and the registers that are bound to their present values
+    /// and to zero.
     fn parts(binding: &Binding) -> (bool, String, String) {
         let text = |pcrs: Option<Pcrs>| pcrs.map(|pcrs| pcrs.to_string()).unwrap_or_default();
         (binding.signed.is_some(), text(binding.kept), text(binding.untouched))

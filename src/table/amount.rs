@@ -1,8 +1,8 @@
-//! Bytes as people read them.
+//! Prints numbers of bytes for people.
 
 use std::fmt;
 
-/// A number of bytes, written as `174 MiB`, `3.9 GiB`: at most one decimal, rounded up.
+/// A number of bytes, printed as `174 MiB` or `3.9 GiB`: at most one decimal, rounded up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Amount(pub u64);
 

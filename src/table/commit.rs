@@ -1,16 +1,17 @@
-//! From a table to the writes that put it on the disk, in their order.
+//! Returns the writes that put a table on the disk, in their order.
 //!
-//! 1. The backup, in the disk's last sectors; flush. The primary is good all the time.
-//! 2. The primary; flush. The backup is good, and new, all the time.
+//! 1. The backup, in the disk's last sectors, then a flush. The primary is valid all the time.
+//! 2. The primary, then a flush. The backup is valid, and new, all the time.
 //!
-//! With sectors of 512 bytes the first 4096 bytes hold the protective MBR, the header and the first 24 entries:
-//! **one** aligned write commits. Where the medium writes 4096 bytes at once, as almost all do, the primary is never
-//! torn. Where it doesn't, or entries beyond the 24th changed (they are written before), a cut leaves a primary with
-//! a wrong checksum, and the backup counts.
+//! With sectors of 512 bytes the first 4096 bytes hold the protective MBR, the header and the first
+//! 24 entries, so **one** aligned write commits. If the medium writes 4096 bytes at once, as almost
+//! all do, the primary is never torn. If it does not, or if entries beyond the 24th changed (they
+//! are written before), a cut leaves a primary with a wrong checksum, and the backup is used.
 //!
-//! With sectors of 4096 bytes the entries and their header are different sectors, and no write is known to be
-//! atomic over both. The entries are written first: a cut before the header's write leaves a primary with a wrong
-//! checksum, and the backup, which is new, counts. A kernel needs `gpt` on its command line for that.
+//! With sectors of 4096 bytes the entries and their header are in different sectors, and no write
+//! is known to be atomic over both. The entries are written first. A cut before the header's write
+//! leaves a primary with a wrong checksum, and the backup, which is new, is used. For that the
+//! kernel needs `gpt` on its command line.
 
 use std::fmt;
 use std::io::{Cursor, Seek, SeekFrom, Write};
@@ -19,20 +20,21 @@ use gptman::GPTHeader;
 
 use super::{ENTRIES, ENTRY_BYTES, Found, Table};
 
-/// Bytes at the start of a disk that are written at once.
+/// Bytes at the start of a disk that one write covers.
 const HEAD: u64 = 4096;
 
-/// One step of a commit. Between two flushes a disk may do the writes in any order, or some, or parts.
+/// One step of a commit. Between two flushes a disk may do the writes in any order, or only some,
+/// or only parts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
 pub enum Step {
-    /// Write these bytes at this position of the disk, in bytes; both are multiples of a sector.
+    /// Write these bytes at this position of the disk, in bytes. Both are multiples of a sector.
     Write { offset: u64, bytes: Vec<u8> },
-    /// Wait until all that was written is on the medium.
+    /// Wait until everything written is on the medium.
     Flush,
 }
 
-/// A table could not be put into bytes.
+/// A table could not be encoded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EncodeError(String);
 
@@ -44,13 +46,14 @@ impl fmt::Display for EncodeError {
 
 impl std::error::Error for EncodeError {}
 
-/// The steps from what was found on a disk to `new`. No steps: both copies say `new` already.
+/// Returns the steps from the table found on a disk to `new`. There are none if both copies already
+/// are `new`.
 ///
-/// A primary that is torn or outdated is restored first, so that there is a good copy of the found table besides
-/// the backup that is about to be overwritten.
+/// A torn or outdated primary is restored first, so that there is another valid copy of the found
+/// table when the backup is overwritten.
 ///
 /// # Errors
-/// When the table can't be encoded; nothing must be written then.
+/// When the table can't be encoded. Nothing may be written then.
 pub fn commit(found: &Found, new: &Table) -> Result<Vec<Step>, EncodeError> {
     let mut steps = Vec::new();
     let differs = found.table != *new;
@@ -66,7 +69,7 @@ pub fn commit(found: &Found, new: &Table) -> Result<Vec<Step>, EncodeError> {
     Ok(steps)
 }
 
-/// Entries and header in one write: they are neighbours.
+/// Returns one write of entries and header, which are next to each other.
 fn backup(new: &Table) -> Result<[Step; 2], EncodeError> {
     let first = new.backup_lba.saturating_sub(new.array_sectors());
     let mut area = Area::new(new, first, new.array_sectors() + 1)?;
@@ -75,7 +78,8 @@ fn backup(new: &Table) -> Result<[Step; 2], EncodeError> {
     Ok([Step::Write { offset, bytes: area.bytes.into_inner() }, Step::Flush])
 }
 
-/// What lies beyond the head, when it differs from `old`, then the head.
+/// Returns the write of the part beyond the head, if it differs from `old`, and then the write of
+/// the head.
 fn primary(found: &Found, old: Option<&Table>, new: &Table) -> Result<Vec<Step>, EncodeError> {
     let encode = |table: &Table| -> Result<Vec<u8>, EncodeError> {
         let mut area = Area::new(table, 0, 2 + table.array_sectors())?;
@@ -83,7 +87,7 @@ fn primary(found: &Found, old: Option<&Table>, new: &Table) -> Result<Vec<Step>,
         Ok(area.bytes.into_inner())
     };
     let mut head = encode(new)?;
-    // Larger sectors: the head is the MBR's and the header's sector.
+    // With larger sectors, the head is two sectors: the MBR and the header.
     let split =
         usize::try_from(HEAD.max(2 * new.sector_size)).map_err(|error| EncodeError(error.to_string()))?;
     let tail = head.split_off(split.min(head.len()));
@@ -99,8 +103,8 @@ fn primary(found: &Found, old: Option<&Table>, new: &Table) -> Result<Vec<Step>,
     Ok(steps)
 }
 
-/// The first sector as it is, with the size of a plain protective MBR brought up to date (UEFI Specification 2.10,
-/// section 5.2.3). A hybrid MBR is its owner's affair.
+/// Returns the first sector, with the size in a plain protective MBR updated (UEFI Specification
+/// 2.10, section 5.2.3). A hybrid MBR is left to its owner.
 fn first_sector(found: &Found) -> Vec<u8> {
     const RECORDS: usize = 446;
     const PROTECTIVE: u8 = 0xee;
@@ -136,7 +140,7 @@ fn header(table: &Table, lba: u64, other: u64, entries: u64) -> GPTHeader {
     }
 }
 
-/// A piece of a disk in memory, which gptman writes into as if it were the whole disk.
+/// A part of a disk in memory. gptman writes into it as if it were the whole disk.
 struct Area {
     start: u64,
     bytes: Cursor<Vec<u8>>,

@@ -1,4 +1,4 @@
-//! One copy of the table, as found on a disk.
+//! Reads one copy of the table from a disk.
 
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -7,20 +7,21 @@ use gptman::GPTHeader;
 
 use super::{ENTRIES, ENTRY_BYTES, Table, array_sectors};
 
-/// Why a copy of the table can't be used.
+/// Why a copy of the table is not usable.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fault {
-    /// The disk gave an error instead of the sectors.
+    /// The disk returned an error instead of the sectors.
     Unreadable(String),
     /// There is no table header.
     NoHeader,
-    /// The header's checksum is wrong, or it is of another revision or size.
+    /// The header's checksum is wrong, or it has another revision or size.
     BadHeader,
-    /// The header says that it belongs to another sector.
+    /// The header names another sector as its own.
     OtherPlace(u64),
-    /// The header is no 128 entries of 128 bytes, or not where they are by custom.
+    /// The header does not describe 128 entries of 128 bytes at the usual place.
     OtherShape,
-    /// The header is good, the checksum of the entries is wrong. Holds where it says the other copy is.
+    /// The header is valid, but the checksum of the entries is wrong. Has the position of the other
+    /// copy, as the header says.
     BadEntries(u64),
 }
 
@@ -55,7 +56,7 @@ impl From<gptman::Error> for Fault {
     }
 }
 
-/// Reads the copy whose header lies at `lba`: 1 for the primary, any other sector for a backup.
+/// Reads the copy whose header is at `lba`: 1 for the primary, any other sector for a backup.
 pub(super) fn read<R: Read + Seek>(disk: &mut R, lba: u64, sector_size: u64) -> Result<Table, Fault> {
     let position = lba.checked_mul(sector_size).ok_or(Fault::OtherPlace(lba))?;
     disk.seek(SeekFrom::Start(position))?;
@@ -75,8 +76,8 @@ pub(super) fn read<R: Read + Seek>(disk: &mut R, lba: u64, sector_size: u64) -> 
     })
 }
 
-/// Whether a header that carries a good checksum describes a table that we write back as it is. It must be asked
-/// before the entries are read: gptman trusts these numbers.
+/// Checks that a header with a valid checksum describes a table that can be written back unchanged.
+/// It must be called before the entries are read, because gptman trusts these numbers.
 fn check_shape(header: &GPTHeader, lba: u64, sector_size: u64) -> Result<(), Fault> {
     if header.primary_lba != lba {
         return Err(Fault::OtherPlace(header.primary_lba));

@@ -1,16 +1,17 @@
-//! A table on its way to its target shape, one small step at a time.
+//! Changes a table step by step to its target shape.
 
 use super::persist::existing;
 use super::{Change, Decision, Extent, Found, Guid, Partition, Refusal, Table, Wanted, persist};
 
-/// Types of `/usr` and its verity partition for x86-64 and arm64 (Discoverable Partitions Specification).
+/// Types of `/usr` and its verity partition for x86-64 and arm64 (Discoverable Partitions
+/// Specification).
 const USR_TYPES: [(Guid, Guid); 2] = [
     (Guid::new(0x8484680C_9521_48C6_9C11_B0720656F69E), Guid::new(0x77FF5F63_E7B6_4633_ACF4_1565B864C0E6)),
     (Guid::new(0xB0E01050_EE5F_4390_949A_9101B17104E9), Guid::new(0x6E11A4E7_FBCA_4DED_B9E9_E1A512BB664E)),
 ];
-/// Label of a slot that holds nothing: systemd-sysupdate's word, and what systemd-gpt-auto-generator skips.
+/// Label of an empty slot: systemd-sysupdate's convention, which systemd-gpt-auto-generator skips.
 const EMPTY: &str = "_empty";
-/// Attribute bit 60, read-only. systemd-repart sets no "no-auto" bit on a slot either.
+/// Attribute bit 60, read-only. Like systemd-repart, this does not set a "no-auto" bit on a slot.
 const READ_ONLY: u64 = 1 << 60;
 
 pub(super) struct Draft<'a> {
@@ -21,7 +22,7 @@ pub(super) struct Draft<'a> {
     persist: Option<Partition>,
 }
 
-/// The running `/usr`: its partition and the types of a slot.
+/// The running `/usr`: its partition, and the partition type of its hash tree.
 pub(super) struct Usr {
     part: Partition,
     verity_type: Guid,
@@ -33,7 +34,8 @@ impl<'a> Draft<'a> {
         Ok(Self { found, table: found.table.clone(), changes: Vec::new(), lacks: Vec::new(), persist })
     }
 
-    /// The backup header goes to the last sector, its entries before it, and the partitions end before them.
+    /// Moves the backup header to the last sector, with its entries before it. Partitions must end
+    /// before them.
     pub(super) fn move_backup(&mut self) -> Result<(), Refusal> {
         if !self.found.source.primary_good() {
             self.changes.push(Change::RestorePrimary);
@@ -59,7 +61,8 @@ impl<'a> Draft<'a> {
         Ok(Usr { part, verity_type })
     }
 
-    /// On a fresh disk, where the running `/usr` is the last partition, says at once how much is missing in all.
+    /// On a fresh disk, where the running `/usr` is the last partition, fails early and says how
+    /// much room is missing in total.
     pub(super) fn fits(&self, usr: &Usr, wanted: &Wanted) -> Result<(), Refusal> {
         let first = usr.part.extent.first;
         if self.persist.is_some() || self.table.next_after(first).is_some() {
@@ -82,7 +85,7 @@ impl<'a> Draft<'a> {
         Err(Refusal::DiskTooSmall { disk, need })
     }
 
-    /// The bytes that the running `/usr` partition will have.
+    /// Returns the bytes that the running `/usr` partition will have.
     fn size_of(&self, usr: &Usr, wanted: u64) -> u64 {
         self.table.bytes(usr.part.extent).max(wanted)
     }
@@ -103,7 +106,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// What a partition would run into if it grew.
+    /// Returns what a partition would collide with if it grew.
     fn blocked(&self, part: &Partition, wanted: Extent) -> Option<Refusal> {
         let bytes = self.table.bytes(wanted);
         let until = |last: u64| self.table.bytes(Extent { last, ..wanted });
@@ -132,7 +135,7 @@ impl<'a> Draft<'a> {
         self.changes.push(Change::Grow { number: part.number, label: part.label.clone(), from, to });
     }
 
-    /// The partitions of slot B that the table lacks: verity, usr.
+    /// Returns the partitions of slot B that the table lacks: verity, usr.
     fn missing(&self, usr: &Usr, wanted: &Wanted) -> [Option<Slot>; 2] {
         let [verity_uuid, usr_uuid] = wanted.new;
         let slots = [
@@ -175,7 +178,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// `persist` grows into the unused space behind it.
+    /// Grows `persist` into the unused space behind it.
     pub(super) fn grow_persist(&mut self) -> Result<(), Refusal> {
         let Some(part) = self.persist.clone() else {
             return Ok(());
@@ -189,7 +192,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Without a `persist` there must be room for one, or the growth would have been for nothing.
+    /// Fails if there is no `persist` and no room for one, because the growth would be useless.
     pub(super) fn leave_persist(&self, least: u64) -> Result<(), Refusal> {
         if self.persist.is_none() && least > 0 {
             persist(&self.table, least)?;
@@ -197,7 +200,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// An installed system goes on without what the disk has no room for; a fresh one stops.
+    /// Lets an installed system go on without what the disk has no room for. A fresh system fails.
     fn do_without(&mut self, refusal: Refusal) -> Result<(), Refusal> {
         if self.persist.is_none() {
             return Err(refusal);

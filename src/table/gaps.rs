@@ -1,9 +1,10 @@
-//! The unused space between partitions.
+//! Finds the unused space between partitions.
 
 use super::{Extent, Table};
 
 impl Table {
-    /// The unused extents in the order of the disk, each starting and ending at a multiple of 1 MiB.
+    /// Returns the unused extents in the order of the disk. Each starts and ends at a multiple of 1
+    /// MiB.
     pub(super) fn gaps(&self) -> Vec<Extent> {
         let mut used: Vec<Extent> = self.partitions().map(|p| p.extent).collect();
         used.sort_by_key(|extent| extent.first);
@@ -17,7 +18,7 @@ impl Table {
         gaps
     }
 
-    /// What is left of the sectors from `first` up to, not including, `end`.
+    /// Returns the aligned part of the sectors from `first` up to, not including, `end`.
     fn aligned(&self, first: u64, end: u64) -> Option<Extent> {
         let first = self.align_up(first);
         let end = self.align_down(end);
@@ -32,7 +33,7 @@ impl Table {
         sector / self.grain() * self.grain()
     }
 
-    /// Sectors of so many bytes, up to the next multiple of 1 MiB.
+    /// Returns the sectors of this many bytes, rounded up to a multiple of 1 MiB.
     pub(super) fn sectors(&self, bytes: u64) -> u64 {
         self.align_up(bytes.div_ceil(self.sector_size.max(1)))
     }

@@ -1,14 +1,14 @@
-//! GUIDs as a partition table stores them.
+//! GUIDs in the form of a partition table.
 
 use std::fmt;
 
-/// The 16 bytes of a GUID in their order on disk: the first three fields little-endian
-/// (UEFI Specification 2.10, appendix A).
+/// The 16 bytes of a GUID in their order on disk: the first three fields are little-endian (UEFI
+/// Specification 2.10, appendix A).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Guid(pub(super) [u8; 16]);
 
 impl Guid {
-    /// From the UUID's bytes as they are read in its text.
+    /// Returns the GUID of a UUID, whose bytes are in the order of its text.
     #[must_use]
     pub const fn from_uuid(uuid: [u8; 16]) -> Self {
         let [a, b, c, d, e, f, g, h, rest @ ..] = uuid;
@@ -16,19 +16,19 @@ impl Guid {
         Self([d, c, b, a, f, e, h, g, i, j, k, l, m, n, o, p])
     }
 
-    /// From a number whose hexadecimal digits are the UUID's text.
+    /// Returns the GUID of a number whose hexadecimal digits are the UUID's text.
     pub(super) const fn new(digits: u128) -> Self {
         Self::from_uuid(digits.to_be_bytes())
     }
 
-    /// A version 4 UUID (RFC 9562, section 5.4) out of 16 random bytes.
+    /// Makes a version 4 UUID (RFC 9562, section 5.4) from 16 random bytes.
     #[must_use]
     pub fn from_random(random: [u8; 16]) -> Self {
         let version = (u128::from_be_bytes(random) & !(0xf << 76)) | 0x4 << 76;
         Self::new((version & !(0b11 << 62)) | 0b10 << 62)
     }
 
-    /// The UUID's bytes as they are read in its text.
+    /// Returns the UUID's bytes in the order of its text.
     #[must_use]
     pub const fn to_uuid(self) -> [u8; 16] {
         // The reordering is its own inverse.

@@ -1,4 +1,4 @@
-//! Where the `persist` partition is, or goes.
+//! Finds the `persist` partition, or a place for it.
 
 use gptman::GPTPartitionEntry;
 
@@ -6,28 +6,28 @@ use super::{Extent, Guid, Partition, Refusal, Table};
 
 /// GPT type of `persist`: linux-generic.
 pub const PERSIST_TYPE: Guid = Guid::new(0x0FC63DAF_8483_4772_8E79_3D69D8477DE4);
-/// Bytes that a new `persist` has at least: 16 MiB of LUKS2 metadata and the 300 MiB that mkfs.xfs asks for.
+/// Fewest bytes of a new `persist`: 16 MiB of LUKS2 metadata, and the 300 MiB that mkfs.xfs needs.
 pub const PERSIST_LEAST: u64 = 320 << 20;
 /// Label of the partition.
 pub(super) const LABEL: &str = "persist";
-/// Its label while a factory reset makes its volume anew: what it holds is nobody's any more.
+/// Its label while a factory reset replaces its volume. The content belongs to nobody then.
 pub(super) const RESET: &str = "persist-reset";
 
-/// Where `persist` is, or goes.
+/// Where `persist` is, or will be.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PersistPlace {
     /// The table lists it.
     Existing {
         /// Number of its entry.
         number: u32,
-        /// Where it lies.
+        /// Its sectors.
         extent: Extent,
     },
-    /// It goes here.
+    /// It will be here.
     Free {
-        /// Number of the entry that it will have.
+        /// Number of its future entry.
         number: u32,
-        /// That of a factory reset that was begun, else the largest unused extent.
+        /// The extent of a factory reset that was begun, otherwise the largest unused extent.
         extent: Extent,
     },
 }
@@ -39,14 +39,14 @@ pub enum ResetPlace {
     Nothing,
     /// A volume.
     Volume(Partition),
-    /// What is left of a volume: the reset was begun.
+    /// The rest of a volume: the reset was begun.
     Begun(Partition),
 }
 
 /// Finds what a factory reset erases.
 ///
 /// # Errors
-/// Two partitions of that label.
+/// When two partitions have one of these labels.
 pub fn reset_place(table: &Table) -> Result<ResetPlace, Refusal> {
     Ok(match existing(table)? {
         None => ResetPlace::Nothing,
@@ -55,11 +55,11 @@ pub fn reset_place(table: &Table) -> Result<ResetPlace, Refusal> {
     })
 }
 
-/// Finds `persist` by its label, or the place for it: that of a factory reset that was begun, else the largest unused
-/// extent of at least `least` bytes.
+/// Finds `persist` by its label, or a place for it: the extent of a factory reset that was begun,
+/// otherwise the largest unused extent of at least `least` bytes.
 ///
 /// # Errors
-/// Two partitions of that label, no unused entry, or no room.
+/// When two partitions have one of these labels, no entry is unused, or there is no room.
 pub fn persist(table: &Table, least: u64) -> Result<PersistPlace, Refusal> {
     match reset_place(table)? {
         ResetPlace::Volume(Partition { number, extent, .. }) => {
@@ -72,7 +72,7 @@ pub fn persist(table: &Table, least: u64) -> Result<PersistPlace, Refusal> {
     }
     let number = table.unused_number()?;
     let gaps = table.gaps();
-    // The first of the largest.
+    // The first of the largest extents.
     let largest = gaps.into_iter().rev().max_by_key(Extent::sectors);
     match largest {
         Some(extent) if table.bytes(extent) >= least => Ok(PersistPlace::Free { number, extent }),
@@ -95,7 +95,7 @@ pub(super) fn existing(table: &Table) -> Result<Option<Partition>, Refusal> {
 }
 
 impl Table {
-    /// This table with the entry that makes a finished volume the `persist` partition.
+    /// Returns this table with the entry that makes a finished volume the `persist` partition.
     #[must_use]
     pub fn with_persist(&self, number: u32, extent: Extent, uuid: Guid) -> Self {
         let mut table = self.clone();
@@ -103,7 +103,8 @@ impl Table {
         table
     }
 
-    /// This table with its volume given up: number, extent and UUID stay, and nothing opens what is there.
+    /// Returns this table with its volume given up. Number, extent and UUID stay, and nothing opens
+    /// the content any more.
     #[must_use]
     pub fn with_reset(&self, number: u32) -> Self {
         let mut table = self.clone();

@@ -1,4 +1,4 @@
-//! Which of the two copies counts.
+//! Reads both copies of the table, and decides which one is used.
 
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -7,12 +7,12 @@ use gptman::GPTPartitionEntry;
 
 use super::{Fault, Refusal, Table, copy, persist};
 
-/// The table of a disk, and what [`super::commit`] has to know of the disk to write another one.
+/// The table of a disk, and what [`super::commit`] needs to write another one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Found {
-    /// The table that counts.
+    /// The table that is used.
     pub table: Table,
-    /// Which copy it comes from.
+    /// The copy that it comes from.
     pub source: Source,
     /// Sectors of the disk.
     pub(super) sectors: u64,
@@ -20,42 +20,42 @@ pub struct Found {
     pub(super) first_sector: Vec<u8>,
 }
 
-/// Which copy of the table counts, and how the other one is.
+/// Which copy of the table is used, and the state of the other.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Source {
-    /// Both copies say the same.
+    /// Both copies are equal.
     Both,
-    /// The primary; the end of the disk has no usable backup.
+    /// The primary. The end of the disk has no usable backup.
     Primary(Fault),
-    /// The primary; the backup at the end of the disk is another, older one.
+    /// The primary. The backup at the end of the disk is a different, older one.
     PrimaryNewer,
-    /// The backup: a commit was cut between its two copies. All that the new entries promise was on the disk
-    /// before the backup was written.
+    /// The backup, because a commit was cut between its two copies. Everything that the new entries
+    /// promise was on the disk before the backup was written.
     BackupNewer,
-    /// The backup, because the primary can't be used.
+    /// The backup, because the primary is not usable.
     Backup(Fault),
 }
 
 impl Source {
-    /// Whether the primary copy on the disk is the table that counts.
+    /// Returns whether the primary copy on the disk is the table that is used.
     pub(super) fn primary_good(&self) -> bool {
         !matches!(self, Self::BackupNewer | Self::Backup(_))
     }
 
-    /// Whether the copy in the disk's last sector is the table that counts.
+    /// Returns whether the copy in the disk's last sector is the table that is used.
     pub(super) fn backup_good(&self) -> bool {
         !matches!(self, Self::Primary(_) | Self::PrimaryNewer)
     }
 }
 
-/// Why there is no table to work on.
+/// Why there is no usable table.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ReadError {
-    /// The disk gave an error.
+    /// The disk returned an error.
     Disk(String),
     /// Sectors of this many bytes, or a disk of this many sectors, can't hold a table.
     Geometry(u64, u64),
-    /// Neither copy can be used.
+    /// Neither copy is usable.
     Neither(Fault, Fault),
     /// The table has no `persist`, but an unrelated backup at the end of the disk lists one.
     Earlier,
@@ -102,15 +102,17 @@ impl fmt::Display for ReadError {
 impl std::error::Error for ReadError {}
 
 impl Found {
-    /// Reads both copies of a disk's table and says which counts.
+    /// Reads both copies of a disk's table, and decides which one is used.
     ///
-    /// The primary does when it is good, with one exception: a backup in the disk's last sector that is the primary
-    /// with partitions added or grown, or with a new volume in the place of one that a factory reset gave up, and nothing
-    /// else changed is what a cut of [`super::commit`] leaves; it counts.
-    /// When the primary is torn, the backup counts: in the last sector, or where the primary's header says.
+    /// A valid primary is used, with one exception. If the backup in the disk's last sector differs
+    /// from the primary only by added or grown partitions, or by a new volume in place of one that
+    /// a factory reset gave up, then it is what a cut of [`super::commit`] leaves, and the backup
+    /// is used. If the primary is torn, the backup is used: in the last sector, or where the
+    /// primary's header says.
     ///
     /// # Errors
-    /// No usable copy, an earlier installation at the end of the disk, or a table that contradicts itself.
+    /// When no copy is usable, the end of the disk has an earlier installation, or the table
+    /// contradicts itself.
     pub fn read<R: Read + Seek>(disk: &mut R, sector_size: u64) -> Result<Self, ReadError> {
         let cause = |error: io::Error| ReadError::Disk(error.to_string());
         let size = disk.seek(SeekFrom::End(0)).map_err(cause)?;
@@ -132,7 +134,7 @@ impl Found {
     }
 }
 
-/// At least one copy is good: which one counts?
+/// Decides which copy is used, if at least one is valid.
 fn choose(primary: Result<Table, Fault>, backup: Result<Table, Fault>) -> Result<(Table, Source), ReadError> {
     match (primary, backup) {
         (Ok(primary), Ok(backup)) if primary == backup => Ok((primary, Source::Both)),
@@ -147,7 +149,8 @@ fn choose(primary: Result<Table, Fault>, backup: Result<Table, Fault>) -> Result
     }
 }
 
-/// The disk grew, and the primary's entries are torn: its header still knows the backup's old place.
+/// Looks for the backup at another place. If the disk grew and the primary's entries are torn, the
+/// primary's header still has the backup's old place.
 fn elsewhere<R: Read + Seek>(
     disk: &mut R,
     sector_size: u64,
@@ -164,7 +167,8 @@ fn elsewhere<R: Read + Seek>(
     }
 }
 
-/// Whether `new` is `old` with partitions added or grown, or the end of a factory reset, and nothing else.
+/// Returns whether `new` is `old` with partitions added or grown, or with a factory reset
+/// completed, and nothing else.
 fn continues(new: &Table, old: &Table) -> bool {
     new.disk_guid == old.disk_guid
         && new.first_usable == old.first_usable
@@ -175,7 +179,7 @@ fn continues(new: &Table, old: &Table) -> bool {
         })
 }
 
-/// Whether an entry is that of a new volume in the place of one that was given up.
+/// Returns whether an entry is that of a new volume in place of one that was given up.
 fn is_remade(new: &GPTPartitionEntry, old: &GPTPartitionEntry) -> bool {
     let labels = (old.partition_name.as_str(), new.partition_name.as_str());
     labels == (persist::RESET, persist::LABEL) && new.starting_lba == old.starting_lba

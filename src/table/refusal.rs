@@ -1,26 +1,27 @@
-//! What stops a table from being changed.
+//! Why a table can't be changed.
 
 use std::fmt;
 
 use super::{Amount, Extent, Guid, Partition};
 
-/// Why the table stays as it is. Partitions are named as their `Display` does.
+/// Why the table stays unchanged. Partitions are named as in their `Display`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
 pub enum Refusal {
     /// No partition of this disk holds the running `/usr`.
     NoUsr { uuid: Guid },
-    /// The partition of the running `/usr` is no `/usr` partition of a processor we know.
+    /// The partition of the running `/usr` does not have a `/usr` type of a supported processor.
     UsrType { part: String, kind: Guid },
     /// Two partitions share sectors.
     Overlap { first: String, second: String },
-    /// A partition ends before it starts, or lies on the table.
+    /// A partition ends before it starts, or overlaps the table itself.
     Misplaced { part: String, extent: Extent },
-    /// A partition ends so many bytes beyond the end of the disk.
+    /// A partition ends this many bytes beyond the end of the disk.
     BeyondEnd { part: String, bytes: u64 },
-    /// The partition can't grow to `bytes`: another one begins `room` bytes after its start.
+    /// The partition can't grow to `bytes`, because another one begins `room` bytes after its
+    /// start.
     InTheWay { part: String, next: String, bytes: u64, room: u64 },
-    /// The whole disk, and what the layout needs, in bytes.
+    /// The size of the disk, and the size that the layout needs, in bytes.
     DiskTooSmall { disk: u64, need: u64 },
     /// No unused extent is large enough.
     NoRoom { what: &'static str, bytes: u64, largest: u64 },

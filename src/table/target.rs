@@ -1,11 +1,11 @@
-//! The shape that the boot disk's table should have, and what is missing from it.
+//! Decides the target shape of the boot disk's table.
 
 use std::fmt;
 
 use super::draft::Draft;
 use super::{Amount, Found, Guid, Refusal, Table};
 
-/// What an image asks of its disk. Sizes in bytes; they are rounded up to 1 MiB.
+/// What an image requires of its disk. Sizes are in bytes, and rounded up to 1 MiB.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Wanted {
     /// UUID of the partition that holds the running `/usr`.
@@ -16,24 +16,25 @@ pub struct Wanted {
     pub usr_size: u64,
     /// `partitions.sizes.verity`.
     pub verity_size: u64,
-    /// What must be left for a new `persist`: [`super::PERSIST_LEAST`], or 0 when nothing is persisted.
+    /// Fewest bytes that must be left for a new `persist`: [`super::PERSIST_LEAST`], or 0 if
+    /// nothing is persisted.
     pub persist_least: u64,
     /// Random UUIDs for the partitions of slot B: verity, usr.
     pub new: [Guid; 2],
 }
 
-/// The target table, how it differs, and what it lacks.
+/// The target table, its changes, and what it lacks.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Decision {
     /// The table to commit.
     pub table: Table,
-    /// How it differs from what is on the disk. Empty: nothing to write.
+    /// The differences from the table on the disk. If empty, there is nothing to write.
     pub changes: Vec<Change>,
-    /// What an installed system has to do without, because the disk has no room for it.
+    /// What an installed system has to go without, because the disk has no room for it.
     pub lacks: Vec<Refusal>,
 }
 
-/// One difference between the disk and the target. Sizes in bytes.
+/// One difference between the disk and the target. Sizes are in bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
 pub enum Change {
@@ -41,7 +42,7 @@ pub enum Change {
     RestorePrimary,
     /// The backup copy is torn, outdated or missing.
     RestoreBackup,
-    /// The disk has another size than the table: its backup moves to the last sector.
+    /// The disk has another size than the table says. The backup moves to the last sector.
     MoveBackup,
     /// A partition grows.
     Grow { number: u32, label: String, from: u64, to: u64 },
@@ -49,14 +50,16 @@ pub enum Change {
     Add { number: u32, what: &'static str, size: u64 },
 }
 
-/// Decides the target shape: the running `/usr` partition has its size, there is a second slot, `persist` has the
-/// rest, the backup is in the last sector. Nothing is ever moved, shrunk or laid over something else.
+/// Decides the target shape: the running `/usr` partition has its size, there is a second slot,
+/// `persist` has the rest, and the backup is in the last sector. Nothing is ever moved, shrunk or
+/// put over something else.
 ///
-/// On a disk that has its `persist` partition, what can't be done is listed in [`Decision::lacks`]: an installed
-/// system boots, an update that finds no slot says so when it is installed.
+/// On a disk that already has a `persist` partition, [`Decision::lacks`] lists what is not
+/// possible. So an installed system boots, and an update that finds no slot reports that when it is
+/// installed.
 ///
 /// # Errors
-/// Before the first installation is complete, the first thing that can't be done.
+/// Before the first installation is complete, the first thing that is not possible.
 pub fn target(found: &Found, wanted: &Wanted) -> Result<Decision, Refusal> {
     let mut draft = Draft::new(found)?;
     draft.move_backup()?;

@@ -1,11 +1,13 @@
-//! A second way in, for a boot after a change that the owner announced.
+//! A second key slot for the TPM, which opens after a change that the owner announced.
 //!
-//! The running system has no key of the volume, so it can't seal one for the registers of the next boot. It can say which
-//! registers will do: a key slot of the volume has a secret whose policy is "what a certain key signed, while PCR 15 is
-//! untouched". That key is the TPM's; its password lies inside the volume, where only root reads it. What is signed is the whole
-//! policy of an ordinary token, with the registers as they will be. Until something is signed, the slot opens nothing.
+//! The running system does not have the volume's key, so it can't seal the key for the registers of
+//! the next boot. But it can say which registers are acceptable. A key slot of the volume has a
+//! secret whose policy is "what a certain key signed, while PCR 15 is untouched". That key is the
+//! TPM's. Its password is inside the volume, where only root can read it. What is signed is the
+//! whole policy of an ordinary token, with the registers as they will be. Until something is
+//! signed, the slot opens nothing.
 //!
-//! The token has a type of its own: systemd has no such policy, and leaves other tokens alone.
+//! The token has its own type. systemd has no such policy, and ignores tokens of other types.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,27 +23,27 @@ use super::{
 pub const TYPE: &str = "pattern-ahead";
 
 const ALG_SHA256: u16 = 0x000b;
-/// A P-256 signature: two numbers.
+/// Bytes of a P-256 signature: two numbers.
 const SIGNATURE: usize = 64;
-/// A token is about 1.5 KiB.
+/// Longest token in bytes. A real one has about 1.5 KiB.
 const TEXT_LIMIT: usize = 8 * 1024;
 
-/// What such a token says.
+/// The content of such a token.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ahead {
     /// The key slot that the secret opens.
     pub keyslot: u32,
     /// The bank of all PCRs.
     pub bank: Bank,
-    /// The count of the TPM at which the secret is good, if that matters.
+    /// The count of the TPM at which the secret is valid, if it is counted.
     pub counted: Option<Counted>,
-    /// A PIN that is asked for too.
+    /// The PIN that the TPM also asks for.
     pub pin: Option<Pin>,
     /// The sealed secret.
     pub sealed: Sealed,
-    /// The storage root key that it is sealed to.
+    /// The storage root key that the secret is sealed to.
     pub srk: Srk,
-    /// The key whose signature counts: its `TPMT_PUBLIC`.
+    /// The `TPMT_PUBLIC` of the key whose signatures are accepted.
     pub key: Vec<u8>,
     /// What was signed, if anything.
     pub announced: Option<Announced>,
@@ -50,39 +52,41 @@ pub struct Ahead {
 /// A policy that the slot opens for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Announced {
-    /// The policy: PCR 11 by the image's key, where it has one, and then these.
+    /// The policy: PCR 11 signed with the image's key, if it has one, and then the literal PCRs.
     pub policy: Digest,
     /// The PCRs whose values the policy names.
     pub literal: Pcrs,
-    /// ECDSA over P-256, over [`Ahead::message`].
+    /// An ECDSA signature over P-256, of [`Ahead::message`].
     pub signature: Vec<u8>,
-    /// What PCR 7 was before, for those who have to know it again.
+    /// PCR 7 before the change, for recognising earlier records.
     pub earlier: Earlier,
 }
 
 impl Ahead {
-    /// The policy of the sealed object: anything that the key signed, in a boot in which nothing was opened yet.
+    /// Returns the policy of the sealed object: anything that the key signed, in a boot in which
+    /// nothing was opened yet.
     #[must_use]
     pub fn policy(key: &[u8], bank: Bank, counted: Option<Counted>, pin: bool) -> Digest {
         authorized_digest(&name(key), Pcrs::one(SPENT), bank, counted, pin)
     }
 
-    /// The name of the key.
+    /// Returns the name of the key.
     #[must_use]
     pub fn name(&self) -> Vec<u8> {
         name(&self.key)
     }
 
-    /// What the key signs for a policy (TPM 2.0 Library, Part 3, "`TPM2_PolicyAuthorize`"; there is no reference).
+    /// Returns what the key signs for a policy (TPM 2.0 Library, Part 3, "`TPM2_PolicyAuthorize`";
+    /// the reference is empty).
     #[must_use]
     pub fn message(policy: &Digest) -> Digest {
         Sha256::digest(policy).into()
     }
 
-    /// Reads the JSON text of a token.
+    /// Parses the JSON text of a token.
     ///
     /// # Errors
-    /// When it is not such a token, or its parts don't agree with each other.
+    /// When it is not such a token, or its parts contradict each other.
     pub fn parse(text: &str) -> Result<Self, TokenError> {
         if text.len() > TEXT_LIMIT {
             return Err(TokenError::NotAToken(format!("longer than {TEXT_LIMIT} bytes")));
@@ -111,7 +115,7 @@ impl Ahead {
         Ok(ahead)
     }
 
-    /// The JSON text.
+    /// Returns the JSON text.
     #[must_use]
     pub fn to_json(&self) -> String {
         let salt = self.pin.as_ref().and_then(|pin| pin.salt.as_ref());
@@ -135,22 +139,22 @@ impl Ahead {
                 dbx: announced.earlier.dbx.as_ref().map(|digest| STANDARD.encode(digest)),
             }),
         };
-        // Texts and numbers always have a form in JSON.
+        // Strings and numbers can always be written as JSON.
         serde_json::to_string(&text).unwrap_or_default()
     }
 }
 
-/// What signs: a key that only this TPM can use, and its password. Kept inside the volume.
+/// The key that signs, which only this TPM can use, and its password. It is kept inside the volume.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Approver {
     /// The password.
     pub auth: Zeroizing<[u8; 32]>,
-    /// The key, as the TPM gave it out: its private part is encrypted by the TPM.
+    /// The key, as the TPM returned it. The TPM has encrypted its private part.
     pub key: Sealed,
 }
 
 impl Approver {
-    /// The content of the file.
+    /// Returns the content of the file.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let key = self.key.to_bytes();
@@ -160,7 +164,7 @@ impl Approver {
         bytes
     }
 
-    /// Reads it.
+    /// Parses the content of the file.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let (auth, key) = bytes.split_first_chunk()?;
@@ -248,7 +252,7 @@ mod tests {
 
     use super::*;
 
-    /// What a software TPM made.
+    /// A token that a software TPM made.
     const TOKEN: &str = include_str!("../../tests/fixtures/firmware/ahead.json");
 
     fn with(change: impl FnOnce(&mut Value)) -> String {

@@ -1,7 +1,8 @@
-//! The binary parts of a `systemd-tpm2` token: the sealed object and the key it is sealed to.
+//! Parses the binary parts of a `systemd-tpm2` token: the sealed object, and the key that it is
+//! sealed to.
 //!
-//! Both are made of big-endian numbers and of byte strings with a 16-bit length before them
-//! (TPM 2.0 Library, Part 2, "TPM2B_" types).
+//! Both consist of big-endian numbers, and of byte strings with a 16-bit length before them (TPM
+//! 2.0 Library, Part 2, "TPM2B_" types).
 
 use sha2::{Digest as _, Sha256};
 
@@ -13,12 +14,14 @@ const ALG_NULL: u16 = 0x0010;
 /// fixedTPM and fixedParent: the object can't leave the TPM. noDA: no dictionary-attack counter.
 const FIXED: u32 = 0x2 | 0x10;
 const NO_DA: u32 = 0x400;
-/// FIXED, sensitiveDataOrigin, restricted, decrypt: the TPM made the key, keeps it, and uses it for children only.
+/// FIXED, sensitiveDataOrigin, restricted, decrypt: the TPM made the key, keeps it, and uses it
+/// only for children.
 const STORAGE_KEY: u32 = FIXED | 0x20 | 0x1_0000 | 0x2_0000;
-/// `IESYSC_KEY_RSRC`: what ESAPI writes before the public area of a key that it serialises.
+/// `IESYSC_KEY_RSRC`: the type that ESAPI writes before the public area of a key that it
+/// serialises.
 const ESYS_KEY: u32 = 1;
 
-/// A secret sealed by a TPM, in the parts that `Load` takes.
+/// A secret sealed by a TPM, in the parts that the command `Load` needs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Sealed {
     /// Contents of the `TPM2B_PRIVATE`, encrypted by the TPM.
@@ -36,7 +39,7 @@ pub struct Srk {
 }
 
 impl Sealed {
-    /// Splits `tpm2-blob`: private part, then public part.
+    /// Splits `tpm2-blob` into its private and its public part.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, TokenError> {
         let malformed = TokenError::Malformed("tpm2-blob", "a private and a public part");
         let mut reader = Reader(bytes);
@@ -47,7 +50,7 @@ impl Sealed {
         Ok(Self { private: private.to_vec(), public: public.to_vec() })
     }
 
-    /// The bytes of `tpm2-blob`.
+    /// Returns the bytes of `tpm2-blob`.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(4 + self.private.len() + self.public.len());
         push_sized(&mut bytes, &self.private);
@@ -55,8 +58,8 @@ impl Sealed {
         bytes
     }
 
-    /// The policy that guards the object, if it is one as systemd seals: bound to its TPM, data only,
-    /// and with no way in but the policy.
+    /// Returns the object's policy, if the object is like those that systemd seals: bound to its
+    /// TPM, data only, and accessible only through the policy.
     pub(super) fn policy(&self) -> Option<Digest> {
         let mut reader = Reader(&self.public);
         let head = reader.u16()? == ALG_KEYEDHASH && reader.u16()? == ALG_SHA256;
@@ -68,10 +71,10 @@ impl Sealed {
 }
 
 impl Srk {
-    /// Reads `tpm2_srk`, and checks that the name is that of the public area.
+    /// Parses `tpm2_srk`, and checks that the name is that of the public area.
     ///
     /// # Errors
-    /// When the bytes are something else than a persistent key of the owner.
+    /// When the bytes are not a persistent key of the owner.
     pub fn parse(bytes: &[u8]) -> Result<Self, TokenError> {
         let malformed = |form| TokenError::Malformed("tpm2_srk", form);
         let srk = Self::read(bytes).ok_or(malformed("a serialised key"))?;
@@ -87,7 +90,7 @@ impl Srk {
         Ok(srk)
     }
 
-    /// `TPMA_OBJECT` of the public area, after its type and name algorithm.
+    /// Returns the `TPMA_OBJECT` of the public area, which follows type and name algorithm.
     fn attributes(&self) -> Option<u32> {
         let mut reader = Reader(&self.public);
         let _type_and_name = reader.u32()?;
@@ -105,7 +108,7 @@ impl Srk {
         (sha256 && key && reader.0.is_empty()).then_some(Self { handle, name, public })
     }
 
-    /// The bytes of `tpm2_srk`, for `Esys_TR_Deserialize`.
+    /// Returns the bytes of `tpm2_srk`, for `Esys_TR_Deserialize`.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.handle.to_be_bytes().to_vec();
@@ -117,21 +120,22 @@ impl Srk {
         bytes
     }
 
-    /// The persistent handle, `0x81000001` for the usual one.
+    /// Returns the persistent handle, usually `0x81000001`.
     #[must_use]
     pub fn handle(&self) -> u32 {
         self.handle
     }
 }
 
-/// Callers hold parts that came with such a length, from a token or from a TPM.
+/// Appends a part with its length. The length fits, because the part came with one from a token or
+/// a TPM.
 fn push_sized(bytes: &mut Vec<u8>, part: &[u8]) {
     let length = u16::try_from(part.len()).unwrap_or(u16::MAX);
     bytes.extend_from_slice(&length.to_be_bytes());
     bytes.extend_from_slice(part);
 }
 
-/// Takes what a TPM writes apart.
+/// Reads the parts of what a TPM writes.
 pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Reader<'a> {

@@ -1,11 +1,13 @@
 //! What was measured before an announced change of firmware keys.
 
-/// PCR 7 before an announced change, and what changed: enough to make a [`crate::firmware::Claim`] after it, and short enough for a token.
+/// PCR 7 before an announced change, and what changed. It is enough to make a
+/// [`crate::firmware::Claim`] after the change, and short enough for a token.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Earlier {
     /// The value of the register.
     pub value: Vec<u8>,
-    /// `db` was so many of its first bytes: things are appended to it.
+    /// The earlier `db` was this many first bytes of the present one, because changes are appended
+    /// to it.
     pub db: Option<usize>,
     /// The digest of the event of `KEK`.
     pub kek: Option<Vec<u8>>,

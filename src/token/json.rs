@@ -1,4 +1,4 @@
-//! Tokens as JSON text.
+//! Converts tokens from and to JSON.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,11 +11,11 @@ use super::{
 
 /// LUKS2 has 32 key slots.
 const KEYSLOTS: u32 = 32;
-/// A token is about 1 KiB. A header of 4 MiB must not make us work on more.
+/// Longest text in bytes. A real token has about 1 KiB. A header of 4 MiB must not cause more work.
 const TEXT_LIMIT: usize = 16 * 1024;
 
-/// All that systemd 252 to 262 writes and we understand. `tpm2-primary-alg` is for tokens without `tpm2_srk`, which are
-/// refused.
+/// All fields that systemd 252 to 262 writes and that are understood here. `tpm2-primary-alg` is
+/// for tokens without `tpm2_srk`, which are refused.
 const KNOWN: [&str; 12] = [
     "tpm2-blob",
     "tpm2-pcr-bank",
@@ -30,9 +30,10 @@ const KNOWN: [&str; 12] = [
     "tpm2_salt",
     "tpm2_srk",
 ];
-/// How a field of systemd's begins. Those that begin otherwise are LUKS2's, or somebody's notes.
+/// Prefixes of systemd's fields. Fields with other prefixes are LUKS2's, or somebody's notes.
 const OURS: [&str; 2] = ["tpm2-", "tpm2_"];
-/// `tpm2_argon2id_memcost`, `_iterations`, `_lanes`: since systemd 262, which means them by `--tpm2-with-pin=yes`.
+/// `tpm2_argon2id_memcost`, `_iterations`, `_lanes`: since systemd 262, whose `--tpm2-with-pin=yes`
+/// writes them.
 const ARGON2ID: &str = "tpm2_argon2id_";
 
 type Fields = Map<String, Value>;
@@ -80,7 +81,8 @@ fn tpm2(fields: &Fields, counted: Option<Counted>) -> Result<Tpm2Token, TokenErr
     }
 }
 
-/// Names what the token asks for that we can't give, in the order in which a reader would stumble on it.
+/// Fails if the token needs something that is not supported. The error names the first such thing
+/// that a parser would meet.
 fn supported(fields: &Fields) -> Result<(), TokenError> {
     let sharded = |field| fields.get(field).is_some_and(Value::is_array);
     if sharded("tpm2-blob") || sharded("tpm2-policy-hash") {
@@ -94,7 +96,7 @@ fn supported(fields: &Fields) -> Result<(), TokenError> {
             "a PIN hardened with Argon2id (to enroll one without: systemd-cryptenroll --tpm2-with-pin=direct)",
         ));
     }
-    // What it asks for is not known, so the TPM would count a wrong try for a right PIN.
+    // An unknown field may ask for anything, so the TPM could count a right PIN as a wrong try.
     let ours = |name: &&String| OURS.iter().any(|prefix| name.starts_with(prefix));
     if let Some(name) = fields.keys().filter(ours).find(|name| !KNOWN.contains(&name.as_str())) {
         return Err(TokenError::Unknown(name.clone()));
@@ -118,7 +120,7 @@ fn literal(fields: &Fields) -> Result<Option<Pcrs>, TokenError> {
     pcrs("tpm2-pcrs", field(fields, "tpm2-pcrs")?)
 }
 
-/// PCRs of which there may be none.
+/// Returns a set of PCRs, or `None` if it is empty.
 fn pcrs(name: &'static str, value: &Value) -> Result<Option<Pcrs>, TokenError> {
     let malformed = TokenError::Malformed(name, "an array of PCRs 0 to 23");
     let numbers = value.as_array().ok_or(malformed.clone())?;
@@ -154,7 +156,7 @@ fn counted(fields: &Fields) -> Result<Counted, TokenError> {
     Counted::parse(field(fields, "counter")?.as_str(), field(fields, "count")?.as_str())
 }
 
-/// systemd before 250 wrote no bank, and meant SHA-256.
+/// Returns the bank. systemd before 250 wrote none, and meant SHA-256.
 fn bank(fields: &Fields) -> Result<Bank, TokenError> {
     match fields.get("tpm2-pcr-bank").map(Value::as_str) {
         None | Some(Some("sha256")) => Ok(Bank::Sha256),
@@ -170,7 +172,7 @@ fn policy(fields: &Fields) -> Result<Digest, TokenError> {
     text.and_then(digest).ok_or(malformed)
 }
 
-/// A digest as hexadecimal text.
+/// Parses a digest in hexadecimal digits.
 pub(super) fn digest(text: &str) -> Option<Digest> {
     let digits: Option<Vec<u8>> = text.chars().map(|c| Some(c.to_digit(16)? as u8)).collect();
     let bytes: Vec<u8> =

@@ -1,4 +1,4 @@
-//! The public key whose owner says which PCR values are good.
+//! The public key whose owner signs PCR values.
 
 use std::fmt;
 
@@ -10,16 +10,18 @@ use super::Digest;
 
 const BEGIN: &str = "-----BEGIN PUBLIC KEY-----";
 const END: &str = "-----END PUBLIC KEY-----";
-/// Bytes of the numbers that TPMs reckon with: RSA-2048 is the least that is safe, RSA-4096 the most that any has.
+/// Bytes of the modulus. RSA-2048 is the smallest safe key, and RSA-4096 the largest that any TPM
+/// supports.
 const MODULUS: std::ops::RangeInclusive<usize> = 256..=512;
-/// A `SubjectPublicKeyInfo` without the modulus. All its lengths take two bytes, so it is as long for all our keys.
+/// Bytes of a `SubjectPublicKeyInfo` without the modulus. All its lengths take two bytes, so this
+/// is the same for all accepted keys.
 const AROUND_MODULUS: usize = 38;
 /// `SEQUENCE { OBJECT IDENTIFIER rsaEncryption, NULL }` (RFC 8017, appendix A).
 const RSA: [u8; 15] = [0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 1, 1, 5, 0];
 /// `INTEGER 65537`.
 const EXPONENT: [u8; 5] = [2, 3, 1, 0, 1];
 
-/// An RSA key with the exponent 65537, as PEM has it and as a TPM has it.
+/// An RSA key with the exponent 65537, in the forms of PEM and of a TPM.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PublicKey {
     pem: String,
@@ -29,7 +31,7 @@ pub struct PublicKey {
 /// Why a text is not such a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeyError {
-    /// No PEM text of a public key.
+    /// Not a PEM text of a public key.
     NotPem,
     /// A public key of another kind.
     NotRsa,
@@ -47,10 +49,10 @@ impl fmt::Display for KeyError {
 impl std::error::Error for KeyError {}
 
 impl PublicKey {
-    /// Reads PEM text, as `openssl pkey -pubout` writes it.
+    /// Parses PEM text, as `openssl pkey -pubout` writes it.
     ///
     /// # Errors
-    /// When it is something else than an RSA key that a TPM checks signatures with.
+    /// When it is not an RSA key that a TPM can check signatures with.
     pub fn parse(pem: &str) -> Result<Self, KeyError> {
         let body = pem.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END)).map(|(body, _)| body);
         let text: String = body.ok_or(KeyError::NotPem)?.split_ascii_whitespace().collect();
@@ -59,19 +61,21 @@ impl PublicKey {
         Ok(Self { pem: pem.to_owned(), modulus })
     }
 
-    /// The text that the key was read from.
+    /// Returns the text that the key was parsed from.
     #[must_use]
     pub fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// What signature files know the key by: the digest of its `RSAPublicKey` (RFC 8017, appendix A.1.1).
+    /// Returns the identifier of the key in signature files: the digest of its `RSAPublicKey` (RFC
+    /// 8017, appendix A.1.1).
     #[must_use]
     pub fn fingerprint(&self) -> Digest {
         Sha256::digest(rsa_public_key(&self.modulus)).into()
     }
 
-    /// The `TPMT_PUBLIC` that systemd makes of such a key: sign, decrypt, userWithAuth, and no scheme of its own.
+    /// Returns the `TPMT_PUBLIC` that systemd makes of such a key: sign, decrypt, userWithAuth, and
+    /// no fixed scheme.
     #[must_use]
     pub fn area(&self) -> Vec<u8> {
         let bits = length(self.modulus.len() * 8);
@@ -81,15 +85,15 @@ impl PublicKey {
         [&head[..], &bits, &[0, 1, 0, 1], &bytes, &self.modulus].concat()
     }
 
-    /// The name by which a policy knows the key: the algorithm, then the digest of the area.
+    /// Returns the name of the key in policies: the algorithm, then the digest of the area.
     #[must_use]
     pub fn name(&self) -> Vec<u8> {
         [&[0, 0x0b][..], &Sha256::digest(self.area())].concat()
     }
 }
 
-/// Takes the modulus out of a `SubjectPublicKeyInfo`. It is put together anew around it and compared: that refuses
-/// every other encoding, and needs no reader.
+/// Returns the modulus of a `SubjectPublicKeyInfo`. The structure is built again around the modulus
+/// and compared. That refuses every other encoding, and needs no parser.
 fn modulus(info: &[u8]) -> Option<&[u8]> {
     let size = info.len().checked_sub(AROUND_MODULUS).filter(|size| MODULUS.contains(size))?;
     let modulus = info.strip_suffix(&EXPONENT)?;
@@ -104,12 +108,12 @@ fn rsa_public_key(modulus: &[u8]) -> Vec<u8> {
     element(0x30, &[&element(2, &positive)[..], &EXPONENT].concat())
 }
 
-/// DER, for contents whose length takes two bytes.
+/// Returns a DER element, for contents whose length takes two bytes.
 fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     [&[tag, 0x82][..], &length(content.len()), content].concat()
 }
 
-/// All of it fits: the largest key has 512 bytes.
+/// Encodes a length. Every length fits: the largest key has 512 bytes.
 fn length(count: usize) -> [u8; 2] {
     u16::try_from(count).unwrap_or(u16::MAX).to_be_bytes()
 }
@@ -136,7 +140,7 @@ mod tests {
         for other in [samples::PEM_RSA_1024, samples::PEM_P256] {
             assert_eq!(PublicKey::parse(other), Err(KeyError::NotRsa));
         }
-        // Another exponent, and a byte too many.
+        // Another exponent, and one byte too many.
         let mut info = info(samples::PEM);
         *info.last_mut().unwrap() = 3;
         assert_eq!(modulus(&info), None);

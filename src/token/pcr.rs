@@ -6,7 +6,7 @@ use std::ops::BitOr;
 /// PCRs that any program may reset (PC Client Platform TPM Profile, "PCR Attributes").
 const RESETTABLE: [u8; 2] = [16, 23];
 
-/// A bank of PCRs that we bind secrets to. SHA-1 is not one of them: collisions can be made.
+/// A bank of PCRs that secrets are bound to. SHA-1 is left out, because collisions can be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Bank {
     /// SHA-256.
@@ -16,7 +16,7 @@ pub enum Bank {
 }
 
 impl Bank {
-    /// The name in tokens and under `/sys/class/tpm/tpm0/pcr-*`.
+    /// Returns the name in tokens and under `/sys/class/tpm/tpm0/pcr-*`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -25,7 +25,7 @@ impl Bank {
         }
     }
 
-    /// The value of a PCR that nothing was measured into, but for 17 to 22.
+    /// Returns the value of a PCR that nothing was measured into, except for 17 to 22.
     #[must_use]
     pub fn zeros(self) -> Vec<u8> {
         match self {
@@ -34,7 +34,7 @@ impl Bank {
         }
     }
 
-    /// `TPM_ALG_ID` of the bank.
+    /// Returns the `TPM_ALG_ID` of the bank.
     pub(super) fn algorithm(self) -> u16 {
         match self {
             Self::Sha256 => 0x000b,
@@ -50,9 +50,9 @@ pub struct Pcrs(u32);
 /// Why numbers are not a set of PCRs to bind to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PcrError {
-    /// No number: a policy over no PCR opens everywhere.
+    /// There is no number. A policy over no PCR opens everywhere.
     None,
-    /// A TPM has PCRs 0 to 23.
+    /// The number is too high. A TPM has PCRs 0 to 23.
     OutOfRange(u64),
 }
 
@@ -68,10 +68,10 @@ impl fmt::Display for PcrError {
 impl std::error::Error for PcrError {}
 
 impl Pcrs {
-    /// Collects numbers.
+    /// Makes a set of these numbers.
     ///
     /// # Errors
-    /// When there is none, or one above 23.
+    /// When there is no number, or one above 23.
     pub fn new(numbers: impl IntoIterator<Item = u64>) -> Result<Self, PcrError> {
         let mut mask = 0;
         for number in numbers {
@@ -83,19 +83,20 @@ impl Pcrs {
         if mask == 0 { Err(PcrError::None) } else { Ok(Self(mask)) }
     }
 
-    /// A set of one of the numbers that are written in this program.
+    /// Makes a set of one number, which must be a constant of this program.
     #[must_use]
     pub const fn one(number: u8) -> Self {
         assert!(number <= 23);
         Self(1 << number)
     }
 
-    /// The numbers, lowest first.
+    /// Returns the numbers, lowest first.
     pub fn iter(self) -> impl Iterator<Item = u8> {
         (0..24).filter(move |pcr| self.0 >> pcr & 1 == 1)
     }
 
-    /// The selection in the three bytes that a TPM takes: PCR 0 is the lowest bit of the first.
+    /// Returns the selection in the three bytes that a TPM expects: PCR 0 is the lowest bit of the
+    /// first.
     #[must_use]
     pub fn select(self) -> [u8; 3] {
         let [a, b, c, _] = self.0.to_le_bytes();
@@ -112,7 +113,7 @@ impl BitOr for Pcrs {
 }
 
 impl fmt::Display for Pcrs {
-    /// As `systemd-cryptenroll --tpm2-pcrs=` takes it: `7+11`.
+    /// Prints the set in the form of `systemd-cryptenroll --tpm2-pcrs=`, such as `7+11`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, pcr) in self.iter().enumerate() {
             let plus = if index == 0 { "" } else { "+" };
@@ -125,13 +126,13 @@ impl fmt::Display for Pcrs {
 /// Why a binding to these PCRs would protect nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Exposed {
-    /// It binds to no PCR at all, or only to PCRs that must be untouched.
+    /// It binds to no PCR, or only to PCRs that must be untouched.
     Nothing,
-    /// The TPM gave no value for a PCR: it has no such bank.
+    /// The TPM returned no value for a PCR, so it does not have the bank.
     NoBank(Bank),
     /// Nothing was ever measured into any of them.
     Untouched(Pcrs, Bank),
-    /// Nothing was ever measured into any of those that a signature is to tell apart.
+    /// Nothing was ever measured into any of those that a signature covers.
     Unmeasured(Pcrs, Bank),
     /// Any program can reset each of them.
     Resettable(Pcrs),
@@ -167,7 +168,7 @@ impl fmt::Display for Exposed {
 impl std::error::Error for Exposed {}
 
 impl Exposed {
-    /// Words it for PCRs whose values a signature is for.
+    /// Returns the error for PCRs whose values a signature covers.
     pub(super) fn of_signed(self) -> Self {
         match self {
             Self::Untouched(pcrs, bank) => Self::Unmeasured(pcrs, bank),
@@ -193,7 +194,8 @@ pub fn protects(pcrs: Pcrs, bank: Bank, values: &[Vec<u8>]) -> Result<(), Expose
     Ok(())
 }
 
-/// A PCR starts as all zeros, those of the dynamic root of trust (17 to 22) as all ones.
+/// Returns whether a value is a start value: all zeros, or all ones for the PCRs of the dynamic
+/// root of trust (17 to 22).
 fn untouched(value: &[u8]) -> bool {
     value.iter().all(|byte| *byte == 0) || value.iter().all(|byte| *byte == 0xff)
 }

@@ -1,24 +1,24 @@
-//! The PIN beside the PCRs.
+//! The PIN that a token needs besides the PCRs.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize as _, Zeroizing};
 
-/// systemd's. The TPM limits how often a PIN is tried, so the rounds need not.
+/// systemd's number of rounds. It may be small, because the TPM limits how often a PIN is tried.
 const ROUNDS: u32 = 10_000;
-/// Bytes that SHA-256 takes at once.
+/// Bytes of a block of SHA-256.
 const BLOCK: usize = 64;
 
-/// How the PIN of a token becomes what the TPM compares.
+/// How the PIN of a token becomes the value that the TPM compares.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Pin {
-    /// `tpm2_salt`. systemd before 253 had none, and gave the TPM the PIN as it was.
+    /// `tpm2_salt`. systemd before 253 had no salt, and gave the TPM the PIN itself.
     pub salt: Option<Vec<u8>>,
 }
 
 impl Pin {
-    /// The authorisation value of the sealed object.
+    /// Returns the authorisation value of the sealed object.
     #[must_use]
     pub fn auth_value(&self, pin: &str) -> Zeroizing<Vec<u8>> {
         let text = match &self.salt {
@@ -29,13 +29,13 @@ impl Pin {
             }
         };
         let mut value = Zeroizing::new(hash(Sha256::new().chain_update(text.as_bytes())).to_vec());
-        // A TPM takes trailing zeros away before it reckons (TPM 2.0 Library, Part 1, "authValue").
+        // A TPM removes trailing zeros before it computes (TPM 2.0 Library, Part 1, "authValue").
         while value.pop_if(|byte| *byte == 0).is_some() {}
         value
     }
 }
 
-/// PBKDF2 with HMAC-SHA-256, the first block (RFC 8018, 5.2).
+/// Returns the first block of PBKDF2 with HMAC-SHA-256 (RFC 8018, 5.2).
 fn pbkdf2(password: &[u8], salt: &[u8]) -> Zeroizing<[u8; 32]> {
     let hmac = Hmac::new(password);
     let mut last = hmac.of(&[salt, &1u32.to_be_bytes()].concat());
@@ -47,7 +47,7 @@ fn pbkdf2(password: &[u8], salt: &[u8]) -> Zeroizing<[u8; 32]> {
     sum
 }
 
-/// HMAC-SHA-256 with a key that was taken in already (RFC 2104).
+/// HMAC-SHA-256 with a key that was already processed (RFC 2104).
 struct Hmac {
     inner: Sha256,
     outer: Sha256,
@@ -87,7 +87,8 @@ fn hash(state: Sha256) -> Zeroizing<[u8; 32]> {
 mod tests {
     use super::*;
 
-    /// The expected values are from Python's `hashlib`, put together as systemd does.
+    /// Returns a value in hexadecimal. The expected ones are from Python's `hashlib`, combined as
+    /// systemd does.
     fn value(pin: &str, salt: Option<&[u8]>) -> String {
         let pin_of_token = Pin { salt: salt.map(<[u8]>::to_vec) };
         pin_of_token.auth_value(pin).iter().map(|byte| format!("{byte:02x}")).collect()

@@ -1,4 +1,5 @@
-//! The digests of policies, as a TPM works them out (TPM 2.0 Library, Part 3, "Enhanced Authorization").
+//! Computes the digests of policies, as a TPM does (TPM 2.0 Library, Part 3, "Enhanced
+//! Authorization").
 
 use sha2::{Digest as _, Sha256};
 
@@ -11,22 +12,23 @@ const POLICY_AUTHORIZE: u32 = 0x16a;
 const POLICY_AUTH_VALUE: u32 = 0x16b;
 const POLICY_PCR: u32 = 0x17f;
 
-/// What the signatures of a unified kernel image are for: what systemd-stub started, and the phase of the boot.
+/// The PCR that the signatures of a unified kernel image cover: what systemd-stub started, and the
+/// phase of the boot.
 const OF_THE_IMAGE: u8 = 11;
-/// What is bound to where nothing else is said: the Secure Boot state and its certificates.
+/// The default PCR to bind to: the Secure Boot state and its certificates.
 const SECURE_BOOT: u8 = 7;
 
-/// PCR values that are good when the owner of a key signed them.
+/// PCR values that are accepted if the owner of a key signed them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Signed {
     /// The key.
     pub key: PublicKey,
-    /// The PCRs that it speaks about.
+    /// The PCRs that the signatures cover.
     pub pcrs: Pcrs,
 }
 
-/// A count of the TPM at which a secret is the good one. The TPM never counts back, so with the next count the secret is
-/// worth nothing, whatever copy of the header it comes from.
+/// A count of the TPM at which a secret is valid. The TPM never counts back, so after the next
+/// count the secret is worthless, whatever copy of the header has it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Counted {
     /// The handle of the counter, one of [`crate::record::nv::REVOCATIONS`].
@@ -36,7 +38,7 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// Reads both numbers. They are texts in a LUKS2 header.
+    /// Parses both numbers. A LUKS2 header has them as text.
     pub(super) fn parse(counter: Option<&str>, count: Option<&str>) -> Result<Self, TokenError> {
         let handle = counter.and_then(|text| text.parse().ok()).filter(|handle| REVOCATIONS.contains(handle));
         Ok(Self {
@@ -48,31 +50,33 @@ impl Counted {
         })
     }
 
-    /// The counter.
+    /// Returns the counter's index.
     #[must_use]
     pub fn index(self) -> Index {
         Index::revocation_at(self.handle)
     }
 }
 
-/// What a secret is to be bound to. At least one part must protect it.
+/// What a secret is bound to. At least one part must protect it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Binding {
     /// The bank of all PCRs.
     pub bank: Bank,
     /// PCRs with any value that a key's owner signed.
     pub signed: Option<Signed>,
-    /// PCRs with the values that they have now.
+    /// PCRs with their present values.
     pub kept: Option<Pcrs>,
-    /// PCRs that nothing was measured into since power-on, whatever they hold now. All zeros can be had by a reset of
-    /// the machine, so they protect nothing by themselves. They count before `kept`.
+    /// PCRs into which nothing was measured since power-on, whatever their present values. A reset
+    /// of the machine gives all zeros, so they protect nothing by themselves. They take precedence
+    /// over `kept`.
     pub untouched: Option<Pcrs>,
-    /// The count of the TPM at which it is good. It protects nothing by itself either.
+    /// The count of the TPM at which the secret is valid. It protects nothing by itself either.
     pub counted: Option<Counted>,
 }
 
 impl Binding {
-    /// To an image's key if it has one, and to these PCRs as they are now; PCR 7 when there is neither.
+    /// Binds to an image's key if it has one, and to the present values of these PCRs. Without
+    /// both, binds to PCR 7.
     #[must_use]
     pub fn new(bank: Bank, key: Option<PublicKey>, kept: Option<Pcrs>) -> Self {
         let signed = key.map(|key| Signed { key, pcrs: Pcrs::one(OF_THE_IMAGE) });
@@ -80,13 +84,13 @@ impl Binding {
         Self { bank, signed, kept, untouched: None, counted: None }
     }
 
-    /// The same, and to these PCRs as they are now.
+    /// Binds to the present values of these PCRs, too.
     #[must_use]
     pub fn and_kept(self, pcrs: Pcrs) -> Self {
         Self { kept: Some(self.kept.map_or(pcrs, |kept| kept | pcrs)), ..self }
     }
 
-    /// The PCRs that the token lists one by one: `tpm2-pcrs`.
+    /// Returns the PCRs that the token lists one by one: `tpm2-pcrs`.
     #[must_use]
     pub fn literal(&self) -> Option<Pcrs> {
         match (self.kept, self.untouched) {
@@ -95,7 +99,8 @@ impl Binding {
         }
     }
 
-    /// Checks that the parts protect something, as the PCRs are now, and gives the policy over them.
+    /// Checks that the parts protect something with the present PCRs, and returns the policy over
+    /// them.
     ///
     /// # Errors
     /// When they protect nothing.
@@ -115,7 +120,7 @@ impl Binding {
             Some(pcrs) => {
                 let values = read(pcrs, self.bank)?;
                 match protects(pcrs, self.bank, &values) {
-                    // Beside a signature they may say that nothing was added.
+                    // Besides a signature, untouched PCRs may say that nothing was added.
                     Err(Exposed::Untouched(..)) if self.signed.is_some() => {}
                     done => done?,
                 }
@@ -137,7 +142,8 @@ impl Binding {
     }
 }
 
-/// The digest of a whole policy, its parts in systemd's order. Values are in the order of [`Pcrs::iter`].
+/// Returns the digest of a whole policy, with its parts in systemd's order. Values are in the order
+/// of [`Pcrs::iter`].
 #[must_use]
 pub fn digest(
     signed: Option<&Signed>,
@@ -150,25 +156,26 @@ pub fn digest(
     rest(literal, counted, pin)
 }
 
-/// What systemd knows nothing of, and the PIN.
+/// Adds the part that systemd does not have, and the PIN.
 fn rest(before: Digest, counted: Option<Counted>, pin: bool) -> Digest {
     let counted = counted.map_or(before, |counted| count(before, counted));
     if pin { extend(counted, POLICY_AUTH_VALUE, &[]) } else { counted }
 }
 
-/// `PolicyNV`: all bytes of the counter, from 0, are equal (operation 0).
+/// Adds `PolicyNV`: all bytes of the counter, from 0, are equal (operation 0).
 fn count(before: Digest, counted: Counted) -> Digest {
     let arguments = Sha256::new().chain_update(counted.count.to_be_bytes()).chain_update([0; 4]).finalize();
     extend(before, POLICY_NV, &[&arguments[..], &counted.index().name(&[])].concat())
 }
 
-/// The digest of a policy over nothing but these values: what a signature is made over.
+/// Returns the digest of a policy over only these values, which signatures are made over.
 #[must_use]
 pub fn policy_digest(pcrs: Pcrs, bank: Bank, values: &[Vec<u8>]) -> Digest {
     pcr([0; 32], pcrs, bank, values)
 }
 
-/// The digest of a policy that any policy meets which the owner of a key signed, as long as these PCRs are untouched.
+/// Returns the digest of a policy that accepts any policy signed by the owner of a key, as long as
+/// these PCRs are untouched.
 #[must_use]
 pub fn authorized_digest(
     name: &[u8],
@@ -182,8 +189,9 @@ pub fn authorized_digest(
     rest(untouched, counted, pin)
 }
 
-/// `PolicyAuthorize` forgets what was before it: any policy that the key's owner signed leads to this digest. The second
-/// round is for a reference, which systemd leaves empty.
+/// Returns the digest after `PolicyAuthorize`. It discards what came before, so any policy that the
+/// key's owner signed leads to this digest. The second round is for a reference, which is empty in
+/// systemd.
 fn authorize(name: &[u8]) -> Digest {
     Sha256::digest(extend([0; 32], POLICY_AUTHORIZE, name)).into()
 }
@@ -213,7 +221,7 @@ mod tests {
         Signed { key: PublicKey::parse(samples::PEM).unwrap(), pcrs: pcrs(&[11]) }
     }
 
-    /// PCR 0 to 14 were measured into.
+    /// Computes the policy in a boot in which PCR 0 to 14 were extended.
     fn policy(binding: &Binding) -> Result<Digest, Exposed> {
         let read = |pcrs: Pcrs, bank: Bank| {
             Ok(pcrs.iter().map(|pcr| if pcr < 15 { vec![6; 32] } else { bank.zeros() }).collect())
@@ -236,7 +244,7 @@ mod tests {
 
     #[test]
     fn each_part_adds_to_the_digest() {
-        // Worked out apart from this program, with Python's hashlib.
+        // Computed independently of this program, with Python's hashlib.
         let authorize = digest(Some(&signed()), None, None, false);
         assert_eq!(hex(authorize), "42dc91071f4e321859700ffb4e5734356dc764217bf9addccfb6e33b7c735ead");
         let values = [vec![6; 32]];
@@ -268,7 +276,7 @@ mod tests {
         binding.kept = Some(pcrs(&[7]));
         let expected = policy_digest(pcrs(&[7, 15]), bank, &[vec![6; 32], bank.zeros()]);
         assert_eq!(policy(&binding), Ok(expected));
-        // Already measured into, as in the running system.
+        // Already extended, as in the running system.
         binding.untouched = Some(pcrs(&[14]));
         let expected = policy_digest(pcrs(&[7, 14]), bank, &[vec![6; 32], bank.zeros()]);
         assert_eq!(policy(&binding), Ok(expected));

@@ -1,5 +1,6 @@
-//! A key, and what stock tools say about it: `openssl rsa -RSAPublicKey_out`, `tpm2_loadexternal -a
-//! 'sign|decrypt|userwithauth'`, and `systemd-measure sign` for a UKI whose section `.linux` is "test\n".
+//! A key, and what stock tools print for it: `openssl rsa -RSAPublicKey_out`,
+//! `tpm2_loadexternal -a 'sign|decrypt|userwithauth'`, and `systemd-measure sign` for a UKI whose
+//! section `.linux` is "test\n".
 
 /// RSA-2048.
 pub(crate) const PEM: &str = "\
@@ -20,7 +21,7 @@ pub(crate) const FINGERPRINT: &str = "6efb2921a038523acdd68075014911e40118ca3119
 /// Its name in a TPM.
 pub(crate) const NAME: &str = "000bc4ea4cc9e427f97be1eecbe8ff77c0f11e72e87d5f1af0a852a0cc6b576a9007";
 
-/// What signs too little.
+/// A key that is too small.
 pub(crate) const PEM_RSA_1024: &str = "\
 -----BEGIN PUBLIC KEY-----\n\
 MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDmFQYKVUg6c7G0KikYYa9NGmFh\n\
@@ -30,7 +31,7 @@ icGbn/D+Wbus38W67QIDAQAB\n\
 -----END PUBLIC KEY-----\n\
 ";
 
-/// What `systemd-measure` does not sign with.
+/// A key that `systemd-measure` does not sign with.
 pub(crate) const PEM_P256: &str = "\
 -----BEGIN PUBLIC KEY-----\n\
 MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEGcpDrdTkv/GELzU9yL0GwBQNlyiV\n\

@@ -1,5 +1,5 @@
-//! The signatures that a unified kernel image brings along: `tpm2-pcr-signature.json`, from its section `.pcrsig`, as
-//! `systemd-measure sign` writes it.
+//! Parses the signatures of a unified kernel image: `tpm2-pcr-signature.json`, from its section
+//! `.pcrsig`, as `systemd-measure sign` writes it.
 
 use std::fmt;
 
@@ -9,14 +9,15 @@ use serde_json::{Map, Value};
 
 use super::{Bank, Digest, Pcrs, Signed, json};
 
-/// A hundred signatures of RSA-4096. The file comes from a disk that anybody may have written.
+/// Longest file in bytes: a hundred signatures of RSA-4096. The file comes from a disk that anybody
+/// may have written.
 const TEXT_LIMIT: usize = 128 * 1024;
 
 /// The signatures of one file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Signatures(Map<String, Value>);
 
-/// A policy over PCR values that a key's owner calls good.
+/// A policy over PCR values that a key's owner approved.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Approval {
     /// The policy.
@@ -37,16 +38,16 @@ impl fmt::Display for SignatureError {
 
 impl std::error::Error for SignatureError {}
 
-/// Why no signature helps in this boot.
+/// Why no signature matches in this boot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unsigned {
-    /// There are no signatures at all.
+    /// There are no signatures.
     NoFile(Pcrs, Bank),
-    /// All are by other keys, or for other PCRs.
+    /// All signatures are by other keys, or for other PCRs.
     OtherKey(Pcrs, Bank),
     /// The key's owner signed other values.
     OtherBoot(Pcrs, Bank),
-    /// One that says it is by the key is not.
+    /// A signature claims to be by the key, and is not.
     Forged(Pcrs, Bank),
 }
 
@@ -81,10 +82,10 @@ impl fmt::Display for Unsigned {
 impl std::error::Error for Unsigned {}
 
 impl Signatures {
-    /// Reads the JSON text.
+    /// Parses the JSON text.
     ///
     /// # Errors
-    /// When it is no object.
+    /// When it is not an object.
     pub fn parse(text: &str) -> Result<Self, SignatureError> {
         if text.len() > TEXT_LIMIT {
             return Err(SignatureError(format!("longer than {TEXT_LIMIT} bytes")));
@@ -96,8 +97,9 @@ impl Signatures {
         }
     }
 
-    /// What the key's owner signed for these PCRs. An entry that can't be understood is for somebody else, as are those
-    /// with a reference for the policy (systemd 261), which our policies have not.
+    /// Returns what the key's owner signed for these PCRs. Entries that can't be parsed are
+    /// ignored. So are entries with a reference for the policy (systemd 261), which our policies do
+    /// not have.
     #[must_use]
     pub fn by(&self, signed: &Signed, bank: Bank) -> Vec<Approval> {
         let entries = self.0.get(bank.name()).and_then(Value::as_array).into_iter().flatten();

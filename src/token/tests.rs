@@ -5,7 +5,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::*;
 
-/// A `TPMT_PUBLIC` as systemd's template gives it (attributes `noDA`, `fixedTPM`, `fixedParent`).
+/// Returns a `TPMT_PUBLIC` as systemd's template makes it (attributes `noDA`, `fixedTPM`,
+/// `fixedParent`).
 fn public(policy: Digest) -> Vec<u8> {
     let unique = [7; 32];
     [&[0, 8, 0, 11, 0, 0, 4, 0x12, 0, 32][..], &policy, &[0, 16, 0, 32], &unique].concat()
@@ -37,7 +38,7 @@ fn token() -> Tpm2Token {
     }
 }
 
-/// A token with a signed part and a PIN.
+/// Returns a token with a signed part and a PIN.
 fn signed_token() -> Tpm2Token {
     let signed = Signed { key: PublicKey::parse(samples::PEM).unwrap(), pcrs: Pcrs::new([11]).unwrap() };
     let mut token = Tpm2Token {
@@ -51,7 +52,7 @@ fn signed_token() -> Tpm2Token {
     token
 }
 
-/// The token of [`token`] with one field put in, or taken out when it is null.
+/// Returns the token of [`token`] with one field set, or removed if the value is null.
 fn changed(field: &str, value: Value) -> String {
     let mut json: Value = serde_json::from_str(&token().to_json()).unwrap();
     let fields = json.as_object_mut().unwrap();
@@ -100,7 +101,7 @@ fn a_signed_part_and_a_pin_have_the_fields_of_systemd() {
     }
 }
 
-/// systemd would not meet the policy, and each of its tries might ask for a PIN in vain.
+/// systemd could not meet the policy, and each of its tries might ask for a PIN in vain.
 #[test]
 fn a_counted_token_has_a_type_of_its_own_and_says_what_is_wrong_with_it() {
     let mut counted =
@@ -140,7 +141,7 @@ fn a_signed_part_is_refused_when_it_is_not_whole() {
     assert_eq!(refusal("tpm2_pubkey_pcrs", None), missing("tpm2_pubkey_pcrs"));
     let nothing = "not supported: a signed policy over no PCR, which protects nothing";
     assert_eq!(refusal("tpm2_pubkey_pcrs", Some(json!([]))), nothing);
-    // Without PCR values the policy is known from the token alone.
+    // Without PCR values the token alone determines the policy.
     let other = "tpm2-policy-hash of a systemd-tpm2 token is not the policy of tpm2_pubkey";
     assert_eq!(refusal("tpm2-pin", None), other);
 }
@@ -190,7 +191,7 @@ fn what_we_do_not_open_is_named() {
     assert!(Token::parse(&changed("tpm2-pin", json!(false))).is_ok());
 }
 
-/// A field that asks for more than we know must not end in a PIN that the TPM takes for wrong.
+/// A field with an unknown meaning must not make the TPM count a wrong PIN.
 #[test]
 fn a_field_that_is_not_known_is_named() {
     for name in ["tpm2_pubkey_ref", "tpm2-fido2", "tpm2_", "tpm2-blob2"] {
@@ -204,7 +205,7 @@ fn a_field_that_is_not_known_is_named() {
     for name in ["memcost", "iterations", "lanes"] {
         assert_eq!(refusal(&format!("tpm2_argon2id_{name}"), json!(4)), hardened);
     }
-    // What systemd 252 to 262 writes beside what we write, and notes of somebody else.
+    // Other fields that systemd 252 to 262 writes, and notes of somebody else.
     for (name, value) in
         [("tpm2-primary-alg", json!("ecc")), ("tpm2_pcrlock", json!(false)), ("comment", json!("x"))]
     {
@@ -243,7 +244,7 @@ fn a_field_of_another_form_is_named() {
 #[test]
 fn the_sealed_object_must_have_no_other_way_in() {
     let mut open = token();
-    // userWithAuth: an empty password would do instead of the policy.
+    // userWithAuth: an empty password would be accepted instead of the policy.
     open.sealed.public[7] |= 0x40;
     let refused = Token::parse(&open.to_json()).unwrap_err().to_string();
     assert!(refused.ends_with("a data object under tpm2-policy-hash alone"), "{refused}");

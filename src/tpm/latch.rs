@@ -1,11 +1,11 @@
-//! Whether there is a TPM to lock, by the signs that the kernel and the firmware give.
+//! Decides by the signs of kernel and firmware whether there is a TPM to lock.
 
 use std::fmt;
 
-/// What can be seen of a TPM.
+/// What is visible of a TPM.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Signs {
-    /// The kernel has a device to talk to it.
+    /// The kernel has a device for it.
     pub device: bool,
     /// systemd-stub measured the kernel image into it.
     pub measured: bool,
@@ -13,14 +13,15 @@ pub struct Signs {
     pub listed: bool,
 }
 
-/// The firmware has a TPM that the kernel does not show. A driver may bind it later, and it would be unlocked then.
+/// The firmware has a TPM that the kernel does not show. A driver may bind it later, and it would
+/// then be unlocked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Hidden {
     measured: bool,
 }
 
 impl Signs {
-    /// Whether there is a TPM to lock.
+    /// Returns whether there is a TPM to lock.
     ///
     /// # Errors
     /// When there is one that can't be reached.

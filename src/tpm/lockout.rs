@@ -1,29 +1,31 @@
-//! The TPM's lockout password. Who has it can have the TPM forget how many wrong PINs were tried, or take more of them;
-//! while none is set, anybody can. So a machine with a PIN sets one, and keeps it inside the volume.
+//! Decides what to do about the TPM's lockout password. Anyone who has it can make the TPM forget
+//! wrong PINs, or accept more of them. While none is set, anybody can. So a machine with a PIN sets
+//! one, and keeps it inside the volume.
 
 mod order;
 
 pub use order::{Order, Refusal, Session, begin};
 
-/// Bytes of a password: what a TPM takes at most whose digests are SHA-256.
+/// Bytes of a password: the most that a TPM with SHA-256 digests accepts.
 pub const BYTES: usize = 32;
 
-/// How a TPM deals with wrong tries.
+/// How a TPM treats wrong tries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// So many wrong ones, and it takes none any more.
+    /// After this many wrong tries it accepts none any more.
     pub tries: u32,
-    /// After so many seconds without a wrong one, it forgets one.
+    /// After this many seconds without a wrong try it forgets one.
     pub forgets: u32,
-    /// For so many seconds it takes no lockout password after a wrong one.
+    /// After a wrong lockout password it accepts none for this many seconds.
     pub pause: u32,
 }
 
-/// Those of Ubuntu (`maxTries`, `recoveryTime`, `lockoutRecovery` in github.com/canonical/secboot, `tpm2/provisioning.go`);
-/// systemd leaves the maker's, and Windows has 32 tries too. Of a million PINs, 32 at once and 12 a day are few.
+/// The limits of Ubuntu (`maxTries`, `recoveryTime`, `lockoutRecovery` in
+/// github.com/canonical/secboot, `tpm2/provisioning.go`). systemd keeps the maker's, and Windows
+/// has 32 tries, too. Of a million PINs, 32 at once and 12 a day are few.
 pub const LIMITS: Limits = Limits { tries: 32, forgets: 2 * 60 * 60, pause: 24 * 60 * 60 };
 
-/// What the TPM says.
+/// The state of the TPM's lockout.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct State {
     /// Whether it has a lockout password.
@@ -32,23 +34,23 @@ pub struct State {
     pub wrong: u32,
 }
 
-/// What is to be done, in this order.
+/// What to do, in this order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
-    /// Draw a password, and write it to the volume. It is on the disk before the TPM learns it: a TPM with a password that
-    /// nobody has could not be helped.
+    /// Draw a password, and write it to the volume. It is on the disk before the TPM learns it,
+    /// because nobody could undo a password that is lost.
     Write,
-    /// Tell the TPM the limits.
+    /// Set the TPM's limits.
     Limit,
-    /// Tell the TPM the password.
+    /// Set the TPM's password.
     Set,
-    /// Have the TPM forget the wrong tries.
+    /// Make the TPM forget the wrong tries.
     Forget,
 }
 
-/// Decides, for a volume with a PIN that is open. `kept` says whether the volume has a password; `certain`, whether the TPM
-/// is to be asked if that is its password even when nothing else needs it. Nothing when the TPM has a password that the
-/// volume does not have.
+/// Decides for an open volume with a PIN. `kept` says whether the volume has a password. `certain`
+/// says whether to check with the TPM that it is the right password even if nothing else needs it.
+/// Returns `None` if the TPM has a password that the volume does not have.
 #[must_use]
 pub fn steps(state: State, kept: bool, certain: bool) -> Option<Vec<Step>> {
     let mut steps = match (state.set, kept) {
@@ -63,8 +65,8 @@ pub fn steps(state: State, kept: bool, certain: bool) -> Option<Vec<Step>> {
     Some(steps)
 }
 
-/// Makes random bytes a password: seven random bits each. A TPM takes zeros at its end away, and tpm2-tools stop at a zero or
-/// a line end.
+/// Makes a password of random bytes, with seven random bits in each. A TPM removes zeros at the end
+/// of a password, and tpm2-tools stop at a zero or a line end.
 pub fn make_password(bytes: &mut [u8; BYTES]) {
     bytes.iter_mut().for_each(|byte| *byte |= 0x80);
 }

@@ -1,25 +1,25 @@
-//! What the initrd measures into PCRs, and the record of it: in systemd's words and systemd's log, so that whoever
-//! replays that log arrives at the registers' values (UAPI.7, "Linux TPM PCR Registry").
+//! What the initrd measures into PCRs, and the log of it. Both are in systemd's format, so that a
+//! replay of systemd's log gives the registers' values (UAPI.7, "Linux TPM PCR Registry").
 //!
-//! The log's format is that of systemd 257 (`tpm2_userspace_log` in its `src/shared/tpm2-util.c`): JSON text sequences
-//! (RFC 7464), each with the fields of a TCG Canonical Event Log record.
+//! The log's format is that of systemd 257 (`tpm2_userspace_log` in its `src/shared/tpm2-util.c`):
+//! JSON text sequences (RFC 7464), each with the fields of a TCG Canonical Event Log record.
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-/// Where systemd keeps the log of what user space measured.
+/// systemd's log of what user space measured.
 pub const LOG: &str = "/run/log/systemd/tpm2-measure.log";
 /// The PCR of the unified kernel image and of the boot's phases.
 pub const PHASES: u8 = 11;
 /// The PCR of the system's identity: machine ID, file systems, volume keys.
 pub const IDENTITY: u8 = 15;
-/// The initrd begins.
+/// Measured when the initrd begins.
 pub const ENTER_INITRD: &str = "enter-initrd";
-/// The initrd ends.
+/// Measured when the initrd ends.
 pub const LEAVE_INITRD: &str = "leave-initrd";
-/// Measured as identity by a boot that opened no volume, so that nothing opens one later.
+/// Measured as identity in a boot that opened no volume, so that nothing opens one later.
 pub const NO_VOLUME: &str = "pattern:no-volume";
 
 /// A bank that a TPM may have.
@@ -33,10 +33,10 @@ pub enum Hash {
 }
 
 impl Hash {
-    /// All of them.
+    /// All banks.
     pub const ALL: [Self; 4] = [Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512];
 
-    /// The name, in the log and under `/sys/class/tpm/tpm0/pcr-*`.
+    /// Returns the name, in the log and under `/sys/class/tpm/tpm0/pcr-*`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -67,7 +67,7 @@ impl Hash {
 }
 
 fn mac<M: Mac + KeyInit>(key: &[u8], data: &[u8]) -> Vec<u8> {
-    // HMAC takes a key of any length.
+    // HMAC accepts a key of any length.
     M::new_from_slice(key)
         .map(|mac| mac.chain_update(data).finalize().into_bytes().to_vec())
         .unwrap_or_default()
@@ -78,7 +78,7 @@ fn mac<M: Mac + KeyInit>(key: &[u8], data: &[u8]) -> Vec<u8> {
 pub struct Measurement {
     /// The register.
     pub pcr: u8,
-    /// What is measured, as the log says it. Holds no secret.
+    /// What is measured, as text for the log. It has no secret.
     pub text: String,
     /// One digest for each bank.
     pub digests: Vec<(Hash, Vec<u8>)>,
@@ -86,20 +86,20 @@ pub struct Measurement {
 }
 
 impl Measurement {
-    /// A phase of the boot, as `systemd-pcrextend` measures it.
+    /// Measures a phase of the boot, like `systemd-pcrextend`.
     #[must_use]
     pub fn phase(word: &str, banks: &[Hash]) -> Self {
         Self::plain(PHASES, word, Some("phase"), banks)
     }
 
-    /// That this boot has no volume.
+    /// Measures that this boot has no volume.
     #[must_use]
     pub fn no_volume(banks: &[Hash]) -> Self {
         Self::plain(IDENTITY, NO_VOLUME, None, banks)
     }
 
-    /// An opened volume, as `systemd-cryptsetup` with `tpm2-measure-pcr=yes` measures it. The key is no secret in this
-    /// form: it keys a digest of the name.
+    /// Measures an opened volume, like `systemd-cryptsetup` with `tpm2-measure-pcr=yes`. This does
+    /// not reveal the key: it keys a digest of the name.
     #[must_use]
     pub fn volume(name: &str, uuid: &str, key: &[u8], banks: &[Hash]) -> Self {
         let text = format!("cryptsetup:{name}:{uuid}");
@@ -112,7 +112,8 @@ impl Measurement {
         Self { pcr, text: text.to_owned(), digests, kind }
     }
 
-    /// The record for the log. `boot_id` has 32 hexadecimal digits, `microseconds` are those since power-on.
+    /// Returns the record for the log. `boot_id` has 32 hexadecimal digits. `microseconds` counts
+    /// from power-on.
     #[must_use]
     pub fn record(&self, boot_id: &str, microseconds: u64) -> String {
         let digests = self.digests.iter().map(|(bank, digest)| {
@@ -133,7 +134,7 @@ impl Measurement {
     }
 }
 
-/// Whether the log says that a text was measured into a PCR in this boot, by whomever.
+/// Returns whether the log says that anyone measured a text into a PCR in this boot.
 #[must_use]
 pub fn said(log: &str, pcr: u8, text: &str) -> bool {
     let records = log.split('\u{1e}').filter_map(|record| serde_json::from_str::<Value>(record).ok());

@@ -1,29 +1,31 @@
-//! Unified kernel images in the EFI system partition: their names carry version and boot counters (systemd-boot(7),
-//! "Boot Counting").
+//! Parses names of unified kernel images on the EFI system partition. They have version and boot
+//! counters (systemd-boot(7), "Boot Counting").
 
 use std::cmp::Ordering;
 
 use crate::config::version;
 
-/// Where they lie, below the root of the EFI system partition (UAPI.1, "Type #2 EFI Unified Kernel Images").
+/// Their folder, below the root of the EFI system partition (UAPI.1, "Type #2 EFI Unified Kernel
+/// Images").
 pub const DIRECTORY: &str = "EFI/Linux";
 
-/// The EFI variable that is there when the boot loader counts this boot (UAPI "Boot Loader Interface").
+/// The EFI variable that exists if the boot loader counts this boot (UAPI "Boot Loader Interface").
 pub const COUNTED: &str =
     "/sys/firmware/efi/efivars/LoaderBootCountPath-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
 
-/// One version of an image that the boot loader offers.
+/// One version of an image that the boot loader can start.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Entry {
     /// Its version.
     pub version: String,
-    /// How often it may still be tried; `None` once it was found to be good.
+    /// How often it may still be tried, or `None` after it was found to be good.
     pub tries_left: Option<u32>,
 }
 
 impl Entry {
-    /// Reads a file name such as `demo_0.0.2+3-0.efi`; `None` for what is not a version of this image. Anybody can write to the
-    /// partition: a name that no image can have is none either.
+    /// Parses a file name such as `demo_0.0.2+3-0.efi`. Returns `None` if it is not a version of
+    /// this image. Anybody can write to the partition, so a name that no image can have is refused,
+    /// too.
     #[must_use]
     pub fn parse(id: &str, name: &str) -> Option<Self> {
         let rest = name.strip_prefix(id)?.strip_prefix('_')?.strip_suffix(".efi")?;
@@ -39,20 +41,20 @@ impl Entry {
         version::is_version(version).then(|| Self { version: version.to_owned(), tries_left })
     }
 
-    /// Whether it used up its tries: the boot loader prefers every other version.
+    /// Returns whether it used up its tries. The boot loader prefers every other version.
     #[must_use]
     pub fn failed(&self) -> bool {
         self.tries_left == Some(0)
     }
 
-    /// Whether its version is newer than this one.
+    /// Returns whether its version is newer than this one.
     #[must_use]
     pub fn newer_than(&self, version: &str) -> bool {
         version::compare(&self.version, version) == Ordering::Greater
     }
 }
 
-/// The newest of those that a condition holds for.
+/// Returns the newest entry that meets a condition.
 pub fn newest(entries: &[Entry], condition: impl Fn(&Entry) -> bool) -> Option<&Entry> {
     let fitting = entries.iter().filter(|entry| condition(entry));
     fitting.max_by(|one, other| version::compare(&one.version, &other.version))

@@ -1,28 +1,29 @@
-//! Whether another version of the image will be able to open the persist volume: which of the registers that it is
-//! bound to depend on the image (UAPI.7, "Linux TPM PCR Registry").
+//! Predicts whether another version of the image can open the persist volume, by which of its
+//! registers depend on the image (UAPI.7, "Linux TPM PCR Registry").
 
 use crate::token::{Bank, Pcrs, SPENT, Signatures, Tpm2Token};
 use crate::volume::Locks;
 
-/// What measures the image itself: the kernel image as the firmware starts it (4), the partition table with its labels
-/// (5), kernel and initrd once more (9, 10), and the sections of the unified kernel image (11).
+/// PCRs that measure the image itself: the kernel image as the firmware starts it (4), the
+/// partition table with its labels (5), kernel and initrd once more (9, 10), and the sections of
+/// the unified kernel image (11).
 const OF_THE_IMAGE: [u8; 5] = [4, 5, 9, 10, 11];
 /// The Secure Boot state, and the certificates that verified what was started.
 const SECURE_BOOT: u8 = 7;
 
-/// The answer, with its reason.
+/// The prediction, with its reason.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Verdict {
-    /// The TPM will open it.
+    /// The TPM will open the volume.
     Opens(String),
-    /// It will ask for the recovery key.
+    /// The version will ask for the recovery key.
     Asks(String),
-    /// That depends on what can't be seen from here.
+    /// It depends on something that can't be seen from here.
     Unclear(String),
 }
 
-/// Decides for a volume with these locks, on a machine whose registers have the values that `read` gives, when the staged
-/// image brings these signatures: its section `.pcrsig`.
+/// Predicts for a volume with these locks, on a machine whose registers have the values that `read`
+/// returns. `staged` are the staged image's signatures, from its section `.pcrsig`.
 pub fn verdict(
     locks: &Locks,
     secure_boot: bool,
@@ -68,7 +69,7 @@ fn of_token(
     Verdict::Opens(reasons.join("; "))
 }
 
-/// The reason is empty when no signature is needed.
+/// Checks the signature. The reason is empty if none is needed.
 fn of_signature(token: &Tpm2Token, staged: Option<&Signatures>) -> Verdict {
     let Some(signed) = &token.signed else { return Verdict::Opens(String::new()) };
     let pcrs = format!("PCR {} ({})", signed.pcrs, token.bank.name());
@@ -98,7 +99,7 @@ fn of_literal(
     let Some(values) = values else {
         return Verdict::Asks(format!("the TPM has no value for PCR {pcrs} ({})", bank.name()));
     };
-    // A register that must be untouched to open is so again after the restart.
+    // A register that has to be untouched will be untouched again after the restart.
     if token.policy_for(&values) != token.policy && !token.is_spent(SPENT, &values) {
         return Verdict::Asks(format!(
             "PCR {pcrs} ({}) changed since the volume was bound to it, whatever version starts",
@@ -121,7 +122,7 @@ mod tests {
     use super::*;
     use crate::token::{Pin, PublicKey, Sealed, Signed, Srk, samples};
 
-    /// All registers of this machine.
+    /// Returns the value of any register of this machine.
     fn read(bank: Bank, pcr: u8) -> Option<Vec<u8>> {
         (bank == Bank::Sha256).then(|| vec![pcr; 32])
     }
@@ -154,12 +155,12 @@ mod tests {
         token
     }
 
-    /// A volume that was bound to these registers when they had the values of now.
+    /// Returns a volume that is bound to the present values of these registers.
     fn bound(pcrs: &[u64]) -> Locks {
         Locks { tokens: vec![token(None, pcrs)], ..Locks::default() }
     }
 
-    /// A volume that was bound to a key, and to these registers.
+    /// Returns a volume that is bound to a key, and to these registers.
     fn bound_to_key(pcrs: &[u64]) -> Locks {
         let signed = Signed { key: PublicKey::parse(samples::PEM).unwrap(), pcrs: Pcrs::new([11]).unwrap() };
         Locks { tokens: vec![token(Some(signed), pcrs)], ..Locks::default() }

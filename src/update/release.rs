@@ -1,5 +1,5 @@
-//! The names of what a release consists of, and whether it fits a machine. systemd-sysupdate reads version, partition
-//! UUID and size out of them (sysupdate.d(5), "MatchPattern=").
+//! The names of the files in a release, and whether it fits a machine. systemd-sysupdate reads
+//! version, partition UUID and size from them (sysupdate.d(5), "MatchPattern=").
 
 use std::fmt;
 
@@ -14,14 +14,14 @@ pub enum Part {
     Usr,
 }
 
-/// What systemd-pull of systemd 257 unpacks, by suffix; none first.
+/// Suffixes of what systemd-pull of systemd 257 unpacks, starting with none.
 const SUFFIXES: [&str; 4] = ["", ".xz", ".gz", ".bz2"];
 
 impl Part {
-    /// Both, in the order in which an update writes them.
+    /// Both parts, in the order in which an update writes them.
     pub const ALL: [Self; 2] = [Self::Verity, Self::Usr];
 
-    /// The word in file names and partition labels.
+    /// Returns the word in file names and partition labels.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -30,20 +30,22 @@ impl Part {
         }
     }
 
-    /// The file of a version with these many bytes when unpacked: `demo_0.0.2_UUID_BYTES.usr.raw`.
+    /// Returns the file name of a version with this many unpacked bytes:
+    /// `demo_0.0.2_UUID_BYTES.usr.raw`.
     #[must_use]
     pub fn file_name(self, base: &str, uuid: &str, bytes: u64) -> String {
         format!("{base}_{uuid}_{bytes}.{}.raw", self.name())
     }
 
-    /// The same for every version, as systemd-sysupdate matches it: packed or not.
+    /// Returns the patterns that match every version in systemd-sysupdate, packed or not.
     #[must_use]
     pub fn patterns(self, id: &str) -> String {
         let one = |suffix| format!("{id}_@v_@u_@s.{}.raw{suffix}", self.name());
         SUFFIXES.map(one).join(" ")
     }
 
-    /// How many bytes the file of this part has when unpacked; `None` when it is another file.
+    /// Returns how many bytes the file of this part has after unpacking, or `None` for another
+    /// file.
     #[must_use]
     pub fn bytes(self, file_name: &str) -> Option<u64> {
         let (stem, _suffix) = file_name.split_once(&format!(".{}.raw", self.name()))?;
@@ -51,7 +53,7 @@ impl Part {
     }
 }
 
-/// A part that is larger than the slot it would be written to.
+/// A part is larger than the slot that it would be written to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TooSmall {
     part: Part,
@@ -75,10 +77,10 @@ impl fmt::Display for TooSmall {
 
 impl std::error::Error for TooSmall {}
 
-/// Whether the files of a version fit a slot whose partitions have `room` bytes.
+/// Checks that the files of a version fit a slot whose partitions have `room` bytes.
 ///
 /// # Errors
-/// Names the part that does not.
+/// When a part does not fit. The error names it.
 pub fn fits(files: &[String], room: impl Fn(Part) -> u64) -> Result<(), TooSmall> {
     for part in Part::ALL {
         let there = room(part);

@@ -1,14 +1,15 @@
-//! What a unified kernel image holds: sections of a PE file (UAPI.5, "Unified Kernel Image").
+//! Finds sections of a unified kernel image, which is a PE file (UAPI.5, "Unified Kernel Image").
 
 use std::ops::Range;
 
-/// The content of a section such as `.linux`, or `None` when the file has no such section or is no PE file.
+/// Returns the content of a section such as `.linux`, or `None` if the file has no such section or
+/// is not a PE file.
 #[must_use]
 pub fn section<'a>(file: &'a [u8], name: &str) -> Option<&'a [u8]> {
     file.get(place(file, name)?)
 }
 
-/// Where in the file a section is. The first 64 KiB of the file are enough to know.
+/// Returns where in the file a section is. The first 64 KiB of the file are enough.
 #[must_use]
 pub fn place(head: &[u8], name: &str) -> Option<Range<usize>> {
     // PE Format, "MS-DOS stub": the offset of the PE signature is at 0x3c.
@@ -24,13 +25,13 @@ pub fn place(head: &[u8], name: &str) -> Option<Range<usize>> {
         if label.get(..end)? != name.as_bytes() {
             return None;
         }
-        // The size in memory is the real one; the one on disk is rounded up.
+        // The size in memory is exact. The size on disk is rounded up.
         let (size, start) = (number(head, entry + 8, 4)?, number(head, entry + 20, 4)?);
         Some(start..start + size)
     })
 }
 
-/// A little-endian number of `size` bytes.
+/// Returns a little-endian number of `size` bytes.
 fn number(file: &[u8], at: usize, size: usize) -> Option<usize> {
     let bytes = file.get(at..at.checked_add(size)?)?;
     Some(bytes.iter().rev().fold(0, |value, byte| value << 8 | usize::from(*byte)))
@@ -40,7 +41,7 @@ fn number(file: &[u8], at: usize, size: usize) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// A PE header at 0x40 with one section `.linux` of 3 bytes at 0x100.
+    /// Returns a PE header at 0x40 with one section `.linux` of 3 bytes at 0x100.
     fn file() -> Vec<u8> {
         let mut file = vec![0; 0x110];
         let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);

@@ -1,46 +1,48 @@
-//! Whether a volume may be made where the partition table lists none.
+//! Decides whether a volume may be made if the partition table lists none.
 //!
-//! The table's entry says that a volume was finished. But an entry can get lost, by accident or by somebody's hand. So a
-//! volume is made by itself only where none can be: the place does not begin with a LUKS header, and the TPM knows no volume.
-//! Where the TPM knows one, none is made before the owner gave that one up, by a factory reset, or cleared the TPM.
+//! The table's entry says that a volume was finished. But an entry can be lost, by accident or
+//! through an attacker. So a volume is made without a person only if there can be no other: the
+//! place does not begin with a LUKS header, and the TPM knows no volume. If the TPM knows one, no
+//! volume is made before the owner gave that one up by a factory reset, or cleared the TPM.
 
 use super::Seen;
 
-/// Label of a LUKS2 header whose volume is being made.
+/// Label of a LUKS2 header while its volume is being made.
 pub const UNFINISHED: &str = "persist-new";
-/// Label of one that was finished.
+/// Label of a finished volume.
 pub const FINISHED: &str = "persist";
 
-/// What lies at the place for a new volume.
+/// What is at the place for a new volume.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Place {
-    /// Nothing of anybody's.
+    /// Nothing that belongs to anybody.
     Free,
-    /// What an interrupted first boot left.
+    /// The rest of an interrupted first boot.
     Unfinished,
-    /// A volume that was finished.
+    /// A finished volume.
     Volume,
     /// Another LUKS volume, in words.
     Foreign(String),
 }
 
-/// What is to be done.
+/// What to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Creation {
     /// Make a volume.
     Make,
-    /// Open the volume that is there, and list it again.
+    /// Open the existing volume, and list it again.
     Restore,
-    /// Ask on the console, and make a volume when the answer is the word: the place begins with this.
+    /// Ask on the console, and make a volume if the answer is the word. The place begins with this.
     Ask(String),
-    /// Make none: the TPM knows so many volumes, and this is not one of them.
+    /// Make none: the TPM knows this many volumes, and this is not one of them.
     Refuse(usize),
 }
 
-/// Tells what is at a place by its first bytes, and by what was recognised there.
+/// Returns what is at a place, by its first bytes and by what was recognised there.
 #[must_use]
 pub fn place(head: &[u8], seen: &Seen) -> Place {
-    // A header that a power cut left torn has its label all the same: it is in the sector that is written first.
+    // A header torn by a power cut still has its label, which is in the sector that is written
+    // first.
     if let Seen::Luks2(_) | Seen::Unsafe(_) | Seen::Damaged(_) = seen
         && label(head) == UNFINISHED.as_bytes()
     {
@@ -57,22 +59,24 @@ pub fn place(head: &[u8], seen: &Seen) -> Place {
     }
 }
 
-/// Decides. `given_up` says that the table shows a factory reset; `known` is how many volumes the TPM knows, those that were
-/// never finished not counted. A factory reset removes the TPM's record of the volume when it has the owner's word. So
-/// where the TPM still knows one, somebody else has written the table.
+/// Decides. `given_up` says that the table shows a factory reset. `known` is the number of volumes
+/// that the TPM knows, without those that were never finished. A factory reset that the owner
+/// confirmed removes the TPM's record of the volume. So if the TPM still knows one, somebody else
+/// wrote the table.
 #[must_use]
 pub fn creation(given_up: bool, place: &Place, known: usize) -> Creation {
     match place {
         Place::Volume if !given_up => Creation::Restore,
-        // A word on the console would not do: a volume that somebody else has made on this machine could later be put in the
-        // place of the owner's, and the TPM would know it.
+        // A word on the console is not enough here. Otherwise an attacker could have a volume made
+        // on this machine, and later put it in place of the owner's, and the TPM would know it.
         _ if known > 0 => Creation::Refuse(known),
         Place::Foreign(what) if !given_up => Creation::Ask(what.clone()),
         _ => Creation::Make,
     }
 }
 
-/// The label in a LUKS2 header: 48 bytes, filled up with zeros (LUKS2 On-Disk Format Specification, 2.1).
+/// Returns the label of a LUKS2 header: 48 bytes, padded with zeros (LUKS2 On-Disk Format
+/// Specification, 2.1).
 pub(super) fn label(head: &[u8]) -> &[u8] {
     let field = head.get(24..72).unwrap_or_default();
     field.split(|byte| *byte == 0).next().unwrap_or_default()
@@ -84,7 +88,7 @@ mod tests {
     use crate::volume::luks2::fixture;
     use crate::volume::{Fault, Header};
 
-    /// A real header with another label, vetted.
+    /// Returns a real header with another label, and its vetted form.
     fn seen(label: &str) -> (Vec<u8>, Seen) {
         let mut bytes = fixture::load(fixture::RICH);
         fixture::change(&mut bytes, |_, copy| {

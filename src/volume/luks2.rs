@@ -1,4 +1,5 @@
-//! The LUKS2 header: its two copies, what in it is safe, and what it says (LUKS2 On-Disk Format Specification).
+//! Vets the LUKS2 header: its two copies, what is safe in it, and what it says (LUKS2 On-Disk
+//! Format Specification).
 
 mod allowed;
 mod copies;

@@ -1,15 +1,16 @@
-//! What the first bytes of a partition are.
+//! Recognises what a partition holds by its first bytes.
 
 use super::{Fault, Header, Seen};
 use crate::config::Filesystem;
 
-/// Bytes that [`recognise`] wants to see: the last of the signatures is btrfs', at 64 KiB.
+/// Bytes that [`recognise`] needs. The last signature is that of btrfs, at 64 KiB.
 pub const HEAD_BYTES: usize = 68 << 10;
 
-/// Offset, bytes, and what it is.
+/// Offset, bytes, and description.
 type Signature = (usize, &'static [u8], &'static str);
 
-/// Those that a disk used before is likely to have. It need not be complete: what is not known is not blank either.
+/// Signatures that a used disk is likely to have. The list need not be complete: unknown data is
+/// not blank either.
 const SIGNATURES: &[Signature] = &[
     (0, b"LUKS\xba\xbe\0\x01", "a LUKS1 volume"),
     (0, b"XFSB", "an xfs file system"),
@@ -28,12 +29,13 @@ const SIGNATURES: &[Signature] = &[
     (0x1_0040, b"_BHRfS_M", "a btrfs file system"),
 ];
 
-/// What a partition holds that starts with none of them.
+/// Description of a partition that begins with none of them.
 pub const UNKNOWN: &str = "data of a kind that is not known here";
 
 const LUKS2: &[u8] = b"LUKS\xba\xbe\0\x02";
 
-/// Tells what the first [`HEAD_BYTES`] of a partition are; `read_header` is asked when they start a LUKS2 header.
+/// Returns what the first [`HEAD_BYTES`] of a partition are. `read_header` is called if they start
+/// with a LUKS2 header.
 pub fn recognise(head: &[u8], read_header: impl FnOnce() -> Result<Header, Fault>) -> Seen {
     if head.starts_with(LUKS2) {
         return match read_header() {
@@ -51,7 +53,7 @@ pub fn recognise(head: &[u8], read_header: impl FnOnce() -> Result<Header, Fault
     }
 }
 
-/// The file system that the first [`HEAD_BYTES`] of an open volume start, if it is one that we make.
+/// Returns the file system in the first [`HEAD_BYTES`] of an open volume, if it is one of ours.
 #[must_use]
 pub fn filesystem(head: &[u8]) -> Option<Filesystem> {
     let kinds = [

@@ -10,19 +10,21 @@ use zeroize::Zeroizing;
 pub use other::{OtherSlot, others, tokens_of};
 pub use slot::{Escrow, RecoverySlot, slots, token, warning};
 
-/// The sixteen digits of modhex, which sit at the same place on most keyboards (as in `systemd`'s `recovery-key.c`).
+/// The sixteen digits of modhex, which have the same place on most keyboards (as in `systemd`'s
+/// `recovery-key.c`).
 const MODHEX: &[u8; 16] = b"cbdefghijklnrtuv";
 /// Bytes of entropy.
 const BYTES: usize = 32;
 /// Bytes in one group of eight characters.
 const GROUP: usize = 4;
 
-/// A passphrase of 256 bits for people: 8 groups of 8 modhex characters, with hyphens between.
+/// A passphrase of 256 bits for people: 8 groups of 8 modhex characters, separated by hyphens.
 ///
 /// It is wiped from memory when dropped, and has no `Debug`.
 pub struct RecoveryKey(Zeroizing<String>);
 
-/// The text is not a recovery key. Nothing of the text is kept: it may be somebody's password.
+/// The text is not a recovery key. The error does not contain the text, because it may be
+/// somebody's password.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NotARecoveryKey;
 
@@ -35,10 +37,10 @@ impl fmt::Display for NotARecoveryKey {
 impl std::error::Error for NotARecoveryKey {}
 
 impl RecoveryKey {
-    /// Writes 32 random bytes as a key.
+    /// Encodes 32 random bytes as a key.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; BYTES]) -> Self {
-        // Reserved at once: a growing string would leave parts of the secret behind.
+        // Reserved at once, because a string that grows leaves parts of the secret in memory.
         let mut text = Zeroizing::new(String::with_capacity(2 * BYTES + BYTES / GROUP));
         for (index, byte) in bytes.iter().enumerate() {
             if index > 0 && index % GROUP == 0 {
@@ -50,10 +52,10 @@ impl RecoveryKey {
         Self(text)
     }
 
-    /// Reads what a person typed: either case, with all hyphens or with none.
+    /// Parses what a person typed: upper or lower case, with all hyphens or none.
     ///
     /// # Errors
-    /// When the text is anything else.
+    /// When the text has another form.
     pub fn parse(typed: &str) -> Result<Self, NotARecoveryKey> {
         let mut bytes = Zeroizing::new([0; BYTES]);
         let typed = typed.as_bytes();
@@ -77,7 +79,7 @@ impl RecoveryKey {
         Ok(Self::from_bytes(&bytes))
     }
 
-    /// The 71 characters, which are also the passphrase of the key slot.
+    /// Returns the 71 characters, which are also the passphrase of the key slot.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

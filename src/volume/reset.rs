@@ -1,23 +1,24 @@
-//! A factory reset: whether the machine gives up all that it keeps.
+//! Decides about a factory reset: whether the machine gives up everything that it keeps.
 //!
-//! The partition table holds the decision. The volume's entry gets another label, and from then on nothing opens what is
-//! there: it is overwritten, and a new volume made in its place. A cut leaves the old volume, or a reset that the next boot
-//! finishes.
+//! The partition table has the decision. The volume's entry gets another label, and from then on
+//! nothing opens the content. It is overwritten, and a new volume is made in its place. A cut
+//! leaves the old volume, or a reset that the next boot completes.
 
 use crate::table::{Partition, ResetPlace};
 use crate::volume::{self, Refusal, Seen, UNKNOWN};
 
-/// What a person types, so that nothing is erased by a slip.
+/// The word that a person types, so that nothing is erased by mistake.
 pub const WORD: &str = "erase";
 
-/// The bytes at a volume's start that hold its key slots: both copies of a LUKS2 header, at most 4 MiB each, and at most
-/// 128 MiB of key material (LUKS2 On-Disk Format Specification, chapter 2; `LUKS2_MAX_KEYSLOTS_SIZE` of cryptsetup).
+/// Bytes at a volume's start that hold its key slots: both copies of a LUKS2 header, at most 4 MiB
+/// each, and at most 128 MiB of key material (LUKS2 On-Disk Format Specification, chapter 2;
+/// `LUKS2_MAX_KEYSLOTS_SIZE` of cryptsetup).
 pub const KEY_AREA: u64 = 136 << 20;
 
-/// Stands before the volume in a request that is only a question.
+/// Comes before the volume's UUID in a request that only asks.
 const QUESTION: &str = "ask ";
 
-/// What a request asks of the next boot.
+/// What a request wants from the next boot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wish {
     /// The owner was asked, and confirmed: erase.
@@ -31,17 +32,18 @@ pub enum Wish {
 pub enum Decision {
     /// Nobody wants a reset.
     Nothing,
-    /// There is a request, and nothing that it was made for any more.
+    /// There is a request for a volume that no longer exists.
     Forget,
     /// Ask on the console whether to give this volume up.
     Ask(Partition),
-    /// The owner has asked for it: give this volume up.
+    /// The owner requested it: give this volume up.
     GiveUp(Partition),
-    /// Overwrite what is left of a volume that was given up.
+    /// Overwrite the rest of a volume that was given up.
     Erase(Partition),
 }
 
-/// Decides, from what the table has, the request that [`request`] made, and whether the command line offers a reset.
+/// Decides by what the table has, the request that [`request`] made, and whether the command line
+/// offers a reset.
 #[must_use]
 pub fn decide(place: ResetPlace, request: Option<&str>, offered: bool) -> Decision {
     let part = match place {
@@ -59,24 +61,24 @@ pub fn decide(place: ResetPlace, request: Option<&str>, offered: bool) -> Decisi
     }
 }
 
-/// What a request for this volume says. A volume that is made anew gets another UUID, so a request that could not be
-/// removed is never carried out twice.
+/// Returns the text of a request for this volume. A new volume has another UUID, so a request that
+/// could not be removed is never carried out twice.
 #[must_use]
 pub fn request(volume: &Partition, wish: Wish) -> String {
     let mark = if wish == Wish::Ask { QUESTION } else { "" };
     format!("{mark}{}", volume.uuid)
 }
 
-/// What a request wants of this volume; nothing when it is for another one.
+/// Returns what a request wants for this volume, or `None` if it is for another one.
 #[must_use]
 pub fn wish(request: &str, volume: &Partition) -> Option<Wish> {
     [Wish::Erase, Wish::Ask].into_iter().find(|wish| request == self::request(volume, *wish))
 }
 
-/// Whether what is there may be erased: a volume of ours, or what is left of one.
+/// Checks that the content may be erased: it is our volume, or the rest of one.
 ///
 /// # Errors
-/// When it is something else, which merely has the label.
+/// When it is something else that only has the label.
 pub fn vouch(seen: &Seen) -> Result<(), Refusal> {
     match seen {
         Seen::Blank | Seen::Damaged(_) | Seen::Unsafe(_) => Ok(()),
@@ -84,10 +86,11 @@ pub fn vouch(seen: &Seen) -> Result<(), Refusal> {
     }
 }
 
-/// The same for a reset that was begun: a header of which only a part was overwritten looks like nothing that is known.
+/// Does the same for a reset that was begun. A header that is partly overwritten is not recognised
+/// as anything.
 ///
 /// # Errors
-/// When it is something else, which merely has the label.
+/// When it is something else that only has the label.
 pub fn vouch_begun(seen: &Seen) -> Result<(), Refusal> {
     if *seen == Seen::Other(UNKNOWN) { Ok(()) } else { vouch(seen) }
 }

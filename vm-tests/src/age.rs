@@ -1,10 +1,10 @@
-//! The real `age`, on this host: what the owner of an escrow has.
+//! Runs the original `age` on this host, as the owner of an escrow does.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A pair of keys, made anew.
+/// A newly made pair of keys.
 #[derive(Debug)]
 pub struct AgeKey {
     folder: PathBuf,
@@ -12,7 +12,7 @@ pub struct AgeKey {
 }
 
 impl AgeKey {
-    /// Has age-keygen make it, in a folder.
+    /// Makes the keys with age-keygen, in a folder.
     #[must_use]
     pub fn make(folder: &Path) -> Self {
         let path = folder.join("age-key");
@@ -25,13 +25,13 @@ impl AgeKey {
         Self { folder: folder.to_owned(), public: public.expect("a public key").to_owned() }
     }
 
-    /// What goes into `volume.escrow`.
+    /// Returns the value for `volume.escrow`.
     #[must_use]
     pub fn public(&self) -> &str {
         &self.public
     }
 
-    /// What is in an encrypted text.
+    /// Returns the content of an encrypted text.
     #[must_use]
     pub fn decrypt(&self, file: &str) -> String {
         fs::write(self.folder.join("escrow.age"), file).expect("writing the escrow");

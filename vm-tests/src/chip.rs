@@ -1,5 +1,5 @@
-//! A machine's TPM without the machine: what somebody has it do who starts a system of theirs there. swtpm runs on the
-//! machine's own state, and tpm2-tools talk to it.
+//! A machine's TPM without the machine, as an attacker uses it from a system of their own. swtpm
+//! runs on the machine's own state, and tpm2-tools talk to it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,8 @@ use crate::computer::Computer;
 const SOCKET: &str = "chip.sock";
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A TPM that was just switched on: its registers are as at power-on. What it keeps over a power cycle is the machine's.
+/// A TPM that was just switched on. Its registers have their start values. Its persistent state is
+/// the machine's.
 #[derive(Debug)]
 pub struct Chip<'a> {
     computer: &'a Computer,
@@ -22,7 +23,7 @@ pub struct Chip<'a> {
 }
 
 impl<'a> Chip<'a> {
-    /// Switches it on. The machine is off.
+    /// Switches the TPM on. The machine must be off.
     #[must_use]
     pub fn of(computer: &'a Computer) -> Self {
         let socket = computer.folder().join(SOCKET);
@@ -40,15 +41,15 @@ impl<'a> Chip<'a> {
         Self { computer, child }
     }
 
-    /// Runs one of tpm2-tools in the computer's folder; returns what it printed.
+    /// Runs one of tpm2-tools in the computer's folder. Returns its output.
     ///
     /// # Errors
-    /// When it fails: what it complained of.
+    /// When it fails. Returns its error messages.
     pub fn run(&self, program: &str, words: &[&str]) -> Result<String, String> {
         let output = self.tool(program).args(words).output().expect("starting one of tpm2-tools");
         let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-        // There is no resource manager that would take them out.
+        // Without a resource manager, nothing else removes loaded objects.
         self.tool("tpm2_flushcontext").arg("--transient-object").output().ok();
         if output.status.success() { Ok(printed) } else { Err(format!("{program}: {}", complaint.trim())) }
     }
@@ -56,7 +57,7 @@ impl<'a> Chip<'a> {
     /// Extends a register.
     ///
     /// # Panics
-    /// When the TPM refuses, which it does to nobody.
+    /// When the TPM refuses, which it never does.
     pub fn extend(&self, pcr: u8, digests: &[[u8; 32]]) {
         for digest in digests {
             let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -65,7 +66,7 @@ impl<'a> Chip<'a> {
         }
     }
 
-    /// The handles of its NV indices.
+    /// Returns the handles of its NV indices.
     ///
     /// # Panics
     /// When the TPM does not list them.
@@ -76,10 +77,10 @@ impl<'a> Chip<'a> {
         handles.filter_map(|digits| u32::from_str_radix(digits, 16).ok()).collect()
     }
 
-    /// Has it forget which volumes the machine made, as its owner may.
+    /// Makes it forget which volumes the machine made, as its owner may.
     ///
     /// # Panics
-    /// When the TPM refuses, which it does to nobody.
+    /// When the TPM refuses, which it never does.
     pub fn forget_volumes(&self) {
         for handle in self.indices().into_iter().filter(|handle| IDENTITIES.contains(handle)) {
             let undefined = self.run("tpm2_nvundefine", &["-C", "o", &format!("{handle:#x}")]);
@@ -87,7 +88,7 @@ impl<'a> Chip<'a> {
         }
     }
 
-    /// A file in the computer's folder, to be handed to a tool.
+    /// Returns the path of a file in the computer's folder, for a tool.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
         self.computer.folder().join(name)
@@ -102,7 +103,7 @@ impl<'a> Chip<'a> {
 
 impl Drop for Chip<'_> {
     fn drop(&mut self) {
-        // In order, or it would count a wrong try.
+        // Shut down properly, or the TPM would count a wrong try.
         self.tool("tpm2_shutdown").arg("--clear").output().ok();
         self.child.kill().ok();
         self.child.wait().ok();

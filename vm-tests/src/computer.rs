@@ -1,4 +1,4 @@
-//! A machine that is off: what is special about it is said here, before it boots.
+//! A machine that is off. A scenario configures it here before it boots.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,13 +27,13 @@ use crate::{direct, setting};
 mod esp;
 mod secure_boot;
 
-/// How much a new computer's disk is larger than the image: both slots and a small volume.
+/// Additional space on a new computer's disk: both slots and a small volume.
 pub(crate) const MORE_DISK: &str = "+6G";
 
-/// Beside a second machine, udev may need longer for a device than the usual 90 s.
+/// Next to a second machine, udev may need longer for a device than the usual 90 s.
 const PATIENCE: &str = "systemd.default_device_timeout_sec=300";
 
-/// A computer of its own for one scenario, in `build/vm/NAME/`.
+/// A computer for one scenario, in `build/vm/NAME/`.
 #[derive(Debug)]
 pub struct Computer {
     image: PathBuf,
@@ -46,13 +46,14 @@ pub struct Computer {
 }
 
 impl Computer {
-    /// One that never booted: the image on a larger disk, an empty TPM, empty UEFI variables.
+    /// Makes a computer that never booted: the image on a larger disk, an empty TPM, empty UEFI
+    /// variables.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self::with_disk(name, MORE_DISK)
     }
 
-    /// The same with another size of disk.
+    /// Does the same with another disk size.
     #[must_use]
     pub fn with_disk(name: &str, size: &str) -> Self {
         let computer = Self::in_scratch(Scratch::new(name), &setting::image());
@@ -60,7 +61,8 @@ impl Computer {
         computer
     }
 
-    /// One that never booted, of the image `id`, which has `debug = false`. Nothing is added to its kernel command line.
+    /// Makes a computer that never booted, from the image `id`, which has `debug = false`. Nothing
+    /// is added to its kernel command line.
     #[must_use]
     pub fn of_image(id: &str, name: &str) -> Self {
         let mut computer = Self::in_scratch(Scratch::new(name), &setting::image_of(id));
@@ -74,14 +76,14 @@ impl Computer {
         Self { scratch: Some(Rc::new(scratch)), ..computer }
     }
 
-    /// A machine in this folder; what it lacks is made, from this image.
+    /// Uses a machine in this folder. Missing parts are made from this image.
     pub(crate) fn at(folder: PathBuf, image: &Path) -> Self {
         let programs = setting::programs();
         let machine = Machine::new(&folder, image, &programs.firmware.variables);
         let machine = machine.unwrap_or_else(|error| panic!("{error:#}"));
         let mut options = machine.options(&programs);
         options.words = PATIENCE.to_owned();
-        // Two scenarios share two processors; emulating several costs more than it gives.
+        // Two scenarios share two processors, and emulating several costs more than it gains.
         options.cpus = 1;
         Self {
             image: image.to_owned(),
@@ -94,19 +96,19 @@ impl Computer {
         }
     }
 
-    /// Makes the disk this large, or with `+` larger than the image by this much.
+    /// Enlarges the disk to this size, or with `+` to this much more than the image.
     pub fn enlarge(&self, size: &str) {
         let growth = Growth::parse(size).unwrap_or_else(|error| panic!("{size}: {error}"));
         let image = fs::metadata(&self.image).expect("reading the image's size").len();
         self.machine.enlarge(growth.apply(image)).unwrap_or_else(|error| panic!("{error:#}"));
     }
 
-    /// More words for the kernel command line, for this and all later boots.
+    /// Adds words to the kernel command line, for this and all later boots.
     pub fn words(&mut self, words: &str) {
         self.options.words.push_str(&format!(" {words}"));
     }
 
-    /// Adds nothing any more.
+    /// Removes all added words.
     pub fn no_words(&mut self) {
         self.options.words.clear();
     }
@@ -119,13 +121,13 @@ impl Computer {
         self.options.strings = credentials.files().to_vec();
     }
 
-    /// Gives none any more.
+    /// Removes all credentials.
     pub fn no_credentials(&mut self) {
         self.credentials = None;
         self.options.strings.clear();
     }
 
-    /// Gives it a display and a keyboard, and as much memory and as many processors as a desktop wants.
+    /// Adds a display and a keyboard, and the memory and processors that a desktop needs.
     pub fn with_a_display(&mut self) {
         self.options.display = Some("none".to_owned());
         self.options.commands = Some(screen::SOCKET.to_owned());
@@ -133,7 +135,7 @@ impl Computer {
         self.options.cpus = 2;
     }
 
-    /// Its display, while it runs.
+    /// Returns its display, while it runs.
     #[must_use]
     pub fn screen(&self) -> Screen {
         Screen::of(self.machine.folder())
@@ -144,28 +146,29 @@ impl Computer {
         self.options.server = Some(server.port());
     }
 
-    /// Listens to what its firmware, kernel and programs say to the TPM, in this and all later boots.
+    /// Records what its firmware, kernel and programs send to the TPM, in this and all later boots.
     #[must_use]
     pub fn listen_to_tpm(&mut self) -> Ear {
         Ear::beside(self.machine.folder(), &mut self.options)
     }
 
-    /// Takes the TPM out.
+    /// Removes the TPM.
     pub fn remove_tpm(&mut self) {
         self.options.tpm = false;
     }
 
-    /// Puts an empty TPM in, as clearing it in the firmware's menu does.
+    /// Inserts an empty TPM, like clearing it in the firmware's menu.
     pub fn clear_tpm(&mut self) {
         fs::remove_dir_all(self.machine.tpm_state()).expect("removing the TPM's state");
     }
 
-    /// Keeps a copy of the TPM as it is now.
+    /// Keeps a copy of the TPM's present state.
     pub fn keep_tpm(&self) {
         self.replace_folder(&self.machine.tpm_state(), &self.kept_tpm());
     }
 
-    /// Turns the TPM back to the copy: to a power cut belongs the TPM of that moment, not one that has booted since.
+    /// Restores the TPM from the copy. A disk after a power cut needs the TPM of that moment, not
+    /// one that has booted since.
     pub fn rewind_tpm(&self) {
         self.replace_folder(&self.kept_tpm(), &self.machine.tpm_state());
     }
@@ -180,7 +183,7 @@ impl Computer {
         assert!(status.success(), "copying {} to {}", from.display(), to.display());
     }
 
-    /// Puts a second disk of this many MiB in, with a partition for each label; returns its file.
+    /// Inserts a second disk of this many MiB, with a partition for each label. Returns its file.
     pub fn add_disk(&mut self, mib: u64, labels: &[&str]) -> PathBuf {
         let path = self.machine.folder().join(format!("disk{}.raw", self.options.disks.len()));
         let disk = fs::File::create(&path).expect("creating a disk");
@@ -196,31 +199,32 @@ impl Computer {
         path
     }
 
-    /// Has another header in its volume, after so many reads of the right one: `other` are the bytes, `start` where they lie.
+    /// Replaces the header of its volume after `honest` reads of the right one. `other` are the
+    /// bytes, and `start` is their position.
     pub fn betray(&mut self, start: u64, other: Vec<u8>, honest: u32) -> Turncoat {
         let socket = "disk.sock";
         self.options.remote = Some(socket.into());
         Turncoat::offer(&self.machine.disk(), &self.folder().join(socket), start, other, honest)
     }
 
-    /// Puts a second disk in that is there already.
+    /// Inserts an existing file as second disk.
     pub fn attach(&mut self, disk: PathBuf) {
         self.options.disks.push(disk);
     }
 
-    /// Where disk, TPM and logs of this computer are.
+    /// Returns the folder with disk, TPM and logs of this computer.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.machine.folder()
     }
 
-    /// The unified kernel image that its disk began with.
+    /// Returns the unified kernel image that its disk began with.
     #[must_use]
     pub fn kernel_image(&self) -> PathBuf {
         self.image.with_extension("efi")
     }
 
-    /// One of Debian 13's programs, in the computer's folder, whatever runs on this host.
+    /// Returns one of Debian 13's programs, in the computer's folder, whatever this host has.
     #[must_use]
     pub fn command(&self, program: &str) -> Command {
         let mut command = self.programs.command(program);
@@ -228,7 +232,7 @@ impl Computer {
         command
     }
 
-    /// Another `pattern.toml` for the initrd, whose kernel is then started without firmware.
+    /// Uses another `pattern.toml` in the initrd. The kernel is then started without firmware.
     pub fn configure(&mut self, toml: &str) {
         let overlay = [Entry::file(pattern::plan::CONFIG_PATH, toml.into())];
         let (boot, words) = direct::unpack(self.machine.folder(), &overlay);
@@ -236,38 +240,39 @@ impl Computer {
         self.options.words = format!("{words} {}", self.options.words);
     }
 
-    /// The disk, to be looked at or damaged while the computer is off.
+    /// Returns the disk, to read or damage it while the computer is off.
     #[must_use]
     pub fn disk(&self) -> Disk {
         Disk::open(&self.machine.disk())
     }
 
-    /// A copy of the disk as it is now.
+    /// Returns a copy of the disk's present state.
     #[must_use]
     pub fn copy_disk(&self, name: &str) -> Disk {
         self.disk().copy_to(&self.machine.folder().join(name))
     }
 
-    /// Puts a copy of another disk in, in place of its own.
+    /// Replaces its disk with a copy of another one.
     pub fn insert(&mut self, disk: &Disk) {
         drop(disk.copy_to(&self.machine.disk()));
     }
 
-    /// Records all writes to the disk during the next boot, and those of restarts within it.
+    /// Records all writes to the disk during the next boot, including restarts within it.
     pub fn record_writes(&mut self) -> Writes {
         let writes = Writes::start(self.machine.folder(), &self.disk());
         self.options.writes = Some(writes.log());
         writes
     }
 
-    /// What tells which version a disk boots into: the one it began with, or one of these unified kernel images.
+    /// Returns a judge of the version that a disk boots into: the original one, or one of these
+    /// unified kernel images.
     #[must_use]
     pub fn judge(&self, mut images: Vec<PathBuf>) -> Judge {
         images.push(setting::image().with_extension("efi"));
         Judge::new(self.machine.folder(), self.programs.clone(), images)
     }
 
-    /// Switches on, and says no more: for boots that don't reach a shell.
+    /// Switches the computer on, and does not wait. For boots that do not reach a shell.
     pub fn start(&mut self) -> Guest {
         self.start_with("", "systemctl poweroff")
     }
@@ -282,20 +287,20 @@ impl Computer {
         Guest::new(vm.unwrap_or_else(|error| panic!("{error:#}")), log, off, self.scratch.clone())
     }
 
-    /// Switches on and stops at the end of the initrd, in its shell, with the system's root at `/sysroot`: half the
-    /// time of a whole boot.
+    /// Switches the computer on, and stops at the end of the initrd, in its shell, with the
+    /// system's root at `/sysroot`. This takes half the time of a full boot.
     pub fn boot_initrd(&mut self) -> Guest {
         let mut guest = self.start_initrd();
         guest.wait_for_initrd_shell();
         guest
     }
 
-    /// The same for boots that ask for something before.
+    /// Does the same for boots that ask something first.
     pub fn start_initrd(&mut self) -> Guest {
         self.start_with(" pattern.break=switch-root", "systemctl --force poweroff")
     }
 
-    /// Switches on and waits for root's shell.
+    /// Switches the computer on, and waits for root's shell.
     pub fn boot(&mut self) -> Guest {
         let mut guest = self.start();
         guest.wait_for_shell();
@@ -303,7 +308,7 @@ impl Computer {
     }
 }
 
-/// The first recovery key in what a machine printed.
+/// Returns the first recovery key in a machine's output.
 #[must_use]
 pub fn recovery_key_in(text: &str) -> String {
     // Eight groups of eight letters of the modhex alphabet, as systemd-cryptenroll writes them.

@@ -1,9 +1,9 @@
-//! Archives that the kernel unpacks as an initrd: cpio's "newc" form
-//! (Linux, Documentation/driver-api/early-userspace/buffer-format.rst).
+//! Writes archives that the kernel unpacks as an initrd: cpio's "newc" format (Linux,
+//! Documentation/driver-api/early-userspace/buffer-format.rst).
 
 const REGULAR: u32 = 0o100_000;
 
-/// A file, with its path from the root. Its folder must be there.
+/// A file, with its path from the root. Its folder must exist.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     path: String,
@@ -21,7 +21,7 @@ impl Entry {
     }
 }
 
-/// The archive of these entries, in this order; everything belongs to root.
+/// Returns the archive of these entries, in this order. Everything belongs to root.
 pub(crate) fn pack(entries: &[Entry]) -> Vec<u8> {
     let mut archive = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
@@ -61,7 +61,7 @@ mod tests {
         let text = String::from_utf8(archive).unwrap();
         assert_eq!(text.len() % 4, 0);
         assert!(text.starts_with("07070100000001000081a4"), "{text:?}");
-        // Header 110 bytes and name "a" with its zero: 112, a multiple of 4.
+        // Header of 110 bytes, and name "a" with its zero: 112, a multiple of 4.
         assert_eq!(text.get(112..118), Some("070701"));
         assert_eq!(text.get(112 + 112..112 + 117), Some("hello"));
         assert!(text.trim_end_matches('\0').ends_with("TRAILER!!!"), "{text:?}");

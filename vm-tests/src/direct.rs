@@ -1,5 +1,5 @@
-//! The image's own kernel, command line and initrd, taken out of its unified kernel image: to start them without
-//! firmware, with files of a scenario laid over the initrd.
+//! Extracts the image's kernel, command line and initrd from its unified kernel image, to start
+//! them without firmware, with a scenario's files added to the initrd.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use pattern_image::machine::qemu::Boot;
 use crate::cpio::{self, Entry};
 use crate::setting;
 
-/// Writes kernel and initrd to `folder`; returns how they are started, and the image's command line.
+/// Writes kernel and initrd to `folder`. Returns how to start them, and the image's command line.
 pub(crate) fn unpack(folder: &Path, overlay: &[Entry]) -> (Boot, String) {
     let image = setting::image().with_extension("efi");
     let file = fs::read(&image).expect("reading the unified kernel image beside PATTERN_IMAGE");
@@ -18,7 +18,8 @@ pub(crate) fn unpack(folder: &Path, overlay: &[Entry]) -> (Boot, String) {
         Some(content) => content,
         None => panic!("{} has no {name}", image.display()),
     };
-    // The kernel unpacks one archive after the other, each at a multiple of 4; later files replace earlier ones.
+    // The kernel unpacks one archive after the other, each at a multiple of 4. Later files replace
+    // earlier ones.
     let mut contents = section(".initrd").to_vec();
     contents.resize(contents.len().next_multiple_of(4), 0);
     contents.extend(cpio::pack(overlay));

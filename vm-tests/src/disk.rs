@@ -1,4 +1,4 @@
-//! A disk image, looked at and damaged while its computer is off.
+//! Reads and damages a disk image while its computer is off.
 
 use std::fs::File;
 use std::ops::Range;
@@ -12,7 +12,7 @@ use crate::gpt::{self, Entry, Partition};
 
 const MIB: u64 = 1 << 20;
 
-/// Compared with as a whole: that is fast in a debug build too.
+/// Data is compared with it as a whole, which is fast in a debug build, too.
 static ZEROS: [u8; MIB as usize] = [0; MIB as usize];
 
 /// An open disk image.
@@ -23,20 +23,20 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// The disk image in this file.
+    /// Opens the disk image in this file.
     #[must_use]
     pub fn open(path: &Path) -> Self {
         let file = File::options().read(true).write(true).open(path);
         Self { file: file.expect("opening the disk image"), path: path.to_owned() }
     }
 
-    /// Its file.
+    /// Returns the path of its file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A copy of it, in place of what is there; holes are kept.
+    /// Copies the disk over an existing file. Holes are kept.
     #[must_use]
     pub(crate) fn copy_to(&self, path: &Path) -> Self {
         let mut copy = Command::new("cp");
@@ -50,19 +50,21 @@ impl Disk {
         self.file.metadata().expect("reading the disk's size").len()
     }
 
-    /// Both copies of the partition table and what is beside them: the first and the last MiB.
+    /// Returns both copies of the partition table and their surroundings: the first and the last
+    /// MiB.
     #[must_use]
     pub fn table(&self) -> Vec<u8> {
         [self.read(0, MIB), self.read(self.size() - MIB, MIB)].concat()
     }
 
-    /// The labels in the order of the table (UEFI 2.10, 5.3.3 "GPT Partition Entry Array").
+    /// Returns the labels in the order of the table (UEFI 2.10, 5.3.3 "GPT Partition Entry Array").
     #[must_use]
     pub fn labels(&self) -> Vec<String> {
         self.entries().into_iter().map(|entry| entry.label).collect()
     }
 
-    /// Whether a partition with this label is in the first copy of the table, and in the second.
+    /// Returns whether a partition with this label is in the first copy of the table, and in the
+    /// second.
     #[must_use]
     pub fn lists(&self, label: &str) -> (bool, bool) {
         let second = gpt::second(self.size(), |start, length| self.read(start, length));
@@ -70,7 +72,7 @@ impl Disk {
         (is_in(&self.entries()), second.is_ok_and(|entries| is_in(&entries)))
     }
 
-    /// The first partition with this label.
+    /// Returns the first partition with this label.
     #[must_use]
     pub fn partition(&self, label: &str) -> Partition {
         let found = self.entries().into_iter().find(|entry| entry.label == label);
@@ -79,7 +81,7 @@ impl Disk {
         entry.partition
     }
 
-    /// The partition's own UUID, in the form of people.
+    /// Returns the partition's UUID in its usual text form.
     #[must_use]
     pub fn partition_uuid(&self, label: &str) -> String {
         let found = self.entries().into_iter().find(|entry| entry.label == label);
@@ -88,7 +90,7 @@ impl Disk {
         parts.join("-")
     }
 
-    /// Where the last block with content of a partition lies on the disk.
+    /// Returns the position on the disk of the last block with content of a partition.
     #[must_use]
     pub fn last_block(&self, partition: Partition) -> u64 {
         let blocks = (0..partition.length / 4096).rev().map(|block| partition.start + block * 4096);
@@ -100,7 +102,7 @@ impl Disk {
         self.partitions().unwrap_or_else(|wrong| panic!("{}: {wrong}", self.path.display()))
     }
 
-    /// What the table has, or why it can't be used.
+    /// Returns the content of the table, or why it is not usable.
     pub(crate) fn partitions(&self) -> Result<Vec<Entry>, String> {
         gpt::read(self.size(), |start, length| self.read(start, length))
     }
@@ -118,7 +120,7 @@ impl Disk {
         self.file.write_all_at(bytes, start).expect("writing the disk");
     }
 
-    /// Copies bytes of a file to here; where they are zeros, this file gets a hole.
+    /// Copies bytes of a file to this one. Zeros become a hole.
     pub(crate) fn write_from(&self, from: &File, mut at: u64, mut extent: Range<u64>) {
         let mut buffer = vec![0; ZEROS.len()];
         while !extent.is_empty() {
@@ -134,10 +136,10 @@ impl Disk {
         }
     }
 
-    /// Writes the partition of a disk image that has no other.
+    /// Writes the only partition of a disk image.
     ///
     /// # Panics
-    /// When it is longer than the place for it.
+    /// When it is longer than its place.
     pub fn write_partition(&self, place: Partition, from: &Path) {
         let from = Self::open(from);
         let [only] = &from.entries()[..] else { panic!("{}: one partition", from.path.display()) };
@@ -146,13 +148,13 @@ impl Disk {
         self.write_from(&from.file, only.partition.start, place.start..place.start + length);
     }
 
-    /// Puts back what [`Disk::extract`] has taken out.
+    /// Restores what [`Disk::extract`] copied.
     pub fn insert(&self, place: Partition, from: &Path) {
         let from = File::open(from).expect("opening a partition's file");
         self.write_from(&from, 0, place.extent());
     }
 
-    /// Makes bytes zero, by a hole.
+    /// Makes bytes zero, with a hole.
     pub(crate) fn clear(&self, extent: Range<u64>) {
         let signed = |number: u64| i64::try_from(number).expect("an offset inside a file");
         let mode = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
@@ -160,7 +162,7 @@ impl Disk {
         punched.expect("making a hole in the disk image");
     }
 
-    /// Copies a partition to a file of its own, with holes where it has zeros.
+    /// Copies a partition to a file, with holes in place of zeros.
     pub fn extract(&self, partition: Partition, path: &Path) {
         let file = File::create(path).expect("creating a file for a partition");
         file.set_len(partition.length).expect("sizing a file for a partition");

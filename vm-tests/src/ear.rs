@@ -1,7 +1,7 @@
-//! What a machine says to its TPM: an ear between QEMU and swtpm.
+//! Records what a machine sends to its TPM, between QEMU and swtpm.
 //!
-//! QEMU connects to swtpm's control socket and hands over one end of a pair of sockets, over which commands and answers
-//! then go. The ear passes on what is said on the control socket, but hands over an end of a pair of its own.
+//! QEMU connects to swtpm's control socket and passes one end of a pair of sockets, for commands
+//! and answers. The ear forwards the control socket, but passes an end of its own pair.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
@@ -18,30 +18,31 @@ use rustix::net::{
     SendFlags,
 };
 
-/// No message is longer: neither one to the TPM, nor one about it.
+/// Longest message, both to the TPM and on the control socket.
 const LONGEST: usize = 8192;
-/// Type, length and code stand before each command and each answer (TPM 2.0 Library, Part 1, "Command/Response Structure").
+/// Bytes of type, length and code at the start of each command and answer (TPM 2.0 Library, Part 1,
+/// "Command/Response Structure").
 const HEAD: usize = 10;
 
-/// A command and how the TPM answered.
+/// A command, and the TPM's answer to it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Heard {
     /// `TPM_CC`.
     pub code: u32,
-    /// `TPM_RC`: 0 when it did what it was told.
+    /// `TPM_RC`: 0 means success.
     pub answer: u32,
 }
 
 impl Heard {
-    /// The command's name (TPM 2.0 Library, Part 2, table "TPM_CC"), or its number.
+    /// Returns the command's name (TPM 2.0 Library, Part 2, table "TPM_CC"), or its number.
     #[must_use]
     pub fn name(self) -> String {
         let known = NAMES.iter().find(|(code, _)| *code == self.code);
         known.map_or_else(|| format!("{:#x}", self.code), |(_, name)| (*name).to_owned())
     }
 
-    /// Whether it only moves contexts in or out. The kernel's resource manager sends most of these; programs send
-    /// `FlushContext` too.
+    /// Returns whether it only moves contexts in or out. The kernel's resource manager sends most
+    /// of these. Programs also send `FlushContext`.
     #[must_use]
     pub fn moves_context(self) -> bool {
         matches!(self.code, 0x161 | 0x162 | 0x165)
@@ -76,12 +77,13 @@ const NAMES: &[(u32, &str)] = &[
     (0x182, "PCR_Extend"),
 ];
 
-/// The ear. It listens until the test ends.
+/// The recorder. It works until the test ends.
 #[derive(Clone, Debug)]
 pub struct Ear(Arc<Mutex<Vec<Heard>>>);
 
 impl Ear {
-    /// Listens at `socket`, where QEMU is to look for the TPM, and goes on to swtpm at `tpm`, which may come later.
+    /// Listens at `socket`, where QEMU looks for the TPM, and connects to swtpm at `tpm`, which may
+    /// start later.
     #[must_use]
     pub fn new(socket: &Path, tpm: &Path) -> Self {
         std::fs::remove_file(socket).ok();
@@ -103,7 +105,7 @@ impl Ear {
         Self::new(&folder.join(&options.tpm_socket), &folder.join(swtpm::SOCKET))
     }
 
-    /// What was heard since the last call.
+    /// Returns what was heard since the last call.
     #[must_use]
     pub fn take(&self) -> Vec<Heard> {
         std::mem::take(&mut *self.0.lock().expect("no thread panics with it"))
@@ -117,14 +119,14 @@ impl Ear {
         });
         let ear = self.clone();
         thread::spawn(move || {
-            // One that ends with the machine is no failure.
+            // An end together with the machine is not a failure.
             while let Ok(true) = ear.pass_on(&client, &tpm) {}
             tpm.shutdown(std::net::Shutdown::Both).ok();
         });
         Ok(())
     }
 
-    /// Passes one message from QEMU on; answers whether there was one.
+    /// Forwards one message from QEMU. Returns whether there was one.
     fn pass_on(&self, client: &UnixStream, tpm: &UnixStream) -> io::Result<bool> {
         let mut bytes = [0; LONGEST];
         let (length, handed) = receive(client, &mut bytes)?;
@@ -154,7 +156,7 @@ impl Ear {
     }
 }
 
-/// One command or answer, as long as it says.
+/// Reads one command or answer, with the length that it states.
 fn message(from: &mut UnixStream) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; HEAD];
     from.read_exact(&mut bytes)?;
@@ -171,7 +173,7 @@ fn number(bytes: &[u8]) -> u32 {
     bytes.iter().take(4).fold(0, |value, byte| value << 8 | u32::from(*byte))
 }
 
-/// Receives what is there, and the descriptor that comes with it.
+/// Receives the available bytes, and the descriptor that comes with them.
 fn receive(from: &UnixStream, bytes: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -202,7 +204,8 @@ mod tests {
 
     use super::*;
 
-    /// Says to swtpm what QEMU says: here is a socket, start (swtpm_ioctls(3), `CMD_SET_DATAFD` and `CMD_INIT`).
+    /// Sends swtpm what QEMU sends: a socket, and the command to start (swtpm_ioctls(3),
+    /// `CMD_SET_DATAFD` and `CMD_INIT`).
     fn connect(socket: &Path) -> UnixStream {
         let mut control = UnixStream::connect(socket).unwrap();
         let (ours, theirs) = UnixStream::pair().unwrap();
@@ -210,7 +213,7 @@ mod tests {
         assert_eq!(answer(&mut control), [0; 4]);
         control.write_all(&[0, 0, 0, 2, 0, 0, 0, 0]).unwrap();
         assert_eq!(answer(&mut control), [0; 4]);
-        // swtpm ends with its control socket.
+        // swtpm ends when its control socket closes.
         std::mem::forget(control);
         ours
     }
@@ -250,7 +253,7 @@ mod tests {
         let random = say(&mut tpm, 0x17b, &[0, 8]);
         let flush = say(&mut tpm, 0x165, &0x8000_0000_u32.to_be_bytes());
         assert_eq!((random, flush), (0, 0x1cb));
-        // The last answer came here before it was noted.
+        // The last answer came here before it was recorded.
         thread::sleep(Duration::from_millis(100));
         let heard = ear.take();
         assert_eq!(

@@ -1,7 +1,9 @@
-//! A machine's UEFI variables while it is off: which Secure Boot keys its firmware has, and whether it enforces them.
+//! A machine's UEFI variables while it is off: its Secure Boot keys, and whether the firmware
+//! enforces them.
 //!
-//! The store is EDK II's (MdeModulePkg/Include/Guid/VariableFormat.h, "Authenticated variable"): a firmware volume's header, the
-//! store's header, and one variable after the other at multiples of 4.
+//! The store has EDK II's format (MdeModulePkg/Include/Guid/VariableFormat.h, "Authenticated
+//! variable"): a firmware volume's header, the store's header, and one variable after the other at
+//! multiples of 4.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +11,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// GUIDs, as they lie in memory: the first three parts with the lowest byte first.
+/// GUIDs, as in memory: the first three parts have the lowest byte first.
 type Guid = [u8; 16];
 
 const STORE: Guid = guid(0xaaf3_2c78_947b_439a_a180_2e14_4ec3_7792);
@@ -18,22 +20,24 @@ const DATABASES: Guid = guid(0xd719_b2cb_3d3a_4596_a3bc_dad0_0e67_656f);
 const SWITCH: Guid = guid(0xf0a3_0bc7_af08_4556_99c4_0010_09c9_3a44);
 const CERTIFICATE: Guid = guid(0xa5c0_59a1_94e4_4aa7_87b5_ab15_5c2b_f072);
 const SHA256: Guid = guid(0xc1c4_1626_504c_4092_aca9_41f9_3693_4328);
-/// Who says so in a signature list; any will do.
+/// The owner in a signature list. Any value will do.
 const OWNER: Guid = guid(0x7061_7474_6572_6e20_7661_7269_6162_6c65);
 
-/// The state of a variable that counts: added, and not deleted.
+/// The state of a valid variable: added, and not deleted.
 const ADDED: u8 = 0x3f;
 const HEADER: usize = 60;
-/// Kept, and seen by firmware; the others by the system too, and written by signed updates only.
+/// Attributes. `FIRMWARE_ONLY` is non-volatile and visible to firmware. `SIGNED` is also visible to
+/// the system, and only signed updates can write it.
 const FIRMWARE_ONLY: u32 = 0x03;
 const SIGNED: u32 = 0x27;
-/// Any moment before today's updates: 2020-01-01 in the form of EFI_TIME.
+/// Any time before present updates: 2020-01-01 as an EFI_TIME.
 const TIMESTAMP: [u8; 16] = [0xe4, 0x07, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// The four that Secure Boot has.
+/// The four key variables of Secure Boot.
 const KEYS: [(&str, Guid); 4] = [("PK", GLOBAL), ("KEK", GLOBAL), ("db", DATABASES), ("dbx", DATABASES)];
 
-/// The firmware's settings of a machine that is off. Whoever has the machine can change them in its setup menu.
+/// The firmware's settings of a machine that is off. Anyone who has the machine can change them in
+/// its setup menu.
 #[derive(Debug)]
 pub struct Firmware {
     path: PathBuf,
@@ -53,33 +57,36 @@ impl Firmware {
         Self { path }
     }
 
-    /// Whether it starts only what its keys have signed.
+    /// Returns whether it starts only what its keys signed.
     #[must_use]
     pub fn enforces_secure_boot(&self) -> bool {
-        // A store that firmware with Secure Boot never saw has no switch yet; it is made as on.
+        // A store that firmware with Secure Boot never used has no switch yet. The firmware makes
+        // it as on.
         let is_on = self.value("SecureBootEnable", SWITCH).is_none_or(|value| value == [1]);
         self.has_keys() && is_on
     }
 
-    /// Whether it has a platform key; without one it is in Setup Mode, and anybody may enroll keys.
+    /// Returns whether it has a platform key. Without one it is in Setup Mode, and anybody may
+    /// enroll keys.
     #[must_use]
     pub fn has_keys(&self) -> bool {
         self.value("PK", GLOBAL).is_some()
     }
 
-    /// Turns Secure Boot off or on, as the setup menu does. The keys stay.
+    /// Switches Secure Boot off or on, like the setup menu. The keys stay.
     pub fn switch_secure_boot(&self, on: bool) {
         self.set("SecureBootEnable", SWITCH, FIRMWARE_ONLY, Some(vec![u8::from(on)]));
     }
 
-    /// Removes all keys, as "reset to Setup Mode" does.
+    /// Removes all keys, like "reset to Setup Mode".
     pub fn remove_keys(&self) {
         for (name, vendor) in KEYS {
             self.set(name, vendor, SIGNED, None);
         }
     }
 
-    /// Enrolls a certificate (PEM) as platform key, exchange key and signer, in place of all keys that are there.
+    /// Enrolls a certificate (PEM) as platform key, exchange key and signer, and removes all other
+    /// keys.
     pub fn enroll(&self, certificate: &Path) {
         self.remove_keys();
         let text = fs::read_to_string(certificate).expect("reading the certificate");
@@ -90,14 +97,15 @@ impl Firmware {
         }
     }
 
-    /// Forbids the program with this digest, as an update of `dbx` by the owner or by fwupd does.
+    /// Forbids the program with this digest, like an update of `dbx` by the owner or by fwupd.
     pub fn forbid(&self, digest: [u8; 32]) {
         let mut lists = self.value("dbx", DATABASES).unwrap_or_default();
         lists.extend(list(SHA256, &digest));
         self.set("dbx", DATABASES, SIGNED, Some(lists));
     }
 
-    /// What `PK`, `KEK`, `db` or `dbx` holds: signature lists (UEFI 2.10, 32.4.1 "Signature Database").
+    /// Returns the content of `PK`, `KEK`, `db` or `dbx`: signature lists (UEFI 2.10, 32.4.1
+    /// "Signature Database").
     #[must_use]
     pub fn key(&self, name: &str) -> Option<Vec<u8>> {
         let (name, vendor) = KEYS.iter().find(|(known, _)| *known == name).expect("PK, KEK, db or dbx");
@@ -123,14 +131,14 @@ impl Firmware {
     }
 }
 
-/// Where the store begins: behind the firmware volume's header, which says how long it is.
+/// Returns where the store begins: after the firmware volume's header, which states its own length.
 fn start(volume: &[u8]) -> usize {
     let start = usize::from(u16::from_le_bytes([volume[48], volume[49]]));
     assert_eq!(volume[start..start + 16], STORE, "a store of authenticated variables");
     start
 }
 
-/// The variables that count.
+/// Returns the valid variables.
 fn variables(store: &[u8]) -> Vec<Variable> {
     let (mut at, mut all) = (28, Vec::new());
     while store[at..at + 2] == [0xaa, 0x55] {
@@ -156,7 +164,7 @@ fn variables(store: &[u8]) -> Vec<Variable> {
     all
 }
 
-/// Leaves these variables in the store, and no others.
+/// Writes these variables to the store, and removes all others.
 fn write(store: &mut [u8], all: &[Variable]) {
     let size = u32::from_le_bytes(store[16..20].try_into().expect("four bytes")) as usize;
     store[28..size].fill(0xff);
@@ -182,7 +190,7 @@ fn write(store: &mut [u8], all: &[Variable]) {
     }
 }
 
-/// A list of one signature.
+/// Returns a list with one signature.
 fn list(kind: Guid, data: &[u8]) -> Vec<u8> {
     let length = |bytes: usize| u32::try_from(bytes).expect("a short list").to_le_bytes();
     let one = data.len() + 16;
@@ -202,7 +210,7 @@ mod tests {
     use super::*;
     use crate::setting;
 
-    /// A copy of the empty store, or of one with others' keys, that is removed in the end.
+    /// A copy of the empty store, or of one with other keys. It is removed at the end.
     struct Copy(Firmware);
 
     impl Copy {
@@ -238,7 +246,7 @@ mod tests {
         assert!(!firmware.has_keys() && !firmware.enforces_secure_boot());
     }
 
-    /// Of a store that EDK II's own tools have written.
+    /// A store that EDK II's own tools wrote.
     #[test]
     fn keys_that_others_have_enrolled_are_read() {
         let empty = setting::programs().firmware.variables;

@@ -1,19 +1,19 @@
-//! The partition table as firmware and kernel read it (UEFI 2.10, 5.3 "GUID Partition Table Disk Layout"): its first
-//! copy, or when that is damaged the one at the disk's end.
+//! Reads the partition table like firmware and kernel (UEFI 2.10, 5.3 "GUID Partition Table Disk
+//! Layout"): its first copy, or if that is damaged the one at the disk's end.
 //!
-//! Read here by itself, so that a mistake of the code under test can't hide itself.
+//! This is a separate parser, so that a mistake in the code under test can't hide itself.
 
-/// A partition: where it starts and how long it is, in bytes.
+/// A partition: its start and its length, in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Partition {
     /// Its first byte.
     pub start: u64,
-    /// How many it has.
+    /// Its length in bytes.
     pub length: u64,
 }
 
 impl Partition {
-    /// Its bytes on the disk.
+    /// Returns its bytes on the disk.
     pub(crate) fn extent(&self) -> std::ops::Range<u64> {
         self.start..self.start + self.length
     }
@@ -21,13 +21,14 @@ impl Partition {
 
 pub(crate) const SECTOR: u64 = 512;
 
-/// The sectors at either end of the disk that the table of 128 entries and its header take, and the sector before them.
+/// Sectors at either end of the disk: those of a table with 128 entries and its header, and the
+/// sector before them.
 pub(crate) const SECTORS: u64 = 34;
 
 /// The type of an EFI system partition, `C12A7328-F81F-11D2-BA4B-00A0C93EC93B`.
 pub(crate) const ESP: u128 = 0xc12a_7328_f81f_11d2_ba4b_00a0_c93e_c93b;
 
-/// One line of the table.
+/// One entry of the table.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Entry {
     pub(crate) kind: u128,
@@ -36,7 +37,8 @@ pub(crate) struct Entry {
     pub(crate) partition: Partition,
 }
 
-/// The used lines of the first copy that is whole, or what is wrong with each. `read` takes start and length in bytes.
+/// Returns the used entries of the first intact copy, or what is wrong with each copy. `read` takes
+/// start and length in bytes.
 pub(crate) fn read(disk: u64, read: impl Fn(u64, u64) -> Vec<u8>) -> Result<Vec<Entry>, String> {
     copy(1, &read).or_else(|first| {
         let second = second(disk, &read);
@@ -44,7 +46,7 @@ pub(crate) fn read(disk: u64, read: impl Fn(u64, u64) -> Vec<u8>) -> Result<Vec<
     })
 }
 
-/// The used lines of the copy at the disk's end alone.
+/// Returns the used entries of only the copy at the disk's end.
 pub(crate) fn second(disk: u64, read: impl Fn(u64, u64) -> Vec<u8>) -> Result<Vec<Entry>, &'static str> {
     copy(disk / SECTOR - 1, read)
 }
@@ -56,7 +58,7 @@ fn copy(sector: u64, read: impl Fn(u64, u64) -> Vec<u8>) -> Result<Vec<Entry>, &
     }
     let size = usize::try_from(number(&header, 12, 4)).unwrap_or(usize::MAX);
     let sum = number(&header, 16, 4);
-    // The sum was made with zeros in its own place.
+    // The checksum was computed with zeros in its own place.
     header[16..20].fill(0);
     if header.get(..size).is_none_or(|header| u64::from(crc32(header)) != sum) {
         return Err("a wrong sum of the header");
@@ -85,7 +87,8 @@ fn entry(bytes: &[u8]) -> Entry {
     }
 }
 
-/// In the order in which people write it: the disk has its first three parts with the lowest byte first.
+/// Returns the GUID in the order of its text. On the disk its first three parts have the lowest
+/// byte first.
 fn guid(bytes: &[u8]) -> u128 {
     let parts = number(bytes, 0, 4) << 32 | number(bytes, 4, 2) << 16 | number(bytes, 6, 2);
     let rest = bytes[8..16].iter().fold(0, |value, byte| value << 8 | u128::from(*byte));
@@ -96,7 +99,7 @@ fn number(bytes: &[u8], at: usize, size: usize) -> u64 {
     bytes[at..at + size].iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
 }
 
-/// The CRC-32 of IEEE 802.3.
+/// Returns the CRC-32 of IEEE 802.3.
 fn crc32(bytes: &[u8]) -> u32 {
     let bit = |sum: u32, _| sum >> 1 ^ (0xedb8_8320 & (sum & 1).wrapping_neg());
     !bytes.iter().fold(!0, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), bit))
@@ -108,7 +111,7 @@ mod tests {
 
     const DISK: usize = 200 * 512;
 
-    /// Two copies of a table with one partition, sector 40 to 49.
+    /// Returns two copies of a table with one partition, from sector 40 to 49.
     fn disk() -> Vec<u8> {
         let mut disk = vec![0; DISK];
         put(&mut disk, 1, 2);
@@ -158,7 +161,7 @@ mod tests {
 
     #[test]
     fn one_damaged_copy_does_no_harm_two_do() {
-        // Signature, sums of the header and of the entries.
+        // Signature, and checksums of the header and of the entries.
         for (first, second, wrong) in [
             (512, 199 * 512, "no signature"),
             (512 + 40, 199 * 512 + 40, "a wrong sum of the header"),

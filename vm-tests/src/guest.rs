@@ -1,4 +1,4 @@
-//! A machine that runs: what it says on its console, and what is typed there.
+//! A running machine: reads its console, and types on it.
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -9,64 +9,66 @@ use pattern_image::machine::vm::Vm;
 
 use crate::scratch::Scratch;
 
-/// From power on to a shell: a minute under emulation on an idle machine, eight were seen on a busy one.
+/// Time from power-on to a shell: a minute under emulation on an idle machine, and up to eight on a
+/// busy one.
 const BOOT: Duration = Duration::from_secs(1500);
 
-/// For one command: an update writes a whole slot.
+/// Time for one command. An update writes a whole slot.
 const COMMAND: Duration = Duration::from_secs(1500);
 
-/// What a boot that goes wrong says. Looked for as well, so that a test need not wait for its time to be over.
+/// Messages of a boot that fails. They are also waited for, so that a test need not wait for its
+/// timeout.
 const WRONG: [&str; 3] = ["Kernel panic", "emergency mode", "Emergency Shell"];
 
-/// A shell answers it with a line that is not what was typed.
+/// A shell answers this with a line that differs from what was typed.
 const GREETING: &str = "stty -echo cols 4096 2>/dev/null; PS1=; PS2=; printf '@%s@\\n' hello";
 
-/// How many lines of the console a failure shows.
+/// Lines of the console that a failure shows.
 const TAIL: usize = 80;
 
-/// A running machine. Dropped, it loses its power.
+/// A running machine. Dropping it cuts the power.
 #[derive(Debug)]
 pub struct Guest {
     vm: Vm,
     log: PathBuf,
     off: &'static str,
     commands: u32,
-    /// Not to be tidied up before the machine is off.
+    /// Must not be removed before the machine is off.
     _scratch: Option<Rc<Scratch>>,
 }
 
-/// What a command did.
+/// The result of a command.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Output {
     /// Its exit status.
     pub status: i32,
-    /// What it printed, errors included, without the last line's end.
+    /// Its output, with errors, without the end of the last line.
     pub text: String,
 }
 
 impl Guest {
-    /// `off` is the command that switches it off.
+    /// Wraps a running machine. `off` is the command that switches it off.
     pub(crate) fn new(vm: Vm, log: PathBuf, off: &'static str, scratch: Option<Rc<Scratch>>) -> Self {
         Self { vm, log, off, commands: 0, _scratch: scratch }
     }
 
-    /// Waits for a text on the console; returns all that came between.
+    /// Waits for a text on the console. Returns everything before it.
     pub fn expect(&mut self, text: &str) -> String {
         self.vm.expect(text, BOOT).unwrap_or_else(|error| panic!("{error:#}"))
     }
 
-    /// Waits for one of these texts; returns its index, and all that came between.
+    /// Waits for one of these texts. Returns its index, and everything before it.
     pub fn expect_any(&mut self, texts: &[&str]) -> (usize, String) {
         self.vm.expect_any(texts, BOOT).unwrap_or_else(|error| panic!("{error:#}"))
     }
 
-    /// All that came on the console so far.
+    /// Returns everything that came on the console so far.
     #[must_use]
     pub fn console(&self) -> &str {
         self.vm.console()
     }
 
-    /// Waits for the shell that `pattern.break=switch-root` gives.
+    /// Waits for the shell of `pattern.break=switch-root`.
     pub fn wait_for_initrd_shell(&mut self) {
         self.wait_for("Shell asked for by pattern.break=");
         self.greet();
@@ -83,8 +85,9 @@ impl Guest {
         }
     }
 
-    /// In the initrd's shell: makes `/sysroot` fit for the system's own programs; returns the words that start one there.
-    /// The initrd has none of the rules by which udev tells libdevmapper that it is done.
+    /// Prepares `/sysroot` for the system's own programs, in the initrd's shell. Returns the words
+    /// that start a program there. The initrd does not have the rules by which udev tells
+    /// libdevmapper that it is done.
     pub fn system_root(&mut self) -> &'static str {
         self.must("findmnt /sysroot/usr || mount --bind /sysusr/usr /sysroot/usr");
         self
@@ -97,13 +100,13 @@ impl Guest {
     pub fn wait_for_shell(&mut self) {
         self.wait_for("(automatic login)");
         self.greet();
-        // No kernel and no manager messages between a command's lines (systemd(1), SIGRTMIN+21).
+        // Stops kernel and manager messages between a command's lines (systemd(1), SIGRTMIN+21).
         self.must("dmesg -n 1; kill -s 55 1");
-        // `degraded` is a status other than 0, and for a scenario to judge.
+        // `degraded` gives a status other than 0. The scenario has to judge that.
         self.run("systemctl is-system-running --wait");
     }
 
-    /// Waits for the login prompt and answers it.
+    /// Waits for the login prompt, and logs in.
     pub fn log_in(&mut self, name: &str, password: &str) {
         self.expect("login: ");
         self.send(name);
@@ -112,7 +115,7 @@ impl Guest {
         self.greet();
     }
 
-    /// Whether a shell answers on the console: what is typed is a command to nobody else.
+    /// Returns whether a shell answers on the console. Nothing else runs what is typed.
     pub fn has_a_shell(&mut self) -> bool {
         (0..3).any(|_| {
             self.send(GREETING);
@@ -120,13 +123,13 @@ impl Guest {
         })
     }
 
-    /// What is typed before the shell reads may be thrown away: type until it answers.
+    /// Types until the shell answers, because input before the shell reads may be lost.
     pub fn greet(&mut self) {
         let begin = Instant::now();
         while begin.elapsed() < BOOT {
             self.send(GREETING);
             if self.vm.expect("@hello@\n", Duration::from_secs(10)).is_ok() {
-                // Several tries may have come through.
+                // Several attempts may have arrived.
                 thread::sleep(Duration::from_millis(500));
                 return;
             }
@@ -134,13 +137,13 @@ impl Guest {
         panic!("root's shell does not answer");
     }
 
-    /// Types a command and waits for its end.
+    /// Types a command, and waits for its end.
     pub fn run(&mut self, command: &str) -> Output {
         self.commands += 1;
         let number = self.commands;
         let begin = format!("@{number}@\n");
         let end = format!("\n@{number}:");
-        // The echo of what is typed holds neither mark.
+        // The echo of the input contains neither mark.
         self.send(&format!(
             "printf '@%s@\\n' {number}; ({command}) </dev/null 2>&1; printf '\\n@%s:%s@\\n' {number} $?"
         ));
@@ -151,21 +154,21 @@ impl Guest {
         Output { status, text: text.trim_end_matches('\n').to_owned() }
     }
 
-    /// Runs a command that must succeed; returns what it printed.
+    /// Runs a command that must succeed. Returns its output.
     pub fn must(&mut self, command: &str) -> String {
         let Output { status, text } = self.run(command);
         assert_eq!(status, 0, "{command:?} failed, and printed:\n{text}");
         text
     }
 
-    /// Runs a command that must fail; returns what it printed.
+    /// Runs a command that must fail. Returns its output.
     pub fn must_fail(&mut self, command: &str) -> String {
         let Output { status, text } = self.run(command);
         assert_ne!(status, 0, "{command:?} was to fail, and printed:\n{text}");
         text
     }
 
-    /// Switches off in order and waits until all state is stored.
+    /// Switches the machine off properly, and waits until all state is stored.
     pub fn power_off(mut self) {
         self.send(self.off);
         self.wait_for_power_off();

@@ -1,4 +1,5 @@
-//! The computers that booted once: each made when a scenario first asks for it, copied for each that does.
+//! Computers that booted once. Each is made when a scenario first needs it, and then copied for
+//! each scenario.
 
 mod for_use;
 
@@ -11,7 +12,7 @@ use crate::computer::{Computer, MORE_DISK, recovery_key_in};
 use crate::scratch::Scratch;
 use crate::setting;
 
-/// What the first boot printed, in the folder of each copy.
+/// The output of the first boot, in the folder of each copy.
 const FIRST_BOOT_LOG: &str = "first-boot.log";
 
 /// A computer that booted once.
@@ -23,13 +24,13 @@ pub(crate) struct Installed {
 
 /// The image that `PATTERN_IMAGE` names.
 const OURS: Installed = Installed { name: "installed", image: setting::image, first_boot: ours };
-/// The one that `debug = false` was built for: nobody can type anything there.
+/// The image with `debug = false`. Nobody can type anything there.
 const PRODUCTION: Installed = Installed {
     name: "installed-production",
     image: || setting::image_of("production"),
     first_boot: reported,
 };
-/// The system by stock means, the same.
+/// The system built with stock means, with the same settings.
 const STABLE: Installed =
     Installed { name: "installed-stock", image: || setting::stock_image("stock"), first_boot: reported };
 const TESTING: Installed = Installed {
@@ -38,20 +39,20 @@ const TESTING: Installed = Installed {
     first_boot: reported,
 };
 
-/// Which stock system.
+/// The kind of stock system.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stock {
-    /// With the packages that ours has: systemd 257.
+    /// With the packages that our image has: systemd 257.
     Stable,
-    /// With those of Debian testing.
+    /// With the packages of Debian testing.
     Testing,
 }
 
 impl Stock {
-    /// Those whose image was built; the first always has to be.
+    /// Returns the systems whose image was built. The first one must exist.
     ///
     /// # Panics
-    /// When it was not.
+    /// When the first one was not built.
     #[must_use]
     pub fn built() -> Vec<Self> {
         let stable = Self::Stable.image();
@@ -59,7 +60,7 @@ impl Stock {
         [Self::Stable, Self::Testing].into_iter().filter(|stock| stock.image().is_file()).collect()
     }
 
-    /// Its name among results.
+    /// Returns its name in results.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -81,8 +82,8 @@ impl Stock {
 }
 
 impl Computer {
-    /// One that booted once and has `kept` in a file named `kept` in each persisted directory: a copy of the
-    /// one that all scenarios share.
+    /// Copies the computer that all scenarios share. It booted once, and has `kept` in a file named
+    /// `kept` in each persisted directory.
     #[must_use]
     pub fn installed(name: &str) -> Self {
         let scratch = Scratch::new(name);
@@ -90,7 +91,7 @@ impl Computer {
         Self::in_scratch(scratch, &setting::image())
     }
 
-    /// The recovery key that the first boot showed.
+    /// Returns the recovery key that the first boot showed.
     #[must_use]
     pub fn recovery_key(&self) -> String {
         let log = |name| fs::read(self.folder().join(name));
@@ -100,7 +101,7 @@ impl Computer {
 }
 
 impl Installed {
-    /// Copies it to a scenario's folder, which must not be there.
+    /// Copies the computer to a scenario's folder, which must not exist.
     pub(crate) fn copy_to(&self, folder: &Path) {
         let installed = setting::machines().join(self.name);
         fs::create_dir_all(setting::machines()).expect("creating the folder for machines");
@@ -138,7 +139,7 @@ fn ours(mut computer: Computer) {
     guest.power_off();
 }
 
-/// The system itself writes the files, and reports. All of it is on the disk then.
+/// Boots once. The system itself writes the files, and reports. Everything is on the disk then.
 fn reported(mut computer: Computer) {
     computer.no_words();
     computer.secure_boot_with_keys();
@@ -147,7 +148,7 @@ fn reported(mut computer: Computer) {
     assert!(said.contains("report: etc: new"), "{said}");
 }
 
-/// Changes when the image is built anew.
+/// Returns a text that changes when the image is built again.
 fn identity(image: &Path) -> String {
     let facts = fs::metadata(image).expect("reading the image's age");
     let age = facts.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());

@@ -1,7 +1,8 @@
-//! Whether a disk still boots, and into what, told without booting it: for scenarios with hundreds of power cuts.
+//! Decides whether a disk still boots, and into which version, without booting it. For scenarios
+//! with hundreds of power cuts.
 //!
-//! It follows the boot from the firmware to `/usr`, and reads all of what it needs on the way. What happens later, in the
-//! volume, it knows nothing of.
+//! It follows the boot from the firmware to `/usr`, and reads everything that the boot needs. It
+//! knows nothing of what happens later, in the volume.
 
 use std::fs;
 use std::ops::Range;
@@ -20,38 +21,41 @@ use crate::loader;
 pub struct Bootable {
     /// The image's version.
     pub version: String,
-    /// The file name of its kernel image, with counters when it has some.
+    /// The file name of its kernel image, with counters if it has any.
     pub entry: String,
 }
 
-/// Judges one disk after the other. What was not written to since the last time is not read again.
+/// Judges one disk after the other. Parts that were not written since the last time are not read
+/// again.
 #[derive(Debug)]
 pub struct Judge {
     folder: PathBuf,
     programs: Programs,
     images: Vec<PathBuf>,
     last: Option<Judgement>,
-    /// Slots that were verified: what they take on the disk, and the root hash.
+    /// Verified slots: their place on the disk, and the root hash.
     verified: Vec<(Vec<Range<u64>>, String)>,
 }
 
 #[derive(Debug)]
 struct Judgement {
     verdict: Result<Bootable, String>,
-    /// What it was judged by.
+    /// The parts of the disk that it depends on.
     read: Vec<Range<u64>>,
 }
 
 impl Judge {
-    /// `images` are the unified kernel images as they were built: only one that equals its own boots.
+    /// Makes a judge. `images` are the unified kernel images as they were built. Only one that
+    /// equals its original boots.
     pub(crate) fn new(folder: &Path, programs: Programs, images: Vec<PathBuf>) -> Self {
         Self { folder: folder.to_owned(), programs, images, last: None, verified: Vec::new() }
     }
 
-    /// What the disk boots into, or why it does not. `written` is what changed since the last call.
+    /// Returns what the disk boots into, or why it does not boot. `written` is what changed since
+    /// the last call.
     ///
     /// # Errors
-    /// When a boot would end before `/usr` is open, or with a block of it that can't be read.
+    /// When a boot would end before `/usr` is open, or with an unreadable block of it.
     pub fn judge(&mut self, disk: &Disk, written: &[Range<u64>]) -> Result<Bootable, String> {
         self.verified.retain(|(extents, _)| !touch(extents, written));
         if let Some(last) = self.last.take_if(|last| !touch(&last.read, written)) {
@@ -63,7 +67,7 @@ impl Judge {
         self.last.insert(Judgement { verdict, read }).verdict.clone()
     }
 
-    /// The boot, step by step. Adds to `read` what it depends on.
+    /// Follows the boot, step by step. Adds what it depends on to `read`.
     fn boot(&mut self, disk: &Disk, read: &mut Vec<Range<u64>>) -> Result<Bootable> {
         let table = table(disk)?;
         let esp = only(&table, "type of an EFI system partition", |entry| entry.kind == gpt::ESP)?;
@@ -114,10 +118,11 @@ fn touch(extents: &[Range<u64>], written: &[Range<u64>]) -> bool {
     extents.iter().any(|extent| written.iter().any(|written| overlap(extent, written)))
 }
 
-/// The firmware wants the first sector to say that there is a table; then either copy will do.
+/// Returns the table. The firmware requires that the first sector announces one. Then either copy
+/// is enough.
 fn table(disk: &Disk) -> Result<Vec<Entry>> {
     let sector = disk.read(0, gpt::SECTOR);
-    // UEFI 2.10, 5.2.3 "Protective MBR": four records of 16 bytes, with the type at the fifth.
+    // UEFI 2.10, 5.2.3 "Protective MBR": four records of 16 bytes, with the type in the fifth byte.
     let mut kinds = sector[446..510].chunks(16).map(|record| record[4]);
     ensure!(
         sector.ends_with(&[0x55, 0xaa]) && kinds.any(|kind| kind == 0xee),
@@ -149,19 +154,21 @@ fn root_hash(image: &[u8]) -> Result<String> {
     Ok(hash.to_owned())
 }
 
-/// The files of a FAT file system inside an image, read by mtools.
+/// The files of a FAT file system inside an image, read with mtools.
 struct Files<'a> {
     programs: &'a Programs,
     source: String,
 }
 
 impl Files<'_> {
-    /// The names in EFI/Linux that systemd-boot offers: it passes over a file without an `.osrel`, such as the empty one
-    /// that a cut leaves when FAT has written a new name and not yet the file's size.
+    /// Returns the names in EFI/Linux that systemd-boot offers. It ignores files without an
+    /// `.osrel`, such as the empty file that a cut leaves when FAT has written a new name but not
+    /// yet the file's size.
     fn kernels(&self) -> Result<Vec<String>> {
         let mut kernels = Vec::new();
         let names = self.names("EFI/Linux")?;
-        // Others it never opens, such as a file that is being downloaded, whose clusters may not all be listed yet.
+        // systemd-boot never opens others, such as a file that is being downloaded. Not all of its
+        // clusters may be listed yet.
         for name in names.into_iter().filter(|name| loader::is_read(name)) {
             let content = self.content(&format!("EFI/Linux/{name}"))?;
             kernels.extend(uki::section(&content, ".osrel").map(|_| name));
@@ -180,7 +187,7 @@ impl Files<'_> {
     }
 }
 
-/// What a program printed, or what it complained of.
+/// Runs a program. Returns its output, or an error with its error messages.
 fn run(programs: &Programs, program: &str, words: &[&str]) -> Result<Vec<u8>> {
     let output = programs.command(program).args(words).output();
     let output = output.with_context(|| format!("starting {program}"))?;

@@ -1,7 +1,9 @@
-//! Scenarios on whole machines: what a test says to a [`Computer`] that is off, and to a [`Guest`] that runs.
+//! Scenarios on whole machines: a test configures a [`Computer`] that is off, and uses a [`Guest`]
+//! that runs.
 //!
-//! All of it panics when something is not as a scenario wants it: a panic is how a test fails. The tail of the
-//! console is printed then; the whole of it, and the machine, stay in `build/vm/NAME/`.
+//! Everything panics if the result is not what a scenario requires, because a panic is how a test
+//! fails. The end of the console is printed then. The full console, and the machine, stay in
+//! `build/vm/NAME/`.
 
 mod age;
 mod chip;

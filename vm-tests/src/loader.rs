@@ -1,21 +1,21 @@
-//! Which unified kernel image systemd-boot starts when nobody chooses (UAPI.1 "Boot Loader Specification", "Sorting" and
-//! "Boot counting"): as far as images of one system differ.
+//! Decides which unified kernel image systemd-boot starts by default (UAPI.1 "Boot Loader
+//! Specification", "Sorting" and "Boot counting"), as far as images of one system differ.
 
 use std::cmp::Reverse;
 
-/// A file of `EFI/Linux` that the boot loader takes for an entry.
+/// A file of `EFI/Linux` that the boot loader accepts as an entry.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Candidate {
     pub(crate) name: String,
     pub(crate) version: String,
-    /// How often it may still be tried; `None` when it is not counted.
+    /// How often it may still be tried. `None` if it is not counted.
     left: Option<u32>,
 }
 
-/// The entry that is started, of these file names.
+/// Returns the entry that is started, by these file names.
 pub(crate) fn default_entry(names: &[String]) -> Option<Candidate> {
     let mut candidates = names.iter().filter_map(|name| candidate(name)).collect::<Vec<_>>();
-    // What has no tries left comes last; the newest comes first.
+    // Entries without tries left come last. Otherwise the newest comes first.
     candidates.sort_by(|one, other| {
         let order =
             |candidate: &Candidate| (candidate.left == Some(0), Reverse(components(&candidate.version)));
@@ -24,19 +24,19 @@ pub(crate) fn default_entry(names: &[String]) -> Option<Candidate> {
     candidates.into_iter().next()
 }
 
-/// Whether the boot loader reads a file of this name at all.
+/// Returns whether the boot loader reads a file of this name.
 pub(crate) fn is_read(name: &str) -> bool {
     name.ends_with(".efi") && !name.starts_with('.')
 }
 
-/// `ID_VERSION.efi`, or with counters `ID_VERSION+LEFT.efi`, `ID_VERSION+LEFT-DONE.efi`.
+/// Parses `ID_VERSION.efi`, or with counters `ID_VERSION+LEFT.efi`, `ID_VERSION+LEFT-DONE.efi`.
 fn candidate(name: &str) -> Option<Candidate> {
     let (_, rest) = name.strip_suffix(".efi")?.split_once('_')?;
     let (version, left) = counted(rest).map_or((rest, None), |(version, left)| (version, Some(left)));
     Some(Candidate { name: name.to_owned(), version: version.to_owned(), left })
 }
 
-/// A `+` that no counters follow is a part of the version.
+/// Parses counters. A `+` without counters after it is a part of the version.
 fn counted(rest: &str) -> Option<(&str, u32)> {
     let (version, counters) = rest.rsplit_once('+')?;
     let (left, done) = counters.split_once('-').unwrap_or((counters, "0"));
@@ -44,7 +44,8 @@ fn counted(rest: &str) -> Option<(&str, u32)> {
     Some((version, left.parse().ok()?))
 }
 
-/// What versions are compared by, as far as the scenarios' versions go: `0.0.10` is newer than `0.0.9`.
+/// Returns what versions are compared by, as far as the scenarios need it: `0.0.10` is newer than
+/// `0.0.9`.
 fn components(version: &str) -> Vec<(Option<u64>, String)> {
     version.split('.').map(|part| (part.parse().ok(), part.to_owned())).collect()
 }

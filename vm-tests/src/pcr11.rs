@@ -1,19 +1,21 @@
-//! What systemd-stub and the initrd measure into PCR 11, worked out by anybody who has the kernel image's file: for each of
-//! its sections the name and the content (systemd 257: `unified_sections` in `src/fundamental/uki.c`, the loop over it in
-//! `src/boot/stub.c`; UAPI.7 "Linux TPM PCR Registry").
+//! Computes what systemd-stub and the initrd measure into PCR 11, as anyone with the kernel image's
+//! file can: the name and the content of each of its sections (systemd 257: `unified_sections` in
+//! `src/fundamental/uki.c`, the loop over it in `src/boot/stub.c`; UAPI.7 "Linux TPM PCR
+//! Registry").
 
 use pattern::tpm::measure::ENTER_INITRD;
 use pattern::update::uki;
 use sha2::{Digest, Sha256};
 
-/// In the stub's order, whatever their order in the file. `.pcrsig` is not measured: it is made last.
+/// Sections in the stub's order, whatever their order in the file. `.pcrsig` is not measured,
+/// because it is made last.
 const SECTIONS: [&str; 13] = [
     ".linux", ".osrel", ".cmdline", ".initrd", ".ucode", ".splash", ".dtb", ".uname", ".sbat", ".pcrpkey",
     ".profile", ".dtbauto", ".hwids",
 ];
 
-/// The digests that PCR 11 is extended with, from power-on until the initrd has begun, when the image's first profile is
-/// started.
+/// Returns the digests that PCR 11 is extended with, from power-on until the initrd has begun, if
+/// the image's first profile is started.
 #[must_use]
 pub fn extends(image: &[u8]) -> Vec<[u8; 32]> {
     let sections = SECTIONS.iter().filter_map(|name| Some((name, uki::section(image, name)?)));
@@ -22,7 +24,7 @@ pub fn extends(image: &[u8]) -> Vec<[u8; 32]> {
     measured.chain([digest(ENTER_INITRD.as_bytes())]).collect()
 }
 
-/// The value of a register after these extends.
+/// Returns the value of a register after these extends.
 #[must_use]
 pub fn value(extends: &[[u8; 32]]) -> [u8; 32] {
     extends.iter().fold([0; 32], |value, extend| digest(&[value, *extend].concat()))

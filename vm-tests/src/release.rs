@@ -1,4 +1,4 @@
-//! Release directories for scenarios: good ones, and ones that a device must refuse.
+//! Release directories for scenarios: valid ones, and ones that a device must refuse.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::scratch::Scratch;
 use crate::setting;
 
-/// The public key that a release is signed with by somebody who is not its owner.
+/// The public key for releases that somebody else signed.
 pub const OTHER_KEYRING: &str = "other-pubring.pgp";
 
 /// A directory that an update server publishes, in a scenario's own folder.
@@ -16,7 +16,7 @@ pub const OTHER_KEYRING: &str = "other-pubring.pgp";
 pub struct Release(Scratch);
 
 impl Release {
-    /// A copy of the signed release that `make build/releases/NAME` put there.
+    /// Copies the signed release that `make build/releases/NAME` made.
     #[must_use]
     pub fn copy(name: &str, scenario: &str) -> Self {
         let release = Self(Scratch::new(&format!("{scenario}-release")));
@@ -24,7 +24,7 @@ impl Release {
         release
     }
 
-    /// Publishes a copy of another one in its place.
+    /// Replaces it with a copy of another release.
     pub fn replace(&self, name: &str) {
         let from = setting::releases().join(name);
         assert!(from.is_dir(), "{} is missing: `make build/releases/{name}` makes it", from.display());
@@ -32,13 +32,13 @@ impl Release {
         run(Command::new("cp").args(["-r", "--reflink=auto", "--"]).arg(from).arg(self.path()));
     }
 
-    /// The directory.
+    /// Returns the directory.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// Renames each file whose name holds `from`.
+    /// Renames each file whose name contains `from`.
     pub fn rename(&self, from: &str, to: &str) {
         for path in self.files() {
             let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
@@ -47,7 +47,7 @@ impl Release {
         }
     }
 
-    /// Changes one byte in the middle of the file whose name holds this word.
+    /// Changes one byte in the middle of the file whose name contains this word.
     pub fn damage(&self, word: &str) {
         let path = self.files().into_iter().find(|path| path.to_string_lossy().contains(word));
         let path = path.unwrap_or_else(|| panic!("no {word} in {}", self.path().display()));
@@ -57,17 +57,18 @@ impl Release {
         fs::write(&path, bytes).expect("writing a file of a release");
     }
 
-    /// Takes the signature away.
+    /// Removes the signature.
     pub fn unsign(&self) {
         fs::remove_file(self.path().join("SHA256SUMS.gpg")).expect("removing a signature");
     }
 
-    /// Makes list and signature anew, with the demonstration's key.
+    /// Makes list and signature again, with the demonstration's key.
     pub fn sign(&self) {
         self.sign_with(&setting::keyring(), &[]);
     }
 
-    /// The same with a key that no image knows, whose keyring is [`OTHER_KEYRING`] in the directory then.
+    /// Does the same with a key that no image knows. Its keyring is then [`OTHER_KEYRING`] in the
+    /// directory.
     pub fn sign_with_another_key(&self) {
         let home = self.path().with_extension("gpg");
         fs::remove_dir_all(&home).ok();
@@ -77,7 +78,7 @@ impl Release {
         run(gpg(&home).arg("--output").arg(self.path().join(OTHER_KEYRING)).arg("--export"));
     }
 
-    /// The same with the right key, and a signature that was good for a second, a year ago.
+    /// Does the same with the right key, and a signature that has expired after one second.
     pub fn sign_expired(&self) {
         self.sign_with(&setting::keyring(), &["--default-sig-expire", "seconds=1"]);
         std::thread::sleep(std::time::Duration::from_secs(2));

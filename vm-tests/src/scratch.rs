@@ -1,4 +1,5 @@
-//! A scenario's folder in `build/vm/`: if it passes, its consoles and pictures stay there; if it fails, everything.
+//! A scenario's folder in `build/vm/`. If the scenario passes, its consoles and pictures stay
+//! there. If it fails, everything stays.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,12 +7,12 @@ use std::thread;
 
 use crate::setting;
 
-/// A folder of that kind. A machine has gigabytes, and all of a suite's would fill a disk.
+/// Such a folder. A machine has gigabytes, and those of all scenarios would fill a disk.
 #[derive(Debug)]
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    /// Forgets what an earlier run left there.
+    /// Removes what an earlier run left there.
     pub(crate) fn new(name: &str) -> Self {
         let folder = setting::machines().join(name);
         fs::remove_dir_all(&folder).ok();
@@ -36,7 +37,7 @@ impl Drop for Scratch {
                 fs::remove_file(path).ok();
             }
         }
-        // Where nothing stays.
+        // Removes the folder if nothing stays in it.
         fs::remove_dir(&self.0).ok();
     }
 }

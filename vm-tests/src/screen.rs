@@ -1,4 +1,4 @@
-//! The display and keyboard of a running machine, by QEMU's machine protocol (QMP).
+//! The display and keyboard of a running machine, through QEMU's machine protocol (QMP).
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-/// The socket's name in the machine's folder.
+/// Name of the socket in the machine's folder.
 pub(crate) const SOCKET: &str = "commands.sock";
 
 /// What a person in front of the machine sees and types.
@@ -18,7 +18,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Sits down at the machine of this folder.
+    /// Connects to the machine in this folder.
     pub(crate) fn of(folder: &Path) -> Self {
         let stream = UnixStream::connect(folder.join(SOCKET)).expect("connecting to QEMU");
         let mut screen = Self { answers: BufReader::new(stream), folder: folder.to_owned() };
@@ -27,14 +27,14 @@ impl Screen {
         screen
     }
 
-    /// Writes what is on the display as PNG to the machine's folder.
+    /// Writes the display as PNG to the machine's folder.
     pub fn take_picture(&mut self, name: &str) -> PathBuf {
         let file = self.folder.join(name);
         self.dump(&file, "png");
         file
     }
 
-    /// What is on the display, three bytes for each point.
+    /// Returns the display, three bytes for each pixel.
     pub fn pixels(&mut self) -> Vec<u8> {
         let file = self.folder.join("screen.ppm");
         self.dump(&file, "ppm");
@@ -43,7 +43,7 @@ impl Screen {
         picture.splitn(4, |&byte| byte == b'\n').last().unwrap_or_default().to_vec()
     }
 
-    /// How many colours the display shows: one where nothing is drawn.
+    /// Returns how many colours the display shows. It is one if nothing is drawn.
     #[must_use]
     pub fn colours(&mut self) -> usize {
         let pixels = self.pixels();
@@ -61,11 +61,11 @@ impl Screen {
         }
     }
 
-    /// Presses a key and lets it go: `ret`, `esc`, `tab`, ...
+    /// Presses and releases a key: `ret`, `esc`, `tab`, and so on.
     pub fn press(&mut self, key: &str) {
         let keys = json!([{ "type": "qcode", "data": key }]);
         self.ask(&json!({ "execute": "send-key", "arguments": { "keys": keys } }));
-        // The next one waits until the guest has taken it.
+        // The next key waits until the guest has read this one.
         std::thread::sleep(std::time::Duration::from_millis(300));
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// Serves until the test ends.
+/// A server that runs until the test ends.
 #[derive(Debug)]
 pub struct Server {
     port: u16,
@@ -17,13 +17,13 @@ pub struct Server {
 #[derive(Debug)]
 struct State {
     directory: PathBuf,
-    /// The next file whose name holds the word ends after these many bytes.
+    /// The next file whose name contains the word ends after this many bytes.
     cut: Mutex<Option<(&'static str, u64)>>,
     requests: Mutex<Vec<String>>,
 }
 
 impl Server {
-    /// Starts on a port that is free.
+    /// Starts on a free port.
     #[must_use]
     pub fn start(directory: &Path) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("listening on the loopback");
@@ -40,18 +40,18 @@ impl Server {
         server
     }
 
-    /// The port.
+    /// Returns the port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Breaks the connection off once, after these many bytes of the file whose name holds this word.
+    /// Breaks one connection off, after this many bytes of the file whose name contains this word.
     pub fn cut(&self, word: &'static str, bytes: u64) {
         *self.state.cut.lock().expect("no thread panics with it") = Some((word, bytes));
     }
 
-    /// The paths that were asked for since the last call.
+    /// Returns the paths that were requested since the last call.
     #[must_use]
     pub fn requests(&self) -> Vec<String> {
         std::mem::take(&mut *self.state.requests.lock().expect("no thread panics with it"))
@@ -59,7 +59,7 @@ impl Server {
 }
 
 impl State {
-    /// Answers one request. A client that went away is no failure of the test.
+    /// Answers one request. A client that disconnects is not a failure of the test.
     fn answer(&self, stream: &TcpStream) -> Option<()> {
         let mut lines = BufReader::new(stream).lines();
         let request = lines.next()?.ok()?;

@@ -1,11 +1,12 @@
-//! What the tests are run with: the image, the tools tree, and where machines are kept.
+//! What the tests run with: the image, the tools tree, and the folder for machines.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 use pattern_image::machine::programs::Programs;
 
-/// The base image that the machines start from, a debug image: root logs in by itself on the serial console.
+/// Returns the base image of the machines. It is a debug image: root is logged in on the serial
+/// console.
 pub(crate) fn image() -> PathBuf {
     let image = env::var_os("PATTERN_IMAGE").map(PathBuf::from);
     let image = image.expect("set PATTERN_IMAGE to the .raw file that `pattern build demo` made");
@@ -13,14 +14,15 @@ pub(crate) fn image() -> PathBuf {
     image
 }
 
-/// Another image's first version, with `debug = false`.
+/// Returns another image's first version, with `debug = false`.
 pub(crate) fn image_of(id: &str) -> PathBuf {
     let image = build().join(format!("images/{id}_0.0.1/{id}_0.0.1.raw"));
     assert!(image.is_file(), "{} is missing: `pattern build vm-tests/images/{id}` makes it", image.display());
     image
 }
 
-/// What add-ons of kernel images are made from: that of the image with `debug = false`, as mkosi unpacked its packages.
+/// Returns the stub that add-ons of kernel images are made from, from the packages of the image
+/// with `debug = false` that mkosi unpacked.
 pub(crate) fn add_on_stub() -> PathBuf {
     let cache = build().join("images/.cache/production");
     let trees =
@@ -32,33 +34,35 @@ pub(crate) fn add_on_stub() -> PathBuf {
     })
 }
 
-/// The system by stock means that attacks are run on too, with Debian's packages of this name.
+/// Returns the stock system that attacks are also run on, with Debian's packages of this name.
 pub(crate) fn stock_image(id: &str) -> PathBuf {
     build().join(format!("images/{id}_0.0.1/{id}_0.0.1.raw"))
 }
 
-/// Signed releases, one folder each.
+/// Returns the folder of signed releases, with one folder for each.
 pub(crate) fn releases() -> PathBuf {
     build().join("releases")
 }
 
-/// The GnuPG home with the key that the demonstration's images trust.
+/// Returns the GnuPG home with the key that the demonstration's images trust.
 pub(crate) fn keyring() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/demo-gpg")
 }
 
-/// What the firmware of the scenarios' machines trusts, once enrolled: the demonstration's certificate for Secure Boot.
+/// Returns the demonstration's certificate for Secure Boot, which the firmware of scenarios trusts
+/// once it is enrolled.
 pub(crate) fn certificate() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/demo-keys/secure-boot.crt")
 }
 
-/// QEMU, its firmware and swtpm; `PATTERN_TOOLS` names another tools tree than `build/tools`.
+/// Returns QEMU, its firmware and swtpm. `PATTERN_TOOLS` names another tools tree than
+/// `build/tools`.
 pub(crate) fn programs() -> Programs {
     let tools = env::var_os("PATTERN_TOOLS").map_or_else(|| build().join("tools"), PathBuf::from);
     Programs::find(&tools).unwrap_or_else(|error| panic!("{error:#}"))
 }
 
-/// Where machines and their logs are kept.
+/// Returns the folder for machines and their logs.
 pub(crate) fn machines() -> PathBuf {
     build().join("vm")
 }

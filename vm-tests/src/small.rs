@@ -1,6 +1,7 @@
-//! The fast kind of machine: the image's own kernel and initrd, with a shell in systemd's place.
+//! A fast kind of machine: the image's own kernel and initrd, with a shell in place of systemd.
 //!
-//! No firmware and no systemd, so it is up in seconds: for what our programs do with the kernel and the TPM.
+//! It has no firmware and no systemd, so it starts in seconds. For what our programs do with the
+//! kernel and the TPM.
 
 use std::fs;
 use std::path::PathBuf;
@@ -18,7 +19,8 @@ use crate::scratch::Scratch;
 use crate::writes::Writes;
 use crate::{direct, setting};
 
-/// The first program: mounts what the kernel offers, loads the modules of the image's list, and gives a shell.
+/// The first program: mounts the kernel's file systems, loads the modules of the image's list, and
+/// starts a shell.
 const INIT: &str = "\
 #!/bin/sh
 export PATH=/usr/bin:/usr/sbin:/usr/lib/pattern
@@ -40,7 +42,7 @@ pub struct Small {
 }
 
 impl Small {
-    /// One with a TPM and no disk, in `build/vm/NAME/`.
+    /// Makes a machine with a TPM and no disk, in `build/vm/NAME/`.
     #[must_use]
     pub fn new(name: &str) -> Self {
         let scratch = Rc::new(Scratch::new(name));
@@ -69,13 +71,13 @@ impl Small {
         Self { folder, programs, options, scratch }
     }
 
-    /// Listens to what its kernel and programs say to the TPM, in this and all later boots.
+    /// Records what its kernel and programs send to the TPM, in this and all later boots.
     #[must_use]
     pub fn listen_to_tpm(&mut self) -> Ear {
         Ear::beside(&self.folder, &mut self.options)
     }
 
-    /// Puts an empty disk in, of this many MiB.
+    /// Inserts an empty disk of this many MiB.
     pub fn add_disk(&mut self, mib: u64) -> PathBuf {
         let path = self.folder.join(format!("disk{}.raw", self.options.disks.len()));
         let disk = fs::File::create(&path).expect("creating a disk");
@@ -91,18 +93,18 @@ impl Small {
         writes
     }
 
-    /// The first disk.
+    /// Returns the first disk.
     #[must_use]
     pub fn disk(&self) -> Disk {
         Disk::open(self.options.disks.first().expect("a machine with a disk"))
     }
 
-    /// More words for the kernel command line.
+    /// Adds words to the kernel command line.
     pub fn words(&mut self, words: &str) {
         self.options.words.push_str(&format!(" {words}"));
     }
 
-    /// Switches on and waits for the shell.
+    /// Switches the machine on, and waits for the shell.
     pub fn boot(&mut self) -> Guest {
         (self.options.boot, _) = direct::unpack(&self.folder, &[Entry::program("small-init", INIT.into())]);
         let vm = Vm::start(&self.programs, &self.folder, &self.options);

@@ -1,6 +1,8 @@
-//! A disk that changes its mind: what it answers where other bytes were put is right at first, and later those.
+//! A disk that changes its answers: at first it returns the right bytes at a place, and later other
+//! ones.
 //!
-//! QEMU reads it from a server of ours, by NBD (the protocol's doc/proto.md, "fixed newstyle negotiation" and "simple reply").
+//! QEMU reads it from our own server, with NBD (the protocol's doc/proto.md, "fixed newstyle
+//! negotiation" and "simple reply").
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -22,7 +24,7 @@ const OPTION_GO: u32 = 7;
 const ACKNOWLEDGED: u32 = 1;
 const INFORMATION: u32 = 3;
 const UNSUPPORTED: u32 = 0x8000_0001;
-/// What is said of the disk: that this is said, and that it can be flushed.
+/// Flags of the disk: that flags are sent, and that it can be flushed.
 const FLAGS: u16 = 1 | 4;
 const READ: u16 = 0;
 const WRITE: u16 = 1;
@@ -41,11 +43,11 @@ pub struct Turncoat {
 }
 
 impl Turncoat {
-    /// Offers `disk` at `socket`: of the reads that touch the bytes at `start`, the first `honest` are answered as it has
-    /// them, all later ones with those of `other`.
+    /// Offers `disk` at `socket`. The first `honest` reads of the bytes at `start` return the
+    /// disk's content, and all later ones return `other`.
     ///
     /// # Panics
-    /// When the disk can't be opened or the socket not be made.
+    /// When the disk can't be opened, or the socket can't be made.
     #[must_use]
     pub fn offer(disk: &Path, socket: &Path, start: u64, other: Vec<u8>, honest: u32) -> Self {
         std::fs::remove_file(socket).ok();
@@ -55,14 +57,14 @@ impl Turncoat {
         let server = offered.clone();
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                // One that ends with the machine is no failure.
+                // An end together with the machine is not a failure.
                 let _ended = server.serve(client);
             }
         });
         offered
     }
 
-    /// How often the bytes were read.
+    /// Returns how often the bytes were read.
     #[must_use]
     pub fn reads(&self) -> u32 {
         self.reads.load(Ordering::SeqCst)
@@ -75,7 +77,8 @@ impl Turncoat {
         if self.negotiate(&mut client)? { self.transmit(&mut client) } else { Ok(()) }
     }
 
-    /// Answers options until the client wants the disk, or nothing more.
+    /// Answers options until the client wants the disk, or disconnects. Returns whether it wants
+    /// the disk.
     fn negotiate(&self, client: &mut UnixStream) -> io::Result<bool> {
         loop {
             if u64::from_be_bytes(take(client)?) != OPTION {

@@ -1,7 +1,8 @@
-//! Everything that a running machine wrote to its disk, in order, and the disk as each power cut would have left it.
+//! Everything that a running machine wrote to its disk, in order, and the disk after each possible
+//! power cut.
 //!
-//! QEMU records it in the format of the kernel's dm-log-writes
-//! (Linux, Documentation/admin-guide/device-mapper/log-writes.rst; `drivers/md/dm-log-writes.c`).
+//! QEMU records it in the format of the kernel's dm-log-writes (Linux,
+//! Documentation/admin-guide/device-mapper/log-writes.rst; `drivers/md/dm-log-writes.c`).
 
 use std::fs::File;
 use std::ops::Range;
@@ -14,23 +15,24 @@ const MAGIC: u64 = 0x006a_7366_7773_6872;
 const FLUSH: u64 = 1;
 const DISCARD: u64 = 4;
 
-/// A recording: the disk as it was before, and all that was written since.
+/// A recording: the original disk, and everything that was written since.
 #[derive(Debug)]
 pub struct Writes {
     folder: PathBuf,
 }
 
-/// After what the power is cut.
+/// The events after which the power is cut.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Each {
-    /// After each flush: what the guest may rely on.
+    /// After each flush, which is what the guest may rely on.
     Flush,
-    /// After each single write too, as if the disk wrote in the order in which it finished writes.
+    /// Also after each single write, as if the disk stored writes in the order in which it
+    /// completed them.
     Write,
 }
 
 impl Writes {
-    /// Copies the disk, and makes an empty file for QEMU to record to.
+    /// Copies the disk, and makes an empty file for QEMU's record.
     pub(crate) fn start(folder: &Path, disk: &Disk) -> Self {
         let writes = Self { folder: folder.to_owned() };
         drop(disk.copy_to(&writes.before()));
@@ -46,7 +48,7 @@ impl Writes {
         self.folder.join("before.raw")
     }
 
-    /// Walks through all cuts, once the machine is off; the first is before anything was written.
+    /// Returns all cuts. The machine must be off. The first cut is before any write.
     #[must_use]
     pub fn cuts(&self, each: Each) -> Cuts {
         let log = File::open(self.log()).expect("opening the record of writes");
@@ -55,20 +57,20 @@ impl Writes {
     }
 }
 
-/// A disk that goes from one cut to the next.
+/// A disk that moves from one cut to the next.
 #[derive(Debug)]
 pub struct Cuts {
     records: Vec<Record>,
     log: File,
     disk: Disk,
     each: Each,
-    /// The record that is next; `None` before the first cut.
+    /// The next record. `None` before the first cut.
     next: Option<usize>,
 }
 
 impl Cuts {
-    /// Goes to the next cut where the disk differs: says which bytes were written, at the first cut all of them. `None`
-    /// after the last.
+    /// Moves to the next cut at which the disk differs. Returns the written bytes, which at the
+    /// first cut are the whole disk. Returns `None` after the last cut.
     pub fn advance(&mut self) -> Option<Vec<Range<u64>>> {
         let Some(mut next) = self.next else {
             self.next = Some(0);
@@ -97,13 +99,13 @@ impl Cuts {
         }
     }
 
-    /// The disk as the cut leaves it.
+    /// Returns the disk after the cut.
     #[must_use]
     pub fn disk(&self) -> &Disk {
         &self.disk
     }
 
-    /// Where this cut is, for messages.
+    /// Returns the position of this cut, for messages.
     #[must_use]
     pub fn place(&self) -> String {
         format!("after {} of {} writes and flushes", self.next.unwrap_or(0), self.records.len())
@@ -120,13 +122,13 @@ struct Record {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum What {
-    /// Writes the bytes that are here in the log.
+    /// Writes the bytes at this position of the log.
     Data(u64),
     Discard,
     Flush,
 }
 
-/// One sector describes the log, then each entry has one, followed by its data.
+/// Parses the log: one sector describes it, then each entry has one sector, followed by its data.
 fn records(log: &File) -> Vec<Record> {
     let [magic, version, count, sector] = numbers(log, 0);
     assert_eq!(
@@ -151,7 +153,7 @@ fn records(log: &File) -> Vec<Record> {
     (0..count).map(|_| next()).collect()
 }
 
-/// Four numbers of eight bytes.
+/// Reads four numbers of eight bytes.
 fn numbers(log: &File, at: u64) -> [u64; 4] {
     let mut bytes = [0; 32];
     // A log that ends early, even an empty one, reads as zeros there.
@@ -175,7 +177,8 @@ mod tests {
         bytes
     }
 
-    /// A disk of four sectors of the letter d; two writes and a flush, a discard and two flushes, a last write.
+    /// Makes a recording on a disk of four sectors of the letter d: two writes and a flush, a
+    /// discard and two flushes, and a last write.
     fn recording(folder: &Path) -> Writes {
         fs::write(folder.join("disk"), vec![b'd'; 2048]).unwrap();
         let writes = Writes::start(folder, &Disk::open(&folder.join("disk")));
@@ -196,7 +199,7 @@ mod tests {
         writes
     }
 
-    /// The first letter of each sector, and how many extents were written, at each cut.
+    /// Returns the first letter of each sector, and how many extents were written, at each cut.
     fn walk(each: Each) -> Vec<(String, usize)> {
         let folder = TemporaryFolder::new().unwrap();
         let writes = recording(folder.path());

@@ -1,6 +1,6 @@
-//! What `pattern --help` prints.
+//! The text of `pattern --help`.
 
-/// What `--help` prints.
+/// The text of `--help`.
 pub const HELP: &str = "\
 Usage: pattern COMMAND
 

@@ -1,4 +1,5 @@
-//! The files that `make install` puts beside this program: mkosi configuration, units, static programs.
+//! Finds the files that `make install` puts beside this program: mkosi configuration, units, static
+//! programs.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use anyhow::{Context, Result, bail};
 /// The programs of the initrd and of the image.
 const PROGRAMS: [&str; 2] = ["pattern-initrd", "pattern-generator"];
 
-/// Where the installed files are.
+/// The folders of the installed files.
 #[derive(Clone, Debug)]
 pub(crate) struct Data {
     share: PathBuf,
@@ -16,10 +17,11 @@ pub(crate) struct Data {
 }
 
 impl Data {
-    /// Looks at `given`, at `$PATTERN_DATA`, or beside this program; the first that is named counts.
+    /// Looks at `given`, at `$PATTERN_DATA`, or beside this program. The first of these that is set
+    /// is used.
     ///
     /// # Errors
-    /// Names what is missing there.
+    /// When something is missing there. The error names it.
     pub(crate) fn find(given: Option<&Path>) -> Result<Self> {
         let named = given.map(Path::to_owned).or_else(|| env::var_os("PATTERN_DATA").map(PathBuf::from));
         let share = match named {
@@ -42,22 +44,22 @@ impl Data {
         }
     }
 
-    /// The mkosi configuration.
+    /// Returns the mkosi configuration.
     pub(crate) fn mkosi(&self) -> PathBuf {
         self.share.join("mkosi")
     }
 
-    /// The constant units.
+    /// Returns the constant units.
     pub(crate) fn units(&self) -> PathBuf {
         self.share.join("units")
     }
 
-    /// The script that makes the tools tree.
+    /// Returns the script that makes the tools tree.
     pub(crate) fn tools(&self) -> PathBuf {
         self.share.join("tools")
     }
 
-    /// A static program.
+    /// Returns a static program.
     pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.lib.join(name)
     }

@@ -1,4 +1,4 @@
-//! The keys of a build, as `pattern gen-keyring` makes them: what kernel images are signed with.
+//! The keys of a build, which `pattern gen-keyring` makes. They sign kernel images.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -8,23 +8,25 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use pattern::config::epoch::{before, of_private_key, private_key};
 
-/// What `--sign-debug-as-production` means.
+/// The warning for `--sign-debug-as-production`.
 pub(crate) const DEBUG_AS_PRODUCTION: &str = "\
 WARNING: this image has debug = true, and PCR 11 is signed with pcr-private.pem, the key of images for use.
 WARNING: On each machine with such an image the TPM opens the volume for this one, which logs root in by itself.
 WARNING: This can't be undone. Anyone who has this image and the machine can read its files: keep the image secret.";
 
-/// Which key signs the values that PCR 11 has in the initrd. The TPM opens a volume for images of the same key only.
+/// The key that signs the values of PCR 11 in the initrd. The TPM opens a volume only for images of
+/// the same key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Pcr {
-    /// That of images for use, of this epoch; that of the epoch before signs too.
+    /// The key of images with `debug = false`, for this epoch. The key of the epoch before signs,
+    /// too.
     Production(u32),
-    /// That of images that give a shell.
+    /// The key of images that give a shell.
     Debug,
 }
 
 impl Pcr {
-    /// The key for an image.
+    /// Returns the key for an image.
     pub(crate) fn of(debug: bool, as_production: bool, epoch: u32) -> Self {
         if debug && !as_production { Self::Debug } else { Self::Production(epoch) }
     }
@@ -36,7 +38,8 @@ impl Pcr {
         }
     }
 
-    /// What adds it to a keyring that has other keys.
+    /// Returns the images that need the key, and the option that adds it to a keyring with other
+    /// keys.
     fn option(self) -> Option<(String, String)> {
         match self {
             Self::Production(0) => None,
@@ -55,10 +58,10 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Looks whether all that is needed is there.
+    /// Checks that all needed keys exist.
     ///
     /// # Errors
-    /// Names what is missing, and what adds it.
+    /// When a key is missing. The error names it, and what adds it.
     pub(crate) fn find(folder: &Path, pcr: Pcr) -> Result<Self> {
         let Ok(found) = folder.canonicalize() else {
             bail!(
@@ -86,7 +89,7 @@ impl Keys {
         }
     }
 
-    /// Looks for the key of the epoch before.
+    /// Finds the key of the epoch before.
     fn with_before(self) -> Result<Self> {
         let Pcr::Production(epoch @ 1..) = self.pcr else { return Ok(self) };
         let reading = || format!("keys: reading {}", self.folder.display());
@@ -106,18 +109,19 @@ impl Keys {
         Ok(Self { before, ..self })
     }
 
-    /// Signs the same values, so that the image opens what the version before sealed.
+    /// Returns the key that also signs the values, so that the image opens what the version before
+    /// sealed.
     pub(crate) fn pcr_before(&self) -> Option<&Path> {
         self.before.as_deref()
     }
 
-    /// Signs the values that PCR 11 has in the initrd.
+    /// Returns the key that signs the values of PCR 11 in the initrd.
     pub(crate) fn pcr(&self) -> PathBuf {
         self.folder.join(self.pcr.file())
     }
 
-    /// What mkosi is given: it knows one file. Where two keys sign, that has both, the image's own first; our ukify takes them
-    /// apart.
+    /// Returns the file for mkosi, which accepts only one. If two keys sign, the file has both, the
+    /// image's own first. Our ukify separates them.
     ///
     /// # Errors
     /// When the keys can't be read, or the file can't be written.
@@ -136,18 +140,19 @@ impl Keys {
         Ok(signing)
     }
 
-    /// Signs kernel images and the boot loader for Secure Boot.
+    /// Returns the key that signs kernel images and the boot loader for Secure Boot.
     pub(crate) fn key(&self) -> PathBuf {
         self.folder.join("secure-boot.key")
     }
 
-    /// The certificate to it.
+    /// Returns the certificate of that key.
     pub(crate) fn certificate(&self) -> PathBuf {
         self.folder.join("secure-boot.crt")
     }
 }
 
-/// A file of the keys that sign PCR 11. One that was made for a build goes with it.
+/// A file of the keys that sign PCR 11. A file that was made for a build is removed when this is
+/// dropped.
 #[derive(Debug)]
 pub(crate) struct Signing {
     file: PathBuf,
@@ -155,7 +160,7 @@ pub(crate) struct Signing {
 }
 
 impl Signing {
-    /// The file.
+    /// Returns the file.
     pub(crate) fn file(&self) -> &Path {
         &self.file
     }

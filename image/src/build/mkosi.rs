@@ -1,4 +1,4 @@
-//! The two mkosi runs of a build, as commands: the initrd, then the image that holds it.
+//! The two mkosi commands of a build: the initrd, then the image that contains it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -8,35 +8,35 @@ use pattern::config::{Config, Enroll};
 
 use super::keys::{Keys, Signing};
 
-/// Where a build finds and puts things. All paths are absolute.
+/// The folders of a build. All paths are absolute.
 #[derive(Clone, Debug)]
 pub(crate) struct Places {
     /// The user's folder, with `pattern.toml`.
     pub(crate) folder: PathBuf,
     /// Our mkosi configuration.
     pub(crate) mkosi: PathBuf,
-    /// The tools tree and what belongs to it.
+    /// The tools tree and its caches.
     pub(crate) tools: PathBuf,
-    /// What mkosi keeps from one build to the next. It knows one image a folder.
+    /// What mkosi keeps between builds of the initrd. mkosi can keep one image per folder.
     pub(crate) initrd_cache: PathBuf,
-    /// The same for the image.
+    /// What mkosi keeps between builds of the image.
     pub(crate) image_cache: PathBuf,
     /// This build's own files.
     pub(crate) work: PathBuf,
 }
 
 impl Places {
-    /// The files that pattern adds to initrd and image.
+    /// Returns the folder of the files that pattern adds to initrd and image.
     pub(crate) fn tree(&self) -> PathBuf {
         self.work.join("tree")
     }
 
-    /// The partition definitions.
+    /// Returns the folder of the partition definitions.
     pub(crate) fn repart(&self) -> PathBuf {
         self.work.join("repart")
     }
 
-    /// What mkosi makes.
+    /// Returns the folder of mkosi's output.
     pub(crate) fn made(&self) -> PathBuf {
         self.work.join("made")
     }
@@ -46,14 +46,15 @@ impl Places {
     }
 }
 
-/// Makes the initrd, without kernel modules.
+/// Returns the command that makes the initrd, without kernel modules.
 pub(crate) fn initrd(places: &Places, config: &Config) -> Command {
     let mut command = mkosi(places, config, &places.mkosi.join("initrd"), &places.initrd_cache);
     command.arg("build");
     command
 }
 
-/// Makes the image and its split partitions; the user's folder adds to and overrides our configuration.
+/// Returns the command that makes the image and its split partitions. The user's folder extends and
+/// overrides our configuration.
 pub(crate) fn image(places: &Places, config: &Config, keys: Option<(&Keys, &Signing)>) -> Command {
     let mut command = mkosi(places, config, &places.folder, &places.image_cache);
     command.arg(option("include", &places.mkosi.join("image")));
@@ -73,7 +74,7 @@ pub(crate) fn image(places: &Places, config: &Config, keys: Option<(&Keys, &Sign
     command
 }
 
-/// The folders of what the image offers to its users.
+/// Returns the folders for the options of the image.
 fn options(config: &Config) -> impl Iterator<Item = &'static str> {
     let userspace = config.userspace;
     let all = [
@@ -89,13 +90,13 @@ fn options(config: &Config) -> impl Iterator<Item = &'static str> {
 fn signing(keys: &Keys, pcr: &Signing, enroll: Enroll) -> [OsString; 7] {
     [
         "--secure-boot=yes".into(),
-        // One certificate for all: whoever holds its key says what these machines start, and there is nobody else to say so.
+        // One certificate for PK, KEK and db: its owner alone decides what these machines start.
         format!("--secure-boot-auto-enroll={}", if enroll == Enroll::Off { "no" } else { "yes" }).into(),
         option("secure-boot-key", &keys.key()),
         option("secure-boot-certificate", &keys.certificate()),
         "--sign-expected-pcr=yes".into(),
         option("sign-expected-pcr-key", pcr.file()),
-        // mkosi asks for one, and uses it only with keys that are not in files.
+        // mkosi requires one, and uses it only with keys that are not in files.
         option("sign-expected-pcr-certificate", &keys.certificate()),
     ]
 }

@@ -1,5 +1,6 @@
-//! The NixOS module says what the programs, their units and `pattern build` say: it is evaluated, with nixpkgs' own lib when
-//! `PATTERN_NIXPKGS_LIB` names the lib folder of a checkout, else with a double of it.
+//! Compares the NixOS module with the programs, their units and `pattern build`. The module is
+//! evaluated with nixpkgs' own lib if `PATTERN_NIXPKGS_LIB` names the lib folder of a checkout,
+//! otherwise with a substitute.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -14,14 +15,14 @@ use serde_json::Value;
 
 use super::{repart, transfers};
 
-/// What the settings of the reference's demonstration give.
+/// The result for the settings of the reference's demonstration.
 static EVALUATION: LazyLock<Value> = LazyLock::new(|| evaluate("nix/check/reference-demo.nix").unwrap());
 
 fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Without a store: evaluation needs none, and the host may have none.
+/// Starts nix-instantiate without a store: evaluation needs none, and the host may not have one.
 fn nix_instantiate() -> Command {
     let mut command = Command::new("nix-instantiate");
     command.args(["--store", "dummy://"]);
@@ -87,7 +88,7 @@ fn the_references_settings_give_a_good_pattern_toml() {
     assert_eq!(text(&EVALUATION, "release"), "demo_0.0.1-release");
 }
 
-/// What the tests of `pattern.toml` itself read, in Nix's words.
+/// The configuration that the tests of `pattern.toml` itself read, which Nix must also produce.
 const EVERYTHING: &str = r#"
     debug = true
     [image]
@@ -144,7 +145,7 @@ fn the_options_are_the_keys() {
         assert_eq!(option["hasExample"], true, "{}", key.path);
         match key.absent {
             Absent::Wrong => assert_eq!(option["required"], true, "{}", key.path),
-            // Of these defaults TOML and JSON have the same text.
+            // These defaults have the same text in TOML and JSON.
             Absent::Default(value) => assert_eq!(option["default"].to_string(), value, "{}", key.path),
             Absent::Unset => assert_eq!(option["default"], Value::Null, "{}", key.path),
         }
@@ -202,7 +203,7 @@ fn updates_are_transferred_as_those_of_pattern_build() {
 fn partitions_are_sized_and_named_as_those_of_pattern_build() {
     let config = toml();
     let names = ["00-esp", "10-store-verity", "20-store"];
-    // NixOS says of the others what they must be, or does so itself.
+    // NixOS defines the other settings, or sets them itself.
     let ours = |key: &str| {
         key.starts_with("Size") || key.ends_with("BlockSizeBytes") || ["Label", "SplitName"].contains(&key)
     };
@@ -229,7 +230,7 @@ fn the_initrd_has_the_units_and_every_program_that_they_start() {
         let name = path.file_name().unwrap().to_str().unwrap();
         assert_eq!(units[name], unit.as_str(), "{name}");
         let programs = unit.lines().filter_map(|line| line.strip_prefix("ExecStart=")?.split(' ').next());
-        // The shell is NixOS's, and /usr/bin that of the running system.
+        // The shell is NixOS's, and /usr/bin is that of the running system.
         for program in programs.filter(|program| program.starts_with("/usr/lib")) {
             assert!(files.contains_key(program), "{name} starts {program}");
         }
@@ -267,7 +268,7 @@ fn setting((key, value): (&String, &Value)) -> (String, String) {
     (key.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))
 }
 
-/// An INI file, taken apart. Of a key that is there twice, the last.
+/// Parses an INI file. If a key occurs twice, the last one counts.
 fn sections(text: &str) -> Sections {
     let mut sections = Sections::new();
     let mut section = String::new();

@@ -1,4 +1,4 @@
-//! The finished files: named as updates want them, with their checksums.
+//! The finished files: gives them the names that updates need, and writes their checksums.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,12 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use pattern::update::release::Part;
 
-/// What a file that mkosi made, of this many bytes, is called in the end, or `None` for what is no output.
+/// Returns the final name of a file that mkosi made, which has this many bytes, or `None` if it is
+/// not an output.
 ///
-/// `base` is `ID_VERSION`. mkosi names a split partition `ID_VERSION.SPLITNAME.raw`, with `usr.UUID` as its split
-/// name; systemd-sysupdate takes UUID and size from a name like `ID_VERSION_UUID_BYTES.usr.raw`.
+/// `base` is `ID_VERSION`. mkosi names a split partition `ID_VERSION.SPLITNAME.raw`, with
+/// `usr.UUID` as its split name. systemd-sysupdate reads UUID and size from a name such as
+/// `ID_VERSION_UUID_BYTES.usr.raw`.
 pub(crate) fn final_name(base: &str, name: &str, bytes: u64) -> Option<String> {
     let suffix = name.strip_prefix(base)?.strip_prefix('.')?;
     match suffix.split('.').collect::<Vec<_>>().as_slice() {
@@ -23,7 +25,8 @@ pub(crate) fn final_name(base: &str, name: &str, bytes: u64) -> Option<String> {
     }
 }
 
-/// Moves what mkosi made from `made` to `to`, replacing what an earlier build left there, and returns the names.
+/// Moves the outputs from `made` to `to`, and replaces what an earlier build left there. Returns
+/// the names.
 ///
 /// # Errors
 /// When the image itself was not made, or a file can't be moved.
@@ -44,7 +47,7 @@ pub(crate) fn collect(base: &str, made: &Path, to: &Path) -> Result<Vec<String>>
     Ok(names)
 }
 
-/// The outputs in a folder, ordered by their final names.
+/// Returns the outputs in a folder, ordered by their final names.
 fn renames(base: &str, made: &Path) -> Result<Vec<(PathBuf, String)>> {
     let reading = || format!("reading {}", made.display());
     let mut renames = Vec::new();
@@ -60,7 +63,7 @@ fn renames(base: &str, made: &Path) -> Result<Vec<(PathBuf, String)>> {
     Ok(renames)
 }
 
-/// Writes `SHA256SUMS`, as `sha256sum --check` reads it.
+/// Writes `SHA256SUMS` for `sha256sum --check`.
 ///
 /// # Errors
 /// When sha256sum fails.

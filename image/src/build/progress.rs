@@ -1,4 +1,4 @@
-//! A long command: all it says goes to a log, its steps to the person who waits.
+//! Runs a long command: its output goes to a log, and its steps are shown to the person who waits.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -9,13 +9,13 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-/// How many lines of the log a failure shows.
+/// Lines of the log that are shown after a failure.
 const TAIL: usize = 25;
 
 /// Runs a command to its end.
 ///
 /// # Errors
-/// When it can't be started or fails; the end of its log is printed then.
+/// When it can't be started or fails. The end of its log is printed then.
 pub(crate) fn run(what: &str, command: &mut Command, log: &Path) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let (mut child, output) = start(command).with_context(|| format!("{what}: starting {program}"))?;
@@ -30,17 +30,17 @@ pub(crate) fn run(what: &str, command: &mut Command, log: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Starts a command with one pipe for all it says.
+/// Starts a command with one pipe for all its output.
 fn start(command: &mut Command) -> io::Result<(Child, PipeReader)> {
     let (reader, writer) = io::pipe()?;
     let errors = writer.try_clone()?;
     let child = command.stdin(Stdio::null()).stdout(writer).stderr(errors).spawn()?;
-    // The pipe ends only when no copy of its writer is left, the one in `command` included.
+    // The pipe ends only when every copy of its writer is closed, including the one in `command`.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     Ok((child, reader))
 }
 
-/// Logs and shows what a command says until it says no more; returns the last lines.
+/// Logs and shows the output of a command until it ends. Returns the last lines.
 fn follow(output: PipeReader, display: &Display, log: &Path) -> io::Result<VecDeque<String>> {
     let mut file = File::create(log)?;
     let mut tail = VecDeque::new();
@@ -58,12 +58,12 @@ fn follow(output: PipeReader, display: &Display, log: &Path) -> io::Result<VecDe
     Ok(tail)
 }
 
-/// mkosi marks each step with a bullet.
+/// Returns a step. mkosi marks each step with a bullet.
 fn step(line: &str) -> Option<&str> {
     line.trim_start().strip_prefix('‣').map(str::trim)
 }
 
-/// On a terminal one line that changes; plain lines otherwise.
+/// Shows progress: one changing line on a terminal, otherwise plain lines.
 struct Display {
     what: String,
     started: Instant,
@@ -81,13 +81,14 @@ impl Display {
     fn show(&self, text: &str) {
         let seconds = self.started.elapsed().as_secs();
         if self.terminal {
-            // Back to the line's start, and clear it; cut, so that it stays one line.
+            // Returns to the line's start and clears it. The text is cut, so that it stays one
+            // line.
             let text = text.chars().take(60).collect::<String>();
             print!("\r\x1b[K{} ({seconds} s): {text}", self.what);
         } else {
             println!("{} ({seconds} s): {text}", self.what);
         }
-        // Progress: whoever closed the output does not want it.
+        // It is only progress. If the output is closed, nobody wants it.
         io::stdout().flush().ok();
     }
 

@@ -1,14 +1,15 @@
-//! The partitions of the base image, as systemd-repart reads them (repart.d(5)): pure.
+//! The partitions of the base image, as definitions for systemd-repart (repart.d(5)). Pure.
 
 use pattern::config::Config;
 use pattern::config::size::Size;
 
-/// They follow the sector size otherwise, and the hash tree gets seven times larger.
+/// Set explicitly: otherwise they follow the sector size, and the hash tree gets seven times
+/// larger.
 const VERITY_BLOCKS: &str = "VerityDataBlockSizeBytes=4096\nVerityHashBlockSizeBytes=4096\n";
 
-/// One definition file: name and text. In the order of the disk: EFI system partition, hash tree of slot A,
-/// `/usr` of slot A. `/usr` comes last, so that the first boot can make it larger; the hash tree has its final
-/// size from the start.
+/// Returns the definition files, as name and text, in the order of the disk: EFI system partition,
+/// hash tree of slot A, `/usr` of slot A. `/usr` is the last, so that the first boot can enlarge
+/// it. The hash tree has its final size from the start.
 #[must_use]
 pub(crate) fn definitions(config: &Config) -> [(&'static str, String); 3] {
     let (sizes, version) = (config.partitions.sizes, &config.image.version);
@@ -40,13 +41,14 @@ fn usr(version: &str, size: Size) -> String {
     text.push_str(&format!("Label=usr-{version}\n"));
     text.push_str("Verity=data\nVerityMatchKey=usr\n");
     text.push_str(VERITY_BLOCKS);
-    // lz4 unpacks fastest, and the higher levels cost only the build time.
+    // lz4 unpacks fastest, and the higher levels only cost build time.
     text.push_str("Format=erofs\nCompression=lz4hc\nCompressionLevel=9\n");
     text.push_str("CopyFiles=/usr:/\nMinimize=best\nSplitName=usr.%U\n");
     text
 }
 
-/// What all have: a `/usr` that outgrows its partition is an error of the build, not of the first boot.
+/// Returns what all definitions have. If `/usr` does not fit into its partition, the build fails,
+/// not the first boot.
 fn head(kind: &str, size: Size) -> String {
     format!("# Written by pattern build from pattern.toml\n[Partition]\nType={kind}\nSizeMaxBytes={size}\n")
 }

@@ -1,7 +1,8 @@
-//! What systemd-sysupdate transfers on the device, as it reads that (sysupdate.d(5)): pure.
+//! What systemd-sysupdate transfers on the device, as definitions for it (sysupdate.d(5)). Pure.
 //!
-//! In the order of their names: both partitions first, the entry that the boot loader offers last. A cut before the end
-//! leaves a machine that knows nothing of the new version.
+//! They are carried out in the order of their names: first both partitions, and last the entry that
+//! the boot loader offers. A cut before the end leaves a machine that does not know of the new
+//! version.
 
 use pattern::config::Config;
 use pattern::update::release::Part;
@@ -9,7 +10,7 @@ use pattern::update::release::Part;
 /// How often a new version may be tried.
 const TRIES: u32 = 3;
 
-/// One definition file: name and text.
+/// Returns the definition files, as name and text.
 #[must_use]
 pub(crate) fn definitions(config: &Config) -> [(&'static str, String); 3] {
     [
@@ -29,7 +30,8 @@ fn partition(config: &Config, part: Part, kind: &str) -> String {
 
 fn uki(config: &Config) -> String {
     let id = &config.image.id;
-    // The first is the name of a new one. The others are those of one that was tried, and of one that proved itself.
+    // The first pattern is the name of a new version. The others are names of versions that were
+    // tried or that proved themselves.
     let target = format!(
         "Type=regular-file\nPath=/EFI/Linux\nPathRelativeTo=boot\n\
          MatchPattern={id}_@v+@l-@d.efi {id}_@v+@l.efi {id}_@v.efi\n\
@@ -39,7 +41,7 @@ fn uki(config: &Config) -> String {
 }
 
 fn definition(config: &Config, patterns: &str, target: &str) -> String {
-    // `%A` is the version that runs (IMAGE_VERSION= in os-release): it is never overwritten.
+    // `%A` is the running version (IMAGE_VERSION= in os-release). It is never overwritten.
     format!(
         "# Written by pattern build from pattern.toml\n[Transfer]\nProtectVersion=%A\nVerify=yes\n\n\
          [Source]\nType=url-file\nPath={}\nMatchPattern={patterns}\n\n[Target]\n{target}",

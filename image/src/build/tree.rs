@@ -1,4 +1,4 @@
-//! The files that pattern adds to an image: the same ones in the initrd and in `/usr`.
+//! Writes the files that pattern adds to an image. The initrd and `/usr` get the same ones.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -18,14 +18,14 @@ const UNITS: &str = "usr/lib/systemd/system";
 
 /// The command of the running system.
 const COMMAND: &str = "usr/bin/pattern";
-/// systemd's word for a factory reset (systemd.special(7)), and what it starts here.
+/// systemd's target for a factory reset (systemd.special(7)), and the unit that it starts here.
 const RESET: [&str; 2] = ["factory-reset.target.wants", "pattern-reset-request.service"];
 
 const TRANSFERS: &str = "usr/lib/sysupdate.d";
-/// Where systemd-pull finds the keys that may sign updates: until systemd 257, and since.
+/// Where systemd-pull finds the keys that may sign updates: up to systemd 257, and since then.
 const KEYRINGS: [&str; 2] = ["usr/lib/systemd/import-pubring.gpg", "usr/lib/systemd/import-pubring.pgp"];
 
-/// Writes the tree: programs, generator, units, the configuration as its author wrote it, and what updates need.
+/// Writes the tree: programs, generator, units, the unchanged configuration, and what updates need.
 ///
 /// # Errors
 /// When a file can't be read or written.
@@ -81,7 +81,7 @@ fn units(tree: &Path, from: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies contents; the mode is the image's business, not this host's.
+/// Copies content. The mode is the image's, not this host's.
 fn copy(from: &Path, to: &Path, mode: u32) -> Result<()> {
     let copying = || format!("copying {} to {}", from.display(), to.display());
     fs::copy(from, to).with_context(copying)?;

@@ -1,4 +1,5 @@
-//! Files that are there whole or not at all, whenever the power goes; folders with one writer at a time.
+//! Writes files so that a power cut leaves them complete or absent, and locks folders for one
+//! writer at a time.
 
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -6,10 +7,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-/// Keeps others of this tool out of a folder while the returned value lives.
+/// Keeps other runs of this tool out of a folder while the returned value lives.
 ///
 /// # Errors
-/// When another one is at work there, or the folder can't be opened.
+/// When another run works there, or the folder can't be opened.
 pub(crate) fn lock(folder: &Path) -> Result<File> {
     let file = open(folder)?;
     match file.try_lock() {
@@ -26,13 +27,13 @@ pub(crate) fn lock(folder: &Path) -> Result<File> {
     }
 }
 
-/// Makes a folder that only its owner can look into.
+/// Makes a folder that only its owner can read.
 pub(crate) fn private_folder(path: &Path) -> Result<()> {
     let creating = || format!("creating {}", path.display());
     DirBuilder::new().mode(0o700).create(path).with_context(creating)
 }
 
-/// Sets the mode of a file, whatever the umask was.
+/// Sets the mode of a file, whatever the umask.
 pub(crate) fn mode(path: &Path, mode: u32) -> Result<()> {
     fs::set_permissions(path, Permissions::from_mode(mode))
         .with_context(|| format!("setting the mode of {}", path.display()))
@@ -43,7 +44,7 @@ pub(crate) fn sync(path: &Path) -> Result<()> {
     open(path)?.sync_all().with_context(|| format!("writing {} to the disk", path.display()))
 }
 
-/// The same for all that is in a folder.
+/// Does the same for everything in a folder.
 pub(crate) fn sync_tree(folder: &Path) -> Result<()> {
     let reading = || format!("reading {}", folder.display());
     for entry in fs::read_dir(folder).with_context(reading)? {
@@ -58,7 +59,7 @@ pub(crate) fn sync_tree(folder: &Path) -> Result<()> {
     sync(folder)
 }
 
-/// Gives something whose content is on the disk its name; whatever file has that name is replaced.
+/// Renames something whose content is on the disk. An existing file with the new name is replaced.
 pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
     let renaming = || format!("renaming {} to {}", from.display(), to.display());
     fs::rename(from, to).with_context(renaming)?;
@@ -73,7 +74,7 @@ fn open(path: &Path) -> Result<File> {
     File::open(path).with_context(|| format!("opening {}", path.display()))
 }
 
-/// A file's parent is empty when its path is only a name.
+/// Returns "." for an empty path: the parent of a plain file name is empty.
 fn or_here(path: &Path) -> &Path {
     if path.as_os_str().is_empty() { Path::new(".") } else { path }
 }

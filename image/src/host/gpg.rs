@@ -1,4 +1,4 @@
-//! GnuPG on one home folder, with no trace of it left there: no agent, no sockets.
+//! Runs GnuPG on one home folder, and leaves no agent and no sockets there.
 
 use std::fs;
 use std::io::Write;
@@ -14,29 +14,30 @@ use super::tools::{self, Need, Source};
 
 const GNUPG: Need = Need { programs: &["gpg", "gpgconf", "gpg-agent"], package: "gnupg" };
 
-/// A socket's path has at most 107 bytes, and the agent's longest name in a home is `/S.gpg-agent.browser`.
+/// Longest path of a home. A socket's path has at most 107 bytes, and the agent's longest name in a
+/// home is `/S.gpg-agent.browser`.
 const PATH_MAX: usize = 87;
 
-/// What only gpg's own command line may decide, not the home's `gpg.conf`.
+/// Options that gpg's command line decides, not the home's `gpg.conf`.
 const PLAIN: [&str; 4] = ["--batch", "--no-options", "--no-auto-key-locate", "--no-auto-check-trustdb"];
 
-/// A home folder, with gpg to work on it.
+/// A home folder, and gpg for it.
 #[derive(Debug)]
 pub(crate) struct Home {
     folder: PathBuf,
-    /// What gpg is told: the folder, or a short link to it.
+    /// The path for gpg: the folder, or a short link to it.
     path: PathBuf,
     _link: Option<TemporaryFolder>,
     source: Source,
-    /// Somebody else's agent is left alone.
+    /// An agent that was already running is left alone.
     agent_is_ours: bool,
 }
 
 impl Home {
-    /// Finds gpg for a folder that is there.
+    /// Finds gpg for an existing folder.
     ///
     /// # Errors
-    /// When there is no such folder, or no gpg.
+    /// When the folder or gpg does not exist.
     pub(crate) fn open(folder: &Path, tools: &Path) -> Result<Self> {
         let source = Source::of(GNUPG, tools)?;
         let opening =
@@ -53,7 +54,7 @@ impl Home {
         Ok(home)
     }
 
-    /// Makes an Ed25519 key that signs and does not expire, without a passphrase.
+    /// Makes an Ed25519 key for signing that does not expire, without a passphrase.
     pub(crate) fn generate(&self, name: &str) -> Result<()> {
         let parameters = format!(
             "%no-protection\nKey-Type: EDDSA\nKey-Curve: ed25519\nKey-Usage: sign\nName-Real: {name}\n\
@@ -65,7 +66,7 @@ impl Home {
             command.arg("--generate-key").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().context(doing)?;
         let written = child.stdin.take().map(|mut stdin| stdin.write_all(parameters.as_bytes()));
-        // What gpg says of its end explains more than a pipe that nobody reads.
+        // gpg's own error explains more than a broken pipe.
         let finished = tools::finish(doing, child);
         self.stop_agent();
         finished?;
@@ -79,10 +80,10 @@ impl Home {
         tools::output("exporting the public key with gpg", &mut command).map(|_| ())
     }
 
-    /// The fingerprint of the one key that can sign.
+    /// Returns the fingerprint of the only key that can sign.
     ///
     /// # Errors
-    /// When none can, or which one to take is a matter of taste.
+    /// When no key can sign, or more than one.
     pub(crate) fn key(&self) -> Result<String> {
         let mut command = self.gpg();
         command.args(["--with-colons", "--list-secret-keys"]);
@@ -111,11 +112,11 @@ impl Home {
         self.with_agent(&format!("signing {} with gpg", file.display()), &mut command).map(|_| ())
     }
 
-    /// Whether a signature is good, by a key in this home. More than gpg's exit status: that is 0 for keys
-    /// that expired or were revoked, too.
+    /// Checks that a signature is valid, by a key in this home. gpg's exit status is not enough: it
+    /// is 0 for expired or revoked keys, too.
     ///
     /// # Errors
-    /// When it is not; the message has gpg's own words.
+    /// When it is not valid. The error has gpg's message.
     pub(crate) fn verify(&self, file: &Path, signature: &Path) -> Result<()> {
         let mut command = self.gpg();
         command.args(["--trust-model=always", "--status-fd=1", "--verify"]).arg(signature).arg(file);
@@ -139,8 +140,8 @@ impl Home {
         tools::output("asking gpgconf", &mut command)
     }
 
-    /// For what needs secret keys, gpg starts an agent that would stay. It goes at once: until the next such
-    /// command it may be minutes, and somebody may not wait so long.
+    /// Runs a command that needs secret keys. gpg starts an agent for it, which would stay. The
+    /// agent is stopped at once, because the next such command may come minutes later, or never.
     fn with_agent(&self, doing: &str, command: &mut Command) -> Result<Vec<u8>> {
         let result = tools::output(doing, command);
         self.stop_agent();
@@ -149,7 +150,7 @@ impl Home {
 
     fn stop_agent(&self) {
         if self.agent_is_ours {
-            // It ends by itself when its folder is gone.
+            // The agent ends by itself when its folder is removed.
             self.gpgconf(&["--kill", "all"]).ok();
         }
     }
@@ -160,7 +161,8 @@ impl Home {
     }
 }
 
-/// A path that leaves room for the names of sockets, and the folder that holds it when it is a link.
+/// Returns a path that leaves room for the names of sockets. If it is a link, also returns the
+/// folder of the link.
 fn short(path: PathBuf) -> Result<(PathBuf, Option<TemporaryFolder>)> {
     if path.as_os_str().len() <= PATH_MAX {
         return Ok((path, None));
@@ -171,14 +173,16 @@ fn short(path: PathBuf) -> Result<(PathBuf, Option<TemporaryFolder>)> {
     Ok((link, Some(folder)))
 }
 
-/// Fingerprints from gpg's list for programs: a `sec` line for each key, with its `fpr` line after it.
+/// Returns fingerprints from gpg's machine-readable list: a `sec` line for each key, followed by
+/// its `fpr` line.
 fn signing_keys(listing: &str) -> Vec<String> {
     let mut keys = Vec::new();
     let mut usable = false;
     for line in listing.lines() {
         let fields = line.split(':').collect::<Vec<_>>();
         match fields.as_slice() {
-            // The second field is the validity, the twelfth has a capital S when the key as a whole can sign.
+            // The second field is the validity. The twelfth has a capital S if the key as a whole
+            // can sign.
             ["sec", validity, ..] => {
                 let signs = fields.get(11).is_some_and(|can| can.contains('S'));
                 usable = signs && !["d", "e", "i", "r"].contains(validity);

@@ -1,4 +1,4 @@
-//! One step of a longer work, shown to the person who waits.
+//! Shows one step of a longer task to the person who waits.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Seek, Write};
@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-/// On a terminal one line that changes; plain lines otherwise. Dropped before its end, it says it failed.
+/// Shows progress: one changing line on a terminal, otherwise plain lines. If dropped before its
+/// end, it shows a failure.
 pub(crate) struct Step {
     what: String,
     started: Instant,
@@ -24,13 +25,13 @@ impl Step {
         step
     }
 
-    /// Waits for a program that reads a file from start to end, and shows how far it is.
+    /// Waits for a program that reads a file from start to end, and shows its progress.
     pub(crate) fn watch(&self, doing: &str, child: &mut Child, mut input: &File) -> Result<()> {
         let waiting = || format!("{doing}: waiting");
         let size = input.metadata().with_context(waiting)?.len().max(1);
         while child.try_wait().with_context(waiting)?.is_none() {
             if self.terminal {
-                // Program and we share one open file, so its position is ours.
+                // The program shares our open file, so its position is ours.
                 let position = input.stream_position().with_context(waiting)?;
                 let percent = position.saturating_mul(100) / size;
                 self.show(&self.short(), &format!("{doing}, {percent} %"));
@@ -40,7 +41,7 @@ impl Step {
         Ok(())
     }
 
-    /// The last line.
+    /// Shows the last line.
     pub(crate) fn end(mut self, text: &str) {
         self.ended = true;
         self.finish(text);
@@ -53,17 +54,17 @@ impl Step {
         }
     }
 
-    /// Cut, so that a line that is to be written over stays one line.
+    /// Cuts the text, so that a line that will be overwritten stays one line.
     fn short(&self) -> String {
         self.what.chars().take(45).collect()
     }
 
     fn show(&self, what: &str, text: &str) {
         let seconds = self.started.elapsed().as_secs();
-        // Back to the line's start, and clear it.
+        // Returns to the line's start, and clears it.
         let (start, end) = if self.terminal { ("\r\x1b[K", "") } else { ("", "\n") };
         print!("{start}{what} ({seconds} s): {text}{end}");
-        // Progress: whoever closed the output does not want it.
+        // It is only progress. If the output is closed, nobody wants it.
         io::stdout().flush().ok();
     }
 }

@@ -1,4 +1,4 @@
-//! A folder that goes away with the value that stands for it.
+//! Temporary folders, removed when dropped.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::durable;
 pub struct TemporaryFolder(PathBuf);
 
 impl TemporaryFolder {
-    /// Makes one below `$TMPDIR`, or `/var/tmp`, where a disk image has room.
+    /// Makes a folder below `$TMPDIR`, or `/var/tmp`, which has room for a disk image.
     ///
     /// # Errors
     /// When it can't be made.
@@ -22,7 +22,7 @@ impl TemporaryFolder {
         Self::below(&std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from))
     }
 
-    /// Makes one in a folder, for its owner only.
+    /// Makes a folder in another one, for its owner only.
     pub(crate) fn below(parent: &Path) -> Result<Self> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let path = parent.join(format!("pattern-{}-{}", process::id(), now.as_nanos()));
@@ -30,7 +30,7 @@ impl TemporaryFolder {
         Ok(Self(path))
     }
 
-    /// Where it is.
+    /// Returns its path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0
@@ -39,7 +39,7 @@ impl TemporaryFolder {
 
 impl Drop for TemporaryFolder {
     fn drop(&mut self) {
-        // Nobody is left to hear of a failure.
+        // Nobody is left to learn of a failure.
         fs::remove_dir_all(&self.0).ok();
     }
 }

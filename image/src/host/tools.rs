@@ -1,4 +1,4 @@
-//! Where programs come from: this host when it has them, else the tools tree.
+//! Finds programs: on this host if it has them, otherwise in the tools tree.
 
 use std::env;
 use std::fs;
@@ -8,19 +8,19 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// Programs that come together.
+/// Programs of one package.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Need {
-    /// As they are called on a command line.
+    /// Their names on a command line.
     pub(crate) programs: &'static [&'static str],
-    /// The Debian package that brings them.
+    /// The Debian package that contains them.
     pub(crate) package: &'static str,
 }
 
-/// One place that programs come from.
+/// A place where programs are.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Source {
-    /// This host's own.
+    /// This host.
     Host,
     /// A tools tree.
     Tree(PathBuf),
@@ -30,7 +30,7 @@ impl Source {
     /// Looks in `PATH` first, then in the tree that `pattern build` keeps in `tools`.
     ///
     /// # Errors
-    /// Names the Debian package when neither has the programs.
+    /// When neither has the programs. The error names the Debian package.
     pub(crate) fn of(need: Need, tools: &Path) -> Result<Self> {
         let missing = need.programs.iter().find(|program| !is_in_path(program));
         let Some(missing) = missing else { return Ok(Self::Host) };
@@ -48,7 +48,8 @@ impl Source {
         Ok(Self::Tree(tree))
     }
 
-    /// A command that runs one of the programs and is killed with the process that started it.
+    /// Returns a command that runs one of the programs. It is killed when the process that started
+    /// it ends.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = match self {
             Self::Host => Command::new("setpriv"),
@@ -59,8 +60,8 @@ impl Source {
     }
 }
 
-/// `setpriv` with the tools tree's `/usr` in place of the host's, for one command only: its programs then
-/// find the libraries and modules they were built with.
+/// Returns `setpriv` with the tools tree's `/usr` in place of the host's, for one command only. Its
+/// programs then find the libraries and modules that they were built with.
 fn private_mounts(tree: &Path) -> Command {
     let mut command = Command::new("unshare");
     command.arg("--mount");
@@ -81,14 +82,14 @@ fn is_in_path(program: &str) -> bool {
     env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
-/// Runs a command to its end and returns what it printed; a failure has what it complained about.
+/// Runs a command to its end, and returns its output. An error has the command's error messages.
 pub(crate) fn output(doing: &str, command: &mut Command) -> Result<Vec<u8>> {
     let program = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     finish(doing, command.spawn().with_context(|| format!("{doing}: starting {program}"))?)
 }
 
-/// The same for a command that was started.
+/// Does the same for a command that was already started.
 pub(crate) fn finish(doing: &str, child: Child) -> Result<Vec<u8>> {
     let output = child.wait_with_output().with_context(|| format!("{doing}: waiting"))?;
     if !output.status.success() {

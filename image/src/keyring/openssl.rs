@@ -1,4 +1,4 @@
-//! RSA keys in PEM: for signed PCR policies, and for Secure Boot.
+//! Makes RSA keys in PEM: for signed PCR policies, and for Secure Boot.
 
 use std::path::Path;
 
@@ -13,19 +13,19 @@ const OPENSSL: Need = Need { programs: &["openssl"], package: "openssl" };
 /// 15 years, four of them leap years.
 const DAYS: u32 = 15 * 365 + 4;
 
-/// RSA with 2048 bits is what all TPMs and all firmware know.
+/// All TPMs and all firmware support RSA with 2048 bits.
 const PRIVATE: &str = "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out";
 
-/// One file: its name, its mode, and what openssl is told before the name.
+/// One file: its name, its mode, and openssl's arguments before the name.
 type Made<'a> = (&'a str, u32, &'a str);
 
-/// What images with `debug = true` are signed with; version 0.0.1 of this tool did not make it.
+/// The keys for images with `debug = true`. Version 0.0.1 of this tool did not make them.
 const DEBUG: [Made<'static>; 2] = [
     ("pcr-debug-private.pem", 0o600, PRIVATE),
     ("pcr-debug-public.pem", 0o644, "pkey -in pcr-debug-private.pem -pubout -out"),
 ];
 
-/// Makes all files in a folder that is only its owner's.
+/// Makes all files, in a folder that only its owner can read.
 pub(super) fn keys(folder: &Path, name: &str, tools: &Path) -> Result<()> {
     let source = Source::of(OPENSSL, tools)?;
     let certificate =
@@ -39,20 +39,21 @@ pub(super) fn keys(folder: &Path, name: &str, tools: &Path) -> Result<()> {
     files.into_iter().chain(DEBUG).try_for_each(|file| make(&source, folder, file))
 }
 
-/// Makes what a keyring of an older version lacks, and returns the names. What is there stays.
+/// Makes what a keyring of an older version lacks, and returns the names. Existing files stay
+/// unchanged.
 pub(super) fn missing(folder: &Path, tools: &Path) -> Result<Vec<String>> {
     add(folder, tools, DEBUG)
 }
 
-/// Makes the key of an epoch, and returns the names; none when it is there.
+/// Makes the key of an epoch, and returns the names. There are none if the key already exists.
 pub(super) fn epoch(folder: &Path, epoch: u32, tools: &Path) -> Result<Vec<String>> {
     let [private, public] = [private_key(epoch), public_key(epoch)];
     let publish = format!("pkey -in {private} -pubout -out");
     add(folder, tools, [(&private, 0o600, PRIVATE), (&public, 0o644, &publish)])
 }
 
-/// Makes what is missing of a private key and its public half, in this order: so a public half without the private one says that
-/// the private one was lost, and another one would not fit it.
+/// Makes what is missing of a private key and its public half, in this order. So a public half
+/// without a private key means that the private key was lost, and a new one would not match.
 fn add(folder: &Path, tools: &Path, pair: [Made<'_>; 2]) -> Result<Vec<String>> {
     let [private, public] = pair.map(|(name, ..)| folder.join(name));
     if public.exists() && !private.exists() {
@@ -70,7 +71,7 @@ fn add(folder: &Path, tools: &Path, pair: [Made<'_>; 2]) -> Result<Vec<String>> 
     Ok(missing.into_iter().map(|(name, ..)| name.to_owned()).collect())
 }
 
-/// A run that is cut off leaves no half of a key under its name.
+/// Makes one file. An interrupted run leaves no partial key under its name.
 fn make(source: &Source, folder: &Path, (name, mode, arguments): Made<'_>) -> Result<()> {
     let part = format!(".{name}.new");
     let mut command = source.command("openssl");

@@ -1,4 +1,4 @@
-//! Where a keyring's parts go, and how they get there all or not at all.
+//! Where a keyring's parts go. They are moved there completely or not at all.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,16 +7,17 @@ use anyhow::{Context, Result, bail};
 
 use crate::host::durable;
 
-/// As much as fits into a certificate's name, with our words after it.
+/// Longest name that fits into a certificate's name with our suffix.
 const NAME_MAX: usize = 40;
 
-/// The folder where a keyring is made, what its parts are called, and a folder beside them to make them in.
+/// The folder of a keyring, the names of its parts, and a staging folder beside them.
 ///
-/// The private parts are moved out first and the public key last. So whoever finds the public key has the
-/// private parts too, and a public key in the staging folder says that all is made and some moves are missing.
+/// The private parts are moved first, and the public key last. So if the public key exists, the
+/// private parts do, too. A public key in the staging folder says that everything was made, and
+/// some moves are missing.
 #[derive(Debug)]
 pub(super) struct Places {
-    /// Empty for the current one.
+    /// Empty for the current folder.
     pub(super) folder: PathBuf,
     pub(super) name: String,
     pub(super) staging: PathBuf,
@@ -39,32 +40,32 @@ impl Places {
         Ok(Self { folder, name: name.to_owned(), staging })
     }
 
-    /// The GnuPG home.
+    /// Returns the name of the GnuPG home.
     pub(super) fn gpg(&self) -> String {
         format!("{}-gpg", self.name)
     }
 
-    /// Keys for openssl.
+    /// Returns the name of the folder with openssl's keys.
     pub(super) fn keys(&self) -> String {
         format!("{}-keys", self.name)
     }
 
-    /// The public OpenPGP key.
+    /// Returns the name of the public OpenPGP key.
     pub(super) fn pubring(&self) -> String {
         format!("{}-pubring.pgp", self.name)
     }
 
-    /// Where a part is made.
+    /// Returns where a part is made.
     pub(super) fn staged(&self, part: &str) -> PathBuf {
         self.staging.join(part)
     }
 
-    /// Whether a run was interrupted after everything was made.
+    /// Returns whether a run was interrupted after everything was made.
     pub(super) fn only_moves_are_missing(&self) -> bool {
         self.staged(&self.pubring()).exists()
     }
 
-    /// Removes what a run left that was interrupted before that.
+    /// Removes what an earlier interrupted run left.
     pub(super) fn clear(&self) -> Result<()> {
         if fs::symlink_metadata(&self.staging).is_err() {
             return Ok(());
@@ -73,15 +74,15 @@ impl Places {
     }
 
     /// # Errors
-    /// Names all parts that are there already.
+    /// When parts already exist. The error names all of them.
     pub(super) fn refuse_to_overwrite(&self) -> Result<()> {
         self.refuse(&self.parts(), "move it away or choose another name")
     }
 
-    /// Moves what the staging folder has to its place.
+    /// Moves the content of the staging folder to its place.
     ///
     /// # Errors
-    /// When something else took the place; everything stays where it is then.
+    /// When something else is at the place. Nothing is moved then.
     pub(super) fn publish(&self) -> Result<()> {
         let mut parts = self.parts().to_vec();
         parts.retain(|part| is_there(&self.staged(part)));
@@ -93,7 +94,7 @@ impl Places {
         fs::remove_dir(&self.staging).with_context(|| format!("removing {staging}"))
     }
 
-    /// In the order in which they are moved.
+    /// Returns the parts in the order in which they are moved.
     fn parts(&self) -> [String; 3] {
         [self.gpg(), self.keys(), self.pubring()]
     }
@@ -108,12 +109,13 @@ impl Places {
     }
 }
 
-/// Dangling links are there, too.
+/// Returns whether a path exists. Dangling links exist, too.
 fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-/// What file names, user ids of keys and names in certificates all take as it is.
+/// Returns whether a text can be used unchanged in file names, user IDs of keys and names in
+/// certificates.
 fn is_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     name.len() <= NAME_MAX && name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(fits)
@@ -135,7 +137,7 @@ mod tests {
         }
     }
 
-    /// A keyring of empty files, made but not moved.
+    /// Makes a keyring of empty files that is not moved yet.
     fn staged() -> (TemporaryFolder, Places) {
         let place = TemporaryFolder::new().unwrap();
         let places = Places::new(&place.path().join("x")).unwrap();

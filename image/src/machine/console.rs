@@ -1,11 +1,11 @@
-//! The serial console of a machine, as text that one waits for.
+//! The serial console of a machine, as text to wait for.
 
 use std::io::Read;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Why what was waited for did not come.
+/// Why the expected text did not come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Missed {
     /// The time is over.
@@ -14,7 +14,7 @@ pub enum Missed {
     Ended,
 }
 
-/// All that a machine printed, without colours, and how far it was looked at.
+/// Everything that a machine printed, without colours, and how much of it was searched.
 #[derive(Debug)]
 pub struct Console {
     bytes: Receiver<Vec<u8>>,
@@ -24,7 +24,7 @@ pub struct Console {
 }
 
 impl Console {
-    /// Reads the output in the background, so that the machine never waits for us.
+    /// Reads the output in the background, so that the machine never has to wait.
     pub fn new(mut output: impl Read + Send + 'static) -> Self {
         let (sender, bytes) = mpsc::channel();
         thread::spawn(move || {
@@ -41,11 +41,11 @@ impl Console {
         Self { bytes, plain: Plain::default(), text: String::new(), seen: 0 }
     }
 
-    /// Waits for one of the texts after what was waited for before, and returns its index and all that came
-    /// before it.
+    /// Waits for one of the texts after the last match. Returns its index, and everything before
+    /// it.
     ///
     /// # Errors
-    /// When none comes in time, or the machine ends first.
+    /// When no text comes in time, or the machine ends first.
     pub fn expect(&mut self, texts: &[&str], timeout: Duration) -> Result<(usize, String), Missed> {
         let deadline = Instant::now() + timeout;
         let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
@@ -56,7 +56,7 @@ impl Console {
                 self.seen = from + end;
                 return Ok((index, before));
             }
-            // A console comes in single bytes: what was searched once is not searched again.
+            // A console delivers single bytes, so text that was searched is not searched again.
             from = self.text.floor_char_boundary(self.text.len().saturating_sub(longest)).max(self.seen);
             self.read(deadline)?;
         }
@@ -77,7 +77,7 @@ impl Console {
         }
     }
 
-    /// All that was printed so far, as far as it was read.
+    /// Returns everything that was read so far.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
@@ -96,7 +96,7 @@ impl Console {
     }
 }
 
-/// The text that comes first: its index, where it starts and where it ends.
+/// Returns the index, start and end of the text that comes first.
 fn first(haystack: &str, texts: &[&str]) -> Option<(usize, usize, usize)> {
     let found = texts.iter().enumerate();
     let found = found.filter_map(|(index, text)| Some((index, haystack.find(text)?, text.len())));
@@ -104,7 +104,7 @@ fn first(haystack: &str, texts: &[&str]) -> Option<(usize, usize, usize)> {
     Some((index, start, start + length))
 }
 
-/// Takes terminal control out of a stream of bytes: colours, cursor movement, carriage returns.
+/// Removes terminal control from a stream of bytes: colours, cursor movement, carriage returns.
 #[derive(Default, Debug)]
 struct Plain {
     state: State,
@@ -117,9 +117,9 @@ enum State {
     Text,
     /// After ESC.
     Escape,
-    /// After ESC [: ends with a letter (ECMA-48, control sequences).
+    /// After ESC [. Ends with a letter (ECMA-48, control sequences).
     Sequence,
-    /// After ESC ]: ends with BEL or ESC \ (operating system commands: window titles, hyperlinks).
+    /// After ESC ]. Ends with BEL or ESC \ (operating system commands: window titles, hyperlinks).
     Command,
 }
 
@@ -143,7 +143,7 @@ impl Plain {
         self.flush(text);
     }
 
-    /// Moves whole characters over; a character cut by the end of a read waits for its rest.
+    /// Moves complete characters to the text. A character that a read cut waits for its rest.
     fn flush(&mut self, text: &mut String) {
         let whole = match std::str::from_utf8(&self.line) {
             Err(error) if error.error_len().is_none() => error.valid_up_to(),

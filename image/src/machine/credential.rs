@@ -1,4 +1,4 @@
-//! System credentials that a machine is started with (systemd.system-credentials(7)).
+//! System credentials that a machine gets at start (systemd.system-credentials(7)).
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -12,20 +12,20 @@ use zeroize::Zeroizing;
 
 use crate::host::temporary::TemporaryFolder;
 
-/// A credential on the command line, as systemd-vmspawn(1) takes it: `ID:PATH`.
+/// A credential on the command line, in the form of systemd-vmspawn(1): `ID:PATH`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Source {
     /// Its name.
     pub id: String,
-    /// The file that holds it.
+    /// The file with its value.
     pub path: PathBuf,
 }
 
 impl Source {
-    /// Splits at the first colon.
+    /// Splits the text at the first colon.
     ///
     /// # Errors
-    /// When there is none, or the name is none.
+    /// When there is no colon, or the name is not valid.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong = || format!("{text:?} is not ID:PATH, such as home.create.me:me.json");
         let (id, path) = text.split_once(':').ok_or_else(wrong)?;
@@ -37,7 +37,7 @@ impl Source {
     }
 }
 
-/// Credentials as QEMU reads them, in files of a folder that goes away with this.
+/// Credentials as files for QEMU, in a folder that is removed when this is dropped.
 #[derive(Debug)]
 pub struct Credentials {
     folder: TemporaryFolder,
@@ -45,7 +45,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Without any yet.
+    /// Makes an empty set.
     ///
     /// # Errors
     /// When the folder can't be made.
@@ -53,7 +53,7 @@ impl Credentials {
         Ok(Self { folder: TemporaryFolder::new()?, files: Vec::new() })
     }
 
-    /// Reads those of a command line.
+    /// Reads the credentials of a command line.
     ///
     /// # Errors
     /// When a file can't be read, or written.
@@ -67,7 +67,8 @@ impl Credentials {
         Ok(credentials)
     }
 
-    /// Adds one, as an SMBIOS string (systemd.system-credentials(7), `io.systemd.credential.binary:`).
+    /// Adds one as an SMBIOS string (systemd.system-credentials(7),
+    /// `io.systemd.credential.binary:`).
     ///
     /// # Errors
     /// When it can't be written.
@@ -82,7 +83,7 @@ impl Credentials {
         Ok(())
     }
 
-    /// The files, each with one string.
+    /// Returns the files, each with one string.
     #[must_use]
     pub fn files(&self) -> &[PathBuf] {
         &self.files

@@ -1,18 +1,18 @@
-//! How large a machine's disk is made: `50G`, or `+50G` on top of the image.
+//! The size of a machine's disk: `50G`, or `+50G` on top of the image.
 
 use pattern::config::size::{Size, SizeError};
 
-/// How large a disk is to be.
+/// The wanted size of a disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Growth {
     /// This much more than the image.
     By(Size),
-    /// This much in all.
+    /// This much in total.
     To(Size),
 }
 
 impl Growth {
-    /// Reads a size, with `+` before it for an increase.
+    /// Parses a size, with `+` before it for an increase.
     ///
     /// # Errors
     /// When the rest is not a size.
@@ -23,7 +23,7 @@ impl Growth {
         }
     }
 
-    /// The size of the disk made from an image of `bytes`: in bytes, whole MiB.
+    /// Returns the size of a disk made from an image of `bytes`: in bytes, rounded to whole MiB.
     #[must_use]
     pub fn apply(self, bytes: u64) -> u64 {
         let size = match self {

@@ -1,4 +1,5 @@
-//! Where QEMU, its firmware and swtpm come from: this host when they are new enough, else the tools tree.
+//! Finds QEMU, its firmware and swtpm: on this host if they are new enough, otherwise in the tools
+//! tree.
 
 use std::env;
 use std::fs;
@@ -12,11 +13,11 @@ use crate::host::tools::Source;
 /// The oldest QEMU that emulates a current kernel without crashes (cmpxchg16b was wrong before).
 const OLDEST_QEMU: u32 = 10;
 
-/// QEMU, as the distributions call it.
+/// The name of QEMU in distributions.
 pub(crate) const QEMU: &str = "qemu-system-x86_64";
 
-/// UEFI firmware without and with Secure Boot, and the empty variables of both, below `/usr/share`, as the distributions lay
-/// them out.
+/// UEFI firmware without and with Secure Boot, and the empty variables for both, below
+/// `/usr/share`, by the layouts of distributions.
 const FIRMWARE: [(&str, &str, &str); 3] = [
     ("OVMF/OVMF_CODE_4M.fd", "OVMF/OVMF_CODE_4M.secboot.fd", "OVMF/OVMF_VARS_4M.fd"),
     ("edk2/x64/OVMF_CODE.4m.fd", "edk2/x64/OVMF_CODE.secboot.4m.fd", "edk2/x64/OVMF_VARS.4m.fd"),
@@ -36,11 +37,11 @@ pub struct Programs {
 /// UEFI firmware for machines.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Firmware {
-    /// Without Secure Boot, which costs time under emulation.
+    /// Without Secure Boot, which takes more time under emulation.
     pub plain: PathBuf,
-    /// With Secure Boot, where there is one.
+    /// With Secure Boot, if available.
     pub secure: Option<PathBuf>,
-    /// Empty variables for either, to be copied for each machine.
+    /// Empty variables for both, which are copied for each machine.
     pub variables: PathBuf,
 }
 
@@ -59,7 +60,7 @@ impl Programs {
     /// Looks on this host first, then in the tools tree.
     ///
     /// # Errors
-    /// Names what is missing and how to get it when neither has all of it.
+    /// When neither has everything. The error names what is missing and how to get it.
     pub fn find(tools: &Path) -> Result<Self> {
         let missing = match missing(&host(), host_qemu()) {
             Ok(firmware) => return Ok(Self { source: Source::Host, firmware, kvm: kvm_works() }),
@@ -80,13 +81,14 @@ impl Programs {
         }
     }
 
-    /// A command that runs one of the programs and is killed with the process that started it.
+    /// Returns a command that runs one of the programs. It is killed when the process that started
+    /// it ends.
     #[must_use]
     pub fn command(&self, program: &str) -> Command {
         self.source.command(program)
     }
 
-    /// One line for people: which QEMU, and how it runs the guest.
+    /// Returns one line for people: which QEMU, and how it runs the guest.
     #[must_use]
     pub fn describe(&self) -> String {
         let source = match &self.source {
@@ -98,12 +100,12 @@ impl Programs {
     }
 }
 
-/// Where this host has `bin` and `share`: `$PATTERN_PROGRAMS`, or `/usr`.
+/// Returns the folder with this host's `bin` and `share`: `$PATTERN_PROGRAMS`, or `/usr`.
 fn host() -> PathBuf {
     env::var_os("PATTERN_PROGRAMS").map_or_else(|| "/usr".into(), PathBuf::from)
 }
 
-/// The firmware below this `/usr`, or all that is missing there.
+/// Returns the firmware below this `/usr`, or everything that is missing there.
 fn missing(usr: &Path, qemu: Option<u32>) -> Result<Firmware, Vec<String>> {
     let mut missing = Vec::new();
     match qemu {
@@ -126,7 +128,7 @@ fn missing(usr: &Path, qemu: Option<u32>) -> Result<Firmware, Vec<String>> {
     firmware.filter(|_| missing.is_empty()).ok_or(missing)
 }
 
-/// The major version of the QEMU in PATH, if there is one.
+/// Returns the major version of the QEMU in PATH, if there is one.
 fn host_qemu() -> Option<u32> {
     let output = Command::new(QEMU).arg("--version").output().ok()?;
     qemu_version(&String::from_utf8_lossy(&output.stdout))
@@ -137,14 +139,15 @@ fn qemu_version(text: &str) -> Option<u32> {
     rest.split('.').next()?.parse().ok()
 }
 
-/// A `/dev/kvm` alone proves nothing: a module for paravirtual guests only may be behind it. So ask for one
-/// that uses the processor's own virtualisation.
+/// Returns whether the processor's own virtualisation works. `/dev/kvm` alone is not enough,
+/// because a module for paravirtual guests only may provide it. So a module for the processor's
+/// virtualisation must be loaded.
 fn kvm_works() -> bool {
     let module = ["kvm_intel", "kvm_amd"].iter().any(|name| Path::new("/sys/module").join(name).exists());
     module && fs::OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok()
 }
 
-/// Where a command's own complaints go, and the command line that made them.
+/// Sends a command's error messages to a file.
 pub(crate) fn log_to(command: &mut Command, log: &Path) -> Result<()> {
     let file = fs::File::create(log).with_context(|| format!("creating {}", log.display()))?;
     command.stderr(file);

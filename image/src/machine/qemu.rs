@@ -1,61 +1,62 @@
-//! The argument list of QEMU for one machine: pure, so that it can be read and tested.
+//! Builds QEMU's arguments for one machine. Pure, so that they can be printed and tested.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-/// Everything that tells one virtual machine from another. Paths are absolute, or relative to the folder
-/// QEMU is started in.
+/// Everything that distinguishes virtual machines. Paths are absolute, or relative to the folder in
+/// which QEMU is started.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Memory in MiB.
     pub memory_mib: u64,
     /// Number of processors.
     pub cpus: u32,
-    /// Whether the processor's own virtualisation works here; plain emulation otherwise.
+    /// Whether the processor's own virtualisation works here. Otherwise QEMU emulates.
     pub kvm: bool,
     /// What the machine starts.
     pub boot: Boot,
-    /// The kernel command line, or with UEFI what systemd-stub adds to the image's own.
+    /// The kernel command line, or with UEFI the words that systemd-stub adds to the image's own.
     pub words: String,
-    /// Raw disk images, in the order the guest sees them.
+    /// Raw disk images, in the order in which the guest sees them.
     pub disks: Vec<PathBuf>,
-    /// A socket where a server offers the first disk by NBD; its file is not opened then.
+    /// A socket where a server offers the first disk by NBD. The disk's file is not opened then.
     pub remote: Option<PathBuf>,
-    /// A file that is there, for a record of all writes to the first disk in the format of dm-log-writes.
+    /// An existing file for a record of all writes to the first disk, in the format of
+    /// dm-log-writes.
     pub writes: Option<PathBuf>,
-    /// Files that each hold one SMBIOS string, which may be secret: a system credential.
+    /// Files with one SMBIOS string each, such as a system credential. The strings may be secret.
     pub strings: Vec<PathBuf>,
     /// Whether the machine has a TPM.
     pub tpm: bool,
     /// The TPM's control socket, in the machine's folder.
     pub tpm_socket: String,
-    /// The port of an update server on this host's loopback. The guest reaches it as `http://10.0.2.100:8000`, and
-    /// nothing else; none: no network.
+    /// The port of an update server on this host's loopback. The guest reaches it as
+    /// `http://10.0.2.100:8000`, and nothing else. `None` means no network.
     pub server: Option<u16>,
-    /// Where the picture goes, as QEMU's `-display` takes it (`gtk`, `vnc=:1`, `none`); without it the machine has
-    /// neither display nor keyboard.
+    /// Where the picture goes, in the form of QEMU's `-display` (`gtk`, `vnc=:1`, `none`). With
+    /// `None` the machine has neither display nor keyboard.
     pub display: Option<String>,
-    /// The name of a socket in the machine's folder on which QEMU takes commands (QMP).
+    /// The name of a socket in the machine's folder where QEMU accepts commands (QMP).
     pub commands: Option<String>,
     /// Where the first serial port goes.
     pub console: Console,
-    /// A copy of all that the guest prints on that port.
+    /// A copy of everything that the guest prints on that port.
     pub log: PathBuf,
 }
 
 /// What the machine starts.
 #[derive(Clone, Debug)]
 pub enum Boot {
-    /// UEFI firmware, which starts what the first disk's EFI system partition holds.
+    /// UEFI firmware, which starts the content of the first disk's EFI system partition.
     Uefi {
         /// The firmware.
         code: PathBuf,
-        /// This machine's own UEFI variables; written to.
+        /// This machine's own UEFI variables, which QEMU writes to.
         variables: PathBuf,
-        /// Whether it has Secure Boot: the variables are then out of the system's reach (system management mode), or it would
-        /// not start.
+        /// Whether the firmware has Secure Boot. Such firmware needs variables that the system
+        /// can't reach (system management mode), or it does not start.
         secure: bool,
     },
     /// A kernel and an initrd, without firmware.
@@ -72,11 +73,11 @@ pub enum Boot {
 pub enum Console {
     /// To this terminal, with QEMU's escape key Ctrl-a.
     Terminal,
-    /// To QEMU's standard input and output, as they are.
+    /// To QEMU's standard input and output, unchanged.
     Pipe,
 }
 
-/// The arguments that follow the program's name.
+/// Returns the arguments after the program's name.
 #[must_use]
 pub fn arguments(options: &Options) -> Vec<OsString> {
     let mut args = Arguments(Vec::new());
@@ -129,11 +130,12 @@ fn display(args: &mut Arguments, to: Option<&str>) {
     }
 }
 
-/// One address leads to one port of this host, by a process for each connection; all else is cut off.
+/// Connects one address to one port of this host, with a process for each connection. Everything
+/// else is cut off.
 fn network(args: &mut Arguments, port: u16) {
     let forward = format!("guestfwd=tcp:10.0.2.100:8000-cmd:socat - TCP4:127.0.0.1:{port}");
     args.put("-netdev", format!("user,id=net,restrict=on,ipv6=off,{forward}"));
-    // Without its boot ROM the firmware does not try to boot from the network.
+    // Without its boot ROM, the firmware does not try to boot from the network.
     args.put("-device", "virtio-net-pci,netdev=net,romfile=");
 }
 
@@ -142,13 +144,14 @@ fn boot(args: &mut Arguments, boot: &Boot, words: &str) {
         Boot::Uefi { code, variables, secure } => {
             if *secure {
                 args.put("-global", "driver=cfi.pflash01,property=secure,value=on");
-                // Waking up is a way around it that such firmware has to guard; nothing here sleeps.
+                // Waking from suspend could bypass the protection, so such firmware has to guard
+                // it. Nothing here sleeps.
                 args.put("-global", "ICH9-LPC.disable_s3=1");
             }
             args.put("-drive", joined("if=pflash,unit=0,format=raw,readonly=on,file=", code));
             args.put("-drive", joined("if=pflash,unit=1,format=raw,file=", variables));
             if !words.is_empty() {
-                // systemd-stub(7): honoured without Secure Boot only.
+                // systemd-stub(7): honoured only without Secure Boot.
                 let value = format!("io.systemd.stub.kernel-cmdline-extra={words}");
                 args.put("-smbios", format!("type=11,value={}", value.replace(',', ",,")));
             }
@@ -157,7 +160,7 @@ fn boot(args: &mut Arguments, boot: &Boot, words: &str) {
             args.put("-kernel", kernel);
             args.put("-initrd", initrd);
             args.put("-append", words);
-            // A kernel that panics ends the run instead of starting over.
+            // If the kernel panics, the run ends instead of restarting.
             args.0.push("-no-reboot".into());
         }
     }
@@ -185,14 +188,14 @@ impl Arguments {
 
     fn disk(&mut self, number: usize, path: &Path, remote: Option<&Path>, writes: Option<&Path>) {
         let node = format!("disk{number}");
-        // As JSON, a path may hold commas. A path that is not UTF-8 was refused by the caller.
+        // In JSON, a path may have commas. The caller refused paths that are not UTF-8.
         let mut file = json!({ "driver": "file", "filename": path.to_string_lossy(), "discard": "unmap" });
         if let Some(socket) = remote {
             file = json!({ "driver": "nbd", "server": { "type": "unix", "path": socket.to_string_lossy() } });
         }
         let mut backend = json!({ "driver": "raw", "discard": "unmap", "file": file });
         if let Some(log) = writes {
-            // Nothing but a test reads the record: it need not be on the host's disk.
+            // Only a test reads the record, so it need not be flushed to the host's disk.
             let log =
                 json!({ "driver": "file", "filename": log.to_string_lossy(), "cache": { "no-flush": true } });
             backend = json!({ "driver": "blklogwrites", "discard": "unmap", "file": backend, "log": log });
@@ -204,7 +207,7 @@ impl Arguments {
     }
 }
 
-/// A suboption list that ends in a path; QEMU wants commas in it doubled.
+/// Returns a list of suboptions that ends in a path. QEMU requires commas in it doubled.
 fn joined(prefix: &str, path: &Path) -> String {
     format!("{prefix}{}", path.to_string_lossy().replace(',', ",,"))
 }

@@ -1,4 +1,4 @@
-//! A software TPM for one machine: swtpm, with its state in a folder.
+//! Runs a software TPM (swtpm) for one machine, with its state in a folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,13 @@ use anyhow::{Context, Result, bail};
 
 use super::programs::{self, Programs};
 
-/// The control socket's name inside the machine's folder: relative, as socket paths are at most 107 bytes.
+/// The control socket's name inside the machine's folder. It is relative, because socket paths have
+/// at most 107 bytes.
 pub const SOCKET: &str = "tpm.sock";
 
 const LOG: &str = "swtpm.log";
 
-/// A running swtpm. It ends when QEMU lets go of it, and is killed when this is dropped.
+/// A running swtpm. It ends when QEMU disconnects, and is killed when this is dropped.
 #[derive(Debug)]
 pub struct Tpm {
     child: Child,
@@ -23,10 +24,10 @@ pub struct Tpm {
 }
 
 impl Tpm {
-    /// Starts swtpm on `folder`: the state is kept in `folder/tpm`, the socket is `folder/tpm.sock`.
+    /// Starts swtpm on `folder`. The state is in `folder/tpm`, and the socket is `folder/tpm.sock`.
     ///
     /// # Errors
-    /// When swtpm can't be started or makes no socket; what it said is in `folder/swtpm.log`.
+    /// When swtpm can't be started, or makes no socket. Its messages are in `folder/swtpm.log`.
     pub fn start(programs: &Programs, folder: &Path) -> Result<Self> {
         manufacture(programs, folder)?;
         let socket = folder.join(SOCKET);
@@ -59,7 +60,8 @@ impl Tpm {
     }
 }
 
-/// Makes the state of a new TPM, unless there is one. One PCR bank: the firmware hashes all it starts once for each.
+/// Makes the state of a new TPM, unless it exists. It has one PCR bank, because firmware hashes
+/// everything once for each bank.
 fn manufacture(programs: &Programs, folder: &Path) -> Result<()> {
     let state = folder.join("tpm");
     if state.exists() {
@@ -69,12 +71,12 @@ fn manufacture(programs: &Programs, folder: &Path) -> Result<()> {
     let mut command = programs.command("swtpm_setup");
     let log = folder.join(LOG);
     programs::log_to(&mut command, &log)?;
-    // Its configuration file names what signs certificates, which nobody asks this TPM for.
+    // Its configuration file names a signer of certificates, which this TPM does not need.
     command.args(["--config", "/dev/null", "--tpm2", "--tpmstate", "tpm", "--pcr-banks", "sha256"]);
     command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
     let status = command.status().context("starting swtpm_setup")?;
     if !status.success() {
-        // What failed is reported; a part of a state must not be taken for a whole one.
+        // The failure is reported. A partial state must not be used as a complete one.
         fs::remove_dir_all(&state).ok();
         bail!("making a TPM's state: swtpm_setup ended with {status}; see {}", log.display());
     }
@@ -83,7 +85,7 @@ fn manufacture(programs: &Programs, folder: &Path) -> Result<()> {
 
 impl Drop for Tpm {
     fn drop(&mut self) {
-        // QEMU's end is its end too; it may need a moment to write its state.
+        // swtpm ends when QEMU does. It may need a moment to write its state.
         let deadline = Instant::now() + Duration::from_secs(1);
         while Instant::now() < deadline {
             if matches!(self.child.try_wait(), Ok(Some(_))) {
@@ -91,7 +93,7 @@ impl Drop for Tpm {
             }
             thread::sleep(Duration::from_millis(10));
         }
-        // It may have ended in the meantime.
+        // It may have ended meanwhile.
         self.child.kill().ok();
         self.child.wait().ok();
     }

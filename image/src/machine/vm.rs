@@ -1,4 +1,4 @@
-//! One running virtual machine: QEMU, its TPM and its console.
+//! A running virtual machine: QEMU, its TPM and its console.
 
 use std::io::Write;
 use std::path::Path;
@@ -12,10 +12,10 @@ use super::programs::{self, Programs, QEMU};
 use super::qemu::{self, Options};
 use super::swtpm::Tpm;
 
-/// What QEMU itself complained of, in the machine's folder.
+/// QEMU's error messages, in the machine's folder.
 pub const QEMU_LOG: &str = "qemu.log";
 
-/// A machine whose console is in our hands. Dropped, it loses its power.
+/// A machine whose console the caller controls. Dropping it cuts the power.
 #[derive(Debug)]
 pub struct Vm {
     qemu: Qemu,
@@ -24,7 +24,8 @@ pub struct Vm {
 }
 
 impl Vm {
-    /// Starts a machine with its state and logs in `folder`. `options.console` must be `Console::Pipe`.
+    /// Starts a machine with its state and logs in `folder`. `options.console` must be
+    /// `Console::Pipe`.
     ///
     /// # Errors
     /// When swtpm or QEMU can't be started.
@@ -35,7 +36,7 @@ impl Vm {
         Ok(Self { qemu, input, console: Console::new(output) })
     }
 
-    /// Waits for a text on the console and returns all that came before it.
+    /// Waits for a text on the console. Returns everything before it.
     ///
     /// # Errors
     /// When it does not come in time, or the machine ends first.
@@ -43,10 +44,10 @@ impl Vm {
         self.expect_any(&[text], timeout).map(|(_, before)| before)
     }
 
-    /// Waits for one of the texts on the console: its index, and all that came before it.
+    /// Waits for one of the texts on the console. Returns its index, and everything before it.
     ///
     /// # Errors
-    /// When none comes in time, or the machine ends first.
+    /// When no text comes in time, or the machine ends first.
     pub fn expect_any(&mut self, texts: &[&str], timeout: Duration) -> Result<(usize, String)> {
         self.console.expect(texts, timeout).map_err(|missed| {
             let wanted = texts.join("\" or \"");
@@ -68,10 +69,10 @@ impl Vm {
         self.input.flush().context("typing on the console")
     }
 
-    /// Waits until the machine has powered itself off and QEMU and the TPM have stored their state.
+    /// Waits until the machine has powered off, and QEMU and the TPM have stored their state.
     ///
     /// # Errors
-    /// When it does not in time, or QEMU fails.
+    /// When it takes too long, or QEMU fails.
     pub fn wait_for_power_off(&mut self, timeout: Duration) -> Result<()> {
         if self.console.wait_for_end(timeout).is_err() {
             bail!("the machine is still on after {} s", timeout.as_secs());
@@ -79,7 +80,7 @@ impl Vm {
         self.qemu.wait()
     }
 
-    /// All that came on the console so far.
+    /// Returns everything that came on the console so far.
     #[must_use]
     pub fn console(&self) -> &str {
         self.console.text()
@@ -94,7 +95,7 @@ pub fn attach(programs: &Programs, folder: &Path, options: &Options) -> Result<(
     Qemu::start(programs, folder, options, Stdio::inherit)?.wait()
 }
 
-/// The processes of a machine, killed when this is dropped: QEMU before its TPM.
+/// The processes of a machine. They are killed when this is dropped, QEMU before its TPM.
 #[derive(Debug)]
 struct Qemu {
     child: Child,
@@ -124,7 +125,7 @@ impl Qemu {
 
 impl Drop for Qemu {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may already have ended.
         self.child.kill().ok();
         self.child.wait().ok();
     }

@@ -1,4 +1,4 @@
-//! One version on its way into a release.
+//! Adds one version to a release.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::host::step::Step;
 
 const NEVER: &str = "a version that was published never changes; build with another image.version";
 
-/// A version, and where it goes.
+/// A version, and the release that it goes to.
 pub(super) struct Addition<'a> {
     /// `ID_VERSION`
     pub(super) base: &'a str,
@@ -23,10 +23,11 @@ pub(super) struct Addition<'a> {
 }
 
 impl Addition<'_> {
-    /// Checks all that was published, and that this version fits in.
+    /// Checks everything that was published, and that this version can be added.
     ///
     /// # Errors
-    /// When a file is missing or changed, nobody signed one, or the version was published with other content.
+    /// When a file is missing or changed, a file was never signed, or the version was published
+    /// with other content.
     pub(super) fn check(&self) -> Result<()> {
         self.refuse_strangers()?;
         self.refuse_other_files()?;
@@ -38,7 +39,8 @@ impl Addition<'_> {
         Ok(())
     }
 
-    /// What has our own names but is not signed was left by a run that was interrupted.
+    /// Fails if there are files with names of a release that are not signed. An interrupted run
+    /// left them.
     fn refuse_strangers(&self) -> Result<()> {
         let mut strangers = self.folder.strangers()?;
         strangers.retain(|name| self.parts.iter().all(|part| part.name != *name));
@@ -53,7 +55,8 @@ impl Addition<'_> {
         Ok(())
     }
 
-    /// The same version with another UUID, or compressed in another way: systems could take either.
+    /// Fails if the same version exists with another UUID or compression, because systems could
+    /// take either.
     fn refuse_other_files(&self) -> Result<()> {
         let is_other = |name: &&String| {
             let same_version = name::parse(name).is_some_and(|parsed| parsed.base == self.base);
@@ -83,17 +86,17 @@ impl Addition<'_> {
         Ok(())
     }
 
-    /// Whether the release has a part's file, with its content.
+    /// Returns whether the release has a part's file with the right content.
     fn is_there(&self, part: &Part, step: &Step) -> Result<bool> {
         let file = self.folder.path.join(&part.name);
-        // What can't be decompressed is not it, either.
+        // A file that can't be decompressed is not the right one either.
         Ok(file.exists() && part.codec.content_sum(step, &file).is_ok_and(|sum| sum == part.sum))
     }
 
-    /// Writes the files that the release lacks. Returns the sums of all that it has then.
+    /// Writes the files that the release lacks. Returns the sums of all files of the release.
     ///
     /// # Errors
-    /// When one can't be written, or does not read back as it was built.
+    /// When a file can't be written, or does not read back as it was built.
     pub(super) fn write(&self) -> Result<Sums> {
         let mut sums = self.folder.sums.clone();
         for part in self.parts.iter().filter(|part| !self.folder.sums.contains_key(&part.name)) {
@@ -101,7 +104,7 @@ impl Addition<'_> {
             if !self.is_there(part, &step)? {
                 let temporary = self.folder.temporary(&part.name);
                 self.write_part(part, &temporary, &step).inspect_err(|_| {
-                    // It may not have been made; the failure before is the one that is reported.
+                    // It may not exist. The failure before it is the one that is reported.
                     fs::remove_file(&temporary).ok();
                 })?;
             }

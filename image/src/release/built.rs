@@ -1,4 +1,4 @@
-//! What `pattern build` wrote for one version.
+//! Reads what `pattern build` wrote for one version.
 
 use std::path::{Path, PathBuf};
 
@@ -18,10 +18,10 @@ pub(super) struct Built {
     sums: Sums,
 }
 
-/// One of them, and what it is in a release.
+/// One file, and what it becomes in a release.
 pub(super) struct Part<'a> {
     pub(super) from: PathBuf,
-    /// The SHA-256 of what it holds.
+    /// The SHA-256 of its content.
     pub(super) sum: String,
     /// Its name in the release.
     pub(super) name: String,
@@ -29,7 +29,7 @@ pub(super) struct Part<'a> {
 }
 
 impl Built {
-    /// Reads which files there are.
+    /// Reads the list of files.
     ///
     /// # Errors
     /// When the manifest does not name exactly the files of one version.
@@ -42,10 +42,10 @@ impl Built {
         Ok(Self { folder: folder.to_owned(), base, sums })
     }
 
-    /// Checks what the files hold.
+    /// Checks the files' content.
     ///
     /// # Errors
-    /// When one is missing, or was changed since.
+    /// When a file is missing, or was changed since the build.
     pub(super) fn check(&self) -> Result<()> {
         let step = Step::new(self.folder.display().to_string());
         for (name, wanted) in &self.sums {
@@ -59,7 +59,8 @@ impl Built {
         Ok(())
     }
 
-    /// The files as they are in a release: a UKI plain, as firmware starts it, and all else packed.
+    /// Returns the files as they are in a release. The UKI is not compressed, because firmware
+    /// starts it directly. All others are.
     pub(super) fn parts<'a>(&self, packed: &'a Codec, plain: &'a Codec) -> Vec<Part<'a>> {
         let part = |(name, sum): (&String, &String)| {
             let is_uki = name::parse(name).is_some_and(|name| name.kind == Kind::Uki);
@@ -71,7 +72,7 @@ impl Built {
     }
 }
 
-/// The version whose files these are, each once.
+/// Returns the version, if these are its files and each occurs once.
 fn version(sums: &Sums) -> Result<String> {
     let mut names = Vec::new();
     for name in sums.keys() {

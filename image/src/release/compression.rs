@@ -1,7 +1,8 @@
-//! How partitions and images are compressed: in ways that systemd-pull reads.
+//! Compresses partitions and images in formats that systemd-pull can read.
 //!
-//! systemd 257 reads xz, gzip and bzip2, and tells them apart by a file's first bytes. zstd came later: 257
-//! writes it as it is. bzip2 is left out: it is larger than xz, and slower to read.
+//! systemd 257 reads xz, gzip and bzip2, and distinguishes them by a file's first bytes. zstd came
+//! later: systemd 257 would write such a file without unpacking it. bzip2 is left out, because it
+//! is larger than xz and slower to read.
 
 use std::fs::File;
 use std::path::Path;
@@ -19,7 +20,7 @@ const GZIP: Need = Need { programs: &["gzip"], package: "gzip" };
 /// A way to compress.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Compression {
-    /// Not at all.
+    /// Not compressed.
     None,
     /// gzip
     Gz,
@@ -28,10 +29,10 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// Reads the word of a command line.
+    /// Parses a word of the command line.
     ///
     /// # Errors
-    /// Says which words there are.
+    /// When the word is unknown. The error names the known ones.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text {
             "none" => Ok(Self::None),
@@ -41,7 +42,7 @@ impl Compression {
         }
     }
 
-    /// What a file's name ends in.
+    /// Returns the suffix of file names.
     pub(super) fn suffix(self) -> &'static str {
         match self {
             Self::None => "",
@@ -51,17 +52,17 @@ impl Compression {
     }
 }
 
-/// Writes files compressed in one way, and reads them.
+/// Writes and reads files with one compression.
 pub(super) struct Codec {
-    /// What its files end in.
+    /// Suffix of its files.
     pub(super) suffix: &'static str,
-    /// Its program, with the arguments that make equal files of equal ones, and where it comes from.
+    /// Its program, with arguments that give equal output for equal input, and where it comes from.
     pub(super) program: Option<(&'static [&'static str], Source)>,
 }
 
 impl Codec {
     /// # Errors
-    /// When there is no program for it.
+    /// When its program is missing.
     pub(super) fn find(compression: Compression, tools: &Path) -> Result<Self> {
         let program: Option<(&'static [&'static str], Source)> = match compression {
             Compression::None => None,
@@ -71,7 +72,7 @@ impl Codec {
         Ok(Self { suffix: compression.suffix(), program })
     }
 
-    /// Makes a file of the release; holes stay holes when it is not compressed.
+    /// Makes a file of the release. Without compression, holes stay holes.
     pub(super) fn write(&self, step: &Step, from: &Path, to: &Path) -> Result<()> {
         let Some((program, source)) = &self.program else { return copy(from, to) };
         let doing = format!("compressing {}", from.display());
@@ -84,7 +85,7 @@ impl Codec {
         tools::finish(&doing, child).map(|_| ())
     }
 
-    /// The SHA-256 of what a file of the release holds.
+    /// Returns the SHA-256 of the content of a file of the release.
     pub(super) fn content_sum(&self, step: &Step, file: &Path) -> Result<String> {
         let Some((program, source)) = &self.program else { return sum::of(step, file) };
         let doing = format!("decompressing {}", file.display());

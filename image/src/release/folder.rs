@@ -1,8 +1,9 @@
-//! The folder that a web server gives to systems: files, `SHA256SUMS` over them, and its signature.
+//! The folder that a web server offers to systems: files, their `SHA256SUMS`, and its signature.
 //!
-//! Whoever reads it at any instant finds every file that the manifest names. A file gets its name when its
-//! content is on the disk; then the manifest gets its name, and then the signature. A run that was cut off
-//! between these two is finished by the next; until then systems refuse the manifest, and stay as they are.
+//! At every instant all files exist that the manifest names. A file gets its name when its content
+//! is on the disk. Then the manifest gets its name, and then the signature. If a run is cut off
+//! between these two, the next run completes it. Until then systems refuse the manifest, and stay
+//! unchanged.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -16,10 +17,10 @@ use crate::host::gpg::Home;
 
 const SIGNATURE: &str = "SHA256SUMS.gpg";
 
-/// A release that nobody else writes to meanwhile.
+/// A release that is locked against other writers.
 pub(super) struct Folder<'a> {
     pub(super) path: &'a Path,
-    /// What is signed.
+    /// The signed sums.
     pub(super) sums: Sums,
     home: &'a Home,
     _lock: File,
@@ -29,7 +30,7 @@ impl<'a> Folder<'a> {
     /// Opens a release, or makes an empty one.
     ///
     /// # Errors
-    /// When there is a manifest that no key in this GnuPG home has signed: it proves nothing.
+    /// When there is a manifest that no key in this GnuPG home signed, because it proves nothing.
     pub(super) fn open(path: &'a Path, home: &'a Home) -> Result<Self> {
         fs::create_dir_all(path).with_context(|| format!("creating {}", path.display()))?;
         let mut folder = Self { path, home, sums: Sums::new(), _lock: durable::lock(path)? };
@@ -44,7 +45,8 @@ impl<'a> Folder<'a> {
         Ok(folder)
     }
 
-    /// Gives a signature its name that a run left unnamed, and removes all else that one left.
+    /// Completes an interrupted run: gives its signature the final name, and removes everything
+    /// else that the run left.
     fn finish_interrupted(&self) -> Result<()> {
         let (manifest, signature) = (self.path.join(MANIFEST), self.temporary(SIGNATURE));
         if signature.exists() && manifest.exists() && self.home.verify(&manifest, &signature).is_ok() {
@@ -57,7 +59,7 @@ impl<'a> Folder<'a> {
         Ok(())
     }
 
-    /// The names of files whose purpose nobody knows: neither signed, nor ours, nor hidden.
+    /// Returns the names of unknown files: neither signed, nor ours, nor hidden.
     pub(super) fn strangers(&self) -> Result<Vec<String>> {
         let mut names = self.names()?;
         names.retain(|name| {
@@ -74,15 +76,15 @@ impl<'a> Folder<'a> {
         names.collect::<Result<_>>().with_context(reading)
     }
 
-    /// Where a file is written before it gets its name.
+    /// Returns where a file is written before it gets its name.
     pub(super) fn temporary(&self, name: &str) -> PathBuf {
         self.path.join(format!(".{name}.new"))
     }
 
-    /// Signs the manifest of all files, which are there, and publishes it.
+    /// Signs the manifest of all files, which must exist, and publishes it.
     ///
     /// # Errors
-    /// When gpg fails or its signature does not verify: then what was published before still is.
+    /// When gpg fails, or its signature does not verify. The earlier release stays published then.
     pub(super) fn publish(&self, sums: &Sums, key: &str) -> Result<()> {
         let (manifest, signature) = (self.temporary(MANIFEST), self.temporary(SIGNATURE));
         fs::write(&manifest, manifest::render(sums))
@@ -93,7 +95,8 @@ impl<'a> Folder<'a> {
             durable::mode(file, 0o644)?;
             durable::sync(file)?;
         }
-        // With the signature's content and temporary name on the disk, a cut after the first can be mended.
+        // Content and temporary name of the signature are on the disk now, so a cut after the first
+        // rename can be repaired.
         durable::sync(self.path)?;
         durable::rename(&manifest, &self.path.join(MANIFEST))?;
         durable::rename(&signature, &self.path.join(SIGNATURE))

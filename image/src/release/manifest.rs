@@ -1,4 +1,4 @@
-//! `SHA256SUMS`: which files there are, and what is in them.
+//! Reads and writes `SHA256SUMS`: the files and their sums.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,13 +9,13 @@ use anyhow::{Context, Result, bail};
 /// Its file name.
 pub(super) const MANIFEST: &str = "SHA256SUMS";
 
-/// SHA-256 sums, by the names of files.
+/// SHA-256 sums, by file name.
 pub(super) type Sums = BTreeMap<String, String>;
 
 /// Reads the manifest of a folder.
 ///
 /// # Errors
-/// When it can't be read, or has a line that is not a sum and the name of a file beside it.
+/// When it can't be read, or a line is not a sum and the name of a file beside it.
 pub(super) fn read(folder: &Path) -> Result<Sums> {
     let path = folder.join(MANIFEST);
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
@@ -36,7 +36,7 @@ fn parse(text: &str) -> Result<Sums> {
     Ok(sums)
 }
 
-/// As `sha256sum --check` and systemd-sysupdate read it.
+/// Returns the text in the format of `sha256sum --check` and systemd-sysupdate.
 pub(super) fn render(sums: &Sums) -> String {
     sums.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect()
 }
@@ -45,7 +45,8 @@ pub(super) fn is_sum(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// A visible file in the same folder, with a name that every URL takes as it is.
+/// Returns whether a text is the name of a visible file in the same folder that needs no escaping
+/// in URLs.
 fn is_name(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     !text.is_empty() && !text.starts_with('.') && text.chars().all(fits)

@@ -1,4 +1,5 @@
-//! What the names of a release's files say: `ID_VERSION.raw`, `ID_VERSION_UUID_BYTES.usr.raw.xz`, ...
+//! Parses the names of a release's files: `ID_VERSION.raw`, `ID_VERSION_UUID_BYTES.usr.raw.xz`, and
+//! so on.
 
 use pattern::update::release::Part;
 
@@ -9,18 +10,18 @@ use super::compression::Compression;
 pub(super) enum Kind {
     /// The whole disk.
     Image,
-    /// The unified kernel image. It is not compressed: firmware starts it as it is.
+    /// The unified kernel image. It is not compressed, because firmware starts it directly.
     Uki,
     /// A partition.
     Part(Part),
 }
 
 impl Kind {
-    /// All of them: what each version has.
+    /// All kinds. Each version has all of them.
     pub(super) const ALL: [Self; 4] =
         [Self::Image, Self::Uki, Self::Part(Part::Usr), Self::Part(Part::Verity)];
 
-    /// The end of the file names before they are compressed.
+    /// Returns the end of the file name before compression.
     pub(super) fn suffix(self) -> String {
         match self {
             Self::Image => ".raw".to_owned(),
@@ -30,7 +31,7 @@ impl Kind {
     }
 }
 
-/// A file name, taken apart.
+/// A parsed file name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Name<'a> {
     /// `ID_VERSION`
@@ -39,18 +40,18 @@ pub(super) struct Name<'a> {
     pub(super) compression: Compression,
 }
 
-/// Takes a name apart, or returns `None` when it is none of a release's.
+/// Parses a name. Returns `None` if it is not a name in a release.
 pub(super) fn parse(name: &str) -> Option<Name<'_>> {
     let (name, compression) = [Compression::Xz, Compression::Gz]
         .iter()
         .find_map(|compression| Some((name.strip_suffix(compression.suffix())?, *compression)))
         .unwrap_or((name, Compression::None));
-    // Partitions first: their names end as an image's, too.
+    // Partitions come first, because their names also end like an image's.
     let (base, kind) = Kind::ALL.iter().rev().find_map(|kind| Some((base(name, *kind)?, *kind)))?;
     Some(Name { base, kind, compression })
 }
 
-/// `ID_VERSION`, when this is the name of such a file. Neither ids nor versions nor UUIDs have a '_'.
+/// Returns `ID_VERSION`, if this is the name of such a file. IDs, versions and UUIDs have no '_'.
 fn base(name: &str, kind: Kind) -> Option<&str> {
     let stem = name.strip_suffix(&kind.suffix())?;
     let base = match kind {

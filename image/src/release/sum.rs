@@ -1,4 +1,4 @@
-//! SHA-256 by coreutils: it uses the processor's instructions for that.
+//! Computes SHA-256 with coreutils, which use the processor's instructions for it.
 
 use std::fs::File;
 use std::path::Path;
@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::host::step::Step;
 use crate::host::tools;
 
-/// The SHA-256 of a file, in hexadecimal.
+/// Returns the SHA-256 of a file, in hexadecimal.
 pub(super) fn of(step: &Step, file: &Path) -> Result<String> {
     let reading = || format!("reading {}", file.display());
     let input = File::open(file).with_context(reading)?;
@@ -20,7 +20,7 @@ pub(super) fn of(step: &Step, file: &Path) -> Result<String> {
     of_stream(step, "checking", &input, stream.into())
 }
 
-/// The SHA-256 of what a stream brings; the file shows how far it is.
+/// Returns the SHA-256 of a stream. The position in `progress` shows how far it is.
 pub(super) fn of_stream(step: &Step, doing: &str, progress: &File, stream: Stdio) -> Result<String> {
     let mut command = Command::new("sha256sum");
     command.stdin(stream).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -14,11 +14,13 @@ use crate::volume::ahead::staged::Staged;
 use crate::volume::luks::Volume;
 use crate::volume::place::{self, recognised, require_open};
 
-/// Looks what the firmware's variables hold by now, adds files that will be appended to them, and has the volume open in a boot
-/// that measures this. Returns what was done, in words.
+/// Reads what the firmware's variables hold now, adds the files that will be appended to them, and
+/// signs the result, so that the volume opens in a boot that measures it. Returns what was done, in
+/// words.
 ///
 /// # Errors
-/// When the next boot can't be predicted, or has Secure Boot off, the volume has no slot for it, or the TPM fails.
+/// When the next boot can't be predicted, or has Secure Boot off, or the volume has no slot for it,
+/// or the TPM fails.
 pub(crate) fn announce(config: &Config, device: &Path, files: &[(Variable, PathBuf)]) -> Result<String> {
     let about = || format!("persist volume {}", device.display());
     let (header, _) = recognised(device).with_context(about)?;
@@ -44,7 +46,7 @@ pub(crate) fn announce(config: &Config, device: &Path, files: &[(Variable, PathB
         }
     }
     let approver = key::read(place::mounted()?)?;
-    // A cut while the slot was made anew leaves the old one beside it.
+    // A cut while the slot was being replaced leaves the old one beside it.
     let Some(ahead) = slots.into_iter().find(|slot| slot.key == approver.key.public && slot.bank == bank)
     else {
         bail!(

@@ -1,4 +1,5 @@
-//! `pattern check-update`: will the version that the next boot starts be able to open the persist volume?
+//! `pattern check-update`: predicts whether the version that the next boot starts can open the
+//! persist volume.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -17,15 +18,17 @@ use crate::machine::disk::Disk;
 use crate::machine::{esp, registers};
 use crate::volume::place::{self, recognised};
 
-/// One byte after the attributes: 1 when it is on (UEFI Specification, "Globally Defined Variables").
+/// One byte after the attributes: 1 if Secure Boot is on (UEFI Specification, "Globally Defined
+/// Variables").
 const SECURE_BOOT: &str = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
 
-/// Bytes of a PE file that name its sections.
+/// Bytes at the start of a PE file that name its sections.
 const HEAD: u64 = 64 << 10;
-/// No signature file is longer.
+/// The longest signature file, in bytes.
 const LONGEST: usize = 128 << 10;
 
-/// The staged version and what will become of it; `None` when the next boot starts the version that runs.
+/// Returns the staged version and whether it will open the volume, or `None` if the next boot
+/// starts the version that runs.
 ///
 /// # Errors
 /// When the volume or the EFI system partition can't be read.
@@ -45,14 +48,14 @@ fn locks(ctx: &Context) -> Result<Locks> {
     Ok(locks)
 }
 
-/// The signatures that a unified kernel image brings along. What can't be read as such will not help it.
+/// Returns the signatures of a unified kernel image. A section that can't be parsed counts as none.
 fn signatures(uki: &Path) -> Result<Option<Signatures>> {
     let section = section(uki).with_context(|| format!("reading {}", uki.display()))?;
     let text = section.and_then(|bytes| String::from_utf8(bytes).ok());
     Ok(text.and_then(|text| Signatures::parse(text.trim_end_matches('\0')).ok()))
 }
 
-/// The section `.pcrsig`, without the rest of the file.
+/// Returns the section `.pcrsig`, without reading the rest of the file.
 fn section(uki: &Path) -> io::Result<Option<Vec<u8>>> {
     let mut file = File::open(uki)?;
     let mut head = Vec::new();
@@ -73,7 +76,7 @@ fn secure_boot() -> bool {
 mod tests {
     use super::*;
 
-    /// A PE file with one section `.pcrsig`.
+    /// Writes a PE file with one section `.pcrsig`.
     fn uki(name: &str, content: &[u8]) -> std::path::PathBuf {
         let mut file = vec![0; 0x200];
         let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);

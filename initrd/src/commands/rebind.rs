@@ -1,4 +1,5 @@
-//! `pattern rebind`: seals a new key to the TPM as it is now, in place of those that it does not open any more.
+//! `pattern rebind`: seals a new key to the TPM as it is now, and replaces those that the TPM no
+//! longer opens.
 
 use std::path::Path;
 
@@ -16,16 +17,16 @@ use crate::volume::place::{self, recognised, require_open};
 use crate::volume::sealing::Sealer;
 use crate::volume::{ahead, lockout};
 
-/// How often a person may mistype.
+/// How often a person may enter a wrong key.
 const TRIES: u32 = 3;
-/// What a person types to have the volume open for what was added.
+/// The word that a person types to bind the volume to what was added.
 const WORD: &str = "accept";
 
-/// Asks for the recovery key and binds the volume anew; returns what was done.
+/// Asks for the recovery key and binds the volume to the TPM again. Returns what was done.
 ///
 /// # Errors
-/// When this boot is not one to bind to, the volume can't be read, the key is wrong, or the TPM fails. Until the new key is
-/// in place, the old ones stay.
+/// When this boot is not one to bind to, the volume can't be read, the key is wrong, or the TPM
+/// fails. Until the new key is in place, the old ones stay.
 pub(crate) fn rebind(config: &Config, device: &Path) -> Result<String> {
     let about = || format!("persist volume {}", device.display());
     let boot = Boot::look(config)?;
@@ -62,7 +63,7 @@ pub(crate) fn rebind(config: &Config, device: &Path) -> Result<String> {
     Ok(format!("{device}: keyslot {keyslot} is bound to the TPM as it is now; older ones removed: {removed}"))
 }
 
-/// Shows what the volume would open for from now on, and asks for a word.
+/// Shows the additions that the volume would open for from now on, and asks for a word.
 fn accept() -> Result<()> {
     added::describe().iter().for_each(|line| eprintln!("{line}"));
     let question =

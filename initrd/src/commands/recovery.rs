@@ -1,4 +1,4 @@
-//! `pattern recovery`: which recovery keys there are, and what else opens the volume.
+//! `pattern recovery`: lists the recovery keys, and what else opens the volume.
 
 use anyhow::Result;
 use pattern::volume::recovery::{OtherSlot, RecoverySlot};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::context::Context;
 use crate::volume::{place, request};
 
-/// Prints what there is; answers with whether a key was confirmed.
+/// Prints the state. Returns whether a key was confirmed.
 ///
 /// # Errors
 /// When the header can't be read.

@@ -1,5 +1,4 @@
-//! Recovery keys: a new one in place of the others, with the old one or at the next boot, and the word of the owner that one
-//! was kept.
+//! Confirms recovery keys, and replaces them: now with the old key, or at the next boot without it.
 
 use std::path::Path;
 
@@ -12,7 +11,8 @@ use crate::volume::place::recognised;
 use crate::volume::recovery_key;
 use crate::volume::request::{self, Request};
 
-/// `pattern recovery confirm`: marks the key that a person enters as kept; answers with what was done.
+/// `pattern recovery confirm`: marks the key that a person enters as confirmed. Returns what was
+/// done.
 ///
 /// # Errors
 /// When there is no recovery key, or the right one was not entered.
@@ -28,11 +28,12 @@ pub(crate) fn confirm(device: &Path) -> Result<String> {
     Ok(format!("This is the recovery key in keyslot {keyslot} of {}: confirmed.", device.display()))
 }
 
-/// `pattern recovery new`: replaces the recovery keys, by one of them; without, the next boot does it. Answers with what was
-/// done.
+/// `pattern recovery new`: replaces the recovery keys if one of them is entered. Otherwise the next
+/// boot replaces them. Returns what was done.
 ///
 /// # Errors
-/// When no terminal can show the new key, or the old one was not entered. The old one opens the volume until the new one was shown.
+/// When no terminal can show the new key, or the old one was not entered. The old key opens the
+/// volume until the new one was shown.
 pub(crate) fn renew(config: &Config, device: &Path) -> Result<String> {
     let about = || format!("persist volume {}", device.display());
     let _terminal = show::open(show::TERMINAL)
@@ -53,7 +54,7 @@ pub(crate) fn renew(config: &Config, device: &Path) -> Result<String> {
                    starts this machine is shown the key."
             .to_owned());
     };
-    // First, or a cut would leave the TPM's key as it was.
+    // The request comes first, or a cut after the replacement would leave the TPM's old key valid.
     let counted = config.volume.counter;
     if counted {
         request::leave(Request::Sealed).context("asking the next boot to replace the TPM's key, too")?;

@@ -1,4 +1,5 @@
-//! `pattern reset`: says what will be lost, has the owner confirm it, and leaves a request for the next boot's initrd.
+//! `pattern reset`: says what will be lost, asks the owner to confirm, and leaves a request for the
+//! next boot's initrd.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::Command;
@@ -13,40 +14,40 @@ use crate::machine::disk::Disk;
 use crate::volume::lost::Lost;
 use crate::volume::{lockout, luks, reset_request};
 
-/// Who says that the volume may be erased.
+/// Who confirms that the volume may be erased.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Word {
     /// The owner, at this terminal.
     Here,
-    /// Root, who gave `--yes`.
+    /// Root, with `--yes`.
     Given,
     /// Whoever sits at the console of the next boot.
     AtConsole,
 }
 
-/// What `pattern reset` is to do.
+/// What `pattern reset` has to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Order {
-    /// Ask the next boot for a reset.
+    /// Request a reset from the next boot.
     Ask {
-        /// Whose word it has.
+        /// Who confirms it.
         word: Word,
-        /// The next boot begins at once.
+        /// Whether to restart at once.
         now: bool,
     },
-    /// Take the request back.
+    /// Withdraw the request.
     Cancel,
-    /// Say whether there is one.
+    /// Say whether there is a request.
     Status {
         /// As a JSON object.
         as_json: bool,
     },
 }
 
-/// Carries an order out; answers with whether there is a request now.
+/// Carries out an order. Returns whether there is a request now.
 ///
 /// # Errors
-/// When there is no volume, nobody confirms, or the firmware keeps no variables.
+/// When there is no volume, nobody confirms, or the firmware stores no variables.
 pub(crate) fn command(ctx: &Context, order: Order) -> Result<bool> {
     let disk = Disk::behind_usr(&ctx.usr)?;
     disk.check(&ctx.config.partitions.disk)?;

@@ -1,4 +1,4 @@
-//! `pattern update`: systemd-sysupdate does the work; this asks first whether it may, and whether there is room.
+//! `pattern update`: checks whether an update is allowed and fits, and then runs systemd-sysupdate.
 
 mod own;
 
@@ -16,13 +16,14 @@ use crate::machine::disk::Disk;
 use crate::machine::esp;
 
 const PROGRAM: &str = "/usr/lib/systemd/systemd-sysupdate";
-/// The image's own, whatever `/etc/sysupdate.d` and `/run/sysupdate.d` have.
+/// The image's own definitions, whatever `/etc/sysupdate.d` and `/run/sysupdate.d` contain.
 const DEFINITIONS: &str = "--definitions=/usr/lib/sysupdate.d";
 
-/// Installs a version, the newest when none is named; `false` when nothing newer is offered.
+/// Installs a version, or the newest if none is named. Returns `false` if nothing newer is offered.
 ///
 /// # Errors
-/// When an update would cost the way back, when there is no room, or when systemd-sysupdate fails.
+/// When an update would remove the version to fall back to, when there is no room, or when
+/// systemd-sysupdate fails.
 pub(crate) fn run(ctx: &Context, version: Option<&str>, force: bool) -> Result<bool> {
     let image = &ctx.config.image;
     esp::sweep(&image.id)?;
@@ -55,13 +56,13 @@ pub(crate) fn run(ctx: &Context, version: Option<&str>, force: bool) -> Result<b
     Ok(true)
 }
 
-/// The newest version that is offered and newer than all installed ones.
+/// Returns the newest offered version, if it is newer than all installed ones.
 fn newest(url: &str) -> Result<Option<String>> {
     let answer = ask(&["check-new"]).with_context(|| format!("asking {url} for newer versions"))?;
     Ok(answer.get("available").and_then(Value::as_str).map(str::to_owned))
 }
 
-/// The files of a version, as the server's signed list has them.
+/// Returns the files of a version, from the server's signed list.
 fn offered(version: &str) -> Result<Vec<String>> {
     let asking = || format!("asking what version {version} consists of");
     let answer = ask(&["list", version]).with_context(asking)?;
@@ -70,7 +71,7 @@ fn offered(version: &str) -> Result<Vec<String>> {
     Ok(paths.map(|path| path.rsplit('/').next().unwrap_or(path).to_owned()).collect())
 }
 
-/// What systemd-sysupdate answers as JSON; its complaints go to standard error.
+/// Returns the JSON output of systemd-sysupdate. Its error messages go to standard error.
 fn ask(words: &[&str]) -> Result<Value> {
     let mut command = Command::new(PROGRAM);
     command.args([DEFINITIONS, "--json=short"]).args(words).stderr(Stdio::inherit());
@@ -81,7 +82,7 @@ fn ask(words: &[&str]) -> Result<Value> {
     serde_json::from_slice(&output.stdout).context("reading the answer of systemd-sysupdate")
 }
 
-/// How large the other slot's partition is, beside the one of the version that runs.
+/// Returns the size of the other slot's partition, next to the one of the version that runs.
 fn room(table: &Table, running: &str) -> u64 {
     let own = table.partitions().find(|partition| partition.uuid.to_string() == running);
     let others = table.partitions().filter(|one| own.as_ref().is_some_and(|own| own.kind == one.kind));

@@ -1,4 +1,4 @@
-//! Removing a key slot that no command of ours made, with a key that stays.
+//! Removes a key slot that none of our commands made, with a key that stays.
 
 use std::path::Path;
 
@@ -8,10 +8,11 @@ use crate::people::ask;
 use crate::volume::luks::Volume;
 use crate::volume::place::recognised;
 
-/// `pattern recovery wipe-slot`: removes a key slot that is neither the TPM's nor for a recovery key; returns what was done.
+/// `pattern recovery wipe-slot`: removes a key slot that belongs neither to the TPM nor to a
+/// recovery key. Returns what was done.
 ///
 /// # Errors
-/// When the slot is not such a one, or no key of another slot is entered.
+/// When the slot belongs to one of these, or no key of another slot is entered.
 pub(crate) fn wipe_slot(device: &Path, keyslot: u32) -> Result<String> {
     let about = || format!("persist volume {}", device.display());
     let (header, _) = recognised(device).with_context(about)?;

@@ -1,4 +1,4 @@
-//! What this boot allows: whether keys may be sealed and volumes recorded in it.
+//! Decides what this boot allows: whether it may seal keys and record volumes.
 
 use std::fs;
 use std::path::Path;
@@ -15,16 +15,17 @@ const EFIVARS: &str = "/sys/firmware/efi/efivars";
 /// Facts about this boot.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Boot {
-    /// What the firmware enforces.
+    /// The state of Secure Boot, as the firmware enforces it.
     pub(crate) secure_boot: State,
-    /// Whether something was added to the kernel image, by PCR 12. An image for debugging does not ask.
+    /// Whether something was added to the kernel image, by PCR 12. Images with `debug = true` do
+    /// not check.
     pub(crate) added: bool,
     /// Whether `/usr` is known to be damaged.
     pub(crate) degraded: bool,
 }
 
 impl Boot {
-    /// Looks.
+    /// Reads the facts.
     ///
     /// # Errors
     /// When there is a TPM whose registers can't be read.
@@ -33,15 +34,16 @@ impl Boot {
         Ok(Self { secure_boot: secure_boot(), added, degraded: damage::degraded().is_some() })
     }
 
-    /// Whether the TPM's records may be written in this boot.
+    /// Returns whether this boot may write the TPM's records.
     pub(crate) fn may_record(self, config: &Config) -> bool {
         !self.added && !self.degraded && self.secure_boot.allows(config)
     }
 
-    /// Refuses to seal anything in a boot that a later one would not be like, or that protects nothing.
+    /// Fails if this boot must not seal anything: a later boot would not be like it, or the seal
+    /// would protect nothing.
     ///
     /// # Errors
-    /// Says what is in the way, and what to do.
+    /// When something forbids it. The error says what, and what to do.
     pub(crate) fn require(self, config: &Config) -> Result<()> {
         if !self.secure_boot.allows(config) {
             bail!(
@@ -60,7 +62,7 @@ impl Boot {
     }
 }
 
-/// What the firmware enforces, by its variables.
+/// Returns the state of Secure Boot, by the firmware's variables.
 pub(crate) fn secure_boot() -> State {
     let [secure_boot, setup_mode] = VARIABLES.map(|name| fs::read(Path::new(EFIVARS).join(name)).ok());
     State::of(secure_boot.as_deref(), setup_mode.as_deref())

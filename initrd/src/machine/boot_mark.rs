@@ -1,4 +1,5 @@
-//! The mark of a boot that has not ended in an orderly way: the root hash of its `/usr`, in an EFI variable.
+//! The mark of a boot that has not ended in an orderly way: an EFI variable with the root hash of
+//! its `/usr`.
 
 use anyhow::Result;
 
@@ -6,15 +7,15 @@ use crate::machine::efi_variable::Variable;
 
 const NAME: &str = "PatternVerityRestart";
 
-/// Where the mark is.
+/// Returns the variable that holds the mark.
 pub(crate) fn variable() -> Variable {
     Variable::new(NAME)
 }
 
-/// Removes the mark, at an orderly end: the next boot may restart on corruption again.
+/// Removes the mark at an orderly end. The next boot may then restart again after corruption.
 ///
 /// # Errors
-/// When it is there and can't be removed.
+/// When the mark exists and can't be removed.
 pub(crate) fn remove() -> Result<()> {
     variable().remove()
 }

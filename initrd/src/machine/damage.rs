@@ -1,14 +1,14 @@
-//! The note that `/usr` is damaged in this boot, for the stages that come after.
+//! The note that `/usr` is damaged in this boot, for the stages that run later.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-/// Root's, and gone with the boot.
+/// Only root can write it, and it is gone after the boot.
 const NOTE: &str = "/run/pattern/usr-damage";
 
-/// Leaves the note. Without it no later stage may run.
+/// Writes the note. If this fails, no later stage may run.
 ///
 /// # Errors
 /// When it can't be written.
@@ -21,7 +21,8 @@ fn write(path: &Path, damage: &str) -> std::io::Result<()> {
     fs::write(path, damage)
 }
 
-/// What of `/usr` can't be read in this boot; nothing when nobody looked, or all of it can.
+/// Returns what can't be read of `/usr` in this boot. Returns nothing if all can be read, or if
+/// nothing was checked.
 pub(crate) fn degraded() -> Option<String> {
     read(Path::new(NOTE))
 }
@@ -30,7 +31,7 @@ fn read(path: &Path) -> Option<String> {
     if !path.exists() {
         return None;
     }
-    // A note that can't be read is a note all the same.
+    // A note that can't be read counts as a note.
     let damage =
         fs::read_to_string(path).unwrap_or_else(|error| format!("reading {}: {error}", path.display()));
     Some(format!(

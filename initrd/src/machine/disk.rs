@@ -1,4 +1,5 @@
-//! The disk that `/usr` runs from: found through sysfs, read and written here and nowhere else.
+//! The disk that `/usr` runs from. It is found through sysfs, and only this module reads and writes
+//! it.
 
 mod commit;
 mod known;
@@ -20,20 +21,21 @@ use known::{Known, differences, listed};
 /// Alignment of memory and position that every disk accepts for a direct write.
 const PAGE: usize = 4096;
 
-/// A whole disk, open for reading. It is opened for writing only while a commit is carried out: closing it then
-/// makes udev look at it again.
+/// A whole disk, open for reading. It is opened for writing only while a commit is carried out,
+/// because udev probes a device again when a writer closes it.
 #[derive(Debug)]
 pub(crate) struct Disk {
     file: File,
     path: PathBuf,
-    /// Its directory in sysfs.
+    /// The disk's directory in sysfs.
     sysfs: PathBuf,
     sector_size: u64,
 }
 
 impl Disk {
-    /// Opens the disk that holds the running `/usr`: the one below `/dev/mapper/usr`, or, when that is not open, the
-    /// one with the partition whose UUID the root hash gives. No other disk is looked at.
+    /// Opens the disk that holds the running `/usr`. It is the disk below `/dev/mapper/usr`. If
+    /// that is not open, it is the disk with the partition whose UUID the root hash gives. No other
+    /// disk is looked at.
     ///
     /// # Errors
     /// When there is no such disk, or `/usr` is spread over two.
@@ -47,10 +49,10 @@ impl Disk {
         Ok(Self { file, path, sysfs, sector_size })
     }
 
-    /// Refuses a disk that is not the one that `partitions.disk` names.
+    /// Fails unless `partitions.disk` is "auto" or names this disk.
     ///
     /// # Errors
-    /// When the named device is another one, or not there.
+    /// When the named device is another one, or does not exist.
     pub(crate) fn check(&self, choice: &DiskChoice) -> Result<()> {
         let DiskChoice::Path(wanted) = choice else {
             return Ok(());
@@ -67,7 +69,7 @@ impl Disk {
         Ok(())
     }
 
-    /// `/dev/vda`
+    /// Returns the disk's path, such as `/dev/vda`.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -75,13 +77,13 @@ impl Disk {
     /// Reads the partition table.
     ///
     /// # Errors
-    /// When there is none that can be used.
+    /// When there is no usable table.
     pub(crate) fn table(&self) -> Result<Found> {
         Found::read(&mut &self.file, self.sector_size)
             .with_context(|| format!("disk {}", self.path.display()))
     }
 
-    /// `/dev/vda2`, `/dev/nvme0n1p2`
+    /// Returns a partition's path, such as `/dev/vda2` or `/dev/nvme0n1p2`.
     pub(crate) fn partition_path(&self, number: u32) -> PathBuf {
         Path::new("/dev").join(self.partition_name(number))
     }
@@ -92,17 +94,18 @@ impl Disk {
         format!("{name}{separator}{number}")
     }
 
-    /// Carries the steps of a commit out. udev and other tools that follow systemd's rules for locking block
-    /// devices stay away meanwhile.
+    /// Carries out the steps of a commit. Meanwhile it holds the lock by which udev and other tools
+    /// leave a block device alone (systemd's rules for locking block devices).
     ///
     /// # Errors
-    /// The first step that fails; the table is the old or the new one then.
+    /// The first step that fails. The table is then the old or the new one.
     fn carry_out(&self, steps: &[Step]) -> Result<()> {
         if steps.is_empty() {
             return Ok(());
         }
         let doing = || format!("writing the partition table of {}", self.path.display());
-        // Direct: what is one write here is one write to the disk, and what is read afterwards comes from the disk.
+        // With O_DIRECT, one write here is one write to the disk, and reads afterwards come from
+        // the disk.
         let block = self.file.metadata().is_ok_and(|metadata| metadata.file_type().is_block_device());
         let flags = if block { O_DIRECT } else { 0 };
         let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(&self.path);
@@ -111,8 +114,8 @@ impl Disk {
         steps.iter().try_for_each(|step| perform(&file, step)).with_context(doing)
     }
 
-    /// Tells the kernel of every partition that it knows otherwise than the table says. The table as a whole can't be
-    /// read again while `/usr` is in use.
+    /// Tells the kernel of every partition whose entry in the table differs from what the kernel
+    /// knows. The kernel can't re-read the whole table while `/usr` is in use.
     ///
     /// # Errors
     /// The first partition that the kernel refuses.
@@ -122,14 +125,16 @@ impl Disk {
         for (operation, part) in differences(&known, &listed, &listed) {
             self.tell(operation, part)?;
             if operation == Blkpg::Resize {
+                // The kernel sends no event for a resized partition.
                 self.announce(part.number)?;
             }
         }
         Ok(())
     }
 
-    /// Makes an extent a partition for the kernel, although the table does not list it yet. What the kernel knows
-    /// there, and the table does not, is left from an earlier attempt and goes.
+    /// Makes an extent a partition for the kernel, although the table does not list it yet. A
+    /// partition there that the kernel knows and the table does not list is left from an earlier
+    /// attempt, and is removed.
     ///
     /// # Errors
     /// When the kernel refuses, as it does when the extent or the number is in use.
@@ -139,7 +144,7 @@ impl Disk {
         steps.into_iter().try_for_each(|(operation, part)| self.tell(operation, part))
     }
 
-    /// Has udev look at a partition again.
+    /// Makes udev look at a partition again.
     ///
     /// # Errors
     /// When the kernel doesn't know the partition.
@@ -155,7 +160,7 @@ impl Disk {
         })
     }
 
-    /// The partitions that the kernel knows.
+    /// Returns the partitions that the kernel knows.
     fn known(&self) -> Result<Vec<Known>> {
         let doing = || format!("reading {}", self.sysfs.display());
         let mut known = Vec::new();
@@ -169,7 +174,8 @@ impl Disk {
     }
 }
 
-/// The sysfs directory of the disk below `/dev/mapper/usr`, or of the disk that udev links by the partition's UUID.
+/// Returns the sysfs directory of the disk below `/dev/mapper/usr`, or of the disk that udev links
+/// by the partition's UUID.
 fn locate(root: &Path, usr: &UsrHash) -> Result<PathBuf> {
     let blocks = root.join("sys/class/block");
     let devices = match mapper(&blocks, "usr")? {
@@ -194,7 +200,8 @@ fn locate(root: &Path, usr: &UsrHash) -> Result<PathBuf> {
     }
 }
 
-/// Has udev look at `/dev/mapper/NAME` again: it hides an encrypted device until there is a file system on it.
+/// Makes udev look at `/dev/mapper/NAME` again. udev hides an encrypted device until it holds a
+/// file system.
 ///
 /// # Errors
 /// When no such device is open.
@@ -205,8 +212,8 @@ pub(crate) fn announce_mapper(name: &str) -> Result<()> {
     fs::write(&path, "change").with_context(|| format!("writing to {}", path.display()))
 }
 
-/// The sysfs directory of an open device-mapper device. By its name there: `/dev/mapper/NAME` may be a node as well
-/// as a link.
+/// Returns the sysfs directory of an open device-mapper device. It is found by its name in sysfs,
+/// because `/dev/mapper/NAME` may be a node or a link.
 fn mapper(blocks: &Path, name: &str) -> Result<Option<PathBuf>> {
     let entries = fs::read_dir(blocks).with_context(|| format!("reading {}", blocks.display()))?;
     let paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
@@ -215,14 +222,14 @@ fn mapper(blocks: &Path, name: &str) -> Result<Option<PathBuf>> {
     Ok(paths.into_iter().find(named))
 }
 
-/// Names of the devices that a device-mapper device is made of.
+/// Returns the names of the devices that a device-mapper device is made of.
 fn below(mapper: &Path) -> Result<Vec<PathBuf>> {
     let slaves = mapper.join("slaves");
     let entries = fs::read_dir(&slaves).with_context(|| format!("reading {}", slaves.display()))?;
     entries.map(|entry| Ok(entry?.file_name().into())).collect()
 }
 
-/// Name of the device that udev links by the UUID of the partition with `/usr`.
+/// Returns the name of the device that udev links by the UUID of the partition with `/usr`.
 fn linked(root: &Path, usr: &UsrHash) -> Result<PathBuf> {
     let link = root.join("dev/disk/by-partuuid").join(usr.data_uuid());
     let device = fs::canonicalize(&link).with_context(|| format!("no {}", link.display()))?;
@@ -233,6 +240,8 @@ fn perform(file: &File, step: &Step) -> io::Result<()> {
     match step {
         Step::Flush => file.sync_all(),
         Step::Write { offset, bytes } => {
+            // O_DIRECT needs aligned memory, so the bytes go into an aligned part of a larger
+            // buffer.
             let mut memory = vec![0; bytes.len() + PAGE];
             let start = memory.as_ptr().align_offset(PAGE);
             let aligned = memory.get_mut(start..start.saturating_add(bytes.len()));

@@ -1,4 +1,5 @@
-//! One EFI variable, through efivarfs (`Documentation/filesystems/efivarfs.rst` of Linux).
+//! Reads and writes one EFI variable, through efivarfs (`Documentation/filesystems/efivarfs.rst` of
+//! Linux).
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -8,25 +9,26 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::machine::ioctl;
 
-/// Our own: the variables are nobody else's.
+/// Our own vendor GUID: nobody else has variables under it.
 const VENDOR: &str = "bc013fff-80ce-4c3e-8c45-a26e4e66302d";
 const DIRECTORY: &str = "/sys/firmware/efi/efivars";
-/// Non-volatile, for boot services and for the running system (UEFI Specification, "GetVariable"), little-endian.
+/// Attributes: non-volatile, accessible to boot services and to the running system (UEFI
+/// Specification, "GetVariable"), little-endian.
 const ATTRIBUTES: [u8; 4] = [7, 0, 0, 0];
 
-/// A variable of ours.
+/// One of our variables.
 pub(crate) struct Variable {
     directory: PathBuf,
     name: &'static str,
 }
 
 impl Variable {
-    /// The one of this name.
+    /// Returns the variable of this name. Reads nothing.
     pub(crate) fn new(name: &'static str) -> Self {
         Self { directory: PathBuf::from(DIRECTORY), name }
     }
 
-    /// A plain directory in place of efivarfs.
+    /// Uses a plain directory in place of efivarfs.
     #[cfg(test)]
     pub(crate) fn below(directory: PathBuf) -> Self {
         Self { directory, name: "PatternTest" }
@@ -36,12 +38,12 @@ impl Variable {
         self.directory.join(format!("{}-{VENDOR}", self.name))
     }
 
-    /// Its value, without the attributes; `None` when it does not exist.
+    /// Returns the value, without the attributes, or `None` if the variable does not exist.
     ///
     /// # Errors
     /// When there are no EFI variables, or this one can't be read.
     pub(crate) fn read(&self) -> Result<Option<Vec<u8>>> {
-        // The directory exists, empty, when efivarfs is not mounted; a mounted one is never empty.
+        // Without efivarfs the directory exists and is empty. A mounted efivarfs is never empty.
         let mounted = fs::read_dir(&self.directory).is_ok_and(|mut entries| entries.next().is_some());
         if !mounted {
             bail!("there are no EFI variables in {}", self.directory.display());
@@ -53,7 +55,7 @@ impl Variable {
         }
     }
 
-    /// Sets its value.
+    /// Sets the value.
     ///
     /// # Errors
     /// When the firmware refuses.
@@ -61,11 +63,11 @@ impl Variable {
         let doing = || format!("writing {}", self.path().display());
         self.make_mutable().with_context(doing)?;
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(self.path());
-        // One write: efivarfs takes each for a whole variable.
+        // One write: efivarfs takes each write for a whole variable.
         file.and_then(|mut file| file.write_all(&[&ATTRIBUTES, value].concat())).with_context(doing)
     }
 
-    /// Removes it; one that does not exist is removed.
+    /// Removes the variable. Succeeds if it does not exist.
     ///
     /// # Errors
     /// When the firmware refuses.
@@ -78,7 +80,7 @@ impl Variable {
         }
     }
 
-    /// efivarfs makes variables immutable, so that `rm -r` breaks no machine.
+    /// Clears the immutable flag. efivarfs sets it, so that `rm -r` does not break a machine.
     fn make_mutable(&self) -> Result<()> {
         match File::open(self.path()) {
             Ok(file) => Ok(ioctl::set_immutable(&file, false)?),

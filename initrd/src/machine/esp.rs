@@ -1,4 +1,4 @@
-//! The versions that the EFI system partition of the running system holds.
+//! Lists the versions on the EFI system partition of the running system.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use pattern::table::Table;
 use pattern::update;
 use pattern::update::entry::{DIRECTORY, Entry};
 
-/// Where systemd-gpt-auto-generator mounts it.
+/// Where systemd-gpt-auto-generator mounts the partition.
 const MOUNTS: [&str; 2] = ["/efi", "/boot"];
 
-/// The versions of this image whose `/usr` is on the disk.
+/// Returns the versions of this image whose `/usr` is on the disk.
 ///
 /// # Errors
 /// When the partition is not mounted, or can't be read.
@@ -20,7 +20,7 @@ pub(crate) fn installed(id: &str, table: &Table) -> Result<Vec<Entry>> {
     Ok(update::with_usr(look(id)?, &labels))
 }
 
-/// The versions of this image.
+/// Returns the versions of this image that have a kernel image.
 ///
 /// # Errors
 /// When the partition is not mounted, or can't be read.
@@ -28,7 +28,7 @@ pub(crate) fn look(id: &str) -> Result<Vec<Entry>> {
     Ok(files(id)?.into_iter().filter(|(_, path)| !is_empty(path)).map(|(entry, _)| entry).collect())
 }
 
-/// The file of one of them.
+/// Returns the file of one version.
 ///
 /// # Errors
 /// When the partition is not mounted, or can't be read.
@@ -37,14 +37,14 @@ pub(crate) fn file(id: &str, entry: &Entry) -> Result<PathBuf> {
     found.map(|(_, path)| path).with_context(|| format!("version {} is gone", entry.version))
 }
 
-/// Removes what a power cut left of an entry: FAT writes a new name before the file's size, and systemd-sysupdate takes
-/// the name for a version that is installed.
+/// Removes the empty files that a power cut leaves: FAT writes a new name before the file's size,
+/// and systemd-sysupdate takes the name for an installed version.
 ///
 /// # Errors
 /// When the partition is not mounted, or can't be read.
 pub(crate) fn sweep(id: &str) -> Result<()> {
     for (_, path) in files(id)?.iter().filter(|(_, path)| is_empty(path)) {
-        // Whatever is there, an update may still find its place.
+        // The update may work even if the file stays.
         if let Err(error) = fs::remove_file(path) {
             eprintln!("pattern: removing {}, which is empty: {error}", path.display());
         }
@@ -52,15 +52,15 @@ pub(crate) fn sweep(id: &str) -> Result<()> {
     Ok(())
 }
 
-/// The boot loader passes over it, too.
+/// Returns whether a file is empty. The boot loader ignores empty files, too.
 fn is_empty(path: &Path) -> bool {
     path.metadata().is_ok_and(|facts| facts.len() == 0)
 }
 
-/// Where the EFI system partition is mounted.
+/// Returns where the EFI system partition is mounted.
 ///
 /// # Errors
-/// When it is not.
+/// When it is not mounted.
 pub(crate) fn partition() -> Result<&'static Path> {
     let found = MOUNTS.iter().map(Path::new).find(|mount| mount.join(DIRECTORY).is_dir());
     found.with_context(|| {
@@ -100,7 +100,7 @@ mod tests {
         fs::write(directory.join("demo_1.efi"), "MZ").unwrap();
         fs::write(directory.join("demo_2+3-0.efi"), "").unwrap();
         fs::write(directory.join("other_3.efi"), "").unwrap();
-        // What else somebody may leave there.
+        // What else may lie there.
         fs::create_dir_all(directory.join("demo_4.efi")).unwrap();
         fs::write(directory.join("demo_5\u{1b}[2J.efi"), "MZ").unwrap();
         fs::write(directory.join(OsStr::from_bytes(b"demo_6\xff.efi")), "MZ").unwrap();

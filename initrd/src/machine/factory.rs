@@ -1,4 +1,5 @@
-//! What a directory starts with: `/etc` and `/var` with what the image has below `/usr/share/factory`, the others empty.
+//! Gives directories their first content: `/etc` and `/var` get the image's `/usr/share/factory`,
+//! the others are empty.
 
 mod copy;
 
@@ -8,16 +9,17 @@ use std::path::Path;
 
 use anyhow::Result;
 
-/// The image's factory directory as the initrd sees it.
+/// The image's factory directory, as the initrd sees it.
 pub(crate) const FACTORY: &str = "/sysusr/usr/share/factory";
 
-/// Root's, and readable for all, whatever the umask.
+/// Makes a directory that belongs to root and that all can read, whatever the umask is.
 pub(crate) fn make(path: &Path) -> Result<()> {
     DirBuilder::new().mode(0o755).create(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
     Ok(())
 }
 
+/// Fills a new directory with its first content.
 pub(crate) fn fill(factory: &Path, name: &str, target: &Path) -> Result<()> {
     let source = factory.join(name);
     if matches!(name, "etc" | "var") && source.is_dir() {

@@ -1,4 +1,4 @@
-//! The firmware's event log, its variables, and the register that they were measured into.
+//! Reads the firmware's event log, its variables, and the register that they were measured into.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,19 +11,19 @@ use pattern::token::Bank;
 
 const LOG: &str = "/sys/kernel/security/tpm0/binary_bios_measurements";
 const EFIVARS: &str = "/sys/firmware/efi/efivars";
-/// What efivarfs puts before the content.
+/// Bytes of attributes that efivarfs puts before the content.
 const ATTRIBUTES: usize = 4;
 
-/// The log of this boot.
+/// Returns the log of this boot.
 ///
 /// # Errors
-/// When the kernel has none, or it is not a log.
+/// When the kernel has no log, or it is not valid.
 pub(crate) fn log() -> Result<Log> {
     let bytes = fs::read(LOG).with_context(|| format!("reading the firmware's event log {LOG}"))?;
     Ok(Log::parse(&bytes)?)
 }
 
-/// PCR 7 of this boot.
+/// Returns PCR 7 of this boot.
 ///
 /// # Errors
 /// When the kernel does not show it.
@@ -32,7 +32,8 @@ pub(crate) fn value(bank: Bank) -> Result<Vec<u8>> {
     value.with_context(|| format!("the kernel does not show PCR {PCR} ({})", bank.name()))
 }
 
-/// What the variables hold now: in the next boot this is measured. One that does not exist is empty.
+/// Returns what the variables hold now, which the next boot measures. A variable that does not
+/// exist is empty.
 ///
 /// # Errors
 /// When there are no EFI variables, or one can't be read.
@@ -41,7 +42,7 @@ pub(crate) fn contents() -> Result<BTreeMap<Variable, Vec<u8>>> {
 }
 
 fn contents_in(folder: &Path) -> Result<BTreeMap<Variable, Vec<u8>>> {
-    // The folder exists, empty, where efivarfs is not mounted.
+    // Without efivarfs the folder exists and is empty.
     if !fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
         bail!("there are no EFI variables in {}", folder.display());
     }

@@ -1,5 +1,5 @@
-//! Requests to the kernel that no safe wrapper exists for. The only module with unsafe code: every request is one
-//! `ioctl` on an open file, with an argument that lives longer than the call.
+//! Requests to the kernel that have no safe wrapper. This is the only module with unsafe code.
+//! Every request is one `ioctl` on an open file, with an argument that lives longer than the call.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd;
 
 use nix::libc::{c_char, c_int, c_long, c_longlong, c_void};
 
-/// `struct blkpg_partition` of linux/blkpg.h. Positions in bytes.
+/// `struct blkpg_partition` of linux/blkpg.h. Positions are in bytes.
 #[repr(C)]
 struct Partition {
     start: c_longlong,
@@ -27,7 +27,7 @@ pub(crate) struct Request {
     data: *mut c_void,
 }
 
-/// What to do to a partition that the kernel knows, or will (linux/blkpg.h).
+/// What to do with a partition of the kernel's (linux/blkpg.h).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
 pub(crate) enum Blkpg {
@@ -49,10 +49,10 @@ mod request {
     nix::ioctl_write_ptr!(set_flags, b'f', 2, c_long);
 }
 
-/// Bytes of a block device's logical sector (`BLKSSZGET`).
+/// Returns the bytes of a block device's logical sector (`BLKSSZGET`).
 ///
 /// # Errors
-/// The kernel's, such as for a file that is no block device.
+/// The kernel's error, for example if the file is not a block device.
 pub(crate) fn sector_size(device: &File) -> io::Result<u64> {
     let mut size = 0;
     // SAFETY: the kernel writes one int.
@@ -60,10 +60,11 @@ pub(crate) fn sector_size(device: &File) -> io::Result<u64> {
     u64::try_from(size).map_err(io::Error::other)
 }
 
-/// Tells the kernel of one partition of a disk (`BLKPG`), in bytes. The table itself is not read.
+/// Tells the kernel of one partition of a disk (`BLKPG`), in bytes. The kernel does not read the
+/// table.
 ///
 /// # Errors
-/// The kernel's: EBUSY for a partition that is in use or overlaps another.
+/// The kernel's error: EBUSY for a partition that is in use or overlaps another.
 pub(crate) fn partition(
     disk: &File,
     operation: Blkpg,
@@ -89,10 +90,10 @@ pub(crate) fn partition(
     Ok(())
 }
 
-/// Tells a disk that so many bytes from `start` are not needed any more (`BLKDISCARD`).
+/// Tells a disk that `length` bytes from `start` are no longer needed (`BLKDISCARD`).
 ///
 /// # Errors
-/// The kernel's: EOPNOTSUPP for a disk that can't be told, ENOTTY for a file.
+/// The kernel's error: EOPNOTSUPP for a disk without discard, ENOTTY for a file.
 pub(crate) fn discard(device: &File, start: u64, length: u64) -> io::Result<()> {
     let range = [start, length];
     // SAFETY: the kernel reads two numbers.
@@ -100,10 +101,11 @@ pub(crate) fn discard(device: &File, start: u64, length: u64) -> io::Result<()> 
     Ok(())
 }
 
-/// Sets or clears the immutable flag of a file (`FS_IOC_SETFLAGS`): efivarfs sets it on most variables.
+/// Sets or clears the immutable flag of a file (`FS_IOC_SETFLAGS`). efivarfs sets it on most
+/// variables.
 ///
 /// # Errors
-/// The kernel's.
+/// The kernel's error.
 pub(crate) fn set_immutable(file: &File, immutable: bool) -> io::Result<()> {
     let mut flags: c_long = 0;
     // SAFETY: the kernel writes an int into the long, which is zero and at least as large.

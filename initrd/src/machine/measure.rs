@@ -1,7 +1,9 @@
-//! What the initrd measures: its phases, the volume it opened, and at its end that no key is to be had any more.
+//! Extends the TPM's PCRs: with the initrd's phases, with the volume that is opened, and at the end
+//! of the initrd, so that nobody gets the key any more.
 //!
-//! PCR 15 must be untouched for the volume's key to be unsealed. It is extended as soon as the volume is open, and by
-//! `pattern-latch` in boots that open none: before the system starts, and before an emergency shell.
+//! The TPM unseals the volume's key only while PCR 15 is untouched. PCR 15 is extended as soon as
+//! the volume's key is known. In boots that open no volume, `pattern-latch` extends it before the
+//! system or an emergency shell starts.
 
 mod record;
 
@@ -16,16 +18,18 @@ use crate::machine::registers::{self, banks};
 use crate::machine::tpm::{self, Tcti, Tpm};
 use record::Record;
 
-/// Set by systemd-stub when it measured the kernel image (UAPI.5 "UKI", systemd-stub(7)).
+/// systemd-stub sets this variable when it has measured the kernel image (UAPI.5 "UKI",
+/// systemd-stub(7)).
 const STUB: &str = "/sys/firmware/efi/efivars/StubPcrKernelImage-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
-/// There when the firmware has a TPM 2.0 (TCG ACPI Specification, "TPM2 Table").
+/// This table exists if the firmware has a TPM 2.0 (TCG ACPI Specification, "TPM2 Table").
 const TABLE: &str = "/sys/firmware/acpi/tables/TPM2";
 
-/// Makes sure that nothing after this gets the volume's key in this boot; returns what was done, in words. It needs no
-/// configuration: a boot may end in an emergency because there is none.
+/// Makes sure that nobody gets the volume's key any more in this boot. Returns what was done, in
+/// words. It needs no configuration, because a missing configuration can be the reason for an
+/// emergency.
 ///
 /// # Errors
-/// When there is a TPM, and it can't be told.
+/// When there is a TPM, and it can't be extended.
 pub(crate) fn lock() -> Result<String> {
     if !is_reachable()? {
         return Ok("nothing to lock".to_owned());
@@ -43,8 +47,8 @@ pub(crate) fn lock() -> Result<String> {
     Ok(if done.is_empty() { "all is locked".to_owned() } else { done.join(", ") })
 }
 
-/// Measures that the initrd has begun, unless systemd did. Without a TPM there is nothing to do. It comes before any key is
-/// asked for: nobody types one in a boot that can't go on.
+/// Measures that the initrd has begun, unless systemd did. Does nothing without a TPM. It runs
+/// before any key is asked for, so that nobody types a key in a boot that can't go on.
 ///
 /// # Errors
 /// When the TPM fails, or can't be reached.
@@ -55,7 +59,8 @@ pub(crate) fn enter() -> Result<()> {
     Ok(())
 }
 
-/// Measures the volume that is about to be opened: from here on the TPM gives its key to nobody in this boot.
+/// Measures the volume that is about to be opened. From here on the TPM gives nobody its key in
+/// this boot.
 ///
 /// # Errors
 /// When the TPM fails.
@@ -67,13 +72,13 @@ pub(crate) fn volume(name: &str, uuid: &str, key: &[u8]) -> Result<()> {
     extend(&mut tpm, &Measurement::volume(name, uuid, key, &banks()?))
 }
 
-/// Whether there is a TPM to lock. An image with `debug = true` goes on without one that the kernel does not show: root is
-/// logged in there anyway.
+/// Returns whether there is a TPM to lock. If the kernel does not show the machine's TPM, this
+/// fails. An image with `debug = true` goes on then, because root is logged in there anyway.
 fn is_reachable() -> Result<bool> {
     let there = |path: &str| Path::new(path).exists();
     let signs = Signs { device: has_tpm(), measured: there(STUB), listed: there(TABLE) };
     signs.tpm().or_else(|hidden| {
-        // What can't be read allows nothing.
+        // A configuration that can't be read does not count as debug = true.
         let debug = Context::gather(Path::new("/")).is_ok_and(|context| context.config.debug);
         if !debug {
             return Err(hidden.into());
@@ -83,14 +88,17 @@ fn is_reachable() -> Result<bool> {
     })
 }
 
-/// Whether there is a TPM to talk to: one in failure mode, or with half an update, has no such device.
+/// Returns whether the kernel has a device for the TPM. A TPM in failure mode, or with half an
+/// update, has none.
 pub(crate) fn has_tpm() -> bool {
     Path::new(tpm::DEVICE).exists()
 }
 
-/// Measures a phase once; answers whether this was the time. Registers that nobody has begun tell nothing, so without a
-/// measured kernel there are no phases.
+/// Measures a phase once. Returns whether it did so now. Without a measured kernel there are no
+/// phases, because PCR 11 then says nothing about the image.
 fn phase(tpm: &mut Tpm, word: &str) -> Result<bool> {
+    // systemd may have measured the phase. A second extension would lead to a value that nobody
+    // signed.
     if !Path::new(STUB).exists() || said(&record::read()?, PHASES, word) {
         return Ok(false);
     }
@@ -98,21 +106,22 @@ fn phase(tpm: &mut Tpm, word: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// The log is held before the register is extended: nobody comes between the two.
+/// Extends a register and records it. The record is locked before, so that no other program comes
+/// between the two.
 fn extend(tpm: &mut Tpm, measurement: &Measurement) -> Result<()> {
     let record = Record::open();
     tpm.extend(measurement).with_context(|| {
         let text = &measurement.text;
         format!("measuring {text:?}; a TPM that is broken can be turned off in the firmware's setup, and the recovery key entered")
     })?;
-    // As with systemd, the log is for those who want to know; the register is what counts.
+    // As with systemd, the record is for information. The register is what counts.
     if let Err(error) = record.and_then(|record| record.write(measurement)) {
         log::warn!("recording what was measured: {error:#}");
     }
     Ok(())
 }
 
-/// Whether a bank has a PCR that nothing was measured into.
+/// Returns whether a PCR is untouched in any bank.
 fn is_untouched(pcr: u8) -> Result<bool> {
     for bank in banks()? {
         if registers::is_zero(bank, pcr)? {

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use pattern::table::Guid;
 use zeroize::Zeroizing;
 
-/// A random partition UUID.
+/// Returns a random partition UUID.
 ///
 /// # Errors
 /// When there is no `/dev/urandom`.
@@ -18,10 +18,11 @@ pub(crate) fn partition_uuid() -> Result<Guid> {
     Ok(Guid::from_random(bytes))
 }
 
-/// Waits, in contrast to `/dev/urandom`, until the kernel has gathered randomness after power-on.
+/// Returns a random secret. Unlike `/dev/urandom`, this waits until the kernel has gathered
+/// randomness after power-on.
 ///
 /// # Errors
-/// When there is none to be had.
+/// When `/dev/random` can't be read.
 pub(crate) fn secret() -> Result<Zeroizing<[u8; 32]>> {
     let mut bytes = Zeroizing::new([0; 32]);
     let read = File::open("/dev/random").and_then(|mut source| source.read_exact(&mut *bytes));

@@ -1,4 +1,4 @@
-//! Restarting the machine from the initrd.
+//! Restarts the machine from the initrd.
 
 use std::process::Command;
 use std::thread;
@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-/// Does not come back when it succeeds.
+/// Restarts the machine. Does not return if it succeeds.
 ///
 /// # Errors
-/// When systemd can't be asked, or nothing came of it.
+/// When systemctl fails, or the machine did not restart within a minute.
 pub(crate) fn now() -> Result<()> {
+    // With `--force`, systemd does not stop units first.
     let status = Command::new("systemctl").args(["--force", "reboot"]).status();
     let status = status.context("restarting the machine")?;
     if !status.success() {

@@ -1,4 +1,5 @@
-//! The TPM's registers, as the kernel shows them (Linux, `Documentation/ABI/testing/sysfs-class-tpm`).
+//! Reads the TPM's registers, as the kernel shows them (Linux,
+//! `Documentation/ABI/testing/sysfs-class-tpm`).
 
 use std::fs;
 use std::path::Path;
@@ -7,10 +8,10 @@ use anyhow::{Context as _, Result, bail};
 use pattern::token::Bank;
 use pattern::tpm::measure::Hash;
 
-/// The kernel's view of the TPM; a directory for each bank in it.
+/// The kernel's view of the TPM, with a directory for each bank.
 const TPM: &str = "/sys/class/tpm/tpm0";
 
-/// The banks that the TPM has.
+/// Returns the banks that the TPM has.
 ///
 /// # Errors
 /// When the kernel shows none.
@@ -23,7 +24,7 @@ pub(crate) fn banks() -> Result<Vec<Hash>> {
     Ok(banks)
 }
 
-/// Whether something was measured into a PCR in this boot, in any bank.
+/// Returns whether something was measured into a PCR in this boot, in any bank.
 ///
 /// # Errors
 /// When the register can't be read.
@@ -36,7 +37,7 @@ pub(crate) fn was_extended(pcr: u8) -> Result<bool> {
     Ok(false)
 }
 
-/// Whether a PCR holds zeros in one bank.
+/// Returns whether a PCR is zero in one bank.
 ///
 /// # Errors
 /// When the register can't be read.
@@ -46,7 +47,7 @@ pub(crate) fn is_zero(bank: Hash, pcr: u8) -> Result<bool> {
     Ok(digits.trim().bytes().all(|digit| digit == b'0'))
 }
 
-/// The value of a PCR, if the kernel shows one: hexadecimal digits.
+/// Returns the value of a PCR, if the kernel shows one. The kernel shows it in hexadecimal digits.
 pub(crate) fn value(bank: Bank, pcr: u8) -> Option<Vec<u8>> {
     let path = Path::new(TPM).join(format!("pcr-{}/{pcr}", bank.name()));
     let text = fs::read_to_string(path).ok()?;

@@ -1,4 +1,4 @@
-//! Reading a device to its end: dm-verity checks nothing before it is read.
+//! Reads a device to its end, because dm-verity verifies a block only when it is read.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
@@ -9,13 +9,13 @@ use anyhow::{Result, anyhow};
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
 const CHUNK: usize = 1 << 20;
-/// How often progress is logged.
+/// Interval between two log lines about progress.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// Reads a device to its end; returns how many bytes that are.
+/// Reads a device to its end. Returns the number of bytes.
 ///
 /// # Errors
-/// When a block can't be read, with its place.
+/// When a block can't be read. The error has its position.
 pub(crate) fn read_all(device: &Path) -> Result<u64> {
     let mut file = File::open(device)?;
     let size = file.seek(SeekFrom::End(0))?;
@@ -41,10 +41,10 @@ pub(crate) fn read_all(device: &Path) -> Result<u64> {
     }
 }
 
-/// What was only read to be checked need not push other things out of memory.
+/// Tells the kernel not to cache what was read only to be verified.
 fn forget(file: &File, at: u64, length: usize) {
     let (Ok(at), Ok(length)) = (i64::try_from(at), i64::try_from(length)) else { return };
-    // Advice: a kernel that does not take it keeps more in memory.
+    // It is only advice. A kernel that ignores it keeps more in memory.
     posix_fadvise(file, at, length, PosixFadviseAdvice::POSIX_FADV_DONTNEED).ok();
 }
 

@@ -1,7 +1,8 @@
-//! Sealing a secret to this machine's TPM and the values of its PCRs, and getting it back.
+//! Seals a secret to this machine's TPM and the values of its PCRs, and unseals it.
 //!
-//! The objects are those of systemd (its `src/shared/tpm2-util.c`), so either side opens what the other sealed.
-//! TPM commands are slow on real chips, so unsealing sends only those it can't do without.
+//! The objects have systemd's format (its `src/shared/tpm2-util.c`), so either side can open what
+//! the other sealed. TPM commands are slow on real chips, so unsealing sends only the necessary
+//! ones.
 
 mod ahead;
 mod approve;
@@ -37,7 +38,7 @@ pub use nv::{Held, Nv};
 pub use seal::NewPin;
 pub use unseal::Presented;
 
-/// The kernel's resource manager: it cleans up behind a program that was killed.
+/// The kernel's resource manager. It cleans up after a program that was killed.
 pub const DEVICE: &str = "/dev/tpmrm0";
 
 /// How to reach a TPM.
@@ -62,7 +63,7 @@ pub struct Tpm {
 }
 
 impl Tpm {
-    /// Connects. Sends no command.
+    /// Connects to the TPM. Sends no command.
     ///
     /// # Errors
     /// When there is no TPM, or it can't be opened.
@@ -78,8 +79,9 @@ impl Tpm {
         Ok(Self { context })
     }
 
-    /// Starts a session whose key only the TPM that owns `srk` can work out, with encrypted parameters: those of the
-    /// command, those of the answer, or both. The TPM ends it after the first command that it authorises.
+    /// Starts a session whose key only the TPM that owns `srk` can derive. Parameters are
+    /// encrypted: those of the command, those of the answer, or both. The TPM ends the session
+    /// after the first command that it authorises.
     fn start_session(
         &mut self,
         srk: KeyHandle,
@@ -102,10 +104,11 @@ impl Tpm {
         Ok(session)
     }
 
-    /// Leaves what is loaded to the end of the connection, or a session that the TPM has ended by itself to nobody.
+    /// Drops our handle without `FlushContext`. The resource manager frees the object when the
+    /// connection closes, and the TPM has already ended the session.
     ///
-    /// tss-esapi 8.0.0-alpha.4 forgets it, and then answers that it expected a flush, which would be one more command
-    /// to the TPM. So the answer tells nothing.
+    /// tss-esapi 8.0.0-alpha.4 forgets the handle, and then returns an error that it expected a
+    /// flush, which would be one more command to the TPM. So the result is ignored.
     fn leave(&mut self, mut object: ObjectHandle) {
         self.context.tr_close(&mut object).ok();
     }

@@ -1,4 +1,4 @@
-//! A version on trial: whether this boot is one, and the note that says why it failed.
+//! A version on trial: whether this boot is a trial, and the note that says why a trial failed.
 
 use std::path::Path;
 
@@ -8,9 +8,9 @@ use pattern::update::entry::COUNTED;
 
 use crate::machine::efi_variable::Variable;
 
-/// Read by the version that runs after the trial was lost.
+/// EFI variable that the next version reads after a failed trial.
 const NOTE: &str = "PatternTrialFailure";
-/// Firmware keeps variables in a few KiB.
+/// Longest note in bytes: firmware has only a few KiB for variables.
 const LONGEST: usize = 512;
 
 /// Why a version failed its last try.
@@ -20,12 +20,13 @@ pub(crate) struct Note {
     pub(crate) reason: String,
 }
 
-/// Whether the boot loader counts this boot: it does until the version was found to be good.
+/// Returns whether the boot loader counts this boot. It does so until the version was found to be
+/// good.
 pub(crate) fn running() -> bool {
     Path::new(COUNTED).exists()
 }
 
-/// Leaves a note for the version before; without EFI variables there is nowhere to leave it.
+/// Leaves a note for the version that runs next. Without EFI variables it can't be stored.
 pub(crate) fn note(version: &str, reason: &str) {
     let text = Note { version: version.to_owned(), reason: reason.to_owned() }.to_text();
     if let Err(error) = Variable::new(NOTE).write(text.as_bytes()) {
@@ -33,7 +34,7 @@ pub(crate) fn note(version: &str, reason: &str) {
     }
 }
 
-/// The last note, whichever version it is about.
+/// Returns the last note, whichever version it is about.
 ///
 /// # Errors
 /// When EFI variables can't be read.
@@ -43,7 +44,7 @@ pub(crate) fn last_note() -> Result<Option<Note>> {
 }
 
 impl Note {
-    /// Version and reason, a line each; a reason that is too long ends in `…`.
+    /// Returns version and reason, a line each. A reason that is too long ends in `…`.
     fn to_text(&self) -> String {
         let reason = self.reason.replace('\n', "; ");
         let room = LONGEST.saturating_sub(self.version.len() + 4);
@@ -53,7 +54,8 @@ impl Note {
         format!("{}\n{kept}{more}", self.version)
     }
 
-    /// The reason is shown on consoles, and any root could have written it.
+    /// Parses a note. The reason is made plain text, because it is shown on consoles and any root
+    /// could have written it.
     fn parse(text: &str) -> Option<Self> {
         let (version, reason) = text.split_once('\n')?;
         Some(Self { version: version.to_owned(), reason: plain(reason) })

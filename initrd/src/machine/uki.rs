@@ -1,5 +1,6 @@
-//! What systemd-stub takes out of the unified kernel image and puts into the initrd: the key that PCR values are signed
-//! with, from the section `.pcrpkey`, and signatures, from `.pcrsig` (systemd-stub(7), "Companion files").
+//! Files that systemd-stub takes from the unified kernel image into the initrd: the key that signs
+//! PCR values, from the section `.pcrpkey`, and signatures, from `.pcrsig` (systemd-stub(7),
+//! "Companion files").
 
 use std::fs;
 use std::io::ErrorKind;
@@ -8,15 +9,17 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use pattern::token::{PublicKey, Signatures};
 
-/// In the initrd, and where systemd-tmpfiles copied it to for the running system.
+/// The folder in the initrd, and the folder to which systemd-tmpfiles copies for the running
+/// system.
 const FOLDERS: [&str; 2] = ["/.extra", "/run/systemd"];
 const KEY: &str = "tpm2-pcr-public-key.pem";
 const SIGNATURES: &str = "tpm2-pcr-signature.json";
 
-/// The key, when the image brings signatures by it too.
+/// Returns the key, if the image also has signatures by it.
 ///
 /// # Errors
-/// When one of both is not what it should be: then the image is broken, and nothing weaker takes their place.
+/// When one of the files is not valid. The image is then broken, and nothing weaker takes its
+/// place.
 pub(crate) fn key() -> Result<Option<PublicKey>> {
     let Some(pem) = read(KEY)? else { return Ok(None) };
     if signatures()?.is_none() {
@@ -28,10 +31,10 @@ pub(crate) fn key() -> Result<Option<PublicKey>> {
     PublicKey::parse(&pem).map(Some).with_context(|| KEY.to_owned())
 }
 
-/// The signatures.
+/// Returns the signatures.
 ///
 /// # Errors
-/// When the file is no file of signatures.
+/// When the file is not valid.
 pub(crate) fn signatures() -> Result<Option<Signatures>> {
     let text = read(SIGNATURES)?;
     text.map(|text| Signatures::parse(&text).with_context(|| SIGNATURES.to_owned())).transpose()

@@ -1,26 +1,26 @@
-//! What was added to the kernel image from outside, for a person who is asked for a key.
+//! Describes what was added to the kernel image from outside, to a person who is asked for a key.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use pattern::token::ADDED;
 
-/// Where systemd-stub puts files that it found beside the kernel image (systemd-stub(7), "Companion files"). What comes
-/// with the image itself lies there too, by these names.
+/// Where systemd-stub puts files that it found beside the kernel image (systemd-stub(7), "Companion
+/// files"). Files from the image itself are there, too, under these names.
 const FILES: &str = "/.extra";
 const OF_THE_IMAGE: [&str; 4] =
     ["tpm2-pcr-public-key.pem", "tpm2-pcr-signature.json", "os-release", "profile"];
-/// A kernel command line is at most this long on x86 (`COMMAND_LINE_SIZE`).
+/// Longest kernel command line on x86 (`COMMAND_LINE_SIZE`).
 const LONGEST: usize = 2048;
 
-/// One sentence a line: what can be seen of it, and what entering a key means.
+/// Returns one sentence a line: what is visible of the addition, and what entering a key means.
 pub(crate) fn describe() -> Vec<String> {
     let words = fs::read_to_string("/proc/cmdline").unwrap_or_default();
     let files: Vec<String> = files(Path::new(FILES)).iter().map(|path| path.display().to_string()).collect();
     lines(words.trim(), &files)
 }
 
-/// Both come from strangers, so they are shown without control characters.
+/// Returns the text. Both inputs come from strangers, so control characters are escaped.
 fn lines(words: &str, files: &[String]) -> Vec<String> {
     let words: String = words.chars().take(LONGEST).collect();
     let files = if files.is_empty() { "none".to_owned() } else { files.join(" ") };

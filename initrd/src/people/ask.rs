@@ -1,4 +1,4 @@
-//! Asking a person for a key, by whatever systemd has at hand: console, splash screen, remote agent.
+//! Asks a person for a key through systemd: on the console, a splash screen, or a remote agent.
 
 use std::io::Read;
 use std::process::{Command, Stdio};
@@ -8,16 +8,18 @@ use pattern::plain::plain;
 use zeroize::Zeroizing;
 
 const PROGRAM: &str = "systemd-ask-password";
-/// Longer than any passphrase that cryptsetup takes from a terminal (512). Reserved at once: a growing buffer leaves copies.
+/// Longer than any passphrase that cryptsetup reads from a terminal (512). It is reserved at once,
+/// because a buffer that grows leaves copies of the secret in memory.
 const LONGEST: usize = 1024;
-/// The fewest characters of a new PIN: a million numbers are enough where the TPM counts wrong ones.
+/// Fewest characters of a new PIN. A million possible numbers are enough if the TPM counts wrong
+/// ones.
 const SHORTEST_PIN: usize = 6;
 /// Seconds that a person at the console has to answer.
 pub(crate) const PATIENCE: u32 = 120;
-/// How often a person may mistype in the running system.
+/// How often a person may enter a wrong key in the running system.
 const TRIES: u32 = 3;
 
-/// Asks once, and waits as long as it takes: at the terminal of who started us, else by an agent.
+/// Asks once, without a time limit, at the terminal of the caller or through an agent.
 ///
 /// # Errors
 /// When nobody can be asked.
@@ -28,7 +30,8 @@ pub(crate) fn secret(question: &str) -> Result<Zeroizing<String>> {
     read(&mut command).with_context(|| format!("asking for a key with {PROGRAM}"))
 }
 
-/// Asks for a word that may be seen, and waits for so many seconds; nothing when nobody answers.
+/// Asks for a word that may be visible, and waits for this many seconds. Returns `None` if nobody
+/// answers.
 pub(crate) fn word(question: &str, seconds: u32) -> Option<String> {
     let mut command = Command::new(PROGRAM);
     let (timeout, question) = (format!("--timeout={seconds}"), plain(question));
@@ -42,7 +45,7 @@ pub(crate) fn word(question: &str, seconds: u32) -> Option<String> {
     }
 }
 
-/// Asks for a PIN until one that is long enough was given twice in a row.
+/// Asks for a new PIN until one that is long enough was entered twice in a row.
 ///
 /// # Errors
 /// When nobody can be asked.
@@ -66,10 +69,10 @@ fn chosen(mut ask: impl FnMut(&str) -> Result<Zeroizing<String>>) -> Result<Zero
     }
 }
 
-/// Asks a person in the running system until what was entered is good for something.
+/// Asks a person in the running system until the entered key is accepted, at most [`TRIES`] times.
 ///
 /// # Errors
-/// When nobody can be asked, or nothing was right.
+/// When nobody can be asked, or no key was accepted.
 pub(crate) fn entered<T>(question: &str, mut attempt: impl FnMut(&str) -> Result<T>) -> Result<T> {
     for left in (0..TRIES).rev() {
         let entered = secret(question)?;
@@ -104,7 +107,7 @@ mod tests {
         assert_eq!(*read(Command::new("printf").arg("a key with spaces \n")).unwrap(), "a key with spaces ");
     }
 
-    /// What was chosen, the questions, and the answers that were left, when these are the answers.
+    /// Returns the chosen PIN, the questions, and the number of unused answers.
     fn choose(answers: &[&str]) -> (String, Vec<String>, usize) {
         let mut left = answers.iter();
         let mut questions = Vec::new();

@@ -1,4 +1,4 @@
-//! Messages at login.
+//! Shows messages at login.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use pattern::plain::plain;
 
-/// Shows a message until the next boot, or no longer: before the login prompt (agetty(8)), and after it (pam_motd(8)).
+/// Shows a message until the next boot, or removes it: before the login prompt (agetty(8)), and
+/// after login (pam_motd(8)).
 ///
 /// # Errors
 /// When a file can't be written or removed.
@@ -19,7 +20,7 @@ pub(crate) fn show(name: &str, message: Option<&str>) -> Result<()> {
     }
 }
 
-/// Neither the terminal obeys it, nor agetty, which reads a word of command in what follows a backslash.
+/// Removes what a terminal would obey, and backslashes, because agetty expands what follows them.
 fn harmless(message: &str) -> String {
     plain(message).replace('\\', "/")
 }

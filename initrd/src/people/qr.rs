@@ -1,11 +1,11 @@
-//! A text as a QR code on a text console.
+//! Renders a text as a QR code on a text console.
 
 use anyhow::{Context as _, Result};
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 
-/// Lines of half-block characters, two rows of the code in each. Bright on dark, as consoles are, so the bright
-/// modules are the ones that are drawn.
+/// Returns lines of half-block characters, with two rows of the code in each line. Consoles are
+/// bright on dark, so the bright modules are drawn.
 ///
 /// # Errors
 /// When the text is too long for a QR code.
@@ -27,7 +27,7 @@ mod tests {
         let wide = rows[0].chars().count();
         assert!(rows.len() <= 22 && wide <= 80, "{wide} by {}", rows.len());
         assert!(rows.iter().all(|row| row.chars().count() == wide));
-        // The quiet zone is bright, and so is drawn.
+        // The quiet zone is bright, so it is drawn.
         assert!(rows[0].chars().all(|c| c == '█'), "{}", rows[0]);
         assert!(rows[2].starts_with("████ ▄▄▄▄▄ "), "{}", rows[2]);
     }

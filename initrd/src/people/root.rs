@@ -1,8 +1,8 @@
-//! Whether the caller is root.
+//! Checks whether the caller is root.
 
 use anyhow::{Result, bail};
 
-/// Refuses to go on as somebody who may not.
+/// Fails unless the caller is root.
 ///
 /// # Errors
 /// When the caller is not root.

@@ -1,4 +1,5 @@
-//! Showing the recovery key, once, to whoever sits at the machine. Never through the log: journals are kept.
+//! Shows the recovery key once, to whoever sits at the machine. It never goes to the log, because
+//! journals are kept.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -12,7 +13,7 @@ use crate::people::qr;
 
 /// The terminal of a boot.
 pub(crate) const CONSOLE: &str = "/dev/console";
-/// That of the person who runs a command.
+/// The terminal of the person who runs a command.
 pub(crate) const TERMINAL: &str = "/dev/tty";
 
 /// Writes the key to a terminal.
@@ -25,7 +26,7 @@ pub(crate) fn show(key: &RecoveryKey, device: &Path, terminal: &str) -> Result<(
     shown.with_context(|| format!("showing the recovery key on {terminal}"))
 }
 
-/// Writes lines to the console of the boot, whatever the kernel's log level is.
+/// Writes lines to the console of the boot, whatever the kernel's log level.
 ///
 /// # Errors
 /// When the console can't be written to.
@@ -35,16 +36,16 @@ pub(crate) fn tell(lines: &[String]) -> Result<()> {
     told.with_context(|| format!("showing on {CONSOLE} what was added to this boot"))
 }
 
-/// Opens a terminal, so that it is known before anything is done that there is one.
+/// Opens a terminal. Called early, so that a missing one is noticed before anything is done.
 ///
 /// # Errors
-/// When there is none.
+/// When there is no such terminal.
 pub(crate) fn open(terminal: &str) -> Result<File> {
     let opened = OpenOptions::new().write(true).open(terminal);
     opened.with_context(|| format!("opening {terminal}"))
 }
 
-/// What the console shows. Lines end in CR LF: nobody may have set the terminal up yet.
+/// Returns what the console shows. Lines end in CR LF, because the terminal may not be set up yet.
 fn page(key: &RecoveryKey, device: &Path) -> Result<Zeroizing<String>> {
     let code = Zeroizing::new(qr::lines(key.as_str())?);
     let text = format!(

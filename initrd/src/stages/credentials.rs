@@ -1,5 +1,6 @@
-//! The credentials that an image with `debug = false` takes from firmware: those that `boot.credentials` lists. systemd itself
-//! is told to take none, since nobody measures them, and many of them make somebody root.
+//! Passes on the firmware's credentials that `boot.credentials` lists, in images with
+//! `debug = false`. systemd itself imports none there, because nobody measures them, and many of
+//! them give root access.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write as _};
@@ -14,16 +15,17 @@ use zeroize::Zeroizing;
 use crate::context::Context;
 use crate::stage::Report;
 
-/// The kernel's copy of what firmware has; only root reads it.
+/// The kernel's copy of the firmware's table. Only root can read it.
 const TABLE: &str = "/sys/firmware/dmi/tables/DMI";
-/// Where services find what they import, in systemd's words (systemd.exec(5), `ImportCredential=`). Neither systemd itself nor
-/// its generators look there.
+/// Where services find credentials to import (systemd.exec(5), `ImportCredential=`). Neither
+/// systemd itself nor its generators read this folder.
 const STORE: &str = "/run/credstore";
 
-/// `pattern-credentials`: gives the system what is listed.
+/// `pattern-credentials`: passes the listed credentials on to the system.
 ///
 /// # Errors
-/// When firmware's table can't be read, a listed credential can't be used, or it can't be written.
+/// When the firmware's table can't be read, a listed credential is not valid, or it can't be
+/// written.
 pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let table = read(Path::new(TABLE))?;
     let strings = smbios::oem_strings(&table);
@@ -43,7 +45,7 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     Ok(Report { found, decided })
 }
 
-/// Not every machine has one.
+/// Reads the table. Not every machine has one.
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     match fs::read(path) {
         Ok(table) => Ok(Zeroizing::new(table)),
@@ -52,7 +54,7 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     }
 }
 
-/// For root alone. A second run finds them there.
+/// Writes the credentials for root alone. A second run replaces the files.
 fn write(store: &Path, credentials: &Credentials) -> Result<()> {
     if credentials.is_empty() {
         return Ok(());

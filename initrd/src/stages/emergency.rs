@@ -1,5 +1,5 @@
-//! `pattern-emergency`: where the boot of an image with `debug = false` ends. Nobody gets a shell; the machine restarts after a
-//! while, as what was in the way may be gone by then.
+//! `pattern-emergency`: ends a failed boot of an image with `debug = false`. Nobody gets a shell.
+//! The machine restarts after a while, because the cause may be gone by then.
 
 use std::process::Command;
 use std::thread;
@@ -10,7 +10,7 @@ use pattern::plain::plain;
 
 use crate::machine::reboot;
 
-/// Long enough to read what is on the screen.
+/// Long enough to read the screen.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Says what failed, waits, and restarts the machine.
@@ -30,12 +30,13 @@ fn failed() -> Result<Vec<String>> {
     Ok(units(&String::from_utf8_lossy(&output.stdout)))
 }
 
-/// The first word of each line is a unit's name.
+/// Returns the units' names: the first word of each line.
 fn units(list: &str) -> Vec<String> {
     list.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
 }
 
-/// What waited for something in vain has not failed, by systemd's count.
+/// Returns why the boot ended. A unit that waited in vain is not "failed" for systemd, so the list
+/// may be empty.
 fn reason(failed: &[String]) -> String {
     if failed.is_empty() {
         "No unit failed: something did not come, such as a disk, or the kernel command line asked for this. The lines above \

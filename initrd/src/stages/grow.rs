@@ -8,10 +8,11 @@ use crate::machine::disk::Disk;
 use crate::stage::Report;
 use crate::volume::shape;
 
-/// Looks at the table, decides, commits it and tells the kernel.
+/// Reads the table, decides, commits the new table and tells the kernel.
 ///
 /// # Errors
-/// A table that can't be read, or can't get its shape; a write or a request to the kernel that fails.
+/// When the table can't be read or can't get its shape, or a write or a request to the kernel
+/// fails.
 pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let disk = Disk::behind_usr(&ctx.usr)?;
     disk.check(&ctx.config.partitions.disk)?;
@@ -27,7 +28,7 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     Ok(report(&disk, &found, decision.to_string()))
 }
 
-/// Why nothing is to be done in this boot.
+/// Returns why this boot changes nothing, if so.
 fn idle(ctx: &Context) -> Option<&'static str> {
     let flags = &ctx.flags;
     let reasons = [
@@ -62,7 +63,7 @@ mod tests {
     use crate::machine::random::partition_uuid;
 
     const MIB: u64 = 1 << 20;
-    /// linux-usr-x86-64, as a table stores it.
+    /// The type linux-usr-x86-64, as a table stores it.
     const USR: [u8; 16] =
         [0x0c, 0x68, 0x84, 0x84, 0x21, 0x95, 0xc6, 0x48, 0x9c, 0x11, 0xb0, 0x72, 6, 0x56, 0xf6, 0x9e];
 

@@ -1,5 +1,5 @@
-//! `pattern-latch`: makes sure that nothing after the initrd gets the volume's key, and that the system has of the volume what
-//! is bound from it.
+//! `pattern-latch`: makes sure that nothing after the initrd gets the volume's key, and that the
+//! system only sees the bound directories of the volume.
 
 use anyhow::Result;
 
@@ -8,10 +8,10 @@ use crate::machine::measure;
 use crate::stage::Report;
 use crate::volume::confine;
 
-/// Locks the key, and closes the volume.
+/// Locks the key, and closes the volume to the system.
 ///
 /// # Errors
-/// When there is a TPM, and it can't be told, or the volume can't be closed.
+/// When there is a TPM that can't be extended, or the volume can't be closed.
 pub(crate) fn run(_: &Context) -> Result<Report> {
     let locked = measure::lock()?;
     let closed = if confine::run()? { ", closed /persist/root" } else { "" };

@@ -21,15 +21,15 @@ use crate::volume::place::recognised;
 use crate::volume::request::Request;
 use crate::volume::{ahead, directories, lockout, recovery_key, renewal, shape};
 
-/// Looks where the table has the volume, or a place for it; makes or opens it.
+/// Finds the volume, or a place for it, in the table. Opens the volume or makes it.
 ///
 /// # Errors
-/// When there is something else, no room, no TPM to seal to, or nobody who knows a key.
+/// When something else is there, or there is no room, no TPM to seal to, or nobody who knows a key.
 pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let disk = Disk::behind_usr(&ctx.usr)?;
     disk.check(&ctx.config.partitions.disk)?;
     let found = disk.table()?;
-    // In a boot that only plans, the stage before has left the table as it was.
+    // In a boot that only plans, the stage before has not changed the table.
     let table = if ctx.flags.plan_only { shape::planned(ctx, &found)? } else { found.table.clone() };
     let place = persist(&table, PERSIST_LEAST).with_context(|| format!("disk {}", disk.path().display()))?;
     match place {
@@ -55,11 +55,12 @@ fn existing(ctx: &Context, device: &Path) -> Result<Report> {
     let candidate = Candidate { device, uuid: header.uuid(), key };
     let pin = opened.pin.as_deref();
     let mut slots = opened.slots.as_deref();
-    // A version on trial leaves it to a boot with somebody at the console.
+    // During a trial this waits for a boot with a person at the console.
     if !asked.is_empty() && !trial::running() {
         let done = requested(&ctx.config, device, &candidate, &asked);
         done.unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
-        // Only the TPM's own key may be replaced by itself: where it refuses, a person binds the volume anew.
+        // Only a key that the TPM gave is replaced without a person. If the TPM refused, a person
+        // has to bind the volume again.
         if ctx.config.volume.counter && opened.by_tpm && boot.may_record(&ctx.config) {
             match renewal::at_boot(&ctx.config, &candidate, pin).context("replacing the TPM's key") {
                 Ok(()) => slots = Some(&[]),
@@ -74,7 +75,7 @@ fn existing(ctx: &Context, device: &Path) -> Result<Report> {
     Ok(Report { found, decided })
 }
 
-/// A new recovery key, where one was asked for.
+/// Makes a new recovery key, if one was requested.
 fn requested(config: &Config, device: &Path, volume: &Candidate<'_>, asked: &[Request]) -> Result<()> {
     if !asked.contains(&Request::Recovery) {
         return Ok(());

@@ -1,4 +1,5 @@
-//! `pattern-reset`: gives the persistent volume up when that was asked for, and overwrites its keys.
+//! `pattern-reset`: gives the persistent volume up if a reset was requested, and overwrites its
+//! keys.
 
 mod erase;
 
@@ -17,11 +18,13 @@ use crate::volume::lost::Lost;
 use crate::volume::{identity, luks, place, reset_request};
 use erase::Claim;
 
-/// Looks whether a reset was asked for or begun; asks, gives the volume up, overwrites it.
+/// Checks whether a reset was requested or begun. Asks, gives the volume up, and overwrites its
+/// keys.
 ///
 /// # Errors
-/// When what was given up can't be overwritten: nothing new must be made there. Where nothing was given up, the volume
-/// stays as it is, and the boot goes on with it.
+/// When a volume that was given up can't be overwritten, because nothing new may be made there. If
+/// nothing was given up, this does not fail: the volume stays as it is, and the boot goes on with
+/// it.
 pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let disk = Disk::behind_usr(&ctx.usr)?;
     disk.check(&ctx.config.partitions.disk)?;
@@ -71,8 +74,8 @@ fn words(decision: &Decision) -> &'static str {
     }
 }
 
-/// Asks on the console, once. A reset that was asked for there ends with a restart, so that the new volume is made in a boot like
-/// those that will open it.
+/// Asks on the console, once. A reset that was confirmed there ends with a restart, so that the new
+/// volume is made in a boot like those that will open it.
 fn offer(ctx: &Context, disk: &Disk, found: &Found, part: &Partition) -> Result<String> {
     let lost = Lost::look(ctx, disk, found, part);
     let question =
@@ -99,7 +102,8 @@ fn kept(error: &anyhow::Error) -> String {
     "kept the volume".to_owned()
 }
 
-/// Refuses what is no volume of ours, is in use, or lies on a disk whose table is in doubt. Writes nothing.
+/// Fails if the partition is not our volume, is in use, or is on a disk whose table is in doubt.
+/// Writes nothing.
 fn prove(disk: &Disk, found: &Found, part: &Partition) -> Result<Claim> {
     let device = disk.partition_path(part.number);
     let about = || format!("persist volume {}", device.display());
@@ -114,15 +118,17 @@ fn prove(disk: &Disk, found: &Found, part: &Partition) -> Result<Claim> {
     Claim::new(&device).with_context(about)
 }
 
-/// What comes before anything is written to the disk. Where only the label says that a volume was given up, the TPM still knows it,
-/// and none is made in its place. A cut after this leaves a volume that the TPM does not know, which can be given up again.
+/// Removes the TPM's record before anything is written to the disk. So if only the label says that
+/// a volume was given up, the TPM still knows it, and no new volume is made in its place. A cut
+/// after this leaves a volume that the TPM does not know. It can be given up again.
 fn let_go(disk: &Disk, found: &Found, part: &Partition) -> Result<Claim> {
     let claim = prove(disk, found, part)?;
     forget(&disk.partition_path(part.number))?;
     Ok(claim)
 }
 
-/// Refuses what has the label of a reset that was begun, and is no volume of ours nor what is left of one. Writes nothing.
+/// Fails if a partition with the label of a begun reset is neither our volume nor the rest of one.
+/// Writes nothing.
 fn prove_begun(disk: &Disk, part: &Partition) -> Result<Claim> {
     let device = disk.partition_path(part.number);
     let about = || format!("{}, where a factory reset was begun", device.display());
@@ -130,14 +136,15 @@ fn prove_begun(disk: &Disk, part: &Partition) -> Result<Claim> {
     Claim::new(&device).with_context(about)
 }
 
-/// The table before the keys: a cut before its last write leaves the volume whole. The request can go when the table says it all.
+/// Writes the table before the keys: a cut before its last write leaves the volume complete. Once
+/// the table says that the reset began, the request is no longer needed.
 fn give_up(disk: &Disk, found: &Found, part: &Partition, claim: &Claim) -> Result<String> {
     disk.commit(found, &found.table.with_reset(part.number))?;
     reset_request::forget();
     erase(disk, part, claim)
 }
 
-/// Overwrites what opens the volume, and lets the disk forget the rest.
+/// Overwrites what opens the volume, and tells the disk to discard the rest.
 fn erase(disk: &Disk, part: &Partition, claim: &Claim) -> Result<String> {
     let device = disk.partition_path(part.number);
     claim.erase().with_context(|| format!("erasing {}", device.display()))?;
@@ -146,7 +153,8 @@ fn erase(disk: &Disk, part: &Partition, claim: &Claim) -> Result<String> {
     Ok(format!("erased the keys of {}, a new volume takes its place", device.display()))
 }
 
-/// An end in order, although systemd does not get to stop units.
+/// Restarts. The mark is removed, because this is an orderly end although systemd does not stop
+/// units.
 fn restart() -> Result<()> {
     boot_mark::remove()?;
     reboot::now()

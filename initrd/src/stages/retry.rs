@@ -1,10 +1,10 @@
-//! `pattern-retry`: where a boot ends in an emergency, restarts the machine when it is one on trial.
+//! `pattern-retry`: restarts the machine if a boot on trial ends in an emergency.
 
 use anyhow::Result;
 
 use crate::machine::{reboot, trial};
 
-/// Restarts, or leaves the machine as it is.
+/// Restarts the machine during a trial. Does nothing otherwise.
 ///
 /// # Errors
 /// When systemd can't be asked to restart.

@@ -1,4 +1,5 @@
-//! `pattern-seed`: first contents of the directories that are not persisted, on the ephemeral root, on every boot.
+//! `pattern-seed`: gives directories on the ephemeral root that are not persisted their first
+//! content, on every boot.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -11,12 +12,12 @@ use crate::context::Context;
 use crate::machine::factory::{self, FACTORY};
 use crate::stage::Report;
 
-/// The ephemeral root as the initrd sees it.
+/// The ephemeral root, as the initrd sees it.
 const ROOT: &str = "/sysroot";
-/// All directories that are either persisted or seeded on every boot.
+/// All directories that are either persisted, or seeded on every boot.
 const ALL: Persist = Persist { etc: true, home: true, srv: true, var: true };
 
-/// Fills what is not persisted in this boot.
+/// Fills the directories that are not persisted in this boot.
 ///
 /// # Errors
 /// When a directory can't be filled.
@@ -37,14 +38,15 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     Ok(Report { found, decided })
 }
 
-/// With nothing mounted from the volume, all of them live on the ephemeral root.
+/// Returns the directories that are not persisted. In a boot that mounts nothing from the volume,
+/// these are all.
 fn unpersisted(ctx: &Context) -> Vec<&'static str> {
     let none = ctx.flags.volatile || ctx.flags.plan_only;
     let persisted: Vec<&str> = ctx.config.partitions.persist.asked().filter(|_| !none).collect();
     ALL.asked().filter(|name| !persisted.contains(name)).collect()
 }
 
-/// Fills a directory of the ephemeral root, unless something is in it.
+/// Fills a directory of the ephemeral root, unless it has content. Returns whether it was filled.
 fn fill_empty(root: &Path, from: &Path, name: &str) -> Result<bool> {
     let target = root.join(name);
     let doing = || format!("filling {}", target.display());

@@ -1,4 +1,5 @@
-//! `pattern-usr`: opens `/usr`, verified block by block against the root hash of the kernel command line.
+//! `pattern-usr`: opens `/usr`, verified block by block against the root hash of the kernel command
+//! line.
 
 mod restart;
 mod superblock;
@@ -22,14 +23,15 @@ use superblock::Superblock;
 
 /// Name below `/dev/mapper`.
 const NAME: &str = "usr";
-/// The same while all of it is read. udev leaves devices of this name alone (90-pattern-dm.rules).
+/// The name while all of `/usr` is being read. udev ignores devices of this name
+/// (90-pattern-dm.rules).
 const TEMPORARY: &str = "temporary-cryptsetup-usr";
 
-/// Opens the two partitions that the root hash names as `/dev/mapper/usr`.
+/// Opens the two partitions that the root hash names, as `/dev/mapper/usr`.
 ///
 /// # Errors
-/// When a partition is missing or is no hash tree, or the kernel can't do what the image asks for on corruption:
-/// it is never asked for less.
+/// When a partition is missing or is not a hash tree, or the kernel can't do what the image asks
+/// for on corruption. It is never asked for something weaker.
 pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let (data, hash) = (partition(&ctx.usr.data_uuid()), partition(&ctx.usr.hash_uuid()));
     let superblock =
@@ -55,7 +57,7 @@ fn read_superblock(hash: &Path) -> Result<Superblock> {
     Ok(Superblock::parse(&bytes)?)
 }
 
-/// What corruption leads to in this boot.
+/// Returns what corruption leads to in this boot.
 fn verdict(ctx: &Context, data: &Path, hash: &Path) -> Verdict {
     match ctx.config.verity.on_corruption {
         Corruption::Panic => Verdict::plain(Response::Panic),
@@ -68,13 +70,13 @@ fn verdict(ctx: &Context, data: &Path, hash: &Path) -> Verdict {
     }
 }
 
-/// Reads all of it under another name: under its own, what waits for it would begin.
+/// Reads all of `/usr` under another name. Under its own name, units that wait for it would start.
 fn read_all(data: &Path, hash: &Path, usr: &UsrHash) -> Result<u64> {
     let mut device = load(data, hash)?;
     activate(&mut device, TEMPORARY, usr, CryptActivate::READONLY)?;
     let read = scan::read_all(&Path::new("/dev/mapper").join(TEMPORARY));
     if let Err(error) = device.activate_handle().deactivate(TEMPORARY, CryptDeactivate::empty()) {
-        // Nobody uses it, and it goes with the boot.
+        // Nobody uses it, and it disappears with the boot.
         log::warn!("closing /dev/mapper/{TEMPORARY}: {error}");
     }
     read
@@ -90,12 +92,14 @@ fn open(data: &Path, hash: &Path, usr: &UsrHash, response: Response) -> Result<(
     let mut device = load(data, hash)?;
     activate(&mut device, NAME, usr, flags)?;
     prove(Path::new("/dev/mapper").join(NAME).as_path()).inspect_err(|_| {
-        // udev may be reading it; left open, it is used by nobody: all that follows requires this stage.
+        // udev may be reading the device. If it stays open, nobody uses it: everything that follows
+        // requires this stage.
         device.activate_handle().deactivate(NAME, CryptDeactivate::empty()).ok();
     })
 }
 
 fn load(data: &Path, hash: &Path) -> Result<CryptDevice> {
+    // For dm-verity, the hash tree is libcryptsetup's main device.
     let mut device = CryptInit::init_with_data_device(Either::Right((hash, data)))
         .map_err(|error| anyhow!("opening the partitions: {error}"))?;
     let load = device.context_handle().load::<CryptParamsVerityRef<'_>>(Some(EncryptionFormat::Verity), None);
@@ -108,7 +112,8 @@ fn activate(device: &mut CryptDevice, name: &str, usr: &UsrHash, flags: CryptAct
     opened.map_err(|error| anyhow!("asking the kernel for dm-verity: {error}"))
 }
 
-/// Reads the first block. The kernel checks nothing before a read; no later stage must run on a damaged system.
+/// Reads the first block. The kernel verifies only what is read, and no later stage may run on a
+/// damaged system.
 fn prove(device: &Path) -> Result<()> {
     let mut block = [0; 4096];
     File::open(device).and_then(|mut file| file.read_exact(&mut block)).context(

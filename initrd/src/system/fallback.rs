@@ -1,4 +1,5 @@
-//! `pattern-fallback`: says that a newer version was tried in vain, and why, in the journal and where people log in.
+//! `pattern-fallback`: reports a newer version that failed its trial, and why, in the journal and
+//! at login.
 
 use anyhow::Result;
 use pattern::update;
@@ -9,7 +10,7 @@ use crate::machine::trial::{self, Note};
 use crate::people::banner;
 use crate::stage::Report;
 
-/// Looks for a version that used up its tries.
+/// Looks for a version that used up its tries, and reports it.
 ///
 /// # Errors
 /// When the EFI system partition can't be read, or the message can't be written.

@@ -1,4 +1,4 @@
-//! `pattern-health`: judges a version on trial, before its boot is called complete.
+//! `pattern-health`: judges a version on trial before its boot counts as complete.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -14,10 +14,11 @@ use crate::stage::Report;
 
 const VOLUME: &str = "/persist";
 
-/// Looks whether everything that the image persists is mounted and writable, and whether an essential unit failed.
+/// Checks that everything that the image persists is mounted and writable, and that no essential
+/// unit failed.
 ///
 /// # Errors
-/// Names what is not as it must be.
+/// When a check fails. The error names what failed.
 pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let mut mounted = vec![VOLUME.to_owned()];
     mounted.extend(ctx.config.partitions.persist.asked().map(|name| format!("/{name}")));
@@ -32,7 +33,7 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     Ok(Report { found, decided: "this version works".to_owned() })
 }
 
-/// A file without a name, written and synced: nothing of it stays.
+/// Writes and syncs a file without a name, so nothing of it stays.
 fn writable(path: &Path) -> Result<()> {
     let parent = path.parent().unwrap_or(path);
     let device = |path: &Path| -> Result<u64> {
@@ -46,7 +47,7 @@ fn writable(path: &Path) -> Result<()> {
     written.context("writing a file there")
 }
 
-/// `LoadState` and `ActiveState`, a line each.
+/// Returns `LoadState` and `ActiveState`, each on a line.
 fn state(unit: &str) -> Result<String> {
     let mut command = Command::new("systemctl");
     command.args(["show", "--property=LoadState,ActiveState", "--", unit]);

@@ -1,4 +1,5 @@
-//! `pattern-recovery`: says at each login what the owner should know of the volume, and keeps the escrow's copy.
+//! `pattern-recovery`: reminds at login of what the owner should know of the volume, and keeps the
+//! escrow's copy up to date.
 
 use anyhow::Result;
 use pattern::config::Config;
@@ -10,7 +11,7 @@ use crate::people::banner;
 use crate::stage::Report;
 use crate::volume::{place, reminder};
 
-/// Looks at the header; writes the copy and the messages where they are not as they must be.
+/// Reads the header. Writes the escrow's copy and the messages if they are out of date.
 ///
 /// # Errors
 /// When the header can't be read, or something can't be written.
@@ -18,14 +19,14 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let Some(device) = place::listed(ctx)? else {
         return Ok(Report { found: "no persist volume".to_owned(), decided: "nothing to tell".to_owned() });
     };
-    // Where the firmware lets anyone start a system, the key is not the only thing that the owner should know of.
+    // If the firmware lets anyone start a system, the owner should know that, too.
     let unprotected =
         if warn(&ctx.config)? { ", warning shown at each login that Secure Boot is off" } else { "" };
     let (keys, done) = reminder::refresh(&ctx.config, &device)?;
     Ok(Report { found: format!("{keys} on {}", device.display()), decided: format!("{done}{unprotected}") })
 }
 
-/// Says at each login what is not protected; returns whether there is something to say.
+/// Shows at each login what is not protected. Returns whether there is a message.
 ///
 /// # Errors
 /// When the message can't be written.

@@ -1,4 +1,5 @@
-//! `pattern-scrub`: reads all of `/usr` through dm-verity, which checks nothing before it is read.
+//! `pattern-scrub`: reads all of `/usr` through dm-verity, which verifies a block only when it is
+//! read.
 
 use std::path::Path;
 
@@ -13,7 +14,7 @@ const DEVICE: &str = "/dev/mapper/usr";
 /// Reads the device to its end.
 ///
 /// # Errors
-/// When a block can't be read: its hash is wrong, or the disk fails.
+/// When a block can't be read, because its hash is wrong or the disk fails.
 pub(crate) fn run(_: &Context) -> Result<Report> {
     let bytes = scan::read_all(Path::new(DEVICE)).with_context(|| format!("reading all of {DEVICE}"))?;
     Ok(Report {

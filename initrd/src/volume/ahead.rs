@@ -1,8 +1,11 @@
-//! A change of firmware keys that is announced before the restart: the slot for it, see [`pattern::token::ahead`].
+//! Announced changes of firmware keys: makes, uses and retires the slot for them.
 //!
-//! The initrd makes the slot, and leaves the key that signs for it inside the volume. The running system signs what the next
-//! boot will find. A boot that used it binds the volume as usual and makes a new slot, with a new key: what was signed before is
-//! worth nothing then. Each step is one write of the header, and after each of them the volume opens by itself.
+//! [`pattern::token::ahead`] describes the slot. The owner announces a change before the restart.
+//!
+//! The initrd makes the slot, and leaves the key that signs for it inside the volume. The running
+//! system signs what the next boot will find. A boot that used the slot binds the volume as usual
+//! and makes a new slot with a new key. What was signed before is worthless from then on. Each step
+//! is one write of the header, and after each step the volume opens without a person.
 
 pub(crate) mod key;
 pub(crate) mod staged;
@@ -34,10 +37,11 @@ pub(crate) struct Found {
     pub(crate) pin: Option<Zeroizing<String>>,
 }
 
-/// Gives the secret for a PIN.
+/// Returns the secret for a PIN.
 pub(crate) type Unseal<'a> = &'a dyn Fn(&str) -> tpm::Result<Zeroizing<Vec<u8>>>;
 
-/// Opens the volume by a change that was announced. Says why not where one was.
+/// Opens the volume by an announced change. Where a change was announced and does not open it, adds
+/// the reason to `reasons`.
 pub(crate) fn unlock(
     volume: &mut Volume,
     header: &Header,
@@ -75,7 +79,8 @@ fn attempt(
     Ok((volume.unlock_ahead(ahead, &secret)?, pin))
 }
 
-/// The value of PCR 7 before the change, if Secure Boot was on and `db` lost no entry: what was recorded in that boot counts.
+/// Returns the value of PCR 7 before the change. Records from boots with that value can be trusted
+/// if Secure Boot was on then and `db` has lost no entry since.
 ///
 /// # Errors
 /// When that is not proved.
@@ -86,8 +91,8 @@ pub(crate) fn earlier(ahead: &Ahead) -> Result<Vec<u8>> {
     Ok(announced.earlier.value.clone())
 }
 
-/// After a boot that used the slot: binds the volume as usual, in place of what was bound before the change, and takes the slot
-/// away. The next step makes a new one. Returns what was done, in words.
+/// Binds the volume as usual after a boot that used the slot, replaces what was bound before the
+/// change, and removes the slot. The next step makes a new slot. Returns what was done, in words.
 ///
 /// # Errors
 /// When the TPM fails, or the header can't be written. Until the new token is in place, the slot stays.
@@ -109,7 +114,7 @@ pub(crate) fn retire(
     Ok(format!("keyslot {keyslot} is new, older TPM slots removed: {removed}"))
 }
 
-/// As [`prepare`]; a failure is told, and ends nothing.
+/// Calls [`prepare`]. Logs a failure and goes on: the boot does not depend on the slot.
 pub(crate) fn tend(
     config: &Config,
     boot: Boot,
@@ -124,8 +129,8 @@ pub(crate) fn tend(
     }
 }
 
-/// Makes the slot where there is none, or where what was announced has come true without it. A PIN must be at hand for a volume
-/// with one. Returns whether it was made.
+/// Makes the slot if there is none, or if the announced change is already in effect and the volume
+/// opened without the slot. A volume with a PIN needs the PIN. Returns whether the slot was made.
 ///
 /// # Errors
 /// When the TPM fails, or the volume can't be written to.
@@ -148,15 +153,18 @@ fn prepare(
     let pin =
         pin.map(|text| Ok::<_, anyhow::Error>(NewPin { text, salt: *random::secret()? })).transpose()?;
     let counter = Index::revocation(volume.uuid);
-    // Replacing the volume's key ends what was announced before, too.
+    // A slot sealed to the count ends, too, when the volume's sealed key is replaced.
     let counted = tpm.key_count(&counter)?.map(|count| Counted { handle: counter.handle, count });
     let ahead = tpm.seal_ahead(&secret, &approver, (bank, counted), pin.as_ref())?;
+    // The key comes before the slot. A cut in between leaves an old slot whose key is gone, which
+    // `pattern rebind` replaces.
     root.write(&approver)?;
     Volume::load(volume.device)?.replace_ahead(volume.key, ahead, &*secret)?;
     Ok(true)
 }
 
-/// Only what is bound to PCR 7 needs it, and only a boot in which that protects something makes it.
+/// Returns whether this boot should make a slot. Only a volume bound to PCR 7 needs one, and only a
+/// boot in which PCR 7 protects something may make it.
 fn wanted(config: &Config, boot: Boot, image: Option<&PublicKey>, bank: Bank) -> bool {
     let kept = of_the_key(config, image, bank).kept;
     let bound = kept.is_some_and(|pcrs| pcrs.iter().any(|pcr| pcr == PCR));
@@ -167,7 +175,7 @@ fn wanted(config: &Config, boot: Boot, image: Option<&PublicKey>, bank: Bank) ->
         && !trial::running()
 }
 
-/// Whether the announced boot is this one.
+/// Returns whether this boot is the announced one.
 fn is_true(ahead: &Ahead, config: &Config, image: Option<&PublicKey>) -> bool {
     let Some(announced) = &ahead.announced else { return false };
     let value = firmware::value(ahead.bank);
@@ -175,7 +183,8 @@ fn is_true(ahead: &Ahead, config: &Config, image: Option<&PublicKey>) -> bool {
     policy.is_ok_and(|policy| policy == announced.policy)
 }
 
-/// The policy of an ordinary token in a boot with this PCR 7. All other registers are as they are now.
+/// Returns the policy of an ordinary token in a boot with this PCR 7. All other registers keep
+/// their present values.
 pub(crate) fn policy(binding: &Binding, seven: &[u8]) -> Result<Digest, Exposed> {
     let read = |pcrs: Pcrs, bank: Bank| {
         let value = |pcr| if pcr == PCR { Some(seven.to_vec()) } else { registers::value(bank, pcr) };
@@ -184,7 +193,7 @@ pub(crate) fn policy(binding: &Binding, seven: &[u8]) -> Result<Digest, Exposed>
     binding.policy(false, read)
 }
 
-/// The bank that the kernel shows.
+/// Returns the bank that the kernel shows.
 fn bank() -> Bank {
     if registers::value(Bank::Sha256, PCR).is_some() { Bank::Sha256 } else { Bank::Sha384 }
 }

@@ -1,10 +1,10 @@
-//! The bindings of [`pattern::sealing::binding`], in a bank that the TPM has.
+//! Uses the bindings of [`pattern::sealing::binding`] in a bank that the TPM has.
 
 use pattern::token::{Bank, Exposed};
 
 use crate::machine::tpm::{self, TpmError};
 
-/// SHA-256 PCRs; SHA-384 ones for a TPM that has only those.
+/// Acts in the SHA-256 bank, or in the SHA-384 bank if the TPM has only that.
 pub(crate) fn in_a_bank<T>(mut act: impl FnMut(Bank) -> tpm::Result<T>) -> tpm::Result<T> {
     match act(Bank::Sha256) {
         Err(TpmError::Exposed(Exposed::NoBank(_))) => act(Bank::Sha384),

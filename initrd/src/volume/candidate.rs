@@ -1,10 +1,10 @@
-//! A volume whose key is at hand.
+//! A volume whose key is known.
 
 use std::path::Path;
 
 use crate::volume::luks::VolumeKey;
 
-/// Which one, and its key. Whether it is the machine's has to be proved.
+/// A volume and its key. Whether this machine made it still has to be proved.
 pub(crate) struct Candidate<'a> {
     pub(crate) device: &'a Path,
     pub(crate) uuid: &'a str,

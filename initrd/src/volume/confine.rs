@@ -1,5 +1,7 @@
-//! What the running system has of the volume: the directories that are bound from it, and no second way to them. A service
-//! whose `/home` or `/etc` is hidden or read-only (`ProtectHome=`, `ProtectSystem=`) would find both below `/persist/root`.
+//! Restricts the running system to the directories that are bound from the volume.
+//!
+//! Without this, a service whose `/home` or `/etc` is hidden or read-only (`ProtectHome=`,
+//! `ProtectSystem=`) would find both below `/persist/root`.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -8,17 +10,18 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use nix::mount::{MsFlags, mount};
 
-/// Where the initrd has the volume for the system.
+/// Where the initrd mounts the volume for the system.
 const VOLUME: &str = "/sysroot/persist";
-/// What is bound from it lies below this.
+/// The bound directories come from below this one.
 const ROOT: &str = "root";
-/// Nothing in the volume itself is a program or a device.
+/// The volume's own file system offers no programs and no devices.
 const INERT: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC);
 
-/// Covers what the bound directories come from, after they were bound; returns whether there is a volume.
+/// Covers the source of the bound directories, after they were bound. Returns whether there is a
+/// volume.
 ///
 /// # Errors
-/// When it can't be covered.
+/// When the source can't be covered.
 pub(crate) fn run() -> Result<bool> {
     let volume = Path::new(VOLUME);
     let closing = || format!("closing {VOLUME} to the system");
@@ -30,7 +33,7 @@ pub(crate) fn run() -> Result<bool> {
     if root.is_dir() {
         cover(&root).with_context(|| format!("covering {}", root.display()))?;
     }
-    // The directories that are bound have options of their own.
+    // Remounts this mount only. The bound directories keep their own options.
     let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | INERT;
     mount(None::<&str>, volume, None::<&str>, flags, None::<&str>).with_context(closing)?;
     Ok(true)
@@ -38,11 +41,12 @@ pub(crate) fn run() -> Result<bool> {
 
 fn is_mounted(path: &Path) -> Result<bool> {
     let parent = path.parent().unwrap_or(path);
-    // Where nothing was persisted, there is not even a directory.
+    // If nothing is persisted, the directory does not even exist.
     Ok(path.is_dir() && path.metadata()?.dev() != parent.metadata()?.dev())
 }
 
-/// Root's alone. Written once: later boots find it.
+/// Makes the volume's root accessible to root alone. Writes only once: later boots find the mode
+/// set.
 fn restrict(volume: &Path) -> Result<()> {
     if volume.metadata()?.mode() & 0o7777 != 0o700 {
         fs::set_permissions(volume, Permissions::from_mode(0o700))?;
@@ -50,7 +54,7 @@ fn restrict(volume: &Path) -> Result<()> {
     Ok(())
 }
 
-/// With an empty directory that nobody can write to. The volume stays as it is.
+/// Covers the path with an empty directory that nobody can write to. The volume is not changed.
 fn cover(path: &Path) -> nix::Result<()> {
     let options = Some("mode=0000,size=4k,nr_inodes=2");
     mount(Some("tmpfs"), path, Some("tmpfs"), INERT | MsFlags::MS_RDONLY, options)

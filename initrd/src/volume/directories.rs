@@ -1,4 +1,5 @@
-//! The directories on the volume that the system writes to: each is made once, with all it starts with.
+//! Makes the directories on the volume that the system writes to, once each and with their first
+//! content.
 
 #[cfg(test)]
 mod tests;
@@ -16,8 +17,8 @@ use crate::volume::filesystem::{self, Mounted};
 use crate::volume::place::{DEVICE, WORK};
 use crate::volume::request::{self, Request};
 
-/// Makes directories that the image asks for only since the volume was made. Returns their names, and what the boot before
-/// asked for.
+/// Makes directories that the image asks for only since the volume was made. Returns their names,
+/// and the requests that the boot before left.
 ///
 /// # Errors
 /// When the file system can't be mounted, or a directory can't be made.
@@ -25,7 +26,7 @@ pub(crate) fn complete(config: &Config) -> Result<(Vec<String>, Vec<Request>)> {
     let asked = &config.partitions.persist;
     let (device, work) = (Path::new(DEVICE), Path::new(WORK));
     let kind = filesystem::of(device)?;
-    // Read-only first: nearly every boot finds all of them, and then writes nothing.
+    // Mounts read-only first: nearly every boot finds all directories, and then writes nothing.
     let mounted = Mounted::new(device, work, kind, true)?;
     let missing = missing(mounted.path(), asked)?;
     let all = [Request::Recovery, Request::Sealed].into_iter();
@@ -40,7 +41,7 @@ pub(crate) fn complete(config: &Config) -> Result<(Vec<String>, Vec<Request>)> {
     Ok((made, asked_for))
 }
 
-/// The directories asked for that the volume does not have.
+/// Returns the requested directories that the volume does not have.
 ///
 /// # Errors
 /// When something else is in a directory's place.
@@ -60,11 +61,11 @@ fn missing(volume: &Path, asked: &Persist) -> Result<Vec<String>> {
     Ok(missing)
 }
 
-/// Makes the missing directories on the mounted volume, each at once and with all it starts with; answers with their
-/// names. All of it is on the medium then.
+/// Makes the missing directories on the mounted volume, each atomically and with its first content.
+/// Returns their names. All of it is on the medium when this returns.
 ///
 /// # Errors
-/// When one can't be made; the others are whole or not there.
+/// When one can't be made. The others are complete or absent.
 pub(crate) fn ensure(volume: &Path, asked: &Persist) -> Result<Vec<String>> {
     ensure_from(volume, asked, Path::new(FACTORY))
 }
@@ -83,8 +84,8 @@ fn ensure_from(volume: &Path, asked: &Persist, factory: &Path) -> Result<Vec<Str
     Ok(missing)
 }
 
-/// A directory is filled under another name, and gets its own once that is on the medium: a power cut leaves all of
-/// it or none.
+/// Makes one directory. It is filled under another name, and renamed once the content is on the
+/// medium, so a power cut leaves all of it or nothing.
 fn appear(root: &Path, name: &str, factory: &Path) -> Result<()> {
     let new: PathBuf = root.join(format!(".{name}.new"));
     if new.exists() {

@@ -1,4 +1,4 @@
-//! The copy of the escrow of the recovery key on the EFI system partition: it is what the header has.
+//! The escrow of the recovery key on the EFI system partition: a copy of what the header has.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
@@ -10,12 +10,13 @@ use pattern::volume::recovery::RecoverySlot;
 
 use crate::machine::esp;
 
-/// Below the root of the EFI system partition.
+/// Folder below the root of the EFI system partition.
 const FOLDER: &str = "EFI/pattern";
-/// Ends the name of a file that is being written.
+/// Suffix of a file that is being written.
 const UNFINISHED: &str = ".new";
 
-/// Where the header has a key in escrow, the file has the same; else there is none, nor one of a volume that was here before. Returns
+/// Makes the EFI system partition match the header. If the header has a key in escrow, the file has
+/// the same content. If not, there is no file. A file of an earlier volume is removed, too. Returns
 /// what was done, in words.
 ///
 /// # Errors
@@ -24,7 +25,7 @@ pub(crate) fn copy(header: &Header, slots: &[RecoverySlot]) -> Result<String> {
     let wanted = slots.iter().find_map(|slot| slot.escrow.as_ref());
     let folder = match esp::partition() {
         Ok(partition) => partition.join(FOLDER),
-        // A machine started without firmware has none, and misses nothing.
+        // A machine that booted without UEFI firmware has no such partition, and needs no copy.
         Err(_) if wanted.is_none() => return Ok("no key in escrow".to_owned()),
         Err(error) => return Err(error).context("copying the escrow of the recovery key"),
     };
@@ -33,14 +34,14 @@ pub(crate) fn copy(header: &Header, slots: &[RecoverySlot]) -> Result<String> {
     done.with_context(|| format!("bringing {} to what the header has", folder.display()))
 }
 
-/// The header is what counts: a cut on the way here leaves work for the next boot.
+/// Makes the folder match. The header is authoritative: a cut here leaves work for the next boot.
 fn bring(folder: &Path, wanted: Option<(&str, &[u8])>) -> Result<String> {
     let mut done = Vec::new();
     for name in names(folder)? {
         if wanted.is_none_or(|(wanted, _)| wanted != name) {
             match fs::remove_file(folder.join(&name)) {
                 Ok(()) => done.push(format!("removed {FOLDER}/{name}")),
-                // It is in nobody's way, and the next boot tries again.
+                // The file does no harm, and the next boot tries again.
                 Err(error) => log::warn!("removing {FOLDER}/{name}: {error}"),
             }
         }
@@ -59,7 +60,7 @@ fn bring(folder: &Path, wanted: Option<(&str, &[u8])>) -> Result<String> {
     Ok(done.join(", "))
 }
 
-/// The files for recovery keys, finished or not.
+/// Returns the names of files with recovery keys, complete or not.
 fn names(folder: &Path) -> Result<Vec<String>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -96,7 +97,7 @@ mod tests {
         assert_eq!(fs::read(folder.join("a.age")).unwrap(), b"two");
         fs::write(folder.join("a.age"), "").unwrap();
         fs::write(folder.join("kept"), "").unwrap();
-        // What somebody else put there stops nothing.
+        // Foreign entries do not stop it.
         fs::create_dir(folder.join("folder.age")).unwrap();
         assert_eq!(bring(Some(("a.age", b"two"))), "wrote EFI/pattern/a.age");
         assert_eq!(bring(Some(("b.age", b"two"))), "removed EFI/pattern/a.age, wrote EFI/pattern/b.age");

@@ -1,4 +1,4 @@
-//! File systems: made by their own programs, mounted by the kernel.
+//! Makes file systems with their own programs, and mounts them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,23 +13,24 @@ use crate::volume::luks;
 
 const LABEL: &str = "persist";
 
-/// Makes a file system on a device, whatever is there.
+/// Makes a file system on a device, and overwrites whatever is there.
 ///
 /// # Errors
-/// When the program is not there or fails; with what it said.
+/// When the program does not exist or fails. The error has its message.
 pub(crate) fn make(kind: Filesystem, device: &Path) -> Result<()> {
     let program = format!("mkfs.{}", kind.name());
-    // Each has another word for "don't ask, the device is mine".
+    // Each program has its own option for "don't ask, overwrite the device".
     let force = if kind == Filesystem::Ext4 { "-F" } else { "-f" };
     let mut command = Command::new(&program);
     command.args(["-q", force, "-L", LABEL]).arg(device);
     run(&mut command).with_context(|| format!("making the file system with {program}"))
 }
 
-/// The file system that is on a device. Not the one of `pattern.toml`: that may have changed since the volume was made.
+/// Returns the file system on a device. It can differ from `pattern.toml`, which may have changed
+/// since the volume was made.
 ///
 /// # Errors
-/// When the device can't be read, or holds none of ours.
+/// When the device can't be read, or holds none of our file systems.
 pub(crate) fn of(device: &Path) -> Result<Filesystem> {
     let head = luks::head(device)?;
     volume::filesystem(&head)
@@ -45,18 +46,18 @@ fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// A mounted file system.
+/// A mounted file system. Dropping it unmounts it.
 pub(crate) struct Mounted {
     path: PathBuf,
-    /// Cleared by [`Mounted::unmount`], so that a failed one is not tried again in silence.
+    /// Cleared by [`Mounted::unmount`], so that a failed unmount is not silently tried again.
     held: bool,
 }
 
 impl Mounted {
-    /// Mounts a device; the directory is made.
+    /// Mounts a device. Makes the directory if necessary.
     ///
     /// # Errors
-    /// The kernel's.
+    /// The kernel's error.
     pub(crate) fn new(device: &Path, path: &Path, kind: Filesystem, read_only: bool) -> Result<Self> {
         let doing = || format!("mounting {} at {}", device.display(), path.display());
         fs::create_dir_all(path).with_context(doing)?;
@@ -66,15 +67,15 @@ impl Mounted {
         Ok(Self { path: path.to_owned(), held: true })
     }
 
-    /// Where it is mounted.
+    /// Returns the mount point.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Unmounts; what was written is with the device then.
+    /// Unmounts. What was written is on the device when this returns.
     ///
     /// # Errors
-    /// The kernel's.
+    /// The kernel's error.
     pub(crate) fn unmount(mut self) -> Result<()> {
         self.held = false;
         umount2(&self.path, MntFlags::empty()).with_context(|| format!("unmounting {}", self.path.display()))
@@ -84,7 +85,7 @@ impl Mounted {
 impl Drop for Mounted {
     fn drop(&mut self) {
         if self.held {
-            // An error is on its way already, and nothing here is used again.
+            // An error is already being reported, and nothing here is used again.
             umount2(&self.path, MntFlags::MNT_DETACH).ok();
         }
     }

@@ -1,4 +1,4 @@
-//! Whether a volume is one that this machine made, as its TPM knows it, and the newest copy of it.
+//! Proves by the TPM's records that this machine made a volume, and that it is the newest copy.
 
 mod before;
 
@@ -25,24 +25,25 @@ const CHANGED: &str =
 const UNCOUNTED: &str =
     "the TPM does not know how often it was opened, so it may be an old copy: the counter was removed";
 const CLOSED: &str = "an earlier version of pattern made it, and this TPM has counted since, so the TPM's record of it may be forged";
-/// Nobody is asked for a key of such a volume: whoever put it there knows one.
+/// For a refused volume. Nobody is asked for its key, because whoever put the volume there knows
+/// one.
 const ANOTHER: &str = "this is not the volume that this machine made; nothing of it was used. If you put it there yourself, \
     clear the TPM in the firmware's setup, and enter the volume's recovery key";
 
-/// Whether the volume is the machine's.
+/// Whether this machine made the volume.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum Proof {
-    /// It is.
+    /// The volume is the machine's.
     Given,
-    /// It is, by the record of an earlier version of pattern.
+    /// The volume is the machine's, by the record of an earlier version of pattern.
     Earlier,
-    /// The TPM can't tell, and why: a person has to.
+    /// The TPM can't tell, for this reason, so a person has to decide.
     Missing(&'static str),
-    /// It must not be used, whoever has its key, and why.
+    /// The volume must not be used, for this reason, even with the right key.
     Against(String),
 }
 
-/// What the TPM knows of volumes.
+/// The TPM's records of volumes.
 pub(crate) struct Registry<'a> {
     tcti: &'a Tcti,
     config: &'a Config,
@@ -53,7 +54,8 @@ pub(crate) struct Registry<'a> {
 }
 
 impl<'a> Registry<'a> {
-    /// Looks with the policy that this image, as it was started, can meet. `srk` is the storage root key, where it is known.
+    /// Opens the records with the policy that this image can meet in this boot. `srk` is the
+    /// storage root key, if it is known.
     ///
     /// # Errors
     /// When the policy would protect nothing, or the TPM fails.
@@ -72,7 +74,8 @@ impl<'a> Registry<'a> {
         Ok(Self { tcti, config, image, signatures, nv, may_write: boot.may_record(config) })
     }
 
-    /// How many volumes the TPM knows, by anybody's record. Those that were never finished don't count.
+    /// Returns how many volumes the TPM knows, whoever wrote the records. Volumes that were never
+    /// finished do not count.
     ///
     /// # Errors
     /// When the TPM fails.
@@ -85,7 +88,8 @@ impl<'a> Registry<'a> {
         Ok(known)
     }
 
-    /// Removes the records of volumes that were begun and never finished, and counters that no record goes with.
+    /// Removes the records of volumes that were begun and never finished, and counters without a
+    /// record.
     ///
     /// # Errors
     /// When the TPM fails.
@@ -104,7 +108,7 @@ impl<'a> Registry<'a> {
         Ok(())
     }
 
-    /// Whether the TPM has a record for a volume of this UUID, whoever wrote it.
+    /// Returns whether the TPM has a record for a volume of this UUID, whoever wrote it.
     ///
     /// # Errors
     /// When the TPM fails.
@@ -112,8 +116,8 @@ impl<'a> Registry<'a> {
         Ok(self.nv.held(&Index::identity(uuid))? != Held::Nothing)
     }
 
-    /// Compares the volume with the TPM's records. Where its openings are counted, or the image asks for that from now on,
-    /// this one is.
+    /// Compares the volume with the TPM's records. Counts this opening if openings are counted, or
+    /// if the image asks for that from now on.
     ///
     /// # Errors
     /// When the TPM does not answer, or the header can't be written.
@@ -129,11 +133,13 @@ impl<'a> Registry<'a> {
         }
     }
 
-    /// The version that a lost trial goes back to may know of no counter, so counting begins after a trial.
+    /// Accepts a recognised volume. Counting begins only after a trial, because the version that a
+    /// failed trial falls back to may not know of a counter.
     fn recognised(&self, volume: &Candidate<'_>, header: &Header, kept: Kept) -> Result<Proof> {
         let wanted = self.config.volume.counter && !trial::running();
         match kept {
-            // Whether this image asks for it or not: an older one must not be a way around it.
+            // An image without the option counts on, or an older image would be a way around the
+            // counter.
             Kept::Counted => self.prove_newest(volume, header),
             Kept::Known if !wanted => Ok(Proof::Given),
             Kept::Begun | Kept::Known if self.may_write => self.keep(volume, wanted).map(|()| Proof::Given),
@@ -146,7 +152,7 @@ impl<'a> Registry<'a> {
         let Some(count) = count else { return Ok(Proof::Missing(UNCOUNTED)) };
         match steps(header.generation(volume.key.as_bytes(), volume.uuid), count) {
             Err(old) => Ok(Proof::Against(refusal(old))),
-            // The TPM refuses to count in such a boot, so the header stays at its count.
+            // The TPM refuses to count in such a boot, so the header keeps its count.
             Ok(_) if !self.may_write => Ok(Proof::Given),
             Ok(steps) => self.take(volume, &steps).map(|()| Proof::Given),
         }
@@ -159,7 +165,8 @@ impl<'a> Registry<'a> {
         })
     }
 
-    /// Whether there is a record of a finished volume with another UUID that only an initrd like this can have written.
+    /// Returns whether the TPM has a record of a finished volume with another UUID that only an
+    /// initrd like this one can have written.
     fn knows_another(&self, uuid: &str) -> Result<bool> {
         for index in self.nv.records()? {
             let held = self.nv.held(&index)?;
@@ -172,8 +179,10 @@ impl<'a> Registry<'a> {
         Ok(false)
     }
 
-    /// Versions before 0.2 had one record, which anyone with Secure Boot off could forge. So it counts only as long as the
-    /// TPM has never counted: each volume that this version makes or takes over has it count, and no TPM forgets that.
+    /// Proves a volume by the record of an earlier version. Versions before 0.2 had a single
+    /// record, which anyone could forge with Secure Boot off. So the record is valid only while the
+    /// TPM has never counted. Each volume that this version makes or takes over makes the TPM
+    /// count, and no TPM forgets that.
     fn prove_earlier(&self, volume: &Candidate<'_>) -> Result<Proof> {
         let earlier = in_a_bank(|bank| {
             let binding = binding::of_an_earlier_record(self.config, self.image.as_ref(), bank);
@@ -187,6 +196,8 @@ impl<'a> Registry<'a> {
         }
     }
 
+    /// Returns whether the TPM had never counted when [`MARK`] was made. Makes the mark if
+    /// necessary.
     fn never_counted(&self) -> Result<bool> {
         let mut tpm = Tpm::connect(self.tcti)?;
         let first = match tpm.count_of(&MARK)? {
@@ -196,43 +207,46 @@ impl<'a> Registry<'a> {
         Ok(first == 1)
     }
 
-    /// Has the TPM count, so that no record of an earlier version counts any more.
+    /// Makes the TPM count, so that records of earlier versions are never valid again.
     fn close(&self) -> Result<()> {
         let mut tpm = Tpm::connect(self.tcti)?;
         while tpm.count_up(&MARK)? < 2 {}
         Ok(tpm.forget(&MARK)?)
     }
 
-    /// Records a volume whose making has begun: until the table lists it, the next boot may make another in its place.
+    /// Records that a volume is being made. Until the table lists it, the next boot may make
+    /// another one in its place.
     ///
     /// # Errors
-    /// When the TPM does not take it.
+    /// When the TPM rejects the record.
     pub(crate) fn begin(&self, volume: &Candidate<'_>) -> Result<()> {
         Ok(self.nv.keep(&Index::identity(volume.uuid), &volume.record(Kept::Begun))?)
     }
 
-    /// Records a volume that is finished, in place of what earlier versions kept. When this image does not allow that in
-    /// this boot, nothing is written.
+    /// Records a finished volume, and removes what earlier versions recorded. Writes nothing if the
+    /// image does not allow records in this boot.
     ///
     /// # Errors
-    /// When the TPM does not take it, or the header can't be written.
+    /// When the TPM rejects the record, or the header can't be written.
     pub(crate) fn finish(&self, volume: &Candidate<'_>) -> Result<()> {
         if !self.may_write {
             return Ok(());
         }
+        // In this order: the earlier record stays valid until the new one exists.
         self.keep(volume, self.config.volume.counter)?;
         self.close()?;
         let mut tpm = Tpm::connect(self.tcti)?;
         [EARLIER_IDENTITY, EARLIER_COUNTER].iter().try_for_each(|index| Ok(tpm.forget(index)?))
     }
 
-    /// The record comes last: it says that the rest is there.
+    /// Writes the record last, because it says that the counter and the header's generation exist.
     fn keep(&self, volume: &Candidate<'_>, counted: bool) -> Result<()> {
         let kept = if counted { Kept::Counted } else { Kept::Known };
         if counted {
             let counter = Index::counter(volume.uuid);
             self.nv.count(&counter)?;
-            // Where a new counter begins is the TPM's choice. Copies from before now are old, whatever they say.
+            // The TPM chooses where a new counter begins. Earlier copies are old from now on,
+            // whatever generation they name.
             let count = self.nv.counted(&counter)?.ok_or(TpmError::Missing("the count"))?;
             volume.write(count)?;
         }
@@ -240,7 +254,7 @@ impl<'a> Registry<'a> {
     }
 }
 
-/// Removes the TPM's record of a volume that its owner gives up.
+/// Removes the TPM's records of a volume that its owner gives up.
 ///
 /// # Errors
 /// When the TPM fails.

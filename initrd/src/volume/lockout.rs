@@ -1,7 +1,8 @@
-//! The TPM's lockout password, for a volume with a PIN: in a file that only root reads, inside the volume.
+//! The TPM's lockout password, for a volume with a PIN: a file inside the volume that only root
+//! reads.
 //!
-//! Each boot looks and makes good what is missing, so a cut at any instant is made good by the next one. Nothing here ends a
-//! boot: without the password the PIN opens the volume as well, it only is less of a secret.
+//! Each boot checks and repairs what is missing, so the next boot repairs any cut. No failure here
+//! ends the boot: without the password the PIN still opens the volume, but it is easier to guess.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
@@ -17,23 +18,24 @@ use crate::machine::{measure, random};
 use crate::volume::filesystem::{self, Mounted};
 use crate::volume::place::{self, DEVICE, WORK};
 
-/// At the volume's root.
+/// Folder at the volume's root.
 const FOLDER: &str = "tpm";
 const FILE: &str = "lockout-password";
-/// What the file is called until it is whole.
+/// Name of the file until it is written completely.
 const DRAFT: &str = "lockout-password.new";
 
 type Password = Zeroizing<[u8; BYTES]>;
 
 /// Where the volume's root is.
 enum Root<'a> {
-    /// On a device, to be mounted as long as somebody works on it.
+    /// On a device, which is mounted only while this program works on it.
     Device(&'a Path),
-    /// Here.
+    /// In this folder.
     Folder(&'a Path),
 }
 
-/// In the initrd, once a volume with a PIN is open. That it was opened says that no more PINs need be refused.
+/// Sets and repairs the password in the initrd, once a volume with a PIN is open. The right PIN or
+/// key was given, so the TPM may forget earlier wrong PINs.
 pub(crate) fn at_boot() {
     if measure::has_tpm() {
         let done = tend(&Tcti::default(), &Root::Device(Path::new(DEVICE)), false);
@@ -41,18 +43,20 @@ pub(crate) fn at_boot() {
     }
 }
 
-/// In the running system, once the volume has a PIN.
+/// Sets the password in the running system, once the volume has a PIN.
 ///
 /// # Errors
-/// When the volume is not mounted, the TPM has another password, or fails.
+/// When the volume is not mounted, or the TPM has another password or fails.
 pub(crate) fn at_rebind() -> Result<()> {
     tend(&Tcti::default(), &Root::Folder(place::mounted()?), true)
 }
 
-/// In the running system, when the next boot is to erase the volume: its successor could not have the TPM's lockout without
-/// the password in it. Should the volume be kept after all, the next boot sets it again.
+/// Removes the password from the TPM, in the running system, when the next boot is to erase the
+/// volume. Otherwise the next volume could not control the TPM's lockout, because the password
+/// would be lost with this one. If the volume is kept after all, the next boot sets the password
+/// again.
 pub(crate) fn give_back() {
-    // A volume that is not open gives nothing.
+    // If the volume is not open, there is no password to give back.
     if let Ok(volume) = place::mounted() {
         let done = release(&Tcti::default(), volume).context("giving the TPM's lockout password back");
         done.unwrap_or_else(|error| eprintln!("pattern: {error:#}"));
@@ -125,7 +129,7 @@ fn read(root: &Path) -> Result<Option<Password>> {
     }
 }
 
-/// It gets its name when it is on the disk.
+/// Writes the password under a draft name, and renames it once it is on the disk.
 fn write(root: &Path, password: &Password) -> Result<()> {
     let folder = root.join(FOLDER);
     let about = || format!("writing the TPM's lockout password below {}", folder.display());

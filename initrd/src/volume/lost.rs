@@ -1,4 +1,4 @@
-//! What a factory reset takes away, in words.
+//! Describes in words what a factory reset erases.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use crate::machine::disk::Disk;
 use crate::machine::measure;
 use crate::volume::place;
 
-/// The volume, as its owner knows it.
+/// The volume, in terms that its owner knows.
 pub(crate) struct Lost {
     device: PathBuf,
     size: Amount,

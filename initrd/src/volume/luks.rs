@@ -1,4 +1,4 @@
-//! The encrypted volume: LUKS2 as `systemd-repart` formats it and `systemd-cryptsetup` opens it.
+//! The LUKS2 volume, as `systemd-repart` formats it and `systemd-cryptsetup` opens it.
 
 mod ahead;
 mod copy;
@@ -30,24 +30,26 @@ use zeroize::Zeroizing;
 pub use look::{head, look};
 pub use recovery::prove;
 
-/// Metadata before the data, in bytes: LUKS2's default, and systemd's.
+/// Bytes of metadata before the data: the default of LUKS2 and of systemd.
 const DATA_OFFSET: u64 = 16 << 20;
 /// Bytes of the volume key: two AES-256 keys, for XTS.
 const KEY_BYTES: usize = 64;
-/// The fewest that cryptsetup accepts. Each of our secrets has 256 bits of entropy: more rounds add nothing.
+/// The fewest iterations that cryptsetup accepts. Each of our secrets has 256 bits of entropy, so
+/// more iterations add nothing.
 const ITERATIONS: u32 = 1000;
 
-/// A LUKS2 volume, not necessarily open.
+/// A LUKS2 volume, open or not.
 pub struct Volume {
     device: CryptDevice,
-    /// What libcryptsetup reads the header from, by its number, whenever it needs it.
+    /// Keeps the memfd open: libcryptsetup re-reads the header through `/proc/self/fd/N`.
     _copy: Option<File>,
 }
 
-/// Has libcryptsetup write a torn copy of the header anew, as any tool of it does on the next occasion.
+/// Makes libcryptsetup rewrite a torn copy of the header, as any of its tools does when it next
+/// loads the header.
 ///
 /// # Errors
-/// When no copy is whole any more.
+/// When no copy is intact.
 pub fn repair(device: &Path) -> Result<()> {
     load(&mut Volume::init(device)?.device)
 }
@@ -58,17 +60,17 @@ fn load(device: &mut CryptDevice) -> Result<()> {
     loaded.map_err(failed("reading the LUKS2 header"))
 }
 
-/// What the data is encrypted with.
+/// The key that the data is encrypted with.
 pub struct VolumeKey(Zeroizing<Vec<u8>>);
 
 impl VolumeKey {
-    /// Another handle to the same key.
+    /// Returns another handle to the same key.
     #[cfg(test)]
     pub fn copy(key: &Self) -> Self {
         Self(key.0.clone())
     }
 
-    /// For those that derive something from it.
+    /// Returns the key's bytes, for deriving other values.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -76,8 +78,8 @@ impl VolumeKey {
 }
 
 impl Volume {
-    /// Writes a new header with a new volume key and no key slot. What the device held is gone. Its label says that the
-    /// volume is not finished, see [`Volume::mark_finished`].
+    /// Writes a new header with a new volume key and no key slot. What the device held is lost. The
+    /// label says that the volume is not finished, see [`Volume::mark_finished`].
     ///
     /// # Errors
     /// When libcryptsetup refuses.
@@ -97,6 +99,7 @@ impl Volume {
             (&params).try_into().map_err(failed("describing a volume"))?;
         let doing = failed("formatting the volume");
         volume.device.settings_handle().set_pbkdf_type(&fewest_rounds()).map_err(&doing)?;
+        // libcryptsetup counts in 512 bytes here, whatever the sector size.
         volume.device.set_data_offset(DATA_OFFSET / 512).map_err(&doing)?;
         let cipher = ("aes", "xts-plain64");
         let key = Either::Right(KEY_BYTES);
@@ -108,8 +111,8 @@ impl Volume {
         Ok(volume)
     }
 
-    /// Prepares to open the data on a device by a header that was vetted. What the device has for a header is not
-    /// read any more, but for the key slots' material, which is read once and now.
+    /// Prepares to open the data on a device with a vetted header. The header on the device is not
+    /// read any more. The material of the key slots is read once, now.
     ///
     /// # Errors
     /// When the device can't be read, or libcryptsetup refuses the header.
@@ -125,14 +128,14 @@ impl Volume {
     /// Reads the header on a device, to change it there.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is no header.
     pub fn load(device: &Path) -> Result<Self> {
         let mut volume = Self::init(device)?;
         load(&mut volume.device)?;
         Ok(volume)
     }
 
-    /// Notes in the header that the volume is whole. Only after [`Volume::load`].
+    /// Records in the header that the volume is complete. Call it only after [`Volume::load`].
     ///
     /// # Errors
     /// When the header can't be written.
@@ -148,7 +151,7 @@ impl Volume {
             .with_context(|| device.display().to_string())
     }
 
-    /// Adds the key slot and the token of a sealed secret. Only after [`Volume::format`].
+    /// Adds the key slot and the token of a sealed secret. Call it only after [`Volume::format`].
     ///
     /// # Errors
     /// When the slot is taken, or writing fails.
@@ -157,10 +160,11 @@ impl Volume {
         self.add_token(&token.to_json())
     }
 
-    /// Adds a key slot, any free one if none is named; answers with its number. Only a volume that was just made needs no
-    /// volume key.
+    /// Adds a key slot, any free one if `slot` is `None`. Returns its number. `key` may be `None`
+    /// only right after [`Volume::format`], while libcryptsetup still has the new volume key.
     fn add_key(&mut self, slot: Option<u32>, key: Option<&VolumeKey>, passphrase: &str) -> Result<u32> {
         let doing = failed("adding a key slot");
+        // The setting belongs to this handle. The header does not store it.
         self.device.settings_handle().set_pbkdf_type(&fewest_rounds()).map_err(&doing)?;
         let key = key.map(|key| Either::Left(key.as_bytes()));
         let mut slots = self.device.keyslot_handle();
@@ -176,7 +180,7 @@ impl Volume {
         self.device.token_handle().json_set(input).map(drop).map_err(failed("writing the LUKS2 header"))
     }
 
-    /// The volume key, by the secret of a token.
+    /// Returns the volume key, by the secret of a token.
     ///
     /// # Errors
     /// When the secret does not open the token's key slot.
@@ -184,7 +188,7 @@ impl Volume {
         Ok(self.unlock(Some(token.keyslot), &passphrase(secret))?.0)
     }
 
-    /// The volume key, by what a person entered: a recovery key, or any other passphrase.
+    /// Returns the volume key, by what a person entered: a recovery key, or any other passphrase.
     ///
     /// # Errors
     /// When it opens no key slot.
@@ -192,7 +196,7 @@ impl Volume {
         Ok(self.unlock_any(entered)?.0)
     }
 
-    /// As [`Volume::unlock_entered`], with the key slot that it opens.
+    /// Unlocks like [`Volume::unlock_entered`]. Also returns the key slot that was opened.
     fn unlock_any(&mut self, entered: &str) -> Result<(VolumeKey, u32)> {
         match RecoveryKey::parse(entered) {
             Ok(key) => self.unlock(None, key.as_str()),
@@ -210,7 +214,7 @@ impl Volume {
         Ok((VolumeKey(key), u32::try_from(slot).context("reading the key slot's number")?))
     }
 
-    /// Makes the volume appear as `/dev/mapper/NAME`.
+    /// Maps the volume as `/dev/mapper/NAME`.
     ///
     /// # Errors
     /// When the kernel refuses the mapping.
@@ -223,7 +227,7 @@ impl Volume {
         activated.map_err(failed("opening the volume"))
     }
 
-    /// What the header calls the volume.
+    /// Returns the volume's UUID from the header.
     ///
     /// # Errors
     /// When the header has no UUID.
@@ -231,19 +235,19 @@ impl Volume {
         Ok(self.device.status_handle().get_uuid().map_err(failed("reading the volume's UUID"))?.to_string())
     }
 
-    /// Takes `/dev/mapper/NAME` away again, after a failure that is being reported.
+    /// Removes `/dev/mapper/NAME` again, after a failure that is being reported.
     pub fn close(&mut self, name: &str) {
-        // That failure is what has to be read; a second one would hide it.
+        // The first failure must be seen; a second one would hide it.
         self.device.activate_handle().deactivate(name, CryptDeactivate::empty()).ok();
     }
 }
 
-/// systemd's passphrase for a sealed secret: its base64 text.
+/// Returns systemd's passphrase for a sealed secret: its base64 text.
 fn passphrase(secret: &[u8]) -> Zeroizing<String> {
     Zeroizing::new(STANDARD.encode(secret))
 }
 
-/// 4096 bytes, unless the device ends within such a sector.
+/// Returns the sector size: 4096 bytes, or 512 if the device's size is not a multiple of 4096.
 fn sector_size(bytes: u64) -> u32 {
     if bytes.is_multiple_of(4096) { 4096 } else { 512 }
 }
@@ -256,6 +260,7 @@ fn fewest_rounds() -> CryptPbkdfType {
         iterations: ITERATIONS,
         max_memory_kb: 0,
         parallel_threads: 0,
+        // Otherwise libcryptsetup runs a benchmark, and chooses the iterations itself.
         flags: CryptPbkdf::NO_BENCHMARK,
     }
 }
@@ -264,7 +269,8 @@ fn failed(what: &'static str) -> impl Fn(LibcryptErr) -> anyhow::Error {
     move |error| anyhow!("{what}: {}", cause(&error))
 }
 
-/// libcryptsetup's errno says what happened only to those who know it.
+/// Returns the cause in words. libcryptsetup reports a wrong key as EPERM, which nobody would
+/// guess.
 fn cause(error: &LibcryptErr) -> String {
     match error {
         LibcryptErr::IOError(error) if error.raw_os_error() == Some(nix::libc::EPERM) => {

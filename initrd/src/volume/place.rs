@@ -1,4 +1,4 @@
-//! Where the volume is: its partition, its device once it is open, and where it is mounted.
+//! The volume's partition, its device once it is open, and its mount points.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -16,20 +16,21 @@ use crate::volume::luks;
 pub(crate) const NAME: &str = "persist";
 /// The open volume.
 pub(crate) const DEVICE: &str = "/dev/mapper/persist";
-/// Where the volume is mounted while this program works on it.
+/// Mount point while this program works on the volume.
 pub(crate) const WORK: &str = "/run/pattern/persist";
-/// Where the running system mounts it.
+/// Mount point in the running system.
 pub(crate) const MOUNTED: &str = "/persist";
 
-/// The partition of the volume.
+/// Returns the partition of the volume.
 ///
 /// # Errors
-/// When the disk that `/usr` came from lists none.
+/// When the disk that `/usr` came from lists no such partition.
 pub(crate) fn volume(ctx: &Context) -> Result<PathBuf> {
     listed(ctx)?.context("the disk that /usr came from has no persist volume")
 }
 
-/// The same, when the disk has one: a boot that persists nothing may have come before it was made.
+/// Does the same as [`volume`], but returns `None` if the disk has no volume yet, because only
+/// boots that persist nothing came before.
 ///
 /// # Errors
 /// When the table can't be read.
@@ -41,24 +42,24 @@ pub(crate) fn listed(ctx: &Context) -> Result<Option<PathBuf>> {
     })
 }
 
-/// A volume's header, vetted, and the ways into it.
+/// Returns a volume's vetted header, and the ways to open it.
 ///
 /// # Errors
-/// When there is something else.
+/// When the device holds something else.
 pub(crate) fn recognised(device: &Path) -> Result<(Header, Locks)> {
     Ok(openable(luks::look(device)?)?)
 }
 
-/// The header alone.
+/// Returns the vetted header alone.
 ///
 /// # Errors
-/// When there is something else.
+/// When the device holds something else.
 pub(crate) fn header(device: &Path) -> Result<Header> {
     let (header, _) = recognised(device).with_context(|| format!("persist volume {}", device.display()))?;
     Ok(header)
 }
 
-/// The volume's UUID, when its header can be read.
+/// Returns the volume's UUID, if its header can be read.
 pub(crate) fn uuid(device: &Path) -> Option<String> {
     match luks::look(device) {
         Ok(Seen::Luks2(header)) => Some(header.uuid().to_owned()),
@@ -66,7 +67,7 @@ pub(crate) fn uuid(device: &Path) -> Option<String> {
     }
 }
 
-/// Refuses to change another volume than the one that is open. A disk may have been swapped meanwhile.
+/// Fails unless the open volume has this UUID. The disk may have been exchanged meanwhile.
 pub(crate) fn require_open(uuid: &str) -> Result<()> {
     let wanted = format!("CRYPT-LUKS2-{}-{NAME}", uuid.replace('-', ""));
     let devices = fs::read_dir("/sys/class/block").context("reading /sys/class/block")?;
@@ -79,7 +80,7 @@ pub(crate) fn require_open(uuid: &str) -> Result<()> {
     bail!("the volume with the UUID {uuid} is not the one that is open")
 }
 
-/// Where the running system has the volume.
+/// Returns where the running system has mounted the volume.
 ///
 /// # Errors
 /// When it is not mounted there.

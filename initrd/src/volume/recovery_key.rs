@@ -1,4 +1,4 @@
-//! Making recovery keys: the first one of a volume, and a new one in the place of others.
+//! Makes recovery keys: a volume's first one, and new ones that replace others.
 
 use std::path::Path;
 
@@ -14,10 +14,10 @@ use crate::volume::luks::{Volume, VolumeKey, prove};
 use crate::volume::place::{DEVICE, WORK, recognised};
 use crate::volume::request::{self, Request};
 
-/// A new key, and what of it is for others.
+/// Draws a new key. Returns it with its escrow, if the image names recipients.
 ///
 /// # Errors
-/// When there is no randomness to be had.
+/// When the kernel gives no random numbers.
 pub(crate) fn draw(config: &Config) -> Result<(RecoveryKey, Option<Escrow>)> {
     let key = RecoveryKey::from_bytes(&*random::secret()?);
     let recipients = &config.volume.escrow;
@@ -31,10 +31,11 @@ pub(crate) fn draw(config: &Config) -> Result<(RecoveryKey, Option<Escrow>)> {
     Ok((key, Some(Escrow { recipients, file })))
 }
 
-/// Makes the new key that root asked the boot before for.
+/// Makes the new key that root requested in the boot before.
 ///
 /// # Errors
-/// When the key can't be replaced or shown, or the request can't be cleared. Then the next boot tries again.
+/// When the key can't be replaced or shown, or the request can't be cleared. The next boot then
+/// tries again.
 pub(crate) fn at_boot(config: &Config, device: &Path, key: &VolumeKey) -> Result<()> {
     let removed = replace(config, device, key, show::CONSOLE)?;
     log::info!("made a new recovery key, as root asked in the boot before; older ones removed: {removed}");
@@ -47,7 +48,8 @@ pub(crate) fn at_boot(config: &Config, device: &Path, key: &VolumeKey) -> Result
     mounted.unmount()
 }
 
-/// The new key opens the volume, and was shown, before the old ones go; answers with how many went.
+/// Replaces the recovery keys. Before the old keys are removed, the new key opens the volume and
+/// was shown. Returns how many keys were removed.
 pub(crate) fn replace(
     config: &Config,
     device: &Path,

@@ -1,4 +1,5 @@
-//! What the machine says elsewhere of its recovery keys: at each login, and on the EFI system partition.
+//! What the machine shows of its recovery keys outside the volume: at each login, and on the EFI
+//! system partition.
 
 use std::path::Path;
 
@@ -9,7 +10,8 @@ use pattern::volume::recovery::warning;
 use crate::people::banner;
 use crate::volume::{escrow, place};
 
-/// Brings the reminder and the escrow's copy to what the header says. Returns the keys that there are and what was done, in words.
+/// Makes the reminder and the escrow's copy match the header. Returns the number of recovery keys
+/// and what was done, both in words.
 ///
 /// # Errors
 /// When the header can't be read, or something can't be written.

@@ -1,4 +1,5 @@
-//! Binding anew what this version of the image would seal otherwise, and finishing what a cut left of that.
+//! Seals again what this version of the image would seal in another way, and completes a renewal
+//! that a power cut interrupted.
 
 use std::path::Path;
 
@@ -16,7 +17,7 @@ use crate::volume::place::{DEVICE, WORK};
 use crate::volume::request::{self, Request};
 use crate::volume::sealing::{Sealer, is_outdated, is_outdated_text};
 
-/// Whether something is to be done, when one of these tokens opened the volume.
+/// Returns whether a renewal is due, when one of these tokens opened the volume.
 pub(crate) fn is_due(
     sealer: &Sealer<'_>,
     tokens: &[Tpm2Token],
@@ -27,8 +28,8 @@ pub(crate) fn is_due(
     tokens.iter().any(outdated) || is_cut(tokens, used.counted)
 }
 
-/// Removes outdated tokens; where the volume was opened by one of them, or replacing a key was cut short, a new one comes
-/// first. Returns what was done, in words.
+/// Removes outdated tokens. If an outdated token opened the volume, or a replacement was cut short,
+/// it first seals a new one. Returns what was done, in words.
 ///
 /// # Errors
 /// When the TPM fails, or the header can't be written. Until the new token is in place, the old ones stay.
@@ -49,7 +50,8 @@ pub(crate) fn renew(
     Ok(format!("keyslot {keyslot} is new, older TPM slots removed: {removed}"))
 }
 
-/// Replaces the key that opened the volume, as it was asked for: the one of earlier headers is worth nothing then.
+/// Replaces the key that opened the volume, as root requested. The keys of earlier headers are
+/// worthless afterwards.
 ///
 /// # Errors
 /// As [`renew`].

@@ -1,5 +1,5 @@
-//! What root in the running system asks of the next boot: new keys. The files lie inside the volume, where nobody else can
-//! put one.
+//! Requests for new keys, from root in the running system to the next boot. They are files inside
+//! the volume, where nobody else can put one.
 
 use crate::volume::place;
 use std::fs::{self, File, OpenOptions};
@@ -8,17 +8,17 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-/// What may be asked.
+/// What can be requested.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Request {
     /// Another recovery key.
     Recovery,
-    /// Another key that the TPM gives out, so that it refuses the one of earlier headers.
+    /// Another sealed key, so that the TPM refuses the key of earlier headers.
     Sealed,
 }
 
 impl Request {
-    /// At the volume's root.
+    /// Returns the name of the file at the volume's root.
     fn name(self) -> &'static str {
         match self {
             Self::Recovery => "new-recovery-key",
@@ -27,7 +27,7 @@ impl Request {
     }
 }
 
-/// Asks, in the running system.
+/// Leaves a request, in the running system.
 ///
 /// # Errors
 /// When the volume is not mounted, or can't be written to.
@@ -35,7 +35,7 @@ pub(crate) fn leave(request: Request) -> Result<()> {
     leave_in(place::mounted()?, request)
 }
 
-/// Asks, in the volume mounted here.
+/// Leaves a request in the volume that is mounted here.
 ///
 /// # Errors
 /// When the volume can't be written to.
@@ -46,17 +46,17 @@ pub(crate) fn leave_in(volume: &Path, request: Request) -> Result<()> {
     sync(volume)
 }
 
-/// Whether it was asked, by what is in the volume mounted here.
+/// Returns whether the volume that is mounted here has the request.
 pub(crate) fn is_left(volume: &Path, request: Request) -> bool {
     volume.join(request.name()).is_file()
 }
 
-/// Whether a recovery key was asked for in the running system, and will be made at the next boot.
+/// Returns whether the next boot will make a recovery key that was requested in the running system.
 pub(crate) fn is_waiting() -> bool {
     is_left(Path::new(place::MOUNTED), Request::Recovery)
 }
 
-/// Notes that it was done.
+/// Removes a request that was carried out.
 ///
 /// # Errors
 /// When the volume can't be written to.

@@ -1,4 +1,4 @@
-//! The request for a factory reset, in an EFI variable: root leaves it, and the next boot reads it.
+//! The request for a factory reset: an EFI variable that root writes and the next boot reads.
 
 use anyhow::{Context as _, Result};
 use pattern::table::Partition;
@@ -6,27 +6,27 @@ use pattern::volume::reset::{Wish, request};
 
 use crate::machine::efi_variable::Variable;
 
-/// Holds the UUID of the volume's partition.
+/// The variable's value names the volume's partition by its UUID.
 const REQUEST: &str = "PatternResetRequest";
 
-/// Asks the next boot.
+/// Leaves the request for the next boot.
 ///
 /// # Errors
-/// When the firmware keeps no variables.
+/// When the firmware stores no variables.
 pub(crate) fn leave(part: &Partition, wish: Wish) -> Result<()> {
     let written = Variable::new(REQUEST).write(request(part, wish).as_bytes());
     written.context("leaving a request for the next boot; the boot menu has an entry for a reset, too")
 }
 
-/// Takes the request back.
+/// Withdraws the request.
 ///
 /// # Errors
-/// When it is there and can't be removed.
+/// When it exists and can't be removed.
 pub(crate) fn cancel() -> Result<()> {
     Variable::new(REQUEST).remove().context("taking the request back")
 }
 
-/// The request, if there is one.
+/// Returns the request, if there is one.
 ///
 /// # Errors
 /// When there are no EFI variables.
@@ -35,7 +35,7 @@ pub(crate) fn stored() -> Result<Option<String>> {
     Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// The request, if there is one; a machine without EFI variables can't have one.
+/// Returns the request, if there is one. A machine without EFI variables can't have one.
 pub(crate) fn read() -> Option<String> {
     stored().unwrap_or_else(|error| {
         log::debug!("{error:#}");
@@ -43,7 +43,7 @@ pub(crate) fn read() -> Option<String> {
     })
 }
 
-/// Removes the request, if there is one. One that stays is for a volume that is gone.
+/// Removes the request, if there is one. A request that stays names a volume that no longer exists.
 pub(crate) fn forget() {
     if read().is_some()
         && let Err(error) = Variable::new(REQUEST).remove()

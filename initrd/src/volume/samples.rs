@@ -7,7 +7,7 @@ use crate::machine::boot::Boot;
 
 pub(crate) const BOOT: Boot = Boot { secure_boot: State::On, added: false, degraded: false };
 
-/// An image for use, that has the TPM count or not.
+/// Returns an image with `debug = false`. `counter`: whether the TPM counts.
 pub(crate) fn config(counter: bool) -> Config {
     let text = format!(
         "[image]\nid = \"demo\"\nversion = \"1\"\n\

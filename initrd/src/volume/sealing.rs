@@ -1,4 +1,5 @@
-//! Sealing a key to the TPM, and putting it in the place of older ones: see [`pattern::sealing::revocation`].
+//! Seals the volume's key to the TPM, and replaces older sealed keys, see
+//! [`pattern::sealing::revocation`].
 
 use anyhow::{Context as _, Result};
 use pattern::config::Config;
@@ -23,12 +24,13 @@ pub(crate) struct Sealer<'a> {
     pub(crate) config: &'a Config,
     /// The key that signed PCR 11 of this image, if it was signed.
     pub(crate) image: Option<&'a PublicKey>,
-    /// The PIN that is asked for too.
+    /// The PIN that the TPM asks for, too.
     pub(crate) pin: Option<&'a String>,
 }
 
 impl Sealer<'_> {
-    /// Seals a secret to the TPM as `pattern.toml` and the image ask for it, but for what `adapt` changes.
+    /// Seals a secret to the TPM as `pattern.toml` and the image require. `adapt` changes the
+    /// binding first.
     ///
     /// # Errors
     /// When the policy would protect nothing, or the TPM fails.
@@ -45,7 +47,8 @@ impl Sealer<'_> {
         token.context("sealing the volume's key")
     }
 
-    /// The first key of a volume that was just formatted: good at the count of now.
+    /// Seals the first key of a volume that was just formatted. It is valid at the TPM's present
+    /// count.
     ///
     /// # Errors
     /// As [`Sealer::seal`].
@@ -58,9 +61,10 @@ impl Sealer<'_> {
         })
     }
 
-    /// Seals a new key, and removes those that are `old`, by their JSON text. Where the TPM is to count, it refuses from then on
-    /// whatever was sealed to its count before; the slots for announced changes are gone then, too. Returns the new key slot,
-    /// and how many tokens were removed.
+    /// Seals a new key, and removes the tokens for whose JSON text `old` returns true. If `counted`
+    /// is true, the TPM refuses from then on every key that was sealed to an earlier count, and the
+    /// slots for announced changes are removed. Returns the new key slot, and how many tokens were
+    /// removed.
     ///
     /// # Errors
     /// When the TPM fails, or the header can't be written. Until the new token is in place, the old ones stay.
@@ -77,7 +81,7 @@ impl Sealer<'_> {
             let token = self.seal(&secret, adapt)?;
             let mut header = Volume::load(volume.device)?;
             let done = header.replace_sealed(volume.key, token, &*secret, old, || Ok(()))?;
-            // Without it, what was sealed to a count is worth nothing.
+            // Without the counter, keys that were sealed to a count are worthless.
             Tpm::connect(self.tcti)?.forget(&counter)?;
             return Ok(done);
         }
@@ -86,6 +90,8 @@ impl Sealer<'_> {
         let token = self.seal(&secret, |binding| Binding { counted: Some(at), ..adapt(binding) })?;
         let mut header = Volume::load(volume.device)?;
         let old = |text: &str| old(text) || is_counted(text, counter.handle);
+        // The TPM counts between the two writes of the header: once the new token is there, before
+        // the old ones go. A cut anywhere leaves a token that opens.
         let count = || Ok(Tpm::connect(self.tcti)?.count_keys_to(&counter, at.count)?);
         let done = header.replace_sealed(volume.key, token, &*secret, old, count)?;
         header.remove_ahead()?;
@@ -103,8 +109,9 @@ fn is_counted(text: &str, handle: u32) -> bool {
     tpm2(text).is_some_and(|token| token.counted.is_some_and(|counted| counted.handle == handle))
 }
 
-/// Whether a token is one of ours that this image would seal otherwise: an earlier version of pattern did it, it is for the
-/// PCR signatures of the version before, or the TPM is to count from now on and nothing counts for it.
+/// Returns whether a token is ours and this image would seal it in another way. It is outdated if
+/// an earlier version of pattern sealed it, if it needs the PCR signatures of the version before,
+/// or if the TPM is to count from now on and the token has no count.
 pub(crate) fn is_outdated(
     token: &Tpm2Token,
     config: &Config,
@@ -121,8 +128,8 @@ pub(crate) fn is_outdated(
     !current && ours.iter().any(|binding| has(token, binding))
 }
 
-/// The key that a token is bound to, where that is not the image's own, and the image brings signatures by it: that of the
-/// epoch before.
+/// Returns the key that a token is bound to, if that is not the image's own key and the image has
+/// signatures by it. It is then the key of the epoch before.
 pub(crate) fn key_before(
     token: &Tpm2Token,
     image: Option<&PublicKey>,
@@ -133,14 +140,15 @@ pub(crate) fn key_before(
     vouched.then(|| signed.key.clone())
 }
 
-/// Whether an earlier version of pattern sealed a token, and this one would not, whatever key signs PCR 11.
+/// Returns whether an earlier version of pattern sealed a token that this version would seal in
+/// another way, whichever key signs PCR 11.
 pub(crate) fn is_earlier(token: &Tpm2Token, config: &Config) -> bool {
     let by = token.signed.as_ref().map(|signed| &signed.key);
     let earlier = of_an_earlier_key(config, by, token.bank);
     has(token, &earlier) && earlier.literal() != of_the_key(config, by, token.bank).literal()
 }
 
-/// Whether [`is_outdated`] holds for the JSON text of a token.
+/// Returns whether [`is_outdated`] is true for the JSON text of a token.
 pub(crate) fn is_outdated_text(
     text: &str,
     config: &Config,

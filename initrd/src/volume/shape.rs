@@ -1,4 +1,4 @@
-//! The target shape of the partition table, for this image.
+//! The target shape of the partition table for this image.
 
 use anyhow::{Context as _, Result, bail};
 use pattern::table::{Found, Guid, PERSIST_LEAST, Table, Wanted, target};
@@ -6,18 +6,19 @@ use pattern::table::{Found, Guid, PERSIST_LEAST, Table, Wanted, target};
 use crate::context::Context;
 use crate::machine::random::partition_uuid;
 
-/// The table that `pattern-grow` would commit.
+/// Returns the table that `pattern-grow` would commit.
 ///
 /// # Errors
-/// When the table can't get its shape.
+/// When the table can't get its target shape.
 pub(crate) fn planned(ctx: &Context, found: &Found) -> Result<Table> {
     Ok(target(found, &wanted(ctx)?)?.table)
 }
 
-/// Refuses a table that has not its target shape yet: a new volume would take the place of what is missing.
+/// Fails for a table that does not have its target shape yet, because a new volume would take the
+/// space of what is missing.
 ///
 /// # Errors
-/// When the table lacks something, with what it lacks.
+/// When the table lacks something. The error names it.
 pub(crate) fn require(ctx: &Context, found: &Found) -> Result<()> {
     let decision = target(found, &wanted(ctx)?)?;
     if !decision.changes.is_empty() {
@@ -28,10 +29,10 @@ pub(crate) fn require(ctx: &Context, found: &Found) -> Result<()> {
     Ok(())
 }
 
-/// What this image asks of a table.
+/// Returns what this image requires of a table.
 ///
 /// # Errors
-/// When there is no randomness to be had.
+/// When the kernel gives no random numbers.
 pub(crate) fn wanted(ctx: &Context) -> Result<Wanted> {
     let sizes = &ctx.config.partitions.sizes;
     let hash = ctx.usr.bytes();

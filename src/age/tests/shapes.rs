@@ -1,4 +1,5 @@
-//! Files of another shape than the specification gives them, with codes that are right: whoever writes one knows how.
+//! Files with another shape than the specification's, but with valid codes, as a skilled attacker
+//! writes them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -10,10 +11,10 @@ const RECIPIENT: Error = Error::Header("a recipient is malformed");
 const SHARE: Error = Error::Header("a recipient's share is malformed");
 const CODE: Error = Error::Header("its code is malformed");
 
-/// Of somebody else.
+/// The key of somebody else.
 const OTHER: &str = "AGE-SECRET-KEY-1PRPCMC578R8P4MPHPSUUSPZL756FZUJGEE7AUEMUW6DXE7CTXGZS2HPDVY";
 
-/// A file's header without its code, the file's key, and what follows.
+/// Returns a file's header without its code, the file's key, and what follows.
 fn parts() -> (String, Vec<u8>, Vec<u8>) {
     let (file_key, rest) = header::read(WRITTEN[0], &ours()).unwrap();
     let head = &WRITTEN[0][..WRITTEN[0].len() - rest.len()];
@@ -21,14 +22,14 @@ fn parts() -> (String, Vec<u8>, Vec<u8>) {
     (String::from_utf8(head[..end].to_vec()).unwrap(), file_key.to_vec(), rest.to_vec())
 }
 
-/// A file of this header with the right code.
+/// Returns a file with this header and a valid code.
 fn file(head: &str, file_key: &[u8], rest: &[u8]) -> Vec<u8> {
     let covered = format!("{head}---");
     let code = mac(&*derived(b"", file_key, b"header")).chain_update(&covered).finalize().into_bytes();
     [format!("{covered} {}\n", STANDARD_NO_PAD.encode(code)).as_bytes(), rest].concat()
 }
 
-/// What is said when the last such piece of the header is replaced.
+/// Returns the result after the last such piece of the header was replaced.
 fn said(from: &str, to: &str) -> Result<Vec<u8>, Error> {
     let (mut head, file_key, rest) = parts();
     let start = head.rfind(from).unwrap();
@@ -36,7 +37,7 @@ fn said(from: &str, to: &str) -> Result<Vec<u8>, Error> {
     decrypt(&file(&head, &file_key, &rest), &ours()).map(|content| content.to_vec())
 }
 
-/// The last recipient's lines, which are ours: share and body.
+/// Returns the lines of the last recipient, which is ours: share and body.
 fn last() -> (String, String) {
     let (head, ..) = parts();
     let mut lines = head.lines().rev().map(str::to_owned);

@@ -9,7 +9,7 @@ fn content(boot: &str, variable: Variable) -> Vec<u8> {
     log.check(Bank::Sha256, &value).unwrap().content(variable).unwrap().to_vec()
 }
 
-/// A list of one kind with these values, all of one length.
+/// Returns a list of one kind with these values, which have the same length.
 fn list(kind: u8, values: &[&[u8]]) -> Vec<u8> {
     let size = 16 + values[0].len() as u32;
     let sizes = [28 + size * values.len() as u32, 0, size].map(u32::to_le_bytes).concat();
@@ -36,7 +36,7 @@ fn an_append_gives_what_the_firmware_made_of_it() {
 fn what_is_there_already_is_left_out_of_its_list() {
     let old = list(1, &[b"a", b"b"]);
     assert_eq!(append(&old, &list(1, &[b"b", b"c"])).unwrap(), [old.clone(), list(1, &[b"c"])].concat());
-    // Another kind or length is another entry.
+    // An entry of another kind or length is another entry.
     assert_eq!(append(&old, &list(2, &[b"a"])).unwrap(), [old.clone(), list(2, &[b"a"])].concat());
     assert_eq!(append(&[], &old).unwrap(), old);
     assert_eq!(append(&old, &[]).unwrap(), old);

@@ -30,13 +30,13 @@ fn secure_boot_is_on_where_the_measured_variable_says_so() {
     let on = |boot| log(boot).check(Bank::Sha256, &value(boot, Bank::Sha256)).unwrap().secure_boot();
     assert!(on("first") && on("kek"));
     assert!(!on("off") && !on("setup"));
-    // The data of the log says 1, the measured digest 0.
+    // The data of the log says 1, but the measured digest is that of 0.
     let structure = |content: &[u8]| Variable::SecureBoot.structure(content);
     let (lying, value) = made(&[(0x8000_0001, structure(&[1]), structure(&[0]))]);
     assert!(!lying.check(Bank::Sha256, &value).unwrap().secure_boot());
     let (honest, value) = made(&[(0x8000_0001, structure(&[1]), structure(&[1]))]);
     assert!(honest.check(Bank::Sha256, &value).unwrap().secure_boot());
-    // Whoever measures it a second time, as 0, has switched it off.
+    // A second measurement, of 0, means that Secure Boot was switched off.
     let twice = [1, 0].map(|on| (0x8000_0001, structure(&[on]), structure(&[on])));
     let (twice, value) = made(&twice);
     assert!(!twice.check(Bank::Sha256, &value).unwrap().secure_boot());
@@ -53,14 +53,14 @@ fn the_content_of_a_variable_is_that_of_its_event() {
     assert_eq!(lengths, [1, 837, 839, 1676, 76]);
 }
 
-/// Whatever is cut off, the value is another one, or the log is none.
+/// Whatever is cut off, the value differs, or it is not a log.
 #[test]
 fn a_log_that_was_cut_off_is_refused() {
     let (whole, value) = (bytes("dbx"), value("dbx", Bank::Sha256));
     let accepted = (0..whole.len()).filter(|length| {
         Log::parse(&whole[..*length]).is_ok_and(|log| log.check(Bank::Sha256, &value).is_ok())
     });
-    // What follows the last event of PCR 7 belongs to other registers.
+    // After the last event of PCR 7 there are only events of other registers.
     let least = accepted.min().unwrap();
     let last = whole.windows(8).rposition(|window| window == [7, 0, 0, 0, 0xe0, 0, 0, 0x80]).unwrap();
     assert!(least > last, "{least} {last}");

@@ -9,7 +9,7 @@ const BANK: Bank = Bank::Sha256;
 
 type Contents = BTreeMap<Variable, Vec<u8>>;
 
-/// All variables as this boot measured them.
+/// Returns all variables as this boot measured them.
 fn contents(boot: &str) -> Contents {
     let (log, value) = (log(boot), value(boot, BANK));
     let measured = log.check(BANK, &value).unwrap();
@@ -36,7 +36,7 @@ fn nothing_changes_where_nothing_is_staged() {
     }
 }
 
-/// The promise: the next boot of the machine had the value that the boot before predicts.
+/// The promise: the machine's next boot had the value that the boot before predicts.
 #[test]
 fn the_next_boot_has_the_predicted_value() {
     assert_eq!(after("first", &contents("dbx")), Ok(value("dbx", BANK)));
@@ -67,7 +67,7 @@ fn a_db_without_the_certificate_in_use_predicts_nothing() {
     assert_eq!(words, "db: the signature database is not made of whole signature lists");
 }
 
-/// No slot is made for a boot in which nobody checks signatures.
+/// No slot is made for a boot in which signatures are not checked.
 #[test]
 fn secure_boot_that_is_off_or_will_be_predicts_nothing() {
     for boot in ["off", "setup"] {
@@ -107,7 +107,7 @@ fn data_that_was_not_measured_predicts_nothing_about_its_variable() {
     let (log, value) = made(&parts);
     let measured = log.check(BANK, &value).unwrap();
     assert_eq!(measured.content(Variable::Dbx), None);
-    // What is in the variable now is what was measured, whatever the log says.
+    // The variable's present content is what was measured, whatever the log says.
     assert_eq!(measured.after(&contents("first")), Ok(value.clone()));
     let words = measured.after(&contents("dbx")).unwrap_err().to_string();
     assert!(
@@ -116,7 +116,8 @@ fn data_that_was_not_measured_predicts_nothing_about_its_variable() {
     );
 }
 
-/// The firmware measures each entry once: a certificate that two owners had entered, and that has one entry left.
+/// The firmware measures each entry once. Here two owners had added a certificate, and one entry is
+/// left.
 #[test]
 fn two_authorities_that_become_one_are_measured_once() {
     let all = contents("first");

@@ -18,7 +18,7 @@ fn measured(boot: &str, variable: Variable) -> Vec<u8> {
     digest(BANK, &variable.structure(&content(boot, variable)))
 }
 
-/// A boot with Secure Boot in this state, and its `db`.
+/// Makes a boot with Secure Boot in this state, and with this `db`.
 fn boot(on: u8, db: &[u8]) -> (crate::firmware::Log, Vec<u8>) {
     let contents = [(Variable::SecureBoot, vec![on]), (Variable::Db, db.to_vec())];
     let part = |(variable, content): (Variable, Vec<u8>)| {
@@ -50,13 +50,13 @@ fn a_claim_that_leads_elsewhere_proves_nothing() {
         "what is said of the earlier firmware keys does not lead to the earlier PCR 7"
     );
     assert_eq!(trusts("dbx", &value("first", BANK), Claim::default()), Err(Distrust::NotSo));
-    // Another certificate verified what was started: nobody claims that.
+    // Another certificate verified what was started, which nobody claims.
     assert_eq!(trusts("other-signer", &value("db", BANK), Claim::default()), Err(Distrust::NotSo));
     let short = Claim { dbx: Some(&[]), ..Claim::default() };
     assert_eq!(trusts("dbx", &value("first", BANK), short), Err(Distrust::Unexplained(Variable::Dbx)));
 }
 
-/// The attacker enrols a certificate of their own, writes, and takes it out again.
+/// The attacker enrols their own certificate, writes, and removes it again.
 #[test]
 fn a_boot_that_admitted_more_is_not_believed() {
     let more = content("db", Variable::Db);
@@ -65,20 +65,20 @@ fn a_boot_that_admitted_more_is_not_believed() {
         taken_out.unwrap_err().to_string(),
         "the earlier db had a certificate or hash that the db of this boot does not have"
     );
-    // One that holds theirs alone.
+    // A db that has only the attacker's certificate.
     let theirs = content("first", Variable::Kek);
     let (owners, now) = boot(1, &more);
     let (_, old) = boot(1, &theirs);
     let claim = Claim { db: Some(&theirs), ..Claim::default() };
     let refused = owners.check(BANK, &now).unwrap().trusts(&old, &claim);
     assert_eq!(refused, Err(Distrust::MoreWereAdmitted));
-    // The same certificate that somebody else added is another entry.
+    // The same certificate, added by another owner, is another entry.
     let mut other = more.clone();
     other[28] ^= 1;
     let (_, old) = boot(1, &other);
     let claim = Claim { db: Some(&other), ..Claim::default() };
     assert_eq!(owners.check(BANK, &now).unwrap().trusts(&old, &claim), Err(Distrust::MoreWereAdmitted));
-    // What is no database admits nobody knows whom.
+    // Bytes that are not a database could have allowed anything.
     let (_, old) = boot(1, b"rubbish");
     let claim = Claim { db: Some(b"rubbish"), ..Claim::default() };
     let refused = owners.check(BANK, &now).unwrap().trusts(&old, &claim);
@@ -88,7 +88,7 @@ fn a_boot_that_admitted_more_is_not_believed() {
     );
 }
 
-/// The attacker switches Secure Boot off, boots a system of their own, writes, and switches it on again.
+/// The attacker switches Secure Boot off, boots their own system, writes, and switches it on again.
 #[test]
 fn a_boot_without_secure_boot_is_not_believed() {
     let dbx = measured("off", Variable::Dbx);
@@ -129,7 +129,7 @@ fn a_variable_that_was_measured_twice_or_never_can_not_be_claimed() {
     );
 }
 
-/// Nothing of an attacker's choice may be measured in the place of another variable.
+/// An attacker can't have something of their choice measured in place of another variable.
 #[test]
 fn a_digest_of_firmware_that_hashes_the_content_alone_is_bound_to_its_place() {
     let db = content("first", Variable::Db);
@@ -145,7 +145,8 @@ fn a_digest_of_firmware_that_hashes_the_content_alone_is_bound_to_its_place() {
     assert_eq!(refused, Err(Distrust::NotSo));
 }
 
-/// What the boot before an announced change leaves for the boot after it is enough, and no more than a claim.
+/// What the boot before an announced change leaves for the boot after it is enough. It is only a
+/// claim.
 #[test]
 fn the_boot_after_an_announced_change_believes_the_one_before() {
     let all = |boot: &str| Variable::ALL.map(|variable| (variable, content(boot, variable)));

@@ -40,12 +40,12 @@ fn an_old_copy_is_refused_with_both_numbers() {
     for said in [8, 11, 0, u64::MAX] {
         assert!(steps(Said::Generation(said), 9).is_err(), "{said}");
     }
-    // No arithmetic ends a boot.
+    // No overflow ends a boot.
     assert!(steps(Said::Generation(u64::MAX), u64::MAX).is_err());
     assert!(steps(Said::Generation(u64::MAX), u64::MAX - 1).is_err());
 }
 
-/// A disk and a TPM, of which each step reaches one.
+/// A disk and a TPM. Each step changes one of them.
 #[derive(Clone, Copy, PartialEq, Debug)]
 struct Machine {
     generation: u64,
@@ -53,7 +53,7 @@ struct Machine {
 }
 
 impl Machine {
-    /// One boot, cut after so many steps; whether it was cut.
+    /// Boots once, and is cut after this many steps. Returns whether it was cut.
     fn boot(&mut self, left: usize) -> Result<bool, Old> {
         let steps = steps(Said::Generation(self.generation), self.count)?;
         for step in steps.iter().take(left) {
@@ -66,8 +66,8 @@ impl Machine {
     }
 }
 
-/// Every row of power cuts in four boots: each boot opens the newest copy; no disk as it was before a whole boot is opened
-/// after it, whatever was cut before or since.
+/// Every sequence of power cuts in four boots. Each boot opens the newest copy. No disk from before
+/// a complete boot opens after that boot, whatever was cut before or since.
 #[test]
 fn no_power_cut_locks_out_and_none_lets_an_old_copy_in() {
     let mut tried = 0;
@@ -75,7 +75,7 @@ fn no_power_cut_locks_out_and_none_lets_an_old_copy_in() {
         let mut machine = Machine { generation: 5, count: 5 };
         let mut disks = Vec::new();
         for boot in 0..4 {
-            // A copy of the disk can be made at every instant.
+            // A copy of the disk can be made at any time.
             disks.push(machine.generation);
             let cut = machine.boot(cuts / 4_usize.pow(boot) % 4).unwrap();
             let whole = if cut { 0 } else { disks.len() };

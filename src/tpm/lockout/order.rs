@@ -1,8 +1,9 @@
-//! The commands about the lockout, as the bytes that go to a TPM (TPM 2.0 Library, Part 3, "Dictionary Attack Functions");
-//! tss-esapi has none of them.
+//! Builds the lockout commands as bytes for the TPM (TPM 2.0 Library, Part 3, "Dictionary Attack
+//! Functions"). tss-esapi has none of them.
 //!
-//! The password does not go over the bus: it is the key of an HMAC over command and answer (Part 1, "Session-based
-//! Authorizations"). It has 256 random bits, so what a listener gets is no help in guessing it, and the session needs no salt.
+//! The password is not sent over the bus: it is the key of an HMAC over command and answer (Part 1,
+//! "Session-based Authorizations"). It has 256 random bits, so what a listener hears does not help
+//! in guessing it, and the session needs no salt.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest as _, Sha256};
@@ -15,34 +16,34 @@ const SESSIONS: u16 = 0x8002;
 const START_AUTH_SESSION: u32 = 0x176;
 const LOCK_RESET: u32 = 0x139;
 const PARAMETERS: u32 = 0x13a;
-/// `TPM_RH_LOCKOUT`, which is its name too.
+/// `TPM_RH_LOCKOUT`, which is also its name.
 const LOCKOUT: u32 = 0x4000_000a;
 /// `TPM_RH_NULL`.
 const NULL: u32 = 0x4000_0007;
 const HMAC_SESSION: u8 = 0;
 const ALG_NULL: u16 = 0x10;
 const ALG_SHA256: u16 = 0x0b;
-/// Tag, size and code.
+/// Bytes of tag, size and code.
 const HEAD: usize = 10;
 const DIGEST: u16 = 32;
 /// The TPM ends the session with the command.
 const ONCE: u8 = 0;
 
-/// What a TPM is told.
+/// What a TPM is told to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Order {
-    /// To forget all wrong tries.
+    /// Forget all wrong tries.
     Forget,
-    /// The limits.
+    /// Set the limits.
     Limit(Limits),
 }
 
 /// Why an order was not carried out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refusal {
-    /// The TPM says so, with this code.
+    /// The TPM returned this error code.
     Code(u32),
-    /// Something else than the TPM answered, or nothing whole.
+    /// The answer is not the TPM's, or not complete.
     NotTheTpm,
 }
 
@@ -54,7 +55,8 @@ pub struct Session {
     theirs: Vec<u8>,
 }
 
-/// The command that begins a session. The nonce is random, and for [`Session::read`] too.
+/// Returns the command that begins a session. The nonce is random, and [`Session::read`] needs it,
+/// too.
 #[must_use]
 pub fn begin(nonce: &[u8; BYTES]) -> Vec<u8> {
     let parameters = [
@@ -71,17 +73,17 @@ pub fn begin(nonce: &[u8; BYTES]) -> Vec<u8> {
 }
 
 impl Session {
-    /// Takes the answer to [`begin`].
+    /// Parses the answer to [`begin`].
     ///
     /// # Errors
-    /// When it is no session.
+    /// When it is not a session.
     pub fn read(nonce: [u8; BYTES], answer: &[u8]) -> Result<Self, Refusal> {
         let mut rest = Reader(done(answer, NO_SESSIONS)?);
         let (handle, theirs) = rest.u32().zip(rest.sized()).ok_or(Refusal::NotTheTpm)?;
         Ok(Self { handle, ours: nonce, theirs: theirs.to_vec() })
     }
 
-    /// The command for an order; an empty password is the one that a TPM has while none is set.
+    /// Returns the command for an order. While no password is set, the password is empty.
     #[must_use]
     pub fn command(&self, order: Order, password: &[u8]) -> Vec<u8> {
         let (code, parameters) = (order.code(), order.parameters());
@@ -100,10 +102,11 @@ impl Session {
         command(SESSIONS, code, &[&LOCKOUT.to_be_bytes()[..], &size, &authorization, &parameters].concat())
     }
 
-    /// Takes the answer: only one who knows the password says that the order was carried out.
+    /// Checks the answer. Only somebody who knows the password can confirm that the order was
+    /// carried out.
     ///
     /// # Errors
-    /// When it was not.
+    /// When it was not carried out.
     pub fn check(&self, order: Order, password: &[u8], answer: &[u8]) -> Result<(), Refusal> {
         let mut rest = Reader(done(answer, SESSIONS)?);
         let parts = (rest.u32(), rest.sized(), rest.take(1), rest.sized());
@@ -137,7 +140,7 @@ fn command(tag: u16, code: u32, rest: &[u8]) -> Vec<u8> {
     [&tag.to_be_bytes()[..], &size.to_be_bytes(), &code.to_be_bytes(), rest].concat()
 }
 
-/// What follows the head of an answer that says success.
+/// Returns what follows the head of an answer that reports success.
 fn done(answer: &[u8], tag: u16) -> Result<&[u8], Refusal> {
     let mut rest = Reader(answer);
     let head = (rest.u16(), rest.u32(), rest.u32());
@@ -150,8 +153,9 @@ fn done(answer: &[u8], tag: u16) -> Result<&[u8], Refusal> {
 }
 
 fn mac(password: &[u8], what: &[u8], newer: &[u8], older: &[u8]) -> Hmac<Sha256> {
-    // HMAC takes a key of any length.
+    // HMAC accepts a key of any length.
     let mac = Hmac::<Sha256>::new_from_slice(password).unwrap_or_else(|_| Hmac::new(&Default::default()));
+    // The nonce of whoever sends the message is the newer one.
     mac.chain_update(Sha256::digest(what)).chain_update(newer).chain_update(older).chain_update([ONCE])
 }
 
@@ -169,7 +173,7 @@ mod tests {
         Session::read([1; BYTES], &answer).unwrap()
     }
 
-    /// As a TPM with this password answers.
+    /// Answers like a TPM with this password.
     fn answer(order: Order, password: &[u8]) -> Vec<u8> {
         let what = [&[0; 4][..], &order.code().to_be_bytes()].concat();
         let said = mac(password, &what, &[3; BYTES], &[1; BYTES]).finalize().into_bytes();

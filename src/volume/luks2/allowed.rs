@@ -2,10 +2,11 @@
 
 use std::ops::RangeInclusive;
 
-/// Those of honest tools, in the mode of all of them. A list of the bad ones would never be complete.
+/// The ciphers of honest tools, which all use this mode. A list of forbidden ciphers would never be
+/// complete.
 pub(super) const CIPHERS: &[&str] =
     &["aes-xts-plain64", "camellia-xts-plain64", "serpent-xts-plain64", "twofish-xts-plain64"];
-/// Those of libcryptsetup. A digest under a weak one could be met by another key.
+/// The hashes of libcryptsetup. With a weak hash, another key could have the same digest.
 pub(super) const HASHES: &[&str] = &[
     "sha256",
     "sha512",
@@ -24,5 +25,6 @@ pub(super) const HASHES: &[&str] = &[
     "stribog512",
     "whirlpool",
 ];
-/// A keyed hash a round, a few minutes at most; cryptsetup's default of two seconds needs a fiftieth of it.
+/// Rounds of a keyed hash. The most take a few minutes, and cryptsetup's default of two seconds
+/// needs a fiftieth of that.
 pub(super) const ROUNDS: RangeInclusive<u64> = 1..=1 << 30;

@@ -1,13 +1,14 @@
-//! The two copies of a LUKS2 header, and which of them counts (LUKS2 On-Disk Format Specification, section 2).
+//! Reads the two copies of a LUKS2 header, and decides which one is used (LUKS2 On-Disk Format
+//! Specification, section 2).
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::{Fault, Flaw};
 
-/// Bytes of the binary header; the JSON area follows, up to the header's size.
+/// Bytes of the binary header. The JSON area follows, up to the header's size.
 pub(super) const BINARY: usize = 4096;
-/// What a copy may have for a size, and so where the second one may be.
+/// Valid sizes of a copy, which are also the possible positions of the second copy.
 const SIZES: [usize; 9] =
     [16 << 10, 32 << 10, 64 << 10, 128 << 10, 256 << 10, 512 << 10, 1 << 20, 2 << 20, 4 << 20];
 const MAGIC: [&[u8]; 2] = [b"LUKS\xba\xbe", b"SKUL\xba\xbe"];
@@ -26,20 +27,20 @@ mod at {
     pub(super) const CHECKSUM: usize = 448;
 }
 
-/// One whole copy.
+/// One intact copy.
 pub(super) struct Copy<'a> {
     bytes: &'a [u8],
     seqid: u64,
     pub(super) metadata: Value,
 }
 
-/// The copy that counts, and whether the other is to be written anew.
+/// The copy that is used, and whether the other one has to be rewritten.
 pub(super) struct Counted<'a> {
     pub(super) copy: Copy<'a>,
     pub(super) torn: bool,
 }
 
-/// How many bytes hold both copies, judging by the first ones of the device.
+/// Returns how many bytes hold both copies, by the first bytes of the device.
 #[must_use]
 pub fn header_bytes(head: &[u8]) -> usize {
     let size = be64(head, at::SIZE).and_then(|size| usize::try_from(size).ok());
@@ -47,8 +48,8 @@ pub fn header_bytes(head: &[u8]) -> usize {
     2 * size.filter(|size| SIZES.contains(size)).unwrap_or(largest)
 }
 
-/// Decides as libcryptsetup does: of two whole copies the newer one, else the one that is whole. A power cut while
-/// a header was written leaves one of them torn.
+/// Decides like libcryptsetup: of two intact copies the newer one, otherwise the intact one. A
+/// power cut during a write of a header leaves one copy torn.
 pub(super) fn counted(bytes: &[u8]) -> Result<Counted<'_>, Fault> {
     let primary = Copy::read(bytes, 0, false);
     let secondary = match &primary {
@@ -107,12 +108,12 @@ impl<'a> Copy<'a> {
         Ok(Self { bytes, seqid: number(at::SEQID)?, metadata: metadata(bytes)? })
     }
 
-    /// Bytes of one copy.
+    /// Returns the bytes of one copy.
     pub(super) fn size(&self) -> u64 {
         self.bytes.len() as u64
     }
 
-    /// The text of the UUID, which names the opened device too.
+    /// Returns the text of the UUID, which is also part of the opened device's name.
     pub(super) fn uuid(&self) -> Result<String, Flaw> {
         let text = text(self.bytes, at::UUID, 40).unwrap_or_default();
         let dash = |index| [8, 13, 18, 23].contains(&index);
@@ -125,7 +126,7 @@ impl<'a> Copy<'a> {
         Err(Flaw::new("uuid", found, "36 characters as 01234567-89ab-cdef-0123-456789abcdef"))
     }
 
-    /// Checks the texts that libcryptsetup hands out.
+    /// Checks the texts that libcryptsetup returns.
     pub(super) fn names(&self) -> Result<(), Flaw> {
         for (name, position) in [("label", at::LABEL), ("subsystem", at::SUBSYSTEM)] {
             if text(self.bytes, position, 48).is_none() {
@@ -143,7 +144,7 @@ impl<'a> Copy<'a> {
         fields(self) == fields(other) && self.bytes.get(BINARY..) == other.bytes.get(BINARY..)
     }
 
-    /// Both copies, made from this one: whoever reads them has no choice left.
+    /// Writes this copy into both places, so that no reader can pick another one.
     pub(super) fn twice(&self) -> Vec<u8> {
         let mut both = Vec::with_capacity(2 * self.bytes.len());
         for (magic, offset) in MAGIC.iter().zip([0, self.size()]) {
@@ -195,7 +196,7 @@ fn be64(bytes: &[u8], position: usize) -> Option<u64> {
     part(bytes, position, 8)?.try_into().ok().map(u64::from_be_bytes)
 }
 
-/// Up to the zero byte that must be there.
+/// Returns the text before the zero byte, which must exist.
 fn text(bytes: &[u8], position: usize, length: usize) -> Option<&[u8]> {
     let field = part(bytes, position, length)?;
     field.split(|byte| *byte == 0).next().filter(|text| text.len() < length)

@@ -1,4 +1,4 @@
-//! Headers that real tools have written, and the same with changes.
+//! Headers that real tools wrote, unchanged and changed.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::copies::{BINARY, checksum, header_bytes};
 
-/// Bytes of the file that each of them was written to.
+/// Bytes of the file that each header was written to.
 pub(crate) const DEVICE: u64 = 64 << 20;
-/// The one that is changed: three TPM tokens, and a recovery key.
+/// The header that tests change: three TPM tokens, and a recovery key.
 pub(crate) const RICH: &str = "cryptenroll-257-three-tpm2-and-recovery";
 
 fn folder() -> PathBuf {
@@ -24,7 +24,7 @@ pub(crate) fn names() -> Vec<String> {
     names
 }
 
-/// Both copies as they were, their zeros put back.
+/// Returns both copies as they were, with their zeros restored.
 pub(crate) fn load(name: &str) -> Vec<u8> {
     let mut kept = &fs::read(folder().join(format!("{name}.luks2"))).unwrap()[..];
     let size = header_bytes(kept) / 2;
@@ -38,7 +38,7 @@ pub(crate) fn load(name: &str) -> Vec<u8> {
     bytes
 }
 
-/// Has each copy changed, and sees to it that the checksums are right afterwards.
+/// Changes each copy, and then corrects the checksums.
 pub(crate) fn change(bytes: &mut [u8], change: impl Fn(usize, &mut [u8])) {
     let size = header_bytes(bytes) / 2;
     for (index, copy) in bytes.chunks_exact_mut(size).enumerate() {
@@ -48,19 +48,19 @@ pub(crate) fn change(bytes: &mut [u8], change: impl Fn(usize, &mut [u8])) {
     }
 }
 
-/// A copy's metadata.
+/// Returns a copy's metadata.
 pub(crate) fn metadata(copy: &[u8]) -> Value {
     let json = copy[BINARY..].split(|byte| *byte == 0).next().unwrap();
     serde_json::from_slice(json).unwrap()
 }
 
-/// Puts a text in the place of the metadata.
+/// Replaces the metadata by a text.
 pub(crate) fn put_json(copy: &mut [u8], json: &str) {
     copy[BINARY..].fill(0);
     copy[BINARY..BINARY + json.len()].copy_from_slice(json.as_bytes());
 }
 
-/// [`RICH`] with the metadata changed in both copies.
+/// Returns [`RICH`] with the metadata changed in both copies.
 pub(crate) fn with(edit: impl Fn(&mut Value)) -> Vec<u8> {
     let mut bytes = load(RICH);
     change(&mut bytes, |_, copy| {
@@ -71,13 +71,13 @@ pub(crate) fn with(edit: impl Fn(&mut Value)) -> Vec<u8> {
     bytes
 }
 
-/// [`RICH`] with another value at a place, which is made if its object is there.
+/// Returns [`RICH`] with another value at a place. A new member is added if its object exists.
 pub(crate) fn set(pointer: &str, value: &Value) -> Vec<u8> {
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     with(|metadata| metadata.pointer_mut(parent).unwrap()[name] = value.clone())
 }
 
-/// [`RICH`] without a member.
+/// Returns [`RICH`] without a member.
 pub(crate) fn without(pointer: &str) -> Vec<u8> {
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     with(|metadata| drop(metadata.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name)))

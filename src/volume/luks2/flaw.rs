@@ -1,4 +1,4 @@
-//! What a header is refused for.
+//! Why a header is refused.
 
 use std::fmt;
 
@@ -31,9 +31,9 @@ impl fmt::Display for Flaw {
 /// Why a header is not used.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fault {
-    /// Neither copy can be read; why, for each of them.
+    /// Neither copy is readable, with the reason for each.
     Damaged(String),
-    /// What counts is whole, but not safe to open.
+    /// The copy that is used is intact, but not safe to open.
     Unsafe(Flaw),
 }
 
@@ -43,7 +43,7 @@ impl From<Flaw> for Fault {
     }
 }
 
-/// Whoever wrote the header may have written megabytes.
+/// Shows a value. It is truncated, because an attacker may have put megabytes here.
 fn shown(value: Option<&Value>) -> String {
     match value {
         None => "missing".to_owned(),

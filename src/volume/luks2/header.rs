@@ -1,4 +1,4 @@
-//! A LUKS2 header that was found to be safe to open.
+//! A LUKS2 header that was found safe to open.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use crate::volume::Locks;
 use crate::volume::creation::{UNFINISHED, label};
 use crate::volume::recovery::{self, OtherSlot, RecoverySlot};
 
-/// What was vetted, as bytes that can be opened in place of what the device holds by then.
+/// The vetted header, as bytes that can be opened in place of what the device has by then.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Header {
     uuid: String,
@@ -28,7 +28,8 @@ impl Header {
     /// Vets the first [`header_bytes`](super::header_bytes) of a device.
     ///
     /// # Errors
-    /// When no copy of the header is whole, or the one that counts asks for something else than plain encryption.
+    /// When no copy of the header is intact, or the one that is used needs something other than
+    /// plain encryption.
     pub fn vet(bytes: &[u8], device: u64) -> Result<Self, Fault> {
         let Counted { copy, torn } = counted(bytes)?;
         let uuid = copy.uuid()?;
@@ -38,66 +39,67 @@ impl Header {
         Ok(Self { bytes, uuid, metadata: copy.metadata, areas: vetted.areas, length: vetted.length, torn })
     }
 
-    /// Both copies as they were vetted, the same twice: what reads them can't choose another one.
+    /// Returns both copies as they were vetted. They are equal, so that no reader can pick another
+    /// one.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Where the key slots' material is on the device.
+    /// Returns where the key slots' material is on the device.
     #[must_use]
     pub fn areas(&self) -> &[Range<u64>] {
         &self.areas
     }
 
-    /// Bytes from the start of the device to the end of the last possible key slot.
+    /// Returns the bytes from the start of the device to the end of the last possible key slot.
     #[must_use]
     pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// Whether one of the copies on the device is not what counts.
+    /// Returns whether one of the copies on the device is not the one that is used.
     #[must_use]
     pub fn torn(&self) -> bool {
         self.torn
     }
 
-    /// What the volume is called: 36 characters of hexadecimal digits and hyphens.
+    /// Returns the volume's UUID: 36 characters of hexadecimal digits and hyphens.
     #[must_use]
     pub fn uuid(&self) -> &str {
         &self.uuid
     }
 
-    /// Whether its label says that the volume was never finished.
+    /// Returns whether the label says that the volume was never finished.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
         label(&self.bytes) == UNFINISHED.as_bytes()
     }
 
-    /// Whether a TPM or a recovery key opens it.
+    /// Returns whether a TPM or a recovery key can open it.
     pub(crate) fn has_locks(&self) -> bool {
         self.locks() != Locks::default()
     }
 
-    /// The key slots for recovery keys.
+    /// Returns the key slots for recovery keys.
     #[must_use]
     pub fn recovery_slots(&self) -> Vec<RecoverySlot> {
         recovery::slots(&self.metadata)
     }
 
-    /// The key slots that are neither the TPM's nor for recovery keys.
+    /// Returns the key slots that are neither the TPM's nor for recovery keys.
     #[must_use]
     pub fn other_slots(&self) -> Vec<OtherSlot> {
         recovery::others(&self.metadata)
     }
 
-    /// What it says of the volume's generation.
+    /// Returns what the header says of the volume's generation.
     #[must_use]
     pub fn generation(&self, volume_key: &[u8], uuid: &str) -> Said {
         generation::said(self.tokens().map(|(_, token)| token), volume_key, uuid)
     }
 
-    /// The slots for announced changes. What can't be read is for somebody else.
+    /// Returns the slots for announced changes. Tokens that can't be parsed are ignored.
     #[must_use]
     pub fn ahead(&self) -> Vec<Ahead> {
         self.tokens().filter_map(|(_, token)| Ahead::parse(&token.to_string()).ok()).collect()
@@ -107,7 +109,7 @@ impl Header {
         self.metadata.get("tokens").and_then(Value::as_object).into_iter().flatten()
     }
 
-    /// The ways in that the tokens name.
+    /// Returns the keys that can open the volume, by its tokens.
     pub(crate) fn locks(&self) -> Locks {
         let mut locks = Locks::default();
         for (id, token) in self.tokens() {

@@ -1,4 +1,4 @@
-//! What a key slot may ask for.
+//! Vets key slots.
 
 use std::ops::{Range, RangeInclusive};
 
@@ -6,18 +6,18 @@ use super::Flaw;
 use super::allowed::{CIPHERS, HASHES, ROUNDS};
 use super::node::Node;
 
-/// KiB. The most that cryptsetup lets anybody ask for, and four times the most that it chooses by itself. More
-/// would not fail but have the kernel end programs until nothing runs.
+/// Memory in KiB. The upper limit is the most that cryptsetup accepts, and four times the most that
+/// it chooses by itself. More would not fail: the kernel would end programs until nothing runs.
 const MEMORY: RangeInclusive<u64> = 1..=4 << 20;
-/// KiB of memory times passes over it: 256 times what cryptsetup chooses on a large machine. With little memory, as
-/// on a small machine, there are many passes.
+/// Limit for KiB of memory times passes over it: 256 times what cryptsetup chooses on a large
+/// machine. A small machine with little memory has many passes.
 const WORK: u64 = 1 << 30;
-/// Blocks that a key is spread over; no tool writes another number.
+/// Blocks that a key is spread over. No tool writes another number.
 const STRIPES: u64 = 4000;
-/// Those of XTS with a cipher of 128 or 256 bits.
+/// Bytes of an XTS key for ciphers of 128 or 256 bits.
 const KEY_BYTES: [u64; 2] = [32, 64];
 
-/// Checks all key slots; answers with where their material is, all of it within `place`.
+/// Checks all key slots. Returns where their material is, all of it within `place`.
 pub(super) fn all(slots: &[(String, Node<'_>)], place: &Range<u64>) -> Result<Vec<Range<u64>>, Flaw> {
     let mut areas: Vec<Range<u64>> = Vec::new();
     let mut first_key = None;

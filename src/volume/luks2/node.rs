@@ -1,4 +1,4 @@
-//! A place in the JSON metadata that knows its own name, so that each refusal can give it.
+//! A place in the JSON metadata that knows its own name, so that each error can name it.
 
 use std::ops::RangeInclusive;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Flaw;
 
-/// A value, or where one should be.
+/// A value, or the place where one should be.
 pub(super) struct Node<'a> {
     path: String,
     value: Option<&'a Value>,
@@ -25,7 +25,7 @@ impl<'a> Node<'a> {
         Flaw::of(&self.path, self.value, expected)
     }
 
-    /// As [`Node::flaw`], for a count that is wrong.
+    /// Returns a flaw like [`Node::flaw`], for a wrong count.
     fn miscounted(&self, count: usize, expected: impl Into<String>) -> Flaw {
         Flaw::new(&self.path, format!("an object of {count}"), expected)
     }
@@ -34,7 +34,8 @@ impl<'a> Node<'a> {
         self.value.is_none()
     }
 
-    /// The members of an object whose names are numbers below `limit`, as libcryptsetup writes them.
+    /// Returns the members of an object whose names are numbers below `limit`, as libcryptsetup
+    /// writes them.
     pub(super) fn numbered(&self, limit: u32) -> Result<Vec<(String, Node<'a>)>, Flaw> {
         let members = self.value.and_then(Value::as_object).ok_or_else(|| self.flaw("an object"))?;
         if members.len() > limit as usize {
@@ -53,7 +54,7 @@ impl<'a> Node<'a> {
         members.keys().map(member).collect()
     }
 
-    /// The one member of an object.
+    /// Returns the only member of an object.
     pub(super) fn only(&self, limit: u32) -> Result<(String, Node<'a>), Flaw> {
         let mut members = self.numbered(limit)?;
         match (members.pop(), members.len()) {
@@ -71,7 +72,7 @@ impl<'a> Node<'a> {
         text.ok_or_else(|| self.flaw(allowed.join(" or ")))
     }
 
-    /// A JSON number.
+    /// Returns a JSON number.
     pub(super) fn number(&self, allowed: RangeInclusive<u64>) -> Result<u64, Flaw> {
         let number = self.value.and_then(Value::as_u64).filter(|number| allowed.contains(number));
         number.ok_or_else(|| match (allowed.start(), allowed.end()) {
@@ -80,7 +81,7 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// A number in a text: what may have 64 bits is written so.
+    /// Returns a number that is written as text, as all numbers of up to 64 bits are.
     pub(super) fn bytes(&self) -> Result<u64, Flaw> {
         let text = self.value.and_then(Value::as_str);
         let digits = text.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
@@ -89,7 +90,7 @@ impl<'a> Node<'a> {
             .ok_or_else(|| self.flaw("bytes, as decimal digits in quotes"))
     }
 
-    /// An array of texts.
+    /// Returns an array of texts.
     pub(super) fn texts(&self) -> Result<Vec<&'a str>, Flaw> {
         let texts = self.value.and_then(Value::as_array);
         let texts = texts.and_then(|values| values.iter().map(Value::as_str).collect());

@@ -1,8 +1,9 @@
-//! What the JSON metadata of a LUKS2 header may ask for (LUKS2 On-Disk Format Specification, section 3).
+//! Vets the JSON metadata of a LUKS2 header (LUKS2 On-Disk Format Specification, section 3).
 //!
-//! A header may be written by anybody who has the disk for a minute: with a null cipher, writes go out in clear or
-//! any passphrase opens; a requirement can start a decryption (CVE-2021-4122). What no attack needs is not looked at,
-//! since honest tools of other years differ there.
+//! Anybody who has the disk for a minute can write a header. With a null cipher, data is written
+//! unencrypted, or any passphrase opens the volume. A requirement can start a decryption
+//! (CVE-2021-4122). Fields that no attack can use are not checked, because honest tools of
+//! different years differ there.
 
 use std::ops::Range;
 
@@ -13,7 +14,8 @@ use super::copies::BINARY;
 use super::node::Node;
 use super::{Flaw, keyslot};
 
-/// Hints for speed that `cryptsetup open --persistent` leaves; the last two have no effect on plain encryption.
+/// Hints for speed that `cryptsetup open --persistent` leaves. The last two have no effect on plain
+/// encryption.
 const FLAGS: &[&str] = &[
     "allow-discards",
     "same-cpu-crypt",
@@ -24,7 +26,7 @@ const FLAGS: &[&str] = &[
     "high_priority",
     "no-journal",
 ];
-/// libcryptsetup's own limit, eight times what it uses by default.
+/// libcryptsetup's own limit, which is eight times its default.
 const KEYSLOTS_BYTES: u64 = 128 << 20;
 const SLOTS: u32 = 32;
 const TOKENS: u32 = 32;
@@ -35,7 +37,8 @@ pub(super) struct Vetted {
     pub(super) length: u64,
 }
 
-/// Vets the metadata of a header of which each copy has `size` bytes, on a device of `device` bytes.
+/// Vets the metadata of a header whose copies have `size` bytes each, on a device of `device`
+/// bytes.
 pub(super) fn metadata(metadata: &Value, size: u64, device: u64) -> Result<Vetted, Flaw> {
     let place = config(metadata, size)?;
     segment(&Node::root("segments", metadata), place.end, device)?;
@@ -47,7 +50,7 @@ pub(super) fn metadata(metadata: &Value, size: u64, device: u64) -> Result<Vette
     Ok(Vetted { areas, length: place.end })
 }
 
-/// Checks the configuration; answers with where key slots may be.
+/// Checks the configuration. Returns where key slots may be.
 fn config(metadata: &Value, size: u64) -> Result<Range<u64>, Flaw> {
     let config = Node::root("config", metadata);
     let json_size = config.at("json_size");
@@ -70,7 +73,7 @@ fn config(metadata: &Value, size: u64) -> Result<Range<u64>, Flaw> {
     Ok(2 * size..2 * size + bytes)
 }
 
-/// One stretch of encrypted data behind the header, and nothing beside it.
+/// Requires one segment of encrypted data behind the header, and nothing else.
 fn segment(segments: &Node<'_>, least: u64, device: u64) -> Result<(), Flaw> {
     let (_, segment) = segments.only(1)?;
     let _crypt = segment.at("type").one_of(&["crypt"])?;
@@ -114,7 +117,7 @@ fn extent(segment: &Node<'_>, least: u64, device: u64) -> Result<(), Flaw> {
     Ok(())
 }
 
-/// One digest for the one volume key, which each key slot holds.
+/// Requires one digest for the one volume key, which each key slot holds.
 fn digest(digests: &Node<'_>, slots: &[&str]) -> Result<(), Flaw> {
     let (_, digest) = digests.only(8)?;
     let _type = digest.at("type").one_of(&["pbkdf2"])?;

@@ -1,4 +1,4 @@
-//! Key slots that no command of ours makes: passphrases, and what other tools enroll.
+//! Key slots that none of our commands make: passphrases, and what other tools enroll.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use serde_json::Value;
 use crate::plain::plain;
 use crate::token::COUNTED;
 
-/// Types of the tokens for what our commands make.
+/// Types of the tokens that our commands make.
 const OURS: [&str; 4] = ["systemd-tpm2", COUNTED, "systemd-recovery", crate::token::ahead::TYPE];
-/// The longest type that is shown in full; whoever writes a header chooses it.
+/// Longest type that is shown in full. Whoever writes a header chooses it.
 const LONGEST: usize = 40;
 
 /// A key slot that is neither the TPM's nor for a recovery key.
@@ -17,11 +17,11 @@ const LONGEST: usize = 40;
 pub struct OtherSlot {
     /// Its number.
     pub keyslot: u32,
-    /// Types of the tokens that name it, as they may be shown.
+    /// Types of the tokens that name it, safe to show.
     pub tokens: Vec<String>,
 }
 
-/// What opens it.
+/// Says what opens it.
 impl fmt::Display for OtherSlot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "keyslot {}: ", self.keyslot)?;
@@ -32,7 +32,7 @@ impl fmt::Display for OtherSlot {
     }
 }
 
-/// The other key slots of a header, by its JSON metadata; in the order of their numbers.
+/// Returns the other key slots of a header, by its JSON metadata, in the order of their numbers.
 #[must_use]
 pub fn others(metadata: &Value) -> Vec<OtherSlot> {
     let slots = metadata.get("keyslots").and_then(Value::as_object).into_iter().flatten();
@@ -56,7 +56,7 @@ fn shown(kind: &str) -> String {
     if start.len() < line.len() { format!("{start}...") } else { line }
 }
 
-/// The tokens that name this key slot and no other: they mean nothing without it.
+/// Returns the tokens that name only this key slot, and so are meaningless without it.
 #[must_use]
 pub fn tokens_of(metadata: &Value, keyslot: u32) -> Vec<u32> {
     let name = keyslot.to_string();

@@ -1,7 +1,9 @@
-//! What a LUKS2 header says of its recovery keys: fields of our own in the token that `systemd-cryptenroll` makes for one.
-//! Other tools leave them alone, and remove them with the token.
+//! What a LUKS2 header says of its recovery keys: our own fields in the token that
+//! `systemd-cryptenroll` makes for one. Other tools do not change these fields, and remove them
+//! with the token.
 //!
-//! They count only for the key slot's key of now: its salt is drawn anew with each key.
+//! The fields are valid only for the key slot's present key. They are tied to its salt, which is
+//! drawn again with each key.
 
 use std::fmt;
 
@@ -11,7 +13,7 @@ use crate::age::Recipient;
 
 /// Type of the token.
 const KIND: &str = "systemd-recovery";
-/// The field that holds ours.
+/// The field that holds our fields.
 const OURS: &str = "pattern";
 
 /// A key slot for a recovery key.
@@ -21,22 +23,22 @@ pub struct RecoverySlot {
     pub token: u32,
     /// The key slot's number.
     pub keyslot: u32,
-    /// Whether its owner entered the key since it was made.
+    /// Whether the owner has entered the key since it was made.
     pub confirmed: bool,
     /// The key, encrypted.
     pub escrow: Option<Escrow>,
 }
 
-/// A recovery key as only others can read it.
+/// A recovery key, encrypted for others.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Escrow {
-    /// Public keys: whoever has the secret key to one of them can read it.
+    /// Public keys. Anyone who has the secret key of one of them can read the recovery key.
     pub recipients: Vec<String>,
-    /// An armored age file, whose content is the key and a line's end.
+    /// An armored age file. Its content is the key and a line end.
     pub file: String,
 }
 
-/// Where it can be seen whether a recovery key was confirmed, and whom it is escrowed to.
+/// Says whether the recovery key was confirmed, and who can read its escrow.
 impl fmt::Display for RecoverySlot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let confirmed = if self.confirmed { "confirmed" } else { "not confirmed" };
@@ -48,7 +50,7 @@ impl fmt::Display for RecoverySlot {
     }
 }
 
-/// The recovery keys of a header, by its JSON metadata; in the order of the tokens.
+/// Returns the recovery keys of a header, by its JSON metadata, in the order of the tokens.
 #[must_use]
 pub fn slots(metadata: &Value) -> Vec<RecoverySlot> {
     let tokens = metadata.get("tokens").and_then(Value::as_object).into_iter().flatten();
@@ -74,7 +76,7 @@ fn slot(metadata: &Value, token: u32, keyslot: u32, ours: Option<&Value>) -> Rec
     RecoverySlot { token, keyslot, confirmed, escrow: ours.and_then(escrow) }
 }
 
-/// Anybody may have written the header: what is shown must be keys.
+/// Parses the escrow. Anybody may have written the header, so only valid keys are shown.
 fn escrow(ours: &Value) -> Option<Escrow> {
     let recipients = ours.get("recipients")?.as_array()?.iter();
     let recipients = recipients.map(|text| Some(Recipient::parse(text.as_str()?).ok()?.as_str().to_owned()));
@@ -88,7 +90,7 @@ fn salt(metadata: &Value, keyslot: u32) -> Option<&str> {
     metadata.get("keyslots")?.get(keyslot.to_string())?.get("kdf")?.get("salt")?.as_str()
 }
 
-/// The token for a key slot that the metadata has already.
+/// Returns the token for a key slot that the metadata already has.
 #[must_use]
 pub fn token(metadata: &Value, keyslot: u32, confirmed: bool, escrow: Option<&Escrow>) -> Value {
     let mut ours = json!({ "salt": salt(metadata, keyslot), "confirmed": confirmed });
@@ -99,7 +101,8 @@ pub fn token(metadata: &Value, keyslot: u32, confirmed: bool, escrow: Option<&Es
     json!({ "type": KIND, "keyslots": [keyslot.to_string()], OURS: ours })
 }
 
-/// What people are told at each login until it is no longer so; `wanted` is whether the image asks for a recovery key.
+/// Returns the message for each login until the problem is solved. `wanted` says whether the image
+/// requires a recovery key.
 #[must_use]
 pub fn warning(slots: &[RecoverySlot], wanted: bool) -> Option<&'static str> {
     if slots.iter().any(|slot| slot.confirmed) || (slots.is_empty() && !wanted) {

@@ -1,4 +1,5 @@
-//! Files on the EFI system partition of a machine that is off. Everybody writes them who has the disk.
+//! Files on the EFI system partition of a machine that is off. Anyone who has the disk can write
+//! them.
 
 use std::fs;
 use std::process::Command;
@@ -6,25 +7,26 @@ use std::process::Command;
 use super::Computer;
 
 impl Computer {
-    /// Puts a file with this content into a folder there, such as `::/loader/credentials`.
+    /// Writes a file with this content into a folder of the partition, such as
+    /// `::/loader/credentials`.
     pub fn write_to_esp(&self, folder: &str, name: &str, content: &[u8]) {
         fs::write(self.folder().join(name), content).expect("writing a file for the EFI system partition");
         self.copy_to_esp(folder, name);
     }
 
-    /// Puts a file of the computer's folder there.
+    /// Copies a file of the computer's folder to the partition.
     pub fn copy_to_esp(&self, folder: &str, file: &str) {
-        // It may be there.
+        // The folder may already exist.
         self.mtools("mmd", &[folder]).output().ok();
         run(&mut self.mtools("mcopy", &["-o", file, folder]));
     }
 
-    /// Copies a file from there into the computer's folder.
+    /// Copies a file of the partition into the computer's folder.
     pub fn copy_from_esp(&self, path: &str, file: &str) {
         run(&mut self.mtools("mcopy", &["-o", path, file]));
     }
 
-    /// Removes a file.
+    /// Removes a file of the partition.
     pub fn remove_from_esp(&self, path: &str) {
         run(&mut self.mtools("mdel", &[path]));
     }

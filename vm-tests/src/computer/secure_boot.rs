@@ -8,37 +8,39 @@ use crate::setting;
 
 use super::Computer;
 
-/// `EFI_IMAGE_SECURITY_DATABASE_GUID`, as it lies in memory.
+/// `EFI_IMAGE_SECURITY_DATABASE_GUID`, as in memory.
 const DATABASES: [u8; 16] = *b"\xcb\xb2\x19\xd7\x3a\x3d\x96\x45\xa3\xbc\xda\xd0\x0e\x67\x65\x6f";
 /// `EFI_CERT_TYPE_PKCS7_GUID`.
 const PKCS7: [u8; 16] = *b"\x9d\xd2\xaf\x4a\xdf\x68\xee\x49\x8a\xa9\x34\x7d\x37\x56\x65\xa7";
-/// Attributes: non-volatile, for boot services and the running system, signed with a time, appended.
+/// Attributes: non-volatile, accessible to boot services and to the running system, signed with a
+/// time, appended.
 const APPENDED: [u8; 4] = [0x67, 0, 0, 0];
-/// 2026-01-01 as an `EFI_TIME`; an append is not compared with the time before.
+/// 2026-01-01 as an `EFI_TIME`. An append is not compared with the time before.
 const TIME: [u8; 16] = [0xea, 7, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 impl Computer {
-    /// Gives it firmware with Secure Boot, in Setup Mode unless [`Computer::firmware`] has keys: there system and firmware both
-    /// tell the TPM of it. It takes a few seconds more for each boot.
+    /// Uses firmware with Secure Boot. It is in Setup Mode unless [`Computer::firmware`] has keys.
+    /// Then both system and firmware measure it into the TPM. Each boot takes a few seconds longer.
     pub fn secure_boot(&mut self) {
         let boot = self.machine.secure_boot(&self.programs);
         self.options.boot = boot.unwrap_or_else(|error| panic!("{error:#}"));
     }
 
-    /// The same, with the demonstration's keys enrolled: it starts nothing that they did not sign.
+    /// Does the same with the demonstration's keys enrolled. The firmware starts nothing that they
+    /// did not sign.
     pub fn secure_boot_with_keys(&mut self) {
         self.secure_boot();
         self.firmware().enroll(&setting::certificate());
     }
 
-    /// Its firmware's keys and switch, to be looked at or changed while it is off.
+    /// Returns its firmware's keys and switch, to read or change them while it is off.
     #[must_use]
     pub fn firmware(&self) -> Firmware {
         Firmware::of(self.machine.variables())
     }
 
-    /// Gives the firmware Microsoft's Secure Boot keys, or takes them away, so that PCR 7 differs. The firmware
-    /// measures them without enforcing them.
+    /// Gives the firmware Microsoft's Secure Boot keys, or removes them, so that PCR 7 differs. The
+    /// firmware measures the keys without enforcing them.
     pub fn other_firmware_keys(&mut self, other: bool) {
         let empty = &self.programs.firmware.variables;
         let keys = if other { empty.with_file_name("OVMF_VARS_4M.ms.fd") } else { empty.clone() };
@@ -46,9 +48,10 @@ impl Computer {
         copied.unwrap_or_else(|error| panic!("copying {}: {error}", keys.display()));
     }
 
-    /// Makes an add-on that adds words to the kernel command line: `NAME.addon.efi` in the computer's folder.
+    /// Makes an add-on with words for the kernel command line: `NAME.addon.efi` in the computer's
+    /// folder.
     pub fn make_add_on(&self, name: &str, words: &str) {
-        // Not the first python3 on the path, which may be another one.
+        // The first python3 in the path may be another one.
         let mut ukify = self.command("/usr/bin/python3");
         ukify.args([
             "/usr/bin/ukify",
@@ -60,8 +63,9 @@ impl Computer {
         assert!(output.status.success(), "ukify: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Signs a list that is appended to `db` or `dbx`, as the owner of the demonstration's keys can: what is written to efivarfs.
-    /// Not by sbvarsign: OVMF refuses what version 0.9.4 signs.
+    /// Signs a list that is appended to `db` or `dbx`, as the owner of the demonstration's keys
+    /// can. The result is what is written to efivarfs. sbvarsign is not used, because OVMF refuses
+    /// what version 0.9.4 signs.
     pub fn sign_variable(&self, name: &str, list: &[u8], to: &str) {
         let utf16: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let message = [&utf16[..], &DATABASES, &APPENDED, &TIME, list].concat();
@@ -79,7 +83,8 @@ impl Computer {
         fs::write(self.folder().join(to), signed).expect("writing a signed variable");
     }
 
-    /// Signs a program in the computer's folder for Secure Boot, as the owner of the demonstration's keys can.
+    /// Signs a program in the computer's folder for Secure Boot, as the owner of the
+    /// demonstration's keys can.
     pub fn sign(&self, file: &str) {
         let certificate = setting::certificate();
         let mut sbsign = self.command("sbsign");

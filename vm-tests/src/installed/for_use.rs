@@ -1,5 +1,5 @@
-//! Machines that were installed for use: Secure Boot is on with the demonstration's keys alone, nothing is added to the kernel
-//! command line, and each of their boots reports on the console.
+//! Installed machines with `debug = false`. Secure Boot is on with only the demonstration's keys,
+//! nothing is added to the kernel command line, and each boot reports on the console.
 
 use std::fs;
 
@@ -9,7 +9,8 @@ use crate::scratch::Scratch;
 use crate::setting;
 
 impl Computer {
-    /// One of the image `production`, which has `debug = false`. It booted once, and has `kept` in each persisted directory.
+    /// Copies a computer with the image `production`, which has `debug = false`. It booted once,
+    /// and has `kept` in each persisted directory.
     #[must_use]
     pub fn production(name: &str) -> Self {
         let scratch = Scratch::new(name);
@@ -17,7 +18,7 @@ impl Computer {
         Self::in_scratch(scratch, &setting::image_of("production")).for_use()
     }
 
-    /// The same by stock means: systemd's own programs.
+    /// Does the same with a stock system, which uses systemd's own programs.
     #[must_use]
     pub fn stock(stock: Stock, name: &str) -> Self {
         let scratch = Scratch::new(name);
@@ -31,7 +32,8 @@ impl Computer {
         self
     }
 
-    /// What its firmware extended a register with at the first boot, as its system reported it.
+    /// Returns what its firmware extended a register with in the first boot, as its system reported
+    /// it.
     #[must_use]
     pub fn reported_extends(&self, pcr: u8) -> Vec<[u8; 32]> {
         let log = fs::read(self.folder().join(FIRST_BOOT_LOG));

@@ -1,5 +1,6 @@
-//! What decides whether an update is genuine comes from the verified image, and nothing of it from `/etc`: that is kept, or
-//! written by others. systemd-pull takes `/etc/systemd/import-pubring.*` before, or beside, the image's keyring.
+//! Makes sure that only the verified image decides whether an update is genuine. `/etc` must not,
+//! because it is persistent, and others may have written to it. systemd-pull prefers
+//! `/etc/systemd/import-pubring.*` to the image's keyring, or uses both.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -8,20 +9,20 @@ use anyhow::{Context as _, Result};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
-/// Where systemd-pull looks for keyrings first.
+/// Where systemd-pull first looks for keyrings.
 const SETTINGS: &str = "/etc/systemd";
 /// Where gpg looks for options.
 const OPTIONS: &str = "/etc/gnupg";
-/// The keyring's names: until systemd 257, and since.
+/// The keyring's names: up to systemd 257, and since then.
 const KEYRINGS: [&str; 2] = ["import-pubring.gpg", "import-pubring.pgp"];
-/// Where the image has them.
+/// Where the image has its keyring.
 const IMAGE: &str = "/usr/lib/systemd";
 
-/// Hides those folders from this process and from all that it starts, and puts the image's keyring there. The machine sees
-/// them as before.
+/// Hides those folders from this process and its children, and shows them the image's keyring
+/// instead. The rest of the machine still sees the folders.
 ///
 /// # Errors
-/// When the kernel refuses: then nothing may be installed.
+/// When the kernel refuses. Nothing may be installed then.
 pub(super) fn only_the_image() -> Result<()> {
     apart().context("making a mount namespace")?;
     for (folder, links) in [(SETTINGS, &KEYRINGS[..]), (OPTIONS, &[])] {
@@ -32,13 +33,14 @@ pub(super) fn only_the_image() -> Result<()> {
     Ok(())
 }
 
-/// What is mounted on the machine meanwhile appears here too, such as the EFI system partition on its first use.
+/// Gives this process its own mounts. Mounts that the machine makes meanwhile still appear here,
+/// for example the EFI system partition on its first use.
 fn apart() -> nix::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_SLAVE, None::<&str>)
 }
 
-/// Under a folder with nothing but links to these files of another.
+/// Covers a folder with one that has only links to these files of another folder.
 fn hide(folder: &Path, links: &[&str], to: &Path) -> Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount(Some("tmpfs"), folder, Some("tmpfs"), flags, Some("mode=0755,size=64k,nr_inodes=8"))?;
@@ -56,7 +58,7 @@ mod tests {
 
     use super::*;
 
-    /// In a thread of its own, whose mounts are its own. Needs root: elsewhere there is nothing to try.
+    /// Runs in a thread with its own mounts. It needs root; without root it does nothing.
     #[test]
     fn only_who_asked_for_it_sees_the_images_files() {
         if !nix::unistd::geteuid().is_root() {
@@ -71,7 +73,7 @@ mod tests {
         fs::write(etc.join("other"), "planted").unwrap();
         let (hidden, from) = (etc.clone(), image.clone());
         let seen = thread::spawn(move || {
-            // A container may not allow it.
+            // A container may forbid it.
             apart().ok()?;
             hide(&hidden, &["keyring"], &from).unwrap();
             let text = fs::read_to_string(hidden.join("keyring")).unwrap();

@@ -1,4 +1,4 @@
-//! Committing a partition table.
+//! Commits a partition table.
 
 use anyhow::{Result, bail};
 use pattern::table::{self, Found, Table};
@@ -9,7 +9,7 @@ impl Disk {
     /// Writes a new table in place of the one that was found, and reads it back.
     ///
     /// # Errors
-    /// A write that fails, or another table than the new one read back.
+    /// When a write fails, or the table read back is not the new one.
     pub(crate) fn commit(&self, found: &Found, new: &Table) -> Result<()> {
         let steps = table::commit(found, new)?;
         if steps.is_empty() {

@@ -1,4 +1,4 @@
-//! The partitions of a disk as the kernel knows them, against those of its table.
+//! Compares the partitions that the kernel knows with those of the table.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use pattern::table::{Extent, Table};
 
 use crate::machine::ioctl::Blkpg;
 
-/// A partition as the kernel knows it. Positions in bytes.
+/// A partition as the kernel knows it. Positions are in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Known {
     pub(super) number: u32,
@@ -22,7 +22,8 @@ impl Known {
         Self { number, start: bytes(extent.first), length: bytes(extent.sectors()) }
     }
 
-    /// From a partition's directory in sysfs, which counts in 512 bytes whatever the sectors are.
+    /// Reads a partition's directory in sysfs. sysfs counts in units of 512 bytes, whatever the
+    /// sector size is.
     pub(super) fn read(directory: &Path) -> Result<Self> {
         let field = |name: &str| -> Result<u64> {
             let path = directory.join(name);
@@ -44,8 +45,8 @@ pub(super) fn listed(table: &Table) -> Vec<Known> {
     table.partitions().map(|part| Known::new(part.number, part.extent, table.sector_size())).collect()
 }
 
-/// What makes the kernel know `wanted`. What is in the way of it and not `listed` in the table goes first; the kernel
-/// refuses that for a partition in use.
+/// Returns the steps by which the kernel learns of `wanted`. A partition that is in the way and not
+/// `listed` in the table is deleted first. The kernel refuses that for a partition in use.
 pub(super) fn differences(known: &[Known], wanted: &[Known], listed: &[Known]) -> Vec<(Blkpg, Known)> {
     let same_place = |a: &Known, b: &Known| (a.number, a.start) == (b.number, b.start);
     let stays = |other: &Known| listed.iter().chain(wanted).any(|part| same_place(part, other));

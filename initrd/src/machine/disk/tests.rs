@@ -6,7 +6,7 @@ const HASH: &str = "00112233445566778899aabbccddeeff102132435465768798a9bacbdced
 const UUID: &str = "00112233-4455-6677-8899-aabbccddeeff";
 
 impl Disk {
-    /// A plain file in place of a disk.
+    /// Uses a plain file in place of a disk.
     pub(crate) fn plain(path: &Path) -> Self {
         Self {
             file: File::open(path).unwrap(),
@@ -17,7 +17,7 @@ impl Disk {
     }
 }
 
-/// A tree with /dev and /sys as they are with two disks of three partitions each.
+/// A tree with `/dev` and `/sys`, as on a machine with two disks of three partitions each.
 struct Tree(PathBuf);
 
 impl Tree {
@@ -135,6 +135,6 @@ fn the_kernel_is_told_only_what_it_does_not_know() {
     ] {
         assert_eq!(differences(&known, &wanted, &wanted), expected);
     }
-    // A partition that the table lists is never deleted for one that it doesn't.
+    // A partition that the table lists is never deleted for one that it does not list.
     assert_eq!(differences(&[a, b], &[scratch], &[a, b]), [(Blkpg::Add, scratch)]);
 }

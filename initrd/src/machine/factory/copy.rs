@@ -1,5 +1,5 @@
-//! Copying a tree with all that belongs to it: owners, modes, times, extended attributes (capabilities, labels, access
-//! control lists), links and special files.
+//! Copies a tree with everything that belongs to it: owners, modes, times, extended attributes
+//! (capabilities, labels, access control lists), links and special files.
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, Metadata};
@@ -12,13 +12,14 @@ use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::{Mode, SFlag, UtimensatFlags, mknod, utimensat};
 use nix::sys::time::TimeSpec;
 
-/// First copy of each file with several names, by device and inode.
+/// The first copy of each file that has several names, by device and inode.
 type Links = HashMap<(u64, u64), PathBuf>;
 
-/// Copies what is in one directory into another. What the source directory itself has for attributes stays behind.
+/// Copies the content of one directory into another. The attributes of the source directory itself
+/// are not copied.
 ///
 /// # Errors
-/// The first file that can't be copied, by its name.
+/// The first file that can't be copied. The error names it.
 pub(super) fn contents(source: &Path, target: &Path) -> Result<()> {
     entries(source, target, &mut Links::new())
 }
@@ -37,7 +38,7 @@ fn one(from: &Path, to: &Path, links: &mut Links) -> Result<()> {
     let metadata = fs::symlink_metadata(from)?;
     let kind = metadata.file_type();
     if kind.is_socket() {
-        // A socket without the program that listens is nothing.
+        // A socket is useless without the program that listens on it.
         return Ok(());
     }
     if !kind.is_dir() && metadata.nlink() > 1 {
@@ -59,13 +60,14 @@ fn one(from: &Path, to: &Path, links: &mut Links) -> Result<()> {
     attributes(from, to, &metadata)
 }
 
-/// A device (such as the whiteouts of overlayfs) or a pipe.
+/// Makes a device (such as the whiteouts of overlayfs) or a pipe.
 fn special(to: &Path, metadata: &Metadata) -> Result<()> {
     let kind = SFlag::from_bits_truncate(metadata.mode()) & SFlag::S_IFMT;
     Ok(mknod(to, kind, Mode::S_IRUSR | Mode::S_IWUSR, metadata.rdev())?)
 }
 
-/// In this order: a new owner clears set-user-ID and capabilities, and everything else changes the times.
+/// Copies attributes in this order: a new owner clears set-user-ID and capabilities, and each later
+/// step changes the times.
 fn attributes(from: &Path, to: &Path, metadata: &Metadata) -> Result<()> {
     lchown(to, Some(metadata.uid()), Some(metadata.gid()))?;
     if !metadata.file_type().is_symlink() {

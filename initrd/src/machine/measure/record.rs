@@ -1,4 +1,4 @@
-//! systemd's log of what user space measured, kept as systemd keeps it.
+//! Writes systemd's log of what user space measured, in systemd's format.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
@@ -11,14 +11,15 @@ use nix::time::ClockId;
 use pattern::tpm::measure::{LOG, Measurement};
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
-/// The sticky bit says that somebody is writing; left behind, that somebody died and the log is not whole.
+/// The sticky bit says that a program is writing. If it stays set, that program died and the log is
+/// not complete.
 const WRITING: u32 = 0o1600;
 const WHOLE: u32 = 0o600;
 
-/// The log, locked, until this is dropped.
+/// The log, locked until this is dropped.
 pub(super) struct Record(File);
 
-/// What was measured so far; a log that is not there is empty.
+/// Returns what was measured so far. A log that does not exist is empty.
 ///
 /// # Errors
 /// When it can't be read.
@@ -30,10 +31,10 @@ pub(super) fn read() -> Result<String> {
 }
 
 impl Record {
-    /// Waits until nobody else writes.
+    /// Opens the log, and waits until nobody else writes to it.
     ///
     /// # Errors
-    /// When the log can't be opened, or is not whole.
+    /// When the log can't be opened, or is not complete.
     pub(super) fn open() -> Result<Self> {
         Self::at(Path::new(LOG)).with_context(|| format!("opening {LOG}"))
     }
@@ -56,7 +57,7 @@ impl Record {
     /// Appends one record.
     ///
     /// # Errors
-    /// When it can't be written; the log then says of itself that it is not whole.
+    /// When it can't be written. The log is then marked as incomplete.
     pub(super) fn write(mut self, measurement: &Measurement) -> Result<()> {
         let boot: String = fs::read_to_string(BOOT_ID)?.trim().chars().filter(|c| *c != '-').collect();
         let time = std::time::Duration::from(ClockId::CLOCK_BOOTTIME.now()?);

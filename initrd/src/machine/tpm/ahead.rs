@@ -1,4 +1,5 @@
-//! A key of the TPM that says which policies are good, and a secret that any of them opens: see [`pattern::token::ahead`].
+//! A TPM key that approves policies, and a secret that opens under any of them, see
+//! [`pattern::token::ahead`].
 
 use pattern::token::ahead::{Ahead, Announced, Approver};
 use pattern::token::{Bank, Counted, Digest, Pcrs, PublicKey, SPENT, Sealed, Signed};
@@ -23,7 +24,7 @@ use crate::machine::tpm::pcr::selection;
 use crate::machine::tpm::seal::{NewPin, SealedTo};
 use crate::machine::tpm::unseal::{AuthValue, Secret, while_pcrs_change};
 
-/// What the image signs.
+/// The PCR that the image's key signs.
 const OF_THE_IMAGE: u8 = 11;
 const MAKING: &str = "making the key that announced changes are signed with";
 const SIGNING: &str = "signing an announced change";
@@ -48,7 +49,7 @@ impl Tpm {
         Ok(Approver { auth, key: Sealed { private: made.out_private.as_bytes().to_vec(), public } })
     }
 
-    /// Seals a secret for a key slot, to all that this key will sign.
+    /// Seals a secret for a key slot. It opens under every policy that this key will sign.
     ///
     /// # Errors
     /// When the TPM fails.
@@ -65,7 +66,7 @@ impl Tpm {
         Ok(Ahead { keyslot: 0, bank, counted, pin, sealed, srk, key, announced: None })
     }
 
-    /// Signs a policy with the key: `Load`, `StartAuthSession`, `Sign`.
+    /// Signs a policy with the key. Commands: `Load`, `StartAuthSession`, `Sign`.
     ///
     /// # Errors
     /// When the password is wrong, or the TPM is another one or fails.
@@ -89,12 +90,12 @@ impl Tpm {
         Ok(numbers.concat())
     }
 
-    /// Gets the secret back, in a boot whose registers meet the policy that was signed. `image` is the key of this image, and
-    /// its signatures are presented.
+    /// Returns the secret, in a boot whose registers meet the policy that was signed. `image` is
+    /// the key of this image, and `presented` has its signatures.
     ///
     /// # Errors
-    /// When nothing was signed, or the TPM refuses: then this is not the boot that was announced. Without a PIN, one that
-    /// asks for it gives [`TpmError::NoPin`].
+    /// When nothing was signed, or the TPM refuses because this is not the announced boot. If the
+    /// slot needs a PIN and none is given, the error is [`TpmError::NoPin`].
     pub fn unseal_ahead(
         tcti: &Tcti,
         ahead: &Ahead,
@@ -106,7 +107,8 @@ impl Tpm {
             (None, _) => None,
             (Some(pin), Some(text)) => Some(pin.auth_value(text)),
             (Some(_), None) => {
-                // As in [`Tpm::unseal`]: another key in the token would be a listener's.
+                // As in [`Tpm::unseal`]: an attacker who listens could have put a key of their own
+                // into the token.
                 let mut tpm = Self::connect(tcti)?;
                 tpm.compare_srk(&ahead.srk)?;
                 tpm.compare_count(ahead.counted)?;
@@ -134,12 +136,15 @@ impl Tpm {
     ) -> Result<Secret> {
         let signed = image.map(|key| Signed { key: key.clone(), pcrs: Pcrs::one(OF_THE_IMAGE) });
         let approve = |signed| Self::connect(tcti)?.approve(signed, ahead.bank, presented.signatures);
+        // Both signatures are checked on connections of their own, before there is a session. See
+        // `unseal`.
         let by_image = signed.as_ref().map(approve).transpose()?;
         let by_owner = Self::connect(tcti)?.verify_ahead(ahead, announced)?;
         let mut tpm = Self::connect(tcti)?;
         let srk = tpm.known_srk(&ahead.srk)?;
         let session = tpm.start_session(srk, SessionType::Policy, (false, true))?;
         let policy = PolicySession::try_from(session).map_err(doing("starting a policy session"))?;
+        // In the order of `Ahead::policy`: any other order gives another digest.
         tpm.meet(policy, (signed.as_ref(), Some(announced.literal), ahead.bank), by_image)?;
         tpm.meet_announced(policy, by_owner, (announced.literal, ahead.bank))?;
         tpm.meet_count(policy, ahead.counted)?;
@@ -158,7 +163,8 @@ impl Tpm {
         Ok(secret)
     }
 
-    /// `PolicyAuthorize` compares what the session went through with what was signed, and forgets it.
+    /// Compares what the session went through with what was signed. `PolicyAuthorize` then resets
+    /// the session's policy, so PCR 15 is checked once more after it.
     fn meet_announced(
         &mut self,
         policy: PolicySession,
@@ -176,7 +182,7 @@ impl Tpm {
         met.map_err(doing("checking PCRs"))
     }
 
-    /// `LoadExternal`, `VerifySignature`, `FlushContext`.
+    /// Checks the owner's signature. Commands: `LoadExternal`, `VerifySignature`, `FlushContext`.
     fn verify_ahead(&mut self, ahead: &Ahead, announced: &Announced) -> Result<Approved> {
         let area = Public::unmarshall(&ahead.key).map_err(doing(CHECKING))?;
         let numbers = announced.signature.split_at_checked(32).ok_or(TpmError::Missing("a signature"))?;
@@ -190,14 +196,15 @@ impl Tpm {
         let message = structures::Digest::from(Ahead::message(&announced.policy));
         let key = self.context.load_external(None, area, Hierarchy::Owner).map_err(doing(CHECKING))?;
         let ticket = self.context.verify_signature(key, message, signature).map_err(doing(CHECKING))?;
-        // Beside the image's key and the sealed object, a TPM without a resource manager has no place for it.
+        // A TPM without a resource manager has no room for this key beside the image's key and the
+        // sealed object.
         self.context.flush_context(key.into()).map_err(doing(CHECKING))?;
         let name = Name::try_from(ahead.name()).map_err(doing(CHECKING))?;
         Ok(Approved { policy: structures::Digest::from(announced.policy), key: name, ticket })
     }
 }
 
-/// A number of 32 bytes: a TPM may leave leading zeros out.
+/// Returns a number as 32 bytes: a TPM may omit leading zeros.
 fn padded(number: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0; 32_usize.saturating_sub(number.len())];
     bytes.extend_from_slice(number);
@@ -208,7 +215,8 @@ fn ecdsa() -> SignatureScheme {
     SignatureScheme::EcDsa { scheme: HashScheme::new(HashingAlgorithm::Sha256) }
 }
 
-/// It signs, and can't leave this TPM. A wrong password is no try of a PIN.
+/// Describes a signing key that can't leave this TPM. A wrong password does not count as a wrong
+/// PIN.
 fn template() -> tss_esapi::Result<Public> {
     let attributes = ObjectAttributesBuilder::new()
         .with_fixed_tpm(true)

@@ -1,4 +1,4 @@
-//! Having the TPM check a signature for PCR values.
+//! Makes the TPM check a signature for PCR values.
 
 use pattern::token::{self, Approval, Bank, Pcrs, Signatures, Signed, Unsigned};
 use sha2::{Digest as _, Sha256};
@@ -12,7 +12,7 @@ use tss_esapi::traits::UnMarshall;
 use super::{Result, Tpm, TpmError, doing, outcome};
 use crate::machine::tpm::error::Outcome;
 
-/// A policy that the TPM knows to be signed, until it is restarted.
+/// A policy whose signature the TPM has checked. It is valid until the TPM restarts.
 pub(super) struct Approved {
     pub(super) policy: Digest,
     pub(super) key: Name,
@@ -20,9 +20,9 @@ pub(super) struct Approved {
 }
 
 impl Tpm {
-    /// `LoadExternal`, `VerifySignature`. Where several signatures could be meant, `PCR_Read` before them: one command
-    /// for all, since nothing is loaded yet. A signature that stands alone is tried unread: should it be for other
-    /// values, `PolicyAuthorize` finds out.
+    /// Checks a signature. Commands: `LoadExternal`, `VerifySignature`. If several signatures are
+    /// possible, one `PCR_Read` comes first, because nothing is loaded yet. A single signature is
+    /// tried without reading: if it is for other values, `PolicyAuthorize` fails.
     pub(super) fn approve(
         mut self,
         signed: &Signed,
@@ -59,7 +59,7 @@ impl Tpm {
     }
 }
 
-/// The signatures that could help: at least one.
+/// Returns the signatures that may match, at least one.
 pub(super) fn candidates(
     signed: &Signed,
     bank: Bank,
@@ -70,7 +70,7 @@ pub(super) fn candidates(
     if approvals.is_empty() { Err(none(Unsigned::OtherKey)) } else { Ok(approvals) }
 }
 
-/// systemd's policies have no reference.
+/// Returns an empty reference, as in systemd's policies.
 pub(super) fn no_reference() -> Nonce {
     Nonce::default()
 }

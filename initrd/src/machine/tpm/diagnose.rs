@@ -1,4 +1,4 @@
-//! Finding out why unsealing failed, with a few more commands: failing may take its time.
+//! Finds out why unsealing failed. It takes a few more commands, which is fine after a failure.
 
 use pattern::token::{self, ADDED, Bank, Exposed, Pcrs, SPENT, Signed, Tpm2Token, Unsigned};
 use tss_esapi::constants::PropertyTag;
@@ -16,7 +16,7 @@ impl Tpm {
     ) -> TpmError {
         let TpmError::Failed(_, error) = &failure else { return failure };
         let wrong_auth = outcome(error) == Outcome::WrongAuth;
-        // The first failure tells more than a second one.
+        // The first failure says more than a second one.
         let Ok(mut tpm) = Self::connect(tcti) else { return failure };
         if wrong_auth && token.pin.is_some() {
             return tpm.wrong_pin();
@@ -27,7 +27,7 @@ impl Tpm {
         }
     }
 
-    /// What a wrong PIN comes to.
+    /// Returns the error for a wrong PIN.
     pub(super) fn wrong_pin(&mut self) -> TpmError {
         match self.tries_left() {
             Some(0) => TpmError::Lockout,
@@ -84,7 +84,7 @@ impl Tpm {
         })
     }
 
-    /// How many wrong PINs the TPM takes until it is locked out.
+    /// Returns how many wrong PINs the TPM still accepts before it locks out.
     fn tries_left(&mut self) -> Option<u32> {
         let used = self.context.get_tpm_property(PropertyTag::LockoutCounter).ok()??;
         let most = self.context.get_tpm_property(PropertyTag::MaxAuthFail).ok()??;
@@ -92,7 +92,8 @@ impl Tpm {
     }
 }
 
-/// The registers that may be in the way. Those that had to be untouched, and are, are not.
+/// Returns the registers that may have changed. Registers that had to be untouched, and are, do not
+/// count.
 fn changed(pcrs: Pcrs, bank: Bank, values: &[Vec<u8>]) -> Pcrs {
     let is_as_it_was = |pcr, value: &Vec<u8>| [ADDED, SPENT].contains(&pcr) && *value == bank.zeros();
     let others = pcrs.iter().zip(values).filter(|(pcr, value)| !is_as_it_was(*pcr, value));

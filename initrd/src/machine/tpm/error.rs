@@ -1,4 +1,4 @@
-//! What can go wrong with a TPM, and what a person can do about it.
+//! TPM errors, and what a person can do about them.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,49 +6,51 @@ use std::path::PathBuf;
 use pattern::token::{ADDED, Bank, Exposed, Pcrs, SPENT, TokenError, Unsigned};
 use tss_esapi::Error;
 
-/// A result of a TPM operation.
+/// The result of a TPM operation.
 pub type Result<T> = std::result::Result<T, TpmError>;
 
-/// Why the TPM did not do what it was asked.
+/// Why the TPM did not do what was asked.
 #[derive(Debug)]
 pub enum TpmError {
-    /// There is no such device.
+    /// The device does not exist.
     NoTpm(PathBuf),
-    /// Too many wrong authorisations, by whomever: the TPM answers no more for a while.
+    /// Too many wrong authorisations, by anyone. The TPM refuses more for a while.
     Lockout,
-    /// No storage root key at this handle: the TPM was cleared since, or is another one.
+    /// No storage root key at this handle: the TPM was cleared, or is another one.
     NoKey(u32),
-    /// Another storage root key at this handle: the TPM was cleared and set up again, or is another one.
+    /// Another storage root key at this handle: the TPM was cleared and set up again, or is another
+    /// one.
     OtherKey(u32),
     /// The PCRs have other values than those that the secret is bound to.
     WrongPcr(Pcrs, Bank),
-    /// The PCR that had to be untouched no longer is.
+    /// The PCR that had to be untouched was extended.
     Spent(Bank),
     /// Something was added to what the kernel image brings.
     Added(Bank),
     /// The PCRs have other values than those that were announced.
     Unannounced(Pcrs, Bank),
-    /// The TPM has counted on since the key was sealed at this count: to where, if there is still a counter.
+    /// The key was sealed at the first count, and the TPM is at the second, if the counter still
+    /// exists.
     Revoked(u64, Option<u64>),
-    /// No signature says that the PCRs are good.
+    /// No valid signature matches the PCRs.
     Unsigned(Unsigned),
-    /// The token asks for a PIN, and there is none.
+    /// The token needs a PIN, and none was given.
     NoPin,
-    /// The PIN is wrong, and how many more wrong ones the TPM takes.
+    /// The PIN is wrong. The number says how many more wrong ones the TPM accepts.
     WrongPin(Option<u32>),
-    /// The lockout password is another one than the volume's, or the volume has none.
+    /// The TPM has another lockout password than the volume, or the volume has none.
     OtherPassword,
-    /// The TPM takes no lockout password for a while, as somebody gave it a wrong one.
+    /// The TPM accepts no lockout password for a while, after a wrong one.
     PasswordPaused,
     /// The TPM's device can't be opened, written or read.
     Unreachable(std::io::Error),
     /// The binding would protect nothing.
     Exposed(Exposed),
-    /// What the TPM holds or answered is not what a token can carry.
+    /// What the TPM holds or returned does not fit into a token.
     Token(TokenError),
-    /// The TPM did not answer with this.
+    /// The TPM did not return this.
     Missing(&'static str),
-    /// Any other failure: what was being done, and the TPM's answer.
+    /// Any other failure: what was being done, and the TPM's error.
     Failed(&'static str, Error),
 }
 
@@ -90,7 +92,7 @@ impl From<Exposed> for TpmError {
     }
 }
 
-/// Puts what was being done before the TPM's answer.
+/// Adds what was being done to the TPM's error.
 pub(super) fn doing(what: &'static str) -> impl Fn(Error) -> TpmError {
     move |error| match outcome(&error) {
         Outcome::Lockout => TpmError::Lockout,
@@ -98,32 +100,33 @@ pub(super) fn doing(what: &'static str) -> impl Fn(Error) -> TpmError {
     }
 }
 
-/// The answers that we tell apart.
+/// The answers that the code distinguishes.
 #[derive(PartialEq, Eq)]
 pub(super) enum Outcome {
     /// Nothing is at the handle.
     NoObject,
-    /// Something is at the handle already.
+    /// Something is already at the handle.
     Defined,
     /// A PCR was extended while a policy was being checked.
     PcrChanged,
-    /// The PIN is not the one of the object, or the object has another name than the session was told.
+    /// The PIN is wrong, or the object has another name than the session was told.
     WrongAuth,
-    /// An NV index that can't be read as ours are, or that was never written.
+    /// An NV index with other attributes than ours, or one that was never written.
     OtherIndex,
     /// The signature is not by the key.
     BadSignature,
-    /// What a session went through is not what was approved, among others.
+    /// What a session went through is not what was approved. Other causes have the same code.
     WrongValue,
     Lockout,
     Other,
 }
 
-/// Sorts an answer by its code (TPM 2.0 Library, Part 2, "TPM_RC").
+/// Classifies an answer by its code (TPM 2.0 Library, Part 2, "TPM_RC").
 pub(super) fn outcome(error: &Error) -> Outcome {
     let Error::TssError(code) = error else { return Outcome::Other };
     let code = u32::from(*code);
-    // The layer is above: 0 is the TPM itself, 11 and 12 a resource manager that passes its answers on.
+    // The upper half names the layer: 0 is the TPM itself, 11 and 12 a resource manager that passes
+    // its answers on.
     if !matches!(code >> 16, 0 | 11 | 12) {
         return Outcome::Other;
     }
@@ -134,7 +137,8 @@ pub(super) fn outcome(error: &Error) -> Outcome {
         0x910 => Outcome::NoObject,
         // TPM_RC_NV_RANGE, NV_SIZE, NV_LOCKED, NV_AUTHORIZATION, NV_UNINITIALIZED
         0x146..=0x14a => Outcome::OtherIndex,
-        // Of these, bits 8 to 11 and bit 6 tell which handle, session or parameter was meant.
+        // For these codes, bits 8 to 11 and bit 6 only say which handle, session or parameter was
+        // meant.
         one => match one & 0xbf {
             0x8b => Outcome::NoObject,
             0x8e | 0xa2 => Outcome::WrongAuth,

@@ -1,4 +1,4 @@
-//! Extending PCRs.
+//! Extends PCRs.
 
 use pattern::tpm::measure::{Hash, Measurement};
 use tss_esapi::handles::PcrHandle;
@@ -9,12 +9,12 @@ use tss_esapi::structures::{Digest, DigestValues};
 use super::{Result, Tpm, doing};
 
 impl Tpm {
-    /// Extends one PCR in all banks that the measurement has a digest for: one command.
+    /// Extends one PCR in all banks that the measurement has a digest for, with one command.
     ///
     /// # Errors
     /// When the TPM fails.
     pub fn extend(&mut self, measurement: &Measurement) -> Result<()> {
-        // ESAPI numbers its handles of PCRs as the PCRs are (TSS 2.0 Enhanced System API, "ESYS_TR").
+        // ESAPI's handles of PCRs have the PCRs' numbers (TSS 2.0 Enhanced System API, "ESYS_TR").
         let pcr = PcrHandle::try_from(u32::from(measurement.pcr)).map_err(doing("naming a PCR"))?;
         let mut values = DigestValues::new();
         for (bank, digest) in &measurement.digests {

@@ -1,4 +1,4 @@
-//! The lockout of the TPM: its password, its limits, and how many wrong tries it remembers.
+//! The lockout of the TPM: its password, its limits, and its count of wrong tries.
 
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
@@ -16,16 +16,16 @@ use crate::machine::tpm::error::Outcome;
 
 /// `TPMA_PERMANENT`, lockoutAuthSet.
 const SET: u32 = 1 << 2;
-/// `TPM_RC_RETRY`: the TPM had something else to do first.
+/// `TPM_RC_RETRY`: the TPM had to do something else first, and wants the command again.
 const RETRY: u32 = 0x922;
-/// So often in a row is a fault.
+/// More retries than this in a row mean a fault.
 const TRIES: usize = 10;
-/// A TPM's longest answer.
+/// The TPM's longest answer, in bytes.
 const LONGEST: usize = 4096;
 const TELLING: &str = "telling the TPM how to deal with wrong tries";
 
 impl Tpm {
-    /// What the TPM says of its lockout: one command.
+    /// Returns the state of the lockout, with one command.
     ///
     /// # Errors
     /// When the TPM fails.
@@ -45,10 +45,10 @@ impl Tpm {
         })
     }
 
-    /// Puts another password in the place of the lockout's; an empty one is none. It goes encrypted.
+    /// Changes the lockout's password. An empty one means no password. It is sent encrypted.
     ///
     /// # Errors
-    /// When the old one is not right, the TPM takes none for a while, or it fails.
+    /// When the old one is wrong, the TPM accepts none for a while, or it fails.
     pub fn change_lockout_password(&mut self, old: &[u8], new: &[u8]) -> Result<()> {
         let given = doing("handing over the lockout password");
         let (old, new) = (Auth::from_bytes(old).map_err(&given)?, Auth::from_bytes(new).map_err(&given)?);
@@ -64,10 +64,10 @@ impl Tpm {
     }
 }
 
-/// Has the TPM carry out an order: two commands.
+/// Makes the TPM carry out an order, with two commands.
 ///
 /// # Errors
-/// When the password is another one, the TPM takes none for a while, or it fails.
+/// When the password is wrong, the TPM accepts none for a while, or it fails.
 pub fn order(tcti: &Tcti, order: Order, password: &[u8], nonce: [u8; BYTES]) -> Result<()> {
     let mut line = Line::connect(tcti).map_err(TpmError::Unreachable)?;
     let session = Session::read(nonce, &line.say(&begin(&nonce))?).map_err(explained)?;
@@ -93,7 +93,7 @@ fn refused(error: Error) -> TpmError {
     }
 }
 
-/// The TPM, for commands that the library does not have.
+/// A connection for commands that tss-esapi does not have.
 enum Line {
     Device(std::fs::File),
     #[cfg(test)]
@@ -122,7 +122,7 @@ impl Line {
 
     fn exchange(&mut self, command: &[u8]) -> io::Result<Vec<u8>> {
         let mut answer = vec![0; LONGEST];
-        // One write is one command, and one read its whole answer.
+        // One write is one command, and one read is its whole answer.
         let length = match self {
             Self::Device(device) => device.write_all(command).and_then(|()| device.read(&mut answer)),
             #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The NV indices that hold what the TPM knows of volumes, and the count of their openings.
+//! The NV indices that record volumes, and count their openings.
 
 use pattern::record::nv::{IDENTITIES, Index, REVOCATIONS};
 use pattern::token::{Binding, Digest, Signatures, Srk};
@@ -13,7 +13,8 @@ use tss_esapi::structures::{self, CapabilityData, MaxNvBuffer, NvPublic};
 use super::{Result, Tcti, Tpm, TpmError, doing, outcome};
 use crate::machine::tpm::error::Outcome;
 
-/// A TPM lists no more handles at once (`MAX_CAP_HANDLES` of the reference is 254).
+/// The most handles that are listed at once. `MAX_CAP_HANDLES` of the reference implementation is
+/// 254.
 const AT_ONCE: u32 = 128;
 
 /// What the TPM has at an index's handle.
@@ -23,11 +24,11 @@ pub enum Held {
     Nothing,
     /// An index with other attributes, or with another policy.
     Foreign,
-    /// The index, with this in it.
+    /// Our index, with this content.
     Ours(Vec<u8>),
 }
 
-/// Reads the indices, and lets a boot write them.
+/// Reads the indices. Writes them if the boot meets their policy.
 pub struct Nv<'a> {
     tcti: &'a Tcti,
     binding: Binding,
@@ -37,8 +38,9 @@ pub struct Nv<'a> {
 }
 
 impl<'a> Nv<'a> {
-    /// The indices whose write policy is that of the binding, as PCRs are now. The signatures are those that the running
-    /// image brought along. `srk` is the storage root key, where it is known; else the TPM is asked for it.
+    /// Returns access to the indices whose write policy is the binding's, with the present PCRs.
+    /// `signatures` are those of the running image. `srk` is the storage root key, if it is known.
+    /// Otherwise the TPM is asked for it.
     ///
     /// # Errors
     /// When the binding would protect nothing, or the TPM fails.
@@ -53,13 +55,14 @@ impl<'a> Nv<'a> {
         Ok(Self { tcti, binding, policy, signatures, srk })
     }
 
-    /// The same for the policy of another boot: what was written in it can be read.
+    /// Does the same for the policy of another boot. What that boot wrote can be read.
     #[must_use]
     pub fn of_another_boot(tcti: &'a Tcti, binding: Binding, policy: Digest, srk: Option<Srk>) -> Self {
         Self { tcti, binding, policy, signatures: None, srk }
     }
 
-    /// What an index holds. The answer is authenticated: nobody between processor and TPM changes it.
+    /// Returns what an index holds. The answer is authenticated, so nobody between processor and
+    /// TPM can change it.
     ///
     /// # Errors
     /// When the TPM fails.
@@ -71,7 +74,7 @@ impl<'a> Nv<'a> {
         };
         let resource = tpm.context.tr_deserialize(&index.resource(&self.policy));
         let resource = NvIndexHandle::from(resource.map_err(doing("naming an NV index"))?);
-        // The name of the index goes into the session's HMAC: the TPM refuses another index than the one that is meant.
+        // The session's HMAC covers the name of the index, so the TPM refuses any other index.
         let session = tpm.start_session(srk, SessionType::Hmac, (false, false))?;
         let auth = NvAuth::NvIndex(resource);
         let size = index.bytes.into();
@@ -85,6 +88,7 @@ impl<'a> Nv<'a> {
             Err(error) => match outcome(&error) {
                 Outcome::NoObject => Ok(Held::Nothing),
                 Outcome::WrongAuth | Outcome::OtherIndex => {
+                    // The TPM's answer does not say whether the other index was ever written.
                     let written = Tpm::connect(self.tcti)?.is_written(index)?;
                     Ok(if written { Held::Foreign } else { Held::Nothing })
                 }
@@ -93,7 +97,7 @@ impl<'a> Nv<'a> {
         }
     }
 
-    /// What a counter counted to; `None` when there is no counter of ours.
+    /// Returns the count of a counter, or `None` if there is no counter of ours.
     ///
     /// # Errors
     /// When the TPM fails.
@@ -102,7 +106,8 @@ impl<'a> Nv<'a> {
         Ok(bytes.try_into().ok().map(u64::from_be_bytes))
     }
 
-    /// All records of volumes, whoever wrote them. An index that was never written is not a record: a cut left it.
+    /// Returns all records of volumes, whoever wrote them. An index that was never written is not a
+    /// record: a power cut left it.
     ///
     /// # Errors
     /// When the TPM fails.
@@ -118,7 +123,7 @@ impl<'a> Nv<'a> {
         Ok(records)
     }
 
-    /// The counters of sealed keys, with a volume's record or without.
+    /// Returns the counters of sealed keys, with or without a volume's record.
     ///
     /// # Errors
     /// When the TPM fails.
@@ -127,10 +132,10 @@ impl<'a> Nv<'a> {
         Ok(handles.into_iter().map(Index::revocation_at).collect())
     }
 
-    /// Writes an index, in place of what it held. An index that is not ours is removed first.
+    /// Writes an index, and replaces what it held. Removes an index that is not ours first.
     ///
     /// # Errors
-    /// When the binding does not let this boot write, or the TPM fails, such as for want of space.
+    /// When this boot does not meet the binding, or the TPM fails, for example because it is full.
     pub fn keep(&self, index: &Index, bytes: &[u8]) -> Result<()> {
         let data = MaxNvBuffer::from_bytes(bytes).map_err(doing("handing over a record"))?;
         self.write(index, true, |tpm, session, index| {
@@ -141,7 +146,7 @@ impl<'a> Nv<'a> {
         })
     }
 
-    /// Counts one more, with a counter that is made if there is none of ours.
+    /// Increments a counter. Makes it if there is none of ours.
     ///
     /// # Errors
     /// As [`Nv::keep`].
@@ -176,7 +181,8 @@ impl<'a> Nv<'a> {
 }
 
 impl Tpm {
-    /// Removes an index, if it is there. The owner of the TPM may do that, and nobody has set the owner's password.
+    /// Removes an index, if it exists. The owner of the TPM may do that, and no owner password is
+    /// set.
     ///
     /// # Errors
     /// When the TPM fails.
@@ -188,7 +194,7 @@ impl Tpm {
         undefined.map_err(doing("removing an NV index"))
     }
 
-    /// Whether something was written to what is at an index's handle.
+    /// Returns whether the index at this handle was ever written.
     ///
     /// # Errors
     /// When the TPM fails.
@@ -198,7 +204,8 @@ impl Tpm {
         Ok(area.attributes().written())
     }
 
-    /// Counts a counter up that needs no policy, and returns the count. It is made if it is not there.
+    /// Increments a counter that needs no policy, and returns the count. Makes it if it does not
+    /// exist.
     ///
     /// # Errors
     /// When the TPM fails.
@@ -213,7 +220,7 @@ impl Tpm {
         self.read_count(which, index)
     }
 
-    /// The count of such a counter, if it is there.
+    /// Returns the count of such a counter, if it exists.
     ///
     /// # Errors
     /// When the TPM fails.
@@ -230,9 +237,11 @@ impl Tpm {
         bytes.map(u64::from_be_bytes).map_err(|_| TpmError::Missing("a count"))
     }
 
-    /// The index if it is there and ours, else a new one, with nothing in it.
+    /// Returns the index if it exists and is ours. Otherwise makes a new, empty one.
     fn define(&mut self, which: &Index, policy: &Digest) -> Result<NvIndexHandle> {
         if let Some(index) = self.index(which)? {
+            // The name covers attributes, policy and size. An index that was never written has
+            // another name, so it is made again.
             let known = self.context.tr_get_name(index.into());
             if known.map_err(doing("reading the name of an NV index"))?.value() == which.name(policy) {
                 return Ok(index);

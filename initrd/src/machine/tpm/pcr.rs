@@ -1,4 +1,4 @@
-//! Reading PCRs.
+//! Reads PCRs.
 
 use pattern::token::{Bank, Pcrs};
 use tss_esapi::interface_types::algorithm::HashingAlgorithm;
@@ -6,11 +6,12 @@ use tss_esapi::structures::{PcrSelectionList, PcrSlot};
 
 use super::{Result, Tpm, doing};
 
-/// A TPM reads no more at once (`TPML_DIGEST`).
+/// The most PCRs that a TPM reads at once (`TPML_DIGEST`).
 const AT_ONCE: usize = 8;
 
 impl Tpm {
-    /// Values of the PCRs, lowest first. Fewer values than PCRs mean that the TPM has no such bank.
+    /// Returns the values of the PCRs, lowest first. If there are fewer values than PCRs, the TPM
+    /// does not have the bank.
     pub(super) fn pcr_values(&mut self, pcrs: Pcrs, bank: Bank) -> Result<Vec<Vec<u8>>> {
         let numbers: Vec<u8> = pcrs.iter().collect();
         let mut values = Vec::with_capacity(numbers.len());
@@ -23,7 +24,7 @@ impl Tpm {
     }
 }
 
-/// PCRs in the TPM's own form.
+/// Returns PCRs in the TPM's own form.
 pub(super) fn selection(pcrs: Pcrs, bank: Bank) -> Result<PcrSelectionList> {
     select(&pcrs.iter().collect::<Vec<_>>(), bank)
 }

@@ -1,4 +1,5 @@
-//! The counter of the TPM that says which of a volume's sealed keys is the good one: see [`pattern::token::Counted`].
+//! The TPM's counter that says which of a volume's sealed keys is valid, see
+//! [`pattern::token::Counted`].
 
 use pattern::record::nv::Index;
 use pattern::token::Counted;
@@ -16,8 +17,8 @@ const COUNT: &str = "the count of sealed keys";
 const NAMING: &str = "naming the counter of sealed keys";
 
 impl Tpm {
-    /// The count of a volume's sealed keys; `None` when nothing was counted yet, or the counter was removed. Nobody between
-    /// processor and TPM changes the answer.
+    /// Returns the count of a volume's sealed keys, or `None` if nothing was counted yet or the
+    /// counter was removed. Nobody between processor and TPM can change the answer.
     ///
     /// # Errors
     /// When the TPM fails.
@@ -34,14 +35,16 @@ impl Tpm {
                 Ok(Some(u64::from_be_bytes(bytes)))
             }
             Err(error) => match outcome(&error) {
-                // With another name it is somebody else's, and no key of the volume's is good by it.
+                // With another name the index is somebody else's, and no key of the volume depends
+                // on it.
                 Outcome::NoObject | Outcome::OtherIndex | Outcome::WrongAuth => Ok(None),
                 _ => Err(doing("reading the count of sealed keys")(error)),
             },
         }
     }
 
-    /// The count of a volume's sealed keys, which begins where there is none. Where it begins is the TPM's choice.
+    /// Returns the count of a volume's sealed keys. If there is none, counting begins where the TPM
+    /// chooses.
     ///
     /// # Errors
     /// When the TPM fails.
@@ -49,16 +52,16 @@ impl Tpm {
         if let Some(count) = self.key_count(counter)? {
             return Ok(count);
         }
-        // What is there was made by somebody else, or never counted.
+        // Somebody else made this index, or it was never incremented.
         self.forget(counter)?;
         self.count_up(counter)?;
         self.key_count(counter)?.ok_or(TpmError::Missing(COUNT))
     }
 
-    /// Has the TPM count until no key that was sealed to a lower count is good any more.
+    /// Makes the TPM count until every key that was sealed to a lower count is invalid.
     ///
     /// # Errors
-    /// When the TPM fails, or has counted further.
+    /// When the TPM fails, or is already past this count.
     pub fn count_keys_to(&mut self, counter: &Index, count: u64) -> Result<()> {
         let mut now = self.begin_key_count(counter)?;
         while now < count {
@@ -66,11 +69,12 @@ impl Tpm {
             let next = self.key_count(counter)?.filter(|next| *next > now);
             now = next.ok_or(TpmError::Missing("a higher count of sealed keys"))?;
         }
-        // Somebody else counted meanwhile: the new key is worth nothing either, so the old ones have to stay.
+        // Somebody else counted meanwhile. The new key is worthless, too, so the old ones have to
+        // stay.
         if now == count { Ok(()) } else { Err(TpmError::Revoked(count, Some(now))) }
     }
 
-    /// Refuses a key that is not the good one, or not yet: costs one command.
+    /// Fails unless the key's count is the TPM's. Costs one command.
     pub(super) fn compare_count(&mut self, counted: Option<Counted>) -> Result<()> {
         let Some(counted) = counted else { return Ok(()) };
         let index = self.known_index(&counted.index())?;
@@ -86,7 +90,7 @@ impl Tpm {
         if now == Some(counted.count) { Ok(()) } else { Err(TpmError::Revoked(counted.count, now)) }
     }
 
-    /// `PolicyNV`: goes on only while the count is this one.
+    /// Adds `PolicyNV` to the session, which fails unless the TPM has this count.
     pub(super) fn meet_count(&mut self, policy: PolicySession, counted: Option<Counted>) -> Result<()> {
         let Some(counted) = counted else { return Ok(()) };
         let checking = doing("comparing the count of sealed keys");
@@ -98,7 +102,7 @@ impl Tpm {
         met.map_err(checking)
     }
 
-    /// An index whose public area is known: costs no command.
+    /// Returns the handle of an index whose public area is known. Costs no command.
     fn known_index(&mut self, index: &Index) -> Result<NvIndexHandle> {
         let resource = self.context.tr_deserialize(&index.resource(&[])).map_err(doing(NAMING))?;
         Ok(NvIndexHandle::from(resource))

@@ -1,4 +1,4 @@
-//! Sealing.
+//! Seals secrets.
 
 use pattern::token::{Binding, Digest, Pin, Sealed, Srk, Tpm2Token};
 use tss_esapi::attributes::ObjectAttributesBuilder;
@@ -12,7 +12,7 @@ use tss_esapi::traits::Marshall;
 
 use super::{Result, Tpm, doing};
 
-/// A PIN for a new token.
+/// The PIN of a new token.
 pub struct NewPin<'a> {
     /// What a person will enter.
     pub text: &'a str,
@@ -39,7 +39,7 @@ impl Tpm {
         Ok(Tpm2Token { keyslot, signed, literal, bank, counted, pin, policy, sealed, srk })
     }
 
-    /// Seals a secret to a policy; with a PIN, the policy asks for it too.
+    /// Seals a secret to a policy. With a PIN, the TPM asks for that, too.
     pub(super) fn seal_to(
         &mut self,
         secret: &[u8; 32],
@@ -65,15 +65,15 @@ impl Tpm {
     }
 }
 
-/// A sealed object, the key that it is sealed to, and what a PIN is hashed with.
+/// A sealed object, the key that it is sealed to, and the salt of the PIN.
 pub(super) struct SealedTo {
     pub(super) sealed: Sealed,
     pub(super) srk: Srk,
     pub(super) pin: Option<Pin>,
 }
 
-/// A secret that can't leave this TPM, and that the policy alone opens. Only what a person has to know needs the TPM's
-/// count of wrong tries.
+/// Describes a secret that can't leave this TPM and that only the policy opens. The TPM counts
+/// wrong tries (`no_da` is not set) only if a person has to know something.
 fn template(policy: &Digest, no_da: bool) -> tss_esapi::Result<Public> {
     let attributes = ObjectAttributesBuilder::new()
         .with_fixed_tpm(true)

@@ -1,4 +1,4 @@
-//! The storage root key: the key of the TPM that secrets are sealed to.
+//! The storage root key: the TPM's key that secrets are sealed to.
 
 use pattern::token::Srk;
 use tss_esapi::attributes::ObjectAttributesBuilder;
@@ -16,11 +16,11 @@ use tss_esapi::structures::{
 use super::{Result, Tpm, TpmError, doing, outcome};
 use crate::machine::tpm::error::Outcome;
 
-/// Where the storage root key is by convention (TCG TPM v2.0 Provisioning Guidance, 7.8).
+/// Conventional handle of the storage root key (TCG TPM v2.0 Provisioning Guidance, 7.8).
 const SRK: u32 = 0x8100_0001;
 
 impl Tpm {
-    /// The storage root key; it is made when the TPM has none.
+    /// Returns the storage root key. Makes it if the TPM has none.
     pub(super) fn srk(&mut self) -> Result<(KeyHandle, Srk)> {
         if let Some(key) = self.key_at(SRK)? {
             return Ok(key);
@@ -29,13 +29,13 @@ impl Tpm {
         self.key_at(SRK)?.ok_or(TpmError::NoKey(SRK))
     }
 
-    /// A storage root key whose public area is known: costs no command.
+    /// Returns the handle of a storage root key whose public area is known. Costs no command.
     pub(super) fn known_srk(&mut self, srk: &Srk) -> Result<KeyHandle> {
         let known = self.context.tr_deserialize(&srk.to_bytes());
         Ok(KeyHandle::from(known.map_err(doing("reading tpm2_srk"))?))
     }
 
-    /// The key at a persistent handle, if there is one.
+    /// Returns the key at a persistent handle, if there is one.
     pub(super) fn key_at(&mut self, handle: u32) -> Result<Option<(KeyHandle, Srk)>> {
         let object = match self.context.tr_from_tpm_public(TpmHandle::Persistent(persistent(handle)?)) {
             Err(error) if outcome(&error) == Outcome::NoObject => return Ok(None),
@@ -46,10 +46,10 @@ impl Tpm {
         Ok(Some((KeyHandle::from(object), srk)))
     }
 
-    /// Compares a storage root key that a token names with the TPM's own, in one command.
+    /// Compares the storage root key that a token names with the TPM's own, with one command.
     ///
     /// # Errors
-    /// When the TPM has another one, or none.
+    /// When the TPM has another key, or none.
     pub(super) fn compare_srk(&mut self, named: &Srk) -> Result<()> {
         match self.key_at(named.handle())? {
             None => Err(TpmError::NoKey(named.handle())),
@@ -66,11 +66,13 @@ impl Tpm {
         let key = made.map_err(doing("making the storage root key"))?.key_handle;
         let kept = self.context.evict_control(Provision::Owner, key.into(), handle);
         self.context.clear_sessions();
+        // The persistent copy is kept. The transient one goes before `kept` is looked at, also
+        // after a failure.
         self.context
             .flush_context(ObjectHandle::from(key))
             .map_err(doing("forgetting a key that is kept elsewhere"))?;
         match kept {
-            // Another program was faster: its key is as good.
+            // Another program made a key there first. It serves as well.
             Err(error) if outcome(&error) == Outcome::Defined => Ok(()),
             kept => kept.map(drop).map_err(doing("keeping the storage root key")),
         }
@@ -81,7 +83,8 @@ fn persistent(handle: u32) -> Result<PersistentTpmHandle> {
     PersistentTpmHandle::new(handle).map_err(doing("naming the storage root key"))
 }
 
-/// Template L-2 of the TCG EK Credential Profile with the changes of the Provisioning Guidance, as systemd has it.
+/// Returns template L-2 of the TCG EK Credential Profile with the changes of the Provisioning
+/// Guidance, as in systemd.
 fn template() -> tss_esapi::Result<Public> {
     let attributes = ObjectAttributesBuilder::new()
         .with_fixed_tpm(true)

@@ -1,4 +1,4 @@
-//! A software TPM of its own for one test, and a count of the commands that reach it.
+//! A software TPM for one test, and a count of the commands that reach it.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -22,7 +22,7 @@ pub struct Heard {
 }
 
 impl Heard {
-    /// The commands by their names (TPM 2.0 Library, Part 2, table "TPM_CC").
+    /// Returns the names of the commands (TPM 2.0 Library, Part 2, table "TPM_CC").
     pub fn names(&self) -> Vec<String> {
         let name = |code: &u32| match code {
             0x129 => "HierarchyChangeAuth".to_owned(),
@@ -49,14 +49,14 @@ impl Heard {
     }
 }
 
-/// A running `swtpm`, ended and forgotten when dropped.
+/// A running `swtpm`. Dropping it ends the process and removes its files.
 pub struct Swtpm {
     folder: PathBuf,
     process: Child,
 }
 
 impl Swtpm {
-    /// Starts a TPM that was never used, PCRs at their start values.
+    /// Starts a TPM that was never used. Its PCRs have their start values.
     pub fn start(name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("pattern-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
@@ -64,20 +64,20 @@ impl Swtpm {
         Self { folder, process }
     }
 
-    /// As a power cycle: the same TPM, its PCRs at their start values.
+    /// Restarts it like a power cycle: the same TPM, with PCRs at their start values.
     pub fn restart(&mut self) {
         self.stop();
         self.process = spawn(&self.folder);
     }
 
-    /// The TPM is replaced by one that was never used.
+    /// Replaces the TPM with one that was never used.
     pub fn replace(&mut self) {
         self.stop();
         fs::remove_file(self.folder.join("tpm2-00.permall")).unwrap();
         self.process = spawn(&self.folder);
     }
 
-    /// The TPM is replaced by the one with this state.
+    /// Replaces the TPM with the one that has this state.
     pub fn replace_by(&mut self, state: &[u8]) {
         self.stop();
         fs::write(self.folder.join("tpm2-00.permall"), state).unwrap();
@@ -95,7 +95,8 @@ impl Swtpm {
         &self.folder
     }
 
-    /// As the kernel's resource manager: what an earlier connection left loaded is gone.
+    /// Behaves like the kernel's resource manager: objects that an earlier connection left loaded
+    /// are gone.
     pub fn tcti(&self) -> Tcti {
         self.tool("tpm2_flushcontext -t");
         Tcti::Swtpm(self.folder.join("tpm").to_str().unwrap().to_owned())
@@ -110,7 +111,7 @@ impl Swtpm {
         assert!(self.try_tool(words), "{words}");
     }
 
-    /// As [`Swtpm::tool`]; answers whether it did what it was told.
+    /// Runs a tool like [`Swtpm::tool`]. Returns whether it succeeded.
     pub fn try_tool(&self, words: &str) -> bool {
         let mut words = words.split(' ');
         let socket = self.folder.join("tpm");
@@ -124,12 +125,12 @@ impl Swtpm {
         status.unwrap().success()
     }
 
-    /// Extends a PCR with something, as firmware or a boot loader does.
+    /// Extends a PCR, as firmware or a boot loader does.
     pub fn extend(&self, pcr: u8) {
         self.tool(&format!("tpm2_pcrextend {pcr}:sha256={},sha384={}", "ab".repeat(32), "ab".repeat(48)));
     }
 
-    /// A socket that passes commands on and notes them, as a listener on the bus would.
+    /// Makes a socket that passes commands on and records them, like a listener on the bus.
     pub fn observed(&self) -> (Tcti, Arc<Mutex<Heard>>) {
         let heard = Arc::new(Mutex::new(Heard::default()));
         let noted = Arc::clone(&heard);
@@ -142,7 +143,8 @@ impl Swtpm {
         (tcti, heard)
     }
 
-    /// A socket that passes commands on and puts other bytes into the answers, as a device on the bus could.
+    /// Makes a socket that passes commands on and changes bytes of the answers, as a device on the
+    /// bus could.
     pub fn changed(&self, from: &[u8], to: &[u8]) -> Tcti {
         let (from, to) = (from.to_vec(), to.to_vec());
         self.between("changed", move |_, answer| {
@@ -159,7 +161,7 @@ impl Swtpm {
         let listener = UnixListener::bind(&path).unwrap();
         let tpm = self.folder.join("tpm");
         thread::spawn(move || {
-            // The library connects anew for each command.
+            // The library connects again for each command.
             while let Ok((client, _)) = listener.accept() {
                 forward(client, UnixStream::connect(&tpm).unwrap(), &act);
             }
@@ -194,7 +196,8 @@ fn spawn(folder: &Path) -> Child {
     child.unwrap()
 }
 
-/// One command, one answer, until the client goes. The code is in bytes 6 to 9 of a command.
+/// Passes on one command and one answer at a time, until the client disconnects. Bytes 6 to 9 of a
+/// command are its code.
 fn forward(mut client: UnixStream, mut tpm: UnixStream, act: &impl Fn(&[u8], &mut [u8])) {
     let (mut command, mut answer) = ([0; 4096], [0; 4096]);
     while let Ok(length @ 1..) = client.read(&mut command) {

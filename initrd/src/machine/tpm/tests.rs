@@ -21,7 +21,7 @@ fn measured(name: &str) -> Swtpm {
     swtpm
 }
 
-/// A binding to the values of now.
+/// Binds to the present values.
 fn kept(pcrs: Pcrs, bank: Bank) -> Binding {
     Binding::new(bank, None, Some(pcrs))
 }
@@ -86,7 +86,7 @@ fn unsealing_takes_four_commands_and_the_secret_never_goes_in_clear() {
 fn sessions_and_objects_do_not_pile_up() {
     let swtpm = measured("pile");
     let token = seal(&swtpm, pcr7(), Bank::Sha256);
-    // A TPM without a resource manager has room for three of each.
+    // A TPM without a resource manager has room for three objects and three sessions.
     for _ in 0..8 {
         assert_eq!(*unseal(&swtpm, &token).unwrap(), SECRET);
     }
@@ -121,7 +121,7 @@ fn a_cleared_tpm_and_another_one_are_told_apart_from_changed_pcrs() {
 #[test]
 fn a_tpm_in_lockout_is_named() {
     let swtpm = measured("lockout");
-    // A storage root key that counts wrong tries, as some firmware sets up; ours does not.
+    // A storage root key that counts wrong tries, as some firmware makes it. Ours does not.
     swtpm.tool("tpm2_createprimary -C o -G ecc256:aes128cfb");
     swtpm.tool("tpm2_evictcontrol -C o -c 0x80000000 0x81000001");
     swtpm.tool("tpm2_flushcontext -t");

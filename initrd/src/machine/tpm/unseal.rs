@@ -1,8 +1,9 @@
-//! Unsealing.
+//! Unseals secrets, with as few commands to the chip as possible.
 //!
-//! Fewest commands at the chip, where the kernel loads and saves around each command whatever a connection holds: a
-//! signature is checked before there is a session, on a connection of its own, and what is loaded is not flushed after
-//! success. The resource manager keeps it outside of the TPM and forgets it with the connection, at no command.
+//! Around each command, the kernel's resource manager loads and saves everything that the
+//! connection holds. So a signature is checked on a connection of its own, before there is a
+//! session. And what is loaded is not flushed after success: the resource manager keeps it outside
+//! the TPM, and drops it with the connection, without a command.
 
 use pattern::token::{Bank, Pcrs, Sealed, Signatures, Signed, Tpm2Token};
 use tss_esapi::constants::SessionType;
@@ -17,15 +18,15 @@ use crate::machine::tpm::approve::{Approved, candidates, no_reference};
 use crate::machine::tpm::error::Outcome;
 use crate::machine::tpm::pcr::selection;
 
-/// A PCR may be extended by another program between two of our commands. This often in a row is no chance.
+/// Another program may extend a PCR between two of our commands. This often in a row is not chance.
 const TRIES: usize = 5;
 
-/// What a token may ask for beside the TPM.
+/// What a token may need besides the TPM.
 #[derive(Clone, Copy, Default)]
 pub struct Presented<'a> {
-    /// The signatures that the running image brought along.
+    /// The signatures that the running image has.
     pub signatures: Option<&'a Signatures>,
-    /// What a person entered. Nobody may be asked before the token was tried without.
+    /// What a person entered. Nobody may be asked before the token was tried without a PIN.
     pub pin: Option<&'a str>,
 }
 
@@ -33,16 +34,17 @@ pub(super) type Secret = Zeroizing<Vec<u8>>;
 pub(super) type AuthValue = Option<Zeroizing<Vec<u8>>>;
 
 impl Tpm {
-    /// Gets the secret of a token back. The token was parsed, so its parts agree with each other; that they
-    /// agree with this TPM and this boot is for the TPM to find.
+    /// Returns the secret of a token. The token was parsed, so its parts are consistent. Whether
+    /// they match this TPM and this boot is for the TPM to decide.
     ///
     /// # Errors
-    /// When the TPM refuses: the error tells a cleared TPM, another TPM, changed PCRs, a missing signature and a wrong
-    /// PIN apart. Without a PIN, a token that asks for one gives [`TpmError::NoPin`] only if it names this TPM's own
-    /// storage root key. With another key in the token, who wrote it there could read the session that the PIN is used
-    /// in, and try PINs on what was heard, without the TPM and its count.
+    /// When the TPM refuses. The error distinguishes a cleared TPM, another TPM, changed PCRs, a
+    /// missing signature and a wrong PIN. If a token needs a PIN and none is given, the error is
+    /// [`TpmError::NoPin`], but only if the token names this TPM's own storage root key. With
+    /// another key in the token, whoever wrote it there could read the session in which the PIN is
+    /// used, and try PINs on the recording, without the TPM and its count.
     pub fn unseal(tcti: &Tcti, token: &Tpm2Token, presented: Presented<'_>) -> Result<Secret> {
-        // Nobody enters a PIN in vain.
+        // Checked first, so that nobody enters a PIN in vain.
         if let Some(signed) = &token.signed {
             let _some = candidates(signed, token.bank, presented.signatures)?;
         }
@@ -60,12 +62,14 @@ impl Tpm {
         answer.map_err(|failure| Self::diagnose(tcti, token, presented, failure))
     }
 
-    /// `StartAuthSession`, `PolicyPCR` and `PolicyAuthorize` for a signature, `PolicyPCR` for the literal PCRs, `PolicyNV` for
-    /// a count, `PolicyAuthValue` for a PIN, `Load`, `Unseal`, which ends the session. The token carries the storage root key, so
+    /// Unseals in one session. Commands: `StartAuthSession`, `PolicyPCR` and `PolicyAuthorize` for
+    /// a signature, `PolicyPCR` for the literal PCRs, `PolicyNV` for a count, `PolicyAuthValue` for
+    /// a PIN, `Load`, and `Unseal`, which ends the session. The token has the storage root key, so
     /// the TPM need not be asked for it. After a failure the library flushes what is left.
     ///
-    /// systemd binds the session that encrypts to the object. Ours need not be bound: it also authorizes the object, so the
-    /// PIN goes into the key that encrypts the secret (TPM 2.0 Library, Part 1, "Session-Based Encryption").
+    /// systemd binds the encrypting session to the object. Ours need not be bound: it also
+    /// authorizes the object, so the PIN is part of the key that encrypts the secret (TPM 2.0
+    /// Library, Part 1, "Session-Based Encryption").
     fn unseal_below(
         mut self,
         token: &Tpm2Token,
@@ -74,6 +78,7 @@ impl Tpm {
     ) -> Result<Secret> {
         let bytes = token.srk.to_bytes();
         let srk = self.context.tr_deserialize(&bytes).map_err(doing("reading tpm2_srk"))?;
+        // Encrypts the answer, because the secret is in it.
         let session = self.start_session(KeyHandle::from(srk), SessionType::Policy, (false, true))?;
         let policy = PolicySession::try_from(session).map_err(doing("starting a policy session"))?;
         self.meet(policy, (token.signed.as_ref(), token.literal, token.bank), approved)?;
@@ -93,7 +98,7 @@ impl Tpm {
         Ok(secret)
     }
 
-    /// Takes a session through what a policy says of PCRs, in the order in which it was made.
+    /// Takes a session through the PCR part of a policy, in the order in which the policy was made.
     pub(super) fn meet(
         &mut self,
         policy: PolicySession,
@@ -124,7 +129,7 @@ impl Tpm {
     }
 }
 
-/// Tries again when another program has extended a PCR in between.
+/// Tries again if another program extended a PCR meanwhile.
 pub(super) fn while_pcrs_change(attempt: impl Fn() -> Result<Secret>) -> Result<Secret> {
     let mut answer = attempt();
     for _ in 1..TRIES {
@@ -137,6 +142,8 @@ pub(super) fn while_pcrs_change(attempt: impl Fn() -> Result<Secret>) -> Result<
 }
 
 fn attempt(tcti: &Tcti, token: &Tpm2Token, presented: Presented<'_>, auth: &AuthValue) -> Result<Secret> {
+    // A connection of its own: the kernel then does not swap the verified key around each later
+    // command.
     let approve = |signed| Tpm::connect(tcti)?.approve(signed, token.bank, presented.signatures);
     let approved = token.signed.as_ref().map(approve).transpose()?;
     Tpm::connect(tcti)?.unseal_below(token, approved, auth)

@@ -1,4 +1,5 @@
-//! The partition table lists no volume: one is made, or the one that is there is listed again. See [`pattern::volume::creation`].
+//! Handles a partition table without a volume: makes one, or lists an existing one again. See
+//! [`pattern::volume::creation`].
 
 use std::path::Path;
 
@@ -19,10 +20,12 @@ use crate::volume::identity::Registry;
 use crate::volume::place::recognised;
 use crate::volume::{directories, lockout, luks, shape};
 
-/// Looks at the place that a volume would have; makes it, lists it again, or asks.
+/// Looks at the place that a volume would have. Makes a volume, lists an existing one again, or
+/// asks.
 ///
 /// # Errors
-/// When the disk has too little room, the machine has no TPM, or nobody confirms on the console that a volume may be made.
+/// When the disk has too little room, the machine has no TPM, or nobody confirms on the console
+/// that a volume may be made.
 pub(super) fn absent(
     ctx: &Context,
     disk: &Disk,
@@ -40,7 +43,7 @@ pub(super) fn absent(
     shape::require(ctx, table).with_context(|| format!("partition table of {}", disk.path().display()))?;
     let boot = Boot::look(&ctx.config)?;
     let making = || format!("making the persist volume on {}", device.display());
-    // Only for the kernel, so that the place can be looked at.
+    // Only the kernel learns of this partition, so that its content can be read.
     disk.add_partition(number, extent, &table.table).with_context(making)?;
     match decide_creation(ctx, boot, table, &device).with_context(making)? {
         Creation::Restore => return restore(ctx, boot, disk, table, (number, extent)),
@@ -55,7 +58,7 @@ pub(super) fn absent(
     Ok(Report { found, decided: format!("made one with {kind}") })
 }
 
-/// Looks at the place and at what the TPM knows.
+/// Decides by the content of the place and by what the TPM knows.
 fn decide_creation(ctx: &Context, boot: Boot, table: &Found, device: &Path) -> Result<Creation> {
     let given_up = matches!(reset_place(&table.table)?, ResetPlace::Begun(_));
     let place = place(&luks::head(device)?, &luks::look(device)?);
@@ -73,7 +76,7 @@ fn refusal(known: usize) -> String {
     )
 }
 
-/// Asks on the console whether a volume is to be made all the same. Without an answer none is made.
+/// Asks on the console whether to make a volume nevertheless. Without an answer none is made.
 fn ask_owner(what: &str, device: &Path) -> Result<()> {
     let doubt = format!("the place for the volume begins with {what}");
     if trial::running() {
@@ -89,7 +92,7 @@ fn ask_owner(what: &str, device: &Path) -> Result<()> {
     bail!("{doubt}, and nobody typed {WORD:?} on the console; nothing was changed; restart to be asked again")
 }
 
-/// Opens a volume whose entry got lost, and lists it again.
+/// Opens a volume whose entry in the table was lost, and lists it again.
 fn restore(
     ctx: &Context,
     boot: Boot,

@@ -1,4 +1,4 @@
-//! Making the volume. The entry in the table comes last: until then, all of this can be done again.
+//! Makes the volume. The entry in the table comes last: until then, everything can be done again.
 
 use std::fs::File;
 use std::path::Path;
@@ -24,7 +24,7 @@ use crate::volume::{ahead, directories, recovery_key};
 /// Makes the volume on a free extent, fills it, and then lists it in the table.
 ///
 /// # Errors
-/// The first step that fails. Without the entry, the next boot begins anew.
+/// The first step that fails. Without the entry, the next boot starts over.
 pub(super) fn create(
     config: &Config,
     boot: Boot,
@@ -36,7 +36,7 @@ pub(super) fn create(
     if let Some(damage) = damage::degraded() {
         bail!("{damage}; no volume is made from a system that is not whole");
     }
-    // First of all: without a key there is nothing to make.
+    // Checked first: if no key may be sealed, there is nothing to make.
     boot.require(config)?;
     if let Some(message) = warning(boot.secure_boot, config) {
         log::warn!("{message}");
@@ -48,6 +48,7 @@ pub(super) fn create(
     let tcti = Tcti::default();
     let image = key.clone();
     let sealer = Sealer { tcti: &tcti, config, image: image.as_ref(), pin: pin.as_deref() };
+    // Sealed before anything is written. If the TPM fails, the disk is unchanged.
     let token = sealer.seal(&secret, |binding| binding)?;
     let registry = Registry::open(config, boot, &tcti, (key, signatures.as_ref()), Some(&token.srk))?;
     registry.forget_unfinished()?;
@@ -61,7 +62,8 @@ pub(super) fn create(
     if let Some((key, escrow)) = &recovery {
         volume.add_recovery(None, key, escrow.as_ref())?;
     }
-    // Not with the secret at hand: what the next boots will do must work now, while nothing is lost yet.
+    // Unsealed instead of using the secret at hand: what the next boots will do must work now,
+    // while nothing can be lost yet.
     let presented = Presented { signatures: signatures.as_ref(), pin: pin.as_deref().map(String::as_str) };
     let unsealed = Tpm::unseal(&tcti, &token, presented);
     let unsealed = unsealed.context("trying the TPM before the volume is used")?;
@@ -72,6 +74,8 @@ pub(super) fn create(
         );
     }
     let candidate = Candidate { device: &device, uuid: &uuid, key: &key };
+    // Recorded as begun before the volume is used. After a power cut, the next boot removes the
+    // record.
     registry.begin(&candidate)?;
     volume.activate(NAME, &key)?;
     let filled = fill(config, &device);
@@ -80,34 +84,35 @@ pub(super) fn create(
         volume.close(NAME);
     }
     committed?;
-    // The table lists the volume, so the next boot finishes what fails here.
+    // The table lists the volume, so the next boot completes what fails here.
     finish(&registry, &candidate).unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
     measure::volume(NAME, &uuid, key.as_bytes())?;
     ahead::tend(config, boot, &candidate, &[], (pin.as_deref(), &ahead::Root::Device));
     if let Some((key, _)) = recovery {
-        // The volume is whole, and another key is easily made.
+        // The volume is complete, and another recovery key is easily made.
         show::show(&key, &device, show::CONSOLE)
             .unwrap_or_else(|error| log::warn!("{error:#}; make another: pattern recovery new"));
     }
     Ok(())
 }
 
-/// Notes in the TPM and in the header that the volume is finished.
+/// Records in the TPM and in the header that the volume is finished.
 ///
 /// # Errors
-/// When one of both can't be written.
+/// When one of them can't be written.
 pub(super) fn finish(registry: &Registry<'_>, volume: &Candidate<'_>) -> Result<()> {
     registry.finish(volume)?;
     Volume::load(volume.device)?.mark_finished()
 }
 
-/// File system and directories; all of it is on the medium when this returns.
+/// Makes the file system and the directories. All of it is on the medium when this returns.
 fn fill(config: &Config, device: &Path) -> Result<()> {
     let kind = config.volume.filesystem;
     filesystem::make(kind, Path::new(DEVICE))?;
     let mounted = Mounted::new(Path::new(DEVICE), Path::new(WORK), kind, false)?;
     directories::ensure(mounted.path(), &config.partitions.persist)?;
     mounted.unmount()?;
+    // The data was written through the mapper, and the header through the partition.
     for written in [Path::new(DEVICE), device] {
         let synced = File::open(written).and_then(|file| file.sync_all());
         synced.with_context(|| format!("flushing {}", written.display()))?;
@@ -118,8 +123,8 @@ fn fill(config: &Config, device: &Path) -> Result<()> {
 fn commit(disk: &Disk, found: &Found, number: u32, extent: Extent) -> Result<()> {
     let table = found.table.with_persist(number, extent, random::partition_uuid()?);
     disk.commit(found, &table)?;
-    // udev saw the partition before the table named it, and the volume before it held a file system. It may have
-    // looked again by itself; the volume is whole either way.
+    // udev saw the partition before the table named it, and the volume before it held a file
+    // system. It may have looked again already. The volume is complete in either case.
     for announced in [disk.announce(number), announce_mapper(NAME)] {
         announced.unwrap_or_else(|error| log::warn!("{error:#}"));
     }

@@ -1,4 +1,4 @@
-//! Opening a volume that is there: by the TPM, else by a person. Nothing in it is overwritten.
+//! Opens an existing volume, with the TPM or with a person's key. Overwrites nothing in it.
 
 mod announced;
 mod epoch;
@@ -27,17 +27,18 @@ use crate::volume::renewal;
 use crate::volume::sealing::{Sealer, is_earlier, key_before};
 use token::{ByToken, by_any_token};
 
-/// How often a person may mistype.
+/// How often a person may enter a wrong key.
 const TRIES: u32 = 5;
 
 /// What opened a volume.
 pub(super) struct Opened {
     pub(super) key: VolumeKey,
-    /// In words.
+    /// How it was opened, in words.
     pub(super) how: String,
     /// The PIN that was entered, if one was.
     pub(super) pin: Option<Zeroizing<String>>,
-    /// The slots for announced changes that are left; `None` where the one that opened the volume is the only way in.
+    /// The remaining slots for announced changes, or `None` if the slot that opened the volume is
+    /// the only way to open it.
     pub(super) slots: Option<Vec<Ahead>>,
     /// Whether the TPM gave the key.
     pub(super) by_tpm: bool,
@@ -51,14 +52,14 @@ struct Opening<'a> {
     config: &'a Config,
     boot: Boot,
     uuid: String,
-    /// Whether the key that opened it was replaced in this boot.
+    /// Whether the key that opened the volume was replaced in this boot.
     replaced: Cell<bool>,
 }
 
-/// Opens the volume by a vetted header.
+/// Opens the volume with a vetted header.
 ///
 /// # Errors
-/// When neither the TPM nor a person has a key.
+/// When neither the TPM nor a person gives a key.
 pub(super) fn open(
     device: &Path,
     header: &Header,
@@ -71,8 +72,11 @@ pub(super) fn open(
     let uuid = volume.uuid()?;
     let opening = Opening { device, header, locks, config, boot, uuid, replaced: Cell::new(false) };
     let opened = opening.unlock(&mut volume)?;
+    // PCR 15 is extended before the volume is mapped, so nothing that reads the volume can unseal
+    // its key again.
     measure::volume(NAME, &opening.uuid, opened.key.as_bytes())?;
     volume.activate(NAME, &opened.key)?;
+    // A torn copy is rewritten only now, after the volume was proved to be this machine's.
     if header.torn() {
         let repaired = luks::repair(device);
         repaired.unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
@@ -82,7 +86,8 @@ pub(super) fn open(
 
 impl Opening<'_> {
     fn unlock(&self, volume: &mut Volume) -> Result<Opened> {
-        // Whoever changed /usr chose what is missing from it: that is not the system that the key is for.
+        // Whoever changed /usr chose what is missing from it. The key is not meant for such a
+        // system.
         let (found, mut reasons) = match damage::degraded() {
             Some(damage) => (None, vec![damage]),
             None => by_any_token(volume, self, &Tcti::default()),
@@ -113,7 +118,7 @@ impl Opening<'_> {
         self.by_owner(volume, &reason)
     }
 
-    /// A person has to know a key. What was added to this boot is shown first.
+    /// Opens the volume with a person's key. What was added to this boot is shown first.
     fn by_owner(&self, volume: &mut Volume, reason: &str) -> Result<Opened> {
         log::error!("the TPM does not open {}: {reason}; enter the recovery key", self.device.display());
         if self.boot.added {
@@ -139,7 +144,8 @@ impl Opening<'_> {
         Ok(Opened { key, how, pin: None, slots: Some(self.header.ahead()), by_tpm: false })
     }
 
-    /// A slot for announced changes that the next boot could not open by is as good as none.
+    /// Describes a volume that the TPM opened. Slots for announced changes that the next boot could
+    /// not open are left out.
     fn by_tpm(&self, found: ByToken<'_>) -> Opened {
         let good = |slot: &Ahead| !self.replaced.get() && slot.counted == found.token.counted;
         let slots = self.header.ahead().into_iter().filter(good).collect();
@@ -147,7 +153,8 @@ impl Opening<'_> {
         Opened { key: found.key, how, pin: found.pin, slots: Some(slots), by_tpm: true }
     }
 
-    /// Whether a volume that the TPM opened is the machine's. If so, brings what the TPM and the header say of it up to date.
+    /// Returns whether a volume that the TPM opened is the machine's. If so, brings the TPM's
+    /// record and the header up to date.
     fn prove(&self, found: &ByToken<'_>) -> Result<Proof> {
         let candidate = self.candidate(&found.key);
         let proof = self.with_registry(Some(&found.token.srk), |registry| {
@@ -170,7 +177,8 @@ impl Opening<'_> {
         }
     }
 
-    /// A person knew the key. Where the TPM can't tell whether the volume is the machine's, that has to do.
+    /// Checks a volume that was opened with a person's key. If the TPM can't tell whether the
+    /// volume is the machine's, the key is enough.
     fn vouched_for(&self, key: &VolumeKey) -> Result<()> {
         let candidate = self.candidate(key);
         let proof = self.with_registry(None, |registry| {
@@ -188,9 +196,10 @@ impl Opening<'_> {
         Ok(())
     }
 
-    /// Finishes what a cut left of the volume's making, and binds what an earlier version of pattern made as this one does.
-    /// After each step the next boot opens the volume by itself, and goes on from there. Not while this version is on trial:
-    /// the version before it would not know the volume any more.
+    /// Completes what a cut left of the volume's making, and binds what an earlier version of
+    /// pattern made as this version does. After each step the next boot opens the volume without a
+    /// person, and goes on from there. Does nothing during a trial, because the version before
+    /// would no longer recognise the volume.
     fn settle(&self, registry: &Registry<'_>, found: &ByToken<'_>, proof: &Proof) -> Result<()> {
         if trial::running() || !self.boot.may_record(self.config) {
             return Ok(());
@@ -214,7 +223,7 @@ impl Opening<'_> {
         Ok(())
     }
 
-    /// As this image can meet the TPM's records.
+    /// Acts with the records as this image can meet them.
     fn with_registry(
         &self,
         srk: Option<&Srk>,
@@ -223,7 +232,7 @@ impl Opening<'_> {
         self.with_registry_of(uki::key()?, srk, act)
     }
 
-    /// The same by another key that signed for this image. Without a TPM nothing is known.
+    /// Does the same with another key that signed for this image. Without a TPM nothing is known.
     fn with_registry_of(
         &self,
         key: Option<PublicKey>,

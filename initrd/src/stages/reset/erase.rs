@@ -1,4 +1,4 @@
-//! Overwriting what opens a volume.
+//! Overwrites what opens a volume.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom};
@@ -14,7 +14,7 @@ use crate::machine::ioctl;
 /// Bytes that are written at once.
 const PIECE: usize = 1 << 20;
 
-/// A partition that nobody else uses while this exists: for a block device `O_EXCL` says so.
+/// A partition that nobody else uses while this exists. `O_EXCL` ensures that for a block device.
 pub(super) struct Claim(File);
 
 impl Claim {
@@ -25,14 +25,15 @@ impl Claim {
         file.map(Self).with_context(|| format!("claiming {}", device.display()))
     }
 
-    /// Writes zeros over header and key slots. The disk may forget everything else: without them it can't be read.
+    /// Writes zeros over header and key slots. The rest is discarded, and can't be read without
+    /// them.
     ///
     /// # Errors
     /// When the disk can't be written.
     pub(super) fn erase(&self) -> io::Result<()> {
         let mut file = &self.0;
         let bytes = file.seek(SeekFrom::End(0))?;
-        // Before the zeros: what is read there afterwards is what was written.
+        // The discard comes before the zeros, so that later reads return what was written here.
         if let Err(error) = ioctl::discard(file, 0, bytes) {
             log::info!("this disk does not discard what it held: {error}");
         }
@@ -67,7 +68,7 @@ mod tests {
         let bytes = std::fs::read(&path).unwrap();
         let (area, rest) = bytes.split_at(KEY_AREA as usize);
         assert!(area.iter().all(|byte| *byte == 0));
-        // A plain file can't be discarded, which stops nothing.
+        // A plain file can't be discarded, which is not an error.
         assert!(rest.starts_with(b"data"));
         std::fs::remove_file(path).unwrap();
     }

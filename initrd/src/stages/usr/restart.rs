@@ -1,8 +1,9 @@
-//! Restarting on corruption: what to ask dm-verity for, and when to read all of `/usr` before.
+//! Decides what dm-verity does on corruption, and when all of `/usr` is read before it is used.
 //!
-//! Each boot writes its root hash to a variable, an orderly shutdown removes it. The same root hash there means that the last
-//! boot from this `/usr` was cut short, by a power cut or by a block that was changed. Whoever changes a block must not choose by
-//! that which files are missing from a boot with an open volume: so all of `/usr` is read first.
+//! Each boot writes its root hash to a variable, and an orderly shutdown removes it. If the same
+//! root hash is still there, the last boot from this `/usr` was cut short, by a power cut or by a
+//! changed block. An attacker who changes a block must not be able to choose which files are
+//! missing from a boot with an open volume. So all of `/usr` is read first.
 
 use std::fmt;
 
@@ -29,29 +30,30 @@ impl fmt::Display for Response {
     }
 }
 
-/// What was decided, and why.
+/// The decision, and its reason.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) struct Verdict {
     pub(super) response: Response,
-    /// A remark for the log, with a space before; mostly empty.
+    /// A remark for the log that begins with a space, or nothing.
     pub(super) remark: String,
-    /// What of `/usr` can't be read.
+    /// What can't be read of `/usr`.
     pub(super) damage: Option<String>,
 }
 
 impl Verdict {
-    /// Nothing is amiss.
+    /// Returns the decision for a `/usr` without doubt.
     pub(super) fn plain(response: Response) -> Self {
         Self { response, remark: String::new(), damage: None }
     }
 }
 
-/// Decides by what the variable holds and, where that leaves a doubt, by what came of reading all of `/usr`.
+/// Decides by the variable and, if there is a doubt, by the result of reading all of `/usr`.
 pub(super) fn judge(variable: &Variable, usr: &UsrHash, read_all: impl FnOnce() -> Result<u64>) -> Verdict {
     let Some(doubt) = doubt(variable, usr) else { return Verdict::plain(Response::Restart) };
     log::warn!("{doubt}: reading all of /usr before anything is started from it");
     match read_all() {
-        // What was whole a moment ago and is not any more leads to the same again: nothing is ever left out.
+        // If a block that was intact a moment ago changes, the machine restarts again. So no file
+        // is ever missing.
         Ok(bytes) => Verdict {
             response: Response::Restart,
             remark: format!(" ({doubt}; all of its {} MiB are whole)", bytes >> 20),
@@ -65,7 +67,8 @@ pub(super) fn judge(variable: &Variable, usr: &UsrHash, read_all: impl FnOnce() 
     }
 }
 
-/// Why the next read may meet damage that is known, or that the next boot would not know of; nothing after an orderly end.
+/// Returns why `/usr` may be damaged, or why the next boot would not learn of damage. Returns
+/// nothing after an orderly end.
 fn doubt(variable: &Variable, usr: &UsrHash) -> Option<String> {
     match variable.read() {
         Ok(Some(before)) if before == usr.bytes() => {
@@ -85,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    /// A folder in place of efivarfs, with another variable, as there always is one.
+    /// Makes a folder in place of efivarfs, with another variable, as a real one always has.
     fn variables(name: &str) -> (PathBuf, Variable) {
         let folder = std::env::temp_dir().join(format!("pattern-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();

@@ -1,5 +1,6 @@
-//! The superblock of a dm-verity hash tree (cryptsetup wiki, "DMVerity", "On-disk format"). Nothing vouches for it but
-//! the root hash, which it must lead to; so only what our images have is accepted.
+//! Reads the superblock of a dm-verity hash tree (cryptsetup wiki, "DMVerity", "On-disk format").
+//! Only the root hash, to which it must lead, protects it. So only the values of our images are
+//! accepted.
 
 use std::fmt;
 
@@ -16,9 +17,9 @@ pub(super) struct Superblock {
 /// Why a hash tree is not used.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum SuperblockError {
-    /// No superblock is there.
+    /// There is no superblock.
     Absent,
-    /// It is there, but this of it is not as in our images: which, and what it is.
+    /// A field is not as in our images: its name and its value.
     Unexpected(&'static str, String),
 }
 
@@ -42,7 +43,7 @@ impl fmt::Display for Superblock {
 }
 
 impl Superblock {
-    /// Reads the first bytes of a hash partition.
+    /// Parses the first bytes of a hash partition.
     pub(super) fn parse(bytes: &[u8; BYTES]) -> Result<Self, SuperblockError> {
         if field(bytes, 0) != *b"verity\0\0" {
             return Err(SuperblockError::Absent);
@@ -65,7 +66,7 @@ impl Superblock {
     }
 }
 
-/// Bytes at an offset; zeros where there are none.
+/// Returns the bytes at an offset, or zeros past the end.
 fn field<const N: usize>(bytes: &[u8], offset: usize) -> [u8; N] {
     bytes.get(offset..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
 }

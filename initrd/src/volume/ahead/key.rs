@@ -1,4 +1,4 @@
-//! The key that announced changes are signed with: in a file that only root reads, inside the volume.
+//! The key that signs announced changes: a file inside the volume that only root can read.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -12,17 +12,17 @@ use zeroize::Zeroizing;
 use crate::volume::filesystem::{self, Mounted};
 use crate::volume::place::{DEVICE, WORK};
 
-/// At the volume's root.
+/// Folder at the volume's root.
 const FOLDER: &str = "tpm";
 const FILE: &str = "announcing-key";
-/// What the file is called until it is whole.
+/// Name of the file until it is written completely.
 const DRAFT: &str = "announcing-key.new";
 
 /// Where the volume's root is.
 pub(crate) enum Root<'a> {
-    /// On the open volume, to be mounted as long as somebody works on it.
+    /// On the open volume, which is mounted only while this program works on it.
     Device,
-    /// Here.
+    /// In this folder.
     Folder(&'a Path),
 }
 
@@ -40,10 +40,10 @@ impl Root<'_> {
     }
 }
 
-/// Reads it.
+/// Reads the key.
 ///
 /// # Errors
-/// When it is not there, or is something else.
+/// When the file does not exist, or is not such a key.
 pub(crate) fn read(root: &Path) -> Result<Approver> {
     let path = root.join(FOLDER).join(FILE);
     let about = || format!("reading the key for announced changes, {}", path.display());
@@ -51,7 +51,7 @@ pub(crate) fn read(root: &Path) -> Result<Approver> {
     Approver::parse(&bytes).context("it is not such a key").with_context(about)
 }
 
-/// It gets its name when it is on the disk.
+/// Writes the key under a draft name, and renames it once it is on the disk.
 fn write(root: &Path, approver: &Approver) -> Result<()> {
     let folder = root.join(FOLDER);
     let about = || format!("writing the key for announced changes below {}", folder.display());

@@ -1,4 +1,4 @@
-//! The next boot, as far as it is known, and the signature that has the volume open in it.
+//! Predicts the next boot as far as it is known, and signs the policy that opens the volume in it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,7 +36,7 @@ impl<'a> Staged<'a> {
         Ok(Self { measured, contents, next })
     }
 
-    /// The names of the variables that change.
+    /// Returns the names of the variables that change.
     pub(crate) fn words(&self) -> String {
         let changed = self.contents.iter().filter(|(variable, content)| {
             self.measured.content(**variable).is_none_or(|measured| measured != *content)
@@ -64,7 +64,7 @@ impl<'a> Staged<'a> {
     }
 }
 
-/// What the variables hold once these files were appended to them.
+/// Returns what the variables hold after these files are appended to them.
 fn with_files(mut contents: Contents, files: &[(Variable, PathBuf)]) -> Result<Contents> {
     for (variable, path) in files {
         let about = || path.display().to_string();

@@ -1,4 +1,5 @@
-//! A volume in a plain file and a software TPM, in the boots of a machine whose real firmware's logs are kept.
+//! A volume in a plain file and a software TPM, in the boots of a real machine whose firmware logs
+//! are kept as fixtures.
 
 use std::fs;
 use std::path::PathBuf;
@@ -30,21 +31,21 @@ fn bytes(digits: &str) -> Vec<u8> {
     pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
 }
 
-/// PCR 7 of a boot.
+/// Returns PCR 7 of a boot.
 fn value(boot: &str) -> Vec<u8> {
     let values = fs::read_to_string(fixture("pcr7")).unwrap();
     let prefix = format!("{boot} sha256 ");
     bytes(values.lines().find_map(|line| line.strip_prefix(&prefix)).unwrap())
 }
 
-/// What the variables hold after a boot, and before the next one.
+/// Returns what the variables hold after a boot, and before the next one.
 fn contents(boot: &str) -> std::collections::BTreeMap<Variable, Vec<u8>> {
     let (log, value) = (log(boot), value(boot));
     let measured = log.check(Bank::Sha256, &value).unwrap();
     Variable::ALL.map(|variable| (variable, measured.content(variable).unwrap().to_vec())).into()
 }
 
-/// A boot of the machine, as far as PCR 7 goes.
+/// Boots the machine, as far as PCR 7 is concerned.
 pub(crate) fn boot(swtpm: &mut Swtpm, boot: &str) {
     swtpm.restart();
     let bytes = fs::read(fixture(&format!("{boot}.log"))).unwrap();
@@ -64,7 +65,7 @@ pub(crate) fn boot(swtpm: &mut Swtpm, boot: &str) {
     }
 }
 
-/// An image for use without signatures, so that the policy has PCR 7, 12 and 15.
+/// Binds as an image with `debug = false` and without signatures: the policy has PCR 7, 12 and 15.
 fn binding() -> Binding {
     of_the_key(&config(false), None, Bank::Sha256)
 }
@@ -108,7 +109,7 @@ fn what_can_not_be_predicted_says_that_the_next_boot_may_ask() {
     assert!(not.contains("README.md: the file is not a signed change of a variable"), "{not}");
 }
 
-/// The promise: a change that was announced opens by itself, and nothing else does.
+/// The promise: an announced change opens the volume without a person, and no other change does.
 #[test]
 fn an_announced_change_of_dbx_opens_the_volume() {
     let (mut swtpm, device) = machine("announced");
@@ -150,7 +151,7 @@ fn an_announced_change_of_dbx_opens_the_volume() {
         boot(&mut swtpm, other);
         assert_eq!(opens(&swtpm), (false, false), "{other}");
     }
-    // What a later boot makes takes the place of what was announced.
+    // A slot that a later boot makes replaces the announced one.
     boot(&mut swtpm, "dbx");
     let slot = swtpm.connect().seal_ahead(&SECRET, &approver, (Bank::Sha256, None), None).unwrap();
     Volume::load(&device).unwrap().replace_ahead(&key, slot, &SECRET).unwrap();

@@ -2,7 +2,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
 
 use super::*;
 
-/// A directory of its own, gone at the end.
+/// A directory of its own, removed at the end.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -88,7 +88,7 @@ fn a_copy_keeps_all_that_belongs_to_a_file() {
     fs::hard_link(&shadow, etc.join("shadow.again")).unwrap();
     symlink("../usr/lib/os-release", etc.join("os-release")).unwrap();
     fs::set_permissions(etc.join("ssl"), fs::Permissions::from_mode(0o1700)).unwrap();
-    // Only root may give files away; without it, the owner is the tester, before and after.
+    // Only root can change a file's owner. Without root, the owner is the tester before and after.
     let given = lchown(&shadow, Some(7), Some(42)).is_ok();
     fs::set_permissions(&shadow, fs::Permissions::from_mode(0o4640)).unwrap();
     folder.ensure(&Persist { etc: true, ..NONE }).unwrap();

@@ -1,4 +1,4 @@
-//! What the TPM recorded before a change of firmware keys that was announced.
+//! Finds and carries over what the TPM recorded before an announced change of firmware keys.
 
 use anyhow::{Context as _, Result};
 use pattern::config::Config;
@@ -12,7 +12,8 @@ use crate::machine::tpm::{Held, Nv, Tcti};
 use crate::volume::ahead;
 
 impl<'a> Registry<'a> {
-    /// Looks for what was recorded in boots with this PCR 7, which is to be believed. Nothing is written.
+    /// Opens the records that were written in boots with this PCR 7. The caller has to know that
+    /// such boots can be trusted. Nothing is written.
     ///
     /// # Errors
     /// When the policy would protect nothing, or the TPM fails.
@@ -32,7 +33,7 @@ impl<'a> Registry<'a> {
         Ok(Self { tcti, config, image, signatures: None, nv, may_write: false })
     }
 
-    /// Whether the volume's openings are counted.
+    /// Returns whether the volume's openings are counted.
     ///
     /// # Errors
     /// When the TPM fails.
@@ -41,10 +42,11 @@ impl<'a> Registry<'a> {
         Ok(matches!(held, Held::Ours(held) if kept(&held) == Some(Kept::Counted)))
     }
 
-    /// Records a volume that was recorded before a change, as this boot can.
+    /// Records a volume under the policy of this boot, after it was recorded under the policy of
+    /// another one.
     ///
     /// # Errors
-    /// When the TPM does not take it, or the header can't be written.
+    /// When the TPM rejects the record, or the header can't be written.
     pub(crate) fn carry_over(&self, volume: &Candidate<'_>, counted: bool) -> Result<()> {
         self.keep(volume, counted || self.config.volume.counter)
     }

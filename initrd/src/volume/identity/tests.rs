@@ -1,5 +1,5 @@
-//! A volume in a plain file, and a software TPM that counts its openings. The images are not signed, so the policy has PCR 7,
-//! 12 and 15.
+//! A volume in a plain file, and a software TPM that counts its openings. The images are not
+//! signed, so the policy has PCR 7, 12 and 15.
 
 mod cuts;
 mod records;
@@ -24,7 +24,7 @@ const BYTES: u64 = 32 << 20;
 /// Both copies of the header.
 const HEADER: u64 = 32 << 10;
 
-/// What the initrd has at hand once the key is there.
+/// What the initrd has once the key is known.
 struct Machine {
     swtpm: Swtpm,
     device: PathBuf,
@@ -33,14 +33,14 @@ struct Machine {
 }
 
 impl Machine {
-    /// One whose TPM knows its volume, and counts it or not.
+    /// Makes a machine whose TPM knows its volume. `counted`: whether it counts openings.
     fn new(name: &str, counted: bool) -> Self {
         let machine = Self::unknown(name);
         machine.with(counted, |volume, registry| registry.finish(volume)).unwrap();
         machine
     }
 
-    /// One whose TPM knows nothing.
+    /// Makes a machine whose TPM knows nothing.
     fn unknown(name: &str) -> Self {
         let swtpm = Swtpm::start(name);
         swtpm.extend(7);
@@ -63,7 +63,7 @@ impl Machine {
         act(&Candidate { device: &self.device, uuid: &self.uuid, key: &self.key }, &registry)
     }
 
-    /// Another volume of the same machine.
+    /// Returns the same machine with another volume.
     fn other(self) -> Self {
         let (device, uuid, key) = volume(self.swtpm.folder().join("other"));
         Self { device, uuid, key, ..self }
@@ -92,7 +92,7 @@ impl Machine {
         assert_eq!(self.prove(wanted).unwrap(), Proof::Given);
     }
 
-    /// Why it does not.
+    /// Returns why the volume is refused.
     fn refusal(&self, wanted: bool) -> String {
         let before = (self.disk(), self.count());
         let Proof::Against(reason) = self.prove(wanted).unwrap() else { panic!("it is used") };
@@ -174,7 +174,7 @@ fn a_machine_that_counts_from_now_on_refuses_copies_from_before() {
     machine.opens(true);
     let count = machine.count().unwrap();
     machine.put(&before);
-    // An image that does not ask for it is no way around either.
+    // An image without the option is not a way around the counter either.
     for wanted in [true, false] {
         let refusal = machine.refusal(wanted);
         assert!(refusal.starts_with(&old("its header says nothing of its generation", count)), "{refusal}");
@@ -206,7 +206,7 @@ fn with_the_tag_or_the_counter_gone_a_person_is_asked_and_then_earlier_copies_ar
         machine.refusal(true);
         machine.put(&newest);
         machine.opens(true);
-        // So it ends, once an image does not ask for it any more.
+        // So counting ends, once an image no longer asks for it.
         machine.swtpm.connect().forget(&index).unwrap();
         machine.with(false, |volume, registry| registry.finish(volume)).unwrap();
         let before = machine.disk();

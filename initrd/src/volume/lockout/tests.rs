@@ -1,4 +1,4 @@
-//! A software TPM, and a folder as the volume.
+//! A software TPM, and a folder in place of the volume.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ struct Machine {
 }
 
 impl Machine {
-    /// With a PIN, and a TPM as it comes.
+    /// Makes a machine with a PIN, and a TPM in its delivery state.
     fn new(name: &str) -> Self {
         let swtpm = Swtpm::start(name);
         swtpm.extend(7);
@@ -88,7 +88,8 @@ fn the_tpm_gets_a_password_that_only_root_reads_and_nobody_hears() {
     assert!(!machine.volume().join("tpm").join(DRAFT).exists());
 }
 
-/// The audit's experiment: who has the machine had the TPM forget wrong PINs every 20 tries, and found the PIN.
+/// The experiment of the audit: an attacker with the machine made the TPM forget wrong PINs every
+/// 20 tries, and found the PIN.
 #[test]
 fn nobody_but_the_volume_has_the_tpm_forget_wrong_pins() {
     let machine = Machine::new("lockout-forget");
@@ -101,7 +102,7 @@ fn nobody_but_the_volume_has_the_tpm_forget_wrong_pins() {
             TpmError::Lockout => assert_eq!(left, 0),
             other => panic!("{other}"),
         }
-        // Who has the machine can't help it, nor raise the limits.
+        // An attacker with the machine can neither reset the count nor raise the limits.
         if left % 16 == 0 {
             assert!(!reset("-s -n 1000 -t 1 -l 1"), "the limits were raised");
         }
@@ -121,12 +122,12 @@ fn whoever_opened_the_volume_gets_all_tries_back() {
     }
     assert!(matches!(machine.enter(PIN), Err(TpmError::Lockout)));
     assert_eq!(machine.state(), State { set: true, wrong: LIMITS.tries });
-    // Its owner's recovery key opened it.
+    // The owner's recovery key opened the volume.
     let all = ["GetCapability", "StartAuthSession", "DictionaryAttackLockReset"];
     assert_eq!(machine.commands(false), all);
     assert_eq!(*machine.enter(PIN).unwrap(), SECRET);
     assert_eq!(machine.commands(false), all[..1]);
-    // tpm2-tools take the file as it is.
+    // tpm2-tools accept the file unchanged.
     assert!(machine.enter("314159").is_err());
     machine.swtpm.tool("tpm2_dictionarylockout -c -p file:volume/tpm/lockout-password");
     assert_eq!(machine.state().wrong, 0);
@@ -135,14 +136,14 @@ fn whoever_opened_the_volume_gets_all_tries_back() {
 #[test]
 fn each_boot_makes_good_what_is_missing() {
     let mut machine = Machine::new("lockout-repair");
-    // The power was cut when the file was there, and the TPM not told.
+    // The power was cut after the file was written and before the TPM was told.
     write(&machine.volume(), &sevens()).unwrap();
     machine.tend(false).unwrap();
     assert_eq!(machine.password(), Some(sevens()));
     assert!(machine.state().set);
     machine.swtpm.restart();
     machine.tend(true).unwrap();
-    // Cleared since: the same file will do.
+    // The TPM was cleared since. The same file is used again.
     machine.swtpm.tool("tpm2_clear -c p");
     assert!(!machine.state().set);
     machine.tend(false).unwrap();
@@ -159,10 +160,10 @@ fn a_password_of_somebody_else_is_told_and_left_alone() {
         assert_eq!(machine.tend(certain).unwrap_err().to_string(), FOREIGN);
     }
     assert!(machine.password().is_none());
-    // The volume has one, but the TPM was cleared and has another's.
+    // The volume has a password, but the TPM was cleared and has the password of another.
     write(&machine.volume(), &sevens()).unwrap();
     assert_eq!(machine.tend(true).unwrap_err().to_string(), FOREIGN);
-    // It takes none for a while then, not even the right one.
+    // The TPM then accepts no password for a while, not even the right one.
     let paused = machine.tend(true).unwrap_err().to_string();
     assert!(paused.starts_with("somebody gave the TPM a wrong lockout password"), "{paused}");
 }
@@ -180,7 +181,8 @@ fn a_file_of_another_length_is_not_used() {
     assert!(!machine.state().set);
 }
 
-/// A factory reset: the volume that is made next could not have a lockout password, were that of this one still set.
+/// A factory reset: if this volume's lockout password stayed set, the next volume could not have
+/// one.
 #[test]
 fn a_volume_that_is_to_be_erased_gives_the_password_back() {
     let machine = Machine::new("lockout-release");
@@ -189,13 +191,13 @@ fn a_volume_that_is_to_be_erased_gives_the_password_back() {
     machine.tend(false).unwrap();
     release().unwrap();
     assert!(!machine.state().set);
-    // It is kept after all.
+    // The volume is kept after all.
     machine.tend(true).unwrap();
     assert!(machine.state().set);
     release().unwrap();
     fs::remove_dir_all(machine.volume().join(FOLDER)).unwrap();
     machine.tend(true).unwrap();
-    // Of another volume: it is not given away by this one.
+    // The password of another volume is not given back by this one.
     write(&machine.volume(), &sevens()).unwrap();
     let doing = "taking the lockout password of this volume from the TPM";
     assert_eq!(format!("{:#}", release().unwrap_err()), format!("{doing}: {FOREIGN}"));

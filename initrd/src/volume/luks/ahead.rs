@@ -7,14 +7,14 @@ use serde_json::Value;
 
 use super::{Volume, VolumeKey, passphrase};
 
-/// The numbers of a token for announced changes, and of the key slot that is its own.
+/// The number of a token for announced changes, and of the key slot that belongs to it alone.
 struct Slot {
     token: u32,
     keyslot: Option<u32>,
 }
 
 impl Volume {
-    /// Adds the key slot and the token; any other such slot is removed after that.
+    /// Adds the key slot and the token, and then removes any other such slot.
     ///
     /// # Errors
     /// When no slot is free, or writing fails.
@@ -28,7 +28,7 @@ impl Volume {
         old.iter().try_for_each(|slot| self.remove_slot(slot))
     }
 
-    /// Removes all such slots; returns how many there were.
+    /// Removes all such slots. Returns how many there were.
     ///
     /// # Errors
     /// When writing fails.
@@ -38,7 +38,8 @@ impl Volume {
         Ok(old.len())
     }
 
-    /// Writes what was announced into the token of the slot: one write of the header, at no key.
+    /// Writes what was announced into the slot's token. It needs one write of the header and no
+    /// key.
     ///
     /// # Errors
     /// When the slot is gone, or writing fails.
@@ -49,7 +50,7 @@ impl Volume {
         self.set_token(TokenInput::ReplaceToken(token, &json)).context("writing what was announced")
     }
 
-    /// The volume key, by the secret of such a slot.
+    /// Returns the volume key, by the secret of such a slot.
     ///
     /// # Errors
     /// When the secret does not open the slot.
@@ -57,7 +58,8 @@ impl Volume {
         Ok(self.unlock(Some(ahead.keyslot), &passphrase(secret))?.0)
     }
 
-    /// The tokens. Anyone who writes the disk can have one name any key slot: that of another token is not for us to remove.
+    /// Returns the slots. Anyone who can write the disk can make such a token name any key slot. So
+    /// a key slot that another token names is never removed.
     fn aheads(&mut self) -> Result<Vec<Slot>> {
         let json = self.metadata()?;
         let tokens: Vec<_> = json.get("tokens").and_then(Value::as_object).into_iter().flatten().collect();

@@ -1,4 +1,4 @@
-//! A vetted header as a file that nobody can change any more.
+//! Copies a vetted header into a file that nobody can change any more.
 
 use std::fs::File;
 use std::io;
@@ -9,16 +9,19 @@ use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use pattern::volume::Header;
 
-/// `MFD_NOEXEC_SEAL` of linux/memfd.h: since 6.3, a kernel logs a line about files that lack it.
+/// `MFD_NOEXEC_SEAL` of linux/memfd.h. Since version 6.3 the kernel logs a line about memfds
+/// without it.
 const NOT_EXECUTABLE: MFdFlags = MFdFlags::from_bits_retain(8);
 
 fn memory() -> nix::Result<File> {
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let made = memfd_create("luks2-header", flags | NOT_EXECUTABLE);
+    // A kernel before 6.3 rejects the flag.
     Ok(made.or_else(|_| memfd_create("luks2-header", flags))?.into())
 }
 
-/// Puts the header into memory, with its key slots at their places. The rest has holes, and costs nothing.
+/// Copies the header into memory, with its key slots at their places. The rest is holes, which cost
+/// no memory.
 ///
 /// # Errors
 /// When the device can't be read, or memory is short.
@@ -35,6 +38,7 @@ pub(super) fn sealed(device: &Path, header: &Header) -> io::Result<File> {
             copy.write_all_at(part, start)?;
         }
     }
+    // From here on nobody can write to the copy, not even root.
     let seals =
         SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
     fcntl(&copy, FcntlArg::F_ADD_SEALS(seals))?;

@@ -8,11 +8,12 @@ use serde_json::Value;
 use super::{Volume, VolumeKey, failed};
 
 impl Volume {
-    /// Writes the generation to the header on the device, in place of an earlier one; it is on the medium when this returns.
-    /// libcryptsetup writes one copy of the header, flushes it, and then the other. Only after [`Volume::load`].
+    /// Writes the generation to the header on the device, and replaces an earlier one. It is on the
+    /// medium when this returns: libcryptsetup writes one copy of the header, flushes it, and then
+    /// writes the other. Call it only after [`Volume::load`].
     ///
     /// # Errors
-    /// When writing fails, such as for want of room for a token.
+    /// When writing fails, for example because there is no room for a token.
     pub fn write_generation(&mut self, key: &VolumeKey, generation: u64) -> Result<()> {
         let doing = failed("writing the volume's generation");
         let json: Value = serde_json::from_str(&token(key.as_bytes(), &self.uuid()?, generation))?;
@@ -28,7 +29,7 @@ impl Volume {
         tokens.json_set(first).map(drop).map_err(doing)
     }
 
-    /// The numbers of such tokens.
+    /// Returns the numbers of such tokens.
     fn generations(&mut self) -> Result<Vec<u32>> {
         let json = self.device.status_handle().dump_json().map_err(failed("reading the LUKS2 header"))?;
         let tokens = json.get("tokens").and_then(Value::as_object).into_iter().flatten();

@@ -1,4 +1,4 @@
-//! Looking at what a partition holds, without libcryptsetup.
+//! Recognises what a partition holds, without libcryptsetup.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -7,20 +7,20 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use pattern::volume::{HEAD_BYTES, Header, Seen, header_bytes, recognise};
 
-/// Looks at what a partition holds. Writes nothing.
+/// Returns what a partition holds. Writes nothing.
 ///
 /// # Errors
 /// When the partition can't be read.
 pub fn look(device: &Path) -> Result<Seen> {
     let head = head(device)?;
     let wanted = header_bytes(&head);
-    // Nothing is read a second time if it was part of the first.
+    // What the first read returned is not read a second time, so it can't differ between the two.
     let header = if wanted > head.len() { start(device, wanted)? } else { head.clone() };
     let size = size(device).with_context(|| format!("reading {}", device.display()))?;
     Ok(recognise(&head, || Header::vet(&header, size)))
 }
 
-/// The part of a device by which [`pattern::volume`] recognises what it holds.
+/// Returns the start of a device, by which [`pattern::volume`] recognises what it holds.
 ///
 /// # Errors
 /// When the device can't be read.
@@ -36,7 +36,7 @@ fn start(device: &Path, length: usize) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Bytes of a file or block device.
+/// Returns the bytes of a file or block device.
 fn size(device: &Path) -> std::io::Result<u64> {
     File::open(device)?.seek(SeekFrom::End(0))
 }

@@ -1,4 +1,4 @@
-//! Recovery keys in the header: a new one in place of the others, and the mark that one was confirmed.
+//! Recovery keys in the header: adds, removes and confirms them.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use pattern::volume::recovery::{self, Escrow, RecoveryKey, RecoverySlot};
 use super::{Volume, VolumeKey};
 
 impl Volume {
-    /// The key slots for recovery keys.
+    /// Returns the key slots for recovery keys.
     ///
     /// # Errors
     /// When the header can't be read.
@@ -17,8 +17,8 @@ impl Volume {
         Ok(recovery::slots(&self.metadata()?))
     }
 
-    /// Adds the key slot and the token of a recovery key; answers with the slot. Only after [`Volume::format`] it needs no
-    /// volume key.
+    /// Adds the key slot and the token of a recovery key. Returns the slot. Only right after
+    /// [`Volume::format`] it needs no volume key.
     ///
     /// # Errors
     /// When no slot is free, or writing fails.
@@ -31,14 +31,14 @@ impl Volume {
         let keyslot = self.add_key(None, volume_key, key.as_str())?;
         let token = recovery::token(&self.metadata()?, keyslot, false, escrow);
         if let Err(error) = self.add_token(&token.to_string()) {
-            // Nobody would know what the slot is for.
+            // Without a token nobody would know what the slot is for.
             self.remove_key(keyslot)?;
             return Err(error);
         }
         Ok(keyslot)
     }
 
-    /// Removes recovery keys. What else opens the volume stays.
+    /// Removes recovery keys. Everything else that opens the volume stays.
     ///
     /// # Errors
     /// When writing fails.
@@ -51,10 +51,11 @@ impl Volume {
         tokens.into_iter().try_for_each(&mut remove)
     }
 
-    /// Removes a key slot, and the tokens that name no other, by a key that opens another one; returns the slot of that key.
+    /// Removes a key slot, and the tokens that name no other slot. Needs a key that opens another
+    /// slot, and returns that slot.
     ///
     /// # Errors
-    /// When the key opens nothing else, or writing fails.
+    /// When the key opens no other slot, or writing fails.
     pub fn wipe(&mut self, keyslot: u32, entered: &str) -> Result<u32> {
         let (_, by) = self.unlock_any(entered)?;
         if by == keyslot {
@@ -67,17 +68,17 @@ impl Volume {
         Ok(by)
     }
 
-    /// Marks the recovery key that was entered as kept; answers with its slot.
+    /// Marks the entered recovery key as confirmed. Returns its slot.
     ///
     /// # Errors
-    /// When it opens no slot, or one that is for something else, or writing fails.
+    /// When it opens no slot, or a slot with another purpose, or writing fails.
     pub fn confirm(&mut self, entered: &str) -> Result<u32> {
         let (_, keyslot) = self.unlock_any(entered)?;
         let slots = self.recovery_slots()?;
         let Some(slot) = slots.iter().find(|slot| slot.keyslot == keyslot) else {
             bail!("this opens keyslot {keyslot}, which is for no recovery key");
         };
-        // A token of others may stand for several slots; only ours has a mark.
+        // A token of another tool may stand for several slots. Only our tokens carry the mark.
         if slots.iter().filter(|other| other.token == slot.token).count() > 1 {
             bail!(
                 "token {} stands for several keyslots; make a key of its own: pattern recovery new",
@@ -91,7 +92,7 @@ impl Volume {
     }
 }
 
-/// Whether what is on the disk by now gives the same volume key for a recovery key.
+/// Checks that the header on the disk now gives the same volume key for a recovery key.
 ///
 /// # Errors
 /// When it does not.

@@ -1,4 +1,4 @@
-//! A new sealed key in place of the old ones. The new one comes first: there is a way in at every instant.
+//! Replaces sealed keys. The new key is added first, so one key opens the volume at every instant.
 
 use anyhow::{Context as _, Result};
 use libcryptsetup_rs::TokenInput;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Volume, VolumeKey, failed, passphrase};
 
-/// A token of a header for a TPM.
+/// A token of a header that needs a TPM.
 struct Sealed {
     token: u32,
     keyslots: Vec<u32>,
@@ -15,8 +15,9 @@ struct Sealed {
 }
 
 impl Volume {
-    /// Adds a key slot and the token of a sealed secret, then does what comes `between`, then removes those tokens of other sealed ones that are `old`, by
-    /// their JSON text. Returns the new slot, and how many tokens were removed.
+    /// Adds the key slot and the token of a sealed secret, calls `between`, and then removes the
+    /// other sealed tokens for whose JSON text `old` returns true. Returns the new slot, and how
+    /// many tokens were removed.
     ///
     /// # Errors
     /// When no slot is free, or writing fails.
@@ -31,6 +32,7 @@ impl Volume {
         let before = self.sealed()?;
         token.keyslot = self.add_key(None, Some(key), &passphrase(secret))?;
         if let Err(error) = self.add_token(&token.to_json()) {
+            // A key slot without a token would never be found again.
             self.remove_key(token.keyslot)?;
             return Err(error);
         }
@@ -40,7 +42,8 @@ impl Volume {
         Ok((token.keyslot, old.len()))
     }
 
-    /// Removes the tokens of sealed secrets that are `old`, by their JSON text, and their key slots. Returns how many.
+    /// Removes the sealed tokens for whose JSON text `old` returns true, and their key slots.
+    /// Returns how many were removed.
     ///
     /// # Errors
     /// When writing fails.
@@ -51,6 +54,7 @@ impl Volume {
     }
 
     fn remove(&mut self, sealed: &Sealed) -> Result<()> {
+        // The key slots come first. Otherwise a cut could leave one that no token leads to.
         sealed.keyslots.iter().try_for_each(|keyslot| self.remove_key(*keyslot))?;
         self.set_token(TokenInput::RemoveToken(sealed.token)).context("removing an old token")
     }

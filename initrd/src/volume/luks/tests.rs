@@ -15,7 +15,7 @@ use crate::machine::tpm::{NewPin, Presented, Tpm};
 const SECRET: [u8; 32] = [0xa5; 32];
 pub(super) const BYTES: u64 = 32 << 20;
 
-/// A software TPM, and beside its state a plain file as the partition.
+/// Returns a software TPM, and a plain file beside its state as the partition.
 pub(crate) fn machine(name: &str) -> (Swtpm, PathBuf) {
     let swtpm = Swtpm::start(name);
     swtpm.extend(7);
@@ -34,7 +34,7 @@ pub(super) fn header(seen: Seen) -> Header {
     header
 }
 
-/// A volume with a recovery key, of which a file is the device.
+/// Makes a volume with a recovery key, on a file as its device.
 fn recoverable(device: &Path) -> RecoveryKey {
     let key = RecoveryKey::from_bytes(&[7; 32]);
     Volume::format(device, BYTES).unwrap().add_recovery(None, &key, None).unwrap();
@@ -111,7 +111,7 @@ fn the_header_is_the_one_of_systemd_repart() {
     }
 }
 
-/// Debian 12's systemd reads all fields but `tpm2_srk` and `tpm2_salt`.
+/// Debian 12's systemd reads all fields except `tpm2_srk` and `tpm2_salt`.
 #[test]
 fn cryptsetup_and_systemd_show_a_signed_policy_and_a_pin() {
     let (swtpm, device) = machine("dump");
@@ -145,7 +145,7 @@ fn systemd_lists_and_changes_our_tokens() {
     assert!(locks.tokens.is_empty() && locks.recovery);
 }
 
-/// What Debian's systemd-cryptenroll says of the key slots.
+/// Returns what Debian's systemd-cryptenroll lists as key slots.
 pub(super) fn enrolled(device: &Path, words: &[&str]) -> Vec<String> {
     let output = Command::new("systemd-cryptenroll").args(words).arg(device).output().unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -202,7 +202,7 @@ fn what_happens_to_the_header_after_it_was_copied_changes_nothing() {
     let (_swtpm, device) = machine("copied");
     let key = recoverable(&device);
     let mut volume = Volume::vetted(&device, &header(look(&device).unwrap())).unwrap();
-    // Both headers and all key slots.
+    // Both copies of the header, and all key slots.
     overwrite(&device, 0, &vec![0xff; DATA_OFFSET as usize]);
     volume.unlock_entered(key.as_str()).unwrap();
     assert_eq!(volume.device.status_handle().get_data_offset(), DATA_OFFSET / 512);
@@ -238,7 +238,7 @@ fn nobody_can_write_to_the_copy() {
     assert_eq!(copy.metadata().unwrap().len(), header.length());
     let path = format!("/proc/self/fd/{}", copy.as_raw_fd());
     assert!(File::options().write(true).open(path).unwrap().write_all_at(b"x", 0).is_err());
-    // Of 16 MiB, both headers and one key slot.
+    // Of 16 MiB, only both headers and one key slot take space.
     assert!(copy.metadata().unwrap().blocks() * 512 < 400 << 10);
 }
 
@@ -301,7 +301,7 @@ fn libcryptsetup_reads_the_copy_of_each_header_that_is_accepted() {
     }
 }
 
-/// Whoever writes the disk can have such a token name the recovery key's slot.
+/// Anyone who can write the disk can make such a token name the recovery key's slot.
 #[test]
 fn a_planted_token_for_announced_changes_takes_no_other_key_slot_along() {
     let (swtpm, device) = machine("planted-ahead");

@@ -1,4 +1,4 @@
-//! A volume of one epoch on a machine that goes on to the next.
+//! A volume of one epoch on a machine that moves on to the next.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use crate::volume::place::recognised;
 use crate::volume::renewal;
 use crate::volume::samples::{BOOT, config};
 
-/// What an image brings: the key of its epoch, and what it is signed by.
+/// What an image brings: the key of its epoch, and its signatures.
 struct Image {
     key: PublicKey,
     signatures: Signatures,
@@ -29,12 +29,12 @@ struct Machine {
     uuid: String,
     key: VolumeKey,
     config: Config,
-    /// Of epochs 1 and 2; the second one is signed by the key of the first, too.
+    /// The images of epochs 1 and 2. The second one is also signed with the key of the first.
     images: [Image; 2],
 }
 
 impl Machine {
-    /// Its volume was made by the image of the first epoch.
+    /// Makes a machine whose volume was made by the image of the first epoch.
     fn new(name: &str, counter: bool) -> Self {
         let (swtpm, device) = machine(name);
         let keys = ["one", "two"].map(|name| make_key(&swtpm, name));
@@ -72,7 +72,7 @@ impl Machine {
         act(&Sealer { tcti: &tcti, config: &self.config, image: Some(&self.images[image].key), pin: None })
     }
 
-    /// The records as this image meets them by a key.
+    /// Opens the records as this image meets their policy with a key.
     fn registry<T>(&self, image: usize, key: usize, act: impl FnOnce(&Registry<'_>) -> T) -> T {
         let tcti = self.swtpm.tcti();
         let images = (Some(self.images[key].key.clone()), Some(&self.images[image].signatures));
@@ -88,7 +88,7 @@ impl Machine {
         recognised(&self.device).unwrap().1.tokens
     }
 
-    /// The token by which an image opens the volume, or why it does not.
+    /// Returns the token by which an image opens the volume, or why none opens it.
     fn opened(&self, image: usize) -> Result<Tpm2Token, String> {
         let presented = Presented { signatures: Some(&self.images[image].signatures), pin: None };
         let mut reasons = String::new();
@@ -106,7 +106,7 @@ impl Machine {
         key_before(token, Some(key), Some(signatures))
     }
 
-    /// The record, as a boot of the second image that is not a trial writes it.
+    /// Writes the record, as a boot of the second image after its trial does.
     fn roll_the_record(&self) {
         assert!(matches!(self.prove(1, 1), Proof::Missing(_)));
         assert_eq!(self.prove(1, 0), Proof::Given);
@@ -115,7 +115,7 @@ impl Machine {
         self.registry(1, 1, |registry| registry.carry_over(&self.candidate(), counted)).unwrap();
     }
 
-    /// And the slot after it.
+    /// Replaces the slot after the record.
     fn roll_the_slot(&self) {
         let (used, tokens) = (self.opened(1).unwrap(), self.tokens());
         let signatures = Some(&self.images[1].signatures);
@@ -130,13 +130,14 @@ fn copy(device: &Path) -> Vec<u8> {
     std::fs::read(device).unwrap()
 }
 
-/// The promise: once the version of the second epoch has bound the volume, the TPM refuses the key to the image of the first.
+/// The promise: once the version of the second epoch has bound the volume, the TPM refuses the key
+/// to the image of the first.
 #[test]
 fn after_the_roll_an_image_of_the_epoch_before_is_refused() {
     for counter in [false, true] {
         let machine = Machine::new("epoch", counter);
         let before = copy(&machine.device);
-        // On trial nothing is written, and both versions open it.
+        // Nothing is written during the trial, and both versions open the volume.
         let used = machine.opened(1).unwrap();
         assert_eq!(machine.key_before(1, &used), Some(machine.images[0].key.clone()));
         assert_eq!((machine.prove(1, 0), machine.prove(0, 0)), (Proof::Given, Proof::Given));
@@ -165,7 +166,8 @@ fn after_the_roll_an_image_of_the_epoch_before_is_refused() {
     }
 }
 
-/// A cut between the record and the slot: the next boot opens by the slot of before, finds the record of now, and goes on.
+/// A cut between the record and the slot. The next boot opens by the old slot, finds the new
+/// record, and goes on.
 #[test]
 fn a_cut_between_record_and_slot_is_made_good() {
     let machine = Machine::new("epoch-cut", true);
@@ -178,7 +180,8 @@ fn a_cut_between_record_and_slot_is_made_good() {
     assert_eq!(machine.prove(1, 1), Proof::Given);
 }
 
-/// What the image of before writes to the TPM after the roll, the image of now does not believe of this volume's slot.
+/// The image of the epoch before writes a record after the roll. The new image does not accept it
+/// for this volume's slot.
 #[test]
 fn a_record_that_an_image_of_the_epoch_before_writes_after_the_roll_is_not_believed() {
     let machine = Machine::new("epoch-forged", false);
@@ -190,7 +193,8 @@ fn a_record_that_an_image_of_the_epoch_before_writes_after_the_roll_is_not_belie
     assert_eq!(machine.key_before(1, &used), None, "a person is asked");
 }
 
-/// A fallback to the epoch before costs the recovery key: `pattern rebind` there, and the way forward again.
+/// A fallback to the epoch before needs the recovery key and `pattern rebind` there. Then the way
+/// forward is open again.
 #[test]
 fn a_way_back_and_forth_costs_no_data() {
     let machine = Machine::new("epoch-back", true);

@@ -1,5 +1,5 @@
-//! A volume in a plain file, and a software TPM that counts which of its keys is good. The images are not signed, so the policy
-//! has PCR 7, 12 and 15.
+//! A volume in a plain file, and a software TPM that counts which of its keys is valid. The images
+//! are not signed, so the policy has PCR 7, 12 and 15.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -59,7 +59,7 @@ impl Machine {
         Tpm::unseal(&self.swtpm.tcti(), token, Presented { signatures: None, pin })
     }
 
-    /// As a boot opens the volume: by any token. Returns the one that did.
+    /// Opens the volume by any token, as a boot does. Returns the token that opened it.
     fn opened(&self) -> Tpm2Token {
         let found = self.tokens().into_iter().find_map(|token| {
             let secret = self.unseal(&token, None).ok()?;
@@ -70,7 +70,7 @@ impl Machine {
         found.expect("the TPM does not open it")
     }
 
-    /// As a boot does, but for the steps after opening.
+    /// Does what a boot does to the tokens, without the other steps after opening.
     fn boot(&self) {
         let used = self.opened();
         let tokens = self.tokens();
@@ -99,12 +99,12 @@ impl Machine {
         File::options().write(true).open(&self.device).unwrap().write_all_at(disk, 0).unwrap();
     }
 
-    /// Why none of the tokens gives the key.
+    /// Returns why each token is refused.
     fn refusals(&self) -> Vec<String> {
         self.tokens().iter().map(|token| self.unseal(token, None).unwrap_err().to_string()).collect()
     }
 
-    /// Replacing a key until right before the TPM counts.
+    /// Replaces a key up to the point right before the TPM counts.
     fn cut_before_the_count(&self) {
         self.with(None, |sealer, volume| {
             let counter = Index::revocation(volume.uuid);
@@ -117,7 +117,7 @@ impl Machine {
         });
     }
 
-    /// And from there to right before the old key slots go.
+    /// Goes on from there to the point right before the old key slots are removed.
     fn count_to(&self, count: u64) {
         self.swtpm.connect().count_keys_to(&Index::revocation(&self.uuid), count).unwrap();
     }
@@ -127,7 +127,7 @@ fn is_replaced(refusals: &[String]) -> bool {
     !refusals.is_empty() && refusals.iter().all(|refusal| refusal.starts_with("this key was replaced: "))
 }
 
-/// The promise: after `pattern rebind`, no copy of an earlier header has a key that the TPM gives out.
+/// The promise: after `pattern rebind`, the TPM gives out no key of any earlier header.
 #[test]
 fn what_is_replaced_is_worth_nothing_whoever_copied_it() {
     let machine = Machine::new("revoked", true);
@@ -150,8 +150,8 @@ fn what_is_replaced_is_worth_nothing_whoever_copied_it() {
     assert!(machine.disk() == newest && machine.count() == before, "a boot with nothing to do wrote");
 }
 
-/// A power cut after each of the steps: the next boot opens the volume by itself and finishes, and what was sealed before is
-/// worth nothing then, and neither is what was sealed before the cut.
+/// A power cut after each step. The next boot opens the volume without a person and finishes. What
+/// was sealed before, or before the cut, is worthless then.
 #[test]
 fn after_each_cut_the_next_boot_opens_and_goes_on() {
     for counts in [0, 1] {
@@ -175,7 +175,7 @@ fn after_each_cut_the_next_boot_opens_and_goes_on() {
     }
 }
 
-/// Cut again and again: all the way, there is a key for the count.
+/// Several cuts in a row. At each count there is a key.
 #[test]
 fn cuts_in_a_row_leave_a_way_in_at_each_count() {
     let machine = Machine::new("revoked-cuts", true);
@@ -201,7 +201,7 @@ fn a_volume_that_is_to_be_counted_from_now_on_gets_a_counted_key() {
     machine.opened();
 }
 
-/// As after a change that was not announced: the key is asked for, and `pattern rebind` is cut.
+/// After a change that was not announced: the recovery key is entered, and `pattern rebind` is cut.
 #[test]
 fn a_cut_where_the_tpm_does_not_open_the_volume_costs_no_data() {
     let machine = Machine::new("revoked-asked", true);
@@ -244,7 +244,8 @@ fn a_pin_is_asked_for_by_the_good_key_alone() {
     assert!(machine.unseal(&new, Some(pin)).is_ok());
 }
 
-/// Without the option it is stock systemd's again, and what was counted is worth nothing.
+/// Without the option, the binding is that of stock systemd, and keys sealed to a count are
+/// worthless.
 #[test]
 fn an_image_without_the_option_binds_as_systemd_does() {
     let machine = Machine::new("revoked-off", true);

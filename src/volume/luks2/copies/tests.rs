@@ -116,7 +116,7 @@ fn nothing_makes_it_panic() {
     for length in (0..600).chain((0..whole.len()).step_by(97)) {
         Header::vet(&whole[..length], DEVICE).ok();
     }
-    // With checksums as they must be, so that the flip is read.
+    // With valid checksums, so that the change is parsed.
     for position in 0..264 {
         let mut bytes = whole.clone();
         change(&mut bytes, |index, copy| {

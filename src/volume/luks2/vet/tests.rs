@@ -39,7 +39,7 @@ fn the_tokens_of_honest_tools_are_the_ways_in() {
     assert!(locks.recovery && locks.unusable.is_empty());
 }
 
-/// By default systemd 262 hardens a PIN with Argon2id, in several hundred megabytes.
+/// By default systemd 262 hardens a PIN with Argon2id, which needs several hundred megabytes.
 #[test]
 fn a_pin_of_each_systemd_is_asked_for_or_refused_by_name() {
     let locks = |version: &str| {

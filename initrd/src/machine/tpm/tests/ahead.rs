@@ -1,4 +1,5 @@
-//! A slot for a change that was announced: what was signed opens it in the next boot, and nothing else does.
+//! A slot for an announced change: what was signed opens it in the next boot, and nothing else
+//! does.
 
 use pattern::record::nv::Index;
 use pattern::token::Counted;
@@ -9,15 +10,16 @@ use crate::machine::tpm::NewPin;
 use crate::machine::tpm::tests::signed::{KERNEL, Started, image_digests};
 
 const PASSWORD: [u8; 32] = [4; 32];
-/// What PCR 7 is extended with after the change.
+/// The digest that PCR 7 is extended with after the change.
 const CHANGED: &str = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd";
 
-/// As an image for use is bound: signed PCR 11, PCR 7 with this value, 12 and 15 untouched.
+/// Binds as an image with `debug = false`: signed PCR 11, PCR 7 with this value, 12 and 15
+/// untouched.
 fn announced(started: &Started, approver: &Approver, seven: &[u8]) -> Announced {
     let untouched = Pcrs::new([12, 15]).ok();
     let binding =
         Binding { untouched, ..Binding::new(Bank::Sha256, Some(started.key.clone()), Some(pcr7())) };
-    // The image's registers were extended, whatever with.
+    // The image's registers were extended; the values do not matter here.
     let read =
         |pcrs: Pcrs, _| Ok::<_, pattern::token::Exposed>(pcrs.iter().map(|_| seven.to_vec()).collect());
     let policy = binding.policy(false, read).unwrap();
@@ -25,7 +27,7 @@ fn announced(started: &Started, approver: &Approver, seven: &[u8]) -> Announced 
     Announced { policy, literal: binding.literal().unwrap(), signature, earlier: Default::default() }
 }
 
-/// PCR 7 when this alone was measured into it.
+/// Returns PCR 7 after this one measurement.
 fn value(extended: &str) -> Vec<u8> {
     use sha2::{Digest as _, Sha256};
     let digits = extended.as_bytes().chunks(2);
@@ -48,7 +50,7 @@ fn made_at(started: &Started, counted: Option<Counted>, pin: Option<&str>) -> (A
     (approver, ahead)
 }
 
-/// The next boot of the same image, after a change or not.
+/// Boots the same image again, with or without a change.
 fn restart(started: &mut Started, seven: &str) {
     started.swtpm.restart();
     started.swtpm.tool(&format!("tpm2_pcrextend 7:sha256={seven}"));
@@ -72,30 +74,30 @@ fn the_announced_boot_opens_and_no_other_one_does() {
     ahead.announced = Some(announced(&started, &approver, &value(CHANGED)));
     let read = Ahead::parse(&ahead.to_json()).unwrap();
     assert_eq!(read, ahead);
-    // Not yet.
+    // The announced boot has not come yet.
     let other = "PCR 7+12+15 (sha256) are not as they were announced";
     assert_eq!(refusal(&started, &ahead), other);
     restart(&mut started, &"ef".repeat(32));
     assert_eq!(refusal(&started, &ahead), other);
     restart(&mut started, CHANGED);
     assert_eq!(*unseal(&started, &read, None).unwrap(), SECRET);
-    // Something was added.
+    // Something was added to the kernel image.
     started.swtpm.extend(12);
     assert_eq!(refusal(&started, &ahead), other);
-    // Another kernel image.
+    // Another kernel image was started.
     restart(&mut started, CHANGED);
     started.swtpm.extend(11);
     assert!(refusal(&started, &ahead).starts_with("comparing PCRs with their signature: "));
 }
 
-/// Root may sign whatever they like, and still gets no key while the system runs.
+/// Root may sign anything, and still gets no key while the system runs.
 #[test]
 fn whoever_signs_gets_nothing_once_a_volume_was_opened() {
     let started = Started::new("ahead-root");
     let (approver, mut ahead) = made(&started, None);
     ahead.announced = Some(announced(&started, &approver, &value(&"ab".repeat(32))));
     assert_eq!(*unseal(&started, &ahead, None).unwrap(), SECRET);
-    // As the running system finds it. PCR 15 is left out of what is signed, too.
+    // The state in the running system. What is signed leaves PCR 15 out, too.
     started.swtpm.extend(15);
     let policy = pattern::token::policy_digest(pcr7(), Bank::Sha256, &[value(&"ab".repeat(32))]);
     let signature = started.swtpm.connect().sign_ahead(&approver, &policy).unwrap();
@@ -115,12 +117,13 @@ fn only_the_key_of_the_volume_and_its_tpm_signs() {
     restart(&mut started, CHANGED);
     ahead.announced = Some(forged.clone());
     assert!(refusal(&started, &ahead).starts_with("checking the signature of an announced change: "));
-    // With the key that signed it put into the token, the sealed object is not under its policy.
+    // The key that signed it is put into the token. But the sealed object does not have that key's
+    // policy.
     let planted = Ahead { key: other.key.public.clone(), ..ahead.clone() };
     let words = Ahead::parse(&planted.to_json()).unwrap_err().to_string();
     assert_eq!(words, "blob of a systemd-tpm2 token is not a data object under the policy of key alone");
     assert!(refusal(&started, &planted).starts_with("unsealing: "));
-    // Who has the file without the right password, or on another machine.
+    // An attacker has the file, but not the right password, or uses it on another machine.
     let wrong = Approver { auth: [5; 32].into(), ..approver.clone() };
     assert!(started.swtpm.connect().sign_ahead(&wrong, &[0; 32]).is_err());
     started.swtpm.replace();
@@ -170,7 +173,8 @@ fn it_takes_thirteen_commands_and_the_secret_never_goes_in_clear() {
     assert!(!heard.bytes.windows(8).any(|window| SECRET.starts_with(window)));
 }
 
-/// What replaces the volume's key ends what was announced before, too, and all parts together stay within 16 commands.
+/// Replacing the volume's key also ends what was announced before. All parts together take at most
+/// 16 commands.
 #[test]
 fn an_announced_change_is_worth_nothing_after_the_next_count() {
     let mut started = Started::new("ahead-counted");

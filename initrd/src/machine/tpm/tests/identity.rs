@@ -1,5 +1,5 @@
-//! The volume's identity and the count of its openings: who may write them, and what becomes of indices that somebody else
-//! made.
+//! The volume's identity and the count of its openings: who may write them, and what happens to
+//! indices that somebody else made.
 
 use std::fs;
 
@@ -72,7 +72,7 @@ fn after_the_latch_nobody_writes_it() {
         !swtpm.try_tool(&format!("tpm2_nvwrite -C o -i identity {}", handle(identity()))),
         "the owner wrote it"
     );
-    // Anybody may remove it; a new one stays empty.
+    // Anyone may remove it. A new one stays empty.
     swtpm.tool(&format!("tpm2_nvundefine -C o {}", handle(identity())));
     assert!(keep(&swtpm, &[2; 33]).is_err());
     assert_eq!(held(&swtpm), Held::Nothing);
@@ -153,7 +153,7 @@ fn a_tpm_in_lockout_counts_on() {
     assert_eq!(counted(&swtpm), Some(before + 1));
 }
 
-/// A chip takes 10 to 100 ms for each.
+/// Each command takes a chip 10 to 100 ms.
 #[test]
 fn proving_and_counting_take_few_commands() {
     let swtpm = measured("counter-commands");
@@ -172,7 +172,8 @@ fn proving_and_counting_take_few_commands() {
     assert_eq!(commands(), 5, "NV_ReadPublic, ReadPublic, StartAuthSession, PolicyPCR, NV_Increment");
 }
 
-/// Between processor and TPM somebody may change what is said. Reading an index without a session would believe it.
+/// Somebody between processor and TPM may change answers. A read of the index without a session
+/// would accept them.
 #[test]
 fn a_record_that_was_changed_on_the_way_is_not_believed() {
     let swtpm = measured("identity-changed");
@@ -200,7 +201,8 @@ fn all_records_are_listed_but_those_that_a_cut_left_empty() {
     swtpm.connect().forget(&other).unwrap();
 }
 
-/// What guards the records of earlier versions: the mark's first value is 1 once in a TPM's life.
+/// The mark protects the records of earlier versions: its first value is 1 only once in a TPM's
+/// life.
 #[test]
 fn a_tpm_that_has_counted_starts_no_counter_at_one() {
     let mut swtpm = measured("mark");

@@ -1,4 +1,4 @@
-//! Tokens with a signed part, with a PIN, and with both; signatures by `systemd-measure`.
+//! Tokens with a signed part, with a PIN, and with both. `systemd-measure` makes the signatures.
 
 use std::fs;
 use std::process::Command;
@@ -14,7 +14,8 @@ pub(crate) const KERNEL: &[u8] = b"a kernel";
 pub(crate) const PHASE: &str = "enter-initrd";
 const SIX_DIGITS: &str = "271828";
 
-/// A software TPM in which PCR 11 is as systemd-stub and `enter-initrd` leave it, and what the image brings along.
+/// A software TPM whose PCR 11 is as systemd-stub and `enter-initrd` leave it, and what the image
+/// brings.
 pub(super) struct Started {
     pub(super) swtpm: Swtpm,
     pub(super) key: PublicKey,
@@ -22,7 +23,7 @@ pub(super) struct Started {
 }
 
 impl Started {
-    /// An image that was signed for the initrd alone.
+    /// Starts an image that is signed for the initrd alone.
     pub(super) fn new(name: &str) -> Self {
         Self::signed_for(name, &[PHASE])
     }
@@ -72,7 +73,7 @@ impl Started {
         self.unseal(token, pin).unwrap_err().to_string()
     }
 
-    /// The commands that unsealing takes.
+    /// Returns the commands that unsealing takes.
     fn commands(&self, token: &Tpm2Token, pin: Option<&str>) -> Vec<String> {
         self.swtpm.tcti();
         let (tcti, heard) = self.swtpm.observed();
@@ -101,8 +102,8 @@ pub(crate) fn sign(swtpm: &Swtpm, key: &str, phases: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What systemd-stub extends PCR 11 with for an image that is only a kernel: the name of each section with its zero byte,
-/// then its content. After that, the word of the phase.
+/// Returns what systemd-stub extends PCR 11 with for an image that is only a kernel: the name of
+/// each section with its zero byte, then its content. After that comes the word of the phase.
 pub(crate) fn image_digests(kernel: &[u8]) -> [String; 3] {
     [&b".linux\0"[..], kernel, PHASE.as_bytes()].map(sha256)
 }
@@ -150,7 +151,8 @@ fn literal_pcrs_are_a_second_factor() {
     let spent = "PCR 15 (sha256) was extended since power-on, and the volume opens only before that; \
                  restart the machine";
     assert_eq!(started.refusal(&token, None), spent);
-    // As for another enrolment in the running system: the register is not what it will be then.
+    // As for another enrolment in the running system: the register differs from its value in the
+    // initrd.
     let later = started.seal(&binding, None);
     assert_eq!(later.policy, token.policy);
     started.swtpm.extend(7);
@@ -173,7 +175,7 @@ fn signatures_that_do_not_help_are_told_apart() {
         a version with a higher image.epoch was kept since, or this image is signed by somebody else";
     assert_eq!(started.refusal(&token, None), refused);
 
-    // The other key's signature, under the name of the right key.
+    // The other key's signature, under the fingerprint of the right key.
     let hex = |key: &PublicKey| key.fingerprint().map(|byte| format!("{byte:02x}")).concat();
     let forged = by_other.replace(&hex(&other), &hex(&started.key));
     started.signatures = Signatures::parse(&forged).unwrap();
@@ -209,12 +211,13 @@ fn a_pin_is_right_wrong_or_tried_too_often() {
         let locked = started.refusal(&token, Some(pin));
         assert!(locked.starts_with("the TPM is locked out after too many wrong tries"), "{locked}");
     }
-    // A token without PIN is none that could be guessed.
+    // A token without a PIN can't be guessed, so the lockout does not apply.
     assert!(started.opens(&started.seal(&started.binding(None), None), None));
 }
 
-/// Who writes the header could put a storage root key of their own there, and listen: the PIN would be used in a session
-/// that they can read, and could be tried on what they heard, without the TPM and its count.
+/// Anyone who can write the header could put a storage root key of their own there, and listen.
+/// They could then read the session in which the PIN is used, and try PINs on the recording,
+/// without the TPM and its count.
 #[test]
 fn nobody_is_asked_for_a_pin_when_the_token_names_another_storage_root_key() {
     let started = Started::new("forged");
@@ -268,13 +271,13 @@ fn no_unlock_takes_more_commands_than_it_must() {
     let token = started.seal(&started.binding(Some(pcr7())), None);
     assert_eq!(started.commands(&token, None), [&verify[..], &signed, &["PolicyPCR"], &unseal].concat());
     let token = started.seal(&started.binding(Some(pcr7())), Some(SIX_DIGITS));
-    // Before it first lets a PIN be tried, a TPM writes that down, and has the command repeated.
+    // Before a TPM first accepts a PIN, it writes that down, and wants the command repeated.
     let all = started.commands(&token, Some(SIX_DIGITS));
     let unseal = ["PolicyPCR", "PolicyAuthValue", "Load", "Unseal", "Unseal"];
     assert_eq!(all, [&verify[..], &signed, &unseal].concat());
     assert_eq!(started.commands(&token, Some(SIX_DIGITS)), all[..9]);
-    // All that a policy may ask for. Before the PIN is asked for, two more tell whether the key is one of this TPM, and the
-    // good one; after that two authenticate the volume.
+    // Everything that a policy may need. Before the PIN is asked for, two more commands check that
+    // the key is this TPM's and still valid. After that, two commands authenticate the volume.
     let counter = Index::revocation("u");
     let count = started.swtpm.connect().count_up(&counter).unwrap();
     let counted = Some(Counted { handle: counter.handle, count });
@@ -297,8 +300,8 @@ fn no_unlock_takes_more_commands_than_it_must() {
     assert!(all.len() + 2 + record.len() <= 16);
 }
 
-/// The promise: with the next count of the TPM, what was sealed before is worth nothing, wherever it was kept, and nothing
-/// that anybody does brings it back.
+/// The promise: after the next count of the TPM, everything that was sealed before is worthless,
+/// wherever it is kept, and nothing brings it back.
 #[test]
 fn a_counted_token_opens_at_one_count() {
     let mut started = Started::new("counted-token");
@@ -323,11 +326,11 @@ fn a_counted_token_opens_at_one_count() {
         count + 1
     );
     assert_eq!(started.refusal(&token, None), replaced);
-    // With the PIN it is the same, and nobody is asked for it.
+    // With a PIN it is the same, and nobody is asked for the PIN.
     let counted = Some(Counted { handle: counter.handle, count });
     let with_pin = started.seal(&Binding { counted, ..started.binding(None) }, Some(SIX_DIGITS));
     assert_eq!(started.refusal(&with_pin, None), replaced);
-    // The counter is removed, and made again.
+    // The counter is removed and made again.
     started.swtpm.connect().forget(&counter).unwrap();
     assert_eq!(started.swtpm.connect().key_count(&counter).unwrap(), None);
     let removed = started.refusal(&token, None);
@@ -340,7 +343,7 @@ fn a_counted_token_opens_at_one_count() {
     for token in [&token, &next] {
         assert!(started.refusal(token, None).starts_with("this key was replaced: "));
     }
-    // An index that is not a counter, with the right number in it.
+    // An index that is not a counter, and holds the right number.
     started.swtpm.connect().forget(&counter).unwrap();
     let handle = format!("{:#x}", counter.handle);
     started.swtpm.tool(&format!("tpm2_nvdefine -C o -s 8 -a authread|authwrite|no_da {handle}"));

@@ -44,7 +44,7 @@ fn tokens_are_written_as_systemd_257_does() {
     for text in [SIGNED, BOTH, PIN] {
         let ours: serde_json::Value = serde_json::from_str(&parse(text).to_json()).unwrap();
         let mut theirs: serde_json::Value = serde_json::from_str(text).unwrap();
-        // Only for tokens without tpm2_srk.
+        // This field only matters for tokens without tpm2_srk.
         let _ecc = theirs.as_object_mut().unwrap().remove("tpm2-primary-alg");
         assert_eq!(ours, theirs);
     }

@@ -1,4 +1,4 @@
-//! Opening after a change of firmware keys that was announced, see [`ahead`].
+//! Opens the volume after an announced change of firmware keys, see [`ahead`].
 
 use anyhow::{Result, bail};
 
@@ -12,7 +12,7 @@ use crate::volume::identity::{Proof, Registry};
 use crate::volume::luks::Volume;
 
 impl Opening<'_> {
-    /// By the slot for a change of firmware keys that was announced.
+    /// Opens the volume by the slot for an announced change of firmware keys.
     pub(super) fn by_announced_change(
         &self,
         volume: &mut Volume,
@@ -40,7 +40,8 @@ impl Opening<'_> {
         Ok(Some(Opened { key: found.key, how, pin: found.pin, slots, by_tpm: true }))
     }
 
-    /// The TPM's record is from before the change, or a cut came after it was carried over.
+    /// Proves the volume by this boot's record, or by the record from before the change. This
+    /// boot's record exists if a cut came after it was carried over.
     fn prove_announced(&self, found: &ahead::Found) -> Result<Proof> {
         let candidate = self.candidate(&found.key);
         let srk = Some(&found.ahead.srk);
@@ -64,8 +65,9 @@ impl Opening<'_> {
         Ok(proof)
     }
 
-    /// As [`Opening::settle`]. A cut while the TPM's record, which keeps its handle, is made anew has the next boot ask for the
-    /// recovery key; after every other step it opens the volume by itself, and goes on from there.
+    /// Completes the change, like [`Opening::settle`]. The TPM's record keeps its handle, so it is
+    /// removed and made again. A cut in between makes the next boot ask for the recovery key. After
+    /// every other step the next boot opens the volume without a person, and goes on from there.
     fn settle_announced(&self, found: &ahead::Found, counted: Option<bool>) -> Result<()> {
         let candidate = self.candidate(&found.key);
         if let Some(counted) = counted {

@@ -1,4 +1,5 @@
-//! Opening a volume that is still bound to the key of the epoch before, see [`pattern::config::epoch`].
+//! Opens a volume that is still bound to the key of the epoch before, see
+//! [`pattern::config::epoch`].
 
 use anyhow::Result;
 use pattern::token::PublicKey;
@@ -8,8 +9,9 @@ use crate::machine::trial;
 use crate::volume::identity::Proof;
 
 impl Opening<'_> {
-    /// The TPM's record is of the epoch before, as the token is. While this version is on trial both stay: the version that a
-    /// lost trial goes back to needs them. After that the record is written for this epoch, and then the token.
+    /// Proves the volume by the record of the epoch before, which the token belongs to, too. During
+    /// a trial both stay, because the version that a failed trial falls back to needs them. After
+    /// that, first the record is written for this epoch, and then the token.
     pub(super) fn prove_by_key_before(&self, found: &ByToken<'_>, before: PublicKey) -> Result<Proof> {
         let (candidate, srk) = (self.candidate(&found.key), Some(&found.token.srk));
         let mut counted = false;

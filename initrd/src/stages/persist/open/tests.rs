@@ -9,7 +9,7 @@ use crate::volume::luks::tests::machine;
 use crate::volume::place::recognised;
 use crate::volume::samples::{BOOT, config};
 
-/// What came of it, and the questions, when these are the answers and only `1234` is right.
+/// Returns the result and the questions, for these answers. Only `1234` is right.
 fn entered(answers: &[&str]) -> (Result<(u32, Zeroizing<String>)>, Vec<String>) {
     let questions = RefCell::new(Vec::new());
     let ask = |question: &str| {
@@ -52,7 +52,8 @@ fn several_tpm_slots_are_tried_in_turn() {
     let binding = Binding::new(Bank::Sha256, None, Pcrs::new([7]).ok());
     let changed = Binding::new(Bank::Sha256, None, Pcrs::new([8]).ok());
     swtpm.extend(8);
-    // Of another TPM; of a register that changes; a good one; and one that is not needed any more.
+    // A token of another TPM, one of a register that changes, a good one, and one that is no longer
+    // needed.
     for (slot, (swtpm, binding)) in
         [(&other, &binding), (&swtpm, &changed), (&swtpm, &binding), (&swtpm, &binding)].iter().enumerate()
     {

@@ -1,4 +1,4 @@
-//! Opening the volume by a key that the TPM gives, with a PIN where the token asks for one.
+//! Opens the volume by a key that the TPM gives, with a PIN if the token needs one.
 
 use std::path::Path;
 
@@ -13,14 +13,14 @@ use crate::people::ask;
 use crate::volume::luks::{Volume, VolumeKey};
 use crate::volume::sealing::is_outdated;
 
-/// A token that gave the key, and the PIN that it asked for.
+/// A token that gave the key, and the PIN that it needed.
 pub(super) struct ByToken<'a> {
     pub(super) key: VolumeKey,
     pub(super) token: &'a Tpm2Token,
     pub(super) pin: Option<Zeroizing<String>>,
 }
 
-/// Returns the key by the first token that gives it, and what the others say.
+/// Returns the key by the first token that gives it, and why the others did not.
 pub(super) fn by_any_token<'a>(
     volume: &mut Volume,
     opening: &Opening<'a>,
@@ -34,7 +34,8 @@ pub(super) fn by_any_token<'a>(
     });
     let image = uki::key().unwrap_or_default();
     let mut tokens: Vec<_> = locks.tokens.iter().collect();
-    // Nobody is asked for a PIN where the TPM needs none. Tokens of earlier versions come after those of this one.
+    // Tokens without a PIN come first, so that nobody is asked for a PIN in vain. Tokens of earlier
+    // versions come after those of this one.
     tokens.sort_by_key(|token| {
         (token.pin.is_some(), is_outdated(token, config, image.as_ref(), signatures.as_ref()))
     });
@@ -68,7 +69,8 @@ fn by_tpm(
     Ok((volume.unlock_sealed(token, &secret)?, pin))
 }
 
-/// Asks for the PIN until it is right, and returns it too; an empty one means that the recovery key is at hand instead.
+/// Asks for the PIN until it is right. Returns the PIN, too. An empty answer means that the person
+/// wants to enter the recovery key instead.
 pub(super) fn with_pin<T>(
     device: &Path,
     ask: impl Fn(&str) -> Result<Zeroizing<String>>,

@@ -18,8 +18,9 @@ fn after_the_latch_the_tpm_does_not_count_and_the_next_boot_goes_on() {
     machine.refusal(true);
 }
 
-/// The states of the disk while one copy of the header after the other is written: first without checksum, then the
-/// metadata, then with checksum, flushed before the other copy (`hdr_write_disk` of libcryptsetup).
+/// Returns the states of the disk while one copy of the header is written after the other: first
+/// without checksum, then the metadata, then with checksum, flushed before the other copy
+/// (`hdr_write_disk` of libcryptsetup).
 fn cuts(before: &[u8], after: &[u8]) -> Vec<Vec<u8>> {
     let mut disk = before.to_vec();
     let mut cuts = vec![disk.clone()];
@@ -40,7 +41,7 @@ fn cuts(before: &[u8], after: &[u8]) -> Vec<Vec<u8>> {
     cuts
 }
 
-/// Each is opened, and closes the door behind it.
+/// After a cut at any sector, the header has the old generation or the new one. Both open.
 #[test]
 fn a_cut_at_any_sector_of_the_header_is_opened_by_the_next_boot() {
     let machine = Machine::new("counted-cut", true);
@@ -61,7 +62,8 @@ fn a_cut_at_any_sector_of_the_header_is_opened_by_the_next_boot() {
     assert!(even > 20 && ahead > 20, "{even} {ahead}");
 }
 
-/// With all that a boot does after it, for one of each kind; the first time the option is on too.
+/// With all that a boot does after the cut, once for each kind of cut. Also the first boot with the
+/// option.
 #[test]
 fn a_cut_between_any_two_steps_is_opened_by_the_next_boot() {
     let mut machine = Machine::new("counted-steps", false);

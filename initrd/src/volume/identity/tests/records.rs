@@ -11,7 +11,7 @@ fn another_volume_is_another_one_whatever_it_says() {
     assert_eq!(theirs.refusal(true), ANOTHER);
 }
 
-/// The owner's UUID is no secret.
+/// The owner's UUID is not a secret.
 #[test]
 fn another_volume_with_the_same_uuid_is_another_one() {
     let (machine, other) = (Machine::new("same-uuid", false), Machine::unknown("same-uuid-theirs"));
@@ -40,7 +40,7 @@ fn a_volume_that_was_begun_is_recognised_and_does_not_count() {
     machine.with(false, |volume, registry| registry.begin(volume)).unwrap();
     assert_eq!(machine.known(), 0);
     machine.opens(false);
-    // Opening it has finished it.
+    // Opening the volume finished it.
     assert_eq!(machine.known(), 1);
     let other = machine.other();
     other.with(false, |volume, registry| registry.begin(volume)).unwrap();
@@ -50,21 +50,21 @@ fn a_volume_that_was_begun_is_recognised_and_does_not_count() {
     assert_eq!(other.known(), 1);
 }
 
-/// Who turns Secure Boot off, or changes its keys, changes PCR 7.
+/// Turning Secure Boot off, or changing its keys, changes PCR 7.
 #[test]
 fn under_another_secure_boot_state_a_person_is_asked_and_no_record_is_believed() {
     let mut machine = Machine::new("other-state", false);
     machine.restart();
     machine.swtpm.extend(7);
     assert_eq!(machine.prove(false).unwrap(), Proof::Missing(CHANGED));
-    // A record that was written under that state is not believed under the owner's.
+    // A record written under that state is not valid under the owner's.
     machine.with(false, |volume, registry| registry.finish(volume)).unwrap();
     machine.opens(false);
     machine.restart();
     assert_eq!(machine.prove(false).unwrap(), Proof::Missing(CHANGED));
 }
 
-/// With PCR 12 extended the TPM lets nobody write, and nothing is tried.
+/// With PCR 12 extended, the TPM lets nobody write, and the program does not try.
 #[test]
 fn what_was_added_writes_no_record_and_does_not_count() {
     let machine = Machine::new("added", true);
@@ -92,7 +92,8 @@ fn without_secure_boot_nothing_is_recorded_where_it_is_required() {
 }
 
 impl Machine {
-    /// As a version before 0.2 kept it: the policy has PCR 7 and 15 where the image is not signed.
+    /// Keeps a record as a version before 0.2 did: the policy has PCR 7 and 15 if the image is not
+    /// signed.
     fn keep_as_earlier(&self, kept: Kept) {
         let binding = binding::of_an_earlier_record(&config(false), None, Bank::Sha256);
         let tcti = self.swtpm.tcti();
@@ -107,14 +108,14 @@ fn a_volume_of_an_earlier_version_is_taken_over_once() {
     let machine = Machine::unknown("earlier");
     machine.keep_as_earlier(Kept::Known);
     assert_eq!(machine.known(), 1);
-    // Looking changes nothing, however often a boot is cut.
+    // Looking changes nothing, however often the boot is cut.
     for _ in 0..3 {
         assert_eq!(machine.prove(false).unwrap(), Proof::Earlier);
     }
     machine.with(false, |volume, registry| registry.finish(volume)).unwrap();
     machine.opens(false);
     assert_eq!(machine.known(), 1);
-    // Somebody removes the new record, and forges one of the earlier version.
+    // An attacker removes the new record, and forges one of the earlier version.
     machine.swtpm.connect().forget(&Index::identity(&machine.uuid)).unwrap();
     machine.keep_as_earlier(Kept::Known);
     assert_eq!(machine.prove(false).unwrap(), Proof::Missing(CLOSED));
@@ -141,7 +142,8 @@ fn an_earlier_record_of_another_volume_or_one_that_counts_is_not_taken_over() {
     assert_eq!(other.refusal(false), ANOTHER);
 }
 
-/// What was recorded before an announced change is carried over, with its count; an old copy stays one.
+/// A record from before an announced change is carried over with its count. An old copy is still
+/// refused.
 #[test]
 fn a_record_is_carried_over_an_announced_change() {
     for counted in [false, true] {
@@ -158,7 +160,7 @@ fn a_record_is_carried_over_an_announced_change() {
         let volume = Candidate { device: &machine.device, uuid: &machine.uuid, key: &machine.key };
         assert_eq!(before.prove(&volume, &header).unwrap(), Proof::Given);
         assert_eq!(before.counts(&machine.uuid).unwrap(), counted);
-        // Another value of the register is another policy.
+        // Another value of the register gives another policy.
         let other = Registry::before(&config, &tcti, None, None, &[7; 32]).unwrap();
         assert_eq!(other.prove(&volume, &header).unwrap(), Proof::Missing(CHANGED));
         if counted {

@@ -14,7 +14,7 @@ fn key(byte: u8) -> RecoveryKey {
     RecoveryKey::from_bytes(&[byte; 32])
 }
 
-/// As many recipients as there may be.
+/// Returns an escrow with the largest number of recipients.
 fn escrow(key: &RecoveryKey) -> Escrow {
     let recipients = vec![Recipient::parse(PUBLIC).unwrap(); 8];
     let random = || Ok::<_, age::Error>([7; 32].into());
@@ -22,7 +22,8 @@ fn escrow(key: &RecoveryKey) -> Escrow {
     Escrow { recipients: vec![PUBLIC.to_owned(); 8], file }
 }
 
-/// A volume with one recovery key, in escrow for as many as there may be, and a passphrase in keyslot 1.
+/// A volume with one recovery key, in escrow for the largest number of recipients, and a passphrase
+/// in keyslot 1.
 fn volume(device: &Path) -> Volume {
     let mut volume = Volume::format(device, BYTES).unwrap();
     volume.add_recovery(None, &key(7), Some(&escrow(&key(7)))).unwrap();
@@ -81,7 +82,7 @@ fn a_new_key_comes_before_the_old_one_goes() {
     let mut volume = Volume::load(&device).unwrap();
     let old = volume.recovery_slots().unwrap();
     let keyslot = volume.add_recovery(Some(&volume_key), &key(8), Some(&escrow(&key(8)))).unwrap();
-    // What a cut leaves here: both open.
+    // A cut here leaves both keys, and both open the volume.
     prove(&device, keyslot, &key(8), &volume_key).unwrap();
     prove(&device, 0, &key(7), &volume_key).unwrap();
     assert!(prove(&device, 0, &key(8), &volume_key).is_err());
@@ -124,7 +125,7 @@ fn another_key_in_the_same_slot_is_not_confirmed() {
         "luksChangeKey --batch-mode --key-slot=0 --pbkdf=pbkdf2 --pbkdf-force-iterations=1000 --key-file={}",
         file.display()
     );
-    // The new one comes by standard input.
+    // The new one comes on standard input.
     let mut command = std::process::Command::new("cryptsetup");
     let new = device.with_extension("new");
     fs::write(&new, "another").unwrap();
@@ -141,7 +142,7 @@ fn other_tools_leave_the_mark_and_remove_it_with_the_key() {
     let (read, dump) = cryptsetup("luksDump", &device, "");
     assert!(read && dump.contains("0: systemd-recovery"), "{dump}");
     assert_eq!(enrolled(&device, &[]), ["0 recovery", "1 password"]);
-    // Adding a key, and writing the header with it, is what other tools do.
+    // Other tools add a key, and write the header with it.
     let add = "luksAddKey --batch-mode --pbkdf=pbkdf2 --pbkdf-force-iterations=1000 --key-file=-";
     let new = device.with_extension("new");
     fs::write(&new, "third").unwrap();
