@@ -51,7 +51,7 @@ fn reset() {
 
 fn asks_first(guest: &mut Guest) {
     let said = guest.must_fail("pattern reset");
-    assert!(said.contains("standard input is no terminal; --yes goes on without"), "{said}");
+    assert!(said.contains("standard input is not a terminal, so nobody can confirm the reset"), "{said}");
     guest.send("pattern reset");
     guest.expect("Type erase to go on:");
     guest.send("yes");
