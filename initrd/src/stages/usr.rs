@@ -2,7 +2,6 @@
 //! line.
 
 mod restart;
-mod superblock;
 
 use std::fs::File;
 use std::io::Read;
@@ -12,6 +11,7 @@ use anyhow::{Context as _, Result, anyhow};
 use libcryptsetup_rs::consts::flags::{CryptActivate, CryptDeactivate};
 use libcryptsetup_rs::consts::vals::EncryptionFormat;
 use libcryptsetup_rs::{CryptDevice, CryptInit, CryptParamsVerityRef, Either};
+use pattern::boot::superblock::{self, Superblock};
 use pattern::boot::usr::UsrHash;
 use pattern::config::Corruption;
 use pattern::table::Guid;
@@ -20,7 +20,6 @@ use crate::context::Context;
 use crate::machine::{boot_mark, damage, scan};
 use crate::stage::Report;
 use restart::{Response, Verdict, judge};
-use superblock::Superblock;
 
 /// Name below `/dev/mapper`.
 const NAME: &str = "usr";
