@@ -2,4 +2,5 @@
 
 pub mod cmdline;
 pub mod flags;
+pub mod superblock;
 pub mod usr;

@@ -7,6 +7,7 @@ pub mod age;
 pub mod boot;
 pub mod config;
 pub mod firmware;
+pub mod hex;
 pub mod plain;
 pub mod plan;
 pub mod program;

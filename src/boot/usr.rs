@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::table::Guid;
+
 /// The root hash of the dm-verity tree over `/usr`: 32 bytes, from `usrhash=`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct UsrHash([u8; 32]);
@@ -53,14 +55,14 @@ impl UsrHash {
     /// Returns the UUID of the partition that holds `/usr`: the first half of the hash
     /// (Discoverable Partitions Specification, "Verity").
     #[must_use]
-    pub fn data_uuid(&self) -> String {
-        uuid_text(self.0.iter().take(16))
+    pub fn data(&self) -> Guid {
+        uuid(self.0.iter().take(16))
     }
 
     /// Returns the UUID of the partition that holds the hash tree: the second half of the hash.
     #[must_use]
-    pub fn hash_uuid(&self) -> String {
-        uuid_text(self.0.iter().skip(16))
+    pub fn tree(&self) -> Guid {
+        uuid(self.0.iter().skip(16))
     }
 }
 
@@ -70,16 +72,10 @@ impl fmt::Display for UsrHash {
     }
 }
 
-/// Returns the UUID in lower case with hyphens, as udev writes it in `/dev/disk/by-partuuid/`.
-fn uuid_text<'a>(bytes: impl Iterator<Item = &'a u8>) -> String {
-    let mut text = String::with_capacity(36);
-    for (index, byte) in bytes.enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        text.push_str(&format!("{byte:02x}"));
-    }
-    text
+fn uuid<'a>(half: impl Iterator<Item = &'a u8>) -> Guid {
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(half).for_each(|(to, from)| *to = *from);
+    Guid::from_uuid(bytes)
 }
 
 #[cfg(test)]
@@ -91,8 +87,8 @@ mod tests {
     #[test]
     fn each_half_of_the_hash_is_a_partition_uuid() {
         let hash = UsrHash::parse(HASH).unwrap();
-        assert_eq!(hash.data_uuid(), "00112233-4455-6677-8899-aabbccddeeff");
-        assert_eq!(hash.hash_uuid(), "10213243-5465-7687-98a9-bacbdcedfe0f");
+        assert_eq!(hash.data().to_string(), "00112233-4455-6677-8899-aabbccddeeff");
+        assert_eq!(hash.tree().to_string(), "10213243-5465-7687-98a9-bacbdcedfe0f");
         assert_eq!(hash.to_string(), HASH);
     }
 

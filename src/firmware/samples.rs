@@ -44,8 +44,7 @@ pub(super) fn change(variable: Variable) -> &'static [u8] {
 pub(super) fn value(name: &str, bank: Bank) -> Vec<u8> {
     let prefix = format!("{name} {} ", bank.name());
     let digits = VALUES.lines().find_map(|line| line.strip_prefix(&prefix)).unwrap();
-    let pairs = digits.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
-    pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
+    crate::hex::decode(digits).unwrap()
 }
 
 /// Returns a log of PCR 7 with these events and its value. The digests are made over the third part

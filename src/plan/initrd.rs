@@ -91,7 +91,7 @@ fn root(plan: &mut Plan) {
 /// Makes the verity stage wait for the two partitions that the root hash names.
 fn usr_device(plan: &mut Plan, usr: &UsrHash) {
     let device = |uuid| unit::of_path(&format!("/dev/disk/by-partuuid/{uuid}"), "device");
-    let (data, hash) = (device(usr.data_uuid()), device(usr.hash_uuid()));
+    let (data, hash) = (device(usr.data()), device(usr.tree()));
     let settings = [("Requires", &*data), ("Requires", &*hash), ("After", &*data), ("After", &*hash)];
     let text = Text::from_source("usrhash= on the kernel command line").section("Unit", &settings);
     plan.file(&format!("{}.d/50-partitions.conf", Program::Usr.unit()), text);

@@ -8,6 +8,7 @@ use super::{
     Bank, COUNTED, Counted, Digest, PcrError, Pcrs, Pin, PublicKey, Sealed, Signed, Srk, Token, TokenError,
     Tpm2Token,
 };
+use crate::hex;
 
 /// LUKS2 has 32 key slots.
 const KEYSLOTS: u32 = 32;
@@ -174,10 +175,7 @@ fn policy(fields: &Fields) -> Result<Digest, TokenError> {
 
 /// Parses a digest in hexadecimal digits.
 pub(super) fn digest(text: &str) -> Option<Digest> {
-    let digits: Option<Vec<u8>> = text.chars().map(|c| Some(c.to_digit(16)? as u8)).collect();
-    let bytes: Vec<u8> =
-        digits?.chunks(2).map(|pair| pair.iter().fold(0, |value, digit| value << 4 | digit)).collect();
-    if text.len() == 64 { bytes.try_into().ok() } else { None }
+    hex::decode(text)?.try_into().ok()
 }
 
 fn field<'a>(fields: &'a Fields, name: &'static str) -> Result<&'a Value, TokenError> {
@@ -198,7 +196,7 @@ fn base64(fields: &Fields, name: &'static str) -> Result<Vec<u8>, TokenError> {
 }
 
 pub(super) fn tpm2_json(token: &Tpm2Token) -> String {
-    let policy: String = token.policy.iter().map(|byte| format!("{byte:02x}")).collect();
+    let policy = hex::encode(&token.policy);
     let mut json = json!({
         "type": "systemd-tpm2",
         "keyslots": [token.keyslot.to_string()],

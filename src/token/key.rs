@@ -121,14 +121,15 @@ fn length(count: usize) -> [u8; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hex;
     use crate::token::samples;
 
     #[test]
     fn fingerprint_and_name_are_those_of_systemd() {
         let key = PublicKey::parse(samples::PEM).unwrap();
         assert_eq!(key.pem(), samples::PEM);
-        assert_eq!(hex(&key.fingerprint()), samples::FINGERPRINT);
-        assert_eq!(hex(&key.name()), samples::NAME);
+        assert_eq!(hex::encode(&key.fingerprint()), samples::FINGERPRINT);
+        assert_eq!(hex::encode(&key.name()), samples::NAME);
     }
 
     #[test]
@@ -152,9 +153,5 @@ mod tests {
 
     fn info(pem: &str) -> Vec<u8> {
         STANDARD.decode(pem.lines().filter(|line| !line.starts_with('-')).collect::<String>()).unwrap()
-    }
-
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

@@ -91,7 +91,7 @@ mod tests {
     /// systemd does.
     fn value(pin: &str, salt: Option<&[u8]>) -> String {
         let pin_of_token = Pin { salt: salt.map(<[u8]>::to_vec) };
-        pin_of_token.auth_value(pin).iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::hex::encode(&pin_of_token.auth_value(pin))
     }
 
     #[test]

@@ -230,7 +230,7 @@ mod tests {
     }
 
     fn hex(digest: Digest) -> String {
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::hex::encode(&digest)
     }
 
     #[test]

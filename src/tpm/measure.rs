@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
+use crate::hex;
+
 /// systemd's log of what user space measured.
 pub const LOG: &str = "/run/log/systemd/tpm2-measure.log";
 /// The PCR of the unified kernel image and of the boot's phases.
@@ -116,10 +118,10 @@ impl Measurement {
     /// from power-on.
     #[must_use]
     pub fn record(&self, boot_id: &str, microseconds: u64) -> String {
-        let digests = self.digests.iter().map(|(bank, digest)| {
-            let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            json!({ "hashAlg": bank.name(), "digest": digits })
-        });
+        let digests = self
+            .digests
+            .iter()
+            .map(|(bank, digest)| json!({ "hashAlg": bank.name(), "digest": hex::encode(digest) }));
         let mut content = json!({ "string": self.text, "bootId": boot_id, "timestamp": microseconds });
         if let (Some(kind), Some(fields)) = (self.kind, content.as_object_mut()) {
             fields.insert("eventType".to_owned(), kind.into());
@@ -145,14 +147,10 @@ pub fn said(log: &str, pcr: u8, text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn hexadecimal(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
     #[test]
     fn a_phase_is_the_digest_of_its_word() {
         let measurement = Measurement::phase(ENTER_INITRD, &Hash::ALL);
-        let digests: Vec<_> = measurement.digests.iter().map(|(_, digest)| hexadecimal(digest)).collect();
+        let digests: Vec<_> = measurement.digests.iter().map(|(_, digest)| hex::encode(digest)).collect();
         // printf enter-initrd | sha1sum, sha256sum
         assert_eq!(digests[0], "b1b01d5f73f321eb70e76f8a0e241ac0a3fa4a6e");
         assert_eq!(measurement.digests[3].1.len(), 64);
@@ -164,7 +162,7 @@ mod tests {
         assert_eq!(measurement.text, "cryptsetup:persist:u");
         // printf cryptsetup:persist:u | openssl dgst -sha256 -hmac key
         assert_eq!(
-            hexadecimal(&measurement.digests[0].1),
+            hex::encode(&measurement.digests[0].1),
             "d33dbef61386b7f55346666781e152dc47e112f360320bf270fb565b94f09574"
         );
     }

@@ -60,7 +60,7 @@ impl<'a> Chip<'a> {
     /// When the TPM refuses, which it never does.
     pub fn extend(&self, pcr: u8, digests: &[[u8; 32]]) {
         for digest in digests {
-            let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            let digits = pattern::hex::encode(digest);
             let extended = self.run("tpm2_pcrextend", &[&format!("{pcr}:sha256={digits}")]);
             extended.unwrap_or_else(|complaint| panic!("{complaint}"));
         }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use pattern::config::version::is_version;
-use pattern::table::Table;
+use pattern::table::{Guid, Table};
 use pattern::update;
 use pattern::update::release::{Part, fits};
 use serde_json::Value;
@@ -48,8 +48,8 @@ pub(crate) fn run(ctx: &Context, version: Option<&str>, force: bool) -> Result<b
     }
     let offered = offered(&version)?;
     let room = |part| match part {
-        Part::Usr => room(&table, &ctx.usr.data_uuid()),
-        Part::Verity => room(&table, &ctx.usr.hash_uuid()),
+        Part::Usr => room(&table, ctx.usr.data()),
+        Part::Verity => room(&table, ctx.usr.tree()),
     };
     fits(&offered, room).with_context(|| format!("version {version}: nothing was written"))?;
     install(&version)?;
@@ -83,10 +83,10 @@ fn ask(words: &[&str]) -> Result<Value> {
 }
 
 /// Returns the size of the other slot's partition, next to the one of the version that runs.
-fn room(table: &Table, running: &str) -> u64 {
-    let own = table.partitions().find(|partition| partition.uuid.to_string() == running);
+fn room(table: &Table, running: Guid) -> u64 {
+    let own = table.partitions().find(|partition| partition.uuid == running);
     let others = table.partitions().filter(|one| own.as_ref().is_some_and(|own| own.kind == one.kind));
-    let others = others.filter(|one| one.uuid.to_string() != running);
+    let others = others.filter(|one| one.uuid != running);
     others.map(|one| table.bytes(one.extent)).max().unwrap_or(0)
 }
 

@@ -231,7 +231,7 @@ fn below(mapper: &Path) -> Result<Vec<PathBuf>> {
 
 /// Returns the name of the device that udev links by the UUID of the partition with `/usr`.
 fn linked(root: &Path, usr: &UsrHash) -> Result<PathBuf> {
-    let link = root.join("dev/disk/by-partuuid").join(usr.data_uuid());
+    let link = root.join("dev/disk/by-partuuid").join(usr.data().to_string());
     let device = fs::canonicalize(&link).with_context(|| format!("no {}", link.display()))?;
     Ok(device.file_name().context("a device without a name")?.into())
 }

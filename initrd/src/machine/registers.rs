@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use pattern::hex;
 use pattern::token::Bank;
 use pattern::tpm::measure::Hash;
 
@@ -51,6 +52,5 @@ pub(crate) fn is_zero(bank: Hash, pcr: u8) -> Result<bool> {
 pub(crate) fn value(bank: Bank, pcr: u8) -> Option<Vec<u8>> {
     let path = Path::new(TPM).join(format!("pcr-{}/{pcr}", bank.name()));
     let text = fs::read_to_string(path).ok()?;
-    let digits = text.trim().as_bytes().chunks(2);
-    digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+    hex::decode(text.trim())
 }

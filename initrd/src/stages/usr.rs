@@ -2,7 +2,6 @@
 //! line.
 
 mod restart;
-mod superblock;
 
 use std::fs::File;
 use std::io::Read;
@@ -12,14 +11,15 @@ use anyhow::{Context as _, Result, anyhow};
 use libcryptsetup_rs::consts::flags::{CryptActivate, CryptDeactivate};
 use libcryptsetup_rs::consts::vals::EncryptionFormat;
 use libcryptsetup_rs::{CryptDevice, CryptInit, CryptParamsVerityRef, Either};
+use pattern::boot::superblock::{self, Superblock};
 use pattern::boot::usr::UsrHash;
 use pattern::config::Corruption;
+use pattern::table::Guid;
 
 use crate::context::Context;
 use crate::machine::{boot_mark, damage, scan};
 use crate::stage::Report;
 use restart::{Response, Verdict, judge};
-use superblock::Superblock;
 
 /// Name below `/dev/mapper`.
 const NAME: &str = "usr";
@@ -33,7 +33,7 @@ const TEMPORARY: &str = "temporary-cryptsetup-usr";
 /// When a partition is missing or is not a hash tree, or the kernel can't do what the image asks
 /// for on corruption. It is never asked for something weaker.
 pub(crate) fn run(ctx: &Context) -> Result<Report> {
-    let (data, hash) = (partition(&ctx.usr.data_uuid()), partition(&ctx.usr.hash_uuid()));
+    let (data, hash) = (partition(ctx.usr.data()), partition(ctx.usr.tree()));
     let superblock =
         read_superblock(&hash).with_context(|| format!("hash tree of /usr, {}", hash.display()))?;
     let opening = || format!("opening /usr from {} and {}", data.display(), hash.display());
@@ -47,8 +47,8 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     Ok(Report { found, decided: format!("opened it, {response} on corruption{remark}") })
 }
 
-fn partition(uuid: &str) -> PathBuf {
-    Path::new("/dev/disk/by-partuuid").join(uuid)
+fn partition(uuid: Guid) -> PathBuf {
+    Path::new("/dev/disk/by-partuuid").join(uuid.to_string())
 }
 
 fn read_superblock(hash: &Path) -> Result<Superblock> {

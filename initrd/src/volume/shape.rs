@@ -1,7 +1,7 @@
 //! The target shape of the partition table for this image.
 
-use anyhow::{Context as _, Result, bail};
-use pattern::table::{Found, Guid, PERSIST_LEAST, Table, Wanted, target};
+use anyhow::{Result, bail};
+use pattern::table::{Found, PERSIST_LEAST, Table, Wanted, target};
 
 use crate::context::Context;
 use crate::machine::random::partition_uuid;
@@ -35,12 +35,9 @@ pub(crate) fn require(ctx: &Context, found: &Found) -> Result<()> {
 /// When the kernel gives no random numbers.
 pub(crate) fn wanted(ctx: &Context) -> Result<Wanted> {
     let sizes = &ctx.config.partitions.sizes;
-    let hash = ctx.usr.bytes();
-    let halves = hash.first_chunk().zip(hash.last_chunk());
-    let (usr, verity) = halves.context("a root hash shorter than a UUID")?;
     Ok(Wanted {
-        usr: Guid::from_uuid(*usr),
-        verity: Guid::from_uuid(*verity),
+        usr: ctx.usr.data(),
+        verity: ctx.usr.tree(),
         usr_size: sizes.usr.bytes(),
         verity_size: sizes.verity.bytes(),
         persist_least: PERSIST_LEAST,

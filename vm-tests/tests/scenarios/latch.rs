@@ -1,6 +1,7 @@
 //! After the initrd the TPM gives the volume's key to nobody: not to root in the running system, not in a boot that left
 //! the volume closed, not to an emergency shell. systemd's log of what was measured accounts for it.
 
+use pattern::hex;
 use pattern_vm_tests::{Computer, Guest};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -64,15 +65,10 @@ fn replayed(log: &[Value], pcr: u8) -> String {
     let digests = of(log, pcr).map(|record| {
         let digests = record["digests"].as_array().expect("digests");
         let ours = digests.iter().find(|digest| digest["hashAlg"] == "sha256").expect("a sha256 digest");
-        bytes(ours["digest"].as_str().expect("hexadecimal digits"))
+        hex::decode(ours["digest"].as_str().expect("text")).expect("hexadecimal digits")
     });
     let value = digests.fold(vec![0; 32], |value, digest| Sha256::digest([value, digest].concat()).to_vec());
-    value.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn bytes(digits: &str) -> Vec<u8> {
-    let pairs = digits.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).expect("digits"));
-    pairs.map(|pair| u8::from_str_radix(pair, 16).expect("digits")).collect()
+    hex::encode(&value)
 }
 
 fn register(guest: &mut Guest, pcr: u8) -> String {

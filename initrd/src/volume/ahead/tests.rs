@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use pattern::firmware::{Log, Variable};
+use pattern::hex;
 use pattern::volume::Seen;
 
 use super::*;
@@ -26,16 +27,11 @@ fn log(boot: &str) -> Log {
     Log::parse(&fs::read(fixture(&format!("{boot}.log"))).unwrap()).unwrap()
 }
 
-fn bytes(digits: &str) -> Vec<u8> {
-    let pairs = digits.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
-    pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
-}
-
 /// Returns PCR 7 of a boot.
 fn value(boot: &str) -> Vec<u8> {
     let values = fs::read_to_string(fixture("pcr7")).unwrap();
     let prefix = format!("{boot} sha256 ");
-    bytes(values.lines().find_map(|line| line.strip_prefix(&prefix)).unwrap())
+    hex::decode(values.lines().find_map(|line| line.strip_prefix(&prefix)).unwrap()).unwrap()
 }
 
 /// Returns what the variables hold after a boot, and before the next one.
@@ -56,7 +52,7 @@ pub(crate) fn boot(swtpm: &mut Swtpm, boot: &str) {
     while at < bytes.len() {
         let (pcr, kind) = (number(at), number(at + 4));
         let digest = &bytes[at + 14..at + 46];
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex::encode(digest);
         if pcr == 7 && kind != 3 {
             swtpm.tool(&format!("tpm2_pcrextend 7:sha256={hex}"));
         }

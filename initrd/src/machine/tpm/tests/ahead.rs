@@ -30,9 +30,8 @@ fn announced(started: &Started, approver: &Approver, seven: &[u8]) -> Announced 
 /// Returns PCR 7 after this one measurement.
 fn value(extended: &str) -> Vec<u8> {
     use sha2::{Digest as _, Sha256};
-    let digits = extended.as_bytes().chunks(2);
-    let digest = digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap());
-    Sha256::digest([vec![0; 32], digest.collect()].concat()).to_vec()
+    let digest = pattern::hex::decode(extended).unwrap();
+    Sha256::digest([vec![0; 32], digest].concat()).to_vec()
 }
 
 fn made(started: &Started, pin: Option<&str>) -> (Approver, Ahead) {

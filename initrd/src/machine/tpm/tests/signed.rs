@@ -110,7 +110,7 @@ pub(crate) fn image_digests(kernel: &[u8]) -> [String; 3] {
 
 fn sha256(bytes: &[u8]) -> String {
     use sha2::{Digest as _, Sha256};
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    pattern::hex::encode(&Sha256::digest(bytes))
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn signatures_that_do_not_help_are_told_apart() {
     assert_eq!(started.refusal(&token, None), refused);
 
     // The other key's signature, under the fingerprint of the right key.
-    let hex = |key: &PublicKey| key.fingerprint().map(|byte| format!("{byte:02x}")).concat();
+    let hex = |key: &PublicKey| pattern::hex::encode(&key.fingerprint());
     let forged = by_other.replace(&hex(&other), &hex(&started.key));
     started.signatures = Signatures::parse(&forged).unwrap();
     assert_eq!(started.refusal(&token, None), "the signature for PCR 11 (sha256) in this image is not valid");

@@ -5,18 +5,18 @@
 use std::fmt;
 
 /// Bytes of a superblock.
-pub(super) const BYTES: usize = 512;
+pub const BYTES: usize = 512;
 
 /// The facts of a hash tree.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Superblock {
+pub struct Superblock {
     block_bytes: u32,
     blocks: u64,
 }
 
 /// Why a hash tree is not used.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum SuperblockError {
+pub enum SuperblockError {
     /// There is no superblock.
     Absent,
     /// A field is not as in our images: its name and its value.
@@ -44,7 +44,10 @@ impl fmt::Display for Superblock {
 
 impl Superblock {
     /// Parses the first bytes of a hash partition.
-    pub(super) fn parse(bytes: &[u8; BYTES]) -> Result<Self, SuperblockError> {
+    ///
+    /// # Errors
+    /// When there is no superblock, or one that our images do not have.
+    pub fn parse(bytes: &[u8; BYTES]) -> Result<Self, SuperblockError> {
         if field(bytes, 0) != *b"verity\0\0" {
             return Err(SuperblockError::Absent);
         }
