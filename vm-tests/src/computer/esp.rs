@@ -3,8 +3,13 @@
 
 use std::fs;
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::Computer;
+
+/// A slow machine reads all of `/usr` before.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 impl Computer {
     /// Writes a file with this content into a folder of the partition, such as
@@ -24,6 +29,20 @@ impl Computer {
     /// Copies a file of the partition into the computer's folder.
     pub fn copy_from_esp(&self, path: &str, file: &str) {
         run(&mut self.mtools("mcopy", &["-o", path, file]));
+    }
+
+    /// Waits until the machine that runs has made this file on the partition.
+    ///
+    /// # Panics
+    /// When the file is not there after some minutes.
+    pub fn wait_for_file_on_esp(&self, path: &str) {
+        let is_there =
+            || self.mtools("mdir", &["-b", path]).output().is_ok_and(|output| output.status.success());
+        let end = Instant::now() + PATIENCE;
+        while !is_there() {
+            assert!(Instant::now() < end, "{path} is not on the EFI system partition");
+            thread::sleep(Duration::from_millis(200));
+        }
     }
 
     /// Removes a file of the partition.

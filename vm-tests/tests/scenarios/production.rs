@@ -1,5 +1,5 @@
-//! An image with `debug = false` opens its volume by itself and gives nobody a shell. What outsiders add to it, to its kernel
-//! command line, as credentials or as add-ons, gives none either, and keeps the volume closed.
+//! An image with `debug = false` opens its volume by itself and gives nobody a shell. Words that somebody adds to its kernel
+//! command line, and credentials, give no shell either, and keep the volume closed. An add-on that is not signed is not used.
 
 use std::fs;
 
@@ -23,6 +23,7 @@ const PLANTED: [(&str, &str); 5] = [
 /// Where a boot ends otherwise.
 const NO_SHELL: &str = "This image gives nobody a shell here.";
 const ADDED: &str = "PCR 12 (sha256) was extended: something was added to the kernel image from outside";
+const CREDENTIAL: &str = "tmpfiles.extra.cred";
 const ASKED: &str = "Recovery key for /dev/vda6:";
 
 #[test]
@@ -128,21 +129,23 @@ fn no_shell(guest: &mut Guest) {
     }
 }
 
-/// By files on the EFI system partition, which everybody with the disk can write: each by itself keeps the volume closed.
+/// By files on the EFI system partition, which everyone with the disk can write. A credential keeps the volume closed. An
+/// add-on that is not signed is not used at all while Secure Boot is on.
 fn credential_and_add_on(computer: &mut Computer) {
     let folder = computer.folder().to_owned();
-    fs::write(folder.join("tmpfiles.extra.cred"), "f /run/planted 0644 - - - planted\n")
-        .expect("writing a credential");
+    fs::write(folder.join(CREDENTIAL), "f /run/planted 0644 - - - planted\n").expect("writing a credential");
+    computer.copy_to_esp("::/loader/credentials", CREDENTIAL);
+    let mut guest = computer.start();
+    let said = guest.expect(ASKED);
+    assert!(said.contains(ADDED), "{said}");
+    no_shell(&mut guest);
+    drop(guest);
+    computer.remove_from_esp(&format!("::/loader/credentials/{CREDENTIAL}"));
+
     computer.make_add_on("word", "rd.systemd.debug_shell=ttyS0");
-    for (place, file) in
-        [("::/loader/credentials", "tmpfiles.extra.cred"), ("::/loader/addons", "word.addon.efi")]
-    {
-        computer.copy_to_esp(place, file);
-        let mut guest = computer.start();
-        let said = guest.expect(ASKED);
-        assert!(said.contains(ADDED), "{file}: {said}");
-        no_shell(&mut guest);
-        drop(guest);
-        computer.remove_from_esp(&format!("{place}/{file}"));
-    }
+    computer.copy_to_esp("::/loader/addons", "word.addon.efi");
+    let mut guest = computer.start();
+    guest.expect("opened it by the TPM");
+    assert!(!guest.console().contains("rd.systemd.debug_shell"), "{}", guest.console());
+    starts(&mut guest);
 }
