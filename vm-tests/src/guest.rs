@@ -20,8 +20,9 @@ const COMMAND: Duration = Duration::from_secs(1500);
 /// timeout.
 const WRONG: [&str; 3] = ["Kernel panic", "emergency mode", "Emergency Shell"];
 
-/// A shell answers this with a line that differs from what was typed.
-const GREETING: &str = "stty -echo cols 4096 2>/dev/null; PS1=; PS2=; printf '@%s@\\n' hello";
+/// A shell answers this with a line that differs from what was typed. The line has no quotes: where
+/// its beginning is lost, one quote alone would have the shell wait for another for ever.
+const GREETING: &str = r"stty -echo cols 4096 2>/dev/null; PS1=; PS2=; printf @%s@\\n hello";
 
 /// Lines of the console that a failure shows.
 const TAIL: usize = 80;
