@@ -14,18 +14,10 @@ use crate::boot::cmdline::Cmdline;
 use crate::boot::flags::Flags;
 use crate::boot::usr::UsrHash;
 use crate::config::{self, Config};
+use crate::program::Manager;
 
 /// Path of `pattern.toml`, in the initrd and in the image.
 pub const CONFIG_PATH: &str = "/usr/lib/pattern/pattern.toml";
-
-/// The systemd instance that runs the generator.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Manager {
-    /// The systemd of the initrd.
-    Initrd,
-    /// The systemd that runs from `/usr`.
-    Host,
-}
 
 /// One thing to write.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,7 +62,7 @@ pub fn decide(toml: Result<&str, String>, cmdline: &str, manager: Manager) -> Ou
         }
     }
     if !outcome.problems.is_empty() {
-        outcome.plan.link(&wanted_by(manager, unit::CONFIG), &shipped(unit::CONFIG));
+        outcome.plan.pull_in(wants(manager), unit::CONFIG);
     }
     outcome
 }
@@ -118,14 +110,19 @@ fn shipped(unit: &str) -> String {
     format!("/usr/lib/systemd/system/{unit}")
 }
 
-fn wanted_by(manager: Manager, unit: &str) -> String {
+fn wants(manager: Manager) -> &'static str {
     match manager {
-        Manager::Initrd => format!("initrd.target.wants/{unit}"),
-        Manager::Host => format!("multi-user.target.wants/{unit}"),
+        Manager::Initrd => "initrd.target.wants",
+        Manager::Host => "multi-user.target.wants",
     }
 }
 
 impl Plan {
+    /// Has a target, by its folder such as `initrd.target.wants`, start a constant unit.
+    fn pull_in(&mut self, folder: &str, unit: &str) {
+        self.link(&format!("{folder}/{unit}"), &shipped(unit));
+    }
+
     /// Adds a file.
     fn file(&mut self, path: &str, text: unit::Text) {
         self.0.insert(path.to_owned(), Entry::File(text.into_string()));

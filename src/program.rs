@@ -1,6 +1,13 @@
 //! The programs that units start: one static program under several names.
 
-use crate::plan::Manager;
+/// The systemd instance that starts a program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Manager {
+    /// The systemd of the initrd.
+    Initrd,
+    /// The systemd that runs from `/usr`.
+    Host,
+}
 
 /// Folder of the programs in images.
 pub const FOLDER: &str = "/usr/lib/pattern";

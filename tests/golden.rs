@@ -6,7 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pattern::plan::{Manager, Outcome, decide};
+use pattern::plan::{Outcome, decide};
+use pattern::program::Manager;
 
 #[test]
 fn every_transcript_is_as_written_down() {

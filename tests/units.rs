@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use pattern::plan::Manager;
 use pattern::plan::unit::{AHEAD, AHEAD_PATH, BREAK, CONFIG, DISARM, RESET_REQUEST, shipped};
-use pattern::program::Program;
+use pattern::program::{Manager, Program};
 
 /// These start no stage of the initrd: they run in the system, or end with the initrd.
 fn is_no_stage(name: &str) -> bool {

@@ -1,7 +1,8 @@
 //! The kernel command line, whose words may come from outside.
 
 use pattern::boot::cmdline::Cmdline;
-use pattern::plan::{Manager, decide, usr_hash};
+use pattern::plan::{decide, usr_hash};
+use pattern::program::Manager;
 
 const PRODUCTION: &str = include_str!("../../tests/golden/07-production-ignores-flags/pattern.toml");
 const DEBUG: &str = include_str!("../../tests/golden/04-debug/pattern.toml");

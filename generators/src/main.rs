@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use pattern::plan::{CONFIG_PATH, Manager, Outcome, decide};
+use pattern::plan::{CONFIG_PATH, Outcome, decide};
+use pattern::program::Manager;
 
 const USAGE: &str = "usage: pattern-generator [--root=DIR] NORMAL [EARLY LATE]
        pattern-generator [--root=DIR] --check | --print

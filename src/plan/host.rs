@@ -5,22 +5,19 @@ use crate::plan::unit::{self, Text};
 use crate::program::Program;
 
 use super::initrd::emergency_shell;
-use super::{CONFIG_PATH, Plan, shipped, trial};
+use super::{CONFIG_PATH, Plan, trial};
 
 /// Returns the plan for one boot.
 pub(super) fn plan(config: &Config) -> Plan {
     let mut plan = Plan::default();
     if config.verity.on_corruption == Corruption::Restart {
-        plan.link(&format!("sysinit.target.wants/{}", unit::DISARM), &shipped(unit::DISARM));
+        plan.pull_in("sysinit.target.wants", unit::DISARM);
     }
     updates(&mut plan);
-    plan.link(
-        &format!("multi-user.target.wants/{}", Program::Recovery.unit()),
-        &shipped(Program::Recovery.unit()),
-    );
+    plan.pull_in("multi-user.target.wants", Program::Recovery.unit());
     trial::judge(&mut plan, config);
     if !config.debug {
-        plan.link(&format!("paths.target.wants/{}", unit::AHEAD_PATH), &shipped(unit::AHEAD_PATH));
+        plan.pull_in("paths.target.wants", unit::AHEAD_PATH);
     }
     if config.debug {
         root_login(&mut plan);
@@ -34,10 +31,7 @@ fn updates(plan: &mut Plan) {
     let settings = [("ExecStart", ""), ("ExecStart", "/usr/bin/pattern update")];
     let text = Text::from_source(CONFIG_PATH).section("Service", &settings);
     plan.file("systemd-sysupdate.service.d/50-pattern.conf", text);
-    plan.link(
-        &format!("multi-user.target.wants/{}", Program::Fallback.unit()),
-        &shipped(Program::Fallback.unit()),
-    );
+    plan.pull_in("multi-user.target.wants", Program::Fallback.unit());
 }
 
 /// Logs root in on every console, without a password.

@@ -23,10 +23,7 @@ pub(super) fn plan(config: &Config, flags: &Flags, usr: &UsrHash) -> Plan {
     usr_mounts(&mut plan);
     nix_store(&mut plan);
     if flags.plan_only {
-        plan.link(
-            &format!("{FS_TARGET}.wants/{}", Program::Persist.unit()),
-            &shipped(Program::Persist.unit()),
-        );
+        plan.pull_in(&format!("{FS_TARGET}.wants"), Program::Persist.unit());
     } else if !flags.volatile {
         persist(&mut plan, config, flags);
     }
@@ -70,7 +67,7 @@ fn mount(plan: &mut Plan, mount: &Mount<'_>) {
 }
 
 fn require(plan: &mut Plan, by: &str, unit: &str) {
-    plan.link(&format!("{by}.requires/{unit}"), &shipped(unit));
+    plan.pull_in(&format!("{by}.requires"), unit);
 }
 
 fn root(plan: &mut Plan) {

@@ -3,11 +3,11 @@
 use crate::plan::unit::Text;
 use crate::program::Program;
 
-use super::{CONFIG_PATH, Plan, shipped};
+use super::{CONFIG_PATH, Plan};
 
 /// Starts the system only after the key is locked, whatever unit starts it.
 pub(super) fn before_the_system(plan: &mut Plan) {
-    plan.link(&format!("initrd.target.requires/{}", Program::Latch.unit()), &shipped(Program::Latch.unit()));
+    plan.pull_in("initrd.target.requires", Program::Latch.unit());
     for name in ["initrd-cleanup.service", "initrd-switch-root.service"] {
         let settings = [("Requires", Program::Latch.unit()), ("After", Program::Latch.unit())];
         let text = Text::from_source(CONFIG_PATH).section("Unit", &settings);

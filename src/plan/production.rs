@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::plan::unit::Text;
 use crate::program::Program;
 
-use super::{CONFIG_PATH, Plan, shipped};
+use super::{CONFIG_PATH, Plan};
 
 /// systemd's units that take files or settings from credentials (`ImportCredential=`).
 const TAKE_CREDENTIALS: [&str; 5] = [
@@ -48,10 +48,7 @@ fn no_credentials(plan: &mut Plan) {
 /// the kernel command line.
 pub(super) fn credentials(plan: &mut Plan, config: &Config) {
     if !config.debug && !config.boot.credentials.is_empty() {
-        plan.link(
-            &format!("initrd.target.wants/{}", Program::Credentials.unit()),
-            &shipped(Program::Credentials.unit()),
-        );
+        plan.pull_in("initrd.target.wants", Program::Credentials.unit());
     }
 }
 

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::plan::unit::Text;
 use crate::program::Program;
 
-use super::{CONFIG_PATH, Plan, shipped};
+use super::{CONFIG_PATH, Plan};
 
 /// Restarts the machine without a person if a boot on trial ends in an emergency, for the next try.
 pub(super) fn retry(plan: &mut Plan) {
@@ -17,7 +17,7 @@ pub(super) fn retry(plan: &mut Plan) {
 /// Adds checks to `boot-complete.target`. Only a counted boot starts that target.
 pub(super) fn judge(plan: &mut Plan, config: &Config) {
     for name in [Program::Health.unit(), Program::Scrub.unit()] {
-        plan.link(&format!("boot-complete.target.requires/{name}"), &shipped(name));
+        plan.pull_in("boot-complete.target.requires", name);
     }
     let patience = [("JobTimeoutSec", "30min"), ("JobTimeoutAction", "reboot")];
     let text = Text::from_source(CONFIG_PATH).section("Unit", &patience);
