@@ -3,6 +3,7 @@
 //! The entry in the partition table records that a volume was finished. If there is an entry,
 //! nothing is ever formatted. If there is none, [`creation`](mod@creation) decides.
 
+pub mod admission;
 mod creation;
 mod luks2;
 mod recognise;

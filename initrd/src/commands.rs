@@ -96,7 +96,7 @@ fn update(options: &[&str]) -> Result<ExitCode> {
         return Ok(usage(&format!("update {}", options.join(" "))));
     }
     require_root()?;
-    let context = Context::gather(Path::new("/"))?;
+    let context = Context::here()?;
     if !update::run(&context, versions.first().copied(), !flags.is_empty())? {
         println!("No newer version is offered.");
         return Ok(ExitCode::SUCCESS);
@@ -111,7 +111,7 @@ fn update(options: &[&str]) -> Result<ExitCode> {
 }
 
 fn check_update(as_json: bool) -> Result<ExitCode> {
-    let context = Context::gather(Path::new("/"))?;
+    let context = Context::here()?;
     let Some((entry, verdict)) = check_update::check(&context)? else {
         if as_json {
             println!("{}", json!({ "version": null }));
@@ -135,8 +135,8 @@ fn check_update(as_json: bool) -> Result<ExitCode> {
 
 fn rebind() -> Result<ExitCode> {
     require_root()?;
-    let context = Context::gather(Path::new("/"))?;
-    println!("{}", rebind::rebind(&context.config, &place::volume(&context)?)?);
+    let context = Context::here()?;
+    println!("{}", rebind::rebind(&context, &place::volume(&context)?)?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -150,21 +150,21 @@ fn announce(words: &[&str]) -> Result<ExitCode> {
         return Ok(usage(&format!("rebind --ahead {}", words.join(" "))));
     };
     require_root()?;
-    let context = Context::gather(Path::new("/"))?;
-    println!("{}", announce::announce(&context.config, &place::volume(&context)?, &files)?);
+    let context = Context::here()?;
+    println!("{}", announce::announce(&context, &place::volume(&context)?, &files)?);
     Ok(ExitCode::SUCCESS)
 }
 
 fn recovery_status(as_json: bool) -> Result<ExitCode> {
     require_root()?;
-    let confirmed = recovery::status(&Context::gather(Path::new("/"))?, as_json)?;
+    let confirmed = recovery::status(&Context::here()?, as_json)?;
     Ok(if confirmed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Changes recovery keys, and then updates the reminder at login and the escrow's copy.
 fn recover(change: impl Fn(&Context, &Path) -> Result<String>) -> Result<ExitCode> {
     require_root()?;
-    let context = Context::gather(Path::new("/"))?;
+    let context = Context::here()?;
     let device = place::volume(&context)?;
     println!("{}", change(&context, &device)?);
     let refreshed = reminder::refresh(&context.config, &device);
@@ -183,7 +183,7 @@ fn reset(options: &[&str]) -> Result<ExitCode> {
         },
     };
     require_root()?;
-    let requested = reset::command(&Context::gather(Path::new("/"))?, order)?;
+    let requested = reset::command(&Context::here()?, order)?;
     let no = matches!(order, Order::Status { .. }) && !requested;
     Ok(if no { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

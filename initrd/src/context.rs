@@ -1,5 +1,5 @@
 //! What every stage reads: the image's configuration, this boot's flags and the root hash of
-//! `/usr`.
+//! `/usr`. The root directory and the TPM's address are chosen here, and nowhere else.
 
 use std::fs;
 use std::path::Path;
@@ -11,6 +11,8 @@ use pattern::boot::usr::UsrHash;
 use pattern::config::{self, Config};
 use pattern::plan::{CONFIG_PATH, usr_hash};
 
+use crate::machine::tpm::Tcti;
+
 /// The inputs of a stage.
 pub struct Context {
     /// `pattern.toml`.
@@ -21,9 +23,19 @@ pub struct Context {
     pub ignored: Vec<String>,
     /// `usrhash=`.
     pub usr: UsrHash,
+    /// Where the TPM is, if there is one.
+    pub tcti: Tcti,
 }
 
 impl Context {
+    /// Does the same as [`Context::gather`], for the running system.
+    ///
+    /// # Errors
+    /// As [`Context::gather`].
+    pub fn here() -> Result<Self> {
+        Self::gather(Path::new("/"))
+    }
+
     /// Reads `pattern.toml` and the kernel command line below a root directory.
     ///
     /// # Errors
@@ -37,7 +49,7 @@ impl Context {
         })?;
         let (flags, ignored) = Flags::read(&cmdline, &config);
         let usr = usr_hash(&cmdline).map_err(|why| anyhow!(why))?;
-        Ok(Self { config, flags, ignored, usr })
+        Ok(Self { config, flags, ignored, usr, tcti: Tcti::default() })
     }
 }
 

@@ -60,7 +60,7 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
     };
     match (program, argument) {
         (Program::Usr, Some("--disarm")) => machine::boot_mark::remove(),
-        (Program::Latch, Some("--emergency")) => machine::measure::lock().map(drop),
+        (Program::Latch, Some("--emergency")) => latch::emergency(),
         (_, Some(other)) => {
             bail!("unknown argument {other:?}; the stages are started by systemd, see {name}.service(8)")
         }

@@ -1,6 +1,5 @@
 //! Runs a stage: reads what every stage needs, and logs the stage's report as one line.
 
-use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -26,7 +25,7 @@ pub(crate) type Stage = fn(&Context) -> Result<Report>;
 /// When the configuration can't be read, or the stage fails.
 pub(crate) fn run(name: &str, stage: Stage) -> Result<()> {
     let started = Instant::now();
-    let context = Context::gather(Path::new("/"))?;
+    let context = Context::here()?;
     logging::start(name, &context.flags);
     context.ignored.iter().for_each(|line| log::warn!("{line}"));
     let report = stage(&context).inspect_err(|error| {

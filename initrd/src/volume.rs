@@ -11,6 +11,7 @@ pub(crate) mod identity;
 pub(crate) mod lockout;
 pub(crate) mod lost;
 pub(crate) mod luks;
+pub(crate) mod means;
 pub(crate) mod place;
 pub(crate) mod recovery_key;
 pub(crate) mod reminder;

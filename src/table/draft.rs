@@ -137,15 +137,9 @@ impl<'a> Draft<'a> {
 
     /// Returns the partitions of slot B that the table lacks: verity, usr.
     fn missing(&self, usr: &Usr, wanted: &Wanted) -> [Option<Slot>; 2] {
-        let [verity_uuid, usr_uuid] = wanted.new;
         let slots = [
-            Slot {
-                what: "verity slot B",
-                kind: usr.verity_type,
-                uuid: verity_uuid,
-                bytes: wanted.verity_size,
-            },
-            Slot { what: "usr slot B", kind: usr.part.kind, uuid: usr_uuid, bytes: wanted.usr_size },
+            Slot { what: "verity slot B", kind: usr.verity_type, bytes: wanted.verity_size },
+            Slot { what: "usr slot B", kind: usr.part.kind, bytes: wanted.usr_size },
         ];
         let running = [wanted.usr, wanted.verity];
         slots.map(|slot| {
@@ -172,7 +166,8 @@ impl<'a> Draft<'a> {
             return Err(Refusal::NoRoom { what: slot.what, bytes: slot.bytes, largest });
         };
         let extent = Extent { first: gap.first, last: gap.first.saturating_add(sectors).saturating_sub(1) };
-        self.table.put(number, slot.kind, slot.uuid, extent, EMPTY, READ_ONLY);
+        // The UUID comes when the table is committed.
+        self.table.put(number, slot.kind, Guid::new(0), extent, EMPTY, READ_ONLY);
         let size = self.table.bytes(extent);
         self.changes.push(Change::Add { number, what: slot.what, size });
         Ok(())
@@ -218,6 +213,5 @@ impl<'a> Draft<'a> {
 struct Slot {
     what: &'static str,
     kind: Guid,
-    uuid: Guid,
     bytes: u64,
 }

@@ -19,19 +19,40 @@ pub struct Wanted {
     /// Fewest bytes that must be left for a new `persist`: [`super::PERSIST_LEAST`], or 0 if
     /// nothing is persisted.
     pub persist_least: u64,
-    /// Random UUIDs for the partitions of slot B: verity, usr.
-    pub new: [Guid; 2],
 }
 
 /// The target table, its changes, and what it lacks.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Decision {
-    /// The table to commit.
-    pub table: Table,
+    pub(super) table: Table,
     /// The differences from the table on the disk. If empty, there is nothing to write.
     pub changes: Vec<Change>,
     /// What an installed system has to go without, because the disk has no room for it.
     pub lacks: Vec<Refusal>,
+}
+
+impl Decision {
+    /// Returns the table as it will be. Added partitions have no UUID yet.
+    #[must_use]
+    pub fn planned(&self) -> &Table {
+        &self.table
+    }
+
+    /// Returns the table to commit. Added partitions get these UUIDs, which have to be random.
+    #[must_use]
+    pub fn table(&self, new: [Guid; 2]) -> Table {
+        let mut table = self.table.clone();
+        let added = self.changes.iter().filter_map(|change| match change {
+            Change::Add { number, .. } => Some(*number),
+            _ => None,
+        });
+        for (number, uuid) in added.zip(new) {
+            if let Some(entry) = table.entry_mut(number) {
+                entry.unique_partition_guid = uuid.0;
+            }
+        }
+        table
+    }
 }
 
 /// One difference between the disk and the target. Sizes are in bytes.

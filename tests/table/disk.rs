@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use gptman::{GPT, GPTPartitionEntry};
-use pattern::table::{Extent, Found, Guid, Step, Wanted};
+use pattern::table::{Extent, Found, Guid, Step, Table, Wanted, target};
 
 pub(crate) const MIB: u64 = 1 << 20;
 pub(crate) const ESP: u128 = 0xC12A7328_F81F_11D2_BA4B_00A0C93EC93B;
@@ -198,8 +198,12 @@ pub(crate) fn wanted() -> Wanted {
         usr_size: 2048 * MIB,
         verity_size: 200 * MIB,
         persist_least: 320 * MIB,
-        new: [Guid::from_random([1; 16]), Guid::from_random([2; 16])],
     }
+}
+
+/// The table that the decision would commit.
+pub(crate) fn target_table(found: &Found, wanted: &Wanted) -> Table {
+    target(found, wanted).unwrap().table([Guid::from_random([1; 16]), Guid::from_random([2; 16])])
 }
 
 /// Number, label, start and size in MiB, of a table as we read it.

@@ -1,10 +1,8 @@
 //! Power cuts: every state that a commit can leave on the disk is read as the old table or the new one, and the next
 //! boot finishes the work.
 
-use super::disk::{BASE, BLOCK, Disk, GENERIC, MIB, wanted};
-use pattern::table::{
-    Found, Guid, PersistPlace, ResetPlace, Step, Table, commit, persist, reset_place, target,
-};
+use super::disk::{BASE, BLOCK, Disk, GENERIC, MIB, target_table, wanted};
+use pattern::table::{Found, Guid, PersistPlace, ResetPlace, Step, Table, commit, persist, reset_place};
 use std::collections::BTreeMap;
 
 /// More blocks than this that differ between two flushes are sampled, not enumerated.
@@ -91,7 +89,7 @@ fn growing_survives_every_cut() {
     for sector_size in [512, 1024, 2048, 4096] {
         let disk = grown(sector_size);
         let found = disk.found();
-        let (olds, news) = survives(&disk, &found.table, &target(&found, &wanted()).unwrap().table);
+        let (olds, news) = survives(&disk, &found.table, &target_table(&found, &wanted()));
         assert!(olds > 0 && news > 0, "{sector_size}: {olds} {news}");
     }
 }
@@ -154,7 +152,7 @@ fn every_reader_sees_the_old_or_the_new_table() {
     for sector_size in [512, 4096] {
         let disk = grown(sector_size);
         let found = disk.found();
-        let new = target(&found, &wanted()).unwrap().table;
+        let new = target_table(&found, &wanted());
         let steps = commit(&found, &new).unwrap();
         let entries = |disk: &Disk| disk.gptman().iter().map(|(_, entry)| entry.clone()).collect::<Vec<_>>();
         let mut done = disk.clone();
@@ -191,13 +189,13 @@ fn a_torn_primary_is_restored_before_its_only_good_copy_is_overwritten() {
             let mut disk = Disk::with(sector_size, 8192, &BASE);
             disk.put(torn_at, &[0; 300]);
             let found = disk.found();
-            let (olds, news) = survives(&disk, &found.table, &target(&found, &wanted()).unwrap().table);
+            let (olds, news) = survives(&disk, &found.table, &target_table(&found, &wanted()));
             assert!(olds > 0 && news > 0);
         }
         let mut grown = grown(sector_size);
         grown.put(2 * sector_size, &[0; 300]);
         let found = grown.found();
-        let (olds, news) = survives(&grown, &found.table, &target(&found, &wanted()).unwrap().table);
+        let (olds, news) = survives(&grown, &found.table, &target_table(&found, &wanted()));
         assert!(olds > 0 && news > 0);
     }
 }
@@ -206,7 +204,7 @@ fn a_torn_primary_is_restored_before_its_only_good_copy_is_overwritten() {
 fn a_cut_commit_followed_by_another_change_survives_every_cut() {
     let disk = Disk::with(512, 8192, &BASE);
     let found = disk.found();
-    let first = target(&found, &wanted()).unwrap().table;
+    let first = target_table(&found, &wanted());
     let mut cut = disk.clone();
     // The backup and its flush, nothing of the primary.
     cut.apply(&commit(&found, &first).unwrap()[..2]);
@@ -221,7 +219,7 @@ fn a_cut_commit_followed_by_another_change_survives_every_cut() {
 fn one_aligned_write_of_4096_bytes_commits_the_primary() {
     let disk = grown(512);
     let found = disk.found();
-    let steps = commit(&found, &target(&found, &wanted()).unwrap().table).unwrap();
+    let steps = commit(&found, &target_table(&found, &wanted())).unwrap();
     let shape: Vec<Option<(u64, usize)>> = steps
         .iter()
         .map(|step| match step {
@@ -238,7 +236,7 @@ fn the_boot_record_is_kept_and_only_a_plain_protective_one_is_resized() {
     let plan = |disk: &Disk| {
         let found = disk.found();
         let mut done = disk.clone();
-        done.apply(&commit(&found, &target(&found, &wanted()).unwrap().table).unwrap());
+        done.apply(&commit(&found, &target_table(&found, &wanted())).unwrap());
         done.get(0, 512)
     };
     let mut plain = grown(512);
@@ -265,6 +263,6 @@ fn a_data_partition_keeps_every_byte_of_its_entry() {
     let before = disk.get(1024 + 99 * 128, 128);
     let found = disk.found();
     let none_in_the_way = pattern::table::Wanted { usr_size: 180 * MIB, ..wanted() };
-    disk.apply(&commit(&found, &target(&found, &none_in_the_way).unwrap().table).unwrap());
+    disk.apply(&commit(&found, &target_table(&found, &none_in_the_way)).unwrap());
     assert_eq!(disk.get(1024 + 99 * 128, 128), before);
 }

@@ -1,6 +1,8 @@
 //! The target shape: what is changed, and what is refused.
 
-use super::disk::{BASE, Disk, ESP, GENERIC, MIB, Part, USR, USR_ARM, USR_VERITY, layout, wanted};
+use super::disk::{
+    BASE, Disk, ESP, GENERIC, MIB, Part, USR, USR_ARM, USR_VERITY, layout, target_table, wanted,
+};
 use pattern::table::{Decision, Guid, PersistPlace, Refusal, Wanted, commit, persist, target};
 
 /// The base image at the start of a larger disk.
@@ -42,12 +44,12 @@ fn a_fresh_disk_gets_its_shape() {
         );
         let expected: Vec<_> =
             (1..).zip(&FULL[..5]).map(|(n, (_, label, start, size))| row(n, label, *start, *size)).collect();
-        assert_eq!(layout(&decision.table), expected);
-        let Ok(PersistPlace::Free { number: 6, extent }) = persist(&decision.table, 320 * MIB) else {
+        assert_eq!(layout(decision.planned()), expected);
+        let Ok(PersistPlace::Free { number: 6, extent }) = persist(decision.planned(), 320 * MIB) else {
             panic!()
         };
         assert_eq!(extent.first * sector_size, 4697 * MIB);
-        assert_eq!(decision.table.bytes(extent), 3494 * MIB);
+        assert_eq!(decision.planned().bytes(extent), 3494 * MIB);
     }
 }
 
@@ -56,12 +58,11 @@ fn the_second_look_finds_nothing_to_do() {
     for sector_size in [512, 4096] {
         let mut disk = fresh(sector_size, 8192);
         let found = disk.found();
-        let first = target(&found, &wanted()).unwrap();
-        disk.apply(&commit(&found, &first.table).unwrap());
+        disk.apply(&commit(&found, &target_table(&found, &wanted())).unwrap());
         let found = disk.found();
         let again = target(&found, &wanted()).unwrap();
         assert_eq!(again.to_string(), "nothing to change");
-        assert_eq!(commit(&found, &again.table).unwrap(), []);
+        assert_eq!(commit(&found, again.planned()).unwrap(), []);
     }
 }
 
@@ -70,7 +71,7 @@ fn slot_b_has_the_types_of_slot_a() {
     let mut disk = fresh(512, 8192);
     let arm = disk.entry(3, &(USR_ARM, "usr-1", 401, 174));
     disk.edit(|gpt| gpt[3] = arm);
-    let table = decide(&disk).unwrap().table;
+    let table = target_table(&disk.found(), &wanted());
     let kinds: Vec<String> = table.partitions().skip(3).map(|p| format!("{} {}", p.kind, p.uuid)).collect();
     assert_eq!(
         kinds,
@@ -87,7 +88,7 @@ fn an_installed_disk_is_left_alone_or_grows_its_persist() {
     assert_eq!(words(&disk), "nothing to change");
     disk.size += 5000 * MIB + 512;
     assert_eq!(words(&disk), "backup table moves to the end; persist 3.5 GiB -> 8.3 GiB");
-    let table = decide(&disk).unwrap().table;
+    let table = decide(&disk).unwrap().planned().clone();
     assert_eq!(layout(&table).last(), Some(&row(6, "persist", 4697, 8494)));
 }
 
@@ -184,7 +185,7 @@ fn an_installed_system_does_without_what_no_longer_fits() {
         "nothing to change; left as it is: partition 3 (usr-1) can't grow to 3 GiB: partition 4 (_empty) begins after \
          2 GiB; partitions are never moved, lower partitions.sizes.usr"
     );
-    assert_eq!(decision.table, disk.found().table);
+    assert_eq!(*decision.planned(), disk.found().table);
 }
 
 #[test]
@@ -225,5 +226,5 @@ fn a_volume_that_was_given_up_keeps_its_place() {
     reset.apply(&commit(&found, &given_up).unwrap());
     let decision = decide(&reset).unwrap();
     assert!(!decision.lacks.is_empty());
-    assert_eq!(layout(&decision.table)[3], row(4, "persist-reset", 575, 448));
+    assert_eq!(layout(decision.planned())[3], row(4, "persist-reset", 575, 448));
 }

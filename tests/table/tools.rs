@@ -1,7 +1,7 @@
 //! What sfdisk and sgdisk say of our tables.
 
-use super::disk::{BASE, Disk, MIB, layout, wanted};
-use pattern::table::{Guid, PersistPlace, commit, persist, target};
+use super::disk::{BASE, Disk, MIB, layout, target_table, wanted};
+use pattern::table::{Guid, PersistPlace, commit, persist};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -20,7 +20,7 @@ fn finished() -> Disk {
     let mut disk = Disk::with(512, 600, &BASE);
     disk.size = 8192 * MIB;
     let found = disk.found();
-    disk.apply(&commit(&found, &target(&found, &wanted()).unwrap().table).unwrap());
+    disk.apply(&commit(&found, &target_table(&found, &wanted())).unwrap());
     let found = disk.found();
     let Ok(PersistPlace::Free { number, extent }) = persist(&found.table, 0) else { panic!() };
     let new = found.table.with_persist(number, extent, Guid::from_random([3; 16]));

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use pattern::config::Config;
 use pattern::firmware::Variable;
 use pattern::sealing::binding::of_the_key;
 
-use crate::machine::tpm::Tcti;
-use crate::machine::{firmware, uki};
+use crate::context::Context;
+use crate::machine::firmware;
+use crate::machine::uki::Companions;
 use crate::volume::ahead::key;
 use crate::volume::ahead::staged::Staged;
 use crate::volume::luks::Volume;
@@ -21,7 +21,7 @@ use crate::volume::place::{self, recognised, require_open};
 /// # Errors
 /// When the next boot can't be predicted, or has Secure Boot off, or the volume has no slot for it,
 /// or the TPM fails.
-pub(crate) fn announce(config: &Config, device: &Path, files: &[(Variable, PathBuf)]) -> Result<String> {
+pub(crate) fn announce(ctx: &Context, device: &Path, files: &[(Variable, PathBuf)]) -> Result<String> {
     let about = || format!("persist volume {}", device.display());
     let (header, _) = recognised(device).with_context(about)?;
     require_open(header.uuid()).with_context(about)?;
@@ -32,13 +32,13 @@ pub(crate) fn announce(config: &Config, device: &Path, files: &[(Variable, PathB
             device.display()
         );
     };
-    let image = uki::key()?;
+    let brought = Companions::read()?;
     let (log, value) = (firmware::log()?, firmware::value(bank)?);
     let staged = Staged::new(&log, &value, bank, firmware::contents()?, files)?;
     if staged.next == value {
         return Ok("No change of Secure Boot's keys waits for a restart.".to_owned());
     }
-    let binding = of_the_key(config, image.as_ref(), bank);
+    let binding = of_the_key(&ctx.config, brought.key.as_ref(), bank);
     let words = staged.words();
     for slot in &slots {
         if staged.is_announced(slot, &binding)? {
@@ -53,7 +53,7 @@ pub(crate) fn announce(config: &Config, device: &Path, files: &[(Variable, PathB
             "the key in the volume is not the one of the slot for announced changes; to make both anew, run: pattern rebind"
         );
     };
-    let ahead = staged.sign(&Tcti::default(), ahead, &binding, &approver)?;
+    let ahead = staged.sign(&ctx.tcti, ahead, &binding, &approver)?;
     Volume::load(device)?.announce(&ahead).with_context(about)?;
     Ok(format!("{} will open by itself after the change of {words}, too.", device.display()))
 }

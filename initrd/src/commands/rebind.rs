@@ -4,15 +4,15 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use pattern::config::Config;
 use pattern::sealing::binding::with_additions;
 
+use crate::context::Context;
 use crate::machine::boot::Boot;
-use crate::machine::tpm::Tcti;
-use crate::machine::uki;
+use crate::machine::uki::Companions;
 use crate::people::{added, ask};
 use crate::volume::candidate::Candidate;
 use crate::volume::luks::{Volume, VolumeKey};
+use crate::volume::means::Means;
 use crate::volume::place::{self, recognised, require_open};
 use crate::volume::sealing::Sealer;
 use crate::volume::{ahead, lockout};
@@ -27,13 +27,14 @@ const WORD: &str = "accept";
 /// # Errors
 /// When this boot is not one to bind to, the volume can't be read, the key is wrong, or the TPM
 /// fails. Until the new key is in place, the old ones stay.
-pub(crate) fn rebind(config: &Config, device: &Path) -> Result<String> {
+pub(crate) fn rebind(ctx: &Context, device: &Path) -> Result<String> {
+    let config = &ctx.config;
     let about = || format!("persist volume {}", device.display());
     let boot = Boot::look(config)?;
     if boot.added {
         accept()?;
     }
-    Boot { added: false, ..boot }.require(config)?;
+    Boot { added: false, ..boot.clone() }.require(config)?;
     let (header, locks) = recognised(device).with_context(about)?;
     require_open(header.uuid()).with_context(about)?;
     let mut volume = Volume::load(device).with_context(about)?;
@@ -44,18 +45,18 @@ pub(crate) fn rebind(config: &Config, device: &Path) -> Result<String> {
     }
     let pin = config.volume.pin.then(ask::new_pin).transpose()?;
     let adapt = |binding| if boot.added { with_additions(binding) } else { binding };
-    let (tcti, image) = (Tcti::default(), uki::key()?);
-    let sealer = Sealer { tcti: &tcti, config, image: image.as_ref(), pin: pin.as_deref() };
+    let brought = Companions::read()?;
+    let sealer = Sealer { means: Means::new(config, &boot, &ctx.tcti, &brought), pin: pin.as_deref() };
     let candidate = Candidate { device, uuid: header.uuid(), key: &key };
     let replaced = sealer.replace(&candidate, config.volume.counter, adapt, |_| true);
     let (keyslot, removed) = replaced.with_context(about)?;
     Volume::load(device).and_then(|mut volume| volume.remove_ahead()).with_context(about)?;
     match place::mounted() {
-        Ok(root) => ahead::tend(config, boot, &candidate, &[], (pin.as_deref(), &ahead::Root::Folder(root))),
+        Ok(root) => ahead::tend(&sealer, &candidate, &[], &ahead::Root::Folder(root)),
         Err(error) => eprintln!("pattern: making the slot for announced changes: {error:#}"),
     }
     if pin.is_some()
-        && let Err(error) = lockout::at_rebind()
+        && let Err(error) = lockout::at_rebind(&ctx.tcti)
     {
         eprintln!("pattern: looking after the TPM's lockout password: {error:#}");
     }

@@ -84,7 +84,7 @@ fn leave(ctx: &Context, disk: &Disk, found: &Found, part: &Partition, word: Word
         bail!("not confirmed; nothing was changed");
     }
     reset_request::leave(part, wish)?;
-    lockout::give_back();
+    lockout::give_back(&ctx.tcti);
     println!("It happens at the next boot. To keep everything after all, run: pattern reset --cancel");
     Ok(())
 }

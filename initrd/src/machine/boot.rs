@@ -7,21 +7,24 @@ use anyhow::{Result, bail};
 use pattern::config::Config;
 use pattern::firmware::secure_boot::{State, VARIABLES};
 use pattern::token::ADDED;
+use pattern::volume::admission::Allowed;
 
-use crate::machine::{damage, measure, registers};
+use crate::machine::{damage, measure, registers, trial};
 
 const EFIVARS: &str = "/sys/firmware/efi/efivars";
 
 /// Facts about this boot.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Boot {
     /// The state of Secure Boot, as the firmware enforces it.
     pub(crate) secure_boot: State,
     /// Whether something was added to the kernel image, by PCR 12. Images with `debug = true` do
     /// not check.
     pub(crate) added: bool,
-    /// Whether `/usr` is known to be damaged.
-    pub(crate) degraded: bool,
+    /// What can't be read of `/usr`, if it is known to be damaged.
+    pub(crate) damage: Option<String>,
+    /// Whether the boot loader still counts the boots of this version.
+    pub(crate) on_trial: bool,
 }
 
 impl Boot {
@@ -31,12 +34,17 @@ impl Boot {
     /// When there is a TPM whose registers can't be read.
     pub(crate) fn look(config: &Config) -> Result<Self> {
         let added = !config.debug && measure::has_tpm() && registers::was_extended(ADDED)?;
-        Ok(Self { secure_boot: secure_boot(), added, degraded: damage::degraded().is_some() })
+        Ok(Self { secure_boot: secure_boot(), added, damage: damage::degraded(), on_trial: trial::running() })
     }
 
     /// Returns whether this boot may write the TPM's records.
-    pub(crate) fn may_record(self, config: &Config) -> bool {
-        !self.added && !self.degraded && self.secure_boot.allows(config)
+    pub(crate) fn may_record(&self, config: &Config) -> bool {
+        !self.added && self.damage.is_none() && self.secure_boot.allows(config)
+    }
+
+    /// Returns what this boot may do with a volume.
+    pub(crate) fn allowed(&self, config: &Config) -> Allowed {
+        Allowed { record: self.may_record(config), on_trial: self.on_trial }
     }
 
     /// Fails if this boot must not seal anything: a later boot would not be like it, or the seal
@@ -44,7 +52,7 @@ impl Boot {
     ///
     /// # Errors
     /// When something forbids it. The error says what, and what to do.
-    pub(crate) fn require(self, config: &Config) -> Result<()> {
+    pub(crate) fn require(&self, config: &Config) -> Result<()> {
         if !self.secure_boot.allows(config) {
             bail!(
                 "{}, and this image seals keys only while Secure Boot is on (volume.secure_boot = \"required\"); {}",

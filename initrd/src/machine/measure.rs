@@ -13,7 +13,6 @@ use anyhow::{Context as _, Result};
 use pattern::tpm::latch::Signs;
 use pattern::tpm::measure::{ENTER_INITRD, IDENTITY, LEAVE_INITRD, Measurement, PHASES, said};
 
-use crate::context::Context;
 use crate::machine::registers::{self, banks};
 use crate::machine::tpm::{self, Tcti, Tpm};
 use record::Record;
@@ -25,23 +24,21 @@ const STUB: &str = "/sys/firmware/efi/efivars/StubPcrKernelImage-4a67b082-0a4c-4
 const TABLE: &str = "/sys/firmware/acpi/tables/TPM2";
 
 /// Makes sure that nobody gets the volume's key any more in this boot. Returns what was done, in
-/// words. It needs no configuration, because a missing configuration can be the reason for an
-/// emergency.
+/// words. `debug` is the image's option.
 ///
 /// # Errors
 /// When there is a TPM, and it can't be extended.
-pub(crate) fn lock() -> Result<String> {
-    if !is_reachable()? {
+pub(crate) fn lock(tcti: &Tcti, debug: bool) -> Result<String> {
+    if !is_reachable(debug)? {
         return Ok("nothing to lock".to_owned());
     }
-    enter()?;
-    let mut tpm = Tpm::connect(&Tcti::default())?;
+    phase(tcti, ENTER_INITRD)?;
     let mut done = Vec::new();
     if is_untouched(IDENTITY)? {
-        extend(&mut tpm, &Measurement::no_volume(&banks()?))?;
+        extend(tcti, &Measurement::no_volume(&banks()?))?;
         done.push("locked the volume's key");
     }
-    if phase(&mut tpm, LEAVE_INITRD)? {
+    if phase(tcti, LEAVE_INITRD)? {
         done.push("ended the initrd's phase");
     }
     Ok(if done.is_empty() { "all is locked".to_owned() } else { done.join(", ") })
@@ -52,9 +49,9 @@ pub(crate) fn lock() -> Result<String> {
 ///
 /// # Errors
 /// When the TPM fails, or can't be reached.
-pub(crate) fn enter() -> Result<()> {
-    if is_reachable()? {
-        phase(&mut Tpm::connect(&Tcti::default())?, ENTER_INITRD)?;
+pub(crate) fn enter(tcti: &Tcti, debug: bool) -> Result<()> {
+    if is_reachable(debug)? {
+        phase(tcti, ENTER_INITRD)?;
     }
     Ok(())
 }
@@ -64,22 +61,19 @@ pub(crate) fn enter() -> Result<()> {
 ///
 /// # Errors
 /// When the TPM fails.
-pub(crate) fn volume(name: &str, uuid: &str, key: &[u8]) -> Result<()> {
+pub(crate) fn volume(tcti: &Tcti, name: &str, uuid: &str, key: &[u8]) -> Result<()> {
     if !has_tpm() {
         return Ok(());
     }
-    let mut tpm = Tpm::connect(&Tcti::default())?;
-    extend(&mut tpm, &Measurement::volume(name, uuid, key, &banks()?))
+    extend(tcti, &Measurement::volume(name, uuid, key, &banks()?))
 }
 
 /// Returns whether there is a TPM to lock. If the kernel does not show the machine's TPM, this
 /// fails. An image with `debug = true` goes on then, because root is logged in there anyway.
-fn is_reachable() -> Result<bool> {
+fn is_reachable(debug: bool) -> Result<bool> {
     let there = |path: &str| Path::new(path).exists();
     let signs = Signs { device: has_tpm(), measured: there(STUB), listed: there(TABLE) };
     signs.tpm().or_else(|hidden| {
-        // A configuration that can't be read does not count as debug = true.
-        let debug = Context::gather(Path::new("/")).is_ok_and(|context| context.config.debug);
         if !debug {
             return Err(hidden.into());
         }
@@ -96,21 +90,22 @@ pub(crate) fn has_tpm() -> bool {
 
 /// Measures a phase once. Returns whether it did so now. Without a measured kernel there are no
 /// phases, because PCR 11 then says nothing about the image.
-fn phase(tpm: &mut Tpm, word: &str) -> Result<bool> {
+fn phase(tcti: &Tcti, word: &str) -> Result<bool> {
     // systemd may have measured the phase. A second extension would lead to a value that nobody
     // signed.
     if !Path::new(STUB).exists() || said(&record::read()?, PHASES, word) {
         return Ok(false);
     }
-    extend(tpm, &Measurement::phase(word, &banks()?))?;
+    extend(tcti, &Measurement::phase(word, &banks()?))?;
     Ok(true)
 }
 
 /// Extends a register and records it. The record is locked before, so that no other program comes
 /// between the two.
-fn extend(tpm: &mut Tpm, measurement: &Measurement) -> Result<()> {
+fn extend(tcti: &Tcti, measurement: &Measurement) -> Result<()> {
     let record = Record::open();
-    tpm.extend(measurement).with_context(|| {
+    let extended = Tpm::connect(tcti).and_then(|mut tpm| tpm.extend(measurement));
+    extended.with_context(|| {
         let text = &measurement.text;
         format!("measuring {text:?}; a TPM that is broken can be turned off in the firmware's setup, and the recovery key entered")
     })?;

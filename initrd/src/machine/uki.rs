@@ -15,29 +15,32 @@ const FOLDERS: [&str; 2] = ["/.extra", "/run/systemd"];
 const KEY: &str = "tpm2-pcr-public-key.pem";
 const SIGNATURES: &str = "tpm2-pcr-signature.json";
 
-/// Returns the key, if the image also has signatures by it.
-///
-/// # Errors
-/// When one of the files is not valid. The image is then broken, and nothing weaker takes its
-/// place.
-pub(crate) fn key() -> Result<Option<PublicKey>> {
-    let Some(pem) = read(KEY)? else { return Ok(None) };
-    if signatures()?.is_none() {
-        log::warn!(
-            "this image has a key for PCR signatures, but no signature; the TPM goes by volume.pcrs alone"
-        );
-        return Ok(None);
-    }
-    PublicKey::parse(&pem).map(Some).with_context(|| KEY.to_owned())
+/// What the unified kernel image brought for the TPM.
+pub(crate) struct Companions {
+    /// The key that signs PCR values, if the image also has signatures.
+    pub(crate) key: Option<PublicKey>,
+    pub(crate) signatures: Option<Signatures>,
 }
 
-/// Returns the signatures.
-///
-/// # Errors
-/// When the file is not valid.
-pub(crate) fn signatures() -> Result<Option<Signatures>> {
-    let text = read(SIGNATURES)?;
-    text.map(|text| Signatures::parse(&text).with_context(|| SIGNATURES.to_owned())).transpose()
+impl Companions {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// When one of them is not valid. The image is then broken, and nothing weaker takes its place.
+    pub(crate) fn read() -> Result<Self> {
+        let text = read(SIGNATURES)?;
+        let signatures =
+            text.map(|text| Signatures::parse(&text).with_context(|| SIGNATURES.to_owned())).transpose()?;
+        let Some(pem) = read(KEY)? else { return Ok(Self { key: None, signatures }) };
+        if signatures.is_none() {
+            log::warn!(
+                "this image has a key for PCR signatures, but no signature; the TPM goes by volume.pcrs alone"
+            );
+            return Ok(Self { key: None, signatures });
+        }
+        let key = PublicKey::parse(&pem).with_context(|| KEY.to_owned())?;
+        Ok(Self { key: Some(key), signatures })
+    }
 }
 
 fn read(name: &str) -> Result<Option<String>> {

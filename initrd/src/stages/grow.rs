@@ -5,6 +5,7 @@ use pattern::table::{Decision, Found, Refusal, target};
 
 use crate::context::Context;
 use crate::machine::disk::Disk;
+use crate::machine::random::partition_uuid;
 use crate::stage::Report;
 use crate::volume::shape;
 
@@ -17,14 +18,15 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let disk = Disk::behind_usr(&ctx.usr)?;
     disk.check(&ctx.config.partitions.disk)?;
     let found = disk.table()?;
-    let decision = target(&found, &shape::wanted(ctx)?);
+    let decision = target(&found, &shape::wanted(ctx));
     if let Some(reason) = idle(ctx) {
         return Ok(report(&disk, &found, format!("{reason}: {}", described(&decision))));
     }
     let decision = decision.with_context(|| format!("partition table of {}", disk.path().display()))?;
     decision.lacks.iter().for_each(|refusal| log::warn!("{refusal}"));
-    disk.commit(&found, &decision.table)?;
-    disk.tell_kernel(&decision.table)?;
+    let table = decision.table([partition_uuid()?, partition_uuid()?]);
+    disk.commit(&found, &table)?;
+    disk.tell_kernel(&table)?;
     Ok(report(&disk, &found, decision.to_string()))
 }
 
@@ -60,7 +62,6 @@ mod tests {
     use pattern::table::{Change, Guid, Wanted};
 
     use super::*;
-    use crate::machine::random::partition_uuid;
 
     const MIB: u64 = 1 << 20;
     /// The type linux-usr-x86-64, as a table stores it.
@@ -97,12 +98,11 @@ mod tests {
                 usr_size: 4 * MIB,
                 verity_size: MIB,
                 persist_least: 8 * MIB,
-                new: [partition_uuid()?, partition_uuid()?],
             };
             let disk = Disk::plain(&self.0);
             let found = disk.table()?;
             let decision = target(&found, &wanted)?;
-            disk.commit(&found, &decision.table)?;
+            disk.commit(&found, &decision.table([partition_uuid()?, partition_uuid()?]))?;
             Ok(decision)
         }
     }

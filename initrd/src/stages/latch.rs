@@ -5,6 +5,7 @@ use anyhow::Result;
 
 use crate::context::Context;
 use crate::machine::measure;
+use crate::machine::tpm::Tcti;
 use crate::stage::Report;
 use crate::volume::confine;
 
@@ -12,9 +13,19 @@ use crate::volume::confine;
 ///
 /// # Errors
 /// When there is a TPM that can't be extended, or the volume can't be closed.
-pub(crate) fn run(_: &Context) -> Result<Report> {
-    let locked = measure::lock()?;
+pub(crate) fn run(ctx: &Context) -> Result<Report> {
+    let locked = measure::lock(&ctx.tcti, ctx.config.debug)?;
     let closed = if confine::run()? { ", closed /persist/root" } else { "" };
     let decided = format!("{locked}{closed}");
     Ok(Report { found: if measure::has_tpm() { "a TPM" } else { "no TPM" }.to_owned(), decided })
+}
+
+/// Locks the key before an emergency shell. A missing configuration can be the reason for the
+/// emergency, so none is required. It then does not count as `debug = true`.
+///
+/// # Errors
+/// When there is a TPM that can't be extended.
+pub(crate) fn emergency() -> Result<()> {
+    let debug = Context::here().is_ok_and(|context| context.config.debug);
+    measure::lock(&Tcti::default(), debug).map(drop)
 }

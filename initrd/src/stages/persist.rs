@@ -3,23 +3,22 @@
 mod absent;
 mod create;
 mod open;
+mod site;
+mod tend;
 
-use std::path::Path;
-
-use anyhow::{Context as _, Result};
-use pattern::config::Config;
-use pattern::table::{PERSIST_LEAST, PersistPlace, persist};
-use pattern::volume::Locks;
+use anyhow::{Context as _, Error, Result};
+use pattern::table::target;
 
 use crate::context::Context;
 use crate::machine::boot::Boot;
 use crate::machine::disk::Disk;
-use crate::machine::trial;
+use crate::machine::measure;
+use crate::machine::uki::Companions;
 use crate::stage::Report;
-use crate::volume::candidate::Candidate;
-use crate::volume::place::recognised;
-use crate::volume::request::Request;
-use crate::volume::{ahead, directories, lockout, recovery_key, renewal, shape};
+use crate::volume::means::Means;
+use crate::volume::shape;
+use absent::Absent;
+use site::Site;
 
 /// Finds the volume, or a place for it, in the table. Opens the volume or makes it.
 ///
@@ -29,62 +28,32 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let disk = Disk::behind_usr(&ctx.usr)?;
     disk.check(&ctx.config.partitions.disk)?;
     let found = disk.table()?;
-    // In a boot that only plans, the stage before has not changed the table.
-    let table = if ctx.flags.plan_only { shape::planned(ctx, &found)? } else { found.table.clone() };
-    let place = persist(&table, PERSIST_LEAST).with_context(|| format!("disk {}", disk.path().display()))?;
-    match place {
-        PersistPlace::Existing { number, .. } => existing(ctx, &disk.partition_path(number)),
-        PersistPlace::Free { number, extent } => absent::absent(ctx, &disk, &found, number, extent),
-    }
-}
-
-fn existing(ctx: &Context, device: &Path) -> Result<Report> {
-    let about = || format!("persist volume {}", device.display());
-    let (header, locks) = recognised(device).with_context(about)?;
-    let found = format!("{} on {}", described(&locks), device.display());
+    let about_table = || format!("partition table of {}", disk.path().display());
+    let target = target(&found, &shape::wanted(ctx)).with_context(about_table);
     if ctx.flags.plan_only {
-        return Ok(Report { found, decided: "planned only: open it".to_owned() });
+        // The stage before has not changed the table.
+        return Site::find(&disk, target?.planned())?.plan(&ctx.config);
     }
+    let site = Site::find(&disk, &found.table)?;
     let boot = Boot::look(&ctx.config)?;
-    let opened = open::open(device, &header, &locks, &ctx.config, boot).with_context(about)?;
-    let (key, decided) = (&opened.key, opened.how);
-    let (made, asked) = directories::complete(&ctx.config).with_context(about)?;
-    if locks.tokens.iter().any(|token| token.pin.is_some()) {
-        lockout::at_boot();
-    }
-    let candidate = Candidate { device, uuid: header.uuid(), key };
-    let pin = opened.pin.as_deref();
-    let mut slots = opened.slots.as_deref();
-    // During a trial this waits for a boot with a person at the console.
-    if !asked.is_empty() && !trial::running() {
-        let done = requested(&ctx.config, device, &candidate, &asked);
-        done.unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
-        // Only a key that the TPM gave is replaced without a person. If the TPM refused, a person
-        // has to bind the volume again.
-        if ctx.config.volume.counter && opened.by_tpm && boot.may_record(&ctx.config) {
-            match renewal::at_boot(&ctx.config, &candidate, pin).context("replacing the TPM's key") {
-                Ok(()) => slots = Some(&[]),
-                Err(error) => log::warn!("{}: {error:#}", device.display()),
-            }
+    let brought = Companions::read();
+    measure::enter(&ctx.tcti, ctx.config.debug)?;
+    let means = brought.as_ref().map(|brought| Means::new(&ctx.config, &boot, &ctx.tcti, brought));
+    if !site.listed {
+        shape::require(&target?).with_context(about_table)?;
+        let means = means.map_err(|flaw| Error::msg(format!("{flaw:#}"))).with_context(|| site.making())?;
+        if absent::decide(&means, &site).with_context(|| site.making())? == Absent::Make {
+            create::create(means, &site, &found).with_context(|| site.making())?;
+            let kind = ctx.config.volume.filesystem.name();
+            return Ok(Report { found: site.free(), decided: format!("made one with {kind}") });
         }
     }
-    if let Some(slots) = slots {
-        ahead::tend(&ctx.config, boot, &candidate, slots, (pin, &ahead::Root::Device));
+    let in_use = open::open(ctx, &boot, means, &site).with_context(|| site.volume())?;
+    if !site.listed {
+        site.list(&found).with_context(|| site.volume())?;
     }
-    let decided = if made.is_empty() { decided } else { format!("{decided}, made {}", made.join(" and ")) };
-    Ok(Report { found, decided })
-}
-
-/// Makes a new recovery key, if one was requested.
-fn requested(config: &Config, device: &Path, volume: &Candidate<'_>, asked: &[Request]) -> Result<()> {
-    if !asked.contains(&Request::Recovery) {
-        return Ok(());
+    if let Ok(means) = means {
+        tend::tend(means, &site.device, &in_use);
     }
-    recovery_key::at_boot(config, device, volume.key).context("making a new recovery key")
-}
-
-fn described(locks: &Locks) -> String {
-    let tokens = locks.tokens.len() + locks.unusable.len();
-    let recovery = if locks.recovery { "a recovery key" } else { "no recovery key" };
-    format!("a volume with {tokens} TPM token{} and {recovery}", if tokens == 1 { "" } else { "s" })
+    Ok(in_use.report(site.listed))
 }

@@ -11,6 +11,7 @@ use pattern::volume::reset::{Decision, WORD, decide, vouch, vouch_begun};
 
 use crate::context::Context;
 use crate::machine::disk::Disk;
+use crate::machine::tpm::Tcti;
 use crate::machine::{boot_mark, measure, reboot};
 use crate::people::ask;
 use crate::stage::Report;
@@ -50,7 +51,7 @@ fn carry_out(ctx: &Context, disk: &Disk, found: &Found, decision: &Decision) -> 
         }
         Decision::Ask(part) => offer(ctx, disk, found, part),
         Decision::GiveUp(part) => {
-            let done = let_go(disk, found, part).map(|claim| give_up(disk, found, part, &claim));
+            let done = let_go(&ctx.tcti, disk, found, part).map(|claim| give_up(disk, found, part, &claim));
             done.unwrap_or_else(|error| {
                 reset_request::forget();
                 Ok(kept(&error))
@@ -84,7 +85,7 @@ fn offer(ctx: &Context, disk: &Disk, found: &Found, part: &Partition) -> Result<
         reset_request::forget();
         return Ok("kept the volume: nobody confirmed the factory reset".to_owned());
     }
-    let claim = match let_go(disk, found, part) {
+    let claim = match let_go(&ctx.tcti, disk, found, part) {
         Ok(claim) => claim,
         Err(error) => {
             reset_request::forget();
@@ -121,9 +122,9 @@ fn prove(disk: &Disk, found: &Found, part: &Partition) -> Result<Claim> {
 /// Removes the TPM's record before anything is written to the disk. So if only the label says that
 /// a volume was given up, the TPM still knows it, and no new volume is made in its place. A cut
 /// after this leaves a volume that the TPM does not know. It can be given up again.
-fn let_go(disk: &Disk, found: &Found, part: &Partition) -> Result<Claim> {
+fn let_go(tcti: &Tcti, disk: &Disk, found: &Found, part: &Partition) -> Result<Claim> {
     let claim = prove(disk, found, part)?;
-    forget(&disk.partition_path(part.number))?;
+    forget(tcti, &disk.partition_path(part.number))?;
     Ok(claim)
 }
 
@@ -161,9 +162,9 @@ fn restart() -> Result<()> {
 }
 
 /// Removes the TPM's record of the volume.
-fn forget(device: &Path) -> Result<()> {
+fn forget(tcti: &Tcti, device: &Path) -> Result<()> {
     match place::uuid(device).filter(|_| measure::has_tpm()) {
-        Some(uuid) => identity::forget(&uuid).context("removing the TPM's record of the volume"),
+        Some(uuid) => identity::forget(tcti, &uuid).context("removing the TPM's record of the volume"),
         None => Ok(()),
     }
 }

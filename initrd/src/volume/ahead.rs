@@ -11,21 +11,20 @@ pub(crate) mod key;
 pub(crate) mod staged;
 
 use anyhow::{Context as _, Result};
-use pattern::config::Config;
 use pattern::firmware::PCR;
 use pattern::firmware::secure_boot::State;
 use pattern::record::nv::Index;
 use pattern::sealing::binding::{has, of_the_key};
 use pattern::token::ahead::Ahead;
-use pattern::token::{Bank, Binding, Counted, Digest, Exposed, Pcrs, PublicKey, Signatures, Tpm2Token};
+use pattern::token::{Bank, Binding, Counted, Digest, Exposed, Pcrs, Tpm2Token};
 use pattern::volume::Header;
 use zeroize::Zeroizing;
 
-use crate::machine::boot::Boot;
-use crate::machine::tpm::{self, NewPin, Presented, Tcti, Tpm, TpmError};
-use crate::machine::{firmware, measure, random, registers, trial, uki};
+use crate::machine::tpm::{self, NewPin, Presented, Tpm, TpmError};
+use crate::machine::{firmware, measure, random, registers};
 use crate::volume::candidate::Candidate;
 use crate::volume::luks::{Volume, VolumeKey};
+use crate::volume::means::Means;
 use crate::volume::sealing::{Sealer, is_outdated_text, tpm2};
 
 pub(crate) use key::Root;
@@ -45,13 +44,13 @@ pub(crate) type Unseal<'a> = &'a dyn Fn(&str) -> tpm::Result<Zeroizing<Vec<u8>>>
 pub(crate) fn unlock(
     volume: &mut Volume,
     header: &Header,
-    signatures: Option<&Signatures>,
+    means: &Means<'_>,
     with_pin: impl Fn(Unseal<'_>) -> Result<(Zeroizing<Vec<u8>>, Zeroizing<String>)>,
     reasons: &mut Vec<String>,
 ) -> Option<Found> {
     let slots = header.ahead().into_iter().filter(|ahead| ahead.announced.is_some());
     for ahead in slots {
-        let opened = attempt(volume, &ahead, signatures, &with_pin);
+        let opened = attempt(volume, &ahead, means, &with_pin);
         match opened.context("the slot for an announced change") {
             Ok((key, pin)) => return Some(Found { key, ahead, pin }),
             Err(error) => reasons.push(format!("{error:#}")),
@@ -63,12 +62,11 @@ pub(crate) fn unlock(
 fn attempt(
     volume: &mut Volume,
     ahead: &Ahead,
-    signatures: Option<&Signatures>,
+    means: &Means<'_>,
     with_pin: &impl Fn(Unseal<'_>) -> Result<(Zeroizing<Vec<u8>>, Zeroizing<String>)>,
 ) -> Result<(VolumeKey, Option<Zeroizing<String>>)> {
-    let (tcti, image) = (Tcti::default(), uki::key()?);
-    let unseal =
-        |pin: Option<&str>| Tpm::unseal_ahead(&tcti, ahead, image.as_ref(), Presented { signatures, pin });
+    let Means { tcti, image, signatures, .. } = *means;
+    let unseal = |pin: Option<&str>| Tpm::unseal_ahead(tcti, ahead, image, Presented { signatures, pin });
     let (secret, pin) = match unseal(None) {
         Err(TpmError::NoPin) => {
             let (secret, pin) = with_pin(&|pin| unseal(Some(pin)))?;
@@ -96,17 +94,11 @@ pub(crate) fn earlier(ahead: &Ahead) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// When the TPM fails, or the header can't be written. Until the new token is in place, the slot stays.
-pub(crate) fn retire(
-    config: &Config,
-    volume: &Candidate<'_>,
-    ahead: &Ahead,
-    pin: Option<&String>,
-) -> Result<String> {
-    let (tcti, image, signatures) = (Tcti::default(), uki::key()?, uki::signatures()?);
-    let sealer = Sealer { tcti: &tcti, config, image: image.as_ref(), pin };
+pub(crate) fn retire(sealer: &Sealer<'_>, volume: &Candidate<'_>, ahead: &Ahead) -> Result<String> {
+    let Means { config, image, .. } = sealer.means;
     let old = |text: &str| {
-        let ours = |token: Tpm2Token| has(&token, &of_the_key(config, image.as_ref(), token.bank));
-        tpm2(text).is_some_and(ours) || is_outdated_text(text, config, image.as_ref(), signatures.as_ref())
+        let ours = |token: Tpm2Token| has(&token, &of_the_key(config, image, token.bank));
+        tpm2(text).is_some_and(ours) || is_outdated_text(text, &sealer.means)
     };
     let counted = config.volume.counter || ahead.counted.is_some();
     let (keyslot, removed) = sealer.replace(volume, counted, |binding| binding, old)?;
@@ -115,14 +107,8 @@ pub(crate) fn retire(
 }
 
 /// Calls [`prepare`]. Logs a failure and goes on: the boot does not depend on the slot.
-pub(crate) fn tend(
-    config: &Config,
-    boot: Boot,
-    volume: &Candidate<'_>,
-    slots: &[Ahead],
-    with: (Option<&String>, &Root<'_>),
-) {
-    match prepare(config, boot, volume, slots, with) {
+pub(crate) fn tend(sealer: &Sealer<'_>, volume: &Candidate<'_>, slots: &[Ahead], root: &Root<'_>) {
+    match prepare(sealer, volume, slots, root) {
         Ok(false) => {}
         Ok(true) => log::info!("made a slot for announced changes of Secure Boot's keys"),
         Err(error) => log::warn!("making the slot for announced changes: {error:#}"),
@@ -135,19 +121,18 @@ pub(crate) fn tend(
 /// # Errors
 /// When the TPM fails, or the volume can't be written to.
 fn prepare(
-    config: &Config,
-    boot: Boot,
+    &Sealer { ref means, pin }: &Sealer<'_>,
     volume: &Candidate<'_>,
     slots: &[Ahead],
-    (pin, root): (Option<&String>, &Root<'_>),
+    root: &Root<'_>,
 ) -> Result<bool> {
-    let (image, bank) = (uki::key()?, bank());
-    let missing = slots.is_empty() || slots.iter().any(|slot| is_true(slot, config, image.as_ref()));
-    let unasked = config.volume.pin && pin.is_none();
-    if !missing || unasked || !wanted(config, boot, image.as_ref(), bank) {
+    let bank = bank();
+    let missing = slots.is_empty() || slots.iter().any(|slot| is_true(slot, means));
+    let unasked = means.config.volume.pin && pin.is_none();
+    if !missing || unasked || !wanted(means, bank) {
         return Ok(false);
     }
-    let mut tpm = Tpm::connect(&Tcti::default())?;
+    let mut tpm = Tpm::connect(means.tcti)?;
     let approver = tpm.make_approver(random::secret()?)?;
     let secret = random::secret()?;
     let pin =
@@ -165,21 +150,19 @@ fn prepare(
 
 /// Returns whether this boot should make a slot. Only a volume bound to PCR 7 needs one, and only a
 /// boot in which PCR 7 protects something may make it.
-fn wanted(config: &Config, boot: Boot, image: Option<&PublicKey>, bank: Bank) -> bool {
+fn wanted(means: &Means<'_>, bank: Bank) -> bool {
+    let Means { config, boot, image, .. } = *means;
     let kept = of_the_key(config, image, bank).kept;
     let bound = kept.is_some_and(|pcrs| pcrs.iter().any(|pcr| pcr == PCR));
-    bound
-        && measure::has_tpm()
-        && boot.secure_boot == State::On
-        && boot.may_record(config)
-        && !trial::running()
+    bound && measure::has_tpm() && boot.secure_boot == State::On && means.may_record() && !boot.on_trial
 }
 
 /// Returns whether this boot is the announced one.
-fn is_true(ahead: &Ahead, config: &Config, image: Option<&PublicKey>) -> bool {
+fn is_true(ahead: &Ahead, means: &Means<'_>) -> bool {
     let Some(announced) = &ahead.announced else { return false };
     let value = firmware::value(ahead.bank);
-    let policy = value.and_then(|value| Ok(policy(&of_the_key(config, image, ahead.bank), &value)?));
+    let policy =
+        value.and_then(|value| Ok(policy(&of_the_key(means.config, means.image, ahead.bank), &value)?));
     policy.is_ok_and(|policy| policy == announced.policy)
 }
 

@@ -36,9 +36,9 @@ pub(crate) fn complete(config: &Config) -> Result<(Vec<String>, Vec<Request>)> {
         return Ok((missing, asked_for));
     }
     let mounted = Mounted::new(device, work, kind, false)?;
-    let made = ensure(mounted.path(), asked)?;
+    make_all(mounted.path(), &missing, Path::new(FACTORY))?;
     mounted.unmount()?;
-    Ok((made, asked_for))
+    Ok((missing, asked_for))
 }
 
 /// Returns the requested directories that the volume does not have.
@@ -61,27 +61,26 @@ fn missing(volume: &Path, asked: &Persist) -> Result<Vec<String>> {
     Ok(missing)
 }
 
-/// Makes the missing directories on the mounted volume, each atomically and with its first content.
-/// Returns their names. All of it is on the medium when this returns.
+/// Makes the missing directories on the mounted volume, as [`make_all`].
 ///
 /// # Errors
 /// When one can't be made. The others are complete or absent.
-pub(crate) fn ensure(volume: &Path, asked: &Persist) -> Result<Vec<String>> {
-    ensure_from(volume, asked, Path::new(FACTORY))
+pub(crate) fn ensure(volume: &Path, asked: &Persist) -> Result<()> {
+    make_all(volume, &missing(volume, asked)?, Path::new(FACTORY))
 }
 
-fn ensure_from(volume: &Path, asked: &Persist, factory: &Path) -> Result<Vec<String>> {
+/// Makes directories, each atomically and with its first content. All of it is on the medium when
+/// this returns.
+fn make_all(volume: &Path, names: &[String], factory: &Path) -> Result<()> {
     let root = volume.join("root");
     if !root.is_dir() {
         make(&root).with_context(|| format!("making {}", root.display()))?;
     }
-    let missing = missing(volume, asked)?;
-    for name in &missing {
+    for name in names {
         appear(&root, name, factory).with_context(|| format!("making {}", root.join(name).display()))?;
     }
     let synced = File::open(&root).map_err(anyhow::Error::from).and_then(|root| Ok(syncfs(&root)?));
-    synced.with_context(|| format!("syncing {}", root.display()))?;
-    Ok(missing)
+    synced.with_context(|| format!("syncing {}", root.display()))
 }
 
 /// Makes one directory. It is filled under another name, and renamed once the content is on the

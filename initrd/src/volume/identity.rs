@@ -3,20 +3,19 @@
 mod before;
 
 use anyhow::{Context as _, Result};
-use pattern::config::Config;
 use pattern::record::generation::{Old, Step, steps};
 use pattern::record::identity::{Kept, compare, compare_earlier, kept, record};
 use pattern::record::nv::{EARLIER_COUNTER, EARLIER_IDENTITY, Index, MARK};
 use pattern::sealing::binding;
-use pattern::token::{PublicKey, Signatures, Srk};
+use pattern::token::Srk;
 use pattern::volume::Header;
+use pattern::volume::admission::Proof;
 
-use crate::machine::boot::Boot;
 use crate::machine::tpm::{Held, Nv, Tcti, Tpm, TpmError};
-use crate::machine::trial;
 use crate::volume::bank::in_a_bank;
 use crate::volume::candidate::Candidate;
 use crate::volume::luks::Volume;
+use crate::volume::means::Means;
 
 const UNKNOWN: &str =
     "the TPM has no record of this volume: the TPM was cleared, or the image is signed with another key";
@@ -30,25 +29,9 @@ const CLOSED: &str = "an earlier version of pattern made it, and this TPM has co
 const ANOTHER: &str = "this is not the volume that this machine made; nothing of it was used. If you put it there yourself, \
     clear the TPM in the firmware's setup, and enter the volume's recovery key";
 
-/// Whether this machine made the volume.
-#[derive(PartialEq, Eq, Debug)]
-pub(crate) enum Proof {
-    /// The volume is the machine's.
-    Given,
-    /// The volume is the machine's, by the record of an earlier version of pattern.
-    Earlier,
-    /// The TPM can't tell, for this reason, so a person has to decide.
-    Missing(&'static str),
-    /// The volume must not be used, for this reason, even with the right key.
-    Against(String),
-}
-
 /// The TPM's records of volumes.
 pub(crate) struct Registry<'a> {
-    tcti: &'a Tcti,
-    config: &'a Config,
-    image: Option<PublicKey>,
-    signatures: Option<&'a Signatures>,
+    means: Means<'a>,
     nv: Nv<'a>,
     may_write: bool,
 }
@@ -59,19 +42,13 @@ impl<'a> Registry<'a> {
     ///
     /// # Errors
     /// When the policy would protect nothing, or the TPM fails.
-    pub(crate) fn open(
-        config: &'a Config,
-        boot: Boot,
-        tcti: &'a Tcti,
-        (image, signatures): (Option<PublicKey>, Option<&'a Signatures>),
-        srk: Option<&Srk>,
-    ) -> Result<Self> {
+    pub(crate) fn open(means: Means<'a>, srk: Option<&Srk>) -> Result<Self> {
         let nv = in_a_bank(|bank| {
-            let binding = binding::of_the_record(config, image.as_ref(), bank);
-            Nv::new(tcti, binding, signatures, srk.cloned())
+            let binding = binding::of_the_record(means.config, means.image, bank);
+            Nv::new(means.tcti, binding, means.signatures, srk.cloned())
         });
         let nv = nv.context("asking the TPM for its records of volumes")?;
-        Ok(Self { tcti, config, image, signatures, nv, may_write: boot.may_record(config) })
+        Ok(Self { means, nv, may_write: means.may_record() })
     }
 
     /// Returns how many volumes the TPM knows, whoever wrote the records. Volumes that were never
@@ -80,7 +57,7 @@ impl<'a> Registry<'a> {
     /// # Errors
     /// When the TPM fails.
     pub(crate) fn known(&self) -> Result<usize> {
-        let mut known = usize::from(Tpm::connect(self.tcti)?.is_written(&EARLIER_IDENTITY)?);
+        let mut known = usize::from(Tpm::connect(self.means.tcti)?.is_written(&EARLIER_IDENTITY)?);
         for index in self.nv.records()? {
             let begun = matches!(self.nv.held(&index)?, Held::Ours(held) if kept(&held) == Some(Kept::Begun));
             known += usize::from(!begun);
@@ -96,11 +73,11 @@ impl<'a> Registry<'a> {
     pub(crate) fn forget_unfinished(&self) -> Result<()> {
         for index in self.nv.records()? {
             if matches!(self.nv.held(&index)?, Held::Ours(held) if kept(&held) == Some(Kept::Begun)) {
-                Tpm::connect(self.tcti)?.forget(&index)?;
+                Tpm::connect(self.means.tcti)?.forget(&index)?;
             }
         }
         for counter in self.nv.key_counters()? {
-            let mut tpm = Tpm::connect(self.tcti)?;
+            let mut tpm = Tpm::connect(self.means.tcti)?;
             if !tpm.is_written(&counter.record_of())? {
                 tpm.forget(&counter)?;
             }
@@ -136,7 +113,7 @@ impl<'a> Registry<'a> {
     /// Accepts a recognised volume. Counting begins only after a trial, because the version that a
     /// failed trial falls back to may not know of a counter.
     fn recognised(&self, volume: &Candidate<'_>, header: &Header, kept: Kept) -> Result<Proof> {
-        let wanted = self.config.volume.counter && !trial::running();
+        let wanted = self.means.config.volume.counter && !self.means.boot.on_trial;
         match kept {
             // An image without the option counts on, or an older image would be a way around the
             // counter.
@@ -185,8 +162,8 @@ impl<'a> Registry<'a> {
     /// count, and no TPM forgets that.
     fn prove_earlier(&self, volume: &Candidate<'_>) -> Result<Proof> {
         let earlier = in_a_bank(|bank| {
-            let binding = binding::of_an_earlier_record(self.config, self.image.as_ref(), bank);
-            Nv::new(self.tcti, binding, self.signatures, None)
+            let binding = binding::of_an_earlier_record(self.means.config, self.means.image, bank);
+            Nv::new(self.means.tcti, binding, self.means.signatures, None)
         })?;
         let Held::Ours(held) = earlier.held(&EARLIER_IDENTITY)? else { return Ok(Proof::Missing(UNKNOWN)) };
         match compare_earlier(&held, volume.key.as_bytes(), volume.uuid) {
@@ -199,7 +176,7 @@ impl<'a> Registry<'a> {
     /// Returns whether the TPM had never counted when [`MARK`] was made. Makes the mark if
     /// necessary.
     fn never_counted(&self) -> Result<bool> {
-        let mut tpm = Tpm::connect(self.tcti)?;
+        let mut tpm = Tpm::connect(self.means.tcti)?;
         let first = match tpm.count_of(&MARK)? {
             Some(count) => count,
             None => tpm.count_up(&MARK)?,
@@ -209,7 +186,7 @@ impl<'a> Registry<'a> {
 
     /// Makes the TPM count, so that records of earlier versions are never valid again.
     fn close(&self) -> Result<()> {
-        let mut tpm = Tpm::connect(self.tcti)?;
+        let mut tpm = Tpm::connect(self.means.tcti)?;
         while tpm.count_up(&MARK)? < 2 {}
         Ok(tpm.forget(&MARK)?)
     }
@@ -233,9 +210,9 @@ impl<'a> Registry<'a> {
             return Ok(());
         }
         // In this order: the earlier record stays valid until the new one exists.
-        self.keep(volume, self.config.volume.counter)?;
+        self.keep(volume, self.means.config.volume.counter)?;
         self.close()?;
-        let mut tpm = Tpm::connect(self.tcti)?;
+        let mut tpm = Tpm::connect(self.means.tcti)?;
         [EARLIER_IDENTITY, EARLIER_COUNTER].iter().try_for_each(|index| Ok(tpm.forget(index)?))
     }
 
@@ -258,8 +235,8 @@ impl<'a> Registry<'a> {
 ///
 /// # Errors
 /// When the TPM fails.
-pub(crate) fn forget(uuid: &str) -> Result<()> {
-    let mut tpm = Tpm::connect(&Tcti::default())?;
+pub(crate) fn forget(tcti: &Tcti, uuid: &str) -> Result<()> {
+    let mut tpm = Tpm::connect(tcti)?;
     let own = [Index::identity(uuid), Index::counter(uuid), Index::revocation(uuid)];
     let all = own.into_iter().chain([EARLIER_IDENTITY, EARLIER_COUNTER]);
     all.into_iter().try_for_each(|index| Ok(tpm.forget(&index)?))

@@ -36,9 +36,9 @@ enum Root<'a> {
 
 /// Sets and repairs the password in the initrd, once a volume with a PIN is open. The right PIN or
 /// key was given, so the TPM may forget earlier wrong PINs.
-pub(crate) fn at_boot() {
+pub(crate) fn at_boot(tcti: &Tcti) {
     if measure::has_tpm() {
-        let done = tend(&Tcti::default(), &Root::Device(Path::new(DEVICE)), false);
+        let done = tend(tcti, &Root::Device(Path::new(DEVICE)), false);
         done.unwrap_or_else(|error| log::warn!("looking after the TPM's lockout password: {error:#}"));
     }
 }
@@ -47,18 +47,18 @@ pub(crate) fn at_boot() {
 ///
 /// # Errors
 /// When the volume is not mounted, or the TPM has another password or fails.
-pub(crate) fn at_rebind() -> Result<()> {
-    tend(&Tcti::default(), &Root::Folder(place::mounted()?), true)
+pub(crate) fn at_rebind(tcti: &Tcti) -> Result<()> {
+    tend(tcti, &Root::Folder(place::mounted()?), true)
 }
 
 /// Removes the password from the TPM, in the running system, when the next boot is to erase the
 /// volume. Otherwise the next volume could not control the TPM's lockout, because the password
 /// would be lost with this one. If the volume is kept after all, the next boot sets the password
 /// again.
-pub(crate) fn give_back() {
+pub(crate) fn give_back(tcti: &Tcti) {
     // If the volume is not open, there is no password to give back.
     if let Ok(volume) = place::mounted() {
-        let done = release(&Tcti::default(), volume).context("giving the TPM's lockout password back");
+        let done = release(tcti, volume).context("giving the TPM's lockout password back");
         done.unwrap_or_else(|error| eprintln!("pattern: {error:#}"));
     }
 }

@@ -4,28 +4,20 @@
 use std::path::Path;
 
 use anyhow::Result;
-use pattern::config::Config;
 use pattern::sealing::revocation::is_cut;
-use pattern::token::{Signatures, Tpm2Token};
+use pattern::token::Tpm2Token;
 
-use crate::machine::tpm::Tcti;
-use crate::machine::uki;
 use crate::volume::candidate::Candidate;
 use crate::volume::filesystem::{self, Mounted};
 use crate::volume::luks::Volume;
+use crate::volume::means::Means;
 use crate::volume::place::{DEVICE, WORK};
 use crate::volume::request::{self, Request};
 use crate::volume::sealing::{Sealer, is_outdated, is_outdated_text};
 
 /// Returns whether a renewal is due, when one of these tokens opened the volume.
-pub(crate) fn is_due(
-    sealer: &Sealer<'_>,
-    tokens: &[Tpm2Token],
-    used: &Tpm2Token,
-    signatures: Option<&Signatures>,
-) -> bool {
-    let outdated = |token| is_outdated(token, sealer.config, sealer.image, signatures);
-    tokens.iter().any(outdated) || is_cut(tokens, used.counted)
+pub(crate) fn is_due(means: &Means<'_>, tokens: &[Tpm2Token], used: &Tpm2Token) -> bool {
+    tokens.iter().any(|token| is_outdated(token, means)) || is_cut(tokens, used.counted)
 }
 
 /// Removes outdated tokens. If an outdated token opened the volume, or a replacement was cut short,
@@ -37,15 +29,14 @@ pub(crate) fn renew(
     sealer: &Sealer<'_>,
     volume: &Candidate<'_>,
     (tokens, used): (&[Tpm2Token], &Tpm2Token),
-    signatures: Option<&Signatures>,
 ) -> Result<String> {
-    let Sealer { config, image, .. } = *sealer;
-    let old = |token: &str| is_outdated_text(token, config, image, signatures);
-    if !is_outdated(used, config, image, signatures) && !is_cut(tokens, used.counted) {
+    let means = &sealer.means;
+    let old = |token: &str| is_outdated_text(token, means);
+    if !is_outdated(used, means) && !is_cut(tokens, used.counted) {
         let removed = Volume::load(volume.device)?.remove_sealed(old)?;
         return Ok(format!("older TPM slots removed: {removed}"));
     }
-    let counted = config.volume.counter || used.counted.is_some();
+    let counted = means.config.volume.counter || used.counted.is_some();
     let (keyslot, removed) = sealer.replace(volume, counted, |binding| binding, old)?;
     Ok(format!("keyslot {keyslot} is new, older TPM slots removed: {removed}"))
 }
@@ -55,10 +46,8 @@ pub(crate) fn renew(
 ///
 /// # Errors
 /// As [`renew`].
-pub(crate) fn at_boot(config: &Config, volume: &Candidate<'_>, pin: Option<&String>) -> Result<()> {
-    let (tcti, image, signatures) = (Tcti::default(), uki::key()?, uki::signatures()?);
-    let sealer = Sealer { tcti: &tcti, config, image: image.as_ref(), pin };
-    let old = |token: &str| is_outdated_text(token, config, image.as_ref(), signatures.as_ref());
+pub(crate) fn at_boot(sealer: &Sealer<'_>, volume: &Candidate<'_>) -> Result<()> {
+    let old = |token: &str| is_outdated_text(token, &sealer.means);
     let (keyslot, removed) = sealer.replace(volume, true, |binding| binding, old)?;
     log::info!("replaced the TPM's key: keyslot {keyslot} is new, older TPM slots removed: {removed}");
     let opened = Path::new(DEVICE);

@@ -4,8 +4,15 @@ use pattern::config::Config;
 use pattern::firmware::secure_boot::State;
 
 use crate::machine::boot::Boot;
+use crate::machine::tpm::Tcti;
+use crate::volume::means::Means;
 
-pub(crate) const BOOT: Boot = Boot { secure_boot: State::On, added: false, degraded: false };
+pub(crate) static BOOT: Boot = Boot { secure_boot: State::On, added: false, damage: None, on_trial: false };
+
+/// Returns the means of an image that is not signed, in an ordinary boot.
+pub(crate) fn means<'a>(config: &'a Config, tcti: &'a Tcti) -> Means<'a> {
+    Means { config, boot: &BOOT, tcti, image: None, signatures: None }
+}
 
 /// Returns an image with `debug = false`. `counter`: whether the TPM counts.
 pub(crate) fn config(counter: bool) -> Config {

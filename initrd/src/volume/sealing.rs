@@ -6,13 +6,14 @@ use pattern::config::Config;
 use pattern::record::nv::Index;
 use pattern::sealing::binding::{has, of_an_earlier_key, of_the_key};
 use pattern::sealing::revocation::{counts, next};
-use pattern::token::{Binding, Counted, PublicKey, Signatures, Token, Tpm2Token};
+use pattern::token::{Binding, Counted, PublicKey, Token, Tpm2Token};
 
 use crate::machine::random;
-use crate::machine::tpm::{NewPin, Tcti, Tpm};
+use crate::machine::tpm::{NewPin, Tpm};
 use crate::volume::bank::in_a_bank;
 use crate::volume::candidate::Candidate;
 use crate::volume::luks::Volume;
+use crate::volume::means::Means;
 use crate::volume::place::recognised;
 
 const SEALED_SLOT: u32 = 0;
@@ -20,10 +21,7 @@ const SEALED_SLOT: u32 = 0;
 /// What the keys of this boot are sealed with.
 #[derive(Clone, Copy)]
 pub(crate) struct Sealer<'a> {
-    pub(crate) tcti: &'a Tcti,
-    pub(crate) config: &'a Config,
-    /// The key that signed PCR 11 of this image, if it was signed.
-    pub(crate) image: Option<&'a PublicKey>,
+    pub(crate) means: Means<'a>,
     /// The PIN that the TPM asks for, too.
     pub(crate) pin: Option<&'a String>,
 }
@@ -39,9 +37,10 @@ impl Sealer<'_> {
             .pin
             .map(|text| Ok::<_, anyhow::Error>(NewPin { text, salt: *random::secret()? }))
             .transpose()?;
-        let mut tpm = Tpm::connect(self.tcti)?;
+        let Means { config, image, tcti, .. } = self.means;
+        let mut tpm = Tpm::connect(tcti)?;
         let token = in_a_bank(|bank| {
-            let binding = adapt(of_the_key(self.config, self.image, bank));
+            let binding = adapt(of_the_key(config, image, bank));
             tpm.seal(secret, &binding, pin.as_ref(), SEALED_SLOT)
         });
         token.context("sealing the volume's key")
@@ -54,7 +53,7 @@ impl Sealer<'_> {
     /// As [`Sealer::seal`].
     pub(crate) fn seal_first(&self, secret: &[u8; 32], uuid: &str) -> Result<Tpm2Token> {
         let counter = Index::revocation(uuid);
-        let count = Tpm::connect(self.tcti)?.begin_key_count(&counter)?;
+        let count = Tpm::connect(self.means.tcti)?.begin_key_count(&counter)?;
         self.seal(secret, |binding| Binding {
             counted: Some(Counted { handle: counter.handle, count }),
             ..binding
@@ -82,7 +81,7 @@ impl Sealer<'_> {
             let mut header = Volume::load(volume.device)?;
             let done = header.replace_sealed(volume.key, token, &*secret, old, || Ok(()))?;
             // Without the counter, keys that were sealed to a count are worthless.
-            Tpm::connect(self.tcti)?.forget(&counter)?;
+            Tpm::connect(self.means.tcti)?.forget(&counter)?;
             return Ok(done);
         }
         let count = self.next_count(volume, &counter)?;
@@ -92,14 +91,14 @@ impl Sealer<'_> {
         let old = |text: &str| old(text) || is_counted(text, counter.handle);
         // The TPM counts between the two writes of the header: once the new token is there, before
         // the old ones go. A cut anywhere leaves a token that opens.
-        let count = || Ok(Tpm::connect(self.tcti)?.count_keys_to(&counter, at.count)?);
+        let count = || Ok(Tpm::connect(self.means.tcti)?.count_keys_to(&counter, at.count)?);
         let done = header.replace_sealed(volume.key, token, &*secret, old, count)?;
         header.remove_ahead()?;
         Ok(done)
     }
 
     fn next_count(&self, volume: &Candidate<'_>, counter: &Index) -> Result<u64> {
-        let now = Tpm::connect(self.tcti)?.begin_key_count(counter)?;
+        let now = Tpm::connect(self.means.tcti)?.begin_key_count(counter)?;
         let (_, locks) = recognised(volume.device)?;
         Ok(next(now, counts(&locks.tokens, counter.handle)))
     }
@@ -112,14 +111,10 @@ fn is_counted(text: &str, handle: u32) -> bool {
 /// Returns whether a token is ours and this image would seal it in another way. It is outdated if
 /// an earlier version of pattern sealed it, if it needs the PCR signatures of the version before,
 /// or if the TPM is to count from now on and the token has no count.
-pub(crate) fn is_outdated(
-    token: &Tpm2Token,
-    config: &Config,
-    image: Option<&PublicKey>,
-    signatures: Option<&Signatures>,
-) -> bool {
+pub(crate) fn is_outdated(token: &Tpm2Token, means: &Means<'_>) -> bool {
+    let Means { config, image, .. } = *means;
     let by = token.signed.as_ref().map(|signed| &signed.key);
-    if by != image && key_before(token, image, signatures).is_none() {
+    if by != image && key_before(token, means).is_none() {
         return false;
     }
     let ours = [of_the_key(config, by, token.bank), of_an_earlier_key(config, by, token.bank)];
@@ -130,14 +125,10 @@ pub(crate) fn is_outdated(
 
 /// Returns the key that a token is bound to, if that is not the image's own key and the image has
 /// signatures by it. It is then the key of the epoch before.
-pub(crate) fn key_before(
-    token: &Tpm2Token,
-    image: Option<&PublicKey>,
-    signatures: Option<&Signatures>,
-) -> Option<PublicKey> {
-    let (signed, image, signatures) = (token.signed.as_ref()?, image?, signatures?);
+pub(crate) fn key_before<'a>(token: &'a Tpm2Token, means: &Means<'_>) -> Option<&'a PublicKey> {
+    let (signed, image, signatures) = (token.signed.as_ref()?, means.image?, means.signatures?);
     let vouched = signed.key != *image && !signatures.by(signed, token.bank).is_empty();
-    vouched.then(|| signed.key.clone())
+    vouched.then_some(&signed.key)
 }
 
 /// Returns whether an earlier version of pattern sealed a token that this version would seal in
@@ -149,13 +140,8 @@ pub(crate) fn is_earlier(token: &Tpm2Token, config: &Config) -> bool {
 }
 
 /// Returns whether [`is_outdated`] is true for the JSON text of a token.
-pub(crate) fn is_outdated_text(
-    text: &str,
-    config: &Config,
-    image: Option<&PublicKey>,
-    signatures: Option<&Signatures>,
-) -> bool {
-    tpm2(text).is_some_and(|token| is_outdated(&token, config, image, signatures))
+pub(crate) fn is_outdated_text(text: &str, means: &Means<'_>) -> bool {
+    tpm2(text).is_some_and(|token| is_outdated(&token, means))
 }
 
 pub(crate) fn tpm2(text: &str) -> Option<Tpm2Token> {

@@ -6,34 +6,29 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use pattern::config::Config;
 use pattern::firmware::secure_boot::warning;
-use pattern::table::{Extent, Found};
+use pattern::table::Found;
 
-use crate::machine::boot::Boot;
-use crate::machine::disk::{Disk, announce_mapper};
-use crate::machine::tpm::{Presented, Tcti, Tpm};
-use crate::machine::{damage, measure, random, uki};
+use super::site::Site;
+use crate::machine::disk::announce_mapper;
+use crate::machine::tpm::{Presented, Tpm};
+use crate::machine::{measure, random};
 use crate::people::{ask, show};
 use crate::volume::candidate::Candidate;
 use crate::volume::filesystem::{self, Mounted};
 use crate::volume::identity::Registry;
 use crate::volume::luks::Volume;
+use crate::volume::means::Means;
 use crate::volume::place::{DEVICE, NAME, WORK};
 use crate::volume::sealing::Sealer;
-use crate::volume::{ahead, directories, recovery_key};
+use crate::volume::{ahead, directories, lockout, recovery_key};
 
 /// Makes the volume on a free extent, fills it, and then lists it in the table.
 ///
 /// # Errors
 /// The first step that fails. Without the entry, the next boot starts over.
-pub(super) fn create(
-    config: &Config,
-    boot: Boot,
-    disk: &Disk,
-    found: &Found,
-    number: u32,
-    extent: Extent,
-) -> Result<()> {
-    if let Some(damage) = damage::degraded() {
+pub(super) fn create(means: Means<'_>, site: &Site<'_>, found: &Found) -> Result<()> {
+    let Means { config, boot, tcti, signatures, .. } = means;
+    if let Some(damage) = &boot.damage {
         bail!("{damage}; no volume is made from a system that is not whole");
     }
     // Checked first: if no key may be sealed, there is nothing to make.
@@ -41,21 +36,16 @@ pub(super) fn create(
     if let Some(message) = warning(boot.secure_boot, config) {
         log::warn!("{message}");
     }
-    measure::enter()?;
     let secret = random::secret()?;
-    let (key, signatures) = (uki::key()?, uki::signatures()?);
     let pin = config.volume.pin.then(ask::new_pin).transpose()?;
-    let tcti = Tcti::default();
-    let image = key.clone();
-    let sealer = Sealer { tcti: &tcti, config, image: image.as_ref(), pin: pin.as_deref() };
+    let sealer = Sealer { means, pin: pin.as_deref() };
     // Sealed before anything is written. If the TPM fails, the disk is unchanged.
     let token = sealer.seal(&secret, |binding| binding)?;
-    let registry = Registry::open(config, boot, &tcti, (key, signatures.as_ref()), Some(&token.srk))?;
+    let registry = Registry::open(means, Some(&token.srk))?;
     registry.forget_unfinished()?;
-    disk.add_partition(number, extent, &found.table)?;
-    let device = disk.partition_path(number);
+    let device = &site.device;
     let recovery = config.volume.recovery_key.then(|| recovery_key::draw(config)).transpose()?;
-    let mut volume = Volume::format(&device, found.table.bytes(extent))?;
+    let mut volume = Volume::format(device, site.table.bytes(site.extent))?;
     let uuid = volume.uuid()?;
     let token = if config.volume.counter { sealer.seal_first(&secret, &uuid)? } else { token };
     volume.add_sealed(&token, &*secret)?;
@@ -64,8 +54,8 @@ pub(super) fn create(
     }
     // Unsealed instead of using the secret at hand: what the next boots will do must work now,
     // while nothing can be lost yet.
-    let presented = Presented { signatures: signatures.as_ref(), pin: pin.as_deref().map(String::as_str) };
-    let unsealed = Tpm::unseal(&tcti, &token, presented);
+    let presented = Presented { signatures, pin: pin.as_deref().map(String::as_str) };
+    let unsealed = Tpm::unseal(tcti, &token, presented);
     let unsealed = unsealed.context("trying the TPM before the volume is used")?;
     let key = volume.unlock_sealed(&token, &unsealed)?;
     if registry.has(&uuid)? {
@@ -73,25 +63,28 @@ pub(super) fn create(
             "the TPM has another record in the place of this volume's; restart: the next volume has another place"
         );
     }
-    let candidate = Candidate { device: &device, uuid: &uuid, key: &key };
+    let candidate = Candidate { device, uuid: &uuid, key: &key };
     // Recorded as begun before the volume is used. After a power cut, the next boot removes the
     // record.
     registry.begin(&candidate)?;
     volume.activate(NAME, &key)?;
-    let filled = fill(config, &device);
-    let committed = filled.and_then(|()| commit(disk, found, number, extent));
+    let filled = fill(config, device);
+    let committed = filled.and_then(|()| commit(site, found));
     if committed.is_err() {
         volume.close(NAME);
     }
     committed?;
     // The table lists the volume, so the next boot completes what fails here.
     finish(&registry, &candidate).unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
-    measure::volume(NAME, &uuid, key.as_bytes())?;
-    ahead::tend(config, boot, &candidate, &[], (pin.as_deref(), &ahead::Root::Device));
+    measure::volume(tcti, NAME, &uuid, key.as_bytes())?;
+    ahead::tend(&sealer, &candidate, &[], &ahead::Root::Device);
     if let Some((key, _)) = recovery {
         // The volume is complete, and another recovery key is easily made.
-        show::show(&key, &device, show::CONSOLE)
+        show::show(&key, device, show::CONSOLE)
             .unwrap_or_else(|error| log::warn!("{error:#}; make another: pattern recovery new"));
+    }
+    if config.volume.pin {
+        lockout::at_boot(tcti);
     }
     Ok(())
 }
@@ -120,13 +113,10 @@ fn fill(config: &Config, device: &Path) -> Result<()> {
     Ok(())
 }
 
-fn commit(disk: &Disk, found: &Found, number: u32, extent: Extent) -> Result<()> {
-    let table = found.table.with_persist(number, extent, random::partition_uuid()?);
-    disk.commit(found, &table)?;
-    // udev saw the partition before the table named it, and the volume before it held a file
-    // system. It may have looked again already. The volume is complete in either case.
-    for announced in [disk.announce(number), announce_mapper(NAME)] {
-        announced.unwrap_or_else(|error| log::warn!("{error:#}"));
-    }
+fn commit(site: &Site<'_>, found: &Found) -> Result<()> {
+    site.list(found)?;
+    // udev saw the volume before it held a file system. It may have looked again already. The
+    // volume is complete in either case.
+    announce_mapper(NAME).unwrap_or_else(|error| log::warn!("{error:#}"));
     Ok(())
 }

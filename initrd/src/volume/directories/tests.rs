@@ -24,7 +24,8 @@ impl Folder {
     }
 
     fn ensure(&self, asked: &Persist) -> Result<Vec<String>> {
-        ensure_from(&self.volume(), asked, &self.factory())
+        let missing = missing(&self.volume(), asked)?;
+        make_all(&self.volume(), &missing, &self.factory()).map(|()| missing)
     }
 }
 

@@ -1,14 +1,13 @@
 //! Finds and carries over what the TPM recorded before an announced change of firmware keys.
 
 use anyhow::{Context as _, Result};
-use pattern::config::Config;
 use pattern::record::identity::{Kept, kept};
 use pattern::record::nv::Index;
 use pattern::sealing::binding;
-use pattern::token::{PublicKey, Srk};
+use pattern::token::Srk;
 
-use super::{Candidate, Registry, in_a_bank};
-use crate::machine::tpm::{Held, Nv, Tcti};
+use super::{Candidate, Means, Registry, in_a_bank};
+use crate::machine::tpm::{Held, Nv};
 use crate::volume::ahead;
 
 impl<'a> Registry<'a> {
@@ -17,20 +16,14 @@ impl<'a> Registry<'a> {
     ///
     /// # Errors
     /// When the policy would protect nothing, or the TPM fails.
-    pub(crate) fn before(
-        config: &'a Config,
-        tcti: &'a Tcti,
-        image: Option<PublicKey>,
-        srk: Option<&Srk>,
-        seven: &[u8],
-    ) -> Result<Self> {
+    pub(crate) fn before(means: Means<'a>, srk: Option<&Srk>, seven: &[u8]) -> Result<Self> {
         let nv = in_a_bank(|bank| {
-            let binding = binding::of_the_record(config, image.as_ref(), bank);
+            let binding = binding::of_the_record(means.config, means.image, bank);
             let policy = ahead::policy(&binding, seven)?;
-            Ok(Nv::of_another_boot(tcti, binding, policy, srk.cloned()))
+            Ok(Nv::of_another_boot(means.tcti, binding, policy, srk.cloned()))
         });
         let nv = nv.context("asking the TPM for its records from before the change")?;
-        Ok(Self { tcti, config, image, signatures: None, nv, may_write: false })
+        Ok(Self { means: Means { signatures: None, ..means }, nv, may_write: false })
     }
 
     /// Returns whether the volume's openings are counted.
@@ -48,6 +41,6 @@ impl<'a> Registry<'a> {
     /// # Errors
     /// When the TPM rejects the record, or the header can't be written.
     pub(crate) fn carry_over(&self, volume: &Candidate<'_>, counted: bool) -> Result<()> {
-        self.keep(volume, counted || self.config.volume.counter)
+        self.keep(volume, counted || self.means.config.volume.counter)
     }
 }

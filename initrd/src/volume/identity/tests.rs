@@ -15,10 +15,11 @@ use pattern::volume::Seen;
 use pattern::volume::recovery::RecoveryKey;
 
 use super::*;
+use crate::machine::boot::Boot;
 use crate::machine::tpm::swtpm::Swtpm;
 use crate::volume::candidate::Candidate;
 use crate::volume::luks::{self, VolumeKey};
-use crate::volume::samples::{BOOT, config};
+use crate::volume::samples::{BOOT, config, means};
 
 const BYTES: u64 = 32 << 20;
 /// Both copies of the header.
@@ -49,17 +50,17 @@ impl Machine {
     }
 
     fn with<T>(&self, counted: bool, act: impl FnOnce(&Candidate<'_>, &Registry<'_>) -> T) -> T {
-        self.with_in(BOOT, counted, act)
+        self.with_in(&BOOT, counted, act)
     }
 
     fn with_in<T>(
         &self,
-        boot: Boot,
+        boot: &Boot,
         counted: bool,
         act: impl FnOnce(&Candidate<'_>, &Registry<'_>) -> T,
     ) -> T {
         let (tcti, config) = (self.swtpm.tcti(), config(counted));
-        let registry = Registry::open(&config, boot, &tcti, (None, None), None).unwrap();
+        let registry = Registry::open(Means { boot, ..means(&config, &tcti) }, None).unwrap();
         act(&Candidate { device: &self.device, uuid: &self.uuid, key: &self.key }, &registry)
     }
 

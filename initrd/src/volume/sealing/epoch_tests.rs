@@ -2,15 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use pattern::config::Config;
+use pattern::token::Signatures;
 use pattern::volume::Seen;
+use pattern::volume::admission::Proof;
 use pattern::volume::recovery::RecoveryKey;
 
 use super::*;
-use crate::machine::tpm::Presented;
 use crate::machine::tpm::swtpm::Swtpm;
 use crate::machine::tpm::tests::signed::{KERNEL, PHASE, image_digests, make_key, sign};
+use crate::machine::tpm::{Presented, Tcti};
 use crate::volume::candidate::Candidate;
-use crate::volume::identity::{Proof, Registry};
+use crate::volume::identity::Registry;
 use crate::volume::luks::tests::machine;
 use crate::volume::luks::{self, VolumeKey};
 use crate::volume::place::recognised;
@@ -67,16 +70,21 @@ impl Machine {
         Candidate { device: &self.device, uuid: &self.uuid, key: &self.key }
     }
 
+    /// Returns the means of a boot of this image, with a key that signed it.
+    fn means<'a>(&'a self, image: usize, key: usize, tcti: &'a Tcti) -> Means<'a> {
+        let (key, signatures) = (&self.images[key].key, &self.images[image].signatures);
+        Means { config: &self.config, boot: &BOOT, tcti, image: Some(key), signatures: Some(signatures) }
+    }
+
     fn sealer<T>(&self, image: usize, act: impl FnOnce(&Sealer<'_>) -> T) -> T {
         let tcti = self.swtpm.tcti();
-        act(&Sealer { tcti: &tcti, config: &self.config, image: Some(&self.images[image].key), pin: None })
+        act(&Sealer { means: self.means(image, image, &tcti), pin: None })
     }
 
     /// Opens the records as this image meets their policy with a key.
     fn registry<T>(&self, image: usize, key: usize, act: impl FnOnce(&Registry<'_>) -> T) -> T {
         let tcti = self.swtpm.tcti();
-        let images = (Some(self.images[key].key.clone()), Some(&self.images[image].signatures));
-        act(&Registry::open(&self.config, BOOT, &tcti, images, None).unwrap())
+        act(&Registry::open(self.means(image, key, &tcti), None).unwrap())
     }
 
     fn prove(&self, image: usize, key: usize) -> Proof {
@@ -102,8 +110,8 @@ impl Machine {
     }
 
     fn key_before(&self, image: usize, token: &Tpm2Token) -> Option<PublicKey> {
-        let Image { key, signatures } = &self.images[image];
-        key_before(token, Some(key), Some(signatures))
+        let tcti = self.swtpm.tcti();
+        key_before(token, &self.means(image, image, &tcti)).cloned()
     }
 
     /// Writes the record, as a boot of the second image after its trial does.
@@ -118,10 +126,9 @@ impl Machine {
     /// Replaces the slot after the record.
     fn roll_the_slot(&self) {
         let (used, tokens) = (self.opened(1).unwrap(), self.tokens());
-        let signatures = Some(&self.images[1].signatures);
         self.sealer(1, |sealer| {
-            assert!(renewal::is_due(sealer, &tokens, &used, signatures));
-            renewal::renew(sealer, &self.candidate(), (&tokens, &used), signatures).unwrap();
+            assert!(renewal::is_due(&sealer.means, &tokens, &used));
+            renewal::renew(sealer, &self.candidate(), (&tokens, &used)).unwrap();
         });
     }
 }

@@ -17,7 +17,7 @@ use crate::volume::luks::VolumeKey;
 use crate::volume::luks::tests::machine;
 use crate::volume::place::recognised;
 use crate::volume::renewal;
-use crate::volume::samples::config;
+use crate::volume::samples::{config, means};
 
 /// Both copies of the header, and the key slots.
 const HEADER: usize = 16 << 20;
@@ -36,7 +36,7 @@ impl Machine {
         let mut volume = Volume::format(&device, 32 << 20).unwrap();
         let (uuid, secret) = (volume.uuid().unwrap(), [7; 32]);
         let (tcti, config) = (swtpm.tcti(), config(counter));
-        let sealer = Sealer { tcti: &tcti, config: &config, image: None, pin: None };
+        let sealer = Sealer { means: means(&config, &tcti), pin: None };
         let token = if counter { sealer.seal_first(&secret, &uuid) } else { sealer.seal(&secret, |one| one) };
         let token = token.unwrap();
         volume.add_sealed(&token, &secret).unwrap();
@@ -47,7 +47,7 @@ impl Machine {
 
     fn with<T>(&self, pin: Option<&str>, act: impl FnOnce(&Sealer<'_>, &Candidate<'_>) -> T) -> T {
         let (tcti, config, pin) = (self.swtpm.tcti(), config(true), pin.map(str::to_owned));
-        let sealer = Sealer { tcti: &tcti, config: &config, image: None, pin: pin.as_ref() };
+        let sealer = Sealer { means: means(&config, &tcti), pin: pin.as_ref() };
         act(&sealer, &Candidate { device: &self.device, uuid: &self.uuid, key: &self.key })
     }
 
@@ -75,8 +75,8 @@ impl Machine {
         let used = self.opened();
         let tokens = self.tokens();
         self.with(None, |sealer, volume| {
-            if renewal::is_due(sealer, &tokens, &used, None) {
-                renewal::renew(sealer, volume, (&tokens, &used), None).unwrap();
+            if renewal::is_due(&sealer.means, &tokens, &used) {
+                renewal::renew(sealer, volume, (&tokens, &used)).unwrap();
             }
         });
     }

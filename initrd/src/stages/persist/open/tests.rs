@@ -7,7 +7,7 @@ use crate::machine::tpm::TpmError;
 use crate::stages::persist::open::token::with_pin;
 use crate::volume::luks::tests::machine;
 use crate::volume::place::recognised;
-use crate::volume::samples::{BOOT, config};
+use crate::volume::samples::{config, means};
 
 /// Returns the result and the questions, for these answers. Only `1234` is right.
 fn entered(answers: &[&str]) -> (Result<(u32, Zeroizing<String>)>, Vec<String>) {
@@ -22,18 +22,6 @@ fn entered(answers: &[&str]) -> (Result<(u32, Zeroizing<String>)>, Vec<String>) 
         _ => Err(TpmError::WrongPin(Some(3))),
     });
     (secret, questions.into_inner())
-}
-
-fn opening<'a>(header: &'a Header, locks: &'a Locks, config: &'a Config) -> Opening<'a> {
-    Opening {
-        device: Path::new("/dev/vda3"),
-        header,
-        locks,
-        config,
-        boot: BOOT,
-        uuid: String::new(),
-        replaced: Cell::new(false),
-    }
 }
 
 #[test]
@@ -62,17 +50,20 @@ fn several_tpm_slots_are_tried_in_turn() {
         volume.add_sealed(&token, &secret).unwrap();
     }
     swtpm.extend(8);
-    let (header, mut locks) = recognised(&device).unwrap();
+    let (_, mut locks) = recognised(&device).unwrap();
     let config = config(false);
-    let (key, reasons) = by_any_token(&mut volume, &opening(&header, &locks, &config), &swtpm.tcti());
+    let tcti = swtpm.tcti();
+    let means = means(&config, &tcti);
+    let (given, reasons) = by_any_token(&mut volume, &device, &locks, &means);
     let by_slot = volume.unlock_sealed(&locks.tokens[2], &[2; 32]).unwrap();
-    let key = key.unwrap();
-    assert_eq!((key.key.as_bytes(), key.token.keyslot), (by_slot.as_bytes(), 2));
+    let given = given.unwrap();
+    let By::Token(token) = given.by else { panic!("not by a token") };
+    assert_eq!((given.key.as_bytes(), token.keyslot), (by_slot.as_bytes(), 2));
     assert_eq!(reasons.len(), 2, "{reasons:?}");
     assert!(reasons[0].starts_with("the TPM was cleared"), "{reasons:?}");
     assert!(reasons[1].starts_with("PCR 8 (sha256) changed"), "{reasons:?}");
     locks.tokens.truncate(2);
-    assert!(by_any_token(&mut volume, &opening(&header, &locks, &config), &swtpm.tcti()).0.is_none());
+    assert!(by_any_token(&mut volume, &device, &locks, &means).0.is_none());
 }
 
 #[test]

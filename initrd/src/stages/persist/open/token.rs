@@ -3,45 +3,32 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use pattern::token::{Signatures, Tpm2Token};
+use pattern::token::Tpm2Token;
+use pattern::volume::Locks;
 use zeroize::Zeroizing;
 
-use super::Opening;
-use crate::machine::tpm::{self, Presented, Tcti, Tpm, TpmError};
-use crate::machine::uki;
+use super::{By, Given};
+use crate::machine::tpm::{self, Presented, Tpm, TpmError};
 use crate::people::ask;
 use crate::volume::luks::{Volume, VolumeKey};
+use crate::volume::means::Means;
 use crate::volume::sealing::is_outdated;
-
-/// A token that gave the key, and the PIN that it needed.
-pub(super) struct ByToken<'a> {
-    pub(super) key: VolumeKey,
-    pub(super) token: &'a Tpm2Token,
-    pub(super) pin: Option<Zeroizing<String>>,
-}
 
 /// Returns the key by the first token that gives it, and why the others did not.
 pub(super) fn by_any_token<'a>(
     volume: &mut Volume,
-    opening: &Opening<'a>,
-    tcti: &Tcti,
-) -> (Option<ByToken<'a>>, Vec<String>) {
-    let Opening { device, locks, config, .. } = opening;
+    device: &Path,
+    locks: &'a Locks,
+    means: &Means<'_>,
+) -> (Option<Given<'a>>, Vec<String>) {
     let mut reasons: Vec<String> = locks.unusable.clone();
-    let signatures = uki::signatures().unwrap_or_else(|error| {
-        reasons.push(format!("{error:#}"));
-        None
-    });
-    let image = uki::key().unwrap_or_default();
     let mut tokens: Vec<_> = locks.tokens.iter().collect();
     // Tokens without a PIN come first, so that nobody is asked for a PIN in vain. Tokens of earlier
     // versions come after those of this one.
-    tokens.sort_by_key(|token| {
-        (token.pin.is_some(), is_outdated(token, config, image.as_ref(), signatures.as_ref()))
-    });
+    tokens.sort_by_key(|token| (token.pin.is_some(), is_outdated(token, means)));
     for token in tokens {
-        match by_tpm(volume, device, token, signatures.as_ref(), tcti) {
-            Ok((key, pin)) => return (Some(ByToken { key, token, pin }), reasons),
+        match by_tpm(volume, device, token, means) {
+            Ok((key, pin)) => return (Some(Given { key, pin, by: By::Token(token) }), reasons),
             Err(error) => reasons.push(format!("{error:#}")),
         }
     }
@@ -55,8 +42,7 @@ fn by_tpm(
     volume: &mut Volume,
     device: &Path,
     token: &Tpm2Token,
-    signatures: Option<&Signatures>,
-    tcti: &Tcti,
+    &Means { tcti, signatures, .. }: &Means<'_>,
 ) -> Result<(VolumeKey, Option<Zeroizing<String>>)> {
     let unseal = |pin: Option<&str>| Tpm::unseal(tcti, token, Presented { signatures, pin });
     let (secret, pin) = match unseal(None) {

@@ -70,11 +70,11 @@ fn what_was_added_writes_no_record_and_does_not_count() {
     let machine = Machine::new("added", true);
     machine.swtpm.extend(12);
     let before = (machine.disk(), machine.count());
-    let added = Boot { added: true, ..BOOT };
+    let added = Boot { added: true, ..BOOT.clone() };
     let header = machine.header();
-    let proof = machine.with_in(added, true, |volume, registry| registry.prove(volume, &header)).unwrap();
+    let proof = machine.with_in(&added, true, |volume, registry| registry.prove(volume, &header)).unwrap();
     assert_eq!(proof, Proof::Given);
-    machine.with_in(added, true, |volume, registry| registry.finish(volume)).unwrap();
+    machine.with_in(&added, true, |volume, registry| registry.finish(volume)).unwrap();
     assert!((machine.disk(), machine.count()) == before, "something was written");
     let error = machine.with(true, |volume, registry| registry.finish(volume)).unwrap_err().to_string();
     assert!(error.starts_with("counting that the volume is opened: "), "{error}");
@@ -84,8 +84,8 @@ fn what_was_added_writes_no_record_and_does_not_count() {
 #[test]
 fn without_secure_boot_nothing_is_recorded_where_it_is_required() {
     let machine = Machine::unknown("required");
-    let off = Boot { secure_boot: State::Off, ..BOOT };
-    machine.with_in(off, false, |volume, registry| registry.finish(volume)).unwrap();
+    let off = Boot { secure_boot: State::Off, ..BOOT.clone() };
+    machine.with_in(&off, false, |volume, registry| registry.finish(volume)).unwrap();
     assert_eq!(machine.known(), 0);
     machine.with(false, |volume, registry| registry.finish(volume)).unwrap();
     assert_eq!(machine.known(), 1);
@@ -156,12 +156,12 @@ fn a_record_is_carried_over_an_announced_change() {
         machine.swtpm.extend(7);
         assert_eq!(machine.prove(counted).unwrap(), Proof::Missing(CHANGED));
         let (tcti, config, header) = (machine.swtpm.tcti(), config(false), machine.header());
-        let before = Registry::before(&config, &tcti, None, None, &seven).unwrap();
+        let before = Registry::before(means(&config, &tcti), None, &seven).unwrap();
         let volume = Candidate { device: &machine.device, uuid: &machine.uuid, key: &machine.key };
         assert_eq!(before.prove(&volume, &header).unwrap(), Proof::Given);
         assert_eq!(before.counts(&machine.uuid).unwrap(), counted);
         // Another value of the register gives another policy.
-        let other = Registry::before(&config, &tcti, None, None, &[7; 32]).unwrap();
+        let other = Registry::before(means(&config, &tcti), None, &[7; 32]).unwrap();
         assert_eq!(other.prove(&volume, &header).unwrap(), Proof::Missing(CHANGED));
         if counted {
             let now = machine.disk();

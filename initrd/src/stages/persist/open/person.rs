@@ -1,0 +1,92 @@
+//! Opens a volume with the key that a person enters.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use pattern::volume::admission::{Giver, Next, Proof, admit};
+
+use super::{Opened, Opening};
+use crate::machine::boot::Boot;
+use crate::machine::measure;
+use crate::people::{added, ask, show};
+use crate::volume::identity::Registry;
+use crate::volume::luks::{Volume, VolumeKey};
+
+/// How often a person may enter a wrong key.
+const TRIES: u32 = 5;
+const NO_TPM: &str = "there is no TPM that could tell whether this machine made it";
+
+impl Opening<'_> {
+    /// Opens the volume with a person's key. What was added to this boot is shown first.
+    pub(super) fn by_person(&self, volume: &mut Volume, reason: &str) -> Result<Opened> {
+        log::error!("the TPM does not open {}: {reason}; enter the recovery key", self.device.display());
+        if self.boot.added {
+            let lines = added::describe();
+            lines.iter().for_each(|line| log::error!("{line}"));
+            show::tell(&lines).unwrap_or_else(|error| log::warn!("{error:#}"));
+        }
+        let key = ask_for_key(volume, self.device, reason)?;
+        self.vouch(&key)?;
+        self.advise();
+        let how = format!("opened it with an entered key, because the TPM did not open it ({reason})");
+        Ok(Opened { key, giver: Giver::Person, how, pin: None, slots: Some(self.header.ahead()) })
+    }
+
+    /// Checks a volume that a person has a key for. If the TPM can't tell whether the volume is the
+    /// machine's, the key is enough.
+    fn vouch(&self, key: &VolumeKey) -> Result<()> {
+        let candidate = self.candidate(key);
+        let registry = measure::has_tpm().then(|| Registry::open(self.means()?, None)).transpose();
+        let proof = registry.as_ref().map_or_else(
+            |error| Proof::Failed(format!("{error:#}")),
+            |registry| match registry {
+                None => Proof::Missing(NO_TPM),
+                Some(registry) => registry
+                    .prove(&candidate, self.header)
+                    .unwrap_or_else(|error| Proof::Failed(format!("{error:#}"))),
+            },
+        );
+        if let Proof::Failed(reason) = &proof {
+            log::warn!("asking the TPM whether this machine made the volume: {reason}");
+        }
+        match (admit(Giver::Person, &proof, self.boot.allowed(self.config)), registry) {
+            (Next::Refuse(reason), _) => bail!(reason),
+            (Next::UseAndRecord, Ok(Some(registry))) => {
+                let recorded = registry.finish(&candidate).context("recording the volume in the TPM");
+                recorded.unwrap_or_else(|error| log::warn!("{error:#}"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn advise(&self) {
+        match self.boot {
+            Boot { added: true, .. } => {
+                log::warn!("the volume is open for what was added to this boot; nothing was recorded")
+            }
+            Boot { damage: Some(_), .. } => {
+                log::warn!("the volume is open for a /usr that is damaged; nothing was recorded")
+            }
+            boot if boot.may_record(self.config) => {
+                log::warn!("to bind the volume to the TPM again, run: pattern rebind")
+            }
+            boot => log::warn!("{}; nothing was recorded", boot.secure_boot),
+        }
+    }
+}
+
+fn ask_for_key(volume: &mut Volume, device: &Path, reason: &str) -> Result<VolumeKey> {
+    let device = device.display();
+    for left in (0..TRIES).rev() {
+        let question = format!("The TPM does not open {device}: {reason}. Recovery key for {device}:");
+        let entered = ask::secret(&question)?;
+        match volume.unlock_entered(&entered) {
+            Ok(key) => return Ok(key),
+            Err(error) => log::error!("{device}: {error:#}; {left} tries left"),
+        }
+    }
+    bail!(
+        "no key that opens the volume was entered in {TRIES} tries; nothing was changed; restart to try again"
+    )
+}
