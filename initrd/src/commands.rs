@@ -17,10 +17,10 @@ use anyhow::{Context as _, Result};
 use pattern::firmware::Variable;
 use pattern::plain::plain;
 use pattern::update::forecast::Verdict;
+use pattern_machine::people::root::require_root;
 use serde_json::json;
 
 use crate::context::Context;
-use crate::people::root::require_root;
 use crate::volume::{place, reminder};
 use reset::{Order, Word};
 

@@ -11,7 +11,7 @@ use pattern::boot::usr::UsrHash;
 use pattern::config::{self, Config};
 use pattern::plan::{CONFIG_PATH, usr_hash};
 
-use crate::machine::tpm::Tcti;
+use crate::tpm::Tcti;
 
 /// The inputs of a stage.
 pub struct Context {

@@ -3,14 +3,14 @@
 //! Each stage collects facts, asks the pure library what to do, and does it. On a later boot it
 //! finds nothing to do.
 
+#![forbid(unsafe_code)]
+
 mod commands;
 mod context;
-mod logging;
-mod machine;
-mod people;
 mod stage;
 mod stages;
 mod system;
+mod tpm;
 mod volume;
 
 use std::ffi::{OsStr, OsString};
@@ -21,6 +21,7 @@ use anyhow::{Result, bail};
 
 use pattern::plain::plain;
 use pattern::program::Program;
+use pattern_machine::boot_mark;
 use stages::{credentials, emergency, grow, latch, persist, reset, retry, seed, usr};
 use system::{fallback, health, recovery, scrub};
 
@@ -59,7 +60,7 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
         bail!("start it under the name of a stage, such as pattern-usr, or as pattern");
     };
     match (program, argument) {
-        (Program::Usr, Some("--disarm")) => machine::boot_mark::remove(),
+        (Program::Usr, Some("--disarm")) => boot_mark::remove(),
         (Program::Latch, Some("--emergency")) => latch::emergency(),
         (_, Some(other)) => {
             bail!("unknown argument {other:?}; the stages are started by systemd, see {name}.service(8)")

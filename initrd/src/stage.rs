@@ -3,10 +3,9 @@
 use std::time::Instant;
 
 use anyhow::Result;
+use pattern_machine::{logging, trial};
 
 use crate::context::Context;
-use crate::logging;
-use crate::machine::trial;
 
 /// What a stage found, and what it did about it. It becomes one line of the log.
 pub(crate) struct Report {

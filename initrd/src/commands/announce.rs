@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use pattern::firmware::Variable;
 use pattern::sealing::binding::of_the_key;
+use pattern_machine::firmware;
+use pattern_machine::uki::Companions;
 
 use crate::context::Context;
-use crate::machine::firmware;
-use crate::machine::uki::Companions;
 use crate::volume::ahead::key;
 use crate::volume::ahead::staged::Staged;
 use crate::volume::luks::Volume;

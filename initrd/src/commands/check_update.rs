@@ -12,10 +12,10 @@ use pattern::update::entry::Entry;
 use pattern::update::forecast::{Verdict, verdict};
 use pattern::update::{self, uki};
 use pattern::volume::Locks;
+use pattern_machine::disk::Disk;
+use pattern_machine::{esp, registers};
 
 use crate::context::Context;
-use crate::machine::disk::Disk;
-use crate::machine::{esp, registers};
 use crate::volume::place::{self, recognised};
 
 /// One byte after the attributes: 1 if Secure Boot is on (UEFI Specification, "Globally Defined

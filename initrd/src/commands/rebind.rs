@@ -5,11 +5,11 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use pattern::sealing::binding::with_additions;
+use pattern_machine::boot::Boot;
+use pattern_machine::people::{added, ask};
+use pattern_machine::uki::Companions;
 
 use crate::context::Context;
-use crate::machine::boot::Boot;
-use crate::machine::uki::Companions;
-use crate::people::{added, ask};
 use crate::volume::candidate::Candidate;
 use crate::volume::luks::{Volume, VolumeKey};
 use crate::volume::means::Means;

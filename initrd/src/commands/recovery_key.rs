@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use pattern::config::Config;
+use pattern_machine::people::{ask, show};
 
-use crate::people::{ask, show};
 use crate::volume::luks::Volume;
 use crate::volume::place::recognised;
 use crate::volume::recovery_key;

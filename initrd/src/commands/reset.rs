@@ -7,10 +7,10 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use pattern::table::{Found, Partition, ResetPlace, reset_place};
 use pattern::volume::reset::{WORD, Wish, vouch, wish};
+use pattern_machine::disk::Disk;
 use serde_json::json;
 
 use crate::context::Context;
-use crate::machine::disk::Disk;
 use crate::volume::lost::Lost;
 use crate::volume::{lockout, luks, reset_request};
 

@@ -9,11 +9,11 @@ use pattern::config::version::is_version;
 use pattern::table::{Guid, Table};
 use pattern::update;
 use pattern::update::release::{Part, fits};
+use pattern_machine::disk::Disk;
+use pattern_machine::esp;
 use serde_json::Value;
 
 use crate::context::Context;
-use crate::machine::disk::Disk;
-use crate::machine::esp;
 
 const PROGRAM: &str = "/usr/lib/systemd/systemd-sysupdate";
 /// The image's own definitions, whatever `/etc/sysupdate.d` and `/run/sysupdate.d` contain.

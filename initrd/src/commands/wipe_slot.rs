@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use pattern_machine::people::ask;
 
-use crate::people::ask;
 use crate::volume::luks::Volume;
 use crate::volume::place::recognised;
 

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use pattern::plain::plain;
-
-use crate::machine::reboot;
+use pattern_machine::reboot;
 
 /// Long enough to read the screen.
 const PATIENCE: Duration = Duration::from_secs(300);

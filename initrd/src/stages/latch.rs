@@ -2,11 +2,12 @@
 //! system only sees the bound directories of the volume.
 
 use anyhow::Result;
+use pattern_machine::tpm_device;
 
 use crate::context::Context;
-use crate::machine::measure;
-use crate::machine::tpm::Tcti;
 use crate::stage::Report;
+use crate::tpm::Tcti;
+use crate::tpm::measure;
 use crate::volume::confine;
 
 /// Locks the key, and closes the volume to the system.
@@ -17,7 +18,7 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let locked = measure::lock(&ctx.tcti, ctx.config.debug)?;
     let closed = if confine::run()? { ", closed /persist/root" } else { "" };
     let decided = format!("{locked}{closed}");
-    Ok(Report { found: if measure::has_tpm() { "a TPM" } else { "no TPM" }.to_owned(), decided })
+    Ok(Report { found: if tpm_device::exists() { "a TPM" } else { "no TPM" }.to_owned(), decided })
 }
 
 /// Locks the key before an emergency shell. A missing configuration can be the reason for the

@@ -8,13 +8,13 @@ mod tend;
 
 use anyhow::{Context as _, Error, Result};
 use pattern::table::target;
+use pattern_machine::boot::Boot;
+use pattern_machine::disk::Disk;
+use pattern_machine::uki::Companions;
 
 use crate::context::Context;
-use crate::machine::boot::Boot;
-use crate::machine::disk::Disk;
-use crate::machine::measure;
-use crate::machine::uki::Companions;
 use crate::stage::Report;
+use crate::tpm::measure;
 use crate::volume::means::Means;
 use crate::volume::shape;
 use absent::Absent;

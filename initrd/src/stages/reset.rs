@@ -8,13 +8,13 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use pattern::table::{Found, Partition, Source, reset_place};
 use pattern::volume::reset::{Decision, WORD, decide, vouch, vouch_begun};
+use pattern_machine::disk::Disk;
+use pattern_machine::people::ask;
+use pattern_machine::{boot_mark, reboot, tpm_device};
 
 use crate::context::Context;
-use crate::machine::disk::Disk;
-use crate::machine::tpm::Tcti;
-use crate::machine::{boot_mark, measure, reboot};
-use crate::people::ask;
 use crate::stage::Report;
+use crate::tpm::Tcti;
 use crate::volume::lost::Lost;
 use crate::volume::{identity, luks, place, reset_request};
 use erase::Claim;
@@ -163,7 +163,7 @@ fn restart() -> Result<()> {
 
 /// Removes the TPM's record of the volume.
 fn forget(tcti: &Tcti, device: &Path) -> Result<()> {
-    match place::uuid(device).filter(|_| measure::has_tpm()) {
+    match place::uuid(device).filter(|_| tpm_device::exists()) {
         Some(uuid) => identity::forget(tcti, &uuid).context("removing the TPM's record of the volume"),
         None => Ok(()),
     }

@@ -1,8 +1,7 @@
 //! `pattern-retry`: restarts the machine if a boot on trial ends in an emergency.
 
 use anyhow::Result;
-
-use crate::machine::{reboot, trial};
+use pattern_machine::{reboot, trial};
 
 /// Restarts the machine during a trial. Does nothing otherwise.
 ///

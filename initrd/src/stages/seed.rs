@@ -7,9 +7,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use pattern::config::Persist;
+use pattern_machine::factory::{self, FACTORY};
 
 use crate::context::Context;
-use crate::machine::factory::{self, FACTORY};
 use crate::stage::Report;
 
 /// The ephemeral root, as the initrd sees it.

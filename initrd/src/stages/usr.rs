@@ -15,9 +15,9 @@ use pattern::boot::superblock::{self, Superblock};
 use pattern::boot::usr::UsrHash;
 use pattern::config::Corruption;
 use pattern::table::Guid;
+use pattern_machine::{boot_mark, damage, scan};
 
 use crate::context::Context;
-use crate::machine::{boot_mark, damage, scan};
 use crate::stage::Report;
 use restart::{Response, Verdict, judge};
 

@@ -3,11 +3,11 @@
 
 use anyhow::Result;
 use pattern::update;
+use pattern_machine::esp;
+use pattern_machine::people::banner;
+use pattern_machine::trial::{self, Note};
 
 use crate::context::Context;
-use crate::machine::esp;
-use crate::machine::trial::{self, Note};
-use crate::people::banner;
 use crate::stage::Report;
 
 /// Looks for a version that used up its tries, and reports it.

@@ -4,10 +4,10 @@
 use anyhow::Result;
 use pattern::config::Config;
 use pattern::firmware::secure_boot::warning;
+use pattern_machine::boot::secure_boot;
+use pattern_machine::people::banner;
 
 use crate::context::Context;
-use crate::machine::boot::secure_boot;
-use crate::people::banner;
 use crate::stage::Report;
 use crate::volume::{place, reminder};
 

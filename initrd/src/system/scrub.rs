@@ -4,9 +4,9 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use pattern_machine::scan;
 
 use crate::context::Context;
-use crate::machine::scan;
 use crate::stage::Report;
 
 const DEVICE: &str = "/dev/mapper/usr";

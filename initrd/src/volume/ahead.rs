@@ -18,10 +18,10 @@ use pattern::sealing::binding::{has, of_the_key};
 use pattern::token::ahead::Ahead;
 use pattern::token::{Bank, Binding, Counted, Digest, Exposed, Pcrs, Tpm2Token};
 use pattern::volume::Header;
+use pattern_machine::{firmware, random, registers, tpm_device};
 use zeroize::Zeroizing;
 
-use crate::machine::tpm::{self, NewPin, Presented, Tpm, TpmError};
-use crate::machine::{firmware, measure, random, registers};
+use crate::tpm::{self, NewPin, Presented, Tpm, TpmError};
 use crate::volume::candidate::Candidate;
 use crate::volume::luks::{Volume, VolumeKey};
 use crate::volume::means::Means;
@@ -154,7 +154,7 @@ fn wanted(means: &Means<'_>, bank: Bank) -> bool {
     let Means { config, boot, image, .. } = *means;
     let kept = of_the_key(config, image, bank).kept;
     let bound = kept.is_some_and(|pcrs| pcrs.iter().any(|pcr| pcr == PCR));
-    bound && measure::has_tpm() && boot.secure_boot == State::On && means.may_record() && !boot.on_trial
+    bound && tpm_device::exists() && boot.secure_boot == State::On && means.may_record() && !boot.on_trial
 }
 
 /// Returns whether this boot is the announced one.

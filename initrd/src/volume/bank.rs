@@ -2,7 +2,7 @@
 
 use pattern::token::{Bank, Exposed};
 
-use crate::machine::tpm::{self, TpmError};
+use crate::tpm::{self, TpmError};
 
 /// Acts in the SHA-256 bank, or in the SHA-384 bank if the TPM has only that.
 pub(crate) fn in_a_bank<T>(mut act: impl FnMut(Bank) -> tpm::Result<T>) -> tpm::Result<T> {

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use nix::unistd::syncfs;
 use pattern::config::{Config, Persist};
+use pattern_machine::factory::{FACTORY, fill, make};
 
-use crate::machine::factory::{FACTORY, fill, make};
 use crate::volume::filesystem::{self, Mounted};
 use crate::volume::place::{DEVICE, WORK};
 use crate::volume::request::{self, Request};

@@ -7,8 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use pattern::volume::Header;
 use pattern::volume::recovery::RecoverySlot;
-
-use crate::machine::esp;
+use pattern_machine::esp;
 
 /// Folder below the root of the EFI system partition.
 const FOLDER: &str = "EFI/pattern";

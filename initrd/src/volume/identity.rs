@@ -11,7 +11,7 @@ use pattern::token::Srk;
 use pattern::volume::Header;
 use pattern::volume::admission::Proof;
 
-use crate::machine::tpm::{Held, Nv, Tcti, Tpm, TpmError};
+use crate::tpm::{Held, Nv, Tcti, Tpm, TpmError};
 use crate::volume::bank::in_a_bank;
 use crate::volume::candidate::Candidate;
 use crate::volume::luks::Volume;

@@ -11,10 +11,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use pattern::tpm::lockout::{BYTES, LIMITS, Order, Step, make_password, steps};
+use pattern_machine::{random, tpm_device};
 use zeroize::Zeroizing;
 
-use crate::machine::tpm::{self, Tcti, Tpm, TpmError};
-use crate::machine::{measure, random};
+use crate::tpm::{self, Tcti, Tpm, TpmError};
 use crate::volume::filesystem::{self, Mounted};
 use crate::volume::place::{self, DEVICE, WORK};
 
@@ -37,7 +37,7 @@ enum Root<'a> {
 /// Sets and repairs the password in the initrd, once a volume with a PIN is open. The right PIN or
 /// key was given, so the TPM may forget earlier wrong PINs.
 pub(crate) fn at_boot(tcti: &Tcti) {
-    if measure::has_tpm() {
+    if tpm_device::exists() {
         let done = tend(tcti, &Root::Device(Path::new(DEVICE)), false);
         done.unwrap_or_else(|error| log::warn!("looking after the TPM's lockout password: {error:#}"));
     }

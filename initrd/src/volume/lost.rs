@@ -4,10 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use pattern::table::{Amount, Found, Partition};
+use pattern_machine::disk::Disk;
+use pattern_machine::tpm_device;
 
 use crate::context::Context;
-use crate::machine::disk::Disk;
-use crate::machine::measure;
 use crate::volume::place;
 
 /// The volume, in terms that its owner knows.
@@ -26,7 +26,7 @@ impl Lost {
         let uuid = place::uuid(&device);
         Self {
             size: Amount(found.table.bytes(part.extent)),
-            record_stays: uuid.is_none() && measure::has_tpm(),
+            record_stays: uuid.is_none() && tpm_device::exists(),
             uuid,
             directories: ctx.config.partitions.persist.asked().collect(),
             device,

@@ -2,10 +2,10 @@
 
 use pattern::config::Config;
 use pattern::token::{PublicKey, Signatures};
+use pattern_machine::boot::Boot;
+use pattern_machine::uki::Companions;
 
-use crate::machine::boot::Boot;
-use crate::machine::tpm::Tcti;
-use crate::machine::uki::Companions;
+use crate::tpm::Tcti;
 
 /// The image's configuration, the facts about this boot, the TPM, and what the kernel image brought.
 #[derive(Clone, Copy)]

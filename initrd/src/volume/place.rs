@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use pattern::table::{ResetPlace, reset_place};
 use pattern::volume::{Header, Locks, Seen, openable};
+use pattern_machine::disk::Disk;
 
 use crate::context::Context;
-use crate::machine::disk::Disk;
 use crate::volume::luks;
 
 /// Name below `/dev/mapper`.

@@ -6,9 +6,9 @@ use anyhow::{Context as _, Error, Result};
 use pattern::age;
 use pattern::config::Config;
 use pattern::volume::recovery::{Escrow, RecoveryKey};
+use pattern_machine::people::show;
+use pattern_machine::random;
 
-use crate::machine::random;
-use crate::people::show;
 use crate::volume::filesystem::{self, Mounted};
 use crate::volume::luks::{Volume, VolumeKey, prove};
 use crate::volume::place::{DEVICE, WORK, recognised};

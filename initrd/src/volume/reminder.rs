@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::Result;
 use pattern::config::Config;
 use pattern::volume::recovery::warning;
+use pattern_machine::people::banner;
 
-use crate::people::banner;
 use crate::volume::{escrow, place};
 
 /// Makes the reminder and the escrow's copy match the header. Returns the number of recovery keys

@@ -3,8 +3,7 @@
 use anyhow::{Context as _, Result};
 use pattern::table::Partition;
 use pattern::volume::reset::{Wish, request};
-
-use crate::machine::efi_variable::Variable;
+use pattern_machine::efi_variable::Variable;
 
 /// The variable's value names the volume's partition by its UUID.
 const REQUEST: &str = "PatternResetRequest";

@@ -2,9 +2,9 @@
 
 use pattern::config::Config;
 use pattern::firmware::secure_boot::State;
+use pattern_machine::boot::Boot;
 
-use crate::machine::boot::Boot;
-use crate::machine::tpm::Tcti;
+use crate::tpm::Tcti;
 use crate::volume::means::Means;
 
 pub(crate) static BOOT: Boot = Boot { secure_boot: State::On, added: false, damage: None, on_trial: false };

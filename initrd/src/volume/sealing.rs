@@ -7,9 +7,9 @@ use pattern::record::nv::Index;
 use pattern::sealing::binding::{has, of_an_earlier_key, of_the_key};
 use pattern::sealing::revocation::{counts, next};
 use pattern::token::{Binding, Counted, PublicKey, Token, Tpm2Token};
+use pattern_machine::random;
 
-use crate::machine::random;
-use crate::machine::tpm::{NewPin, Tpm};
+use crate::tpm::{NewPin, Tpm};
 use crate::volume::bank::in_a_bank;
 use crate::volume::candidate::Candidate;
 use crate::volume::luks::Volume;

@@ -7,9 +7,9 @@ use anyhow::{Result, bail};
 use pattern::table::{ResetPlace, reset_place};
 use pattern::volume::reset::WORD;
 use pattern::volume::{Creation, creation, place};
+use pattern_machine::people::ask;
 
 use super::site::Site;
-use crate::people::ask;
 use crate::volume::identity::Registry;
 use crate::volume::luks;
 use crate::volume::means::Means;

@@ -7,12 +7,13 @@ use anyhow::{Context as _, Result, bail};
 use pattern::config::Config;
 use pattern::firmware::secure_boot::warning;
 use pattern::table::Found;
+use pattern_machine::disk::announce_mapper;
+use pattern_machine::people::{ask, show};
+use pattern_machine::random;
 
 use super::site::Site;
-use crate::machine::disk::announce_mapper;
-use crate::machine::tpm::{Presented, Tpm};
-use crate::machine::{measure, random};
-use crate::people::{ask, show};
+use crate::tpm::measure;
+use crate::tpm::{Presented, Tpm};
 use crate::volume::candidate::Candidate;
 use crate::volume::filesystem::{self, Mounted};
 use crate::volume::identity::Registry;

@@ -14,14 +14,14 @@ use pattern::token::ahead::Ahead;
 use pattern::token::{Srk, Tpm2Token};
 use pattern::volume::admission::{Giver, Next, without_tpm};
 use pattern::volume::{Header, Locks};
+use pattern_machine::boot::Boot;
+use pattern_machine::people::ask;
 use zeroize::Zeroizing;
 
 use super::site::Site;
 use crate::context::Context;
-use crate::machine::boot::Boot;
-use crate::machine::measure;
-use crate::people::ask;
 use crate::stage::Report;
+use crate::tpm::measure;
 use crate::volume::luks::{self, Volume, VolumeKey};
 use crate::volume::means::Means;
 use crate::volume::place::{NAME, recognised};

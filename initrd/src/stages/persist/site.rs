@@ -6,9 +6,9 @@ use anyhow::{Context as _, Result};
 use pattern::config::Config;
 use pattern::table::{Extent, Found, PERSIST_LEAST, PersistPlace, Table, persist};
 use pattern::volume::Locks;
+use pattern_machine::disk::Disk;
+use pattern_machine::random;
 
-use crate::machine::disk::Disk;
-use crate::machine::random;
 use crate::stage::Report;
 use crate::volume::place::recognised;
 

@@ -8,8 +8,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use nix::libc::O_EXCL;
 use pattern::volume::reset::KEY_AREA;
-
-use crate::machine::ioctl;
+use pattern_machine::ioctl;
 
 /// Bytes that are written at once.
 const PIECE: usize = 1 << 20;

@@ -9,8 +9,7 @@ use std::fmt;
 
 use anyhow::Result;
 use pattern::boot::usr::UsrHash;
-
-use crate::machine::efi_variable::Variable;
+use pattern_machine::efi_variable::Variable;
 
 /// What a block with a wrong hash leads to in this boot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -10,7 +10,7 @@ use pattern::token::ahead::{Ahead, Announced, Approver};
 use pattern::token::{Bank, Binding};
 
 use super::policy;
-use crate::machine::tpm::{Tcti, Tpm};
+use crate::tpm::{Tcti, Tpm};
 
 type Contents = BTreeMap<Variable, Vec<u8>>;
 

@@ -9,7 +9,7 @@ use pattern::hex;
 use pattern::volume::Seen;
 
 use super::*;
-use crate::machine::tpm::swtpm::Swtpm;
+use crate::tpm::swtpm::Swtpm;
 use crate::volume::ahead::staged::Staged;
 use crate::volume::luks;
 use crate::volume::luks::tests::machine;

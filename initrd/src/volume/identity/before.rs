@@ -7,7 +7,7 @@ use pattern::sealing::binding;
 use pattern::token::Srk;
 
 use super::{Candidate, Means, Registry, in_a_bank};
-use crate::machine::tpm::{Held, Nv};
+use crate::tpm::{Held, Nv};
 use crate::volume::ahead;
 
 impl<'a> Registry<'a> {

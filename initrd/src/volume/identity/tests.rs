@@ -13,10 +13,10 @@ use pattern::record::generation::Said;
 use pattern::token::Bank;
 use pattern::volume::Seen;
 use pattern::volume::recovery::RecoveryKey;
+use pattern_machine::boot::Boot;
 
 use super::*;
-use crate::machine::boot::Boot;
-use crate::machine::tpm::swtpm::Swtpm;
+use crate::tpm::swtpm::Swtpm;
 use crate::volume::candidate::Candidate;
 use crate::volume::luks::{self, VolumeKey};
 use crate::volume::samples::{BOOT, config, means};

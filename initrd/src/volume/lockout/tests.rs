@@ -6,8 +6,8 @@ use pattern::token::{Bank, Binding, Pcrs, Tpm2Token};
 use pattern::tpm::lockout::State;
 
 use super::*;
-use crate::machine::tpm::swtpm::Swtpm;
-use crate::machine::tpm::{NewPin, Presented};
+use crate::tpm::swtpm::Swtpm;
+use crate::tpm::{NewPin, Presented};
 
 const SECRET: [u8; 32] = [0xa5; 32];
 const PIN: &str = "271828";

@@ -9,8 +9,8 @@ use pattern::token::{Bank, Binding, Pcrs, PublicKey};
 use pattern::volume::{HEAD_BYTES, Seen, header_bytes, openable};
 
 use super::*;
-use crate::machine::tpm::swtpm::Swtpm;
-use crate::machine::tpm::{NewPin, Presented, Tpm};
+use crate::tpm::swtpm::Swtpm;
+use crate::tpm::{NewPin, Presented, Tpm};
 
 const SECRET: [u8; 32] = [0xa5; 32];
 pub(super) const BYTES: u64 = 32 << 20;

@@ -9,9 +9,9 @@ use pattern::volume::admission::Proof;
 use pattern::volume::recovery::RecoveryKey;
 
 use super::*;
-use crate::machine::tpm::swtpm::Swtpm;
-use crate::machine::tpm::tests::signed::{KERNEL, PHASE, image_digests, make_key, sign};
-use crate::machine::tpm::{Presented, Tcti};
+use crate::tpm::swtpm::Swtpm;
+use crate::tpm::tests::signed::{KERNEL, PHASE, image_digests, make_key, sign};
+use crate::tpm::{Presented, Tcti};
 use crate::volume::candidate::Candidate;
 use crate::volume::identity::Registry;
 use crate::volume::luks::tests::machine;

@@ -10,8 +10,8 @@ use pattern::volume::recovery::RecoveryKey;
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::machine::tpm::swtpm::Swtpm;
-use crate::machine::tpm::{Presented, TpmError};
+use crate::tpm::swtpm::Swtpm;
+use crate::tpm::{Presented, TpmError};
 use crate::volume::candidate::Candidate;
 use crate::volume::luks::VolumeKey;
 use crate::volume::luks::tests::machine;

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use pattern::volume::admission::{Giver, Next, Proof, admit};
+use pattern_machine::boot::Boot;
+use pattern_machine::people::{added, ask, show};
+use pattern_machine::tpm_device;
 
 use super::{Opened, Opening};
-use crate::machine::boot::Boot;
-use crate::machine::measure;
-use crate::people::{added, ask, show};
 use crate::volume::identity::Registry;
 use crate::volume::luks::{Volume, VolumeKey};
 
@@ -36,7 +36,7 @@ impl Opening<'_> {
     /// machine's, the key is enough.
     fn vouch(&self, key: &VolumeKey) -> Result<()> {
         let candidate = self.candidate(key);
-        let registry = measure::has_tpm().then(|| Registry::open(self.means()?, None)).transpose();
+        let registry = tpm_device::exists().then(|| Registry::open(self.means()?, None)).transpose();
         let proof = registry.as_ref().map_or_else(
             |error| Proof::Failed(format!("{error:#}")),
             |registry| match registry {

@@ -3,8 +3,8 @@ use std::cell::RefCell;
 use pattern::token::{Bank, Binding, Pcrs};
 
 use super::*;
-use crate::machine::tpm::TpmError;
 use crate::stages::persist::open::token::with_pin;
+use crate::tpm::TpmError;
 use crate::volume::luks::tests::machine;
 use crate::volume::place::recognised;
 use crate::volume::samples::{config, means};

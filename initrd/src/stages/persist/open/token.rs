@@ -5,11 +5,11 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use pattern::token::Tpm2Token;
 use pattern::volume::Locks;
+use pattern_machine::people::ask;
 use zeroize::Zeroizing;
 
 use super::{By, Given};
-use crate::machine::tpm::{self, Presented, Tpm, TpmError};
-use crate::people::ask;
+use crate::tpm::{self, Presented, Tpm, TpmError};
 use crate::volume::luks::{Volume, VolumeKey};
 use crate::volume::means::Means;
 use crate::volume::sealing::is_outdated;

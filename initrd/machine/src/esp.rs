@@ -1,0 +1,113 @@
+//! Lists the versions on the EFI system partition of the running system.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use pattern::table::Table;
+use pattern::update;
+use pattern::update::entry::{DIRECTORY, Entry};
+
+/// Where systemd-gpt-auto-generator mounts the partition.
+const MOUNTS: [&str; 2] = ["/efi", "/boot"];
+
+/// Returns the versions of this image whose `/usr` is on the disk.
+///
+/// # Errors
+/// When the partition is not mounted, or can't be read.
+pub fn installed(id: &str, table: &Table) -> Result<Vec<Entry>> {
+    let labels: Vec<String> = table.partitions().map(|part| part.label).collect();
+    Ok(update::with_usr(look(id)?, &labels))
+}
+
+/// Returns the versions of this image that have a kernel image.
+///
+/// # Errors
+/// When the partition is not mounted, or can't be read.
+pub fn look(id: &str) -> Result<Vec<Entry>> {
+    Ok(files(id)?.into_iter().filter(|(_, path)| !is_empty(path)).map(|(entry, _)| entry).collect())
+}
+
+/// Returns the file of one version.
+///
+/// # Errors
+/// When the partition is not mounted, or can't be read.
+pub fn file(id: &str, entry: &Entry) -> Result<PathBuf> {
+    let found = files(id)?.into_iter().find(|(other, _)| other == entry);
+    found.map(|(_, path)| path).with_context(|| format!("version {} is gone", entry.version))
+}
+
+/// Removes the empty files that a power cut leaves: FAT writes a new name before the file's size,
+/// and systemd-sysupdate takes the name for an installed version.
+///
+/// # Errors
+/// When the partition is not mounted, or can't be read.
+pub fn sweep(id: &str) -> Result<()> {
+    for (_, path) in files(id)?.iter().filter(|(_, path)| is_empty(path)) {
+        // The update may work even if the file stays.
+        if let Err(error) = fs::remove_file(path) {
+            eprintln!("pattern: removing {}, which is empty: {error}", path.display());
+        }
+    }
+    Ok(())
+}
+
+/// Returns whether a file is empty. The boot loader ignores empty files, too.
+fn is_empty(path: &Path) -> bool {
+    path.metadata().is_ok_and(|facts| facts.len() == 0)
+}
+
+/// Returns where the EFI system partition is mounted.
+///
+/// # Errors
+/// When it is not mounted.
+pub fn partition() -> Result<&'static Path> {
+    let found = MOUNTS.iter().map(Path::new).find(|mount| mount.join(DIRECTORY).is_dir());
+    found.with_context(|| {
+        format!("finding the EFI system partition: no {DIRECTORY} in {}", MOUNTS.join(" or "))
+    })
+}
+
+fn files(id: &str) -> Result<Vec<(Entry, PathBuf)>> {
+    below(&partition()?.join(DIRECTORY), id)
+}
+
+fn below(directory: &Path, id: &str) -> Result<Vec<(Entry, PathBuf)>> {
+    let reading = || format!("reading {}", directory.display());
+    let mut found = Vec::new();
+    for file in fs::read_dir(directory).with_context(reading)? {
+        let path = file.with_context(reading)?.path();
+        if !path.is_file() {
+            continue;
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        found.extend(Entry::parse(id, &name).map(|entry| (entry, path.clone())));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    use super::*;
+
+    #[test]
+    fn an_empty_file_is_what_a_cut_left() {
+        let directory = std::env::temp_dir().join(format!("pattern-entries-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("demo_1.efi"), "MZ").unwrap();
+        fs::write(directory.join("demo_2+3-0.efi"), "").unwrap();
+        fs::write(directory.join("other_3.efi"), "").unwrap();
+        // What else may lie there.
+        fs::create_dir_all(directory.join("demo_4.efi")).unwrap();
+        fs::write(directory.join("demo_5\u{1b}[2J.efi"), "MZ").unwrap();
+        fs::write(directory.join(OsStr::from_bytes(b"demo_6\xff.efi")), "MZ").unwrap();
+        let mut found = below(&directory, "demo").unwrap();
+        found.sort_by(|one, other| one.1.cmp(&other.1));
+        let empty = found.iter().map(|(entry, path)| (entry.version.as_str(), is_empty(path)));
+        assert_eq!(empty.collect::<Vec<_>>(), [("1", false), ("2", true)]);
+        fs::remove_dir_all(directory).unwrap();
+    }
+}

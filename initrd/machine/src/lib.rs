@@ -1,0 +1,21 @@
+//! Reads and changes the machine (disk, firmware, registers), and asks people. Needs no C library,
+//! so a bare `cargo test` runs its tests. All unsafe code of pattern is in [`ioctl`].
+
+pub mod boot;
+pub mod boot_mark;
+pub mod damage;
+pub mod disk;
+pub mod efi_variable;
+pub mod esp;
+pub mod factory;
+pub mod firmware;
+pub mod ioctl;
+pub mod logging;
+pub mod people;
+pub mod random;
+pub mod reboot;
+pub mod registers;
+pub mod scan;
+pub mod tpm_device;
+pub mod trial;
+pub mod uki;

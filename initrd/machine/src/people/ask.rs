@@ -1,0 +1,147 @@
+//! Asks a person for a key through systemd: on the console, a splash screen, or a remote agent.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use pattern::plain::plain;
+use zeroize::Zeroizing;
+
+const PROGRAM: &str = "systemd-ask-password";
+/// Longer than any passphrase that cryptsetup reads from a terminal (512). It is reserved at once,
+/// because a buffer that grows leaves copies of the secret in memory.
+const LONGEST: usize = 1024;
+/// Fewest characters of a new PIN. A million possible numbers are enough if the TPM counts wrong
+/// ones.
+const SHORTEST_PIN: usize = 6;
+/// Seconds that a person at the console has to answer.
+pub const PATIENCE: u32 = 120;
+/// How often a person may enter a wrong key in the running system.
+const TRIES: u32 = 3;
+
+/// Asks once, without a time limit, at the terminal of the caller or through an agent.
+///
+/// # Errors
+/// When nobody can be asked.
+pub fn secret(question: &str) -> Result<Zeroizing<String>> {
+    let mut command = Command::new(PROGRAM);
+    let question = plain(question);
+    command.args(["--id=pattern-persist", "--icon=drive-harddisk", "--timeout=0", "--", &question]);
+    read(&mut command).with_context(|| format!("asking for a key with {PROGRAM}"))
+}
+
+/// Asks for a word that may be visible, and waits for this many seconds. Returns `None` if nobody
+/// answers.
+pub fn word(question: &str, seconds: u32) -> Option<String> {
+    let mut command = Command::new(PROGRAM);
+    let (timeout, question) = (format!("--timeout={seconds}"), plain(question));
+    command.args(["--id=pattern-reset", "--icon=drive-harddisk", "--echo=yes", &timeout, "--", &question]);
+    match read(&mut command) {
+        Ok(answer) => Some(answer.to_string()),
+        Err(error) => {
+            log::info!("no answer to {question:?}: {error:#}");
+            None
+        }
+    }
+}
+
+/// Asks for a new PIN until one that is long enough was entered twice in a row.
+///
+/// # Errors
+/// When nobody can be asked.
+pub fn new_pin() -> Result<Zeroizing<String>> {
+    chosen(secret)
+}
+
+fn chosen(mut ask: impl FnMut(&str) -> Result<Zeroizing<String>>) -> Result<Zeroizing<String>> {
+    let mut before = "";
+    loop {
+        let first = ask(&format!(
+            "{before}Choose a PIN for this machine, of at least {SHORTEST_PIN} characters, asked at each boot:"
+        ))?;
+        if first.chars().count() < SHORTEST_PIN {
+            before = "This PIN was too short. ";
+        } else if first != ask("The same PIN again:")? {
+            before = "These were two different PINs. ";
+        } else {
+            return Ok(first);
+        }
+    }
+}
+
+/// Asks a person in the running system until the entered key is accepted, at most [`TRIES`] times.
+///
+/// # Errors
+/// When nobody can be asked, or no key was accepted.
+pub fn entered<T>(question: &str, mut attempt: impl FnMut(&str) -> Result<T>) -> Result<T> {
+    for left in (0..TRIES).rev() {
+        let entered = secret(question)?;
+        match attempt(&entered) {
+            Ok(done) => return Ok(done),
+            Err(error) => eprintln!("pattern: {error:#}; {left} tries left"),
+        }
+    }
+    bail!("no recovery key of the volume was entered in {TRIES} tries; nothing was changed")
+}
+
+fn read(command: &mut Command) -> Result<Zeroizing<String>> {
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
+    if let Some(pipe) = child.stdout.take() {
+        pipe.take(LONGEST as u64).read_to_end(&mut bytes)?;
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("it ended with {status}");
+    }
+    let text = std::str::from_utf8(&bytes).context("the answer is not UTF-8 text")?;
+    Ok(Zeroizing::new(text.trim_end_matches('\n').to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_comes_through_a_pipe() {
+        assert_eq!(*read(Command::new("printf").arg("a key with spaces \n")).unwrap(), "a key with spaces ");
+    }
+
+    /// Returns the chosen PIN, the questions, and the number of unused answers.
+    fn choose(answers: &[&str]) -> (String, Vec<String>, usize) {
+        let mut left = answers.iter();
+        let mut questions = Vec::new();
+        let pin = chosen(|question| {
+            questions.push(question.to_owned());
+            Ok(Zeroizing::new((*left.next().unwrap()).to_owned()))
+        });
+        (pin.unwrap().to_string(), questions, left.count())
+    }
+
+    #[test]
+    fn a_new_pin_is_what_was_entered_twice() {
+        let (pin, questions, left) = choose(&["123456", "124356", "123456", "123456", "left"]);
+        assert_eq!((pin.as_str(), left), ("123456", 1));
+        let question = "Choose a PIN for this machine, of at least 6 characters, asked at each boot:";
+        assert_eq!(questions[..2], [question, "The same PIN again:"]);
+        assert_eq!(questions[2], format!("These were two different PINs. {question}"));
+    }
+
+    #[test]
+    fn a_new_pin_has_six_characters_or_more() {
+        let (pin, questions, left) = choose(&["", "12345", "ééééé", "éééééé", "éééééé"]);
+        assert_eq!((pin.as_str(), left), ("éééééé", 0));
+        assert!(
+            questions[1..4].iter().all(|one| one.starts_with("This PIN was too short. ")),
+            "{questions:?}"
+        );
+        assert_eq!(questions[4], "The same PIN again:");
+    }
+
+    #[test]
+    fn no_answer_is_an_error() {
+        let error = read(&mut Command::new("false")).unwrap_err();
+        assert_eq!(error.to_string(), "it ended with exit status: 1");
+        assert!(read(&mut Command::new("/nonexistent/program")).is_err());
+    }
+}
