@@ -6,6 +6,7 @@
 //! is ours, see [`commit`]. All positions are sectors (LBA) unless a name says bytes.
 
 mod amount;
+pub mod base;
 mod commit;
 mod copy;
 mod draft;

@@ -3,6 +3,7 @@
 pub mod entry;
 pub mod forecast;
 pub mod release;
+pub mod transfers;
 pub mod uki;
 
 use std::fmt;

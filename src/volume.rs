@@ -15,7 +15,7 @@ use std::fmt;
 use crate::token::Tpm2Token;
 
 pub use creation::{Creation, FINISHED, Place, UNFINISHED, creation, place};
-pub use luks2::{Fault, Flaw, Header, header_bytes};
+pub use luks2::{Fault, Flaw, Header, header_bytes, metadata};
 pub use recognise::{HEAD_BYTES, UNKNOWN, filesystem, recognise};
 
 /// What is at the start of a partition.

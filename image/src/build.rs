@@ -3,12 +3,8 @@
 mod data;
 mod keys;
 mod mkosi;
-#[cfg(test)]
-mod nix;
 mod output;
 mod progress;
-mod repart;
-mod transfers;
 mod tree;
 
 use std::fs;
@@ -17,6 +13,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use pattern::config::{self, Config};
+use pattern::table::base;
 
 use data::Data;
 use keys::Keys;
@@ -115,7 +112,7 @@ fn made(folder: &Path) -> Result<PathBuf> {
 fn prepare(places: &Places, data: &Data, config: &Config, file: &Path) -> Result<()> {
     tree::write(&places.tree(), data, file, config)?;
     let repart = made(&places.repart())?;
-    for (name, text) in repart::definitions(config) {
+    for (name, text) in base::definitions(config) {
         let path = repart.join(name);
         fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
     }

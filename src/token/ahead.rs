@@ -9,22 +9,20 @@
 //!
 //! The token has its own type. systemd has no such policy, and ignores tokens of other types.
 
+mod text;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::{
-    Bank, Counted, Digest, Earlier, PcrError, Pcrs, Pin, SPENT, Sealed, Srk, TokenError, authorized_digest,
-};
+use super::{Bank, Counted, Digest, Earlier, Pcrs, Pin, SPENT, Sealed, Srk, TokenError, authorized_digest};
+use text::{AnnouncedText, Text, announced, bank, bytes, counted};
 
 /// The type of the token.
 pub const TYPE: &str = "pattern-ahead";
 
 const ALG_SHA256: u16 = 0x000b;
-/// Bytes of a P-256 signature: two numbers.
-const SIGNATURE: usize = 64;
 /// Longest token in bytes. A real one has about 1.5 KiB.
 const TEXT_LIMIT: usize = 8 * 1024;
 
@@ -170,76 +168,6 @@ impl Approver {
         let (auth, key) = bytes.split_first_chunk()?;
         Some(Self { auth: Zeroizing::new(*auth), key: Sealed::parse(key).ok()? })
     }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Text {
-    #[serde(rename = "type")]
-    kind: String,
-    keyslots: [String; 1],
-    bank: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    counter: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    count: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    salt: Option<String>,
-    blob: String,
-    srk: String,
-    key: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    announced: Option<AnnouncedText>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AnnouncedText {
-    policy: String,
-    pcrs: Vec<u64>,
-    signature: String,
-    pcr7: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    db: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kek: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dbx: Option<String>,
-}
-
-fn announced(text: AnnouncedText) -> Result<Announced, TokenError> {
-    let malformed = TokenError::Malformed;
-    let policy = bytes("policy", &text.policy)?.try_into();
-    let signature = bytes("signature", &text.signature)?;
-    if signature.len() != SIGNATURE {
-        return Err(malformed("signature", "two numbers of 32 bytes"));
-    }
-    let literal = Pcrs::new(text.pcrs).map_err(|_: PcrError| malformed("pcrs", "PCRs 0 to 23"))?;
-    let digest = |name, text: Option<String>| text.map(|text| bytes(name, &text)).transpose();
-    let earlier = Earlier {
-        value: bytes("pcr7", &text.pcr7)?,
-        db: text.db,
-        kek: digest("kek", text.kek)?,
-        dbx: digest("dbx", text.dbx)?,
-    };
-    let policy = policy.map_err(|_| malformed("policy", "32 bytes"))?;
-    Ok(Announced { policy, literal, signature, earlier })
-}
-
-fn counted(counter: Option<String>, count: Option<String>) -> Result<Option<Counted>, TokenError> {
-    match (counter, count) {
-        (None, None) => Ok(None),
-        (counter, count) => Counted::parse(counter.as_deref(), count.as_deref()).map(Some),
-    }
-}
-
-fn bank(name: &str) -> Result<Bank, TokenError> {
-    let found = [Bank::Sha256, Bank::Sha384].into_iter().find(|bank| bank.name() == name);
-    found.ok_or(TokenError::Malformed("bank", "sha256 or sha384"))
-}
-
-fn bytes(name: &'static str, text: &str) -> Result<Vec<u8>, TokenError> {
-    STANDARD.decode(text).map_err(|_| TokenError::Malformed(name, "base64 text"))
 }
 
 fn name(key: &[u8]) -> Vec<u8> {

@@ -47,7 +47,8 @@ fn pbkdf2(password: &[u8], salt: &[u8]) -> Zeroizing<[u8; 32]> {
     sum
 }
 
-/// HMAC-SHA-256 with a key that was already processed (RFC 2104).
+/// HMAC-SHA-256 with a key that was already processed (RFC 2104). The crate `hmac` 0.13 does not
+/// wipe the padded key, which here is the PIN.
 struct Hmac {
     inner: Sha256,
     outer: Sha256,

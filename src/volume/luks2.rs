@@ -8,6 +8,7 @@ pub(crate) mod fixture;
 mod flaw;
 mod header;
 mod keyslot;
+pub mod metadata;
 mod node;
 mod vet;
 

@@ -8,9 +8,9 @@ use anyhow::{Context, Result, bail};
 use pattern::config::Config;
 use pattern::plan::CONFIG_PATH;
 use pattern::program::Program;
+use pattern::update::transfers;
 
 use super::data::Data;
-use super::transfers;
 
 const GENERATORS: &str = "usr/lib/systemd/system-generators";
 const PROGRAMS: &str = "usr/lib/pattern";

@@ -11,14 +11,12 @@ use pattern_machine::uki::Companions;
 
 use crate::context::Context;
 use crate::volume::candidate::Candidate;
-use crate::volume::luks::{Volume, VolumeKey};
+use crate::volume::luks::Volume;
 use crate::volume::means::Means;
 use crate::volume::place::{self, recognised, require_open};
 use crate::volume::sealing::Sealer;
 use crate::volume::{ahead, lockout};
 
-/// How often a person may enter a wrong key.
-const TRIES: u32 = 3;
 /// The word that a person types to bind the volume to what was added.
 const WORD: &str = "accept";
 
@@ -38,7 +36,8 @@ pub(crate) fn rebind(ctx: &Context, device: &Path) -> Result<String> {
     let (header, locks) = recognised(device).with_context(about)?;
     require_open(header.uuid()).with_context(about)?;
     let mut volume = Volume::load(device).with_context(about)?;
-    let key = unlock(&mut volume, device).with_context(about)?;
+    let question = format!("Recovery key for {}:", device.display());
+    let key = ask::entered(&question, |key| volume.unlock_entered(key)).with_context(about)?;
     drop(volume);
     if !config.volume.pin && locks.tokens.iter().any(|token| token.pin.is_some()) {
         eprintln!("pattern: this image has volume.pin = false: from now on the volume opens without a PIN");
@@ -75,15 +74,4 @@ fn accept() -> Result<()> {
     bail!(
         "nobody typed {WORD:?}; nothing was changed; restart without what was added, then run: pattern rebind"
     )
-}
-
-fn unlock(volume: &mut Volume, device: &Path) -> Result<VolumeKey> {
-    for left in (0..TRIES).rev() {
-        let entered = ask::secret(&format!("Recovery key for {}:", device.display()))?;
-        match volume.unlock_entered(&entered) {
-            Ok(key) => return Ok(key),
-            Err(error) => eprintln!("pattern: {error:#}; {left} tries left"),
-        }
-    }
-    bail!("no key that opens the volume was entered in {TRIES} tries; nothing was changed")
 }

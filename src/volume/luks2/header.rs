@@ -5,6 +5,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::copies::{Counted, counted};
+use super::metadata::tokens;
 use super::{Fault, vet};
 use crate::record::generation::{self, Said};
 use crate::token::Token;
@@ -96,23 +97,19 @@ impl Header {
     /// Returns what the header says of the volume's generation.
     #[must_use]
     pub fn generation(&self, volume_key: &[u8], uuid: &str) -> Said {
-        generation::said(self.tokens().map(|(_, token)| token), volume_key, uuid)
+        generation::said(tokens(&self.metadata).map(|(_, token)| token), volume_key, uuid)
     }
 
     /// Returns the slots for announced changes. Tokens that can't be parsed are ignored.
     #[must_use]
     pub fn ahead(&self) -> Vec<Ahead> {
-        self.tokens().filter_map(|(_, token)| Ahead::parse(&token.to_string()).ok()).collect()
-    }
-
-    fn tokens(&self) -> impl Iterator<Item = (&String, &Value)> {
-        self.metadata.get("tokens").and_then(Value::as_object).into_iter().flatten()
+        tokens(&self.metadata).filter_map(|(_, token)| Ahead::parse(&token.to_string()).ok()).collect()
     }
 
     /// Returns the keys that can open the volume, by its tokens.
     pub(crate) fn locks(&self) -> Locks {
         let mut locks = Locks::default();
-        for (id, token) in self.tokens() {
+        for (id, token) in tokens(&self.metadata) {
             match Token::parse(&token.to_string()) {
                 Ok(Token::Tpm2(token)) => locks.tokens.push(*token),
                 Ok(Token::Recovery) => locks.recovery = true,

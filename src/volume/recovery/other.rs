@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::plain::plain;
 use crate::token::COUNTED;
+use crate::volume::metadata::{keyslots, tokens};
 
 /// Types of the tokens that our commands make.
 const OURS: [&str; 4] = ["systemd-tpm2", COUNTED, "systemd-recovery", crate::token::ahead::TYPE];
@@ -36,18 +37,18 @@ impl fmt::Display for OtherSlot {
 #[must_use]
 pub fn others(metadata: &Value) -> Vec<OtherSlot> {
     let slots = metadata.get("keyslots").and_then(Value::as_object).into_iter().flatten();
-    let mut found: Vec<_> = slots.filter_map(|(name, _)| other(metadata, name)).collect();
+    let mut found: Vec<_> = slots.filter_map(|(name, _)| other(metadata, name.parse().ok()?)).collect();
     found.sort_by_key(|slot| slot.keyslot);
     found
 }
 
-fn other(metadata: &Value, name: &str) -> Option<OtherSlot> {
+fn other(metadata: &Value, keyslot: u32) -> Option<OtherSlot> {
     let kinds: Vec<&str> =
-        naming(metadata, name).filter_map(|(_, token)| token.get("type")?.as_str()).collect();
+        naming(metadata, keyslot).filter_map(|(_, token)| token.get("type")?.as_str()).collect();
     if kinds.iter().any(|kind| OURS.contains(kind)) {
         return None;
     }
-    Some(OtherSlot { keyslot: name.parse().ok()?, tokens: kinds.into_iter().map(shown).collect() })
+    Some(OtherSlot { keyslot, tokens: kinds.into_iter().map(shown).collect() })
 }
 
 fn shown(kind: &str) -> String {
@@ -59,19 +60,12 @@ fn shown(kind: &str) -> String {
 /// Returns the tokens that name only this key slot, and so are meaningless without it.
 #[must_use]
 pub fn tokens_of(metadata: &Value, keyslot: u32) -> Vec<u32> {
-    let name = keyslot.to_string();
-    let alone =
-        |token: &Value| token.get("keyslots").and_then(Value::as_array).is_some_and(|names| names.len() == 1);
-    let tokens = naming(metadata, &name).filter(|(_, token)| alone(token));
-    tokens.filter_map(|(id, _)| id.parse().ok()).collect()
+    let alone = naming(metadata, keyslot).filter(|(_, token)| keyslots(token).count() == 1);
+    alone.map(|(number, _)| number).collect()
 }
 
-fn naming<'a>(metadata: &'a Value, keyslot: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
-    let tokens = metadata.get("tokens").and_then(Value::as_object).into_iter().flatten();
-    tokens.filter(move |(_, token)| {
-        let names = token.get("keyslots").and_then(Value::as_array).into_iter().flatten();
-        names.into_iter().any(|name| name.as_str() == Some(keyslot))
-    })
+fn naming(metadata: &Value, keyslot: u32) -> impl Iterator<Item = (u32, &Value)> {
+    tokens(metadata).filter(move |(_, token)| keyslots(token).any(|named| named == keyslot))
 }
 
 #[cfg(test)]

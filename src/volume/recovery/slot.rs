@@ -10,6 +10,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use crate::age::Recipient;
+use crate::volume::metadata::{keyslots, tokens_of_type};
 
 /// Type of the token.
 const KIND: &str = "systemd-recovery";
@@ -53,18 +54,12 @@ impl fmt::Display for RecoverySlot {
 /// Returns the recovery keys of a header, by its JSON metadata, in the order of the tokens.
 #[must_use]
 pub fn slots(metadata: &Value) -> Vec<RecoverySlot> {
-    let tokens = metadata.get("tokens").and_then(Value::as_object).into_iter().flatten();
-    let ours = tokens.filter(|(_, token)| token.get("type").and_then(Value::as_str) == Some(KIND));
-    let mut found: Vec<_> = ours.flat_map(|(id, token)| of_token(metadata, id, token)).collect();
+    let ours = tokens_of_type(metadata, KIND);
+    let named = ours.flat_map(|(number, token)| keyslots(token).map(move |keyslot| (number, keyslot, token)));
+    let mut found: Vec<_> =
+        named.map(|(number, keyslot, token)| slot(metadata, number, keyslot, token.get(OURS))).collect();
     found.sort_by_key(|slot| (slot.token, slot.keyslot));
     found
-}
-
-fn of_token(metadata: &Value, id: &str, token: &Value) -> Vec<RecoverySlot> {
-    let Ok(number) = id.parse() else { return Vec::new() };
-    let keyslots = token.get("keyslots").and_then(Value::as_array).into_iter().flatten();
-    let keyslots = keyslots.filter_map(|keyslot| keyslot.as_str()?.parse().ok());
-    keyslots.map(|keyslot| slot(metadata, number, keyslot, token.get(OURS))).collect()
 }
 
 fn slot(metadata: &Value, token: u32, keyslot: u32, ours: Option<&Value>) -> RecoverySlot {

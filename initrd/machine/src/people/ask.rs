@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use pattern::plain::plain;
 use zeroize::Zeroizing;
 
@@ -18,6 +18,8 @@ const SHORTEST_PIN: usize = 6;
 pub const PATIENCE: u32 = 120;
 /// How often a person may enter a wrong key in the running system.
 const TRIES: u32 = 3;
+/// The same at boot, where a restart is the only other way.
+const TRIES_AT_BOOT: u32 = 5;
 
 /// Asks once, without a time limit, at the terminal of the caller or through an agent.
 ///
@@ -69,19 +71,37 @@ fn chosen(mut ask: impl FnMut(&str) -> Result<Zeroizing<String>>) -> Result<Zero
     }
 }
 
-/// Asks a person in the running system until the entered key is accepted, at most [`TRIES`] times.
+/// Asks a person in the running system until the entered key is accepted, at most 3 times.
 ///
 /// # Errors
 /// When nobody can be asked, or no key was accepted.
-pub fn entered<T>(question: &str, mut attempt: impl FnMut(&str) -> Result<T>) -> Result<T> {
-    for left in (0..TRIES).rev() {
-        let entered = secret(question)?;
-        match attempt(&entered) {
+pub fn entered<T>(question: &str, attempt: impl FnMut(&str) -> Result<T>) -> Result<T> {
+    until_accepted(secret, question, TRIES, |why| eprintln!("pattern: {why}"), attempt)
+}
+
+/// Asks a person at boot until the entered key is accepted, at most 5 times.
+///
+/// # Errors
+/// When nobody can be asked, or no key was accepted.
+pub fn entered_at_boot<T>(question: &str, attempt: impl FnMut(&str) -> Result<T>) -> Result<T> {
+    let asked = until_accepted(secret, question, TRIES_AT_BOOT, |why| log::error!("{why}"), attempt);
+    asked.map_err(|error| anyhow!("{error:#}; restart to try again"))
+}
+
+fn until_accepted<T>(
+    ask: impl Fn(&str) -> Result<Zeroizing<String>>,
+    question: &str,
+    tries: u32,
+    tell: impl Fn(&str),
+    mut attempt: impl FnMut(&str) -> Result<T>,
+) -> Result<T> {
+    for left in (0..tries).rev() {
+        match attempt(&ask(question)?) {
             Ok(done) => return Ok(done),
-            Err(error) => eprintln!("pattern: {error:#}; {left} tries left"),
+            Err(error) => tell(&format!("{error:#}; {left} tries left")),
         }
     }
-    bail!("no recovery key of the volume was entered in {TRIES} tries; nothing was changed")
+    bail!("no key that opens the volume was entered in {tries} tries; nothing was changed")
 }
 
 fn read(command: &mut Command) -> Result<Zeroizing<String>> {
@@ -136,6 +156,22 @@ mod tests {
             "{questions:?}"
         );
         assert_eq!(questions[4], "The same PIN again:");
+    }
+
+    #[test]
+    fn a_wrong_key_is_asked_for_again_and_not_for_ever() {
+        let told = std::cell::RefCell::new(Vec::new());
+        let ask_with = |right: &str| {
+            told.borrow_mut().clear();
+            let ask = |_: &str| Ok(Zeroizing::new("key".to_owned()));
+            let tell = |why: &str| told.borrow_mut().push(why.to_owned());
+            until_accepted(ask, "Key:", 2, tell, |key| if key == right { Ok(7) } else { bail!("wrong") })
+        };
+        assert_eq!(ask_with("key").unwrap(), 7);
+        assert!(told.borrow().is_empty());
+        let error = ask_with("other").unwrap_err().to_string();
+        assert_eq!(error, "no key that opens the volume was entered in 2 tries; nothing was changed");
+        assert_eq!(*told.borrow(), ["wrong; 1 tries left", "wrong; 0 tries left"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use libcryptsetup_rs::TokenInput;
 use pattern::token::ahead::{Ahead, TYPE};
+use pattern::volume::metadata::{has_type, keyslots, tokens, tokens_of_type};
 use serde_json::Value;
 
 use super::{Volume, VolumeKey, passphrase};
@@ -61,19 +62,14 @@ impl Volume {
     /// Returns the slots. Anyone who can write the disk can make such a token name any key slot. So
     /// a key slot that another token names is never removed.
     fn aheads(&mut self) -> Result<Vec<Slot>> {
-        let json = self.metadata()?;
-        let tokens: Vec<_> = json.get("tokens").and_then(Value::as_object).into_iter().flatten().collect();
-        let is_ours = |token: &Value| token.get("type").and_then(Value::as_str) == Some(TYPE);
-        let others = tokens.iter().filter(|(_, token)| !is_ours(token));
-        let others: Vec<_> =
-            others.filter_map(|(_, token)| token.get("keyslots")?.as_array()).flatten().collect();
-        let ours = tokens.iter().filter(|(_, token)| is_ours(token));
-        let slot = |id: &str, token: &Value| {
+        let metadata = self.metadata()?;
+        let others = tokens(&metadata).filter(|(_, token)| !has_type(token, TYPE));
+        let others: Vec<u32> = others.flat_map(|(_, token)| keyslots(token)).collect();
+        let slot = |(number, token): (u32, &Value)| {
             let keyslot = Ahead::parse(&token.to_string()).ok().map(|ahead| ahead.keyslot);
-            let keyslot = keyslot.filter(|slot| !others.contains(&&Value::from(slot.to_string())));
-            Some(Slot { token: id.parse().ok()?, keyslot })
+            Slot { token: number, keyslot: keyslot.filter(|keyslot| !others.contains(keyslot)) }
         };
-        Ok(ours.filter_map(|(id, token)| slot(id, token)).collect())
+        Ok(tokens_of_type(&metadata, TYPE).map(slot).collect())
     }
 
     fn remove_slot(&mut self, slot: &Slot) -> Result<()> {

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use libcryptsetup_rs::TokenInput;
 use pattern::record::generation::{TYPE, token};
+use pattern::volume::metadata::tokens_of_type;
 use serde_json::Value;
 
 use super::{Volume, VolumeKey, failed};
@@ -31,9 +32,6 @@ impl Volume {
 
     /// Returns the numbers of such tokens.
     fn generations(&mut self) -> Result<Vec<u32>> {
-        let json = self.device.status_handle().dump_json().map_err(failed("reading the LUKS2 header"))?;
-        let tokens = json.get("tokens").and_then(Value::as_object).into_iter().flatten();
-        let ours = tokens.filter(|(_, token)| token.get("type").and_then(Value::as_str) == Some(TYPE));
-        Ok(ours.filter_map(|(id, _)| id.parse().ok()).collect())
+        Ok(tokens_of_type(&self.metadata()?, TYPE).map(|(number, _)| number).collect())
     }
 }

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use libcryptsetup_rs::TokenInput;
 use pattern::token::{COUNTED, Tpm2Token};
+use pattern::volume::metadata::{has_type, keyslots, tokens};
 use serde_json::Value;
 
 use super::{Volume, VolumeKey, failed, passphrase};
@@ -68,17 +69,14 @@ impl Volume {
     }
 
     fn sealed(&mut self) -> Result<Vec<Sealed>> {
-        let json = self.metadata()?;
-        let tokens = json.get("tokens").and_then(Value::as_object).into_iter().flatten();
-        Ok(tokens.filter_map(|(id, token)| sealed(id, token)).collect())
+        let is_sealed = |token: &Value| ["systemd-tpm2", COUNTED].iter().any(|kind| has_type(token, kind));
+        let metadata = self.metadata()?;
+        let sealed = tokens(&metadata).filter(|(_, token)| is_sealed(token));
+        let sealed = sealed.map(|(number, token)| Sealed {
+            token: number,
+            keyslots: keyslots(token).collect(),
+            json: token.to_string(),
+        });
+        Ok(sealed.collect())
     }
-}
-
-fn sealed(id: &str, token: &Value) -> Option<Sealed> {
-    if !["systemd-tpm2", COUNTED].contains(&token.get("type")?.as_str()?) {
-        return None;
-    }
-    let keyslots = token.get("keyslots")?.as_array()?.iter();
-    let keyslots = keyslots.filter_map(|slot| slot.as_str()?.parse().ok()).collect();
-    Some(Sealed { token: id.parse().ok()?, keyslots, json: token.to_string() })
 }

@@ -1,7 +1,5 @@
 //! Opens a volume with the key that a person enters.
 
-use std::path::Path;
-
 use anyhow::{Context as _, Result, bail};
 use pattern::volume::admission::{Giver, Next, Proof, admit};
 use pattern_machine::boot::Boot;
@@ -12,8 +10,6 @@ use super::{Opened, Opening};
 use crate::volume::identity::Registry;
 use crate::volume::luks::{Volume, VolumeKey};
 
-/// How often a person may enter a wrong key.
-const TRIES: u32 = 5;
 const NO_TPM: &str = "there is no TPM that could tell whether this machine made it";
 
 impl Opening<'_> {
@@ -25,7 +21,9 @@ impl Opening<'_> {
             lines.iter().for_each(|line| log::error!("{line}"));
             show::tell(&lines).unwrap_or_else(|error| log::warn!("{error:#}"));
         }
-        let key = ask_for_key(volume, self.device, reason)?;
+        let device = self.device.display();
+        let question = format!("The TPM does not open {device}: {reason}. Recovery key for {device}:");
+        let key = ask::entered_at_boot(&question, |key| volume.unlock_entered(key))?;
         self.vouch(&key)?;
         self.advise();
         let how = format!("opened it with an entered key, because the TPM did not open it ({reason})");
@@ -74,19 +72,4 @@ impl Opening<'_> {
             boot => log::warn!("{}; nothing was recorded", boot.secure_boot),
         }
     }
-}
-
-fn ask_for_key(volume: &mut Volume, device: &Path, reason: &str) -> Result<VolumeKey> {
-    let device = device.display();
-    for left in (0..TRIES).rev() {
-        let question = format!("The TPM does not open {device}: {reason}. Recovery key for {device}:");
-        let entered = ask::secret(&question)?;
-        match volume.unlock_entered(&entered) {
-            Ok(key) => return Ok(key),
-            Err(error) => log::error!("{device}: {error:#}; {left} tries left"),
-        }
-    }
-    bail!(
-        "no key that opens the volume was entered in {TRIES} tries; nothing was changed; restart to try again"
-    )
 }

@@ -11,9 +11,9 @@ use std::sync::LazyLock;
 
 use pattern::config::{self, Absent, Config, KEYS};
 use pattern::program::Program;
+use pattern::table::base;
+use pattern::update::transfers;
 use serde_json::Value;
-
-use super::{repart, transfers};
 
 /// The result for the settings of the reference's demonstration.
 static EVALUATION: LazyLock<Value> = LazyLock::new(|| evaluate("nix/check/reference-demo.nix").unwrap());
@@ -207,7 +207,7 @@ fn partitions_are_sized_and_named_as_those_of_pattern_build() {
     let ours = |key: &str| {
         key.starts_with("Size") || key.ends_with("BlockSizeBytes") || ["Label", "SplitName"].contains(&key)
     };
-    for (name, (_, text)) in names.iter().zip(repart::definitions(&config)) {
+    for (name, (_, text)) in names.iter().zip(base::definitions(&config)) {
         let settings = &sections(&text)["Partition"];
         let expected: BTreeMap<_, _> = settings.iter().filter(|(key, _)| ours(key)).collect();
         let partition = EVALUATION["partitions"][name].as_object().unwrap();

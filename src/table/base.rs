@@ -1,7 +1,7 @@
-//! The partitions of the base image, as definitions for systemd-repart (repart.d(5)). Pure.
+//! The partitions of the base image, as definitions for systemd-repart (repart.d(5)).
 
-use pattern::config::Config;
-use pattern::config::size::Size;
+use crate::config::Config;
+use crate::config::size::Size;
 
 /// Set explicitly: otherwise they follow the sector size, and the hash tree gets seven times
 /// larger.
@@ -11,7 +11,7 @@ const VERITY_BLOCKS: &str = "VerityDataBlockSizeBytes=4096\nVerityHashBlockSizeB
 /// hash tree of slot A, `/usr` of slot A. `/usr` is the last, so that the first boot can enlarge
 /// it. The hash tree has its final size from the start.
 #[must_use]
-pub(crate) fn definitions(config: &Config) -> [(&'static str, String); 3] {
+pub fn definitions(config: &Config) -> [(&'static str, String); 3] {
     let (sizes, version) = (config.partitions.sizes, &config.image.version);
     [
         ("10-esp.conf", esp(sizes.esp)),
@@ -67,7 +67,7 @@ mod tests {
     "#;
 
     fn text(name: &str) -> String {
-        let config = pattern::config::parse("pattern.toml", TOML).unwrap();
+        let config = crate::config::parse("pattern.toml", TOML).unwrap();
         let found = definitions(&config).into_iter().find(|(file, _)| *file == name);
         found.unwrap().1
     }
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn usr_is_the_last_on_the_disk() {
-        let config = pattern::config::parse("pattern.toml", TOML).unwrap();
+        let config = crate::config::parse("pattern.toml", TOML).unwrap();
         let names = definitions(&config).map(|(name, _)| name);
         assert!(names.is_sorted());
         assert_eq!(names.last(), Some(&"30-usr.conf"));

@@ -1,18 +1,18 @@
-//! What systemd-sysupdate transfers on the device, as definitions for it (sysupdate.d(5)). Pure.
+//! What systemd-sysupdate transfers on the device, as definitions for it (sysupdate.d(5)).
 //!
 //! They are carried out in the order of their names: first both partitions, and last the entry that
 //! the boot loader offers. A cut before the end leaves a machine that does not know of the new
 //! version.
 
-use pattern::config::Config;
-use pattern::update::release::Part;
+use crate::config::Config;
+use crate::update::release::Part;
 
 /// How often a new version may be tried.
 const TRIES: u32 = 3;
 
 /// Returns the definition files, as name and text.
 #[must_use]
-pub(crate) fn definitions(config: &Config) -> [(&'static str, String); 3] {
+pub fn definitions(config: &Config) -> [(&'static str, String); 3] {
     [
         ("10-verity.transfer", partition(config, Part::Verity, "usr-verity")),
         ("20-usr.transfer", partition(config, Part::Usr, "usr")),
@@ -63,7 +63,7 @@ mod tests {
     "#;
 
     fn all() -> [(&'static str, String); 3] {
-        definitions(&pattern::config::parse("pattern.toml", TOML).unwrap())
+        definitions(&crate::config::parse("pattern.toml", TOML).unwrap())
     }
 
     #[test]

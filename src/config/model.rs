@@ -1,0 +1,303 @@
+//! A configuration in which every value is valid.
+
+use crate::age::Recipient;
+use crate::config::size::Size;
+use crate::token::Pcrs;
+
+/// A complete, validated configuration.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// Root is logged in on the consoles, and every flag is honoured.
+    pub debug: bool,
+    /// `[image]`
+    pub image: Image,
+    /// `[partitions]`
+    pub partitions: Partitions,
+    /// `[userspace]`
+    pub userspace: Userspace,
+    /// `[volume]`
+    pub volume: Volume,
+    /// `[verity]`
+    pub verity: Verity,
+    /// `[boot]`
+    pub boot: Boot,
+}
+
+/// The image's name, and where newer versions come from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Image {
+    /// Name in file names and os-release: `a-z0-9.-`, at most 64.
+    pub id: String,
+    /// Version in file names and partition labels: `A-Za-z0-9.-`, at most 29.
+    pub version: String,
+    /// Versions with a lower epoch lose the volume, see [`crate::config::epoch`].
+    pub epoch: u32,
+    /// `updates`
+    pub updates: Updates,
+}
+
+/// Where updates come from, and who may sign them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Updates {
+    /// URL prefix: https, http or file.
+    pub url: String,
+    /// File name of the OpenPGP keyring beside `pattern.toml`.
+    pub pubring: String,
+}
+
+/// The disk and its partitions.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Partitions {
+    /// Which disk.
+    pub disk: DiskChoice,
+    /// The sizes of its fixed partitions.
+    pub sizes: Sizes,
+    /// The directories that are kept between boots.
+    pub persist: Persist,
+}
+
+/// The disk with the system.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DiskChoice {
+    /// The disk with the `/usr` partition.
+    Auto,
+    /// This device must hold that partition, or the boot stops.
+    Path(String),
+}
+
+/// Sizes of the partitions with a fixed size, each a multiple of 1 MiB.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sizes {
+    /// EFI system partition.
+    pub esp: Size,
+    /// Each of the two hash tree partitions. The tree over `usr` must fit.
+    pub verity: Size,
+    /// Each of the two `/usr` partitions.
+    pub usr: Size,
+}
+
+/// Directories bound from the persist volume.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Persist {
+    /// `/etc`
+    pub etc: bool,
+    /// `/home`
+    pub home: bool,
+    /// `/srv`
+    pub srv: bool,
+    /// `/var`
+    pub var: bool,
+}
+
+impl Persist {
+    /// Returns the names of the requested directories, in alphabetical order.
+    pub fn asked(&self) -> impl Iterator<Item = &'static str> {
+        let all = [("etc", self.etc), ("home", self.home), ("srv", self.srv), ("var", self.var)];
+        all.into_iter().filter(|(_, asked)| *asked).map(|(name, _)| name)
+    }
+}
+
+/// What the running system provides.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Userspace {
+    /// systemd-homed.
+    pub homed: bool,
+    /// A desktop.
+    pub desktop: bool,
+    /// Other distributions in containers.
+    pub distrobox: bool,
+    /// Tools that confine applications.
+    pub sandboxing: bool,
+}
+
+/// The persist volume.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Volume {
+    /// The file system of a new volume.
+    pub filesystem: Filesystem,
+    /// TPM registers that the key is sealed to, besides those that the image always has. `None` if
+    /// the file does not say.
+    pub pcrs: Option<Pcrs>,
+    /// Whether each boot asks for a PIN.
+    pub pin: bool,
+    /// Whether the TPM counts the volume's openings, so that an old copy is refused.
+    pub counter: bool,
+    /// Whether a new volume needs Secure Boot. `None` if the file does not say. See
+    /// [`Config::secure_boot`].
+    pub secure_boot: Option<SecureBoot>,
+    /// Whether a recovery key is made with the volume.
+    pub recovery_key: bool,
+    /// Who each new recovery key is encrypted to: at most 8 recipients, each once.
+    pub escrow: Vec<Recipient>,
+}
+
+/// File systems that a new persist volume can have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Filesystem {
+    /// The default.
+    Xfs,
+    /// ext4
+    Ext4,
+    /// btrfs
+    Btrfs,
+}
+
+impl Filesystem {
+    /// All file systems, the default first.
+    pub const ALL: [Self; 3] = [Self::Xfs, Self::Ext4, Self::Btrfs];
+
+    /// Returns the name in `pattern.toml`, for `mount` and in `mkfs.NAME`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Xfs => "xfs",
+            Self::Ext4 => "ext4",
+            Self::Btrfs => "btrfs",
+        }
+    }
+}
+
+/// Whether a new volume needs Secure Boot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SecureBoot {
+    /// The volume is made only while Secure Boot is on.
+    Required,
+    /// The volume is made in any state.
+    Optional,
+}
+
+impl SecureBoot {
+    /// Both values. The first is the default of an image with `debug = false`.
+    pub const ALL: [Self; 2] = [Self::Required, Self::Optional];
+
+    /// Returns the name in `pattern.toml`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Optional => "optional",
+        }
+    }
+}
+
+/// How `/usr` is verified.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Verity {
+    /// What to do when a block has a wrong hash.
+    pub on_corruption: Corruption,
+}
+
+/// What to do when a block of `/usr` has a wrong hash. Its data is never readable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Corruption {
+    /// Restart the machine once. If that does not help, act like [`Corruption::IoError`].
+    Restart,
+    /// Stop with a kernel panic.
+    Panic,
+    /// The read fails, and the system goes on.
+    IoError,
+}
+
+impl Corruption {
+    /// All values, the default first.
+    pub const ALL: [Self; 3] = [Self::Restart, Self::Panic, Self::IoError];
+
+    /// Returns the name in `pattern.toml`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Restart => "restart",
+            Self::Panic => "panic",
+            Self::IoError => "io-error",
+        }
+    }
+}
+
+/// What a boot has to achieve, and what the kernel command line may change.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Boot {
+    /// Units that must not have failed for a new version to be kept, each once.
+    pub essential: Vec<String>,
+    /// Flags that are honoured although `debug` is false, each once.
+    pub flags: Vec<FlagName>,
+    /// Credentials that an image with `debug = false` takes from firmware, each once.
+    pub credentials: Vec<String>,
+    /// When Secure Boot keys are enrolled.
+    pub secure_boot_enroll: Enroll,
+}
+
+/// When systemd-boot enrolls the image's keys in firmware that has none (loader.conf(5),
+/// `secure-boot-enroll`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Enroll {
+    /// Automatically in a virtual machine. Elsewhere, when somebody selects it in the boot menu.
+    IfSafe,
+    /// When somebody selects it in the boot menu.
+    Manual,
+    /// Automatically.
+    Force,
+    /// Never. The image has no keys.
+    Off,
+}
+
+impl Enroll {
+    /// All values, the default first.
+    pub const ALL: [Self; 4] = [Self::IfSafe, Self::Manual, Self::Force, Self::Off];
+
+    /// Returns the name in `pattern.toml` and in `loader.conf`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::IfSafe => "if-safe",
+            Self::Manual => "manual",
+            Self::Force => "force",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// Kernel command line flags that change what a boot does. The logging flags change nothing and are
+/// always honoured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FlagName {
+    /// `pattern.break=`, honoured only if `debug` is true.
+    Break,
+    /// `pattern.volatile`
+    Volatile,
+    /// `pattern.plan_only`
+    PlanOnly,
+    /// `pattern.grow=`
+    Grow,
+}
+
+impl FlagName {
+    /// All flags.
+    pub const ALL: [Self; 4] = [Self::Break, Self::Volatile, Self::PlanOnly, Self::Grow];
+
+    /// Returns the name in `pattern.toml`, and after `pattern.` on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Break => "break",
+            Self::Volatile => "volatile",
+            Self::PlanOnly => "plan_only",
+            Self::Grow => "grow",
+        }
+    }
+}
+
+impl Config {
+    /// Returns whether a new volume needs Secure Boot. A debug image gives root to anyone, so
+    /// Secure Boot protects nothing there.
+    #[must_use]
+    pub fn secure_boot(&self) -> SecureBoot {
+        let default = if self.debug { SecureBoot::Optional } else { SecureBoot::Required };
+        self.volume.secure_boot.unwrap_or(default)
+    }
+
+    /// Returns whether this image lets the command line use this flag.
+    #[must_use]
+    pub fn honours(&self, flag: FlagName) -> bool {
+        self.debug || self.boot.flags.contains(&flag)
+    }
+}

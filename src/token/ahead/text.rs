@@ -1,0 +1,81 @@
+//! The JSON text of the token.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use super::Announced;
+use crate::token::{Bank, Counted, Earlier, PcrError, Pcrs, TokenError};
+
+/// Bytes of a P-256 signature: two numbers.
+const SIGNATURE: usize = 64;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Text {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) keyslots: [String; 1],
+    pub(super) bank: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) counter: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) count: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) salt: Option<String>,
+    pub(super) blob: String,
+    pub(super) srk: String,
+    pub(super) key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) announced: Option<AnnouncedText>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AnnouncedText {
+    pub(super) policy: String,
+    pub(super) pcrs: Vec<u64>,
+    pub(super) signature: String,
+    pub(super) pcr7: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) db: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kek: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) dbx: Option<String>,
+}
+
+pub(super) fn announced(text: AnnouncedText) -> Result<Announced, TokenError> {
+    let malformed = TokenError::Malformed;
+    let policy = bytes("policy", &text.policy)?.try_into();
+    let signature = bytes("signature", &text.signature)?;
+    if signature.len() != SIGNATURE {
+        return Err(malformed("signature", "two numbers of 32 bytes"));
+    }
+    let literal = Pcrs::new(text.pcrs).map_err(|_: PcrError| malformed("pcrs", "PCRs 0 to 23"))?;
+    let digest = |name, text: Option<String>| text.map(|text| bytes(name, &text)).transpose();
+    let earlier = Earlier {
+        value: bytes("pcr7", &text.pcr7)?,
+        db: text.db,
+        kek: digest("kek", text.kek)?,
+        dbx: digest("dbx", text.dbx)?,
+    };
+    let policy = policy.map_err(|_| malformed("policy", "32 bytes"))?;
+    Ok(Announced { policy, literal, signature, earlier })
+}
+
+pub(super) fn counted(counter: Option<String>, count: Option<String>) -> Result<Option<Counted>, TokenError> {
+    match (counter, count) {
+        (None, None) => Ok(None),
+        (counter, count) => Counted::parse(counter.as_deref(), count.as_deref()).map(Some),
+    }
+}
+
+pub(super) fn bank(name: &str) -> Result<Bank, TokenError> {
+    let found = [Bank::Sha256, Bank::Sha384].into_iter().find(|bank| bank.name() == name);
+    found.ok_or(TokenError::Malformed("bank", "sha256 or sha384"))
+}
+
+pub(super) fn bytes(name: &'static str, text: &str) -> Result<Vec<u8>, TokenError> {
+    STANDARD.decode(text).map_err(|_| TokenError::Malformed(name, "base64 text"))
+}
