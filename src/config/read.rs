@@ -96,8 +96,8 @@ impl Reader<'_> {
         let (Some(partitions), Some(userspace)) = (partitions, userspace) else { return };
         let persist = partitions.persist;
         let whole = if userspace.homed && persist.home != persist.var {
-            Err("needs partitions.persist.home and partitions.persist.var both true, or both false: of each user systemd-homed \
-                has one part in either, and lets nobody in with one of them".into())
+            Err("needs partitions.persist.home and partitions.persist.var both true, or both false: systemd-homed \
+                keeps one part of each user in either, and a login needs both".into())
         } else {
             Ok(())
         };

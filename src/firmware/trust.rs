@@ -46,9 +46,7 @@ impl fmt::Display for Distrust {
             Self::Unexplained(variable) => {
                 write!(f, "the firmware's event log does not show what the firmware measured of {variable}")
             }
-            Self::NotSo => {
-                f.write_str("what is said of the earlier firmware keys does not lead to the earlier PCR 7")
-            }
+            Self::NotSo => f.write_str("the announced earlier firmware keys do not give the earlier PCR 7"),
             Self::Database(error) => write!(f, "db: {error}"),
             Self::MoreWereAdmitted => {
                 f.write_str("the earlier db had a certificate or hash that the db of this boot does not have")

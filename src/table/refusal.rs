@@ -58,7 +58,7 @@ impl fmt::Display for Refusal {
             ),
             Self::BeyondEnd { part, bytes } => write!(
                 f,
-                "{part} ends {} beyond the room that the disk has; give the disk its old size back",
+                "{part} ends {} beyond the room that the disk has; restore the disk's old size",
                 Amount(*bytes)
             ),
             Self::InTheWay { part, next, bytes, room } => write!(

@@ -30,7 +30,7 @@ const SIGNATURES: &[Signature] = &[
 ];
 
 /// Description of a partition that begins with none of them.
-pub const UNKNOWN: &str = "data of a kind that is not known here";
+pub const UNKNOWN: &str = "data of an unknown kind";
 
 const LUKS2: &[u8] = b"LUKS\xba\xbe\0\x02";
 

@@ -43,7 +43,7 @@ fn what_is_not_our_volume_is_named_and_left_alone() {
     assert_eq!(refusal(head(0, b"XFSB")), holds("an xfs file system"));
     assert_eq!(refusal(head(0x1_0040, b"_BHRfS_M")), holds("a btrfs file system"));
     assert_eq!(refusal(head(0, b"LUKS\xba\xbe\0\x01")), holds("a LUKS1 volume"));
-    assert_eq!(refusal(head(9000, b"x")), holds("data of a kind that is not known here"));
+    assert_eq!(refusal(head(9000, b"x")), holds("data of an unknown kind"));
     let damaged = recognise(LUKS2, || Err(Fault::Damaged("bad checksum".to_owned())));
     assert_eq!(refusal(damaged), holds("a damaged LUKS2 header (bad checksum)"));
     let foreign = refusal(seen(&load("cryptsetup-2.7.5-defaults")));

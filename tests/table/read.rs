@@ -116,7 +116,7 @@ fn impossible_extents_are_named() {
         ),
         (
             vec![(ESP, "esp", 8000, 1192)],
-            "partition 1 (esp) ends 1000 MiB beyond the room that the disk has; give the disk its old size back",
+            "partition 1 (esp) ends 1000 MiB beyond the room that the disk has; restore the disk's old size",
         ),
         (
             vec![(ESP, "esp", 0, 1)],

@@ -110,7 +110,7 @@ fn a_disk_shrunk_behind_its_partitions_moves_the_backup_back() {
     disk.size = 8191 * MIB;
     assert_eq!(
         words(&disk),
-        "partition 6 (persist) ends 16.5 KiB beyond the room that the disk has; give the disk its old size back"
+        "partition 6 (persist) ends 16.5 KiB beyond the room that the disk has; restore the disk's old size"
     );
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn run(what: &str, command: &mut Command, log: &Path) -> Result<()> {
     display.end(status.success());
     if !status.success() {
         tail.iter().for_each(|line| eprintln!("  {line}"));
-        bail!("{what}: {program} failed with {status}; all it said is in {}", log.display());
+        bail!("{what}: {program} failed with {status}; its output is in {}", log.display());
     }
     Ok(())
 }
@@ -123,7 +123,7 @@ mod tests {
     fn a_failure_names_command_status_and_log() {
         let (result, _) = shell("exit 3");
         let error = result.unwrap_err().to_string();
-        assert!(error.starts_with("testing: sh failed with exit status: 3; all it said is in "), "{error}");
+        assert!(error.starts_with("testing: sh failed with exit status: 3; its output is in "), "{error}");
     }
 
     #[test]

@@ -50,8 +50,7 @@ pub(crate) fn renew(config: &Config, device: &Path) -> Result<String> {
         );
     let Some(key) = key.with_context(about)? else {
         request::leave(Request::Recovery).context("asking the next boot for a new recovery key")?;
-        return Ok("The next boot makes a new recovery key, and shows it on the console. Restart soon: until then whoever \
-                   starts this machine is shown the key."
+        return Ok("The next boot makes a new recovery key, and shows it on the console. Restart soon: until then anyone who starts this machine sees the key."
             .to_owned());
     };
     // The request comes first, or a cut after the replacement would leave the TPM's old key valid.

@@ -77,7 +77,7 @@ fn ask(words: &[&str]) -> Result<Value> {
     command.args([DEFINITIONS, "--json=short"]).args(words).stderr(Stdio::inherit());
     let output = command.output().with_context(|| format!("starting {PROGRAM}"))?;
     if !output.status.success() {
-        bail!("systemd-sysupdate ended with {}; its own words are above", output.status);
+        bail!("systemd-sysupdate ended with {}; its messages are above", output.status);
     }
     serde_json::from_slice(&output.stdout).context("reading the answer of systemd-sysupdate")
 }

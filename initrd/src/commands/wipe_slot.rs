@@ -33,7 +33,7 @@ pub(crate) fn wipe_slot(device: &Path, keyslot: u32) -> Result<String> {
     let question = format!("Recovery key of {}, which stays:", device.display());
     let by = ask::entered(&question, |key| volume.wipe(keyslot, key)).with_context(about)?;
     Ok(format!(
-        "Keyslot {keyslot} of {} is gone. The key that you entered opens keyslot {by}.",
+        "Keyslot {keyslot} of {} was removed. The key that you entered opens keyslot {by}.",
         device.display()
     ))
 }

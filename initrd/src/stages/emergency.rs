@@ -38,7 +38,7 @@ fn units(list: &str) -> Vec<String> {
 /// may be empty.
 fn reason(failed: &[String]) -> String {
     if failed.is_empty() {
-        "No unit failed: something did not come, such as a disk, or the kernel command line asked for this. The lines above \
+        "No unit failed: something did not appear, such as a disk, or the kernel command line asked for this. The lines above \
          say which."
             .to_owned()
     } else {

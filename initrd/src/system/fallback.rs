@@ -24,13 +24,13 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let message = message(&image.version, &failed.version, trial::last_note().unwrap_or_default().as_ref());
     log::error!("{message}");
     banner::show("50-pattern", Some(&message))?;
-    Ok(Report { found, decided: format!("told that {} failed", failed.version) })
+    Ok(Report { found, decided: format!("reported that {} failed", failed.version) })
 }
 
 fn message(running: &str, failed: &str, note: Option<&Note>) -> String {
     let reason = match note.filter(|note| note.version == failed) {
         Some(note) => format!("The last try ended with: {}", note.reason),
-        None => "It left no reason: it hung, or stopped before it could tell.".to_owned(),
+        None => "It left no reason: it hung, or stopped before it could write one.".to_owned(),
     };
     format!("Version {failed} failed all its tries; version {running} runs in its place. {reason}")
 }
@@ -47,7 +47,7 @@ mod tests {
             message("1", "2", Some(&note("2"))),
             "Version 2 failed all its tries; version 1 runs in its place. The last try ended with: demo.service failed"
         );
-        assert!(message("1", "2", Some(&note("1"))).ends_with("stopped before it could tell."));
-        assert!(message("1", "2", None).ends_with("stopped before it could tell."));
+        assert!(message("1", "2", Some(&note("1"))).ends_with("stopped before it could write one."));
+        assert!(message("1", "2", None).ends_with("stopped before it could write one."));
     }
 }

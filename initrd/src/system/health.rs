@@ -64,7 +64,7 @@ fn judge(unit: &str, state: &str) -> Result<()> {
         bail!("essential unit {unit} failed");
     }
     if !has("LoadState=loaded") {
-        bail!("essential unit {unit} is not there");
+        bail!("essential unit {unit} does not exist");
     }
     Ok(())
 }
@@ -79,7 +79,7 @@ mod tests {
         let failed = judge("a.service", "LoadState=loaded\nActiveState=failed\n").unwrap_err();
         assert_eq!(failed.to_string(), "essential unit a.service failed");
         let missing = judge("a.service", "LoadState=not-found\nActiveState=inactive\n").unwrap_err();
-        assert_eq!(missing.to_string(), "essential unit a.service is not there");
+        assert_eq!(missing.to_string(), "essential unit a.service does not exist");
     }
 
     #[test]

@@ -153,8 +153,8 @@ impl Tpm {
         }
         let object = tpm.load(srk, &ahead.sealed)?;
         if let Some(value) = auth {
-            let value = Auth::from_bytes(value).map_err(doing("handing over the PIN"))?;
-            tpm.context.tr_set_auth(object, value).map_err(doing("handing over the PIN"))?;
+            let value = Auth::from_bytes(value).map_err(doing("passing the PIN to the TPM"))?;
+            tpm.context.tr_set_auth(object, value).map_err(doing("passing the PIN to the TPM"))?;
         }
         let secret = tpm.context.execute_with_session(Some(session), |context| context.unseal(object));
         let secret = Zeroizing::new(secret.map_err(doing("unsealing"))?.as_bytes().to_vec());

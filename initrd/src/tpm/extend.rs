@@ -18,7 +18,7 @@ impl Tpm {
         let pcr = PcrHandle::try_from(u32::from(measurement.pcr)).map_err(doing("naming a PCR"))?;
         let mut values = DigestValues::new();
         for (bank, digest) in &measurement.digests {
-            let digest = Digest::from_bytes(digest).map_err(doing("handing over a digest"))?;
+            let digest = Digest::from_bytes(digest).map_err(doing("passing a digest to the TPM"))?;
             values.set(algorithm(*bank), digest);
         }
         let session = Some(AuthSession::Password);

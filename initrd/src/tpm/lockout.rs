@@ -22,7 +22,7 @@ const RETRY: u32 = 0x922;
 const TRIES: usize = 10;
 /// The TPM's longest answer, in bytes.
 const LONGEST: usize = 4096;
-const TELLING: &str = "telling the TPM how to deal with wrong tries";
+const TELLING: &str = "setting the TPM's limits for wrong tries";
 
 impl Tpm {
     /// Returns the state of the lockout, with one command.
@@ -50,7 +50,7 @@ impl Tpm {
     /// # Errors
     /// When the old one is wrong, the TPM accepts none for a while, or it fails.
     pub fn change_lockout_password(&mut self, old: &[u8], new: &[u8]) -> Result<()> {
-        let given = doing("handing over the lockout password");
+        let given = doing("passing the lockout password to the TPM");
         let (old, new) = (Auth::from_bytes(old).map_err(&given)?, Auth::from_bytes(new).map_err(&given)?);
         let (srk, _) = self.srk()?;
         self.context.tr_set_auth(ObjectHandle::Lockout, old).map_err(&given)?;
@@ -77,7 +77,7 @@ pub fn order(tcti: &Tcti, order: Order, password: &[u8], nonce: [u8; BYTES]) -> 
 
 fn explained(refusal: Refusal) -> TpmError {
     match refusal {
-        Refusal::NotTheTpm => TpmError::Missing("its agreement to how to deal with wrong tries"),
+        Refusal::NotTheTpm => TpmError::Missing("a confirmation of the limits for wrong tries"),
         Refusal::Code(code) => match ReturnCode::try_from(code) {
             Ok(code) => refused(Error::TssError(code)),
             Err(error) => TpmError::Failed(TELLING, error),

@@ -137,7 +137,7 @@ impl<'a> Nv<'a> {
     /// # Errors
     /// When this boot does not meet the binding, or the TPM fails, for example because it is full.
     pub fn keep(&self, index: &Index, bytes: &[u8]) -> Result<()> {
-        let data = MaxNvBuffer::from_bytes(bytes).map_err(doing("handing over a record"))?;
+        let data = MaxNvBuffer::from_bytes(bytes).map_err(doing("passing a record to the TPM"))?;
         self.write(index, true, |tpm, session, index| {
             let auth = NvAuth::NvIndex(index);
             let written =
@@ -256,7 +256,7 @@ impl Tpm {
         let defined = self.context.execute_with_session(Some(AuthSession::Password), |ctx| {
             ctx.nv_define_space(Provision::Owner, None, public)
         });
-        defined.map_err(doing("making an NV index for what the TPM is to know of the volume"))
+        defined.map_err(doing("making an NV index for the volume's record"))
     }
 
     fn index(&mut self, which: &Index) -> Result<Option<NvIndexHandle>> {

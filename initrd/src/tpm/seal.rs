@@ -50,9 +50,9 @@ impl Tpm {
         let salted = pin.map(|pin| Pin { salt: Some(pin.salt.to_vec()) });
         let auth =
             pin.zip(salted.as_ref()).map(|(pin, salted)| Auth::from_bytes(&salted.auth_value(pin.text)));
-        let auth = auth.transpose().map_err(doing("handing over the PIN"))?;
+        let auth = auth.transpose().map_err(doing("passing the PIN to the TPM"))?;
         let template = template(policy, pin.is_none()).map_err(doing("describing a sealed object"))?;
-        let secret = SensitiveData::from_bytes(secret).map_err(doing("handing over a secret"))?;
+        let secret = SensitiveData::from_bytes(secret).map_err(doing("passing a secret to the TPM"))?;
         let session = self.start_session(parent, SessionType::Hmac, (true, true))?;
         let made = self.context.execute_with_session(Some(session), |context| {
             context.create(parent, template, auth, Some(secret), None, None)

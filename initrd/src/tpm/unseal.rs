@@ -88,8 +88,8 @@ impl Tpm {
         }
         let object = self.load(KeyHandle::from(srk), &token.sealed)?;
         if let Some(value) = auth {
-            let value = Auth::from_bytes(value).map_err(doing("handing over the PIN"))?;
-            self.context.tr_set_auth(object, value).map_err(doing("handing over the PIN"))?;
+            let value = Auth::from_bytes(value).map_err(doing("passing the PIN to the TPM"))?;
+            self.context.tr_set_auth(object, value).map_err(doing("passing the PIN to the TPM"))?;
         }
         let secret = self.context.execute_with_session(Some(session), |context| context.unseal(object));
         let secret = Zeroizing::new(secret.map_err(doing("unsealing"))?.as_bytes().to_vec());

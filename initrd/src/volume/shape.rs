@@ -13,7 +13,7 @@ use crate::context::Context;
 pub(crate) fn require(decision: &Decision) -> Result<()> {
     if !decision.changes.is_empty() {
         bail!(
-            "the table has not its target shape yet ({decision}); see why pattern-grow.service did not change it"
+            "the table does not have its target shape yet ({decision}); see why pattern-grow.service did not change it"
         );
     }
     Ok(())

@@ -47,7 +47,7 @@ fn a_claim_that_leads_elsewhere_proves_nothing() {
     let wrong = trusts("dbx", &value("first", BANK), Claim { dbx: Some(&dbx), ..Claim::default() });
     assert_eq!(
         wrong.unwrap_err().to_string(),
-        "what is said of the earlier firmware keys does not lead to the earlier PCR 7"
+        "the announced earlier firmware keys do not give the earlier PCR 7"
     );
     assert_eq!(trusts("dbx", &value("first", BANK), Claim::default()), Err(Distrust::NotSo));
     // Another certificate verified what was started, which nobody claims.

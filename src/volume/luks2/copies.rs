@@ -164,7 +164,7 @@ fn metadata(bytes: &[u8]) -> Result<Value, String> {
     let length = area.iter().position(|byte| *byte == 0).ok_or("its metadata has no end")?;
     let (json, rest) = area.split_at(length);
     if rest.iter().any(|byte| *byte != 0) {
-        return Err("its metadata goes on behind its end".to_owned());
+        return Err("its metadata continues after its end".to_owned());
     }
     // libcryptsetup would end a name or text here, and so read another one than this parser.
     if json.windows(6).any(|six| six == b"\\u0000") {

@@ -11,7 +11,7 @@ fn no_tpm() {
     let said = guest.expect("Recovery key for /dev/vda6:");
     assert!(said.contains("no TPM: /dev/tpmrm0 does not exist; turn the TPM on"), "{said}");
     guest.send("a key that is wrong");
-    guest.expect("4 tries left");
+    guest.expect("tries left: 4");
     guest.expect("Recovery key for /dev/vda6:");
     guest.send(&key);
     guest.wait_for_initrd_shell();

@@ -46,7 +46,7 @@ fn is_confirmed(guest: &mut Guest, key: &str) {
     guest.expect("as you kept it:");
     let other = if key.starts_with('c') { "b" } else { "c" };
     guest.send(&format!("{other}{}", &key[1..]));
-    guest.expect("no key slot has this key; 2 tries left");
+    guest.expect("no key slot has this key; tries left: 2");
     guest.send(key);
     guest.expect("keyslot 1 of /dev/vda6: confirmed.");
     assert!(guest.must("pattern recovery --json").contains(r#""confirmed":true"#));
@@ -68,7 +68,7 @@ fn another_slot_is_removed(guest: &mut Guest, key: &str) {
     guest.send("pattern recovery wipe-slot 2");
     guest.expect("which stays:");
     guest.send("planted");
-    guest.expect("enter one that stays; 2 tries left");
+    guest.expect("enter one that stays; tries left: 2");
     guest.send(key);
     guest.expect("Keyslot 2 of /dev/vda6 is gone.");
     opens(guest, "cryptsetup", "planted", false);

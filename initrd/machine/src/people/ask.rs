@@ -98,7 +98,7 @@ fn until_accepted<T>(
     for left in (0..tries).rev() {
         match attempt(&ask(question)?) {
             Ok(done) => return Ok(done),
-            Err(error) => tell(&format!("{error:#}; {left} tries left")),
+            Err(error) => tell(&format!("{error:#}; tries left: {left}")),
         }
     }
     bail!("no key that opens the volume was entered in {tries} tries; nothing was changed")
@@ -171,7 +171,7 @@ mod tests {
         assert!(told.borrow().is_empty());
         let error = ask_with("other").unwrap_err().to_string();
         assert_eq!(error, "no key that opens the volume was entered in 2 tries; nothing was changed");
-        assert_eq!(*told.borrow(), ["wrong; 1 tries left", "wrong; 0 tries left"]);
+        assert_eq!(*told.borrow(), ["wrong; tries left: 1", "wrong; tries left: 0"]);
     }
 
     #[test]

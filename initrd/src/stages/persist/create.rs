@@ -30,7 +30,7 @@ use crate::volume::{ahead, directories, lockout, recovery_key};
 pub(super) fn create(means: Means<'_>, site: &Site<'_>, found: &Found) -> Result<()> {
     let Means { config, boot, tcti, signatures, .. } = means;
     if let Some(damage) = &boot.damage {
-        bail!("{damage}; no volume is made from a system that is not whole");
+        bail!("{damage}; no volume is made while /usr is damaged");
     }
     // Checked first: if no key may be sealed, there is nothing to make.
     boot.require(config)?;

@@ -315,14 +315,11 @@ fn a_counted_token_opens_at_one_count() {
     let (token, next) = (sealed_at(&started, count), sealed_at(&started, count + 1));
     assert!(started.opens(&token, None));
     let early = started.refusal(&next, None);
-    assert!(
-        early.starts_with(&format!("this key is good when the TPM has counted to {}", count + 1)),
-        "{early}"
-    );
+    assert!(early.starts_with(&format!("this key is valid at count {} of the TPM", count + 1)), "{early}");
     assert_eq!(started.swtpm.connect().count_up(&counter).unwrap(), count + 1);
     assert!(started.opens(&next, None));
     let replaced = format!(
-        "this key was replaced: the TPM has counted to {}, and it was good at {count}; the header that holds it is an old copy",
+        "this key was replaced: the TPM has counted to {}, and the key was valid at {count}; the header that holds it is an old copy",
         count + 1
     );
     assert_eq!(started.refusal(&token, None), replaced);
@@ -336,7 +333,7 @@ fn a_counted_token_opens_at_one_count() {
     let removed = started.refusal(&token, None);
     assert!(
         removed.starts_with(&format!(
-            "this key is good at count {count} of the TPM, and the counter was removed"
+            "this key is valid at count {count} of the TPM, and the counter was removed"
         ))
     );
     assert!(started.swtpm.connect().count_up(&counter).unwrap() > count + 1);

@@ -98,7 +98,7 @@ fn metadata_that_parsers_read_differently_is_damage() {
     assert!(replaced(&"[".repeat(4000)).contains("recursion limit exceeded"));
     assert!(replaced("{\"a\":NaN}").contains("its metadata is not JSON: "));
     assert_eq!(replaced("{\"type\\u0000\":\"x\"}"), both("its metadata has a zero byte in a text"));
-    assert_eq!(replaced("{}\0{"), both("its metadata goes on behind its end"));
+    assert_eq!(replaced("{}\0{"), both("its metadata continues after its end"));
     assert_eq!(replaced(&" ".repeat(12 << 10)), both("its metadata has no end"));
     let huge = format!("[\"{}\"]", "x".repeat(8000));
     let long = refusal(&set("/keyslots/1/type", &serde_json::from_str(&huge).unwrap()));
