@@ -4,6 +4,7 @@
 //! [`parse`] returns a [`Config`] in which every value is valid, or all [`Problem`]s at once.
 
 mod check;
+mod choice;
 mod document;
 pub mod epoch;
 mod keys;
@@ -16,10 +17,10 @@ pub mod size;
 mod suggest;
 pub mod version;
 
+pub use choice::{Corruption, Enroll, Filesystem, FlagName, SecureBoot};
 pub use keys::{Absent, KEYS, Key, Kind};
 pub use model::{
-    Boot, Config, Corruption, DiskChoice, Enroll, Filesystem, FlagName, Image, Partitions, Persist,
-    SecureBoot, Sizes, Updates, Userspace, Verity, Volume,
+    Boot, Config, DiskChoice, Image, Partitions, Persist, Sizes, Updates, Userspace, Verity, Volume,
 };
 pub use problem::Problem;
 

@@ -151,7 +151,7 @@ fn print_shows_the_plan_and_writes_nothing() {
 }
 
 #[test]
-#[ignore = "needs strace; `make check` runs it"]
+#[ignore = "needs strace; `make test` runs it"]
 fn nothing_outside_the_output_directory_is_written() {
     let machine = Machine::from_case("strace", "02-everything-persisted").in_initrd();
     let log = machine.0.join("strace.log");
@@ -172,7 +172,7 @@ fn nothing_outside_the_output_directory_is_written() {
 
 /// `units/` and whatever the cases generate, as one unit search path for systemd's own verifier.
 #[test]
-#[ignore = "needs systemd-analyze; `make check` runs it"]
+#[ignore = "needs systemd-analyze; `make test` runs it"]
 fn systemd_accepts_every_unit() {
     for case in ["02-everything-persisted", "04-debug", "06-plan-only"] {
         let machine = Machine::from_case(&format!("verify-{case}"), case).in_initrd();

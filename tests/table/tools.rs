@@ -35,7 +35,7 @@ fn on_file(name: &str, disk: &Disk) -> PathBuf {
 }
 
 #[test]
-#[ignore = "needs gdisk; `make check` runs it"]
+#[ignore = "needs gdisk; `make test` runs it"]
 fn sgdisk_finds_no_problem() {
     let disk = finished();
     let good = on_file("good", &disk);
@@ -52,7 +52,7 @@ fn sgdisk_finds_no_problem() {
 }
 
 #[test]
-#[ignore = "needs fdisk; `make check` runs it"]
+#[ignore = "needs fdisk; `make test` runs it"]
 fn sfdisk_reads_what_we_wrote() {
     let disk = finished();
     let file = on_file("sfdisk", &disk);

@@ -5,7 +5,7 @@ use std::fs;
 use crate::place::{Place, names};
 
 #[test]
-#[ignore = "needs gnupg openssl; `make check` runs it"]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
 fn a_keyring_that_was_half_made_is_made_anew() {
     let place = Place::new();
     let staging = place.path(".x.gen-keyring/x-gpg");
@@ -19,7 +19,7 @@ fn a_keyring_that_was_half_made_is_made_anew() {
 }
 
 #[test]
-#[ignore = "needs gnupg openssl; `make check` runs it"]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
 fn a_keyring_whose_moves_were_interrupted_is_finished() {
     let place = Place::with_keys();
     let before = fs::read(place.path("x-pubring.pgp")).unwrap();
@@ -34,7 +34,7 @@ fn a_keyring_whose_moves_were_interrupted_is_finished() {
 }
 
 #[test]
-#[ignore = "needs gnupg openssl xz-utils; `make check` runs it"]
+#[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
 fn files_that_were_not_signed_yet_are_taken_or_replaced() {
     let place = Place::with_keys();
     place.build("1");
@@ -51,7 +51,7 @@ fn files_that_were_not_signed_yet_are_taken_or_replaced() {
 }
 
 #[test]
-#[ignore = "needs gnupg openssl xz-utils; `make check` runs it"]
+#[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
 fn a_signature_that_was_not_published_yet_is() {
     let place = Place::with_keys();
     place.build("1");
@@ -70,7 +70,7 @@ fn a_signature_that_was_not_published_yet_is() {
 }
 
 #[test]
-#[ignore = "needs gnupg openssl xz-utils; `make check` runs it"]
+#[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
 fn a_failure_leaves_what_was_published() {
     let place = Place::with_keys();
     place.build("1");

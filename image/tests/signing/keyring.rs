@@ -14,7 +14,7 @@ fn said(program: &str, arguments: &[&str], place: &Place) -> String {
 }
 
 #[test]
-#[ignore = "needs gnupg openssl; `make check` runs it"]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
 fn three_parts_are_made_and_only_the_owner_reads_the_secret_ones() {
     let place = Place::new();
     let text = place.succeeds(&["gen-keyring", "x"]);
@@ -39,7 +39,7 @@ fn three_parts_are_made_and_only_the_owner_reads_the_secret_ones() {
 }
 
 #[test]
-#[ignore = "needs gnupg openssl; `make check` runs it"]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
 fn the_openpgp_key_signs_and_never_expires() {
     let place = Place::with_keys();
     let listing = said("gpg", &["--with-colons", "--show-keys", "x-pubring.pgp"], &place);
@@ -55,7 +55,7 @@ fn the_openpgp_key_signs_and_never_expires() {
 }
 
 #[test]
-#[ignore = "needs gnupg openssl; `make check` runs it"]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
 fn openssl_reads_the_other_keys() {
     let place = Place::with_keys();
     let public = |key: &str| said("openssl", &["pkey", "-in", key, "-pubout"], &place);
@@ -80,7 +80,7 @@ fn openssl_reads_the_other_keys() {
 
 /// A keyring of a version that made no key for debug images gets one; each other key stays as it is. So does a key that is there.
 #[test]
-#[ignore = "needs gnupg openssl; `make check` runs it"]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
 fn an_older_keyring_gets_what_it_lacks() {
     let place = Place::with_keys();
     let error = place.fails(&["gen-keyring", "y", "--add-missing"]);
@@ -115,7 +115,7 @@ fn an_older_keyring_gets_what_it_lacks() {
 
 /// Another private key would not fit the public one, which images have.
 #[test]
-#[ignore = "needs gnupg openssl; `make check` runs it"]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
 fn a_lost_private_key_is_not_replaced() {
     let place = Place::with_keys();
     place.succeeds(&["gen-keyring", "x", "--epoch", "2"]);
@@ -132,7 +132,7 @@ fn a_lost_private_key_is_not_replaced() {
 
 /// A machine may have its volume bound to an epoch's key alone: no run makes another in its place.
 #[test]
-#[ignore = "needs gnupg openssl; `make check` runs it"]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
 fn the_key_of_an_epoch_is_added_once() {
     let place = Place::with_keys();
     let error = place.fails(&["gen-keyring", "y", "--epoch", "2"]);
@@ -158,7 +158,7 @@ fn the_key_of_an_epoch_is_added_once() {
 }
 
 #[test]
-#[ignore = "needs gnupg openssl; `make check` runs it"]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
 fn what_is_there_is_not_overwritten() {
     let place = Place::with_keys();
     let before = fs::read(place.path("x-pubring.pgp")).unwrap();
@@ -180,7 +180,7 @@ fn what_is_there_is_not_overwritten() {
 }
 
 #[test]
-#[ignore = "needs gnupg openssl; `make check` runs it"]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
 fn a_name_may_be_a_long_path() {
     let place = Place::new();
     let folder = "long".repeat(40);

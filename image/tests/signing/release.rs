@@ -18,7 +18,7 @@ fn flip(file: &std::path::Path) {
 }
 
 #[test]
-#[ignore = "needs gnupg openssl xz-utils; `make check` runs it"]
+#[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
 fn a_release_verifies_with_its_public_key_only() {
     let place = Place::with_keys();
     place.build("1");
@@ -45,7 +45,7 @@ fn a_release_verifies_with_its_public_key_only() {
 }
 
 #[test]
-#[ignore = "needs gnupg openssl xz-utils; `make check` runs it"]
+#[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
 fn each_compression_reads_back() {
     let place = Place::with_keys();
     place.build("1");
@@ -67,7 +67,7 @@ fn each_compression_reads_back() {
 }
 
 #[test]
-#[ignore = "needs gnupg openssl xz-utils; `make check` runs it"]
+#[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
 fn holes_stay_holes() {
     let place = Place::with_keys();
     place.build("1");
@@ -81,7 +81,7 @@ fn holes_stay_holes() {
 }
 
 #[test]
-#[ignore = "needs gnupg openssl xz-utils; `make check` runs it"]
+#[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
 fn versions_are_added() {
     let place = Place::with_keys();
     place.build("1");
@@ -102,7 +102,7 @@ fn versions_are_added() {
 }
 
 #[test]
-#[ignore = "needs gnupg openssl xz-utils; `make check` runs it"]
+#[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
 fn a_published_version_never_changes() {
     let place = Place::with_keys();
     place.build("1");
@@ -115,7 +115,7 @@ fn a_published_version_never_changes() {
 }
 
 #[test]
-#[ignore = "needs gnupg openssl xz-utils; `make check` runs it"]
+#[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
 fn a_damaged_build_is_not_signed() {
     let damages: [Damage; 6] = [
         (
@@ -154,7 +154,7 @@ fn a_damaged_build_is_not_signed() {
 }
 
 #[test]
-#[ignore = "needs gnupg openssl xz-utils; `make check` runs it"]
+#[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
 fn a_damaged_release_is_not_signed_again() {
     let damages: [Damage; 6] = [
         (
@@ -193,7 +193,7 @@ fn a_damaged_release_is_not_signed_again() {
 }
 
 #[test]
-#[ignore = "needs gnupg openssl xz-utils; `make check` runs it"]
+#[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
 fn another_key_does_not_take_a_release_over() {
     let place = Place::with_keys();
     place.build("1");
@@ -205,7 +205,7 @@ fn another_key_does_not_take_a_release_over() {
 }
 
 #[test]
-#[ignore = "needs gnupg openssl xz-utils; `make check` runs it"]
+#[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
 fn a_home_without_a_key_is_refused() {
     let place = Place::with_keys();
     place.build("1");

@@ -7,36 +7,38 @@ use anyhow::{Context as _, Result, bail};
 use pattern::config::Config;
 use pattern::firmware::secure_boot::warning;
 use pattern::table::Found;
+use pattern::token::Tpm2Token;
+use pattern::volume::recovery::{Escrow, RecoveryKey};
 use pattern_machine::disk::announce_mapper;
 use pattern_machine::people::{ask, show};
 use pattern_machine::random;
 
 use super::site::Site;
-use crate::tpm::measure;
-use crate::tpm::{Presented, Tpm};
+use crate::tpm::{Presented, Tpm, measure};
 use crate::volume::candidate::Candidate;
 use crate::volume::filesystem::{self, Mounted};
 use crate::volume::identity::Registry;
-use crate::volume::luks::Volume;
+use crate::volume::luks::{Volume, VolumeKey};
 use crate::volume::means::Means;
 use crate::volume::place::{DEVICE, NAME, WORK};
 use crate::volume::sealing::Sealer;
 use crate::volume::{ahead, directories, lockout, recovery_key};
+
+/// A volume whose key the TPM gives. Nothing uses it yet.
+struct Locked {
+    volume: Volume,
+    uuid: String,
+    key: VolumeKey,
+}
 
 /// Makes the volume on a free extent, fills it, and then lists it in the table.
 ///
 /// # Errors
 /// The first step that fails. Without the entry, the next boot starts over.
 pub(super) fn create(means: Means<'_>, site: &Site<'_>, found: &Found) -> Result<()> {
-    let Means { config, boot, tcti, signatures, .. } = means;
-    if let Some(damage) = &boot.damage {
-        bail!("{damage}; no volume is made while /usr is damaged");
-    }
+    let Means { config, tcti, .. } = means;
     // Checked first: if no key may be sealed, there is nothing to make.
-    boot.require(config)?;
-    if let Some(message) = warning(boot.secure_boot, config) {
-        log::warn!("{message}");
-    }
+    require_a_good_boot(&means)?;
     let secret = random::secret()?;
     let pin = config.volume.pin.then(ask::new_pin).transpose()?;
     let sealer = Sealer { means, pin: pin.as_deref() };
@@ -44,50 +46,70 @@ pub(super) fn create(means: Means<'_>, site: &Site<'_>, found: &Found) -> Result
     let token = sealer.seal(&secret, |binding| binding)?;
     let registry = Registry::open(means, Some(&token.srk))?;
     registry.forget_unfinished()?;
-    let device = &site.device;
     let recovery = config.volume.recovery_key.then(|| recovery_key::draw(config)).transpose()?;
-    let mut volume = Volume::format(device, site.table.bytes(site.extent))?;
-    let uuid = volume.uuid()?;
-    let token = if config.volume.counter { sealer.seal_first(&secret, &uuid)? } else { token };
-    volume.add_sealed(&token, &*secret)?;
-    if let Some((key, escrow)) = &recovery {
-        volume.add_recovery(None, key, escrow.as_ref())?;
-    }
-    // Unsealed instead of using the secret at hand: what the next boots will do must work now,
-    // while nothing can be lost yet.
-    let presented = Presented { signatures, pin: pin.as_deref().map(String::as_str) };
-    let unsealed = Tpm::unseal(tcti, &token, presented);
-    let unsealed = unsealed.context("trying the TPM before the volume is used")?;
-    let key = volume.unlock_sealed(&token, &unsealed)?;
+    let Locked { mut volume, uuid, key } = lock(&sealer, site, (token, &secret), recovery.as_ref())?;
     if registry.has(&uuid)? {
         bail!(
             "the TPM has another record in the place of this volume's; restart: the next volume has another place"
         );
     }
-    let candidate = Candidate { device, uuid: &uuid, key: &key };
+    let candidate = Candidate { device: &site.device, uuid: &uuid, key: &key };
     // Recorded as begun before the volume is used. After a power cut, the next boot removes the
     // record.
     registry.begin(&candidate)?;
     volume.activate(NAME, &key)?;
-    let filled = fill(config, device);
-    let committed = filled.and_then(|()| commit(site, found));
-    if committed.is_err() {
-        volume.close(NAME);
-    }
-    committed?;
+    let listed = fill(config, &site.device).and_then(|()| list(site, found));
+    listed.inspect_err(|_| volume.close(NAME))?;
     // The table lists the volume, so the next boot completes what fails here.
-    finish(&registry, &candidate).unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
+    let finished = finish(&registry, &candidate);
+    finished.unwrap_or_else(|error| log::warn!("{}: {error:#}", site.device.display()));
     measure::volume(tcti, NAME, &uuid, key.as_bytes())?;
     ahead::tend(&sealer, &candidate, &[], &ahead::Root::Device);
     if let Some((key, _)) = recovery {
         // The volume is complete, and another recovery key is easily made.
-        show::show(&key, device, show::CONSOLE)
+        show::show(&key, &site.device, show::CONSOLE)
             .unwrap_or_else(|error| log::warn!("{error:#}; make another: pattern recovery new"));
     }
     if config.volume.pin {
         lockout::at_boot(tcti);
     }
     Ok(())
+}
+
+/// Fails in a boot that must not seal anything, and warns where a seal protects little.
+fn require_a_good_boot(Means { config, boot, .. }: &Means<'_>) -> Result<()> {
+    if let Some(damage) = &boot.damage {
+        bail!("{damage}; no volume is made while /usr is damaged");
+    }
+    boot.require(config)?;
+    if let Some(message) = warning(boot.secure_boot, config) {
+        log::warn!("{message}");
+    }
+    Ok(())
+}
+
+/// Formats the volume, adds its keys, and opens it as the next boots will.
+fn lock(
+    sealer: &Sealer<'_>,
+    site: &Site<'_>,
+    (token, secret): (Tpm2Token, &[u8; 32]),
+    recovery: Option<&(RecoveryKey, Option<Escrow>)>,
+) -> Result<Locked> {
+    let Means { config, tcti, signatures, .. } = sealer.means;
+    let mut volume = Volume::format(&site.device, site.table.bytes(site.extent))?;
+    let uuid = volume.uuid()?;
+    let token = if config.volume.counter { sealer.seal_first(secret, &uuid)? } else { token };
+    volume.add_sealed(&token, secret)?;
+    if let Some((key, escrow)) = recovery {
+        volume.add_recovery(None, key, escrow.as_ref())?;
+    }
+    // Unsealed instead of using the secret at hand: what the next boots will do must work now,
+    // while nothing can be lost yet.
+    let presented = Presented { signatures, pin: sealer.pin.map(String::as_str) };
+    let unsealed = Tpm::unseal(tcti, &token, presented);
+    let unsealed = unsealed.context("trying the TPM before the volume is used")?;
+    let key = volume.unlock_sealed(&token, &unsealed)?;
+    Ok(Locked { volume, uuid, key })
 }
 
 /// Records in the TPM and in the header that the volume is finished.
@@ -114,7 +136,7 @@ fn fill(config: &Config, device: &Path) -> Result<()> {
     Ok(())
 }
 
-fn commit(site: &Site<'_>, found: &Found) -> Result<()> {
+fn list(site: &Site<'_>, found: &Found) -> Result<()> {
     site.list(found)?;
     // udev saw the volume before it held a file system. It may have looked again already. The
     // volume is complete in either case.
