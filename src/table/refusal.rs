@@ -45,7 +45,7 @@ impl fmt::Display for Refusal {
             }
             Self::UsrType { part, kind } => write!(
                 f,
-                "{part} holds the running /usr, but its type {kind} is no /usr type of x86-64 or arm64; \
+                "{part} holds the running /usr, but its type {kind} is not a /usr type of x86-64 or arm64; \
                  give it the right type in the image"
             ),
             Self::Overlap { first, second } => {

@@ -1,4 +1,4 @@
-//! Files with keys missing, unknown or misplaced, and files that are no TOML.
+//! Files with keys missing, unknown or misplaced, and files that are not TOML.
 
 use pattern::config::{Absent, KEYS, TEXT_MAX, parse};
 
@@ -73,7 +73,7 @@ fn keys_and_sections_that_are_not_there_are_named() {
     }
 }
 
-/// A section that is no section is one problem, not one for each key that it then lacks.
+/// A section that is not a table is one problem, not one for each key that it then lacks.
 #[test]
 fn a_section_of_another_type_hides_its_missing_keys() {
     let found = said("image = 3\npartitions.sizes = { esp = '64M', verity = '8M', usr = '512M' }\n");

@@ -141,7 +141,7 @@ fn every_impossibility_is_named_with_its_numbers() {
         (
             8192,
             vec![(GENERIC, "usr-1", 1, 10)],
-            "partition 1 (usr-1) holds the running /usr, but its type 0fc63daf-8483-4772-8e79-3d69d8477de4 is no /usr \
+            "partition 1 (usr-1) holds the running /usr, but its type 0fc63daf-8483-4772-8e79-3d69d8477de4 is not a /usr \
              type of x86-64 or arm64; give it the right type in the image",
         ),
         (

@@ -75,7 +75,7 @@ impl Judge {
         let files =
             Files { programs: &self.programs, source: format!("{}@@{}", disk.path().display(), esp.start) };
         let loader = files.content("EFI/BOOT/BOOTX64.EFI")?;
-        ensure!(uki::section(&loader, ".text").is_some(), "EFI/BOOT/BOOTX64.EFI is no program");
+        ensure!(uki::section(&loader, ".text").is_some(), "EFI/BOOT/BOOTX64.EFI is not a program");
         let chosen = loader::default_entry(&files.kernels()?);
         let chosen = chosen.context("EFI/Linux has no kernel image")?;
         let image = files.content(&format!("EFI/Linux/{}", chosen.name))?;
@@ -150,7 +150,7 @@ fn root_hash(image: &[u8]) -> Result<String> {
     let words = String::from_utf8_lossy(words);
     let hash = words.split(['\0', '\n', ' ']).find_map(|word| word.strip_prefix("usrhash="));
     let hash = hash.with_context(|| format!("there is no usrhash= in {words:?}"))?;
-    ensure!(hash.len() == 64, "usrhash={hash} is no SHA-256");
+    ensure!(hash.len() == 64, "usrhash={hash} is not a SHA-256 sum");
     Ok(hash.to_owned())
 }
 

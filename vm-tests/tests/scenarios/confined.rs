@@ -1,4 +1,4 @@
-//! `/persist` is no second way to what is bound from it: a service of root's that must not see `/home` and must not write `/etc`
+//! `/persist` is not a second way to what is bound from it: a service of root's that must not see `/home` and must not write `/etc`
 //! finds neither below `/persist/root`. The files are there for everybody else, and root can mount the volume.
 
 use pattern_vm_tests::{Computer, Guest};

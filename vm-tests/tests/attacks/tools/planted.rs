@@ -67,7 +67,7 @@ pub(crate) fn disk(computer: &Computer, lock: &Lock) -> PathBuf {
     disk
 }
 
-/// Reads the public part of the TPM's storage root key, which is no secret.
+/// Reads the public part of the TPM's storage root key, which is not secret.
 pub(crate) fn read_storage_root_key(computer: &Computer) {
     let mut read = with_tpm(computer, "tpm2_readpublic");
     read.args(["--tcti", "swtpm:path=used/socket", "--object-context", "0x81000001"]);
