@@ -5,7 +5,7 @@ PREFIX  ?= /usr
 T       ?=
 
 HOST     := $(shell rustc -vV | sed -n 's/^host: //p')
-PROGRAMS := $(addprefix target/$(HOST)/release/,pattern-initrd pattern-generator)
+PROGRAM  := target/$(HOST)/release/pattern-initrd
 DIST     := build/dist
 PATTERN  := $(DIST)/usr/bin/pattern
 DEMO     := build/images/demo_0.0.1/demo_0.0.1.raw
@@ -25,15 +25,15 @@ help: ## try: list the targets
 	  sed -n "s/^\([a-z-]*\):.*## $$group: \(.*\)/  \1\t\2/p" $(MAKEFILE_LIST) | expand -t 18; done
 
 .PHONY: programs
-programs: ## build: build the static programs and the host tool
-	static/cargo build --release -p pattern-initrd -p pattern-generator
-	static/check $(PROGRAMS)
+programs: ## build: build the static program and the host tool
+	static/cargo build --release -p pattern-initrd
+	static/check $(PROGRAM)
 	cargo build --release -p pattern-image
 
 .PHONY: install
 install: programs ## build: lay the files out for packagers: DESTDIR=, PREFIX=
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin target/release/pattern
-	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/pattern $(PROGRAMS)
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/pattern $(PROGRAM)
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/share/pattern image/tools
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/pattern/units units/*
 	install -D -m 644 image/completions/pattern.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pattern
@@ -195,8 +195,8 @@ fuzz: ## long tests: hostile input, an hour for each kind; T=NAME for one, SECON
 	fuzz/run $(T)
 
 .PHONY: bench
-bench: ## measure: measurements
-	static/cargo bench -p pattern-generator
+bench: programs ## measure: measurements
+	PATTERN_PROGRAM=$(CURDIR)/$(PROGRAM) cargo bench -p pattern-generator
 
 .PHONY: clean
 clean: ## build: remove what was built

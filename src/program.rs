@@ -9,6 +9,8 @@ pub enum Manager {
     Host,
 }
 
+/// Name of the generator, which systemd starts before it loads units (systemd.generator(7)).
+pub const GENERATOR: &str = "pattern-generator";
 /// Folder of the programs in images.
 pub const FOLDER: &str = "/usr/lib/pattern";
 

@@ -1,4 +1,5 @@
-//! One program under several names: the stages of a boot, and the command of the running system.
+//! One program under several names: the generator, the stages of a boot, and the command of the
+//! running system.
 //!
 //! Each stage collects facts, asks the pure library what to do, and does it. On a later boot it
 //! finds nothing to do.
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use pattern::plain::plain;
-use pattern::program::Program;
+use pattern::program::{GENERATOR, Program};
 use pattern_machine::boot_mark;
 use stages::{credentials, emergency, grow, latch, persist, reset, retry, seed, usr};
 use system::{fallback, health, recovery, scrub};
@@ -28,11 +29,15 @@ use system::{fallback, health, recovery, scrub};
 fn main() -> ExitCode {
     let mut args = std::env::args_os();
     let name = args.next().map(|path| program_name(&path)).unwrap_or_default();
-    if name == "pattern" {
-        return commands::run(args).unwrap_or_else(|error| {
-            eprintln!("pattern: {}", plain(&format!("{error:#}")));
-            ExitCode::FAILURE
-        });
+    match name.as_str() {
+        GENERATOR => return pattern_generator::main(args),
+        "pattern" => {
+            return commands::run(args).unwrap_or_else(|error| {
+                eprintln!("pattern: {}", plain(&format!("{error:#}")));
+                ExitCode::FAILURE
+            });
+        }
+        _ => {}
     }
     match run(&name, args.next()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -50,8 +50,7 @@ in
         # What units and programs call by path; the store is beside it.
         contents = {
           "/lib/pattern/pattern.toml".source = cfg.toml;
-          "/lib/systemd/system-generators/pattern-generator".source =
-            "${cfg.package}/lib/systemd/system-generators/pattern-generator";
+          "/lib/systemd/system-generators/pattern-generator".source = "${programs}/pattern-initrd";
           "/lib/systemd/systemd-sysupdate".source = "${pkgs.systemd}/lib/systemd/systemd-sysupdate";
           "/lib/systemd/import-pubring.pgp".source = cfg.image.updates.pubring;
           "/lib/systemd/import-pubring.gpg".source = cfg.image.updates.pubring;

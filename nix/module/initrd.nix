@@ -9,7 +9,6 @@
 let
   cfg = config.pattern;
   programs = "${cfg.package}/lib/pattern";
-  generator = "${cfg.package}/lib/systemd/system-generators/pattern-generator";
   mkfs = {
     xfs = "${pkgs.xfsprogs}/bin/mkfs.xfs";
     ext4 = "${pkgs.e2fsprogs}/bin/mkfs.ext4";
@@ -25,14 +24,11 @@ in
     }) // {
       "/usr/lib/pattern/pattern.toml".source = cfg.toml;
       # Where systemd looks, and where pattern-config.service does.
-      "/etc/systemd/system-generators/pattern-generator".source = generator;
-      "/usr/lib/systemd/system-generators/pattern-generator".source = generator;
+      "/etc/systemd/system-generators/pattern-generator".source = "${programs}/pattern-initrd";
+      "/usr/lib/systemd/system-generators/pattern-generator".source = "${programs}/pattern-initrd";
       "/etc/udev/rules.d/90-pattern-dm.rules".source = "${cfg.package}/lib/udev/rules.d/90-pattern-dm.rules";
     };
-    storePaths = [
-      "${programs}/pattern-initrd"
-      generator
-    ];
+    storePaths = [ "${programs}/pattern-initrd" ];
     extraBin."mkfs.${cfg.volume.filesystem}" = mkfs.${cfg.volume.filesystem};
     tpm2.enable = true;
     emergencyAccess = lib.mkDefault cfg.debug;

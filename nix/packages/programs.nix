@@ -1,4 +1,4 @@
-# The static programs, as static/build and static/cargo make them on Debian.
+# The static program under its names, as static/build and static/cargo make them on Debian.
 {
   lib,
   pkgsStatic,
@@ -15,8 +15,6 @@ pkgsStatic.rustPlatform.buildRustPackage {
   cargoBuildFlags = [
     "-p"
     "pattern-initrd"
-    "-p"
-    "pattern-generator"
   ];
   # They need a software TPM and machines: `make check`.
   doCheck = false;
@@ -37,7 +35,8 @@ pkgsStatic.rustPlatform.buildRustPackage {
 
   postInstall = ''
     install -D --target-directory=$out/lib/pattern $out/bin/pattern-initrd
-    install -D --target-directory=$out/lib/systemd/system-generators $out/bin/pattern-generator
+    mkdir -p $out/lib/systemd/system-generators
+    ln -s ../../pattern/pattern-initrd $out/lib/systemd/system-generators/pattern-generator
     rm -r $out/bin
     for stage in ${toString stages}; do
       ln -s pattern-initrd $out/lib/pattern/$stage

@@ -1,13 +1,10 @@
 //! Finds the files that `make install` puts beside this program: mkosi configuration, units, static
-//! programs.
+//! program.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-
-/// The programs of the initrd and of the image.
-const PROGRAMS: [&str; 2] = ["pattern-initrd", "pattern-generator"];
 
 /// The folders of the installed files.
 #[derive(Clone, Debug)]
@@ -36,8 +33,7 @@ impl Data {
     }
 
     fn check(&self) -> Result<()> {
-        let mut paths = vec![self.mkosi(), self.units(), self.tools()];
-        paths.extend(PROGRAMS.map(|name| self.program(name)));
+        let paths = [self.mkosi(), self.units(), self.tools(), self.program()];
         match paths.iter().find(|path| !path.exists()) {
             Some(path) => bail!("{} is missing: `make install` puts it there", path.display()),
             None => Ok(()),
@@ -59,9 +55,9 @@ impl Data {
         self.share.join("tools")
     }
 
-    /// Returns a static program.
-    pub(crate) fn program(&self, name: &str) -> PathBuf {
-        self.lib.join(name)
+    /// Returns the static program of the initrd and of the image.
+    pub(crate) fn program(&self) -> PathBuf {
+        self.lib.join("pattern-initrd")
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use pattern::config::Config;
 use pattern::plan::CONFIG_PATH;
-use pattern::program::Program;
+use pattern::program::{GENERATOR, Program};
 use pattern::update::transfers;
 
 use super::data::Data;
@@ -34,17 +34,15 @@ pub(crate) fn write(tree: &Path, data: &Data, file: &Path, config: &Config) -> R
         let folder = tree.join(folder);
         fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     }
-    let generator = tree.join(GENERATORS).join("pattern-generator");
-    copy(&data.program("pattern-generator"), &generator, 0o755)?;
-    let program = tree.join(PROGRAMS).join("pattern-initrd");
-    copy(&data.program("pattern-initrd"), &program, 0o755)?;
-    for name in Program::ALL.map(Program::name) {
-        let link = program.with_file_name(name);
-        symlink("pattern-initrd", &link).with_context(|| format!("linking {}", link.display()))?;
+    copy(&data.program(), &tree.join(PROGRAMS).join("pattern-initrd"), 0o755)?;
+    let stages = Program::ALL.map(|program| (format!("{PROGRAMS}/{}", program.name()), "pattern-initrd"));
+    let others = [
+        (format!("{GENERATORS}/{GENERATOR}"), "../../pattern/pattern-initrd"),
+        (COMMAND.to_owned(), "../lib/pattern/pattern-initrd"),
+    ];
+    for (link, target) in stages.into_iter().chain(others) {
+        symlink(target, tree.join(&link)).with_context(|| format!("linking {link}"))?;
     }
-    let command = tree.join(COMMAND);
-    symlink("../lib/pattern/pattern-initrd", &command)
-        .with_context(|| format!("linking {}", command.display()))?;
     copy(file, &tree.join(CONFIG_PATH.trim_start_matches('/')), 0o644)?;
     updates(tree, file, config)?;
     units(tree, &data.units())?;
