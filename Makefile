@@ -195,8 +195,11 @@ fuzz: ## long tests: hostile input, an hour for each kind; T=NAME for one, SECON
 	fuzz/run $(T)
 
 .PHONY: bench
-bench: programs ## measure: measurements
+bench: image ## measure: our boots beside those of the same system by stock means, and the generator
+	vm-tests/scripts/build-stock
+	$(BUILD) vm-tests/images/production
 	PATTERN_PROGRAM=$(CURDIR)/$(PROGRAM) cargo bench -p pattern-generator
+	cargo bench -p pattern-vm-tests --bench boot
 
 .PHONY: clean
 clean: ## build: remove what was built
