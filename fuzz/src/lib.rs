@@ -8,6 +8,8 @@ mod firmware;
 mod header;
 mod policy;
 mod smbios;
+mod superblock;
+mod table;
 mod token;
 
 pub use cmdline::cmdline;
@@ -15,17 +17,21 @@ pub use firmware::firmware;
 pub use header::header;
 pub use policy::policy;
 pub use smbios::smbios;
+pub use superblock::superblock;
+pub use table::table;
 pub use token::token;
 
 /// Takes an input, and panics when what must hold does not.
 pub type Target = fn(&[u8]);
 
 /// The inputs by their names, which are those of the archives in `corpus/`.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("cmdline", cmdline),
     ("firmware", firmware),
     ("header", header),
     ("policy", policy),
     ("smbios", smbios),
+    ("superblock", superblock),
+    ("table", table),
     ("token", token),
 ];
