@@ -28,7 +28,10 @@ pub(super) fn plan(config: &Config) -> Plan {
 
 /// Lets timed updates do the same checks as updates by hand. Reports a version that failed.
 fn updates(plan: &mut Plan) {
-    let settings = [("ExecStart", ""), ("ExecStart", "/usr/bin/pattern update")];
+    // The command hides /etc from systemd-sysupdate by a mount namespace, which systemd 257 forbids
+    // its own program. The lists of several lines are added up.
+    let settings =
+        [("ExecStart", ""), ("ExecStart", "/usr/bin/pattern update"), ("RestrictNamespaces", "mnt")];
     let text = Text::from_source(CONFIG_PATH).section("Service", &settings);
     plan.file("systemd-sysupdate.service.d/50-pattern.conf", text);
     plan.pull_in("multi-user.target.wants", Program::Fallback.unit());

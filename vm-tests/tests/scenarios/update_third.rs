@@ -12,7 +12,8 @@ fn update_third() {
     let mut guest = computer.boot();
     // As a person does it, and as the timer does it.
     let by_timer = "systemctl start systemd-sysupdate.service; \
-                    while systemctl is-active --quiet systemd-sysupdate.service; do sleep 1; done";
+                    while systemctl is-active --quiet systemd-sysupdate.service; do sleep 1; done; \
+                    systemctl show --property=Result systemd-sysupdate.service | grep -x Result=success";
     for (version, command) in [("0.0.2", "pattern update"), ("0.0.3", by_timer)] {
         guest.must(command);
         guest.send("systemctl reboot");
