@@ -56,18 +56,10 @@ fn head(kind: &str, size: Size) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const TOML: &str = r#"
-        [image]
-        id = "demo"
-        version = "0.0.1"
-        updates = { url = "https://example.org/", pubring = "demo.pgp" }
-        [partitions]
-        sizes = { esp = "200M", verity = "200M", usr = "2G" }
-    "#;
+    use crate::config::samples::config;
 
     fn text(name: &str) -> String {
-        let config = crate::config::parse("pattern.toml", TOML).unwrap();
+        let config = config(false, "");
         let found = definitions(&config).into_iter().find(|(file, _)| *file == name);
         found.unwrap().1
     }
@@ -92,13 +84,13 @@ mod tests {
 
     #[test]
     fn labels_hold_the_version() {
-        assert!(text("20-verity.conf").contains("\nLabel=verity-0.0.1\n"));
-        assert!(text("30-usr.conf").contains("\nLabel=usr-0.0.1\n"));
+        assert!(text("20-verity.conf").contains("\nLabel=verity-1\n"));
+        assert!(text("30-usr.conf").contains("\nLabel=usr-1\n"));
     }
 
     #[test]
     fn usr_is_the_last_on_the_disk() {
-        let config = crate::config::parse("pattern.toml", TOML).unwrap();
+        let config = config(false, "");
         let names = definitions(&config).map(|(name, _)| name);
         assert!(names.is_sorted());
         assert_eq!(names.last(), Some(&"30-usr.conf"));

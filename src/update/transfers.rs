@@ -52,18 +52,10 @@ fn definition(config: &Config, patterns: &str, target: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const TOML: &str = r#"
-        [image]
-        id = "demo"
-        version = "0.0.1"
-        updates = { url = "https://example.org/demo", pubring = "demo.pgp" }
-        [partitions]
-        sizes = { esp = "200M", verity = "200M", usr = "2G" }
-    "#;
+    use crate::config::samples::config;
 
     fn all() -> [(&'static str, String); 3] {
-        definitions(&crate::config::parse("pattern.toml", TOML).unwrap())
+        definitions(&config(false, ""))
     }
 
     #[test]
@@ -79,8 +71,7 @@ mod tests {
     #[test]
     fn what_runs_is_protected_and_everything_is_verified() {
         for (name, text) in all() {
-            for line in ["ProtectVersion=%A", "Verify=yes", "InstancesMax=2", "Path=https://example.org/demo"]
-            {
+            for line in ["ProtectVersion=%A", "Verify=yes", "InstancesMax=2", "Path=https://example.org/"] {
                 assert!(text.contains(&format!("\n{line}\n")), "{name}: {text}");
             }
         }
