@@ -2,7 +2,8 @@
 //!
 //! Both have the same packages, kernel, `/usr` and settings. systemd itself says when it began in
 //! the initrd, when it began in the system, and when the system was up. Each pair of machines is
-//! compared by itself, because the speed of a shared host changes while it works.
+//! compared by itself, because the speed of a shared host changes while it works. Two other images
+//! are compared by their names: `cargo bench -p pattern-vm-tests --bench boot -- production other`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -40,11 +41,16 @@ const FIGURES: [Figure; 3] = [
 type Pair = [[Boot; 2]; 2];
 
 fn main() {
-    let pairs: Vec<Pair> = (0..PAIRS).map(|_| SYSTEMS.map(machine)).collect();
+    let named: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let systems = match &named[..] {
+        [one, other] => [one.as_str(), other.as_str()],
+        _ => SYSTEMS,
+    };
+    let pairs: Vec<Pair> = (0..PAIRS).map(|_| systems.map(machine)).collect();
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../build/bench/boot.csv");
     fs::create_dir_all(file.parent().unwrap()).unwrap();
-    fs::write(&file, csv(&pairs)).unwrap();
-    print!("{}", table(&pairs));
+    fs::write(&file, csv(&systems, &pairs)).unwrap();
+    print!("{}", table(&systems, &pairs));
 }
 
 /// Boots a new machine twice.
@@ -79,10 +85,10 @@ fn reported(guest: &mut Guest) -> Boot {
     Boot { initrd: system - initrd, system: up - system, commands: 0 }
 }
 
-fn csv(pairs: &[Pair]) -> String {
+fn csv(systems: &[&str; 2], pairs: &[Pair]) -> String {
     let mut text = String::from("pair,system,boot,initrd_s,system_s,tpm_commands\n");
     for (number, pair) in pairs.iter().enumerate() {
-        for (system, boots) in SYSTEMS.iter().zip(pair) {
+        for (system, boots) in systems.iter().zip(pair) {
             for (name, Boot { initrd, system: up, commands }) in BOOTS.iter().zip(boots) {
                 writeln!(text, "{number},{system},{name},{initrd:.3},{up:.3},{commands}").unwrap();
             }
@@ -91,9 +97,9 @@ fn csv(pairs: &[Pair]) -> String {
     text
 }
 
-fn table(pairs: &[Pair]) -> String {
+fn table([ours, theirs]: &[&str; 2], pairs: &[Pair]) -> String {
     let mut text =
-        String::from("| boot | figure | ours | stock | ratio |\n| --- | --- | --- | --- | --- |\n");
+        format!("| boot | figure | {ours} | {theirs} | ratio |\n| --- | --- | --- | --- | --- |\n");
     for (index, name) in BOOTS.iter().enumerate() {
         for (figure, value) in FIGURES {
             let of = |system: usize| pairs.iter().map(move |pair| value(&pair[system][index]));
