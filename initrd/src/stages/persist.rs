@@ -52,8 +52,6 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     if !site.listed {
         site.list(&found).with_context(|| site.volume())?;
     }
-    if let Ok(means) = means {
-        tend::tend(means, &site.device, &in_use);
-    }
+    tend::tend(ctx, &boot, means, &site.device, &in_use);
     Ok(in_use.report(site.listed))
 }

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Error};
 use pattern::volume::admission::Giver;
+use pattern_machine::boot::Boot;
 
 use super::open::InUse;
+use crate::context::Context;
 use crate::volume::candidate::Candidate;
 use crate::volume::means::Means;
 use crate::volume::request::Request;
@@ -13,28 +15,35 @@ use crate::volume::sealing::Sealer;
 use crate::volume::{ahead, lockout, recovery_key, renewal};
 
 /// Does what the boot before left to do. The volume is open, so no failure here ends the boot.
-pub(super) fn tend(means: Means<'_>, device: &Path, in_use: &InUse) {
-    let InUse { uuid, has_pin, opened, requests, .. } = in_use;
+pub(super) fn tend(
+    ctx: &Context,
+    boot: &Boot,
+    means: Result<Means<'_>, &Error>,
+    device: &Path,
+    InUse { uuid, has_pin, opened, requests, .. }: &InUse,
+) {
     if *has_pin {
-        lockout::at_boot(means.tcti);
+        lockout::at_boot(&ctx.tcti);
     }
+    let warn = |error: Error| log::warn!("{}: {error:#}", device.display());
+    // During a trial a request waits for a boot with a person at the console.
+    let requests = if boot.on_trial { &[][..] } else { requests };
+    if requests.contains(&Request::Recovery) {
+        let done = recovery_key::at_boot(&ctx.config, device, &opened.key);
+        done.context("making a new recovery key").unwrap_or_else(warn);
+    }
+    // Nothing is sealed with files of the kernel image that are not valid. The log has the reason.
+    let Ok(means) = means else { return };
     let candidate = Candidate { device, uuid, key: &opened.key };
     let sealer = Sealer { means, pin: opened.pin.as_deref() };
-    let warn = |error: Error| log::warn!("{}: {error:#}", device.display());
     let mut slots = opened.slots.as_deref();
-    // During a trial a request waits for a boot with a person at the console.
-    if !requests.is_empty() && !means.boot.on_trial {
-        if requests.contains(&Request::Recovery) {
-            let done = recovery_key::at_boot(means.config, device, candidate.key);
-            done.context("making a new recovery key").unwrap_or_else(warn);
-        }
-        // Only a key that the TPM gave is replaced without a person. If the TPM refused, a person
-        // has to bind the volume again.
-        if means.config.volume.counter && opened.giver != Giver::Person && means.may_record() {
-            match renewal::at_boot(&sealer, &candidate).context("replacing the TPM's key") {
-                Ok(()) => slots = Some(&[]),
-                Err(error) => warn(error),
-            }
+    // Only a key that the TPM gave is replaced without a person. If the TPM refused, a person has
+    // to bind the volume again.
+    let may_replace = opened.giver != Giver::Person && means.may_record();
+    if !requests.is_empty() && ctx.config.volume.counter && may_replace {
+        match renewal::at_boot(&sealer, &candidate).context("replacing the TPM's key") {
+            Ok(()) => slots = Some(&[]),
+            Err(error) => warn(error),
         }
     }
     if let Some(slots) = slots {
