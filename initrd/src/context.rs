@@ -1,5 +1,6 @@
 //! What every stage reads: the image's configuration, this boot's flags and the root hash of
-//! `/usr`. The root directory and the TPM's address are chosen here, and nowhere else.
+//! `/usr`. The root directory and the TPM's address are chosen here. Only the latch of an
+//! emergency, which may have no configuration, chooses the address itself.
 
 use std::fs;
 use std::path::Path;

@@ -6,8 +6,7 @@ use pattern_machine::tpm_device;
 
 use crate::context::Context;
 use crate::stage::Report;
-use crate::tpm::Tcti;
-use crate::tpm::measure;
+use crate::tpm::{Tcti, measure};
 use crate::volume::confine;
 
 /// Locks the key, and closes the volume to the system.

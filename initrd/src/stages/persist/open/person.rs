@@ -1,6 +1,6 @@
 //! Opens a volume with the key that a person enters.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, bail};
 use pattern::volume::admission::{Giver, Next, Proof, admit};
 use pattern_machine::boot::Boot;
 use pattern_machine::people::{added, ask, show};
@@ -35,15 +35,14 @@ impl Opening<'_> {
     fn vouch(&self, key: &VolumeKey) -> Result<()> {
         let candidate = self.candidate(key);
         let registry = tpm_device::exists().then(|| Registry::open(self.means()?, None)).transpose();
-        let proof = registry.as_ref().map_or_else(
-            |error| Proof::Failed(format!("{error:#}")),
-            |registry| match registry {
-                None => Proof::Missing(NO_TPM),
-                Some(registry) => registry
-                    .prove(&candidate, self.header)
-                    .unwrap_or_else(|error| Proof::Failed(format!("{error:#}"))),
-            },
-        );
+        let failed = |error: &Error| Proof::Failed(format!("{error:#}"));
+        let proof = match &registry {
+            Ok(None) => Proof::Missing(NO_TPM),
+            Ok(Some(registry)) => {
+                registry.prove(&candidate, self.header).unwrap_or_else(|error| failed(&error))
+            }
+            Err(error) => failed(error),
+        };
         if let Proof::Failed(reason) = &proof {
             log::warn!("asking the TPM whether this machine made the volume: {reason}");
         }

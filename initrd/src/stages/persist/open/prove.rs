@@ -26,26 +26,22 @@ impl Opening<'_> {
     /// Decides whether the volume may be used. Brings records and key slots up to date if the
     /// decision says so. Returns whether the key that opened the volume was replaced, too.
     pub(super) fn admit(&self, given: &Given<'_>) -> (Next, bool) {
-        let (answer, replaced) = match self.look(given) {
-            Ok((registry, proved)) => {
-                let next = self.decide(given, &proved.proof);
-                let settled = if next == Next::UseAndSettle {
-                    self.settle(&registry, given, &proved)
-                } else {
-                    Ok(false)
-                };
-                (next, settled)
-            }
-            Err(error) => (self.decide(given, &Proof::Failed(format!("{error:#}"))), Ok(false)),
+        let (registry, proved) = match self.look(given) {
+            Ok(found) => found,
+            Err(error) => return (self.decide(given, &Proof::Failed(format!("{error:#}"))), false),
         };
-        let replaced = replaced.unwrap_or_else(|error| {
+        let next = self.decide(given, &proved.proof);
+        if next != Next::UseAndSettle {
+            return (next, false);
+        }
+        let replaced = self.settle(&registry, given, &proved).unwrap_or_else(|error| {
             log::warn!(
                 "{}: bringing key slots and the TPM's record up to date: {error:#}",
                 self.device.display()
             );
             false
         });
-        (answer, replaced)
+        (next, replaced)
     }
 
     fn decide(&self, given: &Given<'_>, proof: &Proof) -> Next {
