@@ -70,7 +70,7 @@ fn another_slot_is_removed(guest: &mut Guest, key: &str) {
     guest.send("planted");
     guest.expect("enter one that stays; tries left: 2");
     guest.send(key);
-    guest.expect("Keyslot 2 of /dev/vda6 is gone.");
+    guest.expect("Keyslot 2 of /dev/vda6 was removed.");
     opens(guest, "cryptsetup", "planted", false);
     assert!(guest.must("pattern recovery --json").contains(r#""others":[]"#));
 }
