@@ -57,6 +57,7 @@ pub fn decide(toml: Result<&str, String>, cmdline: &str, manager: Manager) -> Ou
     trial::retry(&mut outcome.plan);
     if manager == Manager::Initrd {
         latch::before_a_shell(&mut outcome.plan, debug);
+        initrd::keyboards(&mut outcome.plan);
         if !debug {
             production::confine(&mut outcome.plan);
         }
@@ -75,7 +76,7 @@ fn decide_for(config: &Config, cmdline: &Cmdline, manager: Manager) -> Outcome {
     let (flags, mut problems) = Flags::read(cmdline, config);
     let plan = match (manager, usr_hash(cmdline)) {
         (Manager::Host, _) => host::plan(config),
-        (Manager::Initrd, Ok(usr)) => initrd::plan(config, &flags, &usr),
+        (Manager::Initrd, Ok(_)) => initrd::plan(config, &flags),
         (Manager::Initrd, Err(why)) => {
             problems.push(why);
             Plan::default()

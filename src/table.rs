@@ -15,6 +15,7 @@ mod guid;
 mod persist;
 mod read;
 mod refusal;
+mod search;
 mod target;
 
 use gptman::GPTPartitionEntry;
@@ -26,6 +27,7 @@ pub use guid::Guid;
 pub use persist::{PERSIST_LEAST, PERSIST_TYPE, PersistPlace, ResetPlace, persist, reset_place};
 pub use read::{Found, ReadError, Source};
 pub use refusal::Refusal;
+pub use search::numbers;
 pub use target::{Change, Decision, Wanted, target};
 
 /// Every new partition starts and ends at a multiple of this many bytes.

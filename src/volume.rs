@@ -4,6 +4,7 @@
 //! nothing is ever formatted. If there is none, [`creation`](mod@creation) decides.
 
 pub mod admission;
+mod capacity;
 mod creation;
 mod luks2;
 mod recognise;
@@ -14,6 +15,7 @@ use std::fmt;
 
 use crate::token::Tpm2Token;
 
+pub use capacity::has_room;
 pub use creation::{Creation, FINISHED, Place, UNFINISHED, creation, place};
 pub use luks2::{Fault, Flaw, Header, header_bytes, metadata};
 pub use recognise::{HEAD_BYTES, UNKNOWN, filesystem, recognise};

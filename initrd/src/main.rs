@@ -20,9 +20,12 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+use pattern::boot::flags::Flags;
 use pattern::plain::plain;
 use pattern::program::{GENERATOR, Program};
 use pattern_machine::boot_mark;
+use pattern_machine::drivers;
+use pattern_machine::logging;
 use stages::{credentials, emergency, grow, latch, persist, reset, retry, seed, usr};
 use system::{fallback, health, recovery, scrub};
 
@@ -42,6 +45,8 @@ fn main() -> ExitCode {
     match run(&name, args.next()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            // The stage may have failed before it knew where to log.
+            logging::start(&name, &Flags::default());
             log::error!("{error:#}");
             // The kernel log does not know units. `systemctl status` shows what goes to standard
             // error.
@@ -66,6 +71,7 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
     };
     match (program, argument) {
         (Program::Usr, Some("--disarm")) => boot_mark::remove(),
+        (Program::Usr, Some("--drivers")) => drivers::load_all(),
         (Program::Latch, Some("--emergency")) => latch::emergency(),
         (_, Some(other)) => {
             bail!("unknown argument {other:?}; the stages are started by systemd, see {name}.service(8)")

@@ -12,6 +12,7 @@ pub(crate) mod lockout;
 pub(crate) mod lost;
 pub(crate) mod luks;
 pub(crate) mod means;
+pub(crate) mod mounts;
 pub(crate) mod place;
 pub(crate) mod recovery_key;
 pub(crate) mod reminder;

@@ -26,6 +26,8 @@ in
       # Where systemd looks, and where pattern-config.service does.
       "/etc/systemd/system-generators/pattern-generator".source = "${programs}/pattern-initrd";
       "/usr/lib/systemd/system-generators/pattern-generator".source = "${programs}/pattern-initrd";
+      # The stages mount what they open. What this generator would write for root= and the file systems, and wait for, is left out.
+      "/etc/systemd/system-generators/systemd-fstab-generator".source = "/dev/null";
       "/etc/udev/rules.d/90-pattern-dm.rules".source = "${cfg.package}/lib/udev/rules.d/90-pattern-dm.rules";
     };
     storePaths = [ "${programs}/pattern-initrd" ];

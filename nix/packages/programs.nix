@@ -42,7 +42,7 @@ pkgsStatic.rustPlatform.buildRustPackage {
       ln -s pattern-initrd $out/lib/pattern/$stage
     done
     install -D --target-directory=$out/lib/udev/rules.d \
-      image/mkosi/initrd/mkosi.extra/usr/lib/udev/rules.d/90-pattern-dm.rules
+      nix/90-pattern-dm.rules
     mkdir $out/bin
     ln -s ../lib/pattern/pattern-initrd $out/bin/pattern
   '';

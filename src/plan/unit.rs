@@ -26,29 +26,6 @@ pub fn shipped() -> impl Iterator<Item = &'static str> {
     programs.map(Program::unit).chain(OTHERS)
 }
 
-/// Returns the name of the unit for a path: `/dev/a-b` with suffix `device` is `dev-a\x2db.device`
-/// (systemd.unit(5), "String Escaping for Inclusion in Unit Names").
-#[must_use]
-pub fn of_path(path: &str, suffix: &str) -> String {
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    let escaped = if parts.is_empty() { "-".to_owned() } else { escape(&parts.join("/")) };
-    format!("{escaped}.{suffix}")
-}
-
-fn escape(path: &str) -> String {
-    let mut name = String::with_capacity(path.len());
-    for (index, byte) in path.bytes().enumerate() {
-        match byte {
-            b'/' => name.push('-'),
-            b'.' if index == 0 => name.push_str("\\x2e"),
-            b':' | b'_' | b'.' => name.push(char::from(byte)),
-            _ if byte.is_ascii_alphanumeric() => name.push(char::from(byte)),
-            _ => name.push_str(&format!("\\x{byte:02x}")),
-        }
-    }
-    name
-}
-
 /// The text of a unit file, built section by section.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Text(String);
@@ -74,23 +51,5 @@ impl Text {
     #[must_use]
     pub fn into_string(self) -> String {
         self.0
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_escaped_as_systemd_escapes_them() {
-        let cases = [
-            ("/sysroot/usr", "mount", "sysroot-usr.mount"),
-            ("/", "mount", "-.mount"),
-            ("/dev/disk/by-partuuid/00-ff", "device", "dev-disk-by\\x2dpartuuid-00\\x2dff.device"),
-            ("/.hidden//a b", "mount", "\\x2ehidden-a\\x20b.mount"),
-        ];
-        for (path, suffix, name) in cases {
-            assert_eq!(of_path(path, suffix), name);
-        }
     }
 }

@@ -295,6 +295,13 @@ impl Computer {
         guest
     }
 
+    /// Has machines of `vm-tests/images/attacked` switch themselves off after their report.
+    pub fn powers_off(&mut self) {
+        let file = self.machine.folder().join("power-off");
+        fs::write(&file, "report: power off").expect("writing a string for the firmware");
+        self.options.strings.push(file);
+    }
+
     /// Does the same for boots that ask something first.
     pub fn start_initrd(&mut self) -> Guest {
         self.start_with(" pattern.break=switch-root", "systemctl --force poweroff")

@@ -248,7 +248,10 @@ mod tests {
     #[test]
     fn emulation_by_default_and_no_network() {
         let line = line(&options());
-        assert!(line.contains("-accel tcg,thread=multi -cpu max,-erms,-fsrm,-fsrs -smp 2 -m 2048M"), "{line}");
+        assert!(
+            line.contains("-accel tcg,thread=multi -cpu max,-erms,-fsrm,-fsrs -smp 2 -m 2048M"),
+            "{line}"
+        );
         assert!(line.contains("-nic none"), "{line}");
         assert!(!line.contains("kvm"), "{line}");
     }

@@ -3,6 +3,7 @@
 
 mod commit;
 mod known;
+mod search;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -17,6 +18,8 @@ use pattern::table::{Extent, Found, Step, Table};
 
 use crate::ioctl::{self, Blkpg};
 use known::{Known, differences, listed};
+
+pub use search::{UsrPartitions, disks};
 
 /// Alignment of memory and position that every disk accepts for a direct write.
 const PAGE: usize = 4096;
@@ -34,8 +37,7 @@ pub struct Disk {
 
 impl Disk {
     /// Opens the disk that holds the running `/usr`. It is the disk below `/dev/mapper/usr`. If
-    /// that is not open, it is the disk with the partition whose UUID the root hash gives. No other
-    /// disk is looked at.
+    /// that is not open, it is the disk with the partitions whose UUIDs the root hash gives.
     ///
     /// # Errors
     /// When there is no such disk, or `/usr` is spread over two.
@@ -89,9 +91,7 @@ impl Disk {
     }
 
     fn partition_name(&self, number: u32) -> String {
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let separator = if name.ends_with(|c: char| c.is_ascii_digit()) { "p" } else { "" };
-        format!("{name}{separator}{number}")
+        partition_name(&self.path.file_name().unwrap_or_default().to_string_lossy(), number)
     }
 
     /// Carries out the steps of a commit. Meanwhile it holds the lock by which udev and other tools
@@ -174,13 +174,16 @@ impl Disk {
     }
 }
 
-/// Returns the sysfs directory of the disk below `/dev/mapper/usr`, or of the disk that udev links
-/// by the partition's UUID.
+/// Returns the sysfs directory of the disk below `/dev/mapper/usr`, or of the disk that lists the
+/// two partitions.
 fn locate(root: &Path, usr: &UsrHash) -> Result<PathBuf> {
     let blocks = root.join("sys/class/block");
     let devices = match mapper(&blocks, "usr")? {
         Some(mapper) => below(&mapper)?,
-        None => vec![linked(root, usr)?],
+        None => {
+            let found = search::find(root, usr)?.context("no disk has its two partitions")?;
+            return fs::canonicalize(blocks.join(&found.disk)).context("a disk that just went away");
+        }
     };
     let mut disks = Vec::new();
     for device in devices {
@@ -229,11 +232,10 @@ fn below(mapper: &Path) -> Result<Vec<PathBuf>> {
     entries.map(|entry| Ok(entry?.file_name().into())).collect()
 }
 
-/// Returns the name of the device that udev links by the UUID of the partition with `/usr`.
-fn linked(root: &Path, usr: &UsrHash) -> Result<PathBuf> {
-    let link = root.join("dev/disk/by-partuuid").join(usr.data().to_string());
-    let device = fs::canonicalize(&link).with_context(|| format!("no {}", link.display()))?;
-    Ok(device.file_name().context("a device without a name")?.into())
+/// Returns the kernel's name of a partition.
+fn partition_name(disk: &str, number: u32) -> String {
+    let separator = if disk.ends_with(|c: char| c.is_ascii_digit()) { "p" } else { "" };
+    format!("{disk}{separator}{number}")
 }
 
 fn perform(file: &File, step: &Step) -> io::Result<()> {

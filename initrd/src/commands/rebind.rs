@@ -51,7 +51,7 @@ pub(crate) fn rebind(ctx: &Context, device: &Path) -> Result<String> {
     let (keyslot, removed) = replaced.with_context(about)?;
     Volume::load(device).and_then(|mut volume| volume.remove_ahead()).with_context(about)?;
     match place::mounted() {
-        Ok(root) => ahead::tend(&sealer, &candidate, &[], &ahead::Root::Folder(root)),
+        Ok(root) => ahead::tend(&sealer, &candidate, &[], root),
         Err(error) => eprintln!("pattern: making the slot for announced changes: {error:#}"),
     }
     if pin.is_some()

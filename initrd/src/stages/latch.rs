@@ -14,6 +14,8 @@ use crate::volume::confine;
 /// # Errors
 /// When there is a TPM that can't be extended, or the volume can't be closed.
 pub(crate) fn run(ctx: &Context) -> Result<Report> {
+    // A boot without a volume has not waited for it.
+    tpm_device::wait();
     let locked = measure::lock(&ctx.tcti, ctx.config.debug)?;
     let closed = if confine::run()? { ", closed /persist/root" } else { "" };
     let decided = format!("{locked}{closed}");
@@ -26,6 +28,7 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
 /// # Errors
 /// When there is a TPM that can't be extended.
 pub(crate) fn emergency() -> Result<()> {
+    tpm_device::wait();
     let debug = Context::here().is_ok_and(|context| context.config.debug);
     measure::lock(&Tcti::default(), debug).map(drop)
 }

@@ -10,12 +10,14 @@ use anyhow::{Context as _, Error, Result};
 use pattern::table::target;
 use pattern_machine::boot::Boot;
 use pattern_machine::disk::Disk;
+use pattern_machine::tpm_device;
 use pattern_machine::uki::Companions;
 
 use crate::context::Context;
 use crate::stage::Report;
 use crate::tpm::measure;
 use crate::volume::means::Means;
+use crate::volume::mounts;
 use crate::volume::shape;
 use absent::Absent;
 use site::Site;
@@ -35,6 +37,7 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
         return Site::find(&disk, target?.planned())?.plan(&ctx.config);
     }
     let site = Site::find(&disk, &found.table)?;
+    tpm_device::wait();
     let boot = Boot::look(&ctx.config)?;
     let brought = Companions::read();
     measure::enter(&ctx.tcti, ctx.config.debug)?;
@@ -44,6 +47,7 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
         let means = means.map_err(|flaw| Error::msg(format!("{flaw:#}"))).with_context(|| site.making())?;
         if absent::decide(&means, &site).with_context(|| site.making())? == Absent::Make {
             create::create(means, &site, &found).with_context(|| site.making())?;
+            show(ctx).with_context(|| site.volume())?;
             let kind = ctx.config.volume.filesystem.name();
             return Ok(Report { found: site.free(), decided: format!("made one with {kind}") });
         }
@@ -53,5 +57,15 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
         site.list(&found).with_context(|| site.volume())?;
     }
     tend::tend(ctx, &boot, means, &site.device, &in_use);
+    show(ctx).with_context(|| site.volume())?;
     Ok(in_use.report(site.listed))
+}
+
+/// Puts what is kept into the root of the system.
+fn show(ctx: &Context) -> Result<()> {
+    mounts::mount()?;
+    if ctx.flags.grow {
+        mounts::grow();
+    }
+    mounts::bind_all(&ctx.config.partitions.persist)
 }

@@ -1,11 +1,13 @@
-//! `pattern-usr`: opens `/usr`, verified block by block against the root hash of the kernel command
-//! line.
+//! `pattern-usr`: finds `/usr`, opens it, verified block by block against the root hash of the
+//! kernel command line, and mounts it.
 
+mod find;
+mod mounts;
 mod restart;
 
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
 use libcryptsetup_rs::consts::flags::{CryptActivate, CryptDeactivate};
@@ -14,41 +16,51 @@ use libcryptsetup_rs::{CryptDevice, CryptInit, CryptParamsVerityRef, Either};
 use pattern::boot::superblock::{self, Superblock};
 use pattern::boot::usr::UsrHash;
 use pattern::config::Corruption;
-use pattern::table::Guid;
+use pattern_machine::disk::UsrPartitions;
+use pattern_machine::drivers::{self, Drivers};
 use pattern_machine::{boot_mark, damage, scan};
 
 use crate::context::Context;
 use crate::stage::Report;
 use restart::{Response, Verdict, judge};
 
+/// What opens and mounts `/usr`. The processor's own implementation of the algorithm comes first:
+/// dm-verity keeps to the one that it finds.
+const MODULES: [&str; 3] = ["crypto-sha256", "dm-verity", "erofs"];
+/// The same for the volume, but for its file system.
+const VOLUME_MODULES: [&str; 3] = ["crypto-aes", "loop", "dm-crypt"];
 /// Name below `/dev/mapper`.
 const NAME: &str = "usr";
-/// The name while all of `/usr` is being read. udev ignores devices of this name
-/// (90-pattern-dm.rules).
+/// The name while all of `/usr` is being read. udev, where an initrd has it, ignores devices of
+/// this name (90-pattern-dm.rules).
 const TEMPORARY: &str = "temporary-cryptsetup-usr";
 
-/// Opens the two partitions that the root hash names, as `/dev/mapper/usr`.
+/// Opens the two partitions that the root hash names, as `/dev/mapper/usr`, and mounts it.
 ///
 /// # Errors
 /// When a partition is missing or is not a hash tree, or the kernel can't do what the image asks
 /// for on corruption. It is never asked for something weaker.
 pub(crate) fn run(ctx: &Context) -> Result<Report> {
-    let (data, hash) = (partition(ctx.usr.data()), partition(ctx.usr.tree()));
+    let mut devices = Drivers::listen()?;
+    // Beside the search. What they lack is said where the kernel is asked for it.
+    let mut loading = drivers::begin(&MODULES)?;
+    let UsrPartitions { data, tree: hash, .. } = find::find(&ctx.usr, &mut devices)?;
+    loading.wait().context("waiting for modprobe")?;
+    // For the stages that follow: a large module takes its time. The kernel waits where it is needed.
+    let [aes, file, crypt] = VOLUME_MODULES;
+    drivers::begin(&[aes, file, crypt, ctx.config.volume.filesystem.name()])?;
     let superblock =
         read_superblock(&hash).with_context(|| format!("hash tree of /usr, {}", hash.display()))?;
     let opening = || format!("opening /usr from {} and {}", data.display(), hash.display());
     let Verdict { response, remark, damage } = verdict(ctx, &data, &hash);
     open(&data, &hash, &ctx.usr, response).with_context(opening)?;
+    mounts::mount_all(&Path::new("/dev/mapper").join(NAME))?;
     if let Some(damage) = damage {
         log::error!("/usr is damaged: {damage}; the TPM is not asked for the volume's key in this boot");
         damage::note(&damage)?;
     }
     let found = format!("{superblock} on {}", data.display());
     Ok(Report { found, decided: format!("opened it, {response} on corruption{remark}") })
-}
-
-fn partition(uuid: Guid) -> PathBuf {
-    Path::new("/dev/disk/by-partuuid").join(uuid.to_string())
 }
 
 fn read_superblock(hash: &Path) -> Result<Superblock> {
@@ -92,8 +104,7 @@ fn open(data: &Path, hash: &Path, usr: &UsrHash, response: Response) -> Result<(
     let mut device = load(data, hash)?;
     activate(&mut device, NAME, usr, flags)?;
     prove(Path::new("/dev/mapper").join(NAME).as_path()).inspect_err(|_| {
-        // udev may be reading the device. If it stays open, nobody uses it: everything that follows
-        // requires this stage.
+        // If it stays open, nobody uses it: everything that follows requires this stage.
         device.activate_handle().deactivate(NAME, CryptDeactivate::empty()).ok();
     })
 }

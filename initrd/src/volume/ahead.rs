@@ -10,6 +10,8 @@
 pub(crate) mod key;
 pub(crate) mod staged;
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result};
 use pattern::firmware::PCR;
 use pattern::firmware::secure_boot::State;
@@ -26,8 +28,6 @@ use crate::volume::candidate::Candidate;
 use crate::volume::luks::{Volume, VolumeKey};
 use crate::volume::means::Means;
 use crate::volume::sealing::{Sealer, is_outdated_text, tpm2};
-
-pub(crate) use key::Root;
 
 /// A slot that gave the volume's key, and the PIN that it asked for.
 pub(crate) struct Found {
@@ -107,7 +107,7 @@ pub(crate) fn retire(sealer: &Sealer<'_>, volume: &Candidate<'_>, ahead: &Ahead)
 }
 
 /// Calls [`prepare`]. Logs a failure and goes on: the boot does not depend on the slot.
-pub(crate) fn tend(sealer: &Sealer<'_>, volume: &Candidate<'_>, slots: &[Ahead], root: &Root<'_>) {
+pub(crate) fn tend(sealer: &Sealer<'_>, volume: &Candidate<'_>, slots: &[Ahead], root: &Path) {
     match prepare(sealer, volume, slots, root) {
         Ok(false) => {}
         Ok(true) => log::info!("made a slot for announced changes of Secure Boot's keys"),
@@ -124,7 +124,7 @@ fn prepare(
     &Sealer { ref means, pin }: &Sealer<'_>,
     volume: &Candidate<'_>,
     slots: &[Ahead],
-    root: &Root<'_>,
+    root: &Path,
 ) -> Result<bool> {
     let bank = bank();
     let missing = slots.is_empty() || slots.iter().any(|slot| is_true(slot, means));
@@ -143,7 +143,7 @@ fn prepare(
     let ahead = tpm.seal_ahead(&secret, &approver, (bank, counted), pin.as_ref())?;
     // The key comes before the slot. A cut in between leaves an old slot whose key is gone, which
     // `pattern rebind` replaces.
-    root.write(&approver)?;
+    key::write(root, &approver)?;
     Volume::load(volume.device)?.replace_ahead(volume.key, ahead, &*secret)?;
     Ok(true)
 }

@@ -9,11 +9,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use nix::mount::{MsFlags, mount};
+use pattern_machine::mounts::is_mounted;
 
-/// Where the initrd mounts the volume for the system.
-const VOLUME: &str = "/sysroot/persist";
-/// The bound directories come from below this one.
-const ROOT: &str = "root";
+use super::mounts::{KEPT, VOLUME};
+
 /// The volume's own file system offers no programs and no devices.
 const INERT: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC);
 
@@ -29,7 +28,7 @@ pub(crate) fn run() -> Result<bool> {
         return Ok(false);
     }
     restrict(volume).with_context(closing)?;
-    let root = volume.join(ROOT);
+    let root = volume.join(KEPT);
     if root.is_dir() {
         cover(&root).with_context(|| format!("covering {}", root.display()))?;
     }
@@ -37,12 +36,6 @@ pub(crate) fn run() -> Result<bool> {
     let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | INERT;
     mount(None::<&str>, volume, None::<&str>, flags, None::<&str>).with_context(closing)?;
     Ok(true)
-}
-
-fn is_mounted(path: &Path) -> Result<bool> {
-    let parent = path.parent().unwrap_or(path);
-    // If nothing is persisted, the directory does not even exist.
-    Ok(path.is_dir() && path.metadata()?.dev() != parent.metadata()?.dev())
 }
 
 /// Makes the volume's root accessible to root alone. Writes only once: later boots find the mode
@@ -74,12 +67,5 @@ mod tests {
             assert_eq!(path.metadata().unwrap().mode() & 0o7777, 0o700);
         }
         fs::remove_dir_all(path).unwrap();
-    }
-
-    #[test]
-    fn a_boot_without_a_volume_has_nothing_to_close() {
-        assert!(!is_mounted(Path::new("/usr/lib")).unwrap());
-        assert!(!is_mounted(Path::new("/nonexistent/persist")).unwrap());
-        assert!(is_mounted(Path::new("/proc")).unwrap());
     }
 }

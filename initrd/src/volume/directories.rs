@@ -10,35 +10,24 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use nix::unistd::syncfs;
-use pattern::config::{Config, Persist};
+use pattern::config::Persist;
 use pattern_machine::factory::{FACTORY, fill, make};
 
-use crate::volume::filesystem::{self, Mounted};
-use crate::volume::place::{DEVICE, WORK};
 use crate::volume::request::{self, Request};
 
-/// Makes directories that the image asks for only since the volume was made. Returns their names,
-/// and the requests that the boot before left.
+/// Makes directories that the image asks for only since the volume was made, on the mounted volume.
+/// Returns their names, and the requests that the boot before left.
 ///
 /// # Errors
-/// When the file system can't be mounted, or a directory can't be made.
-pub(crate) fn complete(config: &Config) -> Result<(Vec<String>, Vec<Request>)> {
-    let asked = &config.partitions.persist;
-    let (device, work) = (Path::new(DEVICE), Path::new(WORK));
-    let kind = filesystem::of(device)?;
-    // Mounts read-only first: nearly every boot finds all directories, and then writes nothing.
-    let mounted = Mounted::new(device, work, kind, true)?;
-    let missing = missing(mounted.path(), asked)?;
+/// When a directory can't be made.
+pub(crate) fn complete(volume: &Path, asked: &Persist) -> Result<(Vec<String>, Vec<Request>)> {
     let all = [Request::Recovery, Request::Sealed].into_iter();
-    let asked_for = all.filter(|request| request::is_left(mounted.path(), *request)).collect();
-    mounted.unmount()?;
-    if missing.is_empty() {
-        return Ok((missing, asked_for));
+    let requests = all.filter(|request| request::is_left(volume, *request)).collect();
+    let missing = missing(volume, asked)?;
+    if !missing.is_empty() {
+        make_all(volume, &missing, Path::new(FACTORY))?;
     }
-    let mounted = Mounted::new(device, work, kind, false)?;
-    make_all(mounted.path(), &missing, Path::new(FACTORY))?;
-    mounted.unmount()?;
-    Ok((missing, asked_for))
+    Ok((missing, requests))
 }
 
 /// Returns the requested directories that the volume does not have.

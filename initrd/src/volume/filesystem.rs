@@ -37,6 +37,16 @@ pub(crate) fn of(device: &Path) -> Result<Filesystem> {
         .with_context(|| format!("{} holds no xfs, ext4 or btrfs file system", device.display()))
 }
 
+/// Makes the file system at `/sysroot/persist` as large as its device, with systemd's own program.
+///
+/// # Errors
+/// When systemd or the program fails.
+pub(crate) fn grow() -> Result<()> {
+    let mut command = Command::new("systemctl");
+    command.args(["start", "systemd-growfs@sysroot-persist.service"]);
+    run(&mut command).context("growing the file system")
+}
+
 fn run(command: &mut Command) -> Result<()> {
     let output = command.stdin(Stdio::null()).output()?;
     if !output.status.success() {
@@ -58,11 +68,10 @@ impl Mounted {
     ///
     /// # Errors
     /// The kernel's error.
-    pub(crate) fn new(device: &Path, path: &Path, kind: Filesystem, read_only: bool) -> Result<Self> {
+    pub(crate) fn new(device: &Path, path: &Path, kind: Filesystem) -> Result<Self> {
         let doing = || format!("mounting {} at {}", device.display(), path.display());
         fs::create_dir_all(path).with_context(doing)?;
-        let mut flags = MsFlags::MS_NODEV | MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
-        flags.set(MsFlags::MS_RDONLY, read_only);
+        let flags = MsFlags::MS_NODEV | MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
         mount(Some(device), path, Some(kind.name()), flags, None::<&str>).with_context(doing)?;
         Ok(Self { path: path.to_owned(), held: true })
     }

@@ -15,8 +15,7 @@ use pattern_machine::{random, tpm_device};
 use zeroize::Zeroizing;
 
 use crate::tpm::{self, Tcti, Tpm, TpmError};
-use crate::volume::filesystem::{self, Mounted};
-use crate::volume::place::{self, DEVICE, WORK};
+use crate::volume::place;
 
 /// Folder at the volume's root.
 const FOLDER: &str = "tpm";
@@ -26,19 +25,11 @@ const DRAFT: &str = "lockout-password.new";
 
 type Password = Zeroizing<[u8; BYTES]>;
 
-/// Where the volume's root is.
-enum Root<'a> {
-    /// On a device, which is mounted only while this program works on it.
-    Device(&'a Path),
-    /// In this folder.
-    Folder(&'a Path),
-}
-
 /// Sets and repairs the password in the initrd, once a volume with a PIN is open. The right PIN or
 /// key was given, so the TPM may forget earlier wrong PINs.
-pub(crate) fn at_boot(tcti: &Tcti) {
+pub(crate) fn at_boot(tcti: &Tcti, volume: &Path) {
     if tpm_device::exists() {
-        let done = tend(tcti, &Root::Device(Path::new(DEVICE)), false);
+        let done = tend(tcti, volume, false);
         done.unwrap_or_else(|error| log::warn!("looking after the TPM's lockout password: {error:#}"));
     }
 }
@@ -48,7 +39,7 @@ pub(crate) fn at_boot(tcti: &Tcti) {
 /// # Errors
 /// When the volume is not mounted, or the TPM has another password or fails.
 pub(crate) fn at_rebind(tcti: &Tcti) -> Result<()> {
-    tend(tcti, &Root::Folder(place::mounted()?), true)
+    tend(tcti, place::mounted()?, true)
 }
 
 /// Removes the password from the TPM, in the running system, when the next boot is to erase the
@@ -73,9 +64,9 @@ fn release(tcti: &Tcti, volume: &Path) -> Result<()> {
     Ok(())
 }
 
-fn tend(tcti: &Tcti, root: &Root<'_>, certain: bool) -> Result<()> {
+fn tend(tcti: &Tcti, volume: &Path, certain: bool) -> Result<()> {
     let state = Tpm::connect(tcti)?.lockout()?;
-    let kept = root.with(true, read)?;
+    let kept = read(volume)?;
     let steps = steps(state, kept.is_some(), certain).ok_or(TpmError::OtherPassword)?;
     let mut password = kept.unwrap_or_default();
     for step in steps {
@@ -83,7 +74,7 @@ fn tend(tcti: &Tcti, root: &Root<'_>, certain: bool) -> Result<()> {
             Step::Write => {
                 password = random::secret()?;
                 make_password(&mut password);
-                root.with(false, |folder| write(folder, &password))?;
+                write(volume, &password)?;
             }
             Step::Limit => tpm::order(tcti, Order::Limit(LIMITS), &[], *random::secret()?)?,
             Step::Set => Tpm::connect(tcti)?.change_lockout_password(&[], &*password)?,
@@ -97,20 +88,6 @@ fn tend(tcti: &Tcti, root: &Root<'_>, certain: bool) -> Result<()> {
         );
     }
     Ok(())
-}
-
-impl Root<'_> {
-    fn with<T>(&self, read_only: bool, act: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
-        match self {
-            Self::Folder(folder) => act(folder),
-            Self::Device(device) => {
-                let mounted = Mounted::new(device, Path::new(WORK), filesystem::of(device)?, read_only)?;
-                let done = act(mounted.path())?;
-                mounted.unmount()?;
-                Ok(done)
-            }
-        }
-    }
 }
 
 fn read(root: &Path) -> Result<Option<Password>> {

@@ -27,7 +27,7 @@ use pattern::volume::recovery::RecoveryKey;
 use pattern::volume::{FINISHED, Header, UNFINISHED};
 use zeroize::Zeroizing;
 
-pub use look::{head, look};
+pub use look::{head, look, size};
 pub use recovery::prove;
 
 /// Bytes of metadata before the data: the default of LUKS2 and of systemd.

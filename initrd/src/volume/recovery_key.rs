@@ -9,9 +9,8 @@ use pattern::volume::recovery::{Escrow, RecoveryKey};
 use pattern_machine::people::show;
 use pattern_machine::random;
 
-use crate::volume::filesystem::{self, Mounted};
 use crate::volume::luks::{Volume, VolumeKey, prove};
-use crate::volume::place::{DEVICE, WORK, recognised};
+use crate::volume::place::recognised;
 use crate::volume::request::{self, Request};
 
 /// Draws a new key. Returns it with its escrow, if the image names recipients.
@@ -36,16 +35,13 @@ pub(crate) fn draw(config: &Config) -> Result<(RecoveryKey, Option<Escrow>)> {
 /// # Errors
 /// When the key can't be replaced or shown, or the request can't be cleared. The next boot then
 /// tries again.
-pub(crate) fn at_boot(config: &Config, device: &Path, key: &VolumeKey) -> Result<()> {
+pub(crate) fn at_boot(config: &Config, (device, root): (&Path, &Path), key: &VolumeKey) -> Result<()> {
     let removed = replace(config, device, key, show::CONSOLE)?;
     log::info!("made a new recovery key, as root asked in the boot before; older ones removed: {removed}");
-    let opened = Path::new(DEVICE);
-    let mounted = Mounted::new(opened, Path::new(WORK), filesystem::of(opened)?, false)?;
     if config.volume.counter {
-        request::leave_in(mounted.path(), Request::Sealed)?;
+        request::leave_in(root, Request::Sealed)?;
     }
-    request::clear(mounted.path(), Request::Recovery)?;
-    mounted.unmount()
+    request::clear(root, Request::Recovery)
 }
 
 /// Replaces the recovery keys. Before the old keys are removed, the new key opens the volume and

@@ -8,10 +8,8 @@ use pattern::sealing::revocation::is_cut;
 use pattern::token::Tpm2Token;
 
 use crate::volume::candidate::Candidate;
-use crate::volume::filesystem::{self, Mounted};
 use crate::volume::luks::Volume;
 use crate::volume::means::Means;
-use crate::volume::place::{DEVICE, WORK};
 use crate::volume::request::{self, Request};
 use crate::volume::sealing::{Sealer, is_outdated, is_outdated_text};
 
@@ -46,14 +44,12 @@ pub(crate) fn renew(
 ///
 /// # Errors
 /// As [`renew`].
-pub(crate) fn at_boot(sealer: &Sealer<'_>, volume: &Candidate<'_>) -> Result<()> {
+pub(crate) fn at_boot(sealer: &Sealer<'_>, volume: &Candidate<'_>, root: &Path) -> Result<()> {
     let old = |token: &str| is_outdated_text(token, &sealer.means);
     let (keyslot, removed) = sealer.replace(volume, true, |binding| binding, old)?;
     log::info!("replaced the TPM's key: keyslot {keyslot} is new, older TPM slots removed: {removed}");
-    let opened = Path::new(DEVICE);
-    let mounted = Mounted::new(opened, Path::new(WORK), filesystem::of(opened)?, false)?;
-    if request::is_left(mounted.path(), Request::Sealed) {
-        request::clear(mounted.path(), Request::Sealed)?;
+    if request::is_left(root, Request::Sealed) {
+        request::clear(root, Request::Sealed)?;
     }
-    mounted.unmount()
+    Ok(())
 }

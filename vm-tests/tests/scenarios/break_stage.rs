@@ -13,5 +13,6 @@ fn break_stage() {
     guest.must_fail("ls /dev/mapper/persist");
     guest.send("exit");
     guest.expect("opened it by the TPM");
-    guest.expect("Persisted /home");
+    guest.wait_for_shell();
+    guest.must("findmnt /home");
 }

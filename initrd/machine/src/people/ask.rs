@@ -7,6 +7,8 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use pattern::plain::plain;
 use zeroize::Zeroizing;
 
+use crate::drivers;
+
 const PROGRAM: &str = "systemd-ask-password";
 /// Longer than any passphrase that cryptsetup reads from a terminal (512). It is reserved at once,
 /// because a buffer that grows leaves copies of the secret in memory.
@@ -105,6 +107,8 @@ fn until_accepted<T>(
 }
 
 fn read(command: &mut Command) -> Result<Zeroizing<String>> {
+    // Whoever is asked may plug a keyboard in now.
+    let _keyboards = drivers::follow();
     let mut child = command.stdout(Stdio::piped()).spawn()?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
     if let Some(pipe) = child.stdout.take() {

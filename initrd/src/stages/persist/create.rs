@@ -22,7 +22,7 @@ use crate::volume::luks::{Volume, VolumeKey};
 use crate::volume::means::Means;
 use crate::volume::place::{DEVICE, NAME, WORK};
 use crate::volume::sealing::Sealer;
-use crate::volume::{ahead, directories, lockout, recovery_key};
+use crate::volume::{ahead, directories, lockout, mounts, recovery_key};
 
 /// A volume whose key the TPM gives. Nothing uses it yet.
 struct Locked {
@@ -64,14 +64,15 @@ pub(super) fn create(means: Means<'_>, site: &Site<'_>, found: &Found) -> Result
     let finished = finish(&registry, &candidate);
     finished.unwrap_or_else(|error| log::warn!("{}: {error:#}", site.device.display()));
     measure::volume(tcti, NAME, &uuid, key.as_bytes())?;
-    ahead::tend(&sealer, &candidate, &[], &ahead::Root::Device);
+    let root = mounts::mount()?;
+    ahead::tend(&sealer, &candidate, &[], root);
     if let Some((key, _)) = recovery {
         // The volume is complete, and another recovery key is easily made.
         show::show(&key, &site.device, show::CONSOLE)
             .unwrap_or_else(|error| log::warn!("{error:#}; make another: pattern recovery new"));
     }
     if config.volume.pin {
-        lockout::at_boot(tcti);
+        lockout::at_boot(tcti, root);
     }
     Ok(())
 }
@@ -125,7 +126,7 @@ pub(super) fn finish(registry: &Registry<'_>, volume: &Candidate<'_>) -> Result<
 fn fill(config: &Config, device: &Path) -> Result<()> {
     let kind = config.volume.filesystem;
     filesystem::make(kind, Path::new(DEVICE))?;
-    let mounted = Mounted::new(Path::new(DEVICE), Path::new(WORK), kind, false)?;
+    let mounted = Mounted::new(Path::new(DEVICE), Path::new(WORK), kind)?;
     directories::ensure(mounted.path(), &config.partitions.persist)?;
     mounted.unmount()?;
     // The data was written through the mapper, and the header through the partition.

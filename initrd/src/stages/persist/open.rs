@@ -26,7 +26,7 @@ use crate::volume::luks::{self, Volume, VolumeKey};
 use crate::volume::means::Means;
 use crate::volume::place::{NAME, recognised};
 use crate::volume::request::Request;
-use crate::volume::{ahead, directories};
+use crate::volume::{ahead, directories, mounts};
 use token::{by_any_token, with_pin};
 
 /// What opened a volume.
@@ -90,6 +90,8 @@ pub(super) struct InUse {
     found: String,
     pub(super) has_pin: bool,
     pub(super) opened: Opened,
+    /// Where it is mounted.
+    pub(super) root: &'static Path,
     /// The directories that were made.
     made: Vec<String>,
     /// What the boot before left to do.
@@ -129,12 +131,14 @@ pub(super) fn open(
         let repaired = luks::repair(device);
         repaired.unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
     }
-    let (made, requests) = directories::complete(&ctx.config)?;
+    let root = mounts::mount()?;
+    let (made, requests) = directories::complete(root, &ctx.config.partitions.persist)?;
     Ok(InUse {
         uuid: header.uuid().to_owned(),
         found: site.found(&locks),
         has_pin: locks.tokens.iter().any(|token| token.pin.is_some()),
         opened,
+        root,
         made,
         requests,
     })

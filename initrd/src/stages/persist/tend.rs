@@ -20,16 +20,16 @@ pub(super) fn tend(
     boot: &Boot,
     means: Result<Means<'_>, &Error>,
     device: &Path,
-    InUse { uuid, has_pin, opened, requests, .. }: &InUse,
+    InUse { uuid, has_pin, opened, requests, root, .. }: &InUse,
 ) {
     if *has_pin {
-        lockout::at_boot(&ctx.tcti);
+        lockout::at_boot(&ctx.tcti, root);
     }
     let warn = |error: Error| log::warn!("{}: {error:#}", device.display());
     // During a trial a request waits for a boot with a person at the console.
     let requests = if boot.on_trial { &[][..] } else { requests };
     if requests.contains(&Request::Recovery) {
-        let done = recovery_key::at_boot(&ctx.config, device, &opened.key);
+        let done = recovery_key::at_boot(&ctx.config, (device, root), &opened.key);
         done.context("making a new recovery key").unwrap_or_else(warn);
     }
     // Nothing is sealed with files of the kernel image that are not valid. The log has the reason.
@@ -41,12 +41,12 @@ pub(super) fn tend(
     // to bind the volume again.
     let may_replace = opened.giver != Giver::Person && means.may_record();
     if !requests.is_empty() && ctx.config.volume.counter && may_replace {
-        match renewal::at_boot(&sealer, &candidate).context("replacing the TPM's key") {
+        match renewal::at_boot(&sealer, &candidate, root).context("replacing the TPM's key") {
             Ok(()) => slots = Some(&[]),
             Err(error) => warn(error),
         }
     }
     if let Some(slots) = slots {
-        ahead::tend(&sealer, &candidate, slots, &ahead::Root::Device);
+        ahead::tend(&sealer, &candidate, slots, root);
     }
 }

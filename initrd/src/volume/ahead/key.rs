@@ -9,36 +9,11 @@ use anyhow::{Context as _, Result};
 use pattern::token::ahead::Approver;
 use zeroize::Zeroizing;
 
-use crate::volume::filesystem::{self, Mounted};
-use crate::volume::place::{DEVICE, WORK};
-
 /// Folder at the volume's root.
 const FOLDER: &str = "tpm";
 const FILE: &str = "announcing-key";
 /// Name of the file until it is written completely.
 const DRAFT: &str = "announcing-key.new";
-
-/// Where the volume's root is.
-pub(crate) enum Root<'a> {
-    /// On the open volume, which is mounted only while this program works on it.
-    Device,
-    /// In this folder.
-    Folder(&'a Path),
-}
-
-impl Root<'_> {
-    pub(crate) fn write(&self, approver: &Approver) -> Result<()> {
-        match self {
-            Self::Folder(folder) => write(folder, approver),
-            Self::Device => {
-                let device = Path::new(DEVICE);
-                let mounted = Mounted::new(device, Path::new(WORK), filesystem::of(device)?, false)?;
-                write(mounted.path(), approver)?;
-                mounted.unmount()
-            }
-        }
-    }
-}
 
 /// Reads the key.
 ///
@@ -52,7 +27,10 @@ pub(crate) fn read(root: &Path) -> Result<Approver> {
 }
 
 /// Writes the key under a draft name, and renames it once it is on the disk.
-fn write(root: &Path, approver: &Approver) -> Result<()> {
+///
+/// # Errors
+/// When the volume can't be written to.
+pub(super) fn write(root: &Path, approver: &Approver) -> Result<()> {
     let folder = root.join(FOLDER);
     let about = || format!("writing the key for announced changes below {}", folder.display());
     match DirBuilder::new().mode(0o700).create(&folder) {
@@ -87,7 +65,7 @@ mod tests {
         let key = Sealed { private: vec![1; 9], public: vec![2; 7] };
         let approver = Approver { auth: [3; 32].into(), key };
         for _ in 0..2 {
-            Root::Folder(&root).write(&approver).unwrap();
+            write(&root, &approver).unwrap();
             assert!(read(&root).unwrap() == approver);
         }
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;

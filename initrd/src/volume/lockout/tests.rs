@@ -38,13 +38,13 @@ impl Machine {
     }
 
     fn tend(&self, certain: bool) -> Result<()> {
-        tend(&self.swtpm.tcti(), &Root::Folder(&self.volume()), certain)
+        tend(&self.swtpm.tcti(), &self.volume(), certain)
     }
 
     fn commands(&self, certain: bool) -> Vec<String> {
         self.swtpm.tcti();
         let (tcti, heard) = self.swtpm.observed();
-        tend(&tcti, &Root::Folder(&self.volume()), certain).unwrap();
+        tend(&tcti, &self.volume(), certain).unwrap();
         heard.lock().unwrap().names()
     }
 
@@ -78,7 +78,7 @@ fn the_tpm_gets_a_password_that_only_root_reads_and_nobody_hears() {
     assert_eq!(machine.state(), State { set: false, wrong: 0 });
     machine.swtpm.tcti();
     let (tcti, heard) = machine.swtpm.observed();
-    tend(&tcti, &Root::Folder(&machine.volume()), false).unwrap();
+    tend(&tcti, &machine.volume(), false).unwrap();
     assert_eq!(machine.state(), State { set: true, wrong: 0 });
     assert_eq!(modes(&machine.volume()), [0o700, 0o600]);
     let password = machine.password().unwrap();

@@ -37,6 +37,9 @@ fn start(device: &Path, length: usize) -> Result<Vec<u8>> {
 }
 
 /// Returns the bytes of a file or block device.
-fn size(device: &Path) -> std::io::Result<u64> {
+///
+/// # Errors
+/// When it can't be opened.
+pub fn size(device: &Path) -> std::io::Result<u64> {
     File::open(device)?.seek(SeekFrom::End(0))
 }

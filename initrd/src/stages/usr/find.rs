@@ -1,0 +1,61 @@
+//! Waits for the disk that holds `/usr`.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use pattern::boot::usr::UsrHash;
+use pattern_machine::disk::{UsrPartitions, disks};
+use pattern_machine::drivers::Drivers;
+
+/// As long as systemd waits for a device (systemd-system.conf(5), `DefaultDeviceTimeoutSec=`).
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Loads the drivers of devices as they appear, until a disk has both partitions.
+///
+/// # Errors
+/// When none appears for 90 seconds, or two disks have them.
+pub(super) fn find(usr: &UsrHash, drivers: &mut Drivers) -> Result<UsrPartitions> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        drivers.load();
+        if let Some(found) = UsrPartitions::find(usr)? {
+            return Ok(found);
+        }
+        if !drivers.wait(deadline)? {
+            bail!("{}", missing(usr, &disks()));
+        }
+    }
+}
+
+fn missing(usr: &UsrHash, disks: &[String]) -> String {
+    let seen = if disks.is_empty() {
+        "there is no disk".to_owned()
+    } else {
+        format!("there are {}", disks.join(", "))
+    };
+    format!(
+        "no disk with the partitions {} (/usr) and {} (its hash tree) appeared in {} s, {seen}; look whether the disk is \
+         connected, or start another version",
+        usr.data(),
+        usr.tree(),
+        PATIENCE.as_secs()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_said_with_the_disks_that_are_there() {
+        let usr = UsrHash::parse(&"ab".repeat(32)).unwrap();
+        let uuid = "abababab-abab-abab-abab-abababababab";
+        let start = format!(
+            "no disk with the partitions {uuid} (/usr) and {uuid} (its hash tree) appeared in 90 s, "
+        );
+        let rest = "; look whether the disk is connected, or start another version";
+        assert_eq!(missing(&usr, &[]), format!("{start}there is no disk{rest}"));
+        let disks = ["nvme0n1".to_owned(), "sda".to_owned()];
+        assert_eq!(missing(&usr, &disks), format!("{start}there are nvme0n1, sda{rest}"));
+    }
+}
