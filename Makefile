@@ -195,7 +195,7 @@ fuzz: ## long tests: hostile input, an hour for each kind; T=NAME for one, SECON
 	fuzz/run $(T)
 
 .PHONY: bench
-bench: image ## measure: our boots beside those of the same system by stock means, and the generator
+bench: image ## measure: our boots beside those of the same system by stock means; writes docs/performance.md; and the generator
 	vm-tests/scripts/build-stock
 	$(BUILD) vm-tests/images/production
 	PATTERN_PROGRAM=$(CURDIR)/$(PROGRAM) cargo bench -p pattern-generator

@@ -25,6 +25,9 @@ const MODPROBE: &str = "modprobe";
 /// The bus where a device with a driver may still need another: a keyboard's own in place of the
 /// general one.
 const SERVED_AGAIN: &str = "hid";
+/// Classes of PCI devices that wait for the system's udev: network, display, multimedia, wireless. A
+/// display's driver that does not find its firmware takes the console away.
+const FOR_THE_SYSTEM: [&str; 4] = ["bc02", "bc03", "bc04", "bc0D"];
 const KERNEL_LOG: &str = "/dev/kmsg";
 /// How often somebody who follows the devices looks whether to stop.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -154,7 +157,9 @@ fn aliases(buses: &Path) -> BTreeSet<String> {
     let alias = |device: PathBuf| {
         let served = device.join("driver").exists();
         let alias = alias(&fs::read_to_string(device.join("uevent")).ok()?)?;
-        (!served || kind(&alias) == SERVED_AGAIN).then_some(alias)
+        let kind = kind(&alias);
+        let later = FOR_THE_SYSTEM.iter().any(|class| kind.starts_with(class));
+        (!later && (!served || kind == SERVED_AGAIN)).then_some(alias)
     };
     devices.filter_map(alias).collect()
 }
@@ -177,6 +182,7 @@ mod tests {
             ("hid/devices/0003:046D", "DRIVER=hid-generic\nMODALIAS=hid:b0003g0001v0000046D\n"),
             ("virtio/devices/virtio2", "DRIVER=virtio_rng\nMODALIAS=virtio:d00000004v00001AF4\n"),
             ("pci/devices/0000:00:00.0", "PCI_ID=8086:29C0\nMODALIAS=pci:v00008086\n"),
+            ("pci/devices/0000:00:02.0", "MODALIAS=pci:v00008086d00009A49sv0sd0bc03sc00i00\n"),
             ("platform/devices/none", "MODALIAS=\n"),
             ("clockevents/devices/broadcast", ""),
         ] {

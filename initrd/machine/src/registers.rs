@@ -48,6 +48,12 @@ pub fn is_zero(bank: Hash, pcr: u8) -> Result<bool> {
     Ok(digits.trim().bytes().all(|digit| digit == b'0'))
 }
 
+/// Returns whether the kernel shows a bank. Its registers are not read: each would be a command.
+#[must_use]
+pub fn has(bank: Bank) -> bool {
+    Path::new(TPM).join(format!("pcr-{}", bank.name())).exists()
+}
+
 /// Returns the value of a PCR, if the kernel shows one. The kernel shows it in hexadecimal digits.
 pub fn value(bank: Bank, pcr: u8) -> Option<Vec<u8>> {
     let path = Path::new(TPM).join(format!("pcr-{}/{pcr}", bank.name()));

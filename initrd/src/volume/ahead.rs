@@ -178,7 +178,7 @@ pub(crate) fn policy(binding: &Binding, seven: &[u8]) -> Result<Digest, Exposed>
 
 /// Returns the bank that the kernel shows.
 fn bank() -> Bank {
-    if registers::value(Bank::Sha256, PCR).is_some() { Bank::Sha256 } else { Bank::Sha384 }
+    if registers::has(Bank::Sha256) { Bank::Sha256 } else { Bank::Sha384 }
 }
 
 #[cfg(test)]

@@ -7,8 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// What systemd itself does with a volume of ours.
-const ATTACH: &str =
-    "/usr/bin/systemd-cryptsetup attach again /dev/disk/by-partlabel/persist - tpm2-device=auto,headless=yes";
+const ATTACH: &str = "/usr/bin/systemd-cryptsetup attach again /dev/vda6 - tpm2-device=auto,headless=yes";
 
 #[test]
 fn latch() {

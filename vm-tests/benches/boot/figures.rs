@@ -1,0 +1,82 @@
+//! The figures of all boots, as a table for people and as one for programs.
+
+use std::fmt::Write as _;
+
+use super::Pair;
+use super::machine::{BOOTS, Boot, STAGES};
+
+/// A figure's name, and how to read it from a boot.
+type Figure = (&'static str, fn(&Boot) -> f64);
+
+const FIGURES: [Figure; 3] = [
+    ("seconds from the start of the initrd's systemd to that of the system's", Boot::initrd),
+    ("seconds from the kernel's start to `multi-user.target`", Boot::whole),
+    ("commands at the TPM in the initrd", |boot| boot.commands as f64),
+];
+const SIZES: [&str; 2] = ["MB of the unified kernel image", "MB of the initrd in it"];
+
+/// Returns a Markdown table: medians, with the least and the most. Ratios are those of pairs.
+pub(crate) fn table([ours, theirs]: &[&str; 2], pairs: &[Pair]) -> String {
+    let mut text =
+        format!("| boot | figure | {ours} | {theirs} | ratio |\n| --- | --- | --- | --- | --- |\n");
+    for (index, name) in BOOTS.iter().enumerate() {
+        for (figure, value) in FIGURES {
+            line(&mut text, name, figure, pairs, |pair| {
+                [0, 1].map(|system: usize| value(&pair[system].boots[index]))
+            });
+        }
+    }
+    for (index, figure) in SIZES.iter().enumerate() {
+        line(&mut text, "", figure, pairs, |pair| {
+            [0, 1].map(|system: usize| pair[system].sizes[index] as f64 / 1e6)
+        });
+    }
+    line(&mut text, "first to second", FIGURES[0].0, pairs, |pair| {
+        [0, 1].map(|system: usize| pair[system].boots[0].initrd() / pair[system].boots[1].initrd())
+    });
+    text
+}
+
+fn line(text: &mut String, boot: &str, figure: &str, pairs: &[Pair], value: impl Fn(&Pair) -> [f64; 2]) {
+    let of = |system: usize| spread(pairs.iter().map(|pair| value(pair)[system]));
+    let ratio = spread(pairs.iter().map(|pair| value(pair)[0] / value(pair)[1]));
+    writeln!(text, "| {boot} | {figure} | {} | {} | {ratio} |", of(0), of(1)).expect("writing to memory");
+}
+
+/// Returns the median.
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let sorted = sorted(values);
+    sorted[sorted.len() / 2]
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut sorted: Vec<f64> = values.collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted
+}
+
+/// The median, and the least and the most if they differ from it.
+fn spread(values: impl Iterator<Item = f64>) -> String {
+    let sorted = sorted(values);
+    let (least, median, most) = (sorted[0], sorted[sorted.len() / 2], sorted[sorted.len() - 1]);
+    if least == most { format!("{median:.2}") } else { format!("{median:.2} ({least:.2} to {most:.2})") }
+}
+
+/// Returns each boot in a line.
+pub(crate) fn csv(systems: &[&str; 2], pairs: &[Pair]) -> String {
+    let mut text = String::from("pair,system,boot,tpm_commands");
+    for (name, _) in STAGES {
+        write!(text, ",end of: {}", name.replace(',', "")).expect("writing to memory");
+    }
+    text.push('\n');
+    for (number, pair) in pairs.iter().enumerate() {
+        for (system, machine) in systems.iter().zip(pair) {
+            for (name, boot) in BOOTS.iter().zip(&machine.boots) {
+                let ends: String = boot.ends.iter().map(|end| format!(",{end:.3}")).collect();
+                writeln!(text, "{number},{system},{name},{}{ends}", boot.commands)
+                    .expect("writing to memory");
+            }
+        }
+    }
+    text
+}

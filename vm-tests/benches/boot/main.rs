@@ -1,0 +1,50 @@
+//! Boots our system and the same one by stock means in turn, and writes docs/performance.md: `make
+//! bench`.
+//!
+//! Both have the same packages, kernel, `/usr` and settings. Each pair of machines is compared by
+//! itself, because the speed of a shared host changes while it works. Two other images are compared
+//! by their names, and only printed: `cargo bench -p pattern-vm-tests --bench boot -- one other`.
+
+mod chart;
+mod figures;
+mod machine;
+mod page;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use machine::Machine;
+
+/// The images: ours, and the one by stock means.
+const SYSTEMS: [&str; 2] = ["production", "stock"];
+/// Pairs of machines. Each machine boots twice.
+const PAIRS: usize = 3;
+
+/// One machine of each system.
+type Pair = [Machine; 2];
+
+fn main() {
+    let named: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let [one, other] = match &named[..] {
+        [one, other] => [one.as_str(), other.as_str()],
+        _ => SYSTEMS,
+    };
+    let pairs: Vec<Pair> = (0..PAIRS).map(|_| [Machine::boot(one), Machine::boot(other)]).collect();
+    write("build/bench/boot.csv", &figures::csv(&[one, other], &pairs));
+    let table = figures::table(&[one, other], &pairs);
+    print!("{table}");
+    if [one, other] == SYSTEMS {
+        write("docs/performance.svg", &chart::draw(&pairs));
+        write("docs/performance.md", &page::write(&table, &pairs));
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn write(path: &str, text: &str) {
+    let path = root().join(path);
+    fs::create_dir_all(path.parent().expect("a path with a folder")).expect("creating a folder");
+    fs::write(&path, text).unwrap_or_else(|error| panic!("writing {}: {error}", path.display()));
+}
