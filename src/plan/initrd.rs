@@ -1,4 +1,5 @@
-//! The units of the initrd. The stages mount what they open, so there are no mount units.
+//! The units of the initrd. The stages mount what they open: the generator does not write mount
+//! units.
 
 use crate::boot::flags::{Flags, Stage};
 use crate::config::Config;

@@ -181,7 +181,7 @@ fn locate(root: &Path, usr: &UsrHash) -> Result<PathBuf> {
     let devices = match mapper(&blocks, "usr")? {
         Some(mapper) => below(&mapper)?,
         None => {
-            let found = search::find(root, usr)?.context("no disk has its two partitions")?;
+            let found = search::find(root, usr)?.context("its two partitions are not on a disk")?;
             return fs::canonicalize(blocks.join(&found.disk)).context("a disk that just went away");
         }
     };

@@ -116,19 +116,26 @@ pub fn follow() -> Option<Follower> {
     if !Path::new("/etc/initrd-release").exists() {
         return None;
     }
-    let mut drivers =
-        Drivers::listen().inspect_err(|error| log::warn!("looking for keyboards: {error:#}")).ok()?;
+    begin_to_follow().inspect_err(|error| log::warn!("looking for keyboards: {error:#}")).ok()
+}
+
+fn begin_to_follow() -> Result<Follower> {
+    let mut drivers = Drivers::listen()?;
+    drivers.load();
     let stop = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&stop);
-    let thread = thread::spawn(move || {
+    let follow = move || {
         while !told.load(Ordering::Relaxed) {
-            drivers.load();
-            if drivers.wait(Instant::now() + PAUSE).is_err() {
-                return;
+            match drivers.wait(Instant::now() + PAUSE) {
+                Ok(true) => drop(drivers.load()),
+                Ok(false) => {}
+                Err(_) => return,
             }
         }
-    });
-    Some(Follower { stop, thread: Some(thread) })
+    };
+    // Not `thread::spawn`, which panics where the system has no room for a thread.
+    let thread = thread::Builder::new().spawn(follow).context("starting a thread")?;
+    Ok(Follower { stop, thread: Some(thread) })
 }
 
 impl Drop for Follower {

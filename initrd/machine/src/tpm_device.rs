@@ -7,7 +7,7 @@ use crate::drivers::Drivers;
 
 /// The kernel's resource manager. It cleans up after a program that was killed.
 pub const PATH: &str = "/dev/tpmrm0";
-/// The firmware's description of its TPM 2.0, which it passes to the kernel.
+/// This table exists if the firmware has a TPM 2.0 (TCG ACPI Specification, "TPM2 Table").
 const TABLE: &str = "/sys/firmware/acpi/tables/TPM2";
 /// How long the kernel's driver may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -19,9 +19,15 @@ pub fn exists() -> bool {
     Path::new(PATH).exists()
 }
 
+/// Returns whether the firmware says that the machine has a TPM.
+#[must_use]
+pub fn is_listed() -> bool {
+    Path::new(TABLE).exists()
+}
+
 /// Waits for the device if the firmware says that the machine has a TPM.
 pub fn wait() {
-    if exists() || !Path::new(TABLE).exists() {
+    if exists() || !is_listed() {
         return;
     }
     log::info!("waiting for {PATH}");

@@ -27,8 +27,6 @@ use restart::{Response, Verdict, judge};
 /// What opens and mounts `/usr`. The processor's own implementation of the algorithm comes first:
 /// dm-verity keeps to the one that it finds.
 const MODULES: [&str; 3] = ["crypto-sha256", "dm-verity", "erofs"];
-/// The same for the volume, but for its file system.
-const VOLUME_MODULES: [&str; 3] = ["crypto-aes", "loop", "dm-crypt"];
 /// Name below `/dev/mapper`.
 const NAME: &str = "usr";
 /// The name while all of `/usr` is being read. udev, where an initrd has it, ignores devices of
@@ -47,18 +45,17 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let UsrPartitions { data, tree: hash, .. } = find::find(&ctx.usr, &mut devices)?;
     loading.wait().context("waiting for modprobe")?;
     // For the stages that follow: a large module takes its time. The kernel waits where it is needed.
-    let [aes, file, crypt] = VOLUME_MODULES;
-    drivers::begin(&[aes, file, crypt, ctx.config.volume.filesystem.name()])?;
+    drivers::begin(&["crypto-aes", "loop", "dm-crypt", ctx.config.volume.filesystem.name()])?;
     let superblock =
         read_superblock(&hash).with_context(|| format!("hash tree of /usr, {}", hash.display()))?;
     let opening = || format!("opening /usr from {} and {}", data.display(), hash.display());
     let Verdict { response, remark, damage } = verdict(ctx, &data, &hash);
     open(&data, &hash, &ctx.usr, response).with_context(opening)?;
-    mounts::mount_all(&Path::new("/dev/mapper").join(NAME))?;
     if let Some(damage) = damage {
         log::error!("/usr is damaged: {damage}; the TPM is not asked for the volume's key in this boot");
         damage::note(&damage)?;
     }
+    mounts::mount_all(&Path::new("/dev/mapper").join(NAME))?;
     let found = format!("{superblock} on {}", data.display());
     Ok(Report { found, decided: format!("opened it, {response} on corruption{remark}") })
 }

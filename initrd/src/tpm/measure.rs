@@ -21,8 +21,6 @@ use record::Record;
 /// systemd-stub sets this variable when it has measured the kernel image (UAPI.5 "UKI",
 /// systemd-stub(7)).
 const STUB: &str = "/sys/firmware/efi/efivars/StubPcrKernelImage-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
-/// This table exists if the firmware has a TPM 2.0 (TCG ACPI Specification, "TPM2 Table").
-const TABLE: &str = "/sys/firmware/acpi/tables/TPM2";
 
 /// Makes sure that nobody gets the volume's key any more in this boot. Returns what was done, in
 /// words. `debug` is the image's option.
@@ -72,8 +70,8 @@ pub(crate) fn volume(tcti: &Tcti, name: &str, uuid: &str, key: &[u8]) -> Result<
 /// Returns whether there is a TPM to lock. If the kernel does not show the machine's TPM, this
 /// fails. An image with `debug = true` goes on then, because root is logged in there anyway.
 fn is_reachable(debug: bool) -> Result<bool> {
-    let there = |path: &str| Path::new(path).exists();
-    let signs = Signs { device: tpm_device::exists(), measured: there(STUB), listed: there(TABLE) };
+    let (device, listed) = (tpm_device::exists(), tpm_device::is_listed());
+    let signs = Signs { device, measured: Path::new(STUB).exists(), listed };
     signs.tpm().or_else(|hidden| {
         if !debug {
             return Err(hidden.into());

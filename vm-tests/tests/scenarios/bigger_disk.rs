@@ -15,6 +15,9 @@ fn bigger_disk() {
     let size = size.trim().parse::<u64>().expect("a size in bytes");
     assert!(size > 9 << 30, "the file system has {size} bytes");
     assert_eq!(guest.must("cat /sysroot/var/kept"), "kept");
+    // What systemd's own programs say in the initrd is in the kernel's log.
+    let log = guest.must("dmesg");
+    assert!(log.contains("systemd-growfs") && log.contains("Successfully resized"), "{log}");
     guest.power_off();
 
     let after = computer.disk().partition("persist");

@@ -36,6 +36,7 @@ mod reset;
 mod reset_by_target;
 mod reset_menu;
 mod reset_power_cut;
+mod search;
 mod second_boot;
 mod second_disk;
 mod secure_boot;

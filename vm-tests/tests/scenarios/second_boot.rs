@@ -18,6 +18,7 @@ fn second_boot() {
     let log = guest.must("journalctl -b -o cat -t pattern-grow -t pattern-persist; dmesg");
     assert!(log.contains("nothing to change"), "{log}");
     assert!(log.contains("opened it by the TPM"), "{log}");
+    assert!(!log.contains("systemd-growfs"), "the file system was as large as the volume: {log}");
     // The first boot ended in order, so that corruption may restart the machine once again.
     assert!(log.contains("opened it, restart on corruption"), "{log}");
     guest.power_off();

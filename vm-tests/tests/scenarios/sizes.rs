@@ -5,7 +5,7 @@ use std::fs;
 use pattern::update::uki;
 use pattern_vm_tests::Computer;
 
-/// Bytes, compressed, with the kernel modules: stock has 57.3 million.
+/// Bytes, compressed, with the kernel modules. docs/performance.md has those of stock.
 const MOST: usize = 11_200_000;
 
 #[test]

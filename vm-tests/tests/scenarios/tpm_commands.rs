@@ -3,7 +3,7 @@
 
 use pattern_vm_tests::{Computer, Heard};
 
-/// All commands of the initrd of a boot that opens the volume, at the chip. Stock systemd 257 sends 163.
+/// All commands of the initrd of a boot that opens the volume, at the chip.
 const MOST_IN_THE_INITRD: usize = 46;
 
 #[test]

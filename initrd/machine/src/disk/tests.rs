@@ -155,7 +155,7 @@ fn a_copy_of_the_disk_is_not_chosen_at_random() {
 fn no_disk_or_two_are_refused() {
     let none = Tree::new("none");
     let words = format!("{:#}", none.locate().unwrap_err());
-    assert!(words.contains("no disk has its two partitions"), "{words}");
+    assert!(words.contains("its two partitions are not on a disk"), "{words}");
     let two = Tree::new("two");
     two.mapper(&["vda2", "vdb3"]);
     let words = two.locate().unwrap_err().to_string();

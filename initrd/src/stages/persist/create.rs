@@ -64,13 +64,14 @@ pub(super) fn create(means: Means<'_>, site: &Site<'_>, found: &Found) -> Result
     let finished = finish(&registry, &candidate);
     finished.unwrap_or_else(|error| log::warn!("{}: {error:#}", site.device.display()));
     measure::volume(tcti, NAME, &uuid, key.as_bytes())?;
-    let root = mounts::mount()?;
-    ahead::tend(&sealer, &candidate, &[], root);
     if let Some((key, _)) = recovery {
         // The volume is complete, and another recovery key is easily made.
         show::show(&key, &site.device, show::CONSOLE)
             .unwrap_or_else(|error| log::warn!("{error:#}; make another: pattern recovery new"));
     }
+    // The key comes before: whatever fails from here on, somebody has it.
+    let root = mounts::mount()?;
+    ahead::tend(&sealer, &candidate, &[], root);
     if config.volume.pin {
         lockout::at_boot(tcti, root);
     }

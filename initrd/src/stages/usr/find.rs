@@ -29,13 +29,13 @@ pub(super) fn find(usr: &UsrHash, drivers: &mut Drivers) -> Result<UsrPartitions
 
 fn missing(usr: &UsrHash, disks: &[String]) -> String {
     let seen = if disks.is_empty() {
-        "there is no disk".to_owned()
+        "the kernel has not found a disk".to_owned()
     } else {
-        format!("there are {}", disks.join(", "))
+        format!("the kernel has found {}", disks.join(", "))
     };
     format!(
-        "no disk with the partitions {} (/usr) and {} (its hash tree) appeared in {} s, {seen}; look whether the disk is \
-         connected, or start another version",
+        "the partitions {} (/usr) and {} (its hash tree) did not appear on a disk in {} s; {seen}; connect the disk, or start \
+         another version",
         usr.data(),
         usr.tree(),
         PATIENCE.as_secs()
@@ -51,11 +51,11 @@ mod tests {
         let usr = UsrHash::parse(&"ab".repeat(32)).unwrap();
         let uuid = "abababab-abab-abab-abab-abababababab";
         let start = format!(
-            "no disk with the partitions {uuid} (/usr) and {uuid} (its hash tree) appeared in 90 s, "
+            "the partitions {uuid} (/usr) and {uuid} (its hash tree) did not appear on a disk in 90 s; "
         );
-        let rest = "; look whether the disk is connected, or start another version";
-        assert_eq!(missing(&usr, &[]), format!("{start}there is no disk{rest}"));
+        let rest = "; connect the disk, or start another version";
+        assert_eq!(missing(&usr, &[]), format!("{start}the kernel has not found a disk{rest}"));
         let disks = ["nvme0n1".to_owned(), "sda".to_owned()];
-        assert_eq!(missing(&usr, &disks), format!("{start}there are nvme0n1, sda{rest}"));
+        assert_eq!(missing(&usr, &disks), format!("{start}the kernel has found nvme0n1, sda{rest}"));
     }
 }

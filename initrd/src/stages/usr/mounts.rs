@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use nix::mount::MsFlags;
 use nix::sys::utsname::uname;
-use pattern_machine::mounts::{ROOT, bind, is_mounted, put};
+use pattern_machine::mounts::{ROOT, bind, put};
 
 /// Where the initrd itself has `/usr`.
 const USR: &str = "/sysusr/usr";
@@ -19,13 +19,8 @@ const STORE: &str = "nix/store";
 /// The first mount that the kernel refuses.
 pub(super) fn mount_all(device: &Path) -> Result<()> {
     let (root, usr) = (Path::new(ROOT), Path::new(USR));
-    // The stage may be started again.
-    if !is_mounted(root)? {
-        put("rootfs".as_ref(), root, "tmpfs", MsFlags::empty(), Some(ROOT_OPTIONS))?;
-    }
-    if !is_mounted(usr)? {
-        put(device, usr, "erofs", MsFlags::MS_RDONLY | MsFlags::MS_NODEV, None)?;
-    }
+    put("rootfs".as_ref(), root, "tmpfs", MsFlags::empty(), Some(ROOT_OPTIONS))?;
+    put(device, usr, "erofs", MsFlags::MS_RDONLY | MsFlags::MS_NODEV, None)?;
     bind(usr, &root.join("usr"), MsFlags::empty())?;
     // Only images built with Nix have a store.
     let store = usr.join(STORE);
