@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
+use crate::initrd;
 use events::Events;
 
 const BUSES: &str = "/sys/bus";
@@ -113,7 +114,7 @@ pub struct Follower {
 /// Follows the devices in an initrd. In the running system udev does so.
 #[must_use]
 pub fn follow() -> Option<Follower> {
-    if !Path::new("/etc/initrd-release").exists() {
+    if !initrd::is_here() {
         return None;
     }
     begin_to_follow().inspect_err(|error| log::warn!("looking for keyboards: {error:#}")).ok()

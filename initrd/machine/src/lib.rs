@@ -10,6 +10,7 @@ pub mod efi_variable;
 pub mod esp;
 pub mod factory;
 pub mod firmware;
+pub mod initrd;
 pub mod ioctl;
 pub mod logging;
 pub mod mounts;

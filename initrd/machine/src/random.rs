@@ -1,4 +1,4 @@
-//! Random numbers: secrets, and UUIDs of partitions.
+//! Random numbers: secrets and UUIDs.
 
 use std::fs::File;
 use std::io::Read;
@@ -7,11 +7,11 @@ use anyhow::{Context as _, Result};
 use pattern::table::Guid;
 use zeroize::Zeroizing;
 
-/// Returns a random partition UUID.
+/// Returns a random UUID, of a partition or a volume.
 ///
 /// # Errors
 /// When there is no `/dev/urandom`.
-pub fn partition_uuid() -> Result<Guid> {
+pub fn uuid() -> Result<Guid> {
     let mut bytes = [0; 16];
     let mut source = File::open("/dev/urandom").context("opening /dev/urandom")?;
     source.read_exact(&mut bytes).context("reading /dev/urandom")?;

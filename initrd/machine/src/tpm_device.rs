@@ -1,16 +1,27 @@
 //! The kernel's device for the TPM.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::drivers::Drivers;
+use crate::initrd;
 
-/// The kernel's resource manager. It cleans up after a program that was killed.
+/// The kernel's resource manager: as many programs as like to, each with its own objects.
 pub const PATH: &str = "/dev/tpmrm0";
+/// The TPM itself: one program at a time, and none of the resource manager's commands.
+const DIRECT: &str = "/dev/tpm0";
 /// This table exists if the firmware has a TPM 2.0 (TCG ACPI Specification, "TPM2 Table").
 const TABLE: &str = "/sys/firmware/acpi/tables/TPM2";
 /// How long the kernel's driver may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Returns the devices to try, the best first. The running system has other programs that use the
+/// TPM at any time, so there the TPM itself is left alone.
+#[must_use]
+pub fn paths() -> Vec<PathBuf> {
+    let direct = initrd::is_here().then_some(DIRECT);
+    direct.into_iter().chain([PATH]).map(PathBuf::from).collect()
+}
 
 /// Returns whether the kernel has a device for the TPM. A TPM in failure mode, or with half an
 /// update, has none.

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use pattern::table::{Decision, Found, Refusal, target};
 use pattern_machine::disk::Disk;
-use pattern_machine::random::partition_uuid;
+use pattern_machine::random::uuid;
 
 use crate::context::Context;
 use crate::stage::Report;
@@ -24,7 +24,7 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     }
     let decision = decision.with_context(|| format!("partition table of {}", disk.path().display()))?;
     decision.lacks.iter().for_each(|refusal| log::warn!("{refusal}"));
-    let table = decision.table([partition_uuid()?, partition_uuid()?]);
+    let table = decision.table([uuid()?, uuid()?]);
     disk.commit(&found, &table)?;
     disk.tell_kernel(&table)?;
     Ok(report(&disk, &found, decision.to_string()))

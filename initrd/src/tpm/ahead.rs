@@ -5,14 +5,14 @@ use pattern::token::ahead::{Ahead, Announced, Approver};
 use pattern::token::{Bank, Counted, Digest, Pcrs, PublicKey, SPENT, Sealed, Signed};
 use tss_esapi::attributes::ObjectAttributesBuilder;
 use tss_esapi::constants::SessionType;
-use tss_esapi::handles::{KeyHandle, SessionHandle};
+use tss_esapi::handles::KeyHandle;
 use tss_esapi::interface_types::algorithm::{HashingAlgorithm, PublicAlgorithm};
 use tss_esapi::interface_types::ecc::EccCurve;
-use tss_esapi::interface_types::reserved_handles::Hierarchy;
 use tss_esapi::interface_types::session_handles::PolicySession;
 use tss_esapi::structures::{
     self, Auth, EccParameter, EccPoint, EccScheme, EccSignature, HashScheme, KeyDerivationFunctionScheme,
     Name, Public, PublicBuilder, PublicEccParameters, Signature, SignatureScheme, SymmetricDefinitionObject,
+    VerifiedTicket,
 };
 use tss_esapi::traits::{Marshall, UnMarshall};
 use zeroize::Zeroizing;
@@ -44,7 +44,7 @@ impl Tpm {
             context.create(parent, template, Some(password), None, None, None)
         });
         let made = made.map_err(doing(MAKING))?;
-        self.leave(SessionHandle::from(session).into());
+        self.ended(session);
         let public = made.out_public.marshall().map_err(doing(MAKING))?;
         Ok(Approver { auth, key: Sealed { private: made.out_private.as_bytes().to_vec(), public } })
     }
@@ -83,8 +83,8 @@ impl Tpm {
         let Signature::EcDsa(signature) = signed.map_err(doing(SIGNING))? else {
             return Err(TpmError::Missing("a signature"));
         };
-        self.leave(SessionHandle::from(session).into());
-        self.leave(key);
+        self.ended(session);
+        self.unload(key);
         let numbers =
             [signature.signature_r(), signature.signature_s()].map(|number| padded(number.as_bytes()));
         Ok(numbers.concat())
@@ -109,57 +109,52 @@ impl Tpm {
             (Some(_), None) => {
                 // As in [`Tpm::unseal`]: an attacker who listens could have put a key of their own
                 // into the token.
-                let mut tpm = Self::connect(tcti)?;
-                tpm.compare_srk(&ahead.srk)?;
-                tpm.compare_count(ahead.counted)?;
+                tcti.ask(|tpm| tpm.compare_srk(&ahead.srk).and_then(|()| tpm.compare_count(ahead.counted)))?;
                 return Err(TpmError::NoPin);
             }
         };
-        let answer =
-            while_pcrs_change(|| Self::unseal_announced(tcti, (ahead, announced), image, presented, &auth));
-        answer.map_err(|failure| match (failure, Self::connect(tcti)) {
-            (TpmError::Failed(_, error), Ok(mut tpm))
-                if auth.is_some() && outcome(&error) == Outcome::WrongAuth =>
-            {
-                tpm.wrong_pin()
+        let answer = while_pcrs_change(|| {
+            tcti.ask(|tpm| tpm.unseal_announced((ahead, announced), image, presented, &auth))
+        });
+        answer.map_err(|failure| match failure {
+            TpmError::Failed(_, error) if auth.is_some() && outcome(&error) == Outcome::WrongAuth => {
+                Self::wrong_pin(tcti)
             }
-            (failure, _) => failure,
+            failure => failure,
         })
     }
 
     fn unseal_announced(
-        tcti: &Tcti,
+        &mut self,
         (ahead, announced): (&Ahead, &Announced),
         image: Option<&PublicKey>,
         presented: Presented<'_>,
         auth: &AuthValue,
     ) -> Result<Secret> {
         let signed = image.map(|key| Signed { key: key.clone(), pcrs: Pcrs::one(OF_THE_IMAGE) });
-        let approve = |signed| Self::connect(tcti)?.approve(signed, ahead.bank, presented.signatures);
-        // Both signatures are checked on connections of their own, before there is a session. See
-        // `unseal`.
+        let approve = |signed| self.approve(signed, ahead.bank, presented.signatures);
+        // Both signatures are checked before there is a session. See `unseal`.
         let by_image = signed.as_ref().map(approve).transpose()?;
-        let by_owner = Self::connect(tcti)?.verify_ahead(ahead, announced)?;
-        let mut tpm = Self::connect(tcti)?;
-        let srk = tpm.known_srk(&ahead.srk)?;
-        let session = tpm.start_session(srk, SessionType::Policy, (false, true))?;
+        let by_owner = self.verify_ahead(ahead, announced)?;
+        let srk = self.known_srk(&ahead.srk)?;
+        let session = self.start_session(srk, SessionType::Policy, (false, true))?;
         let policy = PolicySession::try_from(session).map_err(doing("starting a policy session"))?;
         // In the order of `Ahead::policy`: any other order gives another digest.
-        tpm.meet(policy, (signed.as_ref(), Some(announced.literal), ahead.bank), by_image)?;
-        tpm.meet_announced(policy, by_owner, (announced.literal, ahead.bank))?;
-        tpm.meet_count(policy, ahead.counted)?;
+        self.meet(policy, (signed.as_ref(), Some(announced.literal), ahead.bank), by_image)?;
+        self.meet_announced(policy, by_owner, (announced.literal, ahead.bank))?;
+        self.meet_count(policy, ahead.counted)?;
         if auth.is_some() {
-            tpm.context.policy_auth_value(policy).map_err(doing("asking for the PIN"))?;
+            self.context.policy_auth_value(policy).map_err(doing("asking for the PIN"))?;
         }
-        let object = tpm.load(srk, &ahead.sealed)?;
+        let object = self.load(srk, &ahead.sealed)?;
         if let Some(value) = auth {
             let value = Auth::from_bytes(value).map_err(doing("passing the PIN to the TPM"))?;
-            tpm.context.tr_set_auth(object, value).map_err(doing("passing the PIN to the TPM"))?;
+            self.context.tr_set_auth(object, value).map_err(doing("passing the PIN to the TPM"))?;
         }
-        let secret = tpm.context.execute_with_session(Some(session), |context| context.unseal(object));
+        let secret = self.context.execute_with_session(Some(session), |context| context.unseal(object));
         let secret = Zeroizing::new(secret.map_err(doing("unsealing"))?.as_bytes().to_vec());
-        tpm.leave(object);
-        tpm.leave(SessionHandle::from(session).into());
+        self.unload(object);
+        self.ended(session);
         Ok(secret)
     }
 
@@ -172,6 +167,7 @@ impl Tpm {
         (announced, bank): (Pcrs, Bank),
     ) -> Result<()> {
         let Approved { policy: digest, key, ticket } = by_owner;
+        let ticket = VerifiedTicket::try_from(ticket).map_err(doing(CHECKING))?;
         let authorized = self.context.policy_authorize(policy, digest, no_reference(), &key, ticket);
         authorized.map_err(|error| match outcome(&error) {
             Outcome::WrongValue => TpmError::Unannounced(announced, bank),
@@ -194,11 +190,10 @@ impl Tpm {
         );
         let signature = Signature::EcDsa(signature.map_err(doing(CHECKING))?);
         let message = structures::Digest::from(Ahead::message(&announced.policy));
-        let key = self.context.load_external(None, area, Hierarchy::Owner).map_err(doing(CHECKING))?;
-        let ticket = self.context.verify_signature(key, message, signature).map_err(doing(CHECKING))?;
-        // A TPM without a resource manager has no room for this key beside the image's key and the
-        // sealed object.
-        self.context.flush_context(key.into()).map_err(doing(CHECKING))?;
+        let key = self.load_public(area).map_err(doing(CHECKING))?;
+        let ticket = self.context.verify_signature(key, message, signature).and_then(TryFrom::try_from);
+        let ticket = ticket.map_err(doing(CHECKING))?;
+        self.unload(key.into());
         let name = Name::try_from(ahead.name()).map_err(doing(CHECKING))?;
         Ok(Approved { policy: structures::Digest::from(announced.policy), key: name, ticket })
     }

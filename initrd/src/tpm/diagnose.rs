@@ -16,22 +16,21 @@ impl Tpm {
     ) -> TpmError {
         let TpmError::Failed(_, error) = &failure else { return failure };
         let wrong_auth = outcome(error) == Outcome::WrongAuth;
-        // The first failure says more than a second one.
-        let Ok(mut tpm) = Self::connect(tcti) else { return failure };
         if wrong_auth && token.pin.is_some() {
-            return tpm.wrong_pin();
+            return Self::wrong_pin(tcti);
         }
-        match tpm.look(token, presented) {
+        // The first failure says more than a second one.
+        match tcti.ask(|tpm| tpm.look(token, presented)) {
             Ok(Some(fact)) => fact,
             Ok(None) | Err(_) => failure,
         }
     }
 
     /// Returns the error for a wrong PIN.
-    pub(super) fn wrong_pin(&mut self) -> TpmError {
-        match self.tries_left() {
-            Some(0) => TpmError::Lockout,
-            left => TpmError::WrongPin(left),
+    pub(super) fn wrong_pin(tcti: &Tcti) -> TpmError {
+        match tcti.ask(|tpm| Ok::<_, TpmError>(tpm.tries_left())) {
+            Ok(Some(0)) => TpmError::Lockout,
+            left => TpmError::WrongPin(left.ok().flatten()),
         }
     }
 

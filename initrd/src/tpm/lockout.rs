@@ -6,11 +6,13 @@ use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 
 use pattern::tpm::lockout::{BYTES, Order, Refusal, Session, State, begin};
+use pattern_machine::tpm_device;
 use tss_esapi::constants::{CapabilityType, PropertyTag, SessionType};
-use tss_esapi::handles::{AuthHandle, ObjectHandle, SessionHandle};
+use tss_esapi::handles::{AuthHandle, ObjectHandle};
 use tss_esapi::structures::{Auth, CapabilityData};
 use tss_esapi::{Error, ReturnCode};
 
+use super::connection::Place;
 use super::{Result, Tcti, Tpm, TpmError, doing, outcome};
 use crate::tpm::error::Outcome;
 
@@ -59,7 +61,7 @@ impl Tpm {
             context.hierarchy_change_auth(AuthHandle::Lockout, new)
         });
         changed.map_err(refused)?;
-        self.leave(SessionHandle::from(session).into());
+        self.ended(session);
         Ok(())
     }
 }
@@ -102,10 +104,13 @@ enum Line {
 
 impl Line {
     fn connect(tcti: &Tcti) -> io::Result<Self> {
-        match tcti {
-            Tcti::Device(path) => OpenOptions::new().read(true).write(true).open(path).map(Self::Device),
+        match tcti.place() {
+            // Beside the connection, which may have the TPM itself open.
+            Place::Devices(_) => {
+                OpenOptions::new().read(true).write(true).open(tpm_device::PATH).map(Self::Device)
+            }
             #[cfg(test)]
-            Tcti::Swtpm(path) => UnixStream::connect(path).map(Self::Swtpm),
+            Place::Swtpm(path) => UnixStream::connect(path).map(Self::Swtpm),
         }
     }
 

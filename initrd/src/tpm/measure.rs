@@ -15,7 +15,7 @@ use pattern::tpm::measure::{ENTER_INITRD, IDENTITY, LEAVE_INITRD, Measurement, P
 use pattern_machine::registers::{self, banks};
 use pattern_machine::tpm_device;
 
-use crate::tpm::{Tcti, Tpm};
+use crate::tpm::Tcti;
 use record::Record;
 
 /// systemd-stub sets this variable when it has measured the kernel image (UAPI.5 "UKI",
@@ -97,7 +97,7 @@ fn phase(tcti: &Tcti, word: &str) -> Result<bool> {
 /// between the two.
 fn extend(tcti: &Tcti, measurement: &Measurement) -> Result<()> {
     let record = Record::open();
-    let extended = Tpm::connect(tcti).and_then(|mut tpm| tpm.extend(measurement));
+    let extended = tcti.ask(|tpm| tpm.extend(measurement));
     extended.with_context(|| {
         let text = &measurement.text;
         format!("measuring {text:?}; a TPM that is broken can be turned off in the firmware's setup, and the recovery key entered")

@@ -4,7 +4,7 @@ use pattern::record::nv::{IDENTITIES, Index, REVOCATIONS};
 use pattern::token::{Binding, Digest, Signatures, Srk};
 use tss_esapi::attributes::NvIndexAttributes;
 use tss_esapi::constants::{CapabilityType, SessionType};
-use tss_esapi::handles::{NvIndexHandle, NvIndexTpmHandle, SessionHandle, TpmHandle};
+use tss_esapi::handles::{NvIndexHandle, NvIndexTpmHandle, TpmHandle};
 use tss_esapi::interface_types::algorithm::HashingAlgorithm;
 use tss_esapi::interface_types::reserved_handles::{NvAuth, Provision};
 use tss_esapi::interface_types::session_handles::{AuthSession, PolicySession};
@@ -50,8 +50,7 @@ impl<'a> Nv<'a> {
         signatures: Option<&'a Signatures>,
         srk: Option<Srk>,
     ) -> Result<Self> {
-        let mut tpm = Tpm::connect(tcti)?;
-        let policy = binding.policy(false, |pcrs, bank| tpm.pcr_values(pcrs, bank))?;
+        let policy = tcti.ask(|tpm| binding.policy(false, |pcrs, bank| tpm.pcr_values(pcrs, bank)))?;
         Ok(Self { tcti, binding, policy, signatures, srk })
     }
 
@@ -67,7 +66,10 @@ impl<'a> Nv<'a> {
     /// # Errors
     /// When the TPM fails.
     pub fn held(&self, index: &Index) -> Result<Held> {
-        let mut tpm = Tpm::connect(self.tcti)?;
+        self.tcti.ask(|tpm| self.read(tpm, index))
+    }
+
+    fn read(&self, tpm: &mut Tpm, index: &Index) -> Result<Held> {
         let srk = match &self.srk {
             Some(srk) => tpm.known_srk(srk)?,
             None => tpm.srk()?.0,
@@ -82,14 +84,14 @@ impl<'a> Nv<'a> {
             tpm.context.execute_with_session(Some(session), |ctx| ctx.nv_read(auth, resource, size, 0));
         match read {
             Ok(bytes) => {
-                tpm.leave(SessionHandle::from(session).into());
+                tpm.ended(session);
                 Ok(Held::Ours(bytes.as_bytes().to_vec()))
             }
             Err(error) => match outcome(&error) {
                 Outcome::NoObject => Ok(Held::Nothing),
                 Outcome::WrongAuth | Outcome::OtherIndex => {
                     // The TPM's answer does not say whether the other index was ever written.
-                    let written = Tpm::connect(self.tcti)?.is_written(index)?;
+                    let written = tpm.is_written(index)?;
                     Ok(if written { Held::Foreign } else { Held::Nothing })
                 }
                 _ => Err(doing("reading an NV index")(error)),
@@ -112,15 +114,16 @@ impl<'a> Nv<'a> {
     /// # Errors
     /// When the TPM fails.
     pub fn records(&self) -> Result<Vec<Index>> {
-        let mut tpm = Tpm::connect(self.tcti)?;
-        let mut records = Vec::new();
-        for handle in tpm.handles(IDENTITIES.start, IDENTITIES.end)? {
-            let index = Index::identity_at(handle);
-            if tpm.is_written(&index)? {
-                records.push(index);
+        self.tcti.ask(|tpm| {
+            let mut records = Vec::new();
+            for handle in tpm.handles(IDENTITIES.start, IDENTITIES.end)? {
+                let index = Index::identity_at(handle);
+                if tpm.is_written(&index)? {
+                    records.push(index);
+                }
             }
-        }
-        Ok(records)
+            Ok(records)
+        })
     }
 
     /// Returns the counters of sealed keys, with or without a volume's record.
@@ -128,7 +131,7 @@ impl<'a> Nv<'a> {
     /// # Errors
     /// When the TPM fails.
     pub fn key_counters(&self) -> Result<Vec<Index>> {
-        let handles = Tpm::connect(self.tcti)?.handles(REVOCATIONS.start, REVOCATIONS.end)?;
+        let handles = self.tcti.ask(|tpm| tpm.handles(REVOCATIONS.start, REVOCATIONS.end))?;
         Ok(handles.into_iter().map(Index::revocation_at).collect())
     }
 
@@ -166,17 +169,18 @@ impl<'a> Nv<'a> {
         act: impl FnOnce(&mut Tpm, AuthSession, NvIndexHandle) -> Result<()>,
     ) -> Result<()> {
         let Self { tcti, binding, policy, signatures, .. } = self;
-        let approve = |signed| Tpm::connect(tcti)?.approve(signed, binding.bank, *signatures);
-        let approved = binding.signed.as_ref().map(approve).transpose()?;
-        let mut tpm = Tpm::connect(tcti)?;
-        let index = tpm.define(which, policy)?;
-        let (srk, _) = tpm.srk()?;
-        let session = tpm.start_session(srk, SessionType::Policy, (encrypted, false))?;
-        let policy = PolicySession::try_from(session).map_err(doing("starting a policy session"))?;
-        tpm.meet(policy, (binding.signed.as_ref(), binding.literal(), binding.bank), approved)?;
-        act(&mut tpm, session, index)?;
-        tpm.leave(SessionHandle::from(session).into());
-        Ok(())
+        tcti.ask(|tpm| {
+            let approve = |signed| tpm.approve(signed, binding.bank, *signatures);
+            let approved = binding.signed.as_ref().map(approve).transpose()?;
+            let index = tpm.define(which, policy)?;
+            let (srk, _) = tpm.srk()?;
+            let session = tpm.start_session(srk, SessionType::Policy, (encrypted, false))?;
+            let policy = PolicySession::try_from(session).map_err(doing("starting a policy session"))?;
+            tpm.meet(policy, (binding.signed.as_ref(), binding.literal(), binding.bank), approved)?;
+            act(tpm, session, index)?;
+            tpm.ended(session);
+            Ok(())
+        })
     }
 }
 

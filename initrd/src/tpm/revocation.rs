@@ -4,7 +4,7 @@
 use pattern::record::nv::Index;
 use pattern::token::Counted;
 use tss_esapi::constants::SessionType;
-use tss_esapi::handles::{NvIndexHandle, SessionHandle};
+use tss_esapi::handles::NvIndexHandle;
 use tss_esapi::interface_types::ArithmeticComparison;
 use tss_esapi::interface_types::reserved_handles::NvAuth;
 use tss_esapi::interface_types::session_handles::{AuthSession, PolicySession};
@@ -30,7 +30,7 @@ impl Tpm {
         let read = self.context.execute_with_session(Some(session), |ctx| ctx.nv_read(auth, index, size, 0));
         match read {
             Ok(bytes) => {
-                self.leave(SessionHandle::from(session).into());
+                self.ended(session);
                 let bytes = bytes.as_bytes().try_into().map_err(|_| TpmError::Missing("a count"))?;
                 Ok(Some(u64::from_be_bytes(bytes)))
             }

@@ -3,7 +3,6 @@
 use pattern::token::{Binding, Digest, Pin, Sealed, Srk, Tpm2Token};
 use tss_esapi::attributes::ObjectAttributesBuilder;
 use tss_esapi::constants::SessionType;
-use tss_esapi::handles::SessionHandle;
 use tss_esapi::interface_types::algorithm::{HashingAlgorithm, PublicAlgorithm};
 use tss_esapi::structures::{
     self, Auth, KeyedHashScheme, Public, PublicBuilder, PublicKeyedHashParameters, SensitiveData,
@@ -58,7 +57,7 @@ impl Tpm {
             context.create(parent, template, auth, Some(secret), None, None)
         });
         let made = made.map_err(doing("sealing"))?;
-        self.leave(SessionHandle::from(session).into());
+        self.ended(session);
         let public = made.out_public.marshall().map_err(doing("reading a sealed object"))?;
         let sealed = Sealed { private: made.out_private.as_bytes().to_vec(), public };
         Ok(SealedTo { sealed, srk, pin: salted })

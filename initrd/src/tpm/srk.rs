@@ -2,7 +2,7 @@
 
 use pattern::token::Srk;
 use tss_esapi::attributes::ObjectAttributesBuilder;
-use tss_esapi::handles::{KeyHandle, ObjectHandle, PersistentTpmHandle, TpmHandle};
+use tss_esapi::handles::{KeyHandle, PersistentTpmHandle, TpmHandle};
 use tss_esapi::interface_types::algorithm::{HashingAlgorithm, PublicAlgorithm};
 use tss_esapi::interface_types::data_handles::Persistent;
 use tss_esapi::interface_types::ecc::EccCurve;
@@ -22,11 +22,18 @@ const SRK: u32 = 0x8100_0001;
 impl Tpm {
     /// Returns the storage root key. Makes it if the TPM has none.
     pub(super) fn srk(&mut self) -> Result<(KeyHandle, Srk)> {
-        if let Some(key) = self.key_at(SRK)? {
-            return Ok(key);
+        if let Some(known) = &self.srk {
+            return Ok(known.clone());
         }
-        self.make_srk()?;
-        self.key_at(SRK)?.ok_or(TpmError::NoKey(SRK))
+        let key = match self.key_at(SRK)? {
+            Some(key) => key,
+            None => {
+                self.make_srk()?;
+                self.key_at(SRK)?.ok_or(TpmError::NoKey(SRK))?
+            }
+        };
+        self.srk = Some(key.clone());
+        Ok(key)
     }
 
     /// Returns the handle of a storage root key whose public area is known. Costs no command.
@@ -68,9 +75,7 @@ impl Tpm {
         self.context.clear_sessions();
         // The persistent copy is kept. The transient one goes before `kept` is looked at, also
         // after a failure.
-        self.context
-            .flush_context(ObjectHandle::from(key))
-            .map_err(doing("forgetting a key that is kept elsewhere"))?;
+        self.unload(key.into());
         match kept {
             // Another program made a key there first. It serves as well.
             Err(error) if outcome(&error) == Outcome::Defined => Ok(()),

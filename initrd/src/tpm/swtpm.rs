@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use super::connection::Place;
 use super::{Tcti, Tpm};
 
 /// What went over the wire.
@@ -99,11 +100,11 @@ impl Swtpm {
     /// are gone.
     pub fn tcti(&self) -> Tcti {
         self.tool("tpm2_flushcontext -t");
-        Tcti::Swtpm(self.folder.join("tpm").to_str().unwrap().to_owned())
+        Tcti::of(Place::Swtpm(self.folder.join("tpm")))
     }
 
     pub fn connect(&self) -> Tpm {
-        Tpm::connect(&self.tcti()).unwrap()
+        Tpm::open(self.tcti().place()).unwrap()
     }
 
     /// Runs one of the `tpm2_*` tools against this TPM.
@@ -166,7 +167,7 @@ impl Swtpm {
                 forward(client, UnixStream::connect(&tpm).unwrap(), &act);
             }
         });
-        Tcti::Swtpm(path.to_str().unwrap().to_owned())
+        Tcti::of(Place::Swtpm(path))
     }
 }
 

@@ -6,6 +6,7 @@ mod stock;
 use pattern::token::{Bank, Binding, Pcrs, Token, Tpm2Token};
 use zeroize::Zeroizing;
 
+use super::connection::Place;
 use super::{Presented, Result, Tcti, Tpm, TpmError};
 use crate::tpm::swtpm::Swtpm;
 
@@ -70,14 +71,14 @@ fn more_pcrs_than_a_tpm_reads_at_once_are_all_bound() {
 }
 
 #[test]
-fn unsealing_takes_four_commands_and_the_secret_never_goes_in_clear() {
+fn unsealing_takes_five_commands_and_the_secret_never_goes_in_clear() {
     let swtpm = measured("four");
     let (tcti, heard) = swtpm.observed();
-    let token = Tpm::connect(&tcti).unwrap().seal(&SECRET, &kept(pcr7(), Bank::Sha256), None, 0).unwrap();
+    let token = Tpm::open(tcti.place()).unwrap().seal(&SECRET, &kept(pcr7(), Bank::Sha256), None, 0).unwrap();
     heard.lock().unwrap().codes.clear();
     assert_eq!(*Tpm::unseal(&tcti, &token, Presented::default()).unwrap(), SECRET);
     let heard = heard.lock().unwrap();
-    assert_eq!(heard.names(), ["StartAuthSession", "PolicyPCR", "Load", "Unseal"]);
+    assert_eq!(heard.names(), ["StartAuthSession", "PolicyPCR", "Load", "Unseal", "FlushContext"]);
     assert!(!heard.bytes.windows(8).any(|window| SECRET.starts_with(window)));
     assert!(heard.bytes.windows(8).any(|window| token.policy.starts_with(window)), "the ear is deaf");
 }
@@ -86,16 +87,16 @@ fn unsealing_takes_four_commands_and_the_secret_never_goes_in_clear() {
 fn sessions_and_objects_do_not_pile_up() {
     let swtpm = measured("pile");
     let token = seal(&swtpm, pcr7(), Bank::Sha256);
+    let tcti = swtpm.tcti();
     // A TPM without a resource manager has room for three objects and three sessions.
     for _ in 0..8 {
-        assert_eq!(*unseal(&swtpm, &token).unwrap(), SECRET);
+        assert_eq!(*Tpm::unseal(&tcti, &token, Presented::default()).unwrap(), SECRET);
     }
     let mut tpm = swtpm.connect();
     for _ in 0..8 {
         tpm.seal(&SECRET, &kept(pcr7(), Bank::Sha256), None, 0).unwrap();
     }
     swtpm.extend(7);
-    let tcti = swtpm.tcti();
     for _ in 0..8 {
         let refused = Tpm::unseal(&tcti, &token, Presented::default()).unwrap_err().to_string();
         assert!(refused.starts_with("PCR 7 (sha256) changed"), "{refused}");
@@ -166,7 +167,8 @@ fn a_missing_bank_is_named() {
 
 #[test]
 fn no_tpm_is_named() {
-    let missing = Tpm::connect(&Tcti::Device("/nonexistent/tpmrm0".into())).err().unwrap().to_string();
+    let nowhere = Tcti::of(Place::Devices(vec!["/nonexistent/tpm0".into(), "/nonexistent/tpmrm0".into()]));
+    let missing = nowhere.ask(|tpm| tpm.lockout()).unwrap_err().to_string();
     assert_eq!(
         missing,
         "no TPM: /nonexistent/tpmrm0 does not exist; turn the TPM on in the firmware's setup"

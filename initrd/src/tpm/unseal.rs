@@ -1,15 +1,13 @@
 //! Unseals secrets, with as few commands to the chip as possible.
 //!
-//! Around each command, the kernel's resource manager loads and saves everything that the
-//! connection holds. So a signature is checked on a connection of its own, before there is a
-//! session. And what is loaded is not flushed after success: the resource manager keeps it outside
-//! the TPM, and drops it with the connection, without a command.
+//! A signature is checked before there is a session, and its key is flushed: so there are never
+//! more than one object and one session in the TPM.
 
 use pattern::token::{Bank, Pcrs, Sealed, Signatures, Signed, Tpm2Token};
 use tss_esapi::constants::SessionType;
-use tss_esapi::handles::{KeyHandle, ObjectHandle, SessionHandle};
+use tss_esapi::handles::{KeyHandle, ObjectHandle};
 use tss_esapi::interface_types::session_handles::{AuthSession, PolicySession};
-use tss_esapi::structures::{Auth, Digest, Private, Public};
+use tss_esapi::structures::{Auth, Digest, Private, Public, VerifiedTicket};
 use tss_esapi::traits::UnMarshall;
 use zeroize::Zeroizing;
 
@@ -52,9 +50,7 @@ impl Tpm {
             (None, _) => None,
             (Some(pin), Some(text)) => Some(pin.auth_value(text)),
             (Some(_), None) => {
-                let mut tpm = Self::connect(tcti)?;
-                tpm.compare_srk(&token.srk)?;
-                tpm.compare_count(token.counted)?;
+                tcti.ask(|tpm| tpm.compare_srk(&token.srk).and_then(|()| tpm.compare_count(token.counted)))?;
                 return Err(TpmError::NoPin);
             }
         };
@@ -65,13 +61,13 @@ impl Tpm {
     /// Unseals in one session. Commands: `StartAuthSession`, `PolicyPCR` and `PolicyAuthorize` for
     /// a signature, `PolicyPCR` for the literal PCRs, `PolicyNV` for a count, `PolicyAuthValue` for
     /// a PIN, `Load`, and `Unseal`, which ends the session. The token has the storage root key, so
-    /// the TPM need not be asked for it. After a failure the library flushes what is left.
+    /// the TPM need not be asked for it.
     ///
     /// systemd binds the encrypting session to the object. Ours need not be bound: it also
     /// authorizes the object, so the PIN is part of the key that encrypts the secret (TPM 2.0
     /// Library, Part 1, "Session-Based Encryption").
     fn unseal_below(
-        mut self,
+        &mut self,
         token: &Tpm2Token,
         approved: Option<Approved>,
         auth: &AuthValue,
@@ -93,8 +89,8 @@ impl Tpm {
         }
         let secret = self.context.execute_with_session(Some(session), |context| context.unseal(object));
         let secret = Zeroizing::new(secret.map_err(doing("unsealing"))?.as_bytes().to_vec());
-        self.leave(object);
-        self.leave(SessionHandle::from(session).into());
+        self.unload(object);
+        self.ended(session);
         Ok(secret)
     }
 
@@ -109,6 +105,7 @@ impl Tpm {
         if let (Some(signed), Some(Approved { policy: digest, key, ticket })) = (signed, approved) {
             let pcrs = selection(signed.pcrs, bank)?;
             self.context.policy_pcr(policy, Digest::default(), pcrs).map_err(&checking)?;
+            let ticket = VerifiedTicket::try_from(ticket).map_err(&checking)?;
             let authorized = self.context.policy_authorize(policy, digest, no_reference(), &key, ticket);
             authorized.map_err(doing("comparing PCRs with their signature"))?;
         }
@@ -125,7 +122,8 @@ impl Tpm {
         let password = Some(AuthSession::Password);
         let object =
             self.context.execute_with_session(password, |context| context.load(srk, private, public));
-        Ok(object.map_err(doing("loading the sealed object"))?.into())
+        let object = object.map_err(doing("loading the sealed object"))?;
+        Ok(self.has_loaded(object.into()))
     }
 }
 
@@ -142,9 +140,9 @@ pub(super) fn while_pcrs_change(attempt: impl Fn() -> Result<Secret>) -> Result<
 }
 
 fn attempt(tcti: &Tcti, token: &Tpm2Token, presented: Presented<'_>, auth: &AuthValue) -> Result<Secret> {
-    // A connection of its own: the kernel then does not swap the verified key around each later
-    // command.
-    let approve = |signed| Tpm::connect(tcti)?.approve(signed, token.bank, presented.signatures);
-    let approved = token.signed.as_ref().map(approve).transpose()?;
-    Tpm::connect(tcti)?.unseal_below(token, approved, auth)
+    tcti.ask(|tpm| {
+        let approve = |signed| tpm.approve(signed, token.bank, presented.signatures);
+        let approved = token.signed.as_ref().map(approve).transpose()?;
+        tpm.unseal_below(token, approved, auth)
+    })
 }

@@ -132,15 +132,16 @@ fn prepare(
     if !missing || unasked || !wanted(means, bank) {
         return Ok(false);
     }
-    let mut tpm = Tpm::connect(means.tcti)?;
-    let approver = tpm.make_approver(random::secret()?)?;
+    let auth = random::secret()?;
+    let approver = means.tcti.ask(|tpm| tpm.make_approver(auth))?;
     let secret = random::secret()?;
     let pin =
         pin.map(|text| Ok::<_, anyhow::Error>(NewPin { text, salt: *random::secret()? })).transpose()?;
     let counter = Index::revocation(volume.uuid);
     // A slot sealed to the count ends, too, when the volume's sealed key is replaced.
-    let counted = tpm.key_count(&counter)?.map(|count| Counted { handle: counter.handle, count });
-    let ahead = tpm.seal_ahead(&secret, &approver, (bank, counted), pin.as_ref())?;
+    let counted =
+        means.tcti.ask(|tpm| tpm.key_count(&counter))?.map(|count| Counted { handle: counter.handle, count });
+    let ahead = means.tcti.ask(|tpm| tpm.seal_ahead(&secret, &approver, (bank, counted), pin.as_ref()))?;
     // The key comes before the slot. A cut in between leaves an old slot whose key is gone, which
     // `pattern rebind` replaces.
     key::write(root, &approver)?;

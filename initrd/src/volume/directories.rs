@@ -58,32 +58,38 @@ pub(crate) fn ensure(volume: &Path, asked: &Persist) -> Result<()> {
     make_all(volume, &missing(volume, asked)?, Path::new(FACTORY))
 }
 
-/// Makes directories, each atomically and with its first content. All of it is on the medium when
-/// this returns.
+/// Makes directories, each with its first content. They are filled under other names, and renamed
+/// once the content is on the medium, so a power cut leaves all of one or nothing. All of it is on
+/// the medium when this returns.
 fn make_all(volume: &Path, names: &[String], factory: &Path) -> Result<()> {
     let root = volume.join("root");
     if !root.is_dir() {
         make(&root).with_context(|| format!("making {}", root.display()))?;
     }
+    let about = |name: &str| format!("making {}", root.join(name).display());
     for name in names {
-        appear(&root, name, factory).with_context(|| format!("making {}", root.join(name).display()))?;
+        prepare(&draft(&root, name), name, factory).with_context(|| about(name))?;
     }
-    let synced = File::open(&root).map_err(anyhow::Error::from).and_then(|root| Ok(syncfs(&root)?));
-    synced.with_context(|| format!("syncing {}", root.display()))
+    sync(&root)?;
+    for name in names {
+        fs::rename(draft(&root, name), root.join(name)).with_context(|| about(name))?;
+    }
+    sync(&root)
 }
 
-/// Makes one directory. It is filled under another name, and renamed once the content is on the
-/// medium, so a power cut leaves all of it or nothing.
-fn appear(root: &Path, name: &str, factory: &Path) -> Result<()> {
-    let new: PathBuf = root.join(format!(".{name}.new"));
-    if new.exists() {
-        fs::remove_dir_all(&new)?;
+fn draft(root: &Path, name: &str) -> PathBuf {
+    root.join(format!(".{name}.new"))
+}
+
+fn prepare(draft: &Path, name: &str, factory: &Path) -> Result<()> {
+    if draft.exists() {
+        fs::remove_dir_all(draft)?;
     }
-    make(&new)?;
-    fill(factory, name, &new)?;
-    let directory = File::open(root)?;
-    syncfs(&directory)?;
-    fs::rename(&new, root.join(name))?;
-    directory.sync_all()?;
-    Ok(())
+    make(draft)?;
+    fill(factory, name, draft)
+}
+
+fn sync(root: &Path) -> Result<()> {
+    let synced = File::open(root).map_err(anyhow::Error::from).and_then(|root| Ok(syncfs(&root)?));
+    synced.with_context(|| format!("syncing {}", root.display()))
 }

@@ -1,11 +1,9 @@
-//! Makes file systems with their own programs, and mounts them.
+//! Makes file systems with their own programs.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use pattern::config::Filesystem;
 use pattern::volume;
 
@@ -54,50 +52,6 @@ fn run(command: &mut Command) -> Result<()> {
         bail!("it ended with {}: {}", output.status, said.trim());
     }
     Ok(())
-}
-
-/// A mounted file system. Dropping it unmounts it.
-pub(crate) struct Mounted {
-    path: PathBuf,
-    /// Cleared by [`Mounted::unmount`], so that a failed unmount is not silently tried again.
-    held: bool,
-}
-
-impl Mounted {
-    /// Mounts a device. Makes the directory if necessary.
-    ///
-    /// # Errors
-    /// The kernel's error.
-    pub(crate) fn new(device: &Path, path: &Path, kind: Filesystem) -> Result<Self> {
-        let doing = || format!("mounting {} at {}", device.display(), path.display());
-        fs::create_dir_all(path).with_context(doing)?;
-        let flags = MsFlags::MS_NODEV | MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
-        mount(Some(device), path, Some(kind.name()), flags, None::<&str>).with_context(doing)?;
-        Ok(Self { path: path.to_owned(), held: true })
-    }
-
-    /// Returns the mount point.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Unmounts. What was written is on the device when this returns.
-    ///
-    /// # Errors
-    /// The kernel's error.
-    pub(crate) fn unmount(mut self) -> Result<()> {
-        self.held = false;
-        umount2(&self.path, MntFlags::empty()).with_context(|| format!("unmounting {}", self.path.display()))
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        if self.held {
-            // An error is already being reported, and nothing here is used again.
-            umount2(&self.path, MntFlags::MNT_DETACH).ok();
-        }
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use pattern::token::Srk;
 use pattern::volume::Header;
 use pattern::volume::admission::Proof;
 
-use crate::tpm::{Held, Nv, Tcti, Tpm, TpmError};
+use crate::tpm::{Held, Nv, Tcti, TpmError};
 use crate::volume::bank::in_a_bank;
 use crate::volume::candidate::Candidate;
 use crate::volume::luks::Volume;
@@ -57,7 +57,7 @@ impl<'a> Registry<'a> {
     /// # Errors
     /// When the TPM fails.
     pub(crate) fn known(&self) -> Result<usize> {
-        let mut known = usize::from(Tpm::connect(self.means.tcti)?.is_written(&EARLIER_IDENTITY)?);
+        let mut known = usize::from(self.means.tcti.ask(|tpm| tpm.is_written(&EARLIER_IDENTITY))?);
         for index in self.nv.records()? {
             let begun = matches!(self.nv.held(&index)?, Held::Ours(held) if kept(&held) == Some(Kept::Begun));
             known += usize::from(!begun);
@@ -73,14 +73,14 @@ impl<'a> Registry<'a> {
     pub(crate) fn forget_unfinished(&self) -> Result<()> {
         for index in self.nv.records()? {
             if matches!(self.nv.held(&index)?, Held::Ours(held) if kept(&held) == Some(Kept::Begun)) {
-                Tpm::connect(self.means.tcti)?.forget(&index)?;
+                self.means.tcti.ask(|tpm| tpm.forget(&index))?;
             }
         }
         for counter in self.nv.key_counters()? {
-            let mut tpm = Tpm::connect(self.means.tcti)?;
-            if !tpm.is_written(&counter.record_of())? {
-                tpm.forget(&counter)?;
-            }
+            self.means.tcti.ask(|tpm| match tpm.is_written(&counter.record_of())? {
+                true => Ok(()),
+                false => tpm.forget(&counter),
+            })?;
         }
         Ok(())
     }
@@ -176,19 +176,19 @@ impl<'a> Registry<'a> {
     /// Returns whether the TPM had never counted when [`MARK`] was made. Makes the mark if
     /// necessary.
     fn never_counted(&self) -> Result<bool> {
-        let mut tpm = Tpm::connect(self.means.tcti)?;
-        let first = match tpm.count_of(&MARK)? {
-            Some(count) => count,
-            None => tpm.count_up(&MARK)?,
-        };
-        Ok(first == 1)
+        let first = self.means.tcti.ask(|tpm| match tpm.count_of(&MARK)? {
+            Some(count) => Ok(count),
+            None => tpm.count_up(&MARK),
+        });
+        Ok(first? == 1)
     }
 
     /// Makes the TPM count, so that records of earlier versions are never valid again.
     fn close(&self) -> Result<()> {
-        let mut tpm = Tpm::connect(self.means.tcti)?;
-        while tpm.count_up(&MARK)? < 2 {}
-        Ok(tpm.forget(&MARK)?)
+        self.means.tcti.ask(|tpm| {
+            while tpm.count_up(&MARK)? < 2 {}
+            Ok(tpm.forget(&MARK)?)
+        })
     }
 
     /// Records that a volume is being made. Until the table lists it, the next boot may make
@@ -212,8 +212,8 @@ impl<'a> Registry<'a> {
         // In this order: the earlier record stays valid until the new one exists.
         self.keep(volume, self.means.config.volume.counter)?;
         self.close()?;
-        let mut tpm = Tpm::connect(self.means.tcti)?;
-        [EARLIER_IDENTITY, EARLIER_COUNTER].iter().try_for_each(|index| Ok(tpm.forget(index)?))
+        let earlier = [EARLIER_IDENTITY, EARLIER_COUNTER];
+        self.means.tcti.ask(|tpm| earlier.iter().try_for_each(|index| Ok(tpm.forget(index)?)))
     }
 
     /// Writes the record last, because it says that the counter and the header's generation exist.
@@ -236,10 +236,9 @@ impl<'a> Registry<'a> {
 /// # Errors
 /// When the TPM fails.
 pub(crate) fn forget(tcti: &Tcti, uuid: &str) -> Result<()> {
-    let mut tpm = Tpm::connect(tcti)?;
     let own = [Index::identity(uuid), Index::counter(uuid), Index::revocation(uuid)];
     let all = own.into_iter().chain([EARLIER_IDENTITY, EARLIER_COUNTER]);
-    all.into_iter().try_for_each(|index| Ok(tpm.forget(&index)?))
+    tcti.ask(|tpm| all.into_iter().try_for_each(|index| Ok(tpm.forget(&index)?)))
 }
 
 impl Candidate<'_> {

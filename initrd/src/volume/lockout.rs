@@ -14,7 +14,7 @@ use pattern::tpm::lockout::{BYTES, LIMITS, Order, Step, make_password, steps};
 use pattern_machine::{random, tpm_device};
 use zeroize::Zeroizing;
 
-use crate::tpm::{self, Tcti, Tpm, TpmError};
+use crate::tpm::{self, Tcti, TpmError};
 use crate::volume::place;
 
 /// Folder at the volume's root.
@@ -56,16 +56,15 @@ pub(crate) fn give_back(tcti: &Tcti) {
 
 fn release(tcti: &Tcti, volume: &Path) -> Result<()> {
     let Some(password) = read(volume)? else { return Ok(()) };
-    let mut tpm = Tpm::connect(tcti)?;
-    if tpm.lockout()?.set {
-        let done = tpm.change_lockout_password(&*password, &[]);
+    if tcti.ask(|tpm| tpm.lockout())?.set {
+        let done = tcti.ask(|tpm| tpm.change_lockout_password(&*password, &[]));
         done.context("taking the lockout password of this volume from the TPM")?;
     }
     Ok(())
 }
 
 fn tend(tcti: &Tcti, volume: &Path, certain: bool) -> Result<()> {
-    let state = Tpm::connect(tcti)?.lockout()?;
+    let state = tcti.ask(|tpm| tpm.lockout())?;
     let kept = read(volume)?;
     let steps = steps(state, kept.is_some(), certain).ok_or(TpmError::OtherPassword)?;
     let mut password = kept.unwrap_or_default();
@@ -77,7 +76,7 @@ fn tend(tcti: &Tcti, volume: &Path, certain: bool) -> Result<()> {
                 write(volume, &password)?;
             }
             Step::Limit => tpm::order(tcti, Order::Limit(LIMITS), &[], *random::secret()?)?,
-            Step::Set => Tpm::connect(tcti)?.change_lockout_password(&[], &*password)?,
+            Step::Set => tcti.ask(|tpm| tpm.change_lockout_password(&[], &*password))?,
             Step::Forget => tpm::order(tcti, Order::Forget, &*password, *random::secret()?)?,
         }
     }

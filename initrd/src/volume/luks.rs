@@ -22,9 +22,11 @@ use libcryptsetup_rs::{
     CryptDevice, CryptInit, CryptParamsLuks2, CryptParamsLuks2Ref, CryptPbkdfType, Either, LibcryptErr,
     TokenInput,
 };
+use pattern::table::Guid;
 use pattern::token::Tpm2Token;
 use pattern::volume::recovery::RecoveryKey;
 use pattern::volume::{FINISHED, Header, UNFINISHED};
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 pub use look::{head, look, size};
@@ -83,7 +85,7 @@ impl Volume {
     ///
     /// # Errors
     /// When libcryptsetup refuses.
-    pub fn format(device: &Path, bytes: u64) -> Result<Self> {
+    pub fn format(device: &Path, bytes: u64, uuid: Guid) -> Result<Self> {
         let mut volume = Self::init(device)?;
         let params = CryptParamsLuks2 {
             pbkdf: None,
@@ -102,11 +104,11 @@ impl Volume {
         // libcryptsetup counts in 512 bytes here, whatever the sector size.
         volume.device.set_data_offset(DATA_OFFSET / 512).map_err(&doing)?;
         let cipher = ("aes", "xts-plain64");
-        let key = Either::Right(KEY_BYTES);
+        let (uuid, key) = (Uuid::from_bytes(uuid.to_uuid()), Either::Right(KEY_BYTES));
         volume
             .device
             .context_handle()
-            .format(EncryptionFormat::Luks2, cipher, None, key, Some(&mut params))
+            .format(EncryptionFormat::Luks2, cipher, Some(uuid), key, Some(&mut params))
             .map_err(&doing)?;
         Ok(volume)
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use nix::mount::MsFlags;
+use nix::mount::{MntFlags, MsFlags, umount2};
 use pattern::config::Persist;
 use pattern::volume::has_room;
 use pattern_machine::mounts::{ROOT, bind, is_mounted, put};
@@ -29,6 +29,12 @@ pub(crate) fn mount() -> Result<&'static Path> {
         put(device, volume, filesystem::of(device)?.name(), MsFlags::MS_NODEV, None)?;
     }
     Ok(volume)
+}
+
+/// Unmounts the volume, after a failure that is being reported.
+pub(crate) fn unmount() {
+    // The first failure must be seen; a second one would hide it.
+    umount2(VOLUME, MntFlags::MNT_DETACH).ok();
 }
 
 /// Makes the file system as large as the volume, which may be larger than at the boot before.

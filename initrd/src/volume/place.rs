@@ -16,8 +16,6 @@ use crate::volume::luks;
 pub(crate) const NAME: &str = "persist";
 /// The open volume.
 pub(crate) const DEVICE: &str = "/dev/mapper/persist";
-/// Mount point while this program works on the volume.
-pub(crate) const WORK: &str = "/run/pattern/persist";
 /// Mount point in the running system.
 pub(crate) const MOUNTED: &str = "/persist";
 

@@ -9,7 +9,7 @@ use pattern::sealing::revocation::{counts, next};
 use pattern::token::{Binding, Counted, PublicKey, Token, Tpm2Token};
 use pattern_machine::random;
 
-use crate::tpm::{NewPin, Tpm};
+use crate::tpm::NewPin;
 use crate::volume::bank::in_a_bank;
 use crate::volume::candidate::Candidate;
 use crate::volume::luks::Volume;
@@ -38,22 +38,24 @@ impl Sealer<'_> {
             .map(|text| Ok::<_, anyhow::Error>(NewPin { text, salt: *random::secret()? }))
             .transpose()?;
         let Means { config, image, tcti, .. } = self.means;
-        let mut tpm = Tpm::connect(tcti)?;
         let token = in_a_bank(|bank| {
             let binding = adapt(of_the_key(config, image, bank));
-            tpm.seal(secret, &binding, pin.as_ref(), SEALED_SLOT)
+            tcti.ask(|tpm| tpm.seal(secret, &binding, pin.as_ref(), SEALED_SLOT))
         });
         token.context("sealing the volume's key")
     }
 
-    /// Seals the first key of a volume that was just formatted. It is valid at the TPM's present
-    /// count.
+    /// Seals the first key of a new volume. If the image wants a counter, the key is valid at the
+    /// TPM's present count.
     ///
     /// # Errors
     /// As [`Sealer::seal`].
     pub(crate) fn seal_first(&self, secret: &[u8; 32], uuid: &str) -> Result<Tpm2Token> {
+        if !self.means.config.volume.counter {
+            return self.seal(secret, |binding| binding);
+        }
         let counter = Index::revocation(uuid);
-        let count = Tpm::connect(self.means.tcti)?.begin_key_count(&counter)?;
+        let count = self.means.tcti.ask(|tpm| tpm.begin_key_count(&counter))?;
         self.seal(secret, |binding| Binding {
             counted: Some(Counted { handle: counter.handle, count }),
             ..binding
@@ -81,7 +83,7 @@ impl Sealer<'_> {
             let mut header = Volume::load(volume.device)?;
             let done = header.replace_sealed(volume.key, token, &*secret, old, || Ok(()))?;
             // Without the counter, keys that were sealed to a count are worthless.
-            Tpm::connect(self.means.tcti)?.forget(&counter)?;
+            self.means.tcti.ask(|tpm| tpm.forget(&counter))?;
             return Ok(done);
         }
         let count = self.next_count(volume, &counter)?;
@@ -91,14 +93,14 @@ impl Sealer<'_> {
         let old = |text: &str| old(text) || is_counted(text, counter.handle);
         // The TPM counts between the two writes of the header: once the new token is there, before
         // the old ones go. A cut anywhere leaves a token that opens.
-        let count = || Ok(Tpm::connect(self.means.tcti)?.count_keys_to(&counter, at.count)?);
+        let count = || Ok(self.means.tcti.ask(|tpm| tpm.count_keys_to(&counter, at.count))?);
         let done = header.replace_sealed(volume.key, token, &*secret, old, count)?;
         header.remove_ahead()?;
         Ok(done)
     }
 
     fn next_count(&self, volume: &Candidate<'_>, counter: &Index) -> Result<u64> {
-        let now = Tpm::connect(self.means.tcti)?.begin_key_count(counter)?;
+        let now = self.means.tcti.ask(|tpm| tpm.begin_key_count(counter))?;
         let (_, locks) = recognised(volume.device)?;
         Ok(next(now, counts(&locks.tokens, counter.handle)))
     }

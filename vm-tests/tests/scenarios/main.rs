@@ -51,6 +51,7 @@ mod tampered_tree;
 mod tampered_usr;
 mod torn_header;
 mod tpm_commands;
+mod tpm_in_use;
 mod update;
 mod update_broken;
 mod update_damaged;

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use pattern::config::Config;
 use pattern::firmware::secure_boot::warning;
-use pattern::table::Found;
+use pattern::table::{Found, Guid};
 use pattern::token::Tpm2Token;
 use pattern::volume::recovery::{Escrow, RecoveryKey};
 use pattern_machine::disk::announce_mapper;
@@ -16,20 +16,12 @@ use pattern_machine::random;
 use super::site::Site;
 use crate::tpm::{Presented, Tpm, measure};
 use crate::volume::candidate::Candidate;
-use crate::volume::filesystem::{self, Mounted};
 use crate::volume::identity::Registry;
 use crate::volume::luks::{Volume, VolumeKey};
 use crate::volume::means::Means;
-use crate::volume::place::{DEVICE, NAME, WORK};
+use crate::volume::place::{DEVICE, NAME};
 use crate::volume::sealing::Sealer;
-use crate::volume::{ahead, directories, lockout, mounts, recovery_key};
-
-/// A volume whose key the TPM gives. Nothing uses it yet.
-struct Locked {
-    volume: Volume,
-    uuid: String,
-    key: VolumeKey,
-}
+use crate::volume::{ahead, directories, filesystem, lockout, mounts, recovery_key};
 
 /// Makes the volume on a free extent, fills it, and then lists it in the table.
 ///
@@ -39,27 +31,31 @@ pub(super) fn create(means: Means<'_>, site: &Site<'_>, found: &Found) -> Result
     let Means { config, tcti, .. } = means;
     // Checked first: if no key may be sealed, there is nothing to make.
     require_a_good_boot(&means)?;
-    let secret = random::secret()?;
+    let (secret, guid) = (random::secret()?, random::uuid()?);
+    let uuid = guid.to_string();
     let pin = config.volume.pin.then(ask::new_pin).transpose()?;
     let sealer = Sealer { means, pin: pin.as_deref() };
-    // Sealed before anything is written. If the TPM fails, the disk is unchanged.
-    let token = sealer.seal(&secret, |binding| binding)?;
-    let registry = Registry::open(means, Some(&token.srk))?;
+    let registry = Registry::open(means, None)?;
     registry.forget_unfinished()?;
-    let recovery = config.volume.recovery_key.then(|| recovery_key::draw(config)).transpose()?;
-    let Locked { mut volume, uuid, key } = lock(&sealer, site, (token, &secret), recovery.as_ref())?;
     if registry.has(&uuid)? {
         bail!(
             "the TPM has another record in the place of this volume's; restart: the next volume has another place"
         );
     }
+    // Sealed before anything is written. If the TPM fails, the disk is unchanged.
+    let token = sealer.seal_first(&secret, &uuid)?;
+    let recovery = config.volume.recovery_key.then(|| recovery_key::draw(config)).transpose()?;
+    let (mut volume, key) = lock(&sealer, site, guid, (&token, &secret), recovery.as_ref())?;
     let candidate = Candidate { device: &site.device, uuid: &uuid, key: &key };
     // Recorded as begun before the volume is used. After a power cut, the next boot removes the
     // record.
     registry.begin(&candidate)?;
     volume.activate(NAME, &key)?;
-    let listed = fill(config, &site.device).and_then(|()| list(site, found));
-    listed.inspect_err(|_| volume.close(NAME))?;
+    let listed = fill(config, &site.device).and_then(|root| list(site, found).map(|()| root));
+    let root = listed.inspect_err(|_| {
+        mounts::unmount();
+        volume.close(NAME);
+    })?;
     // The table lists the volume, so the next boot completes what fails here.
     let finished = finish(&registry, &candidate);
     finished.unwrap_or_else(|error| log::warn!("{}: {error:#}", site.device.display()));
@@ -69,8 +65,6 @@ pub(super) fn create(means: Means<'_>, site: &Site<'_>, found: &Found) -> Result
         show::show(&key, &site.device, show::CONSOLE)
             .unwrap_or_else(|error| log::warn!("{error:#}; make another: pattern recovery new"));
     }
-    // The key comes before: whatever fails from here on, somebody has it.
-    let root = mounts::mount()?;
     ahead::tend(&sealer, &candidate, &[], root);
     if config.volume.pin {
         lockout::at_boot(tcti, root);
@@ -94,24 +88,23 @@ fn require_a_good_boot(Means { config, boot, .. }: &Means<'_>) -> Result<()> {
 fn lock(
     sealer: &Sealer<'_>,
     site: &Site<'_>,
-    (token, secret): (Tpm2Token, &[u8; 32]),
+    uuid: Guid,
+    (token, secret): (&Tpm2Token, &[u8; 32]),
     recovery: Option<&(RecoveryKey, Option<Escrow>)>,
-) -> Result<Locked> {
-    let Means { config, tcti, signatures, .. } = sealer.means;
-    let mut volume = Volume::format(&site.device, site.table.bytes(site.extent))?;
-    let uuid = volume.uuid()?;
-    let token = if config.volume.counter { sealer.seal_first(secret, &uuid)? } else { token };
-    volume.add_sealed(&token, secret)?;
+) -> Result<(Volume, VolumeKey)> {
+    let Means { tcti, signatures, .. } = sealer.means;
+    let mut volume = Volume::format(&site.device, site.table.bytes(site.extent), uuid)?;
+    volume.add_sealed(token, secret)?;
     if let Some((key, escrow)) = recovery {
         volume.add_recovery(None, key, escrow.as_ref())?;
     }
     // Unsealed instead of using the secret at hand: what the next boots will do must work now,
     // while nothing can be lost yet.
     let presented = Presented { signatures, pin: sealer.pin.map(String::as_str) };
-    let unsealed = Tpm::unseal(tcti, &token, presented);
+    let unsealed = Tpm::unseal(tcti, token, presented);
     let unsealed = unsealed.context("trying the TPM before the volume is used")?;
-    let key = volume.unlock_sealed(&token, &unsealed)?;
-    Ok(Locked { volume, uuid, key })
+    let key = volume.unlock_sealed(token, &unsealed)?;
+    Ok((volume, key))
 }
 
 /// Records in the TPM and in the header that the volume is finished.
@@ -123,19 +116,18 @@ pub(super) fn finish(registry: &Registry<'_>, volume: &Candidate<'_>) -> Result<
     Volume::load(volume.device)?.mark_finished()
 }
 
-/// Makes the file system and the directories. All of it is on the medium when this returns.
-fn fill(config: &Config, device: &Path) -> Result<()> {
-    let kind = config.volume.filesystem;
-    filesystem::make(kind, Path::new(DEVICE))?;
-    let mounted = Mounted::new(Path::new(DEVICE), Path::new(WORK), kind)?;
-    directories::ensure(mounted.path(), &config.partitions.persist)?;
-    mounted.unmount()?;
+/// Makes the file system and the directories, and mounts them for the system. All of it is on the
+/// medium when this returns.
+fn fill(config: &Config, device: &Path) -> Result<&'static Path> {
+    filesystem::make(config.volume.filesystem, Path::new(DEVICE))?;
+    let root = mounts::mount()?;
+    directories::ensure(root, &config.partitions.persist)?;
     // The data was written through the mapper, and the header through the partition.
     for written in [Path::new(DEVICE), device] {
         let synced = File::open(written).and_then(|file| file.sync_all());
         synced.with_context(|| format!("flushing {}", written.display()))?;
     }
-    Ok(())
+    Ok(root)
 }
 
 fn list(site: &Site<'_>, found: &Found) -> Result<()> {

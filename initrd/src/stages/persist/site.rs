@@ -52,7 +52,7 @@ impl<'a> Site<'a> {
     /// # Errors
     /// When the table can't be written.
     pub(super) fn list(&self, found: &Found) -> Result<()> {
-        let table = self.table.with_persist(self.number, self.extent, random::partition_uuid()?);
+        let table = self.table.with_persist(self.number, self.extent, random::uuid()?);
         self.disk.commit(found, &table)?;
         // udev saw the partition before the table named it.
         self.disk.announce(self.number).unwrap_or_else(|error| log::warn!("{error:#}"));

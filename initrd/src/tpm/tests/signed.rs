@@ -263,9 +263,9 @@ fn a_wrong_pin_is_told_apart_from_changed_pcrs() {
 #[test]
 fn no_unlock_takes_more_commands_than_it_must() {
     let started = Started::new("count");
-    let verify = ["LoadExternal", "VerifySignature"];
+    let verify = ["LoadExternal", "VerifySignature", "FlushContext"];
     let signed = ["StartAuthSession", "PolicyPCR", "PolicyAuthorize"];
-    let unseal = ["Load", "Unseal"];
+    let unseal = ["Load", "Unseal", "FlushContext"];
     let token = started.seal(&started.binding(None), None);
     assert_eq!(started.commands(&token, None), [&verify[..], &signed, &unseal].concat());
     let token = started.seal(&started.binding(Some(pcr7())), None);
@@ -273,9 +273,10 @@ fn no_unlock_takes_more_commands_than_it_must() {
     let token = started.seal(&started.binding(Some(pcr7())), Some(SIX_DIGITS));
     // Before a TPM first accepts a PIN, it writes that down, and wants the command repeated.
     let all = started.commands(&token, Some(SIX_DIGITS));
-    let unseal = ["PolicyPCR", "PolicyAuthValue", "Load", "Unseal", "Unseal"];
+    let unseal = ["PolicyPCR", "PolicyAuthValue", "Load", "Unseal", "Unseal", "FlushContext"];
     assert_eq!(all, [&verify[..], &signed, &unseal].concat());
-    assert_eq!(started.commands(&token, Some(SIX_DIGITS)), all[..9]);
+    let once = [&all[..10], &all[11..]].concat();
+    assert_eq!(started.commands(&token, Some(SIX_DIGITS)), once);
     // Everything that a policy may need. Before the PIN is asked for, two more commands check that
     // the key is this TPM's and still valid. After that, two commands authenticate the volume.
     let counter = Index::revocation("u");
@@ -283,7 +284,7 @@ fn no_unlock_takes_more_commands_than_it_must() {
     let counted = Some(Counted { handle: counter.handle, count });
     let token = started.seal(&Binding { counted, ..started.binding(Some(pcr7())) }, Some(SIX_DIGITS));
     let all = started.commands(&token, Some(SIX_DIGITS));
-    let unseal = ["PolicyPCR", "PolicyNV", "PolicyAuthValue", "Load", "Unseal"];
+    let unseal = ["PolicyPCR", "PolicyNV", "PolicyAuthValue", "Load", "Unseal", "FlushContext"];
     assert_eq!(all, [&verify[..], &signed, &unseal].concat());
     started.swtpm.tcti();
     let (tcti, heard) = started.swtpm.observed();
@@ -358,7 +359,7 @@ fn several_signatures_cost_one_command_more() {
     let token = started.seal(&started.binding(Some(pcr7())), None);
     let all = started.commands(&token, None);
     assert_eq!(all[0], "PCR_Read");
-    assert_eq!(all.len(), 9, "{all:?}");
+    assert_eq!(all.len(), 11, "{all:?}");
 }
 
 #[test]
@@ -377,7 +378,7 @@ fn the_initrd_of_a_signed_image_alone_counts() {
     heard.lock().unwrap().codes.clear();
     counting.count(&Index::counter("u")).unwrap();
     let commands = heard.lock().unwrap().names();
-    assert_eq!(commands.len(), 9, "{commands:?}");
+    assert_eq!(commands.len(), 10, "{commands:?}");
     started.phase("leave-initrd");
     let refused = nv(&|nv| nv.count(&Index::counter("u"))).unwrap_err().to_string();
     assert!(refused.starts_with("comparing PCRs with their signature: "), "{refused}");

@@ -10,7 +10,7 @@ use pattern::token::ahead::{Ahead, Announced, Approver};
 use pattern::token::{Bank, Binding};
 
 use super::policy;
-use crate::tpm::{Tcti, Tpm};
+use crate::tpm::Tcti;
 
 type Contents = BTreeMap<Variable, Vec<u8>>;
 
@@ -58,7 +58,7 @@ impl<'a> Staged<'a> {
     ) -> Result<Ahead> {
         let policy = policy(binding, &self.next)?;
         let literal = binding.literal().context("this image binds the volume to no register")?;
-        let signature = Tpm::connect(tcti)?.sign_ahead(approver, &policy)?;
+        let signature = tcti.ask(|tpm| tpm.sign_ahead(approver, &policy))?;
         let earlier = self.measured.earlier(&self.contents);
         Ok(Ahead { announced: Some(Announced { policy, literal, signature, earlier }), ..ahead })
     }

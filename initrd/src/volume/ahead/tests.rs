@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use pattern::firmware::{Log, Variable};
 use pattern::hex;
 use pattern::volume::Seen;
+use pattern_machine::random;
 
 use super::*;
 use crate::tpm::swtpm::Swtpm;
@@ -115,7 +116,7 @@ fn an_announced_change_of_dbx_opens_the_volume() {
     let approver = tpm.make_approver([4; 32].into()).unwrap();
     let slot = tpm.seal_ahead(&AHEAD, &approver, (Bank::Sha256, None), None).unwrap();
     drop(tpm);
-    let mut volume = Volume::format(&device, 32 << 20).unwrap();
+    let mut volume = Volume::format(&device, 32 << 20, random::uuid().unwrap()).unwrap();
     volume.add_sealed(&token, &SECRET).unwrap();
     let key = volume.unlock_sealed(&token, &SECRET).unwrap();
     volume.replace_ahead(&key, slot, &AHEAD).unwrap();

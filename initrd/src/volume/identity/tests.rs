@@ -14,6 +14,7 @@ use pattern::token::Bank;
 use pattern::volume::Seen;
 use pattern::volume::recovery::RecoveryKey;
 use pattern_machine::boot::Boot;
+use pattern_machine::random;
 
 use super::*;
 use crate::tpm::swtpm::Swtpm;
@@ -123,7 +124,7 @@ impl Machine {
 fn volume(device: PathBuf) -> (PathBuf, String, VolumeKey) {
     File::create(&device).unwrap().set_len(BYTES).unwrap();
     let recovery = RecoveryKey::from_bytes(&[7; 32]);
-    let mut volume = Volume::format(&device, BYTES).unwrap();
+    let mut volume = Volume::format(&device, BYTES, random::uuid().unwrap()).unwrap();
     volume.add_recovery(None, &recovery, None).unwrap();
     let (uuid, key) = (volume.uuid().unwrap(), volume.unlock_entered(recovery.as_str()).unwrap());
     (device, uuid, key)

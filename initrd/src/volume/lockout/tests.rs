@@ -6,6 +6,7 @@ use pattern::token::{Bank, Binding, Pcrs, Tpm2Token};
 use pattern::tpm::lockout::State;
 
 use super::*;
+use crate::tpm::Tpm;
 use crate::tpm::swtpm::Swtpm;
 use crate::tpm::{NewPin, Presented};
 

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use pattern::token::ahead::Ahead;
 use pattern::token::{Bank, Binding, Pcrs, PublicKey};
 use pattern::volume::{HEAD_BYTES, Seen, header_bytes, openable};
+use pattern_machine::random;
 
 use super::*;
 use crate::tpm::swtpm::Swtpm;
@@ -37,7 +38,7 @@ pub(super) fn header(seen: Seen) -> Header {
 /// Makes a volume with a recovery key, on a file as its device.
 fn recoverable(device: &Path) -> RecoveryKey {
     let key = RecoveryKey::from_bytes(&[7; 32]);
-    Volume::format(device, BYTES).unwrap().add_recovery(None, &key, None).unwrap();
+    Volume::format(device, BYTES, random::uuid().unwrap()).unwrap().add_recovery(None, &key, None).unwrap();
     key
 }
 
@@ -63,7 +64,7 @@ pub(super) fn cryptsetup(words: &str, device: &Path, key: &str) -> (bool, String
 fn our_volume_is_opened_by_its_tpm_its_recovery_key_and_by_cryptsetup() {
     let (swtpm, device) = machine("luks");
     let key = RecoveryKey::from_bytes(&[7; 32]);
-    let mut volume = Volume::format(&device, BYTES).unwrap();
+    let mut volume = Volume::format(&device, BYTES, random::uuid().unwrap()).unwrap();
     volume.add_sealed(&seal(&swtpm), &SECRET).unwrap();
     assert_eq!(volume.add_recovery(None, &key, None).unwrap(), 1);
     drop(volume);
@@ -88,7 +89,7 @@ fn our_volume_is_opened_by_its_tpm_its_recovery_key_and_by_cryptsetup() {
 #[test]
 fn the_header_is_the_one_of_systemd_repart() {
     let (swtpm, device) = machine("header");
-    let mut volume = Volume::format(&device, BYTES).unwrap();
+    let mut volume = Volume::format(&device, BYTES, random::uuid().unwrap()).unwrap();
     volume.add_sealed(&seal(&swtpm), &SECRET).unwrap();
     drop(volume);
     Volume::load(&device).unwrap().mark_finished().unwrap();
@@ -122,7 +123,7 @@ fn cryptsetup_and_systemd_show_a_signed_policy_and_a_pin() {
     let binding = Binding::new(Bank::Sha256, Some(key), Pcrs::new([7]).ok());
     let pin = NewPin { text: "1234", salt: [3; 32] };
     let token = swtpm.connect().seal(&SECRET, &binding, Some(&pin), 0).unwrap();
-    let mut volume = Volume::format(&device, BYTES).unwrap();
+    let mut volume = Volume::format(&device, BYTES, random::uuid().unwrap()).unwrap();
     volume.add_sealed(&token, &SECRET).unwrap();
     drop(volume);
     let (read, dump) = cryptsetup("luksDump", &device, "");
@@ -135,7 +136,7 @@ fn cryptsetup_and_systemd_show_a_signed_policy_and_a_pin() {
 #[test]
 fn systemd_lists_and_changes_our_tokens() {
     let (swtpm, device) = machine("enroll");
-    let mut volume = Volume::format(&device, BYTES).unwrap();
+    let mut volume = Volume::format(&device, BYTES, random::uuid().unwrap()).unwrap();
     volume.add_sealed(&seal(&swtpm), &SECRET).unwrap();
     volume.add_recovery(None, &RecoveryKey::from_bytes(&[7; 32]), None).unwrap();
     drop(volume);
@@ -180,7 +181,7 @@ fn sectors_are_as_large_as_the_device_allows() {
 fn a_new_sealed_key_replaces_the_old_ones_and_no_other() {
     let (swtpm, device) = machine("luks-replace");
     let key = RecoveryKey::from_bytes(&[7; 32]);
-    let mut volume = Volume::format(&device, BYTES).unwrap();
+    let mut volume = Volume::format(&device, BYTES, random::uuid().unwrap()).unwrap();
     volume.add_sealed(&seal(&swtpm), &SECRET).unwrap();
     assert_eq!(volume.add_recovery(None, &key, None).unwrap(), 1);
     drop(volume);

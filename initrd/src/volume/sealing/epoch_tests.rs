@@ -7,8 +7,10 @@ use pattern::token::Signatures;
 use pattern::volume::Seen;
 use pattern::volume::admission::Proof;
 use pattern::volume::recovery::RecoveryKey;
+use pattern_machine::random;
 
 use super::*;
+use crate::tpm::Tpm;
 use crate::tpm::swtpm::Swtpm;
 use crate::tpm::tests::signed::{KERNEL, PHASE, image_digests, make_key, sign};
 use crate::tpm::{Presented, Tcti};
@@ -55,7 +57,7 @@ impl Machine {
         for digest in image_digests(KERNEL) {
             swtpm.tool(&format!("tpm2_pcrextend 11:sha256={digest}"));
         }
-        let mut volume = Volume::format(&device, 32 << 20).unwrap();
+        let mut volume = Volume::format(&device, 32 << 20, random::uuid().unwrap()).unwrap();
         let recovery = RecoveryKey::from_bytes(&[7; 32]);
         volume.add_recovery(None, &recovery, None).unwrap();
         let (uuid, key) = (volume.uuid().unwrap(), volume.unlock_entered(recovery.as_str()).unwrap());

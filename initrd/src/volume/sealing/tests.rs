@@ -7,9 +7,11 @@ use std::path::PathBuf;
 
 use pattern::sealing::revocation::is_cut;
 use pattern::volume::recovery::RecoveryKey;
+use pattern_machine::random;
 use zeroize::Zeroizing;
 
 use super::*;
+use crate::tpm::Tpm;
 use crate::tpm::swtpm::Swtpm;
 use crate::tpm::{Presented, TpmError};
 use crate::volume::candidate::Candidate;
@@ -33,12 +35,11 @@ struct Machine {
 impl Machine {
     fn new(name: &str, counter: bool) -> Self {
         let (swtpm, device) = machine(name);
-        let mut volume = Volume::format(&device, 32 << 20).unwrap();
+        let mut volume = Volume::format(&device, 32 << 20, random::uuid().unwrap()).unwrap();
         let (uuid, secret) = (volume.uuid().unwrap(), [7; 32]);
         let (tcti, config) = (swtpm.tcti(), config(counter));
         let sealer = Sealer { means: means(&config, &tcti), pin: None };
-        let token = if counter { sealer.seal_first(&secret, &uuid) } else { sealer.seal(&secret, |one| one) };
-        let token = token.unwrap();
+        let token = sealer.seal_first(&secret, &uuid).unwrap();
         volume.add_sealed(&token, &secret).unwrap();
         volume.add_recovery(None, &RecoveryKey::from_bytes(&[7; 32]), None).unwrap();
         let key = volume.unlock_sealed(&token, &secret).unwrap();

@@ -5,7 +5,7 @@ use gptman::{GPT, GPTPartitionEntry};
 use pattern::table::{Change, Decision, Extent, Guid, Wanted, target};
 
 use super::*;
-use crate::random::partition_uuid;
+use crate::random::uuid;
 
 const MIB: u64 = 1 << 20;
 /// The type linux-usr-x86-64, as a table stores it.
@@ -46,7 +46,7 @@ impl Image {
         let disk = Disk::plain(&self.0);
         let found = disk.table()?;
         let decision = target(&found, &wanted)?;
-        disk.commit(&found, &decision.table([partition_uuid()?, partition_uuid()?]))?;
+        disk.commit(&found, &decision.table([uuid()?, uuid()?]))?;
         Ok(decision)
     }
 }
@@ -81,7 +81,7 @@ fn a_disk_that_went_away_is_an_error_that_names_it() {
     let disk = Disk::plain(&image.0);
     let found = disk.table().unwrap();
     fs::remove_file(&image.0).unwrap();
-    let wider = found.table.with_persist(9, Extent { first: 4096, last: 4999 }, partition_uuid().unwrap());
+    let wider = found.table.with_persist(9, Extent { first: 4096, last: 4999 }, uuid().unwrap());
     let error = disk.commit(&found, &wider).unwrap_err();
     assert_eq!(error.to_string(), format!("writing the partition table of {}", image.0.display()));
 }

@@ -1,6 +1,7 @@
 use std::cell::RefCell;
 
 use pattern::token::{Bank, Binding, Pcrs};
+use pattern_machine::random;
 
 use super::*;
 use crate::stages::persist::open::token::with_pin;
@@ -36,7 +37,7 @@ fn a_wrong_pin_is_asked_for_again() {
 fn several_tpm_slots_are_tried_in_turn() {
     let (other, _) = machine("open-other");
     let (swtpm, device) = machine("open-in-turn");
-    let mut volume = Volume::format(&device, 32 << 20).unwrap();
+    let mut volume = Volume::format(&device, 32 << 20, random::uuid().unwrap()).unwrap();
     let binding = Binding::new(Bank::Sha256, None, Pcrs::new([7]).ok());
     let changed = Binding::new(Bank::Sha256, None, Pcrs::new([8]).ok());
     swtpm.extend(8);

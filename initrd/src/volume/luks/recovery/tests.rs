@@ -2,6 +2,7 @@ use std::fs;
 
 use pattern::age::{self, Identity, Recipient};
 use pattern::volume::recovery::Escrow;
+use pattern_machine::random;
 
 use super::*;
 use crate::volume::luks::look;
@@ -25,7 +26,7 @@ fn escrow(key: &RecoveryKey) -> Escrow {
 /// A volume with one recovery key, in escrow for the largest number of recipients, and a passphrase
 /// in keyslot 1.
 fn volume(device: &Path) -> Volume {
-    let mut volume = Volume::format(device, BYTES).unwrap();
+    let mut volume = Volume::format(device, BYTES, random::uuid().unwrap()).unwrap();
     volume.add_recovery(None, &key(7), Some(&escrow(&key(7)))).unwrap();
     volume.add_key(None, None, "a passphrase").unwrap();
     volume

@@ -1,0 +1,179 @@
+//! The connection to the TPM. A process makes one, and keeps it.
+//!
+//! In the initrd the connection is to the TPM itself. The kernel's resource manager would save and
+//! load every object and session around every command: more commands than our own, each of them
+//! slow on a real chip. So whatever is loaded is flushed here, and never more than a TPM without a
+//! resource manager has room for (TCG PC Client Platform TPM Profile: three objects, three
+//! sessions). After a program that was killed, the next restart of the machine clears the TPM.
+
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+
+use pattern::token::Srk;
+use pattern_machine::tpm_device;
+use tss_esapi::Context;
+use tss_esapi::constants::SessionType;
+use tss_esapi::handles::{KeyHandle, ObjectHandle, SessionHandle};
+use tss_esapi::interface_types::algorithm::HashingAlgorithm;
+use tss_esapi::interface_types::reserved_handles::Hierarchy;
+use tss_esapi::interface_types::session_handles::AuthSession;
+use tss_esapi::structures::{Public, SymmetricDefinition};
+use tss_esapi::tcti_ldr::TctiNameConf;
+
+use super::approve::Approved;
+use super::{Result, TpmError, doing};
+
+/// The way to a TPM, and the connection that waits for the next use.
+pub struct Tcti {
+    place: Place,
+    idle: Cell<Option<Tpm>>,
+}
+
+/// Where a TPM is.
+pub(super) enum Place {
+    /// Character devices. The first one that can be opened is used.
+    Devices(Vec<PathBuf>),
+    /// The data socket of a software TPM.
+    #[cfg(test)]
+    Swtpm(PathBuf),
+}
+
+/// A connection to a TPM.
+pub struct Tpm {
+    pub(super) context: Context,
+    /// The TPM's storage root key, once the TPM was asked for it.
+    pub(super) srk: Option<(KeyHandle, Srk)>,
+    /// The policies whose signatures the TPM has checked.
+    pub(super) approved: Vec<Approved>,
+    /// What is loaded in the TPM.
+    loaded: Vec<ObjectHandle>,
+}
+
+impl Default for Tcti {
+    fn default() -> Self {
+        Self::of(Place::Devices(tpm_device::paths()))
+    }
+}
+
+impl Tcti {
+    pub(super) fn of(place: Place) -> Self {
+        Self { place, idle: Cell::default() }
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Uses the connection, and keeps it for the next use. After an error it is closed: the library
+    /// may be in the middle of a command, or remember a key that the TPM does not have.
+    ///
+    /// # Errors
+    /// When there is no TPM, it can't be opened, or `act` fails.
+    pub fn ask<T, E: From<TpmError>>(
+        &self,
+        act: impl FnOnce(&mut Tpm) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let mut tpm = self.idle.take().map_or_else(|| Tpm::open(&self.place), Ok)?;
+        let answer = act(&mut tpm)?;
+        for object in std::mem::take(&mut tpm.loaded) {
+            tpm.unload(object);
+        }
+        self.idle.set(Some(tpm));
+        Ok(answer)
+    }
+}
+
+impl Place {
+    /// Only one program at a time can open the TPM itself. The last path is that of the resource
+    /// manager.
+    fn open(&self) -> Result<Context> {
+        match self {
+            Self::Devices(paths) => {
+                let mut answer = Err(TpmError::Missing("a device"));
+                for path in paths {
+                    answer = open_device(path);
+                    if answer.is_ok() {
+                        break;
+                    }
+                }
+                answer
+            }
+            #[cfg(test)]
+            Self::Swtpm(path) => {
+                let path = path.to_string_lossy().into_owned();
+                let config = tss_esapi::tcti_ldr::TpmSimulatorConfig::Unix { path };
+                Context::new(TctiNameConf::Swtpm(config)).map_err(doing("opening the TPM"))
+            }
+        }
+    }
+}
+
+fn open_device(path: &Path) -> Result<Context> {
+    if !path.exists() {
+        return Err(TpmError::NoTpm(path.to_owned()));
+    }
+    let config = path.to_string_lossy().parse().map_err(doing("naming the TPM's device"))?;
+    Context::new(TctiNameConf::Device(config)).map_err(doing("opening the TPM"))
+}
+
+impl Tpm {
+    pub(super) fn open(place: &Place) -> Result<Self> {
+        let context = place.open()?;
+        Ok(Self { context, srk: None, approved: Vec::new(), loaded: Vec::new() })
+    }
+
+    /// Starts a session whose key only the TPM that owns `srk` can derive. Parameters are
+    /// encrypted: those of the command, those of the answer, or both. The TPM ends the session
+    /// after the first command that it authorises.
+    pub(super) fn start_session(
+        &mut self,
+        srk: KeyHandle,
+        kind: SessionType,
+        (sent, answered): (bool, bool),
+    ) -> Result<AuthSession> {
+        let aes = SymmetricDefinition::AES_128_CFB;
+        let session =
+            self.context.start_auth_session(Some(srk), None, None, kind, aes, HashingAlgorithm::Sha256);
+        let session = session.map_err(doing("starting a session salted to the storage root key"))?;
+        let session = session.ok_or(TpmError::Missing("a session"))?;
+        self.loaded.push(SessionHandle::from(session).into());
+        let (attributes, mask) = tss_esapi::attributes::SessionAttributesBuilder::new()
+            .with_decrypt(sent)
+            .with_encrypt(answered)
+            .with_continue_session(false)
+            .build();
+        self.context
+            .tr_sess_set_attributes(session, attributes, mask)
+            .map_err(doing("encrypting a session"))?;
+        Ok(session)
+    }
+
+    /// Forgets a session that the TPM has ended.
+    ///
+    /// tss-esapi 8.0.0-alpha.4 forgets the handle, and then returns an error that it expected a
+    /// flush, which would be one more command to the TPM. So the result is ignored.
+    pub(super) fn ended(&mut self, session: AuthSession) {
+        let session = ObjectHandle::from(SessionHandle::from(session));
+        self.loaded.retain(|one| *one != session);
+        self.context.tr_close(&mut session.clone()).ok();
+    }
+
+    /// Loads the public part of a key, to check signatures with.
+    pub(super) fn load_public(&mut self, area: Public) -> tss_esapi::Result<KeyHandle> {
+        let key = self.context.load_external(None, area, Hierarchy::Owner)?;
+        self.loaded.push(key.into());
+        Ok(key)
+    }
+
+    /// Notes an object that a command has loaded.
+    pub(super) fn has_loaded(&mut self, object: ObjectHandle) -> ObjectHandle {
+        self.loaded.push(object);
+        object
+    }
+
+    /// Removes an object from the TPM. If that fails, the object is only in the way.
+    pub(super) fn unload(&mut self, object: ObjectHandle) {
+        self.loaded.retain(|one| *one != object);
+        self.context.flush_context(object).ok();
+    }
+}
