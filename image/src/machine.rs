@@ -109,6 +109,7 @@ impl Machine {
             words: String::new(),
             strings: Vec::new(),
             disks: vec![self.disk()],
+            instructions: false,
             remote: None,
             writes: None,
             tpm: true,

@@ -152,6 +152,11 @@ impl Computer {
         Ear::beside(self.machine.folder(), &mut self.options)
     }
 
+    /// Makes its clock count instructions: the same work takes the same time on every host.
+    pub fn counts_instructions(&mut self) {
+        self.options.instructions = true;
+    }
+
     /// Removes the TPM.
     pub fn remove_tpm(&mut self) {
         self.options.tpm = false;
@@ -234,8 +239,18 @@ impl Computer {
 
     /// Uses another `pattern.toml` in the initrd. The kernel is then started without firmware.
     pub fn configure(&mut self, toml: &str) {
-        let overlay = [Entry::file(pattern::plan::CONFIG_PATH, toml.into())];
-        let (boot, words) = direct::unpack(self.machine.folder(), &overlay);
+        self.add_to_initrd(&Entry::file(pattern::plan::CONFIG_PATH, toml.into()));
+    }
+
+    /// Starts a script in the place of the initrd's systemd. The kernel is then started without
+    /// firmware.
+    pub fn run_instead(&mut self, script: &str) {
+        self.add_to_initrd(&Entry::program("script", script.into()));
+        self.options.words.push_str(" rdinit=/script");
+    }
+
+    fn add_to_initrd(&mut self, entry: &Entry) {
+        let (boot, words) = direct::unpack(self.machine.folder(), std::slice::from_ref(entry));
         self.options.boot = boot;
         self.options.words = format!("{words} {}", self.options.words);
     }

@@ -8,8 +8,10 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use pattern_image::machine::qemu::Options;
 use pattern_image::machine::swtpm;
@@ -78,8 +80,12 @@ const NAMES: &[(u32, &str)] = &[
 ];
 
 /// The recorder. It works until the test ends.
-#[derive(Clone, Debug)]
-pub struct Ear(Arc<Mutex<Vec<Heard>>>);
+#[derive(Clone, Debug, Default)]
+pub struct Ear {
+    heard: Arc<Mutex<Vec<Heard>>>,
+    /// Milliseconds that each command takes longer.
+    delay: Arc<AtomicU64>,
+}
 
 impl Ear {
     /// Listens at `socket`, where QEMU looks for the TPM, and connects to swtpm at `tpm`, which may
@@ -88,7 +94,7 @@ impl Ear {
     pub fn new(socket: &Path, tpm: &Path) -> Self {
         std::fs::remove_file(socket).ok();
         let listener = UnixListener::bind(socket).expect("listening for QEMU");
-        let ear = Self(Arc::default());
+        let ear = Self::default();
         let (heard, tpm) = (ear.clone(), tpm.to_owned());
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -108,7 +114,12 @@ impl Ear {
     /// Returns what was heard since the last call.
     #[must_use]
     pub fn take(&self) -> Vec<Heard> {
-        std::mem::take(&mut *self.0.lock().expect("no thread panics with it"))
+        std::mem::take(&mut *self.heard.lock().expect("no thread panics with it"))
+    }
+
+    /// Makes each command take this much longer from now on, like a slower chip.
+    pub fn slow_down(&self, by: Duration) {
+        self.delay.store(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     fn control(&self, client: UnixStream, tpm: UnixStream) -> io::Result<()> {
@@ -141,7 +152,7 @@ impl Ear {
         let (mut qemu, heard) = (UnixStream::from(qemu), self.clone());
         thread::spawn(move || {
             while let Ok(said) = heard.exchange(&mut qemu, &mut tpm) {
-                heard.0.lock().expect("no thread panics with it").push(said);
+                heard.heard.lock().expect("no thread panics with it").push(said);
             }
         });
         Ok(handed.into())
@@ -151,6 +162,7 @@ impl Ear {
         let command = message(qemu)?;
         tpm.write_all(&command)?;
         let answer = message(tpm)?;
+        thread::sleep(Duration::from_millis(self.delay.load(Ordering::Relaxed)));
         qemu.write_all(&answer)?;
         Ok(Heard { code: number(&command[6..]), answer: number(&answer[6..]) })
     }
@@ -200,7 +212,6 @@ fn send(to: &UnixStream, bytes: &[u8], handed: Option<&OwnedFd>) -> io::Result<(
 #[cfg(test)]
 mod tests {
     use std::process::{Child, Command, Stdio};
-    use std::time::Duration;
 
     use super::*;
 

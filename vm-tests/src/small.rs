@@ -57,6 +57,7 @@ impl Small {
             boot: Boot::Kernel { kernel: "kernel".into(), initrd: "initrd".into() },
             words: "console=ttyS0 quiet rdinit=/small-init".to_owned(),
             disks: Vec::new(),
+            instructions: false,
             remote: None,
             writes: None,
             tpm: true,

@@ -20,6 +20,9 @@ pub struct Options {
     pub cpus: u32,
     /// Whether the processor's own virtualisation works here. Otherwise QEMU emulates.
     pub kvm: bool,
+    /// Whether each instruction of an emulated processor takes a nanosecond of the guest's time, and
+    /// waiting takes none of ours. Then a busy host changes nothing of what the guest measures.
+    pub instructions: bool,
     /// What the machine starts.
     pub boot: Boot,
     /// The kernel command line, or with UEFI the words that systemd-stub adds to the image's own.
@@ -109,7 +112,10 @@ fn machine(args: &mut Arguments, options: &Options) {
     args.0.extend(["-nodefaults", "-no-user-config"].map(OsString::from));
     let secure = matches!(options.boot, Boot::Uefi { secure: true, .. });
     args.put("-machine", if secure { "q35,smm=on" } else { "q35,smm=off" });
-    args.put("-accel", if options.kvm { "kvm" } else { "tcg,thread=multi" });
+    args.put("-accel", accelerator(options));
+    if options.instructions {
+        args.put("-icount", "shift=0,sleep=off");
+    }
     args.put("-cpu", if options.kvm { "max" } else { EMULATED });
     args.put("-smp", options.cpus.to_string());
     args.put("-m", format!("{}M", options.memory_mib));
@@ -121,6 +127,15 @@ fn machine(args: &mut Arguments, options: &Options) {
     match options.server {
         None => args.put("-nic", "none"),
         Some(port) => network(args, port),
+    }
+}
+
+fn accelerator(options: &Options) -> &'static str {
+    match options {
+        Options { kvm: true, .. } => "kvm",
+        // Counting needs all processors in one thread.
+        Options { instructions: true, .. } => "tcg,thread=single",
+        _ => "tcg,thread=multi",
     }
 }
 
@@ -228,6 +243,7 @@ mod tests {
             words: String::new(),
             strings: Vec::new(),
             disks: vec!["/d/a,b.raw".into()],
+            instructions: false,
             remote: None,
             writes: None,
             tpm: false,
@@ -269,6 +285,12 @@ mod tests {
         let line = line(&Options { kvm: true, ..options() });
         assert!(line.contains("-accel kvm -cpu max -smp"), "{line}");
         assert!(!line.contains("tcg"), "{line}");
+    }
+
+    #[test]
+    fn instructions_are_counted_in_one_thread() {
+        let line = line(&Options { instructions: true, ..options() });
+        assert!(line.contains("-accel tcg,thread=single -icount shift=0,sleep=off"), "{line}");
     }
 
     #[test]

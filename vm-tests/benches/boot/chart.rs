@@ -12,8 +12,8 @@ const LEFT: f64 = 110.0;
 const ROW: f64 = 34.0;
 const BAR: f64 = 22.0;
 /// One for each stage: apart in brightness, too, for those who do not see colours.
-const COLOURS: [&str; STAGES.len()] =
-    ["#9e9e9e", "#5e7fb1", "#e0a030", "#2f6d4f", "#c9b8d8", "#8a5a9e", "#dfe3e6"];
+const COLOURS: [&str; STAGES.len() + 1] =
+    ["#555a60", "#9e9e9e", "#5e7fb1", "#e0a030", "#2f6d4f", "#c9b8d8", "#8a5a9e", "#dfe3e6"];
 
 /// Returns a picture with the medians of all pairs.
 pub(crate) fn draw(pairs: &[Pair]) -> String {
@@ -31,7 +31,7 @@ pub(crate) fn draw(pairs: &[Pair]) -> String {
     let longest = rows.iter().map(|(_, lengths)| lengths.iter().sum::<f64>()).fold(1.0, f64::max);
     let scale = (WIDTH - LEFT - 60.0) / longest;
     let legend = ROW * rows.len() as f64 + 14.0;
-    let height = legend + 20.0 * STAGES.len() as f64 + 6.0;
+    let height = legend + 20.0 * COLOURS.len() as f64 + 6.0;
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" \
          font-size=\"13\">\n<title>The stages of a boot, in seconds</title>\n\
@@ -40,7 +40,7 @@ pub(crate) fn draw(pairs: &[Pair]) -> String {
     for (index, (name, lengths)) in rows.iter().enumerate() {
         row(&mut text, ROW * index as f64 + 8.0, name, lengths, scale);
     }
-    for (index, (name, _)) in STAGES.iter().enumerate() {
+    for (index, name) in names().enumerate() {
         let y = legend + 20.0 * index as f64;
         piece(&mut text, LEFT, y, 14.0, 14.0, COLOURS[index]);
         label(&mut text, LEFT + 22.0, y + 12.0, name);
@@ -48,15 +48,21 @@ pub(crate) fn draw(pairs: &[Pair]) -> String {
     text + "</svg>\n"
 }
 
+/// The names of all stages, from power on.
+fn names() -> impl Iterator<Item = &'static str> {
+    std::iter::once("firmware and boot loader").chain(STAGES.iter().map(|(name, _)| *name))
+}
+
 /// The seconds of each stage.
 fn lengths(pairs: &[Pair], system: usize, boot: usize) -> Vec<f64> {
+    let firmware = median(pairs.iter().map(|pair| pair[system].boots[boot].firmware));
     let stage = |index: usize| {
         median(pairs.iter().map(|pair| {
             let ends = &pair[system].boots[boot].ends;
             ends[index] - index.checked_sub(1).map_or(0.0, |before| ends[before])
         }))
     };
-    (0..STAGES.len()).map(stage).collect()
+    std::iter::once(firmware).chain((0..STAGES.len()).map(stage)).collect()
 }
 
 fn row(text: &mut String, y: f64, name: &str, lengths: &[f64], scale: f64) {

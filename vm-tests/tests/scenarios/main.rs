@@ -18,6 +18,7 @@ mod grows_while_running;
 #[allow(dead_code, reason = "the attacks need more of it")]
 mod header;
 mod hidden_tpm;
+mod instructions;
 mod judges;
 mod latch;
 mod no_grow;
