@@ -9,12 +9,14 @@ mod document;
 pub mod epoch;
 mod keys;
 mod model;
+pub mod prerelease;
 mod problem;
 mod read;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod size;
 mod suggest;
+mod url;
 pub mod version;
 
 pub use choice::{Corruption, Enroll, Filesystem, FlagName, SecureBoot};

@@ -5,6 +5,7 @@ mod keys;
 mod mkosi;
 mod output;
 mod progress;
+mod room;
 mod tree;
 
 use std::fs;
@@ -15,6 +16,8 @@ use anyhow::{Context, Result, bail};
 use pattern::config::{self, Config};
 use pattern::table::base;
 
+use crate::check::print_notes;
+use crate::host::pubring::Pubring;
 use data::Data;
 use keys::Keys;
 use mkosi::Places;
@@ -43,6 +46,7 @@ pub struct Build {
 pub fn build(options: &Build) -> Result<()> {
     let file = options.folder.join("pattern.toml");
     let config = read(&file)?;
+    print_notes(&file, &config);
     let data = Data::find(options.data.as_deref())?;
     let keys = signing(options, &config)?;
     let base = format!("{}_{}", config.image.id, config.image.version);
@@ -50,6 +54,9 @@ pub fn build(options: &Build) -> Result<()> {
     prepare(&places, &data, &config, &file)?;
     println!("Logs: {}/*.log", places.work.display());
     progress::run("tools tree", &mut tools(&data, &places), &places.work.join("tools.log"))?;
+    let pubring = file.with_file_name(&config.image.updates.pubring);
+    let trusted = Pubring::read(&pubring, &options.tools)?.keys.join(", ");
+    println!("Updates are verified with {}: {trusted}", pubring.display());
     progress::run("initrd", &mut mkosi::initrd(&places, &config), &places.work.join("initrd.log"))?;
     let joined = keys.as_ref().map(|keys| keys.joined(&places.work)).transpose()?;
     progress::run(
@@ -58,8 +65,10 @@ pub fn build(options: &Build) -> Result<()> {
         &places.work.join("image.log"),
     )?;
     drop(joined);
+    room::check(config.partitions.sizes.esp, output::kernel_image(&base, &places.made())?)?;
     let to = options.output.join(&base);
-    let names = output::collect(&base, &places.made(), &to)?;
+    let mut names = output::collect(&base, &places.made(), &to)?;
+    names.push(output::keep_pubring(&base, &pubring, &to)?);
     output::checksums(&to, &names)?;
     names.iter().for_each(|name| println!("{}", to.join(name).display()));
     Ok(())

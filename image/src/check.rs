@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use pattern::config::prerelease::PreRelease;
 use pattern::config::{self, Config, Problem, SecureBoot};
 use serde_json::{Value, json};
 
@@ -25,7 +26,7 @@ pub fn check(options: &Check) -> Result<bool> {
     let mut problems = Vec::new();
     for file in &options.files {
         match parsed(file)? {
-            Ok(config) => notes(&config).iter().for_each(|note| eprintln!("{}: {note}", file.display())),
+            Ok(config) => print_notes(file, &config),
             Err(found) => problems.extend(found),
         }
     }
@@ -43,15 +44,27 @@ fn parsed(file: &Path) -> Result<Result<Config, Vec<Problem>>> {
     Ok(config::parse(&name, &text))
 }
 
+/// Prints the notes to standard error.
+pub(crate) fn print_notes(file: &Path, config: &Config) {
+    notes(config).iter().for_each(|note| eprintln!("{}: {note}", file.display()));
+}
+
+/// Returns what is valid, and may not be what is meant.
 fn notes(config: &Config) -> Vec<String> {
-    if config.debug || config.secure_boot() == SecureBoot::Required {
-        return Vec::new();
-    }
-    vec![
+    let open = !config.debug && config.secure_boot() != SecureBoot::Required;
+    let open = open.then(|| {
         "note: volume.secure_boot = \"optional\": on a machine with Secure Boot off, anyone who has the machine can start a \
          system of their own on it, and have the TPM open the volume"
-            .to_owned(),
-    ]
+            .to_owned()
+    });
+    let version = &config.image.version;
+    let early = PreRelease::of(version).map(|PreRelease { release, instead: [one, its_release] }| {
+        format!(
+            "note: image.version = {version:?} is newer than {release:?}: a machine that has it never takes {release:?}. \
+             Versions that sort as they are meant: {one:?}, and then the release as {its_release:?}"
+        )
+    });
+    open.into_iter().chain(early).collect()
 }
 
 /// Returns an array of objects with `file`, `line`, `key` (empty for the text as a whole) and
@@ -74,19 +87,28 @@ mod tests {
 
     #[test]
     fn an_image_that_protects_less_is_told_so() {
-        let notes = |more: &str| {
-            let text = format!(
-                "{more}[image]\nid = \"demo\"\nversion = \"1\"\n\
-                 updates = {{ url = \"https://example.org/\", pubring = \"demo.pgp\" }}\n\
-                 [partitions]\nsizes = {{ esp = \"200M\", verity = \"200M\", usr = \"2G\" }}\n"
-            );
-            super::notes(&config::parse("pattern.toml", &text).unwrap())
-        };
+        let notes = |more: &str| notes_of("1", more);
         let said = notes("volume.secure_boot = \"optional\"\n");
         assert!(
             said[0].starts_with("note: volume.secure_boot = \"optional\": on a machine with Secure Boot off")
         );
         assert!(notes("").is_empty() && notes("debug = true\n").is_empty());
+    }
+
+    #[test]
+    fn a_version_that_outlives_its_release_is_told() {
+        let said = notes_of("1.0-rc1", "");
+        assert!(said[0].starts_with("note: image.version = \"1.0-rc1\" is newer than \"1.0\": "), "{said:?}");
+        assert!(said[0].ends_with("\"1.0-rc1\", and then the release as \"1.0.0\""), "{said:?}");
+    }
+
+    fn notes_of(version: &str, more: &str) -> Vec<String> {
+        let text = format!(
+            "{more}[image]\nid = \"demo\"\nversion = \"{version}\"\n\
+                 updates = {{ url = \"https://example.org/\", pubring = \"demo.pgp\" }}\n\
+                 [partitions]\nsizes = {{ esp = \"200M\", verity = \"200M\", usr = \"2G\" }}\n"
+        );
+        notes(&config::parse("pattern.toml", &text).unwrap())
     }
 
     #[test]

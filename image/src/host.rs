@@ -3,6 +3,7 @@
 
 pub(crate) mod durable;
 pub(crate) mod gpg;
+pub(crate) mod pubring;
 pub(crate) mod step;
 pub mod temporary;
 pub(crate) mod tools;

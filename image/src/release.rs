@@ -15,6 +15,7 @@ use anyhow::Result;
 use crate::host::gpg::Home;
 use addition::Addition;
 use built::Built;
+pub(crate) use built::PUBRING;
 use compression::Codec;
 pub use compression::Compression;
 use folder::Folder;
@@ -46,9 +47,15 @@ pub fn sign(options: &SignRelease) -> Result<()> {
     let plain = Codec::find(Compression::None, &options.tools)?;
     let built = Built::read(&options.result)?;
     built.check()?;
+    built.trusts(&key, &options.tools)?;
+    home.try_out(&key)?;
     let folder = Folder::open(&options.output, &home)?;
     let addition = Addition { base: &built.base, parts: built.parts(&packed, &plain), folder: &folder };
     addition.check()?;
+    if let Some(newer) = addition.newer()? {
+        let (to, base) = (options.output.display(), &built.base);
+        eprintln!("warning: {to} has {newer}, which is newer than {base}: machines take {newer}");
+    }
     let sums = addition.write()?;
     folder.publish(&sums, &key)?;
     sums.keys().for_each(|name| println!("{}", options.output.join(name).display()));

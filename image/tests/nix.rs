@@ -98,7 +98,7 @@ const EVERYTHING: &str = r#"
     updates = { url = "file:///srv/updates", pubring = "keys.gpg" }
     [partitions]
     disk = "/dev/disk/by-id/nvme-X_1"
-    sizes = { esp = "33M", verity = "17M", usr = "2G" }
+    sizes = { esp = "40M", verity = "17M", usr = "2G" }
     persist = { etc = true, home = true, srv = true, var = true }
     [userspace]
     homed = true

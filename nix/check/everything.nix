@@ -11,7 +11,7 @@
     partitions = {
       disk = "/dev/disk/by-id/nvme-X_1";
       sizes = {
-        esp = "33M";
+        esp = "40M";
         verity = "17M";
         usr = "2G";
       };

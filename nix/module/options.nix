@@ -62,7 +62,7 @@ in
         description = "the disk that must hold the image: `auto`, or a path under `/dev`";
       };
       sizes = {
-        esp = size "200M" "size of the EFI system partition, at least 33M";
+        esp = size "200M" "size of the EFI system partition, at least 40M";
         verity = size "200M" "size of each hash tree partition, large enough for `usr`";
         usr = size "2G" "size of each `/usr` partition";
       };

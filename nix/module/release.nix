@@ -29,6 +29,8 @@ in
         uuid=''${uuid//-/}
         cp "$file" "${base}_''${uuid}_$(stat --format=%s "$file").$part.raw"
       done
+      # What sign-release compares its key with.
+      cp ${config.pattern.image.updates.pubring} ${base}.pubring.pgp
       sha256sum -- * > SHA256SUMS
     ''
   );

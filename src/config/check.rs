@@ -5,26 +5,50 @@ use crate::config::size::Size;
 use crate::config::{epoch, version};
 use crate::token::{PcrError, Pcrs};
 
-/// Longest id: `ID_VERSION` with suffixes must be a valid file name on every file system.
+/// Longest id: `ID_VERSION` with suffixes must be a valid file name on every file system, and a host
+/// name of Linux has at most 64 characters.
 const ID_MAX: usize = 64;
+/// Longest part of a host name (RFC 1035, section 2.3.4).
+const LABEL_MAX: usize = 63;
+/// systemd-boot ignores files in `/EFI/Linux` with this prefix, which is that of entries it makes
+/// itself (its src/boot/boot.c).
+const OF_THE_LOADER: &str = "auto-";
 /// Most recipients: each takes a part of the 12 KiB that a LUKS2 header has for all its keys and
 /// tokens.
 const ESCROW_MAX: usize = 8;
-/// Smallest FAT32, in whole MiB: 65525 clusters of one 512-byte sector, two allocation tables, and
-/// reserved sectors (Microsoft's FAT specification, "FAT Type Determination").
-const ESP_MIN: Size = Size::from_bytes(33 << 20);
+/// Two kernel images beside the boot loader: one that runs and one that an update brings. None has
+/// less than 18 MiB: 11 of the initrd, the rest of a kernel that can start from a disk. `pattern
+/// build` compares with what it has built.
+const ESP_MIN: Size = Size::from_bytes(40 << 20);
 
 /// The result of a check: the value, or the message of a problem.
 pub(super) type Checked<T> = Result<T, String>;
 
-/// Validates `image.id`. It becomes `IMAGE_ID=` in os-release and the first part of file names, up
-/// to `_`.
+/// Validates `image.id`. It becomes `IMAGE_ID=` in os-release, the host name, and the first part of
+/// file names, up to `_`.
 pub(super) fn id(text: &str) -> Checked<String> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
     if text.contains('_') {
         return Err(format!("must not hold '_', which separates id and version in file names: {text:?}"));
     }
-    name(text, ID_MAX, fits, "a-z, 0-9, '.' and '-'")
+    let id = name(text, ID_MAX, fits, "a-z, 0-9, '.' and '-'")?;
+    if id.starts_with(OF_THE_LOADER) {
+        return Err(format!(
+            "must not start with \"{OF_THE_LOADER}\": systemd-boot does not start kernel images whose names do, not {text:?}"
+        ));
+    }
+    let ends = |part: &str| part.starts_with(is_plain) && part.ends_with(is_plain) && part.len() <= LABEL_MAX;
+    if !id.split('.').all(ends) {
+        return Err(format!(
+            "must be a host name, too: parts between '.' start and end with a letter or a digit, and have at most \
+             {LABEL_MAX} characters, not {text:?}"
+        ));
+    }
+    Ok(id)
+}
+
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric()
 }
 
 /// Validates `image.version`, a part of file names and partition labels. The allowed characters are
@@ -69,26 +93,6 @@ fn name(text: &str, max: usize, fits: fn(char) -> bool, allowed: &str) -> Checke
     Ok(text.to_owned())
 }
 
-/// Validates `image.updates.url`, a prefix to which systemd-sysupdate appends `/` and a file name.
-pub(super) fn url(text: &str) -> Checked<String> {
-    let rest = ["https://", "http://", "file:///"].iter().find_map(|scheme| text.strip_prefix(scheme));
-    let Some(rest) = rest.filter(|rest| !rest.is_empty() && !rest.starts_with('/')) else {
-        return Err(format!(
-            "must be a URL such as \"https://example.org/demo\" (https, http or file), not {text:?}"
-        ));
-    };
-    let fits = |c: char| c.is_ascii_graphic() && !"\"'\\<>`{}|^%?#".contains(c);
-    if let Some(strange) = text.chars().find(|c| !fits(*c)) {
-        return Err(format!("must be a plain URL prefix, without {strange:?}: {text:?}"));
-    }
-    if !text.starts_with("file:") && rest.split('/').next().is_some_and(|host| host.contains('@')) {
-        return Err(
-            "must not hold a user name or password: every user of the system can read this file".to_owned()
-        );
-    }
-    Ok(text.to_owned())
-}
-
 /// Validates `partitions.disk` if it is not `auto`: a device path without `.`, `..` or empty parts.
 pub(super) fn device(text: &str) -> Checked<String> {
     let plain = |part: &str| {
@@ -116,9 +120,9 @@ pub(super) fn size(text: &str) -> Checked<Size> {
 /// Validates `partitions.sizes.esp`.
 pub(super) fn esp(text: &str) -> Checked<Size> {
     match size(text)? {
-        small if small < ESP_MIN => {
-            Err(format!("must be at least \"{ESP_MIN}\", the smallest FAT32 file system, not {text:?}"))
-        }
+        small if small < ESP_MIN => Err(format!(
+            "must be at least \"{ESP_MIN}\", because an update brings a second kernel image of 18M or more, not {text:?}"
+        )),
         fits => Ok(fits),
     }
 }

@@ -116,7 +116,7 @@ pub const KEYS: &[Key] = &[
         "\"auto\"",
         "the disk that must hold the image: `auto`, or a path under `/dev`",
     ),
-    required("partitions.sizes.esp", Kind::Size, "size of the EFI system partition, at least 33M"),
+    required("partitions.sizes.esp", Kind::Size, "size of the EFI system partition, at least 40M"),
     required(
         "partitions.sizes.verity",
         Kind::Size,

@@ -7,6 +7,7 @@ use super::check::{self, Checked};
 use super::document::{Document, kind_of};
 use super::keys::{Absent, find};
 use super::problem::Problem;
+use super::url::url;
 use super::{
     Boot, Config, Corruption, DiskChoice, Enroll, Filesystem, FlagName, Image, Partitions, Persist,
     SecureBoot, Sizes, Updates, Userspace, Verity, Volume,
@@ -45,7 +46,7 @@ impl Reader<'_> {
         let id = self.text("image.id", check::id);
         let version = self.text("image.version", check::version);
         let epoch = self.read("image.epoch", |value| check::epoch(&integer(value)?));
-        let url = self.text("image.updates.url", check::url);
+        let url = self.text("image.updates.url", url);
         let pubring = self.text("image.updates.pubring", check::pubring);
         Some(Image {
             id: id?,

@@ -29,7 +29,7 @@ pubring = "keys.gpg"
 [partitions]
 disk = "/dev/disk/by-id/nvme-X_1"
 [partitions.sizes]
-esp = "33M"
+esp = "40M"
 verity = "17M"
 usr = "2G"
 [partitions.persist]

@@ -32,7 +32,7 @@ pcrs = []
         "4: image.version: must not hold '_'",
         "5: image.updates.url: must be a URL",
         "5: image.updates.pubring: must be given: ",
-        "7: partitions.sizes.esp: must be at least \"33M\"",
+        "7: partitions.sizes.esp: must be at least \"40M\"",
         "7: partitions.sizes.verity: must be at least \"17M\"",
         "9: volume.pcrs: must name a register",
     ];

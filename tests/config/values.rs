@@ -8,12 +8,20 @@ use super::{SMALLEST, read, said, said_when};
 #[test]
 fn a_bad_id_is_told_what_ids_are_made_of() {
     let made_of = "must consist of a-z, 0-9, '.' and '-'";
+    let ignored = "systemd-boot does not start kernel images whose names do";
+    let host = "must be a host name, too: parts between '.' start and end with a letter or a digit, and have at most 63 \
+                characters";
     let cases = [
         ("\"Demo\"", format!("{made_of}, and has 'D': \"Demo\"")),
         ("\"../x\"", format!("{made_of}, and has '/': \"../x\"")),
         ("\"a_b\"", "must not hold '_', which separates id and version in file names: \"a_b\"".to_owned()),
         ("\"-x\"", "must start with a letter or a digit, not \"-x\"".to_owned()),
         ("\"\"", "must start with a letter or a digit, not \"\"".to_owned()),
+        ("\"auto-kiosk\"", format!("must not start with \"auto-\": {ignored}, not \"auto-kiosk\"")),
+        ("\"kiosk-\"", format!("{host}, not \"kiosk-\"")),
+        ("\"kiosk.\"", format!("{host}, not \"kiosk.\"")),
+        ("\"a..b\"", format!("{host}, not \"a..b\"")),
+        ("\"a-.b\"", format!("{host}, not \"a-.b\"")),
         ("7", "must be a string in quotes, not a number".to_owned()),
     ];
     for (id, message) in cases {
@@ -108,8 +116,8 @@ fn a_size_that_no_partition_can_have_is_refused() {
         let found = said_when("\"2G\"", usr);
         assert_eq!(found, format!("p.toml:8: partitions.sizes.{message}\n"));
     }
-    let message = "must be at least \"33M\", the smallest FAT32 file system, not \"32M\"";
-    let found = said_when("\"200M\"", "\"32M\"");
+    let message = "must be at least \"40M\", because an update brings a second kernel image of 18M or more, not \"39M\"";
+    let found = said_when("\"200M\"", "\"39M\"");
     assert_eq!(found, format!("p.toml:8: partitions.sizes.esp: {message}\n"));
 }
 

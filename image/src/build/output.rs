@@ -7,6 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use pattern::update::release::Part;
 
+use crate::release::PUBRING;
+
 /// Returns the final name of a file that mkosi made, which has this many bytes, or `None` if it is
 /// not an output.
 ///
@@ -23,6 +25,16 @@ pub(crate) fn final_name(base: &str, name: &str, bytes: u64) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Returns the bytes of the kernel image that mkosi made.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn kernel_image(base: &str, made: &Path) -> Result<u64> {
+    let file = made.join(format!("{base}.efi"));
+    let found = fs::metadata(&file).with_context(|| format!("looking at {}", file.display()))?;
+    Ok(found.len())
 }
 
 /// Moves the outputs from `made` to `to`, and replaces what an earlier build left there. Returns
@@ -61,6 +73,16 @@ fn renames(base: &str, made: &Path) -> Result<Vec<(PathBuf, String)>> {
     }
     renames.sort_by(|one, other| one.1.cmp(&other.1));
     Ok(renames)
+}
+
+/// Copies the keyring of the image, for `pattern sign-release`. Returns its name.
+///
+/// # Errors
+/// When it can't be copied.
+pub(crate) fn keep_pubring(base: &str, pubring: &Path, to: &Path) -> Result<String> {
+    let name = format!("{base}{PUBRING}");
+    fs::copy(pubring, to.join(&name)).with_context(|| format!("copying {}", pubring.display()))?;
+    Ok(name)
 }
 
 /// Writes `SHA256SUMS` for `sha256sum --check`.

@@ -12,14 +12,15 @@ use anyhow::{Context, Result, bail};
 use super::temporary::TemporaryFolder;
 use super::tools::{self, Need, Source};
 
-const GNUPG: Need = Need { programs: &["gpg", "gpgconf", "gpg-agent"], package: "gnupg" };
+pub(super) const GNUPG: Need = Need { programs: &["gpg", "gpgconf", "gpg-agent"], package: "gnupg" };
 
 /// Longest path of a home. A socket's path has at most 107 bytes, and the agent's longest name in a
 /// home is `/S.gpg-agent.browser`.
 const PATH_MAX: usize = 87;
 
 /// Options that gpg's command line decides, not the home's `gpg.conf`.
-const PLAIN: [&str; 4] = ["--batch", "--no-options", "--no-auto-key-locate", "--no-auto-check-trustdb"];
+pub(super) const PLAIN: [&str; 4] =
+    ["--batch", "--no-options", "--no-auto-key-locate", "--no-auto-check-trustdb"];
 
 /// A home folder, and gpg for it.
 #[derive(Debug)]
@@ -88,7 +89,7 @@ impl Home {
         let mut command = self.gpg();
         command.args(["--with-colons", "--list-secret-keys"]);
         let listing = self.with_agent("listing keys with gpg", &mut command)?;
-        let mut keys = signing_keys(&String::from_utf8_lossy(&listing));
+        let mut keys = signing_keys(&String::from_utf8_lossy(&listing), "sec");
         match (keys.len(), keys.pop()) {
             (1, Some(key)) => Ok(key),
             (0, _) => bail!(
@@ -110,6 +111,17 @@ impl Home {
         command.args(["--no-armor", "--digest-algo", "SHA512", "--local-user", key]);
         command.arg("--output").arg(signature).arg("--detach-sign").arg(file);
         self.with_agent(&format!("signing {} with gpg", file.display()), &mut command).map(|_| ())
+    }
+
+    /// Signs a byte, so that a key that can't sign is known before gigabytes are compressed.
+    ///
+    /// # Errors
+    /// When gpg can't sign with this key.
+    pub(crate) fn try_out(&self, key: &str) -> Result<()> {
+        let folder = TemporaryFolder::new()?;
+        let (file, signature) = (folder.path().join("byte"), folder.path().join("byte.gpg"));
+        fs::write(&file, "x").with_context(|| format!("writing {}", file.display()))?;
+        self.sign(key, &file, &signature).and_then(|()| self.verify(&file, &signature))
     }
 
     /// Checks that a signature is valid, by a key in this home. gpg's exit status is not enough: it
@@ -173,9 +185,9 @@ fn short(path: PathBuf) -> Result<(PathBuf, Option<TemporaryFolder>)> {
     Ok((link, Some(folder)))
 }
 
-/// Returns fingerprints from gpg's machine-readable list: a `sec` line for each key, followed by
-/// its `fpr` line.
-fn signing_keys(listing: &str) -> Vec<String> {
+/// Returns fingerprints of usable keys from gpg's machine-readable list: a line for each key, of this
+/// kind, followed by its `fpr` line.
+pub(super) fn signing_keys(listing: &str, kind: &str) -> Vec<String> {
     let mut keys = Vec::new();
     let mut usable = false;
     for line in listing.lines() {
@@ -183,7 +195,7 @@ fn signing_keys(listing: &str) -> Vec<String> {
         match fields.as_slice() {
             // The second field is the validity. The twelfth has a capital S if the key as a whole
             // can sign.
-            ["sec", validity, ..] => {
+            [found, validity, ..] if *found == kind => {
                 let signs = fields.get(11).is_some_and(|can| can.contains('S'));
                 usable = signs && !["d", "e", "i", "r"].contains(validity);
             }
@@ -213,9 +225,9 @@ mod tests {
             "sec:e:255:22:2533:1795400499:1795400501::u:::sc:::+::ed25519:::0:\nfpr:::::::::AD33:\n";
         let encrypting = "sec:u:255:18:11:1:::u:::eE:::+::cv25519:::0:\nfpr:::::::::AA:\n";
         let subkey = "ssb:u:255:18:22:1::::::e:::+::cv25519::\nfpr:::::::::BB:\n";
-        assert_eq!(signing_keys(&format!("{good}{subkey}{expired}{encrypting}")), ["AC0A"]);
-        assert_eq!(signing_keys(&format!("{expired}{good}{good}")), ["AC0A", "AC0A"]);
-        assert!(signing_keys("").is_empty());
+        assert_eq!(signing_keys(&format!("{good}{subkey}{expired}{encrypting}"), "sec"), ["AC0A"]);
+        assert_eq!(signing_keys(&format!("{expired}{good}{good}"), "sec"), ["AC0A", "AC0A"]);
+        assert!(signing_keys("", "sec").is_empty() && signing_keys(good, "pub").is_empty());
     }
 
     #[test]

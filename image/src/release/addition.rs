@@ -1,9 +1,11 @@
 //! Adds one version to a release.
 
+use std::cmp::Ordering;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use pattern::config::version::compare;
 
 use super::built::Part;
 use super::folder::Folder;
@@ -67,6 +69,27 @@ impl Addition<'_> {
             bail!("{folder} has {} already, with {other}: {NEVER}", self.base);
         }
         Ok(())
+    }
+
+    /// Returns the newest version of the release with the same id, if that is newer than this one.
+    ///
+    /// # Errors
+    /// When the release has a version of another name that machines take for the same.
+    pub(super) fn newer(&self) -> Result<Option<String>> {
+        let Some((id, version)) = self.base.split_once('_') else { return Ok(None) };
+        let others = self.folder.sums.keys().filter_map(|name| name::parse(name)?.base.split_once('_'));
+        let others = others.filter(|(other, _)| *other == id).map(|(_, version)| version);
+        let others: Vec<&str> = others.filter(|other| *other != version).collect();
+        if let Some(same) = others.iter().find(|other| compare(other, version) == Ordering::Equal) {
+            bail!(
+                "machines take the versions {same} and {version} for the same, and {} has {same}: build with a higher \
+                 image.version",
+                self.folder.path.display()
+            );
+        }
+        let newest = others.into_iter().max_by(|one, other| compare(one, other));
+        let newer = newest.filter(|newest| compare(newest, version) == Ordering::Greater);
+        Ok(newer.map(|newer| format!("{id}_{newer}")))
     }
 
     fn check_sums(&self, step: &Step) -> Result<()> {

@@ -8,14 +8,21 @@ use super::compression::{Codec, Compression};
 use super::manifest::{self, MANIFEST, Sums};
 use super::name::{self, Kind};
 use super::sum;
+use crate::host::pubring::Pubring;
 use crate::host::step::Step;
+
+/// The end of the name of the keyring's copy. It is not published.
+pub(crate) const PUBRING: &str = ".pubring.pgp";
 
 /// The files of one version.
 pub(super) struct Built {
     folder: PathBuf,
     /// `ID_VERSION`
     pub(super) base: String,
+    /// Of the files that are published.
     sums: Sums,
+    /// The name of the keyring that the image has, and its sum.
+    pubring: (String, String),
 }
 
 /// One file, and what it becomes in a release.
@@ -34,12 +41,17 @@ impl Built {
     /// # Errors
     /// When the manifest does not name exactly the files of one version.
     pub(super) fn read(folder: &Path) -> Result<Self> {
-        let sums = manifest::read(folder)
+        let mut sums = manifest::read(folder)
             .with_context(|| format!("{} must be a folder that `pattern build` wrote", folder.display()))?;
-        let base = version(&sums).with_context(|| {
+        let again = || {
             format!("{} must name what `pattern build` wrote: build again", folder.join(MANIFEST).display())
-        })?;
-        Ok(Self { folder: folder.to_owned(), base, sums })
+        };
+        let name = sums.keys().find(|name| name.ends_with(PUBRING)).cloned();
+        let pubring = name.and_then(|name| sums.remove_entry(&name));
+        let base = version(&sums).with_context(again)?;
+        let pubring = pubring.filter(|(name, _)| name.strip_suffix(PUBRING) == Some(&base));
+        let pubring = pubring.with_context(|| format!("{base}{PUBRING} is missing")).with_context(again)?;
+        Ok(Self { folder: folder.to_owned(), base, sums, pubring })
     }
 
     /// Checks the files' content.
@@ -48,7 +60,8 @@ impl Built {
     /// When a file is missing, or was changed since the build.
     pub(super) fn check(&self) -> Result<()> {
         let step = Step::new(self.folder.display().to_string());
-        for (name, wanted) in &self.sums {
+        let (pubring, its_sum) = &self.pubring;
+        for (name, wanted) in self.sums.iter().chain([(pubring, its_sum)]) {
             let file = self.folder.join(name);
             let sum = sum::of(&step, &file).context("checking what `pattern build` wrote: build again")?;
             if sum != *wanted {
@@ -56,6 +69,24 @@ impl Built {
             }
         }
         step.end("checked");
+        Ok(())
+    }
+
+    /// Checks that the image has a key. A machine that runs it could not verify what this key signs,
+    /// so no later version would reach the machine.
+    ///
+    /// # Errors
+    /// When the image does not have the key.
+    pub(super) fn trusts(&self, key: &str, tools: &Path) -> Result<()> {
+        let keys = Pubring::read(&self.folder.join(&self.pubring.0), tools)?.keys;
+        if !keys.iter().any(|one| one == key) {
+            bail!(
+                "the image {} does not have the key {key}, so its machines would take no later version of this release: \
+                 sign with {}, or build with an image.updates.pubring that has both keys",
+                self.base,
+                keys.join(" or ")
+            );
+        }
         Ok(())
     }
 
@@ -102,7 +133,7 @@ mod tests {
 
     fn built(names: &[&str]) -> Result<Built> {
         let sums = names.iter().map(|name| ((*name).to_owned(), "sum".to_owned())).collect();
-        version(&sums).map(|base| Built { folder: "built".into(), base, sums })
+        version(&sums).map(|base| Built { folder: "built".into(), base, sums, pubring: Default::default() })
     }
 
     #[test]

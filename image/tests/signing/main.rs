@@ -4,3 +4,4 @@ mod interrupted;
 mod keyring;
 mod place;
 mod release;
+mod trusted;

@@ -30,6 +30,11 @@ impl Place {
 
     /// What `pattern build` wrote for `x` in this version, with content of its own.
     pub(crate) fn build(&self, version: &str) {
+        self.build_with(version, "x-pubring.pgp");
+    }
+
+    /// The same with this keyring.
+    pub(crate) fn build_with(&self, version: &str, pubring: &str) {
         let folder = self.path(&format!("x_{version}"));
         fs::create_dir_all(&folder).unwrap();
         for name in BUILT.map(|name| name.replace("x_1", &format!("x_{version}"))) {
@@ -37,6 +42,7 @@ impl Place {
             let content = [name.as_bytes(), &[0; 100_000], name.as_bytes()].concat();
             fs::write(folder.join(name), content).unwrap();
         }
+        fs::copy(self.path(pubring), folder.join(format!("x_{version}.pubring.pgp"))).unwrap();
         self.sum(&format!("x_{version}"));
     }
 
@@ -49,6 +55,13 @@ impl Place {
     fn pattern(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pattern"));
         command.args(arguments).current_dir(self.0.path()).output().unwrap()
+    }
+
+    /// Runs `pattern`, which must succeed with a warning, and returns the warning.
+    pub(crate) fn warns(&self, arguments: &[&str]) -> String {
+        let output = self.pattern(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stderr).unwrap()
     }
 
     /// Runs `pattern`, and returns what it prints.

@@ -95,7 +95,7 @@ fn versions_are_added() {
     assert!(sums.contains("  x_1.2_0a_9.usr.raw.xz\n") && sums.contains("  x_1_0a_9.usr.raw.xz\n"), "{sums}");
 
     // Again: the same files, a new signature.
-    place.sign();
+    place.succeeds(&["sign-release", "x_1.2", "x-gpg", "--output", "release"]);
     place.check("release");
     assert_eq!(fs::read_to_string(place.path("release/SHA256SUMS")).unwrap(), sums);
     assert_eq!(fs::metadata(place.path("release/x_1.raw.xz")).unwrap().ino(), first);
@@ -199,8 +199,27 @@ fn another_key_does_not_take_a_release_over() {
     place.build("1");
     place.sign();
     place.succeeds(&["gen-keyring", "y"]);
-    let error = place.fails(&["sign-release", "x_1", "y-gpg", "--output", "release"]);
+    place.build_with("2", "y-pubring.pgp");
+    let error = place.fails(&["sign-release", "x_2", "y-gpg", "--output", "release"]);
     assert!(error.contains("adding to release: ") && error.contains("No public key"), "{error}");
+    place.check("release");
+}
+
+/// Machines compare versions, and do not look at which one was added last.
+#[test]
+#[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
+fn an_older_version_is_told_and_an_equal_one_refused() {
+    let place = Place::with_keys();
+    for version in ["1.10", "1.9", "1.010"] {
+        place.build(version);
+    }
+    place.succeeds(&["sign-release", "x_1.10", "x-gpg", "--output", "release"]);
+    let said = place.warns(&["sign-release", "x_1.9", "x-gpg", "--output", "release"]);
+    assert_eq!(said, "warning: release has x_1.10, which is newer than x_1.9: machines take x_1.10\n");
+    let error = place.fails(&["sign-release", "x_1.010", "x-gpg", "--output", "release"]);
+    let wanted =
+        "machines take the versions 1.10 and 1.010 for the same, and release has 1.10: build with a higher";
+    assert!(error.contains(wanted), "{error}");
     place.check("release");
 }
 
