@@ -1,6 +1,7 @@
 //! Decides what may be done about updates, by the versions on the EFI system partition.
 
 pub mod entry;
+pub mod essential;
 pub mod forecast;
 pub mod release;
 pub mod transfers;
@@ -10,31 +11,23 @@ use std::fmt;
 
 use entry::{Entry, newest};
 
-/// Why no update may be installed now.
+/// No update may be installed now: the version that runs is still on trial, and the other slot has the
+/// version to fall back to.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Closed {
-    /// The running version is still on trial, and the other slot has the version to fall back to.
-    Unblessed(String),
-    /// An installed version was not started yet.
-    Pending(String),
-}
+pub struct OnTrial(String);
 
-impl fmt::Display for Closed {
+impl fmt::Display for OnTrial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unblessed(version) => write!(
-                f,
-                "version {version}, which runs, is still on trial: an update would overwrite the version to fall \
-                 back to; wait for systemd-bless-boot.service, or see why boot-complete.target is not reached"
-            ),
-            Self::Pending(version) => {
-                write!(f, "version {version} is installed and was not started yet: restart into it first")
-            }
-        }
+        write!(
+            f,
+            "version {}, which runs, is still on trial: an update would overwrite the version to fall \
+             back to; wait for systemd-bless-boot.service, or see why boot-complete.target is not reached",
+            self.0
+        )
     }
 }
 
-impl std::error::Error for Closed {}
+impl std::error::Error for OnTrial {}
 
 /// Returns the entries whose `/usr` is on the disk, by the labels of its partitions. A file that
 /// somebody put beside them is not a version to wait for, and the next boot can't start it.
@@ -44,18 +37,16 @@ pub fn with_usr(entries: Vec<Entry>, labels: &[String]) -> Vec<Entry> {
     entries.into_iter().filter(has).collect()
 }
 
-/// Checks whether an update may be installed while `running` runs.
+/// Checks whether an update may be installed while `running` runs. A version that was never started may
+/// be overwritten: its owner may have withdrawn it, and the running one is the way back.
 ///
 /// # Errors
-/// When it would leave no proved version, or overwrite one that was never started.
-pub fn gate(running: &str, entries: &[Entry]) -> Result<(), Closed> {
+/// When it would leave no proved version.
+pub fn gate(running: &str, entries: &[Entry]) -> Result<(), OnTrial> {
     let own = |entry: &Entry| entry.version == running;
-    if newest(entries, own).is_some_and(|entry| entry.tries_left.is_some()) {
-        return Err(Closed::Unblessed(running.to_owned()));
-    }
-    match staged(running, entries) {
-        Some(entry) => Err(Closed::Pending(entry.version.clone())),
-        None => Ok(()),
+    match newest(entries, own).is_some_and(|entry| entry.tries_left.is_some()) {
+        true => Err(OnTrial(running.to_owned())),
+        false => Ok(()),
     }
 }
 
@@ -90,26 +81,24 @@ mod tests {
     #[test]
     fn a_version_on_trial_keeps_the_way_back() {
         let closed = gate("2", &entries(&["demo_2+2-1.efi", "demo_1.efi"])).unwrap_err();
-        assert_eq!(closed, Closed::Unblessed("2".to_owned()));
         assert!(closed.to_string().starts_with("version 2, which runs, is still on trial: "));
-        let last = gate("2", &entries(&["demo_2+0-3.efi", "demo_1.efi"]));
-        assert_eq!(last, Err(Closed::Unblessed("2".to_owned())));
+        assert_eq!(gate("2", &entries(&["demo_2+0-3.efi", "demo_1.efi"])), Err(closed));
     }
 
     #[test]
-    fn a_version_that_waits_for_its_first_boot_is_not_overwritten() {
-        let closed = gate("1", &entries(&["demo_2+3-0.efi", "demo_1.efi"])).unwrap_err();
-        assert_eq!(
-            closed.to_string(),
-            "version 2 is installed and was not started yet: restart into it first"
-        );
+    fn a_version_that_waits_for_its_first_boot_may_be_overwritten() {
+        for waiting in ["demo_2+3-0.efi", "demo_2+2-1.efi", "demo_2.efi"] {
+            let entries = entries(&[waiting, "demo_1.efi"]);
+            assert_eq!(gate("1", &entries), Ok(()));
+            assert_eq!(staged("1", &entries).unwrap().version, "2");
+        }
     }
 
     #[test]
-    fn a_file_without_its_usr_keeps_nobody_from_updating() {
+    fn a_file_without_its_usr_is_not_a_version() {
         let planted = entries(&["demo_9999.efi", "demo_1.efi"]);
         let labels = ["esp", "usr-1", "usr-", "_empty"].map(str::to_owned);
-        assert!(gate("1", &planted).is_err());
+        assert_eq!(staged("1", &planted).unwrap().version, "9999");
         let entries = with_usr(planted, &labels);
         assert_eq!(gate("1", &entries), Ok(()));
         assert_eq!(staged("1", &entries), None);

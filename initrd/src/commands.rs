@@ -23,12 +23,16 @@ use serde_json::json;
 use crate::context::Context;
 use crate::volume::{place, reminder};
 use reset::{Order, Word};
+use update::Done;
+
+/// `EX_TEMPFAIL` (sysexits.h(3head)): what can't be done now, and may be done later.
+const LATER: u8 = 75;
 
 const HELP: &str = "\
 Usage: pattern COMMAND
 
   update [VERSION]   install a newer version beside the one that runs; it is started at the next boot
-      --force        even while this version is on trial, or another waits for its first boot
+      --force        even while this version is on trial
   check-update       say whether the installed version will open the persist volume by itself
       --json         as a JSON object
   rebind             bind the persist volume to the TPM as it is now, with the recovery key
@@ -49,7 +53,8 @@ Usage: pattern COMMAND
 
   --help, --version
 
-Exit status: 0 success, or yes; 1 failure, or no; 2 wrong usage; 3 can't be said from here.
+Exit status: 0 success, or yes; 1 failure, or no; 2 wrong usage; 3 can't be said from here;
+75 not now, later.
 ";
 
 /// Runs a command line, without the program's name.
@@ -97,9 +102,14 @@ fn update(options: &[&str]) -> Result<ExitCode> {
     }
     require_root()?;
     let context = Context::here()?;
-    if !update::run(&context, versions.first().copied(), !flags.is_empty())? {
-        println!("No newer version is offered.");
-        return Ok(ExitCode::SUCCESS);
+    match update::run(&context, versions.first().copied(), !flags.is_empty())? {
+        Done::Installed => {}
+        // Another version may be installed already, and wait for a restart.
+        Done::Nothing => println!("No newer version is offered."),
+        Done::Later(closed) => {
+            eprintln!("pattern: {closed}; to install all the same, use --force");
+            return Ok(ExitCode::from(LATER));
+        }
     }
     // The update itself succeeded. What to do about a bad prospect is for a person or a timer to
     // decide.

@@ -136,7 +136,7 @@ in
         type = types.listOf types.str;
         default = [ ];
         example = [ "sshd.service" ];
-        description = "units that must not have failed for a new version to be kept";
+        description = "units that must work for a new version to be kept";
       };
       flags = mkOption {
         type = types.listOf (

@@ -172,12 +172,7 @@ pub const KEYS: &[Key] = &[
         "\"restart\"",
         "what to do when a block of `/usr` fails verification",
     ),
-    optional(
-        "boot.essential",
-        Kind::Units,
-        "[]",
-        "units that must not have failed for a new version to be kept",
-    ),
+    optional("boot.essential", Kind::Units, "[]", "units that must work for a new version to be kept"),
     optional("boot.flags", FLAGS, "[]", "`pattern.` flags that are honoured although `debug` is false"),
     optional(
         "boot.credentials",

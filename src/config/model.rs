@@ -142,7 +142,7 @@ pub struct Verity {
 /// What a boot has to achieve, and what the kernel command line may change.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Boot {
-    /// Units that must not have failed for a new version to be kept, each once.
+    /// Units that must work for a new version to be kept, each once.
     pub essential: Vec<String>,
     /// Flags that are honoured although `debug` is false, each once.
     pub flags: Vec<FlagName>,

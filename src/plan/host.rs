@@ -30,8 +30,13 @@ pub(super) fn plan(config: &Config) -> Plan {
 fn updates(plan: &mut Plan) {
     // The command hides /etc from systemd-sysupdate by a mount namespace, which systemd 257 forbids
     // its own program. The lists of several lines are added up.
-    let settings =
-        [("ExecStart", ""), ("ExecStart", "/usr/bin/pattern update"), ("RestrictNamespaces", "mnt")];
+    // A version that can't be installed now is not a failure: the timer comes again.
+    let settings = [
+        ("ExecStart", ""),
+        ("ExecStart", "/usr/bin/pattern update"),
+        ("SuccessExitStatus", "75"),
+        ("RestrictNamespaces", "mnt"),
+    ];
     let text = Text::from_source(CONFIG_PATH).section("Service", &settings);
     plan.file("systemd-sysupdate.service.d/50-pattern.conf", text);
     plan.pull_in("multi-user.target.wants", Program::Fallback.unit());

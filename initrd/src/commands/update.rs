@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 use pattern::config::version::is_version;
 use pattern::table::{Guid, Table};
-use pattern::update;
 use pattern::update::release::{Part, fits};
+use pattern::update::{self, OnTrial};
 use pattern_machine::disk::Disk;
 use pattern_machine::esp;
 use serde_json::Value;
@@ -19,30 +19,40 @@ const PROGRAM: &str = "/usr/lib/systemd/systemd-sysupdate";
 /// The image's own definitions, whatever `/etc/sysupdate.d` and `/run/sysupdate.d` contain.
 const DEFINITIONS: &str = "--definitions=/usr/lib/sysupdate.d";
 
-/// Installs a version, or the newest if none is named. Returns `false` if nothing newer is offered.
+/// What was done.
+pub(crate) enum Done {
+    /// A version was installed.
+    Installed,
+    /// Nothing newer is offered than what is installed.
+    Nothing,
+    /// A version is offered, and can't be installed now.
+    Later(OnTrial),
+}
+
+/// Installs a version, or the newest if none is named.
 ///
 /// # Errors
-/// When an update would remove the version to fall back to, when there is no room, or when
-/// systemd-sysupdate fails.
-pub(crate) fn run(ctx: &Context, version: Option<&str>, force: bool) -> Result<bool> {
+/// When there is no room, or when systemd-sysupdate fails.
+pub(crate) fn run(ctx: &Context, version: Option<&str>, force: bool) -> Result<Done> {
     let image = &ctx.config.image;
     esp::sweep(&image.id)?;
     let table = Disk::behind_usr(&ctx.usr)?.table()?.table;
-    if let Err(closed) = update::gate(&image.version, &esp::installed(&image.id, &table)?) {
-        if !force {
-            bail!("{closed}; to install all the same, use --force");
-        }
-        eprintln!("pattern: {closed}; continuing because of --force");
-    }
+    let gate = update::gate(&image.version, &esp::installed(&image.id, &table)?);
     own::only_the_image()
         .context("hiding /etc from systemd-sysupdate, so that the image's keyring alone verifies updates")?;
     let version = match version {
         Some(version) => version.to_owned(),
         None => match newest(&image.updates.url)? {
             Some(version) => version,
-            None => return Ok(false),
+            None => return Ok(Done::Nothing),
         },
     };
+    if let Err(closed) = gate {
+        if !force {
+            return Ok(Done::Later(closed));
+        }
+        eprintln!("pattern: {closed}; continuing because of --force");
+    }
     if !is_version(&version) {
         bail!("{version:?} is not a version that an image can have");
     }
@@ -53,7 +63,7 @@ pub(crate) fn run(ctx: &Context, version: Option<&str>, force: bool) -> Result<b
     };
     fits(&offered, room).with_context(|| format!("version {version}: nothing was written"))?;
     install(&version)?;
-    Ok(true)
+    Ok(Done::Installed)
 }
 
 /// Returns the newest offered version, if it is newer than all installed ones.

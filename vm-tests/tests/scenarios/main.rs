@@ -61,6 +61,7 @@ mod update_interrupted;
 mod update_keyring;
 mod update_power_cut;
 mod update_refused;
+mod update_superseded;
 mod update_third;
 mod update_unbootable;
 mod userspace;
