@@ -21,6 +21,7 @@ const COMMAND: &str = "usr/bin/pattern";
 /// systemd's target for a factory reset (systemd.special(7)), and the unit that it starts here.
 const RESET: [&str; 2] = ["factory-reset.target.wants", "pattern-reset-request.service"];
 
+const JOURNAL: &str = "usr/lib/systemd/journald.conf.d/50-pattern.conf";
 const TRANSFERS: &str = "usr/lib/sysupdate.d";
 /// Where systemd-pull finds the keys that may sign updates: up to systemd 257, and since then.
 const KEYRINGS: [&str; 2] = ["usr/lib/systemd/import-pubring.gpg", "usr/lib/systemd/import-pubring.pgp"];
@@ -45,6 +46,7 @@ pub(crate) fn write(tree: &Path, data: &Data, file: &Path, config: &Config) -> R
     }
     copy(file, &tree.join(CONFIG_PATH.trim_start_matches('/')), 0o644)?;
     updates(tree, file, config)?;
+    journal(tree, config)?;
     units(tree, &data.units())?;
     let [target, unit] = RESET;
     let wants = tree.join(UNITS).join(target);
@@ -68,6 +70,18 @@ fn updates(tree: &Path, file: &Path, config: &Config) -> Result<()> {
         );
     }
     KEYRINGS.iter().try_for_each(|path| copy(&keyring, &tree.join(path), 0o644))
+}
+
+/// Keeps the journal where `/var` is kept. Debian's package asks for that by a directory in `/var`, which an
+/// image does not have.
+fn journal(tree: &Path, config: &Config) -> Result<()> {
+    if !config.partitions.persist.var {
+        return Ok(());
+    }
+    let file = tree.join(JOURNAL);
+    let folder = file.parent().unwrap_or(tree);
+    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    fs::write(&file, "[Journal]\nStorage=persistent\n").with_context(|| format!("writing {}", file.display()))
 }
 
 fn units(tree: &Path, from: &Path) -> Result<()> {

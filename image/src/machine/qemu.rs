@@ -21,7 +21,8 @@ pub struct Options {
     /// Whether the processor's own virtualisation works here. Otherwise QEMU emulates.
     pub kvm: bool,
     /// Whether each instruction of an emulated processor takes a nanosecond of the guest's time, and
-    /// waiting takes none of ours. Then a busy host changes nothing of what the guest measures.
+    /// waiting takes none of ours. Then a busy host changes nothing of what programs use of the
+    /// processor.
     pub instructions: bool,
     /// What the machine starts.
     pub boot: Boot,

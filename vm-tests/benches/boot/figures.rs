@@ -16,7 +16,7 @@ const FIGURES: [Figure; 5] = [
     ("MB written to the disk until the system was up", |boot| boot.written / 1e6),
 ];
 const COUNTED: [Figure; 2] = [
-    ("counted: thousands of millions of instructions in the initrd", Boot::initrd),
+    ("counted: seconds of instructions and waits in the initrd", Boot::initrd),
     ("counted: the same from the kernel's start to `multi-user.target`", Boot::whole),
 ];
 const SIZES: [&str; 2] = ["MB of the unified kernel image", "MB of the initrd in it"];

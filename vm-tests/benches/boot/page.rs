@@ -46,8 +46,8 @@ Commands at the TPM are counted between QEMU and swtpm, from the kernel's last l
 to the change of root.
 
 **Counted** means that each instruction of the one processor takes a nanosecond of the guest's clock, which is
-set ahead while the guest waits (QEMU's option `-icount`). So a second of it is a thousand million instructions,
-and the same work takes the same time on a busy host. The scenario `instructions` in `make check` holds what the stages
+set ahead while the guest waits (QEMU's option `-icount`). So a second of it is a thousand million instructions
+and short waits. Only the waits depend on the host. The scenario `instructions` in `make check` holds what the stages
 may use of it, `tpm_commands` the commands, `sizes` the bytes.
 
 ## Machine

@@ -1,4 +1,5 @@
-//! The second boot finds all files again; it writes nothing to the partition table, and formats nothing.
+//! The second boot finds all files again, and the journal of the first; it writes nothing to the partition table, and
+//! formats nothing.
 
 use pattern_vm_tests::Computer;
 
@@ -19,6 +20,8 @@ fn second_boot() {
     assert!(log.contains("nothing to change"), "{log}");
     assert!(log.contains("opened it by the TPM"), "{log}");
     assert!(!log.contains("systemd-growfs"), "the file system was as large as the volume: {log}");
+    let boots = guest.must("journalctl --list-boots --no-legend");
+    assert!(boots.lines().count() >= 2, "{boots}");
     // The first boot ended in order, so that corruption may restart the machine once again.
     assert!(log.contains("opened it, restart on corruption"), "{log}");
     guest.power_off();
