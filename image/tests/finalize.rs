@@ -44,14 +44,17 @@ impl Root {
 fn keys_that_debians_packages_make_do_not_ship() {
     let made =
         ["etc/ssh/ssh_host_ed25519_key", "etc/ssh/ssh_host_rsa_key", "etc/ssl/private/ssl-cert-snakeoil.key"];
+    // Dropbear's keys are not text.
+    let dropbear = ["etc/dropbear/dropbear_ed25519_host_key", "etc/dropbear/dropbear_ed25519_host_key.pub"];
     let mut files = made.map(|name| (name, PRIVATE)).to_vec();
     files.push(("etc/ssh/ssh_host_ed25519_key.pub", "ssh-ed25519 AAAA root@build\n"));
     files.push(("etc/ssl/certs/ssl-cert-snakeoil.pem", "-----BEGIN CERTIFICATE-----\n"));
+    files.extend(dropbear.map(|name| (name, "\0\0\0\x0bssh-ed25519")));
     files.push(("etc/ssh/sshd_config", "UsePAM yes\n"));
     let root = Root::new(&files);
     let output = root.finalize();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    for (name, _) in &files[..5] {
+    for (name, _) in &files[..7] {
         assert!(!root.has(name), "{name} ships");
     }
     assert!(root.has("etc/ssh/sshd_config") && root.has("etc/hosts"));
@@ -67,6 +70,7 @@ fn other_private_keys_end_the_build() {
         ("etc/nginx/tls.key", "-----BEGIN PRIVATE KEY-----"),
         ("etc/ipsec.d/private/host.pem", "-----BEGIN EC PRIVATE KEY-----"),
         ("var/lib/app/key with a space", "-----BEGIN ENCRYPTED PRIVATE KEY-----"),
+        ("etc/app.yaml", "tls:\n  key: |\n    -----BEGIN PRIVATE KEY-----"),
         ("var/backups/release.asc", "-----BEGIN PGP PRIVATE KEY BLOCK-----"),
         (
             "etc/ca/all.pem",

@@ -3,11 +3,10 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::check::Checked;
+use super::check::{Checked, LABEL_MAX};
 
-/// Longest name of a host, and longest part of it (RFC 1035, section 2.3.4).
+/// Longest name of a host (RFC 1035, section 2.3.4).
 const HOST_MAX: usize = 253;
-const LABEL_MAX: usize = 63;
 
 /// Validates the URL.
 pub(super) fn url(text: &str) -> Checked<String> {

@@ -116,7 +116,7 @@ fn a_size_that_no_partition_can_have_is_refused() {
         let found = said_when("\"2G\"", usr);
         assert_eq!(found, format!("p.toml:8: partitions.sizes.{message}\n"));
     }
-    let message = "must be at least \"40M\", because an update brings a second kernel image of 18M or more, not \"39M\"";
+    let message = "must be at least \"40M\", because an update writes a second kernel image beside the first, not \"39M\"";
     let found = said_when("\"200M\"", "\"39M\"");
     assert_eq!(found, format!("p.toml:8: partitions.sizes.esp: {message}\n"));
 }

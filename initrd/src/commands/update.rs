@@ -32,7 +32,7 @@ pub(crate) enum Done {
 /// Installs a version, or the newest if none is named.
 ///
 /// # Errors
-/// When there is no room, or when systemd-sysupdate fails.
+/// When the slot is too small, or systemd-sysupdate fails.
 pub(crate) fn run(ctx: &Context, version: Option<&str>, force: bool) -> Result<Done> {
     let image = &ctx.config.image;
     esp::sweep(&image.id)?;

@@ -16,8 +16,8 @@ use crate::context::Context;
 use crate::stage::Report;
 
 const VOLUME: &str = "/persist";
-/// How long essential units have to work without being started again. systemd's default pause between two starts
-/// is a tenth of a second, and a service that can't work rarely needs longer to find out.
+/// How long essential units have to work without being started again. systemd's default pause
+/// between two starts is a tenth of a second (systemd.service(5), `RestartSec=`).
 const STEADY: Duration = Duration::from_secs(10);
 /// How long essential units may take until they work.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -68,7 +68,7 @@ fn settle(units: &[String]) -> Result<()> {
         match (&working, &now) {
             (Ok(before), Ok(after)) if before == after => return Ok(()),
             _ if Instant::now() < deadline => working = now,
-            (_, Err(unsettled)) => bail!("{unsettled}, {} s after the boot", PATIENCE.as_secs()),
+            (_, Err(unsettled)) => bail!("{unsettled}, after {} s", PATIENCE.as_secs()),
             (_, Ok(_)) => bail!("an essential unit ends, and is started again and again"),
         }
     }

@@ -66,7 +66,7 @@ impl Tpm {
         Ok(Ahead { keyslot: 0, bank, counted, pin, sealed, srk, key, announced: None })
     }
 
-    /// Signs a policy with the key. Commands: `Load`, `StartAuthSession`, `Sign`.
+    /// Signs a policy with the key. Commands: `Load`, `StartAuthSession`, `Sign`, `FlushContext`.
     ///
     /// # Errors
     /// When the password is wrong, or the TPM is another one or fails.

@@ -60,7 +60,7 @@ impl Tpm {
 
     /// Unseals in one session. Commands: `StartAuthSession`, `PolicyPCR` and `PolicyAuthorize` for
     /// a signature, `PolicyPCR` for the literal PCRs, `PolicyNV` for a count, `PolicyAuthValue` for
-    /// a PIN, `Load`, and `Unseal`, which ends the session. The token has the storage root key, so
+    /// a PIN, `Load`, `Unseal`, which ends the session, and `FlushContext`. The token has the storage root key, so
     /// the TPM need not be asked for it.
     ///
     /// systemd binds the encrypting session to the object. Ours need not be bound: it also
