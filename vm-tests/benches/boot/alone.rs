@@ -20,6 +20,7 @@ mount -t tmpfs tmpfs /run
 /usr/lib/pattern/pattern-usr
 ";
 const GENERATORS: &str = "/usr/lib/systemd/system-generators";
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../build/dist/usr/lib/pattern/pattern-initrd");
 /// Blocks of a MiB that are read.
 const BLOCKS: u32 = 160;
 
@@ -48,6 +49,14 @@ pub(crate) fn measure() -> String {
         "`pattern-scrub`, which reads all of `/usr`, most of it again, counted",
         &format!("{scrub:.2}"),
     );
+    let log = seconds(&mut guest, "dd if=/dev/zero of=/persist/log bs=1M count=64 oflag=direct");
+    row(
+        &mut text,
+        "64 MiB written to the volume, as much as its file system's log, counted",
+        &format!("{log:.2}"),
+    );
+    let program = std::fs::metadata(PROGRAM).expect("the program that `make image` installed").len();
+    row(&mut text, "MB of the static program, not compressed", &format!("{:.1}", program as f64 / 1e6));
     text
 }
 
