@@ -162,6 +162,7 @@ check-all: check $(RELEASES) build/releases/userspace build/releases/for-use bui
 	vm-tests/scripts/build-stock
 	$(BUILD) vm-tests/images/production
 	$(SCENARIOS) --ignored --skip userspace::desktop
+	vm-tests/scripts/try-testing
 	vm-tests/scripts/try-filesystem ext4
 	vm-tests/scripts/try-filesystem btrfs
 
@@ -182,7 +183,7 @@ test-static: ## test: LUKS headers on plain files, a software TPM for each test
 
 .PHONY: vm
 vm: image release ## test: scenarios in virtual machines; T=NAME for one, of the long ones too
-	tests/need age
+	tests/need age gnupg
 	$(BUILD) vm-tests/images/production
 	$(SCENARIOS) $(if $(T),--include-ignored) $(T)
 
@@ -199,7 +200,7 @@ bench: image ## measure: our boots beside those of the same system by stock mean
 	vm-tests/scripts/build-stock
 	$(BUILD) vm-tests/images/production
 	PATTERN_PROGRAM=$(CURDIR)/$(PROGRAM) cargo bench -p pattern-generator
-	cargo bench -p pattern-vm-tests --bench boot
+	PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo bench -p pattern-vm-tests --bench boot
 
 .PHONY: clean
 clean: ## build: remove what was built

@@ -13,6 +13,7 @@ pub mod plan;
 pub mod program;
 pub mod record;
 pub mod sealing;
+pub mod status;
 pub mod table;
 pub mod token;
 pub mod tpm;

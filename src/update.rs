@@ -1,65 +1,116 @@
-//! Decides what may be done about updates, by the versions on the EFI system partition.
+//! Decides what may be done about updates, by the versions that are installed.
 
+pub mod another;
 pub mod entry;
 pub mod essential;
 pub mod forecast;
+pub mod next;
+pub mod outlook;
 pub mod release;
+pub mod room;
 pub mod transfers;
 pub mod uki;
 
 use std::fmt;
 
-use entry::{Entry, newest};
+use entry::{Entry, merged, newest};
+use next::Settings;
 
-/// No update may be installed now: the version that runs is still on trial, and the other slot has the
+/// The versions of this image on a machine, and what the boot loader goes by.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Installed {
+    /// `image.id`.
+    pub id: String,
+    /// The version that runs.
+    pub running: String,
+    /// Whether the boot loader counts this boot.
+    pub counted: bool,
+    /// One entry for each version whose `/usr` is on the disk.
+    pub entries: Vec<Entry>,
+    /// What the boot loader goes by besides them.
+    pub settings: Settings,
+}
+
+/// No update may be installed now: the version that runs is not proved, and the other slot has the
 /// version to fall back to.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct OnTrial(String);
+pub enum Unproved {
+    /// It is on trial.
+    OnTrial(String),
+    /// Its name has counters, and this boot is not counted. So nothing ends the trial.
+    NotCounted(String),
+}
 
-impl fmt::Display for OnTrial {
+impl fmt::Display for Unproved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "version {}, which runs, is still on trial: an update would overwrite the version to fall \
-             back to; wait for systemd-bless-boot.service, or see why boot-complete.target is not reached",
-            self.0
-        )
+        match self {
+            Self::OnTrial(version) => write!(
+                f,
+                "version {version}, which runs, is still on trial: an update would overwrite the version to fall \
+                 back to; wait for systemd-bless-boot.service, or see why boot-complete.target is not reached"
+            ),
+            Self::NotCounted(version) => write!(
+                f,
+                "version {version}, which runs, is not proved, and the firmware did not count this boot (it could not rename \
+                 the kernel image), so no trial can end; restart, and if that does not help, call the version good: pattern \
+                 update {version}"
+            ),
+        }
     }
 }
 
-impl std::error::Error for OnTrial {}
+impl std::error::Error for Unproved {}
 
-/// Returns the entries whose `/usr` is on the disk, by the labels of its partitions. A file that
-/// somebody put beside them is not a version to wait for, and the next boot can't start it.
+/// Returns an entry for each version whose `/usr` is on the disk, by the labels of its partitions. A
+/// file that somebody put beside them is not a version to wait for, and the next boot can't start it.
 #[must_use]
 pub fn with_usr(entries: Vec<Entry>, labels: &[String]) -> Vec<Entry> {
     let has = |entry: &Entry| labels.contains(&format!("usr-{}", entry.version));
-    entries.into_iter().filter(has).collect()
+    merged(entries.into_iter().filter(has).collect())
 }
 
-/// Checks whether an update may be installed while `running` runs. A version that was never started may
-/// be overwritten: its owner may have withdrawn it, and the running one is the way back.
-///
-/// # Errors
-/// When it would leave no proved version.
-pub fn gate(running: &str, entries: &[Entry]) -> Result<(), OnTrial> {
-    let own = |entry: &Entry| entry.version == running;
-    match newest(entries, own).is_some_and(|entry| entry.tries_left.is_some()) {
-        true => Err(OnTrial(running.to_owned())),
-        false => Ok(()),
+impl Installed {
+    /// Returns the entry of a version.
+    #[must_use]
+    pub fn entry(&self, version: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.version == version)
     }
-}
 
-/// Returns the version that the next boot starts in place of this one.
-#[must_use]
-pub fn staged<'e>(running: &str, entries: &'e [Entry]) -> Option<&'e Entry> {
-    newest(entries, |entry| entry.newer_than(running) && !entry.failed())
-}
+    /// Checks whether an update may be installed now. A version that was never started may be
+    /// overwritten: its owner may have withdrawn it, and the running one is the way back.
+    ///
+    /// # Errors
+    /// When it would leave no proved version.
+    pub fn gate(&self) -> Result<(), Unproved> {
+        let running = || self.running.clone();
+        match self.entry(&self.running).filter(|entry| entry.tries.is_some()) {
+            Some(_) if self.counted => Err(Unproved::OnTrial(running())),
+            // Another version was put in front of this one, which was proved before.
+            Some(entry) if entry.aside() => Ok(()),
+            Some(_) => Err(Unproved::NotCounted(running())),
+            None => Ok(()),
+        }
+    }
 
-/// Returns the newer version that failed its trial, so that this one runs.
-#[must_use]
-pub fn failed<'e>(running: &str, entries: &'e [Entry]) -> Option<&'e Entry> {
-    newest(entries, |entry| entry.newer_than(running) && entry.failed())
+    /// Returns the version that failed, so that this one runs.
+    #[must_use]
+    pub fn failed(&self) -> Option<&Entry> {
+        newest(&self.entries, |entry| entry.version != self.running && entry.failed())
+    }
+
+    /// Returns the version that was found to be good, and whose `/usr` could not be opened since, so
+    /// that this one was started. `noted` is the version that the last note is about.
+    #[must_use]
+    pub fn broken(&self, noted: Option<&str>) -> Option<&Entry> {
+        let noted = self.entry(noted?)?;
+        (noted.version != self.running && noted.tries.is_none()).then_some(noted)
+    }
+
+    /// Returns the newest version that can be started and is newer than the running one.
+    #[must_use]
+    pub fn waiting(&self) -> Option<&Entry> {
+        newest(&self.entries, |entry| entry.newer_than(&self.running) && !entry.spent())
+    }
 }
 
 #[cfg(test)]
@@ -70,27 +121,47 @@ mod tests {
         names.iter().map(|name| Entry::parse("demo", name).unwrap()).collect()
     }
 
+    fn installed(running: &str, counted: bool, names: &[&str]) -> Installed {
+        Installed {
+            id: "demo".to_owned(),
+            running: running.to_owned(),
+            counted,
+            entries: entries(names),
+            settings: Settings::default(),
+        }
+    }
+
     #[test]
     fn a_proved_version_with_nothing_newer_may_be_updated() {
-        assert_eq!(gate("2", &entries(&["demo_2.efi", "demo_1.efi"])), Ok(()));
-        assert_eq!(gate("2", &entries(&["demo_2.efi"])), Ok(()));
+        assert_eq!(installed("2", false, &["demo_2.efi", "demo_1.efi"]).gate(), Ok(()));
+        assert_eq!(installed("2", false, &["demo_2.efi"]).gate(), Ok(()));
         // Started by hand from elsewhere.
-        assert_eq!(gate("2", &[]), Ok(()));
+        assert_eq!(installed("2", false, &[]).gate(), Ok(()));
+        // It was called good in this boot, which is still a counted one.
+        assert_eq!(installed("2", true, &["demo_2.efi", "demo_1.efi"]).gate(), Ok(()));
     }
 
     #[test]
     fn a_version_on_trial_keeps_the_way_back() {
-        let closed = gate("2", &entries(&["demo_2+2-1.efi", "demo_1.efi"])).unwrap_err();
+        let closed = installed("2", true, &["demo_2+2-1.efi", "demo_1.efi"]).gate().unwrap_err();
         assert!(closed.to_string().starts_with("version 2, which runs, is still on trial: "));
-        assert_eq!(gate("2", &entries(&["demo_2+0-3.efi", "demo_1.efi"])), Err(closed));
+        assert_eq!(installed("2", true, &["demo_2+0-3.efi", "demo_1.efi"]).gate(), Err(closed));
+    }
+
+    #[test]
+    fn a_trial_that_the_firmware_did_not_count_says_how_it_ends() {
+        let closed = installed("2", false, &["demo_2+3-0.efi", "demo_1.efi"]).gate().unwrap_err();
+        assert!(closed.to_string().ends_with("call the version good: pattern update 2"), "{closed}");
+        // Put aside while it runs.
+        assert_eq!(installed("2", false, &["demo_2+0-0.efi", "demo_1+3-0.efi"]).gate(), Ok(()));
     }
 
     #[test]
     fn a_version_that_waits_for_its_first_boot_may_be_overwritten() {
         for waiting in ["demo_2+3-0.efi", "demo_2+2-1.efi", "demo_2.efi"] {
-            let entries = entries(&[waiting, "demo_1.efi"]);
-            assert_eq!(gate("1", &entries), Ok(()));
-            assert_eq!(staged("1", &entries).unwrap().version, "2");
+            let installed = installed("1", false, &[waiting, "demo_1.efi"]);
+            assert_eq!(installed.gate(), Ok(()));
+            assert_eq!(installed.waiting().unwrap().version, "2");
         }
     }
 
@@ -98,19 +169,30 @@ mod tests {
     fn a_file_without_its_usr_is_not_a_version() {
         let planted = entries(&["demo_9999.efi", "demo_1.efi"]);
         let labels = ["esp", "usr-1", "usr-", "_empty"].map(str::to_owned);
-        assert_eq!(staged("1", &planted).unwrap().version, "9999");
-        let entries = with_usr(planted, &labels);
-        assert_eq!(gate("1", &entries), Ok(()));
-        assert_eq!(staged("1", &entries), None);
-        assert_eq!(entries.len(), 1);
+        assert_eq!(with_usr(planted, &labels), entries(&["demo_1.efi"]));
+    }
+
+    #[test]
+    fn a_good_version_that_noted_a_failure_is_broken() {
+        let one = installed("1", false, &["demo_2.efi", "demo_1.efi"]);
+        assert_eq!(one.broken(Some("2")).unwrap().version, "2");
+        assert_eq!((one.broken(None), one.broken(Some("1")), one.broken(Some("3"))), (None, None, None));
+        // It failed a trial: that is known already.
+        assert_eq!(installed("1", false, &["demo_2+0-3.efi", "demo_1.efi"]).broken(Some("2")), None);
     }
 
     #[test]
     fn a_version_that_failed_may_be_replaced() {
-        let entries = entries(&["demo_2+0-3.efi", "demo_1.efi"]);
-        assert_eq!(gate("1", &entries), Ok(()));
-        assert_eq!(failed("1", &entries).unwrap().version, "2");
-        assert_eq!(failed("2", &entries), None);
-        assert_eq!(staged("1", &entries), None);
+        let names = ["demo_2+0-3.efi", "demo_1.efi"];
+        let one = installed("1", false, &names);
+        assert_eq!(one.gate(), Ok(()));
+        assert_eq!(one.failed().unwrap().version, "2");
+        assert_eq!(one.waiting(), None);
+        assert_eq!(installed("2", true, &names).failed(), None);
+        // Going back failed.
+        assert_eq!(
+            installed("2", true, &["demo_2+0-1.efi", "demo_1+0-3.efi"]).failed().unwrap().version,
+            "1"
+        );
     }
 }

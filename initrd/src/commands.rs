@@ -6,6 +6,8 @@ mod rebind;
 mod recovery;
 mod recovery_key;
 mod reset;
+mod slot;
+mod status;
 mod update;
 mod wipe_slot;
 
@@ -16,14 +18,12 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use pattern::firmware::Variable;
 use pattern::plain::plain;
-use pattern::update::forecast::Verdict;
 use pattern_machine::people::root::require_root;
-use serde_json::json;
 
 use crate::context::Context;
 use crate::volume::{place, reminder};
 use reset::{Order, Word};
-use update::Done;
+use update::{Done, Later};
 
 /// `EX_TEMPFAIL` (sysexits.h(3head)): what can't be done now, and may be done later.
 const LATER: u8 = 75;
@@ -31,9 +31,14 @@ const LATER: u8 = 75;
 const HELP: &str = "\
 Usage: pattern COMMAND
 
-  update [VERSION]   install a newer version beside the one that runs; it is started at the next boot
+  status             say what runs, what the next boot starts, what the volume is like, and what to do about it
+      --json         as a JSON object
+      --verify       and read all of the version in the other slot
+  update             install the newest version beside the one that runs; it is started at the next boot
       --force        even while this version is on trial
-  check-update       say whether the installed version will open the persist volume by itself
+  update VERSION     have the next boot start this version: one that is installed, or is fetched; newer ones are put aside
+  rollback           have the next boot start the version before this one
+  check-update       say which version the next boot starts, and whether it will open the persist volume by itself
       --json         as a JSON object
   rebind             bind the persist volume to the TPM as it is now, with the recovery key
       --ahead        before a restart that changes Secure Boot's keys: have the volume open after it too, with no key;
@@ -67,7 +72,9 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<ExitCode> {
     match *words {
         ["--help" | "-h"] => print!("{HELP}"),
         ["--version"] => println!("pattern {}", env!("CARGO_PKG_VERSION")),
+        ["status", ref options @ ..] => return status(options),
         ["update", ref options @ ..] => return update(options),
+        ["rollback"] => return rollback(),
         ["check-update"] => return check_update(false),
         ["check-update", "--json"] => return check_update(true),
         ["rebind"] => return rebind(),
@@ -95,52 +102,65 @@ fn usage(given: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
+fn status(options: &[&str]) -> Result<ExitCode> {
+    if options.iter().any(|option| !["--json", "--verify"].contains(option)) {
+        return Ok(usage(&format!("status {}", options.join(" "))));
+    }
+    require_root()?;
+    status::status(&Context::here()?, options.contains(&"--json"), options.contains(&"--verify"))
+}
+
 fn update(options: &[&str]) -> Result<ExitCode> {
     let (flags, versions): (Vec<&str>, Vec<&str>) = options.iter().partition(|word| word.starts_with('-'));
     if flags.iter().any(|flag| *flag != "--force") || versions.len() > 1 {
         return Ok(usage(&format!("update {}", options.join(" "))));
     }
     require_root()?;
+    let (context, force) = (Context::here()?, !flags.is_empty());
+    let done = match versions.first() {
+        Some(version) => update::this(&context, version, force),
+        None => update::newest_offered(&context, force),
+    }?;
+    after_update(&context, &done)
+}
+
+fn rollback() -> Result<ExitCode> {
+    require_root()?;
     let context = Context::here()?;
-    match update::run(&context, versions.first().copied(), !flags.is_empty())? {
-        Done::Installed => {}
+    let done = update::rollback(&context)?;
+    after_update(&context, &done)
+}
+
+/// Says what the next boot starts.
+fn after_update(context: &Context, done: &Done) -> Result<ExitCode> {
+    match done {
+        Done::Ready => {}
         // Another version may be installed already, and wait for a restart.
         Done::Nothing => println!("No newer version is offered."),
-        Done::Later(closed) => {
-            eprintln!("pattern: {closed}; to install all the same, use --force");
+        Done::Later(later) => {
+            match later {
+                Later::Unproved(closed) => {
+                    eprintln!("pattern: {closed}; to install all the same, use --force");
+                }
+                Later::Busy => eprintln!("pattern: another update is at work; try again when it has ended"),
+            }
             return Ok(ExitCode::from(LATER));
         }
     }
     // The update itself succeeded. What to do about a bad prospect is for a person or a timer to
     // decide.
-    if let Err(error) = check_update(false) {
-        let error = plain(&format!("{error:#}"));
-        eprintln!("pattern: saying whether the new version will open the persist volume: {error}");
+    match check_update::look(context, false) {
+        Ok(outlook) => _ = check_update::tell(&outlook, false),
+        Err(error) => {
+            let error = plain(&format!("{error:#}"));
+            eprintln!("pattern: saying what the next boot starts: {error}");
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn check_update(as_json: bool) -> Result<ExitCode> {
-    let context = Context::here()?;
-    let Some((entry, verdict)) = check_update::check(&context)? else {
-        if as_json {
-            println!("{}", json!({ "version": null }));
-        } else {
-            println!("No newer version is installed: the next boot starts {}.", context.config.image.version);
-        }
-        return Ok(ExitCode::SUCCESS);
-    };
-    let (answer, words, reason, code) = match &verdict {
-        Verdict::Opens(reason) => ("yes", "will open the persist volume by itself", reason, 0),
-        Verdict::Asks(reason) => ("no", "will ask for the recovery key", reason, 1),
-        Verdict::Unclear(reason) => ("unclear", "may or may not open the persist volume", reason, 3),
-    };
-    if as_json {
-        println!("{}", json!({ "version": entry.version, "opens": answer, "reason": reason }));
-    } else {
-        println!("Version {} {words}: {}.", entry.version, plain(reason));
-    }
-    Ok(ExitCode::from(code))
+    Ok(check_update::tell(&check_update::look(&Context::here()?, false)?, as_json))
 }
 
 fn rebind() -> Result<ExitCode> {

@@ -71,12 +71,16 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
     };
     match (program, argument) {
         (Program::Usr, Some("--disarm")) => boot_mark::remove(),
+        (Program::Health, Some("--interrupted")) => stage::run(name, health::interrupted),
         (Program::Usr, Some("--drivers")) => drivers::load_all(),
         (Program::Latch, Some("--emergency")) => latch::emergency(),
         (_, Some(other)) => {
             bail!("unknown argument {other:?}; the stages are started by systemd, see {name}.service(8)")
         }
-        (Program::Retry, None) => retry::run(),
+        (Program::Retry, None) => {
+            logging::start(name, &Flags::default());
+            retry::run()
+        }
         (Program::Emergency, None) => emergency::run(),
         (Program::Usr, None) => stage::run(name, usr::run),
         (Program::Grow, None) => stage::run(name, grow::run),

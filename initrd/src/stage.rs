@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use pattern_machine::{logging, trial};
+use pattern_machine::{failure, logging, trial};
 
 use crate::context::Context;
 
@@ -28,8 +28,10 @@ pub(crate) fn run(name: &str, stage: Stage) -> Result<()> {
     logging::start(name, &context.flags);
     context.ignored.iter().for_each(|line| log::warn!("{line}"));
     let report = stage(&context).inspect_err(|error| {
+        let reason = format!("{name}: {error:#}");
+        failure::keep(&reason);
         if trial::running() {
-            trial::note(&context.config.image.version, &format!("{name}: {error:#}"));
+            trial::note(&context.config.image.version, &reason);
         }
     })?;
     let spent = started.elapsed().as_millis();

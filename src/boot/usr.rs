@@ -46,6 +46,17 @@ impl UsrHash {
         Ok(Self(hash))
     }
 
+    /// Returns the root hash whose two halves are these UUIDs: the inverse of [`Self::data`] and
+    /// [`Self::tree`].
+    #[must_use]
+    pub fn of_partitions(data: Guid, tree: Guid) -> Self {
+        let mut hash = [0; 32];
+        let (first, second) = hash.split_at_mut(16);
+        first.copy_from_slice(&data.to_uuid());
+        second.copy_from_slice(&tree.to_uuid());
+        Self(hash)
+    }
+
     /// Returns the 32 bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8; 32] {
@@ -90,6 +101,7 @@ mod tests {
         assert_eq!(hash.data().to_string(), "00112233-4455-6677-8899-aabbccddeeff");
         assert_eq!(hash.tree().to_string(), "10213243-5465-7687-98a9-bacbdcedfe0f");
         assert_eq!(hash.to_string(), HASH);
+        assert_eq!(UsrHash::of_partitions(hash.data(), hash.tree()), hash);
     }
 
     #[test]

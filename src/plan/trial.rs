@@ -2,7 +2,7 @@
 //! falls back.
 
 use crate::config::Config;
-use crate::plan::unit::Text;
+use crate::plan::unit::{INTERRUPTED, Text};
 use crate::program::Program;
 
 use super::{CONFIG_PATH, Plan};
@@ -16,15 +16,14 @@ pub(super) fn retry(plan: &mut Plan) {
 
 /// Adds checks to `boot-complete.target`. Only a counted boot starts that target.
 pub(super) fn judge(plan: &mut Plan, config: &Config) {
-    for name in [Program::Health.unit(), Program::Scrub.unit()] {
-        plan.pull_in("boot-complete.target.requires", name);
-    }
-    let patience = [("JobTimeoutSec", "30min"), ("JobTimeoutAction", "reboot")];
-    let text = Text::from_source(CONFIG_PATH).section("Unit", &patience);
-    plan.file("boot-complete.target.d/50-pattern.conf", text);
+    let checks = [Program::Health.unit(), Program::Scrub.unit()];
+    checks.iter().for_each(|name| plan.pull_in("boot-complete.target.requires", name));
+    plan.pull_in("boot-complete.target.wants", INTERRUPTED);
     if !config.boot.essential.is_empty() {
-        let order = config.boot.essential.iter().map(|name| ("After", &**name)).collect::<Vec<_>>();
-        let text = Text::from_source(CONFIG_PATH).section("Unit", &order);
-        plan.file(&format!("{}.d/50-essential.conf", Program::Health.unit()), text);
+        for unit in [Program::Health.unit(), INTERRUPTED] {
+            let order = config.boot.essential.iter().map(|name| ("After", &**name)).collect::<Vec<_>>();
+            let text = Text::from_source(CONFIG_PATH).section("Unit", &order);
+            plan.file(&format!("{unit}.d/50-essential.conf"), text);
+        }
     }
 }

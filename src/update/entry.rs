@@ -2,6 +2,7 @@
 //! counters (systemd-boot(7), "Boot Counting").
 
 use std::cmp::Ordering;
+use std::fmt;
 
 use crate::config::version;
 
@@ -18,8 +19,48 @@ pub const COUNTED: &str =
 pub struct Entry {
     /// Its version.
     pub version: String,
-    /// How often it may still be tried, or `None` after it was found to be good.
-    pub tries_left: Option<u32>,
+    /// Its boot counters, or `None` after it was found to be good.
+    pub tries: Option<Tries>,
+}
+
+/// Boot counters: how often a version may still be started, and how often it was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tries {
+    /// Starts that are left. The boot loader prefers every other version to one with none left.
+    pub left: u32,
+    /// Starts that were counted.
+    pub done: u32,
+}
+
+/// The version, and what became of it.
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, ", self.version)?;
+        let left = self.tries.map_or(0, |tries| tries.left);
+        match self.state() {
+            "good" => f.write_str("found to be good"),
+            "aside" => f.write_str("put aside"),
+            "failed" => f.write_str("failed"),
+            "waiting" => write!(f, "not started yet, {left} tries left"),
+            _ => write!(f, "on trial, {left} tries left"),
+        }
+    }
+}
+
+impl Tries {
+    /// Those of a version that was installed and not started yet.
+    pub const ALL: Self = Self { left: 3, done: 0 };
+    /// Those of a version that a person put aside for another one.
+    pub const ASIDE: Self = Self { left: 0, done: 0 };
+    /// How often a trial may begin before an orderly end of it costs a try. Without a limit, a machine
+    /// on which somebody restarts a bad version by hand would never go back.
+    const BEGUN: u32 = 6;
+
+    /// Returns the counters after an orderly end of a boot that could not prove the version yet.
+    #[must_use]
+    pub fn given_back(self) -> Option<Self> {
+        (self.done <= Self::BEGUN).then(|| Self { left: self.left.saturating_add(1), ..self })
+    }
 }
 
 impl Entry {
@@ -30,21 +71,59 @@ impl Entry {
     pub fn parse(id: &str, name: &str) -> Option<Self> {
         let rest = name.strip_prefix(id)?.strip_prefix('_')?.strip_suffix(".efi")?;
         let (version, counters) = rest.split_once('+').map_or((rest, None), |(v, c)| (v, Some(c)));
-        let tries_left = match counters {
+        let tries = match counters {
             None => None,
             Some(text) => {
                 let (left, done) = text.split_once('-').unwrap_or((text, "0"));
-                let _: u32 = done.parse().ok()?;
-                Some(left.parse().ok()?)
+                Some(Tries { left: left.parse().ok()?, done: done.parse().ok()? })
             }
         };
-        version::is_version(version).then(|| Self { version: version.to_owned(), tries_left })
+        version::is_version(version).then(|| Self { version: version.to_owned(), tries })
     }
 
-    /// Returns whether it used up its tries. The boot loader prefers every other version.
+    /// Returns the boot loader's name for it, which has no counters.
+    #[must_use]
+    pub fn name(&self, id: &str) -> String {
+        format!("{id}_{}.efi", self.version)
+    }
+
+    /// Returns its file name, as systemd-sysupdate and the boot loader write it.
+    #[must_use]
+    pub fn file_name(&self, id: &str) -> String {
+        match self.tries {
+            None => self.name(id),
+            Some(Tries { left, done }) => format!("{id}_{}+{left}-{done}.efi", self.version),
+        }
+    }
+
+    /// Returns whether it has no tries left. The boot loader prefers every other version.
+    #[must_use]
+    pub fn spent(&self) -> bool {
+        self.tries.is_some_and(|tries| tries.left == 0)
+    }
+
+    /// Returns whether it used up its tries.
     #[must_use]
     pub fn failed(&self) -> bool {
-        self.tries_left == Some(0)
+        self.spent() && !self.aside()
+    }
+
+    /// Returns whether a person put it aside for another version.
+    #[must_use]
+    pub fn aside(&self) -> bool {
+        self.tries == Some(Tries::ASIDE)
+    }
+
+    /// Returns a word for what became of it, for programs.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        match self.tries {
+            None => "good",
+            Some(_) if self.aside() => "aside",
+            Some(Tries { left: 0, .. }) => "failed",
+            Some(Tries { done: 0, .. }) => "waiting",
+            Some(_) => "on-trial",
+        }
     }
 
     /// Returns whether its version is newer than this one.
@@ -52,6 +131,22 @@ impl Entry {
     pub fn newer_than(&self, version: &str) -> bool {
         version::compare(&self.version, version) == Ordering::Greater
     }
+}
+
+/// Returns one entry for each version. A power cut within a renaming can leave a version under two
+/// names: the one without counters counts, or else the one with the most tries left.
+#[must_use]
+pub fn merged(entries: Vec<Entry>) -> Vec<Entry> {
+    let rank = |entry: &Entry| entry.tries.map_or(u64::MAX, |tries| tries.left.into());
+    let mut best: Vec<Entry> = Vec::new();
+    for entry in entries {
+        match best.iter_mut().find(|other| other.version == entry.version) {
+            Some(other) if rank(other) >= rank(&entry) => {}
+            Some(other) => *other = entry,
+            None => best.push(entry),
+        }
+    }
+    best
 }
 
 /// Returns the newest entry that meets a condition.
@@ -66,11 +161,12 @@ mod tests {
 
     #[test]
     fn names_carry_version_and_counters() {
+        let tries = |left, done| Some(Tries { left, done });
         let cases = [
             ("demo_0.0.2.efi", Some(("0.0.2", None))),
-            ("demo_0.0.2+3-0.efi", Some(("0.0.2", Some(3)))),
-            ("demo_0.0.2+0-3.efi", Some(("0.0.2", Some(0)))),
-            ("demo_0.0.2+3.efi", Some(("0.0.2", Some(3)))),
+            ("demo_0.0.2+3-0.efi", Some(("0.0.2", tries(3, 0)))),
+            ("demo_0.0.2+0-3.efi", Some(("0.0.2", tries(0, 3)))),
+            ("demo_0.0.2+3.efi", Some(("0.0.2", tries(3, 0)))),
             ("demo_0.0.2+x.efi", None),
             ("demo_0.0.2+3-.efi", None),
             ("demo_.efi", None),
@@ -86,10 +182,62 @@ mod tests {
             (".#sysupdatedemo_0.0.2.efi", None),
         ];
         for (name, wanted) in cases {
-            let wanted = wanted
-                .map(|(version, tries_left): (&str, _)| Entry { version: version.to_owned(), tries_left });
+            let wanted =
+                wanted.map(|(version, tries): (&str, _)| Entry { version: version.to_owned(), tries });
             assert_eq!(Entry::parse("demo", name), wanted, "{name}");
         }
+    }
+
+    #[test]
+    fn a_file_name_is_parsed_and_written_alike() {
+        for name in ["demo_0.0.2.efi", "demo_0.0.2+3-0.efi", "demo_0.0.2+0-0.efi"] {
+            let entry = Entry::parse("demo", name).unwrap();
+            assert_eq!(
+                (entry.file_name("demo").as_str(), entry.name("demo").as_str()),
+                (name, "demo_0.0.2.efi")
+            );
+        }
+    }
+
+    #[test]
+    fn a_version_without_tries_left_failed_or_was_put_aside() {
+        let is = |name| {
+            let entry = Entry::parse("demo", name).unwrap();
+            (entry.spent(), entry.failed(), entry.aside())
+        };
+        assert_eq!(is("demo_2.efi"), (false, false, false));
+        let states = ["demo_2.efi", "demo_2+3-0.efi", "demo_2+2-1.efi", "demo_2+0-3.efi", "demo_2+0-0.efi"];
+        let states = states.map(|name| Entry::parse("demo", name).unwrap().state());
+        assert_eq!(states, ["good", "waiting", "on-trial", "failed", "aside"]);
+        assert_eq!(is("demo_2+1-2.efi"), (false, false, false));
+        assert_eq!(is("demo_2+0-3.efi"), (true, true, false));
+        assert_eq!(is("demo_2+0-0.efi"), (true, false, true));
+        assert_eq!(is("demo_2+0.efi"), (true, false, true));
+    }
+
+    #[test]
+    fn an_orderly_end_costs_no_try_until_the_trial_was_begun_too_often() {
+        let mut tries = Tries::ALL;
+        let mut begun = 0;
+        while tries.left > 0 {
+            tries = Tries { left: tries.left - 1, done: tries.done + 1 };
+            begun += 1;
+            tries = tries.given_back().unwrap_or(tries);
+        }
+        assert_eq!(begun, 9);
+        assert_eq!(Tries { left: 2, done: 1 }.given_back(), Some(Tries { left: 3, done: 1 }));
+    }
+
+    #[test]
+    fn a_version_under_two_names_is_one_version() {
+        for names in [["demo_2.efi", "demo_2+2-1.efi"], ["demo_2+2-1.efi", "demo_2.efi"]] {
+            let entries = merged(names.iter().filter_map(|name| Entry::parse("demo", name)).collect());
+            assert_eq!(entries, [Entry { version: "2".to_owned(), tries: None }]);
+        }
+        let names = ["demo_1.efi", "demo_2+0-3.efi", "demo_2+3-0.efi"];
+        let entries = merged(names.iter().filter_map(|name| Entry::parse("demo", name)).collect());
+        assert_eq!(entries[1].tries, Some(Tries::ALL));
+        assert_eq!(entries.len(), 2);
     }
 
     #[test]

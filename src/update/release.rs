@@ -63,6 +63,13 @@ pub struct TooSmall {
 
 impl fmt::Display for TooSmall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.there == 0 {
+            return write!(
+                f,
+                "the disk has no second {} partition: pattern-grow makes it in a boot without pattern.grow=no",
+                self.part.name()
+            );
+        }
         let mebibytes = |bytes: u64| Size::from_bytes(bytes.next_multiple_of(1 << 20));
         write!(
             f,
@@ -116,5 +123,7 @@ mod tests {
         let error = fits(&files, |_| 1 << 20).unwrap_err().to_string();
         let start = "the free usr partition is too small: the version has 2M, the partition 1M; ";
         assert!(error.starts_with(start), "{error}");
+        let none = fits(&files, |_| 0).unwrap_err().to_string();
+        assert!(none.starts_with("the disk has no second verity partition: "), "{none}");
     }
 }

@@ -10,33 +10,42 @@ use anyhow::{Context as _, Result, bail};
 use crate::ioctl;
 
 /// Our own vendor GUID: nobody else has variables under it.
-const VENDOR: &str = "bc013fff-80ce-4c3e-8c45-a26e4e66302d";
+const OURS: &str = "bc013fff-80ce-4c3e-8c45-a26e4e66302d";
+/// That of the boot loader's variables (UAPI "Boot Loader Interface").
+const LOADER: &str = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
 const DIRECTORY: &str = "/sys/firmware/efi/efivars";
 /// Attributes: non-volatile, accessible to boot services and to the running system (UEFI
 /// Specification, "GetVariable"), little-endian.
 const ATTRIBUTES: [u8; 4] = [7, 0, 0, 0];
 
-/// One of our variables.
+/// One of our variables, or of the boot loader's.
 pub struct Variable {
     directory: PathBuf,
     name: &'static str,
+    vendor: &'static str,
 }
 
 impl Variable {
-    /// Returns the variable of this name. Reads nothing.
+    /// Returns our variable of this name. Reads nothing.
     #[must_use]
     pub fn new(name: &'static str) -> Self {
-        Self { directory: PathBuf::from(DIRECTORY), name }
+        Self { directory: PathBuf::from(DIRECTORY), name, vendor: OURS }
+    }
+
+    /// Returns the boot loader's variable of this name. Reads nothing.
+    #[must_use]
+    pub fn of_loader(name: &'static str) -> Self {
+        Self { vendor: LOADER, ..Self::new(name) }
     }
 
     /// Uses a plain directory in place of efivarfs, for tests.
     #[must_use]
     pub fn below(directory: PathBuf) -> Self {
-        Self { directory, name: "PatternTest" }
+        Self { directory, name: "PatternTest", vendor: OURS }
     }
 
     fn path(&self) -> PathBuf {
-        self.directory.join(format!("{}-{VENDOR}", self.name))
+        self.directory.join(format!("{}-{}", self.name, self.vendor))
     }
 
     /// Returns the value, without the attributes, or `None` if the variable does not exist.

@@ -1,31 +1,84 @@
 //! Lists the versions on the EFI system partition of the running system.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use nix::sys::statvfs::statvfs;
 use pattern::table::Table;
-use pattern::update;
-use pattern::update::entry::{DIRECTORY, Entry};
+use pattern::update::entry::{DIRECTORY, Entry, Tries};
+use pattern::update::next::Step;
+use pattern::update::room::Room;
+use pattern::update::{self, Installed};
+
+use crate::{boot_loader, trial};
 
 /// Where systemd-gpt-auto-generator mounts the partition.
 const MOUNTS: [&str; 2] = ["/efi", "/boot"];
 
-/// Returns the versions of this image whose `/usr` is on the disk.
+/// Returns the versions of an image whose `/usr` is on the disk, and what the boot loader goes by.
 ///
 /// # Errors
 /// When the partition is not mounted, or can't be read.
-pub fn installed(id: &str, table: &Table) -> Result<Vec<Entry>> {
+pub fn installed(id: &str, running: &str, table: &Table) -> Result<Installed> {
     let labels: Vec<String> = table.partitions().map(|part| part.label).collect();
-    Ok(update::with_usr(look(id)?, &labels))
+    let whole = files(id)?.into_iter().filter(|(_, path)| !is_empty(path)).map(|(entry, _)| entry).collect();
+    Ok(Installed {
+        id: id.to_owned(),
+        running: running.to_owned(),
+        counted: trial::running(),
+        entries: update::with_usr(whole, &labels),
+        settings: boot_loader::settings(partition()?),
+    })
 }
 
-/// Returns the versions of this image that have a kernel image.
+/// Returns how much room there is for another kernel image, beside that of the running version.
 ///
 /// # Errors
 /// When the partition is not mounted, or can't be read.
-pub fn look(id: &str) -> Result<Vec<Entry>> {
-    Ok(files(id)?.into_iter().filter(|(_, path)| !is_empty(path)).map(|(entry, _)| entry).collect())
+pub fn room(id: &str, running: &str) -> Result<Room> {
+    let place = partition()?;
+    let facts = statvfs(place).with_context(|| format!("asking how full {} is", place.display()))?;
+    let mut room = Room { free: facts.blocks_available() * facts.fragment_size(), ..Room::default() };
+    for (entry, path) in files(id)? {
+        let bytes = path.metadata().map_or(0, |facts| facts.len());
+        if entry.version == running {
+            room.running = bytes;
+        } else {
+            room.others += bytes;
+        }
+    }
+    Ok(room)
+}
+
+/// Carries out a step towards another start.
+///
+/// # Errors
+/// When a file is gone or can't be renamed, another one has the new name, or the firmware refuses.
+pub fn perform(id: &str, step: &Step) -> Result<()> {
+    match step {
+        Step::Count(entry, tries) => count(id, entry, *tries),
+        Step::Forget(setting) => boot_loader::forget(*setting),
+    }
+}
+
+/// Gives an entry other counters, or none.
+///
+/// # Errors
+/// When its file is gone, another one has the new name, or it can't be renamed.
+pub fn count(id: &str, entry: &Entry, tries: Option<Tries>) -> Result<()> {
+    let from = file(id, entry)?;
+    let to = from.with_file_name(Entry { tries, ..entry.clone() }.file_name(id));
+    rename(&from, &to).with_context(|| format!("renaming {} to {}", from.display(), to.display()))
+}
+
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    if to.exists() {
+        bail!("a file of that name exists");
+    }
+    fs::rename(from, to)?;
+    let folder = to.parent().context("a file without a folder")?;
+    Ok(File::open(folder)?.sync_all()?)
 }
 
 /// Returns the file of one version.
@@ -92,6 +145,20 @@ mod tests {
     use std::os::unix::ffi::OsStrExt as _;
 
     use super::*;
+
+    #[test]
+    fn a_file_is_renamed_and_never_replaced() {
+        let directory = std::env::temp_dir().join(format!("pattern-rename-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let [counted, good] = ["demo_2+2-1.efi", "demo_2.efi"].map(|name| directory.join(name));
+        fs::write(&counted, "MZ").unwrap();
+        rename(&counted, &good).unwrap();
+        assert!(!counted.exists() && good.exists());
+        fs::write(&counted, "other").unwrap();
+        assert_eq!(rename(&counted, &good).unwrap_err().to_string(), "a file of that name exists");
+        assert_eq!(fs::read(&good).unwrap(), b"MZ");
+        fs::remove_dir_all(directory).unwrap();
+    }
 
     #[test]
     fn an_empty_file_is_what_a_cut_left() {

@@ -2,6 +2,7 @@
 //! so a bare `cargo test` runs its tests. All unsafe code of pattern is in [`ioctl`].
 
 pub mod boot;
+pub mod boot_loader;
 pub mod boot_mark;
 pub mod damage;
 pub mod disk;
@@ -9,6 +10,7 @@ pub mod drivers;
 pub mod efi_variable;
 pub mod esp;
 pub mod factory;
+pub mod failure;
 pub mod firmware;
 pub mod initrd;
 pub mod ioctl;

@@ -1,4 +1,5 @@
-//! A version on trial: whether this boot is a trial, and the note that says why a trial failed.
+//! A version on trial: whether this boot is a trial, and the note that says why a version failed, for
+//! the one that is started instead.
 
 use std::path::Path;
 
@@ -43,6 +44,17 @@ pub fn note(version: &str, reason: &str) {
 pub fn last_note() -> Result<Option<Note>> {
     let bytes = Variable::new(NOTE).read()?;
     Ok(bytes.and_then(|bytes| Note::parse(&String::from_utf8_lossy(&bytes))))
+}
+
+/// Removes the note if it is about this version, which works.
+///
+/// # Errors
+/// When EFI variables can't be read, or the firmware refuses.
+pub fn forget(version: &str) -> Result<()> {
+    match last_note()?.is_some_and(|note| note.version == version) {
+        true => Variable::new(NOTE).remove(),
+        false => Ok(()),
+    }
 }
 
 impl Note {

@@ -1,16 +1,18 @@
-//! `pattern check-update`: predicts whether the version that the next boot starts can open the
-//! persist volume.
+//! `pattern check-update`: says which version the next boot starts and why, and predicts whether it
+//! can open the persist volume.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use pattern::token::Signatures;
-use pattern::update::entry::Entry;
-use pattern::update::forecast::{Verdict, verdict};
-use pattern::update::{self, uki};
+use pattern::update::forecast::verdict;
+use pattern::update::next::Next;
+use pattern::update::outlook::Outlook;
+use pattern::update::uki;
 use pattern::volume::Locks;
 use pattern_machine::disk::Disk;
 use pattern_machine::{esp, registers};
@@ -27,19 +29,33 @@ const HEAD: u64 = 64 << 10;
 /// The longest signature file, in bytes.
 const LONGEST: usize = 128 << 10;
 
-/// Returns the staged version and whether it will open the volume, or `None` if the next boot
-/// starts the version that runs.
+/// Looks at what is installed. Predicts for another version than the running one, or for each.
 ///
 /// # Errors
 /// When the volume or the EFI system partition can't be read.
-pub(crate) fn check(ctx: &Context) -> Result<Option<(Entry, Verdict)>> {
+pub(super) fn look(ctx: &Context, each: bool) -> Result<Outlook> {
     let image = &ctx.config.image;
     let table = Disk::behind_usr(&ctx.usr)?.table()?.table;
-    let entries = esp::installed(&image.id, &table)?;
-    let Some(staged) = update::staged(&image.version, &entries) else { return Ok(None) };
-    let signatures = signatures(&esp::file(&image.id, staged)?)?;
-    let verdict = verdict(&locks(ctx)?, secure_boot(), signatures.as_ref(), registers::value);
-    Ok(Some((staged.clone(), verdict)))
+    let installed = esp::installed(&image.id, &image.version, &table)?;
+    let next = installed.next();
+    let verdict = match &next {
+        Some(Next::Version(entry, _)) if each || entry.version != image.version => {
+            let signatures = signatures(&esp::file(&image.id, entry)?)?;
+            Some(verdict(&locks(ctx)?, secure_boot(), signatures.as_ref(), registers::value))
+        }
+        _ => None,
+    };
+    Ok(Outlook { installed, next, verdict })
+}
+
+/// Prints an outlook. Returns the exit status.
+pub(super) fn tell(outlook: &Outlook, as_json: bool) -> ExitCode {
+    if as_json {
+        println!("{}", outlook.json());
+    } else {
+        outlook.lines().iter().for_each(|line| println!("{line}"));
+    }
+    ExitCode::from(outlook.code())
 }
 
 fn locks(ctx: &Context) -> Result<Locks> {

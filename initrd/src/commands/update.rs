@@ -1,112 +1,202 @@
-//! `pattern update`: checks whether an update is allowed and fits, and then runs systemd-sysupdate.
+//! `pattern update` and `pattern rollback`: check what is allowed and fits, have systemd-sysupdate
+//! write, and choose what the boot loader starts.
 
 mod own;
+mod sysupdate;
 
-use std::process::{Command, Stdio};
+use std::fs::File;
 
 use anyhow::{Context as _, Result, bail};
 use pattern::config::version::is_version;
 use pattern::table::{Guid, Table};
+use pattern::update::entry::newest;
 use pattern::update::release::{Part, fits};
-use pattern::update::{self, OnTrial};
+use pattern::update::{Installed, Unproved, room};
 use pattern_machine::disk::Disk;
 use pattern_machine::esp;
-use serde_json::Value;
 
+use super::slot;
 use crate::context::Context;
 
-const PROGRAM: &str = "/usr/lib/systemd/systemd-sysupdate";
-/// The image's own definitions, whatever `/etc/sysupdate.d` and `/run/sysupdate.d` contain.
-const DEFINITIONS: &str = "--definitions=/usr/lib/sysupdate.d";
+/// Held while an update works.
+const LOCK: &str = "/run/pattern-update.lock";
 
 /// What was done.
 pub(crate) enum Done {
-    /// A version was installed.
-    Installed,
+    /// A version was installed or chosen.
+    Ready,
     /// Nothing newer is offered than what is installed.
     Nothing,
-    /// A version is offered, and can't be installed now.
-    Later(OnTrial),
+    /// It can't be done now.
+    Later(Later),
 }
 
-/// Installs a version, or the newest if none is named.
+/// Why an update has to wait.
+pub(crate) enum Later {
+    /// The running version is not proved.
+    Unproved(Unproved),
+    /// Another update works.
+    Busy,
+}
+
+/// Installs the newest version.
 ///
 /// # Errors
-/// When the slot is too small, or systemd-sysupdate fails.
-pub(crate) fn run(ctx: &Context, version: Option<&str>, force: bool) -> Result<Done> {
-    let image = &ctx.config.image;
-    esp::sweep(&image.id)?;
-    let table = Disk::behind_usr(&ctx.usr)?.table()?.table;
-    let gate = update::gate(&image.version, &esp::installed(&image.id, &table)?);
-    own::only_the_image()
-        .context("hiding /etc from systemd-sysupdate, so that the image's keyring alone verifies updates")?;
-    let version = match version {
-        Some(version) => version.to_owned(),
-        None => match newest(&image.updates.url)? {
-            Some(version) => version,
-            None => return Ok(Done::Nothing),
-        },
-    };
-    if let Err(closed) = gate {
-        if !force {
-            return Ok(Done::Later(closed));
-        }
-        eprintln!("pattern: {closed}; continuing because of --force");
-    }
-    if !is_version(&version) {
+/// When there is too little room, or systemd-sysupdate fails.
+pub(crate) fn newest_offered(ctx: &Context, force: bool) -> Result<Done> {
+    exclusively(|| {
+        let machine = Machine::look(ctx)?;
+        only_the_image()?;
+        let Some(version) = sysupdate::newest(&ctx.config.image.updates.url)? else {
+            return Ok(Done::Nothing);
+        };
+        machine.fetch(ctx, &version, force)
+    })
+}
+
+/// Has the boot loader start this version. Installs it if it is not there, or is damaged.
+///
+/// # Errors
+/// When the version is not offered, there is too little room, or a step fails.
+pub(crate) fn this(ctx: &Context, version: &str, force: bool) -> Result<Done> {
+    if !is_version(version) {
         bail!("{version:?} is not a version that an image can have");
     }
-    let offered = offered(&version)?;
-    let room = |part| match part {
-        Part::Usr => room(&table, ctx.usr.data()),
-        Part::Verity => room(&table, ctx.usr.tree()),
-    };
-    fits(&offered, room).with_context(|| format!("version {version}: nothing was written"))?;
-    install(&version)?;
-    Ok(Done::Installed)
+    exclusively(|| {
+        let machine = Machine::look(ctx)?;
+        if !machine.is_whole(version)? {
+            only_the_image()?;
+            let done = machine.fetch(ctx, version, force)?;
+            if !matches!(done, Done::Ready) {
+                return Ok(done);
+            }
+        }
+        choose(&Machine::look(ctx)?.installed, version)
+    })
 }
 
-/// Returns the newest offered version, if it is newer than all installed ones.
-fn newest(url: &str) -> Result<Option<String>> {
-    let answer = ask(&["check-new"]).with_context(|| format!("asking {url} for newer versions"))?;
-    Ok(answer.get("available").and_then(Value::as_str).map(str::to_owned))
+/// Has the boot loader start the version before the running one.
+///
+/// # Errors
+/// When no such version is installed, or it failed.
+pub(crate) fn rollback(ctx: &Context) -> Result<Done> {
+    exclusively(|| {
+        let installed = Machine::look(ctx)?.installed;
+        let running = &installed.running;
+        let older =
+            newest(&installed.entries, |entry| !entry.newer_than(running) && entry.version != *running);
+        let Some(older) = older else {
+            let stay = installed.waiting().map(|newer| {
+                format!("; to stay on {running} and not start {}: pattern update {running}", newer.version)
+            });
+            bail!(
+                "no older version than {running} is installed; to install one: pattern update VERSION{}",
+                stay.unwrap_or_default()
+            );
+        };
+        if older.failed() {
+            bail!("version {0} failed its trial; to fetch it anew: pattern update {0}", older.version);
+        }
+        choose(&installed, &older.version)
+    })
 }
 
-/// Returns the files of a version, from the server's signed list.
-fn offered(version: &str) -> Result<Vec<String>> {
-    let asking = || format!("asking what version {version} consists of");
-    let answer = ask(&["list", version]).with_context(asking)?;
-    let rows = answer.get("contents").and_then(Value::as_array).with_context(asking)?;
-    let paths = rows.iter().filter_map(|row| row.get("path").and_then(Value::as_str));
-    Ok(paths.map(|path| path.rsplit('/').next().unwrap_or(path).to_owned()).collect())
-}
-
-/// Returns the JSON output of systemd-sysupdate. Its error messages go to standard error.
-fn ask(words: &[&str]) -> Result<Value> {
-    let mut command = Command::new(PROGRAM);
-    command.args([DEFINITIONS, "--json=short"]).args(words).stderr(Stdio::inherit());
-    let output = command.output().with_context(|| format!("starting {PROGRAM}"))?;
-    if !output.status.success() {
-        bail!("systemd-sysupdate ended with {}; its messages are above", output.status);
+/// Does something while no other process does. systemd-sysupdate by itself is not kept out.
+fn exclusively(act: impl FnOnce() -> Result<Done>) -> Result<Done> {
+    let lock = File::create(LOCK).with_context(|| format!("opening {LOCK}"))?;
+    match lock.try_lock() {
+        Ok(()) => act(),
+        Err(std::fs::TryLockError::WouldBlock) => Ok(Done::Later(Later::Busy)),
+        Err(std::fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("locking {LOCK}")),
     }
-    serde_json::from_slice(&output.stdout).context("reading the answer of systemd-sysupdate")
+}
+
+fn only_the_image() -> Result<()> {
+    own::only_the_image()
+        .context("hiding /etc from systemd-sysupdate, so that the image's keyring alone verifies updates")
+}
+
+/// What is there before anything is done.
+struct Machine {
+    disk: Disk,
+    table: Table,
+    installed: Installed,
+}
+
+impl Machine {
+    fn look(ctx: &Context) -> Result<Self> {
+        let image = &ctx.config.image;
+        esp::sweep(&image.id)?;
+        let disk = Disk::behind_usr(&ctx.usr)?;
+        let table = disk.table()?.table;
+        let installed = esp::installed(&image.id, &image.version, &table)?;
+        Ok(Self { disk, table, installed })
+    }
+
+    /// Returns whether a version is there and may be started as it is.
+    ///
+    /// # Errors
+    /// When it runs, and was not started from its entry.
+    fn is_whole(&self, version: &str) -> Result<bool> {
+        let Some(entry) = self.installed.entry(version) else {
+            if version == self.installed.running {
+                bail!("version {version} runs, but its kernel image is not on the EFI system partition");
+            }
+            return Ok(false);
+        };
+        if version == self.installed.running {
+            return Ok(true);
+        }
+        if entry.failed() {
+            println!("Version {version} failed its trial: fetching it anew.");
+            return Ok(false);
+        }
+        let whole = slot::verify(&self.disk, &self.table, version);
+        if let Err(error) = &whole {
+            println!("Version {version} is damaged ({error:#}): fetching it anew.");
+        }
+        Ok(whole.is_ok())
+    }
+
+    /// Fetches a version into the other slot.
+    fn fetch(&self, ctx: &Context, version: &str, force: bool) -> Result<Done> {
+        if !is_version(version) {
+            bail!("{version:?} is not a version that an image can have");
+        }
+        let offered = sysupdate::offered(&ctx.config.image.updates.url, version)?;
+        if let Err(closed) = self.installed.gate() {
+            if !force {
+                return Ok(Done::Later(Later::Unproved(closed)));
+            }
+            eprintln!("pattern: {closed}; continuing because of --force");
+        }
+        let slot = |part| match part {
+            Part::Usr => room_beside(&self.table, ctx.usr.data()),
+            Part::Verity => room_beside(&self.table, ctx.usr.tree()),
+        };
+        let nothing = || format!("version {version}: nothing was written");
+        fits(&offered, slot).with_context(nothing)?;
+        room::check(esp::room(&self.installed.id, &self.installed.running)?).with_context(nothing)?;
+        if self.installed.entry(version).is_some() {
+            sysupdate::give_up_others()?;
+        }
+        sysupdate::install(version).with_context(|| format!("installing version {version}"))?;
+        Ok(Done::Ready)
+    }
 }
 
 /// Returns the size of the other slot's partition, next to the one of the version that runs.
-fn room(table: &Table, running: Guid) -> u64 {
+fn room_beside(table: &Table, running: Guid) -> u64 {
     let own = table.partitions().find(|partition| partition.uuid == running);
     let others = table.partitions().filter(|one| own.as_ref().is_some_and(|own| own.kind == one.kind));
     let others = others.filter(|one| one.uuid != running);
     others.map(|one| table.bytes(one.extent)).max().unwrap_or(0)
 }
 
-fn install(version: &str) -> Result<()> {
-    let status = Command::new(PROGRAM).args([DEFINITIONS, "update", version]).status();
-    let status = status.with_context(|| format!("starting {PROGRAM}"))?;
-    if !status.success() {
-        bail!(
-            "installing version {version}: systemd-sysupdate ended with {status}; the version that runs is untouched"
-        );
+fn choose(installed: &Installed, version: &str) -> Result<Done> {
+    let entry = installed.entry(version).with_context(|| format!("version {version} is not installed"))?;
+    for step in installed.start(entry)? {
+        esp::perform(&installed.id, &step)?;
     }
-    Ok(())
+    Ok(Done::Ready)
 }

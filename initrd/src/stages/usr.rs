@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use libcryptsetup_rs::consts::flags::{CryptActivate, CryptDeactivate};
 use libcryptsetup_rs::consts::vals::EncryptionFormat;
 use libcryptsetup_rs::{CryptDevice, CryptInit, CryptParamsVerityRef, Either};
@@ -18,7 +18,7 @@ use pattern::boot::usr::UsrHash;
 use pattern::config::Corruption;
 use pattern_machine::disk::UsrPartitions;
 use pattern_machine::drivers::{self, Drivers};
-use pattern_machine::{boot_mark, damage, scan};
+use pattern_machine::{boot_loader, boot_mark, damage, failure, scan, trial};
 
 use crate::context::Context;
 use crate::stage::Report;
@@ -39,6 +39,7 @@ const TEMPORARY: &str = "temporary-cryptsetup-usr";
 /// When a partition is missing or is not a hash tree, or the kernel can't do what the image asks
 /// for on corruption. It is never asked for something weaker.
 pub(crate) fn run(ctx: &Context) -> Result<Report> {
+    keep_the_way_back(ctx);
     let mut devices = Drivers::listen()?;
     // Beside the search. What they lack is said where the kernel is asked for it.
     let mut loading = drivers::begin(&MODULES)?;
@@ -50,6 +51,11 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
         read_superblock(&hash).with_context(|| format!("hash tree of /usr, {}", hash.display()))?;
     let opening = || format!("opening /usr from {} and {}", data.display(), hash.display());
     let Verdict { response, remark, damage } = verdict(ctx, &data, &hash);
+    if let Some(damage) = &damage
+        && let Some(other) = failure::another_version(&ctx.usr, &ctx.config.image.version)
+    {
+        bail!("/usr is damaged ({damage}), and version {other} can be started instead");
+    }
     open(&data, &hash, &ctx.usr, response).with_context(opening)?;
     if let Some(damage) = damage {
         log::error!("/usr is damaged: {damage}; the TPM is not asked for the volume's key in this boot");
@@ -58,6 +64,23 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     mounts::mount_all(&Path::new("/dev/mapper").join(NAME))?;
     let found = format!("{superblock} on {}", data.display());
     Ok(Report { found, decided: format!("opened it, {response} on corruption{remark}") })
+}
+
+/// A default entry that names a version on trial would start it again after each failure.
+fn keep_the_way_back(ctx: &Context) {
+    let image = &ctx.config.image;
+    if !trial::running() {
+        return;
+    }
+    match boot_loader::unpin(&image.id, &image.version) {
+        Ok(false) => {}
+        Ok(true) => log::warn!(
+            "version {0}, which is on trial, was the default entry of the boot menu, so the boot loader could not go back: it is \
+             not the default entry any more",
+            image.version
+        ),
+        Err(error) => log::warn!("removing the boot menu's default entry: {error:#}"),
+    }
 }
 
 fn read_superblock(hash: &Path) -> Result<Superblock> {

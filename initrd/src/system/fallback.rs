@@ -1,8 +1,9 @@
-//! `pattern-fallback`: reports a newer version that failed its trial, and why, in the journal and
-//! at login.
+//! `pattern-fallback`: reports a version that failed, and why, in the journal and at login.
 
 use anyhow::Result;
-use pattern::update;
+use pattern::update::Installed;
+use pattern::update::entry::{Entry, Tries};
+use pattern_machine::disk::Disk;
 use pattern_machine::esp;
 use pattern_machine::people::banner;
 use pattern_machine::trial::{self, Note};
@@ -10,44 +11,75 @@ use pattern_machine::trial::{self, Note};
 use crate::context::Context;
 use crate::stage::Report;
 
-/// Looks for a version that used up its tries, and reports it.
+/// Those of a good version that could not be started any more. A trial that fails has three.
+const BROKEN: Tries = Tries { left: 0, done: 1 };
+
+/// Looks for a version that failed its trial, or could not be started any more, and reports it. The
+/// boot loader does not start it again by itself.
 ///
 /// # Errors
 /// When the EFI system partition can't be read, or the message can't be written.
 pub(crate) fn run(ctx: &Context) -> Result<Report> {
-    let image = &ctx.config.image;
-    let entries = esp::look(&image.id)?;
-    let found = format!("version {} and {} in all", image.version, entries.len());
-    let Some(failed) = update::failed(&image.version, &entries) else {
-        return Ok(Report { found, decided: "no newer one failed".to_owned() });
+    let note = trial::last_note().unwrap_or_default();
+    let mut installed = look(ctx)?;
+    let found = format!("version {} and {} in all", installed.running, installed.entries.len());
+    if let Some(broken) = installed.broken(note.as_ref().map(|note| note.version.as_str())) {
+        esp::count(&installed.id, broken, Some(BROKEN))?;
+        installed = look(ctx)?;
+    }
+    let Some(failed) = installed.failed() else {
+        return Ok(Report { found, decided: "none failed".to_owned() });
     };
-    let message = message(&image.version, &failed.version, trial::last_note().unwrap_or_default().as_ref());
+    let message = message(&installed.running, failed, note.as_ref());
     log::error!("{message}");
     banner::show("50-pattern", Some(&message))?;
     Ok(Report { found, decided: format!("reported that {} failed", failed.version) })
 }
 
-fn message(running: &str, failed: &str, note: Option<&Note>) -> String {
-    let reason = match note.filter(|note| note.version == failed) {
+fn look(ctx: &Context) -> Result<Installed> {
+    let image = &ctx.config.image;
+    esp::installed(&image.id, &image.version, &Disk::behind_usr(&ctx.usr)?.table()?.table)
+}
+
+fn message(running: &str, failed: &Entry, note: Option<&Note>) -> String {
+    let Entry { version, tries } = failed;
+    let broken = *tries == Some(BROKEN);
+    let what = if broken { "could not be started any more" } else { "failed all its tries" };
+    let reason = match note.filter(|note| note.version == *version) {
+        Some(note) if broken => note.reason.clone(),
         Some(note) => format!("The last try ended with: {}", note.reason),
         None => "It left no reason: it hung, or stopped before it could write one.".to_owned(),
     };
-    format!("Version {failed} failed all its tries; version {running} runs in its place. {reason}")
+    format!("Version {version} {what}; version {running} runs in its place. {reason}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn failed(name: &str) -> Entry {
+        Entry::parse("demo", name).unwrap()
+    }
+
     #[test]
     fn only_a_note_of_the_failed_version_counts() {
         let note =
             |version: &str| Note { version: version.to_owned(), reason: "demo.service failed".to_owned() };
+        let two = failed("demo_2+0-3.efi");
         assert_eq!(
-            message("1", "2", Some(&note("2"))),
+            message("1", &two, Some(&note("2"))),
             "Version 2 failed all its tries; version 1 runs in its place. The last try ended with: demo.service failed"
         );
-        assert!(message("1", "2", Some(&note("1"))).ends_with("stopped before it could write one."));
-        assert!(message("1", "2", None).ends_with("stopped before it could write one."));
+        assert!(message("1", &two, Some(&note("1"))).ends_with("stopped before it could write one."));
+        assert!(message("1", &two, None).ends_with("stopped before it could write one."));
+    }
+
+    #[test]
+    fn a_good_version_that_broke_is_not_said_to_have_failed_tries() {
+        let note = Note { version: "2".to_owned(), reason: "pattern-usr: it is damaged".to_owned() };
+        assert_eq!(
+            message("1", &failed("demo_2+0-1.efi"), Some(&note)),
+            "Version 2 could not be started any more; version 1 runs in its place. pattern-usr: it is damaged"
+        );
     }
 }

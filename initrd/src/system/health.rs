@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use nix::libc::O_TMPFILE;
 use pattern::update::essential::{self, PROPERTIES, State};
+use pattern_machine::disk::Disk;
+use pattern_machine::{esp, failure, trial};
 
 use crate::context::Context;
 use crate::stage::Report;
@@ -37,8 +39,40 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     if !units.is_empty() {
         settle(units)?;
     }
+    // What a try before this one noted is outdated.
+    trial::forget(&ctx.config.image.version).unwrap_or_else(|error| log::warn!("{error:#}"));
     let found = format!("{} writable, {} essential units at work", mounted.join(" "), units.len());
     Ok(Report { found, decided: "this version works".to_owned() })
+}
+
+/// Gives this try back at an orderly end that came before the verdict, unless something failed: a
+/// person may restart the machine, or switch it off.
+///
+/// # Errors
+/// When systemd can't be asked, or the entry can't be renamed.
+pub(crate) fn interrupted(ctx: &Context) -> Result<Report> {
+    let used = |why: &str| Ok(Report { found: why.to_owned(), decided: "the try is used".to_owned() });
+    // What systemd says of the checks is of no help: it has just stopped them.
+    if let Some(reason) = failure::kept() {
+        return used(&reason);
+    }
+    for unit in &ctx.config.boot.essential {
+        if let State::Broken(why) = essential::state(&shown(unit)?) {
+            return used(&format!("essential unit {unit} {why}"));
+        }
+    }
+    let image = &ctx.config.image;
+    let table = Disk::behind_usr(&ctx.usr)?.table()?.table;
+    let installed = esp::installed(&image.id, &image.version, &table)?;
+    // A person may have put it aside for another version meanwhile.
+    let own = installed.entry(&image.version).filter(|entry| !entry.aside());
+    let Some((entry, tries)) = own.and_then(|entry| Some((entry, entry.tries?))) else {
+        return Ok(Report { found: "a verdict".to_owned(), decided: "nothing to do".to_owned() });
+    };
+    let Some(given_back) = tries.given_back() else { return used("a trial that was begun too often") };
+    esp::count(&image.id, entry, Some(given_back))?;
+    let decided = format!("gave the try back: {} left", given_back.left);
+    Ok(Report { found: "an orderly end before the verdict".to_owned(), decided })
 }
 
 /// Writes and syncs a file without a name, so nothing of it stays.

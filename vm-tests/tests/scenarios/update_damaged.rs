@@ -1,5 +1,5 @@
 //! A new version with a damaged block that no boot reads: it runs, and is never called good; the version before comes
-//! back.
+//! back, and fetches it anew.
 
 use pattern_vm_tests::{Computer, Release, Server};
 
@@ -28,4 +28,11 @@ fn update_damaged() {
     assert!(!banner.contains("every block is verified"), "{banner}");
     guest.wait_for_shell();
     assert_eq!(guest.must("cat /var/kept"), "kept");
+    let _earlier = server.requests();
+    guest.must("pattern update 0.0.3");
+    let requests = server.requests();
+    assert!(requests.iter().any(|path| path.contains(".usr.raw")), "it was not fetched anew: {requests:?}");
+    guest.send("systemctl reboot");
+    guest.wait_for_shell();
+    guest.must("until [ -e /boot/EFI/Linux/demo_0.0.3.efi ]; do sleep 1; done");
 }

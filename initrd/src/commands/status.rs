@@ -1,0 +1,100 @@
+//! `pattern status`: what runs, what the next boot starts, the volume, and what a person should do.
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::Result;
+use nix::sys::statvfs::statvfs;
+use pattern::firmware::secure_boot;
+use pattern::status::{Status, Volume};
+use pattern::update::room;
+use pattern::volume::recovery;
+use pattern::volume::reset::wish;
+use pattern_machine::disk::Disk;
+use pattern_machine::{boot, damage, esp};
+
+use super::{check_update, slot};
+use crate::context::Context;
+use crate::volume::{place, request, reset_request};
+
+/// Runs at the times of its timer.
+const SERVICE: &str = "systemd-sysupdate.service";
+
+/// Prints the state. `verify` reads the other slot. Returns 1 if a person should do something.
+///
+/// # Errors
+/// When the disk, the volume or the EFI system partition can't be read.
+pub(super) fn status(ctx: &Context, as_json: bool, verify: bool) -> Result<ExitCode> {
+    let status = look(ctx, verify)?;
+    if as_json {
+        println!("{}", status.json());
+    } else {
+        status.lines().iter().for_each(|line| println!("{line}"));
+    }
+    Ok(if status.to_do().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn look(ctx: &Context, verify: bool) -> Result<Status> {
+    let outlook = check_update::look(ctx, true)?;
+    let device = place::listed(ctx)?;
+    let volume = device.as_deref().map(volume).transpose()?;
+    let other = outlook.installed.entries.iter().find(|entry| entry.version != outlook.installed.running);
+    let verified = other.filter(|_| verify).map(|entry| verified(ctx, &entry.version)).transpose()?;
+    let warnings = warnings(ctx, volume.as_ref());
+    Ok(Status {
+        url: ctx.config.image.updates.url.clone(),
+        asked: asked(),
+        verified,
+        reset: reset_waits(ctx)?,
+        kept: ctx.config.partitions.persist.asked().collect(),
+        outlook,
+        volume,
+        warnings,
+    })
+}
+
+fn volume(device: &Path) -> Result<Volume> {
+    let mounted = place::mounted().ok().and_then(|path| statvfs(path).ok());
+    let bytes = |facts: &nix::sys::statvfs::Statvfs, blocks| facts.fragment_size() * blocks;
+    Ok(Volume {
+        device: device.display().to_string(),
+        room: mounted.map(|facts| (bytes(&facts, facts.blocks()), bytes(&facts, facts.blocks_available()))),
+        recovery: place::header(device)?.recovery_slots(),
+        new_key: request::is_waiting(),
+    })
+}
+
+fn verified(ctx: &Context, version: &str) -> Result<(String, Result<(), String>)> {
+    let disk = Disk::behind_usr(&ctx.usr)?;
+    let table = disk.table()?.table;
+    let result = slot::verify(&disk, &table, version).map_err(|error| format!("{error:#}"));
+    Ok((version.to_owned(), result))
+}
+
+fn reset_waits(ctx: &Context) -> Result<bool> {
+    let table = Disk::behind_usr(&ctx.usr)?.table()?.table;
+    let part = match pattern::table::reset_place(&table)? {
+        pattern::table::ResetPlace::Volume(part) => part,
+        _ => return Ok(false),
+    };
+    Ok(reset_request::read().and_then(|left| wish(&left, &part)).is_some())
+}
+
+fn warnings(ctx: &Context, volume: Option<&Volume>) -> Vec<String> {
+    let image = &ctx.config.image;
+    let mut found: Vec<String> = damage::degraded().into_iter().collect();
+    found.extend(secure_boot::warning(boot::secure_boot(), &ctx.config));
+    let keys = volume.and_then(|volume| recovery::warning(&volume.recovery, ctx.config.volume.recovery_key));
+    found.extend(keys.map(str::to_owned));
+    let full = esp::room(&image.id, &image.version).map(room::check);
+    found.extend(full.ok().and_then(Result::err).map(|full| format!("No update fits: {full}")));
+    found
+}
+
+/// When the timer last had updates asked for in this boot, or nothing.
+fn asked() -> Option<String> {
+    let show = ["show", "--property=ExecMainExitTimestamp", "--value", SERVICE];
+    let output = Command::new("systemctl").args(show).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    (!text.is_empty()).then_some(text)
+}

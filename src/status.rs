@@ -1,0 +1,278 @@
+//! The state of a machine in words and as JSON, and what a person should do about it:
+//! pattern-status(8).
+
+use serde_json::{Value, json};
+
+use crate::config::size::Size;
+use crate::plain::plain;
+use crate::update::Unproved;
+use crate::update::entry::Entry;
+use crate::update::forecast::Verdict;
+use crate::update::next::Next;
+use crate::update::outlook::Outlook;
+use crate::volume::recovery::RecoverySlot;
+
+/// What was found on the machine.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// Versions, and what the next boot starts.
+    pub outlook: Outlook,
+    /// Where releases come from.
+    pub url: String,
+    /// When updates were last asked for in this boot, as systemd says it.
+    pub asked: Option<String>,
+    /// The version in the other slot, and why it can't be verified. `None` if it was not read.
+    pub verified: Option<(String, Result<(), String>)>,
+    /// The persist volume, if there is one.
+    pub volume: Option<Volume>,
+    /// Directories that are kept.
+    pub kept: Vec<&'static str>,
+    /// Whether the next boot erases the volume.
+    pub reset: bool,
+    /// What else a person should know, each a sentence.
+    pub warnings: Vec<String>,
+}
+
+/// The persist volume.
+#[derive(Clone, Debug)]
+pub struct Volume {
+    /// Its device.
+    pub device: String,
+    /// Bytes of its file system, and how many are free, if it is mounted.
+    pub room: Option<(u64, u64)>,
+    /// Its recovery keys.
+    pub recovery: Vec<RecoverySlot>,
+    /// Whether the next boot makes a new recovery key.
+    pub new_key: bool,
+}
+
+impl Status {
+    /// Returns what a person should do or know, a sentence each. There is nothing if all is well.
+    #[must_use]
+    pub fn to_do(&self) -> Vec<String> {
+        // The first line of the outlook says what is so anyway.
+        let mut lines: Vec<String> = self.outlook.lines().into_iter().skip(1).collect();
+        if let Err(unproved @ Unproved::NotCounted(_)) = self.outlook.installed.gate() {
+            lines.push(capital(&unproved.to_string()));
+        }
+        if let Some(Verdict::Asks(reason)) = &self.outlook.verdict {
+            lines.push(format!("The next boot asks for the recovery key: {}", plain(reason)));
+        }
+        if let Some(Next::Other(..)) | None = &self.outlook.next {
+            lines.extend(self.outlook.lines().into_iter().take(1));
+        }
+        if let Some((version, Err(why))) = &self.verified {
+            lines.push(format!(
+                "Version {version} is damaged ({}); to fetch it anew: pattern update {version}",
+                plain(why)
+            ));
+        }
+        lines.extend(self.warnings.iter().map(|warning| plain(warning)));
+        lines
+    }
+
+    /// Returns the lines for a person.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let installed = &self.outlook.installed;
+        let own = installed.entry(&installed.running);
+        let running = own.map_or_else(|| installed.running.clone(), Entry::to_string);
+        let mut lines = vec![row("Version", &format!("{running} ({})", installed.id))];
+        let others = installed.entries.iter().filter(|entry| entry.version != installed.running);
+        lines.extend(others.map(|entry| row("Other", &format!("{entry}{}", self.verified(entry)))));
+        lines.push(row("Next boot", &self.next()));
+        let asked = self.asked.as_deref().map_or_else(String::new, |when| format!(", asked {when}"));
+        lines.push(row("Updates", &format!("{}{asked}", self.url)));
+        lines.push(row("Volume", &self.volume.as_ref().map_or_else(|| "none".to_owned(), Volume::words)));
+        let kept: Vec<String> = self.kept.iter().map(|name| format!("/{name}")).collect();
+        lines.push(row("Kept", &if kept.is_empty() { "nothing".to_owned() } else { kept.join(" ") }));
+        if self.reset {
+            lines.push(row("Reset", "the next boot erases the volume; to keep it: pattern reset --cancel"));
+        }
+        lines.extend(self.to_do().iter().map(|line| row("To do", line)));
+        lines
+    }
+
+    fn verified(&self, entry: &Entry) -> &'static str {
+        match &self.verified {
+            Some((version, Ok(()))) if *version == entry.version => ", every block is verified",
+            Some((version, Err(_))) if *version == entry.version => ", damaged",
+            _ => "",
+        }
+    }
+
+    fn next(&self) -> String {
+        match &self.outlook.next {
+            Some(Next::Version(entry, why)) => format!("{}: {why}{}", entry.version, self.opens()),
+            Some(Next::Other(name, setting)) => format!("{}: {setting}", plain(name)),
+            None => "no version is there".to_owned(),
+        }
+    }
+
+    fn opens(&self) -> &'static str {
+        match &self.outlook.verdict {
+            Some(Verdict::Opens(_)) => "; it opens the volume by itself",
+            Some(Verdict::Asks(_)) => "; it asks for the recovery key",
+            Some(Verdict::Unclear(_)) => "; whether it opens the volume by itself can't be said",
+            None => "",
+        }
+    }
+
+    /// Returns an object: see pattern-status(8).
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let installed = &self.outlook.installed;
+        let versions: Vec<Value> = installed.entries.iter().map(|entry| self.version(entry)).collect();
+        let volume = self.volume.as_ref().map(Volume::json);
+        json!({
+            "id": installed.id,
+            "version": installed.running,
+            "versions": versions,
+            "next": self.outlook.json(),
+            "updates": { "url": self.url, "asked": self.asked },
+            "volume": volume,
+            "kept": self.kept,
+            "reset": self.reset,
+            "to_do": self.to_do(),
+        })
+    }
+
+    fn version(&self, entry: &Entry) -> Value {
+        let verified = self.verified.as_ref().filter(|(version, _)| *version == entry.version);
+        json!({
+            "version": entry.version,
+            "entry": entry.file_name(&self.outlook.installed.id),
+            "state": entry.state(),
+            "tries_left": entry.tries.map(|tries| tries.left),
+            "verified": verified.map(|(_, result)| result.is_ok()),
+        })
+    }
+}
+
+impl Volume {
+    fn words(&self) -> String {
+        let room = self.room.map_or_else(String::new, |(all, free)| {
+            format!(", {} of {} free", whole_mib(free), whole_mib(all))
+        });
+        format!("{}{room}, recovery key {}", self.device, self.recovery_word())
+    }
+
+    fn recovery_word(&self) -> &'static str {
+        match &self.recovery[..] {
+            [] => "missing",
+            slots if slots.iter().any(|slot| slot.confirmed) => "confirmed",
+            _ => "not confirmed",
+        }
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "device": self.device,
+            "bytes": self.room.map(|(all, _)| all),
+            "free": self.room.map(|(_, free)| free),
+            "recovery_key": self.recovery_word(),
+            "new_recovery_key_at_next_boot": self.new_key,
+        })
+    }
+}
+
+fn whole_mib(bytes: u64) -> Size {
+    Size::from_bytes(bytes >> 20 << 20)
+}
+
+fn row(name: &str, value: &str) -> String {
+    format!("{name:<10} {value}")
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::update::Installed;
+    use crate::update::next::{Settings, Why};
+
+    fn status(names: &[&str], settings: Settings) -> Status {
+        let entries = names.iter().map(|name| Entry::parse("demo", name).unwrap()).collect();
+        let installed =
+            Installed { id: "demo".to_owned(), running: "1".to_owned(), counted: false, entries, settings };
+        let next = installed.next();
+        let verdict = Some(Verdict::Opens("it is signed".to_owned()));
+        Status {
+            outlook: Outlook { installed, next, verdict },
+            url: "https://example.org/".to_owned(),
+            asked: None,
+            verified: None,
+            volume: Some(Volume {
+                device: "/dev/vda6".to_owned(),
+                room: Some((7 << 30, 5 << 30)),
+                recovery: vec![RecoverySlot { token: 1, keyslot: 1, confirmed: true, escrow: None }],
+                new_key: false,
+            }),
+            kept: vec!["etc", "var"],
+            reset: false,
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_machine_that_is_well_has_nothing_to_do() {
+        let status = status(&["demo_1.efi", "demo_2+3-0.efi"], Settings::default());
+        let wanted = [
+            "Version    1, found to be good (demo)",
+            "Other      2, not started yet, 3 tries left",
+            "Next boot  2: it is the newest that may be started; it opens the volume by itself",
+            "Updates    https://example.org/",
+            "Volume     /dev/vda6, 5G of 7G free, recovery key confirmed",
+            "Kept       /etc /var",
+        ];
+        assert_eq!(status.lines(), wanted);
+        assert!(status.to_do().is_empty());
+    }
+
+    #[test]
+    fn what_a_person_should_do_is_said_with_the_command() {
+        let pinned = Settings { default: Some("demo_1.efi".to_owned()), ..Settings::default() };
+        let mut status = status(&["demo_1.efi", "demo_2+3-0.efi"], pinned);
+        status.verified = Some(("2".to_owned(), Err("a block is wrong".to_owned())));
+        status.outlook.verdict = Some(Verdict::Asks("PCR 7 changed".to_owned()));
+        status.warnings.push("Secure Boot is off\u{1b}.".to_owned());
+        assert_eq!(
+            status.to_do(),
+            [
+                "Version 2 is installed and waits; to start it: pattern update 2",
+                "The next boot asks for the recovery key: PCR 7 changed",
+                "Version 2 is damaged (a block is wrong); to fetch it anew: pattern update 2",
+                "Secure Boot is off\\u{1b}.",
+            ]
+        );
+        assert_eq!(status.lines().iter().filter(|line| line.starts_with("To do ")).count(), 4);
+    }
+
+    #[test]
+    fn a_trial_that_is_not_counted_and_a_missing_version_are_said() {
+        let uncounted = status(&["demo_1+3-0.efi"], Settings::default()).to_do();
+        assert!(uncounted[0].starts_with("Version 1, which runs, is not proved, and "), "{uncounted:?}");
+        let none = status(&[], Settings::default()).to_do();
+        assert_eq!(none, ["The EFI system partition has no version of this image."]);
+    }
+
+    #[test]
+    fn the_object_has_each_version_with_its_state() {
+        let mut status = status(&["demo_1.efi", "demo_2+0-3.efi"], Settings::default());
+        status.verified = Some(("2".to_owned(), Ok(())));
+        let object = status.json();
+        assert_eq!(object["version"], "1");
+        assert_eq!(object["versions"][1]["state"], "failed");
+        assert_eq!(object["versions"][1]["entry"], "demo_2+0-3.efi");
+        assert_eq!(object["versions"][1]["verified"], true);
+        assert_eq!(object["versions"][0]["tries_left"], Value::Null);
+        assert_eq!(object["next"]["next"], "1");
+        assert_eq!(object["next"]["why"], Why::Newest.to_string());
+        assert_eq!(object["volume"]["recovery_key"], "confirmed");
+        assert_eq!(object["to_do"][0], "Version 2 failed its trial; to fetch it anew: pattern update 2");
+    }
+}

@@ -1,0 +1,200 @@
+//! What is to be expected of the next boot, in words, as JSON and as an exit status.
+
+use serde_json::{Value, json};
+
+use super::Installed;
+use super::forecast::Verdict;
+use super::next::{Next, Why};
+use crate::plain::plain;
+
+/// What is to be expected of the next boot.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outlook {
+    /// What is there.
+    pub installed: Installed,
+    /// What the boot loader starts.
+    pub next: Option<Next>,
+    /// Whether that opens the volume. For the running version it may be left out.
+    pub verdict: Option<Verdict>,
+}
+
+impl Outlook {
+    /// The version that waits, although the next boot starts another one.
+    fn passed_over(&self) -> Option<&str> {
+        let next = match &self.next {
+            Some(Next::Version(entry, _)) => &entry.version,
+            _ => "",
+        };
+        self.installed.waiting().map(|entry| entry.version.as_str()).filter(|waiting| *waiting != next)
+    }
+
+    /// The verdict, if it is about another version than the running one.
+    fn of_another(&self) -> Option<&Verdict> {
+        match &self.next {
+            Some(Next::Version(entry, _)) if entry.version != self.installed.running => self.verdict.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Returns what a person should know, a line each. The first says what the next boot starts.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![self.first_line()];
+        if let Some(waiting) = self.passed_over() {
+            lines.push(format!(
+                "Version {waiting} is installed and waits; to start it: pattern update {waiting}"
+            ));
+        }
+        if let Some(failed) = self.installed.failed().map(|entry| &entry.version) {
+            lines.push(format!(
+                "Version {failed} failed its trial; to fetch it anew: pattern update {failed}"
+            ));
+        }
+        lines
+    }
+
+    fn first_line(&self) -> String {
+        let running = &self.installed.running;
+        match (&self.next, self.of_another().map(words)) {
+            (Some(Next::Version(entry, why)), Some((_, words, reason, _))) => {
+                let version = &entry.version;
+                let told = format!("Version {version} {words}: {}.", plain(reason));
+                if *why == Why::Newest {
+                    told
+                } else {
+                    format!("The next boot starts {version}: {why}. {told}")
+                }
+            }
+            (Some(Next::Version(entry, Why::Newest)), None) if entry.version == *running => {
+                format!("No newer version is installed: the next boot starts {running}.")
+            }
+            (Some(Next::Version(entry, why)), None) => {
+                format!("The next boot starts {}: {why}.", entry.version)
+            }
+            (Some(Next::Other(name, setting)), _) => format!(
+                "The next boot starts the entry {}, which is not a version of this image: {setting}.",
+                plain(name)
+            ),
+            (None, _) => "The EFI system partition has no version of this image.".to_owned(),
+        }
+    }
+
+    /// Returns the same as an object: see pattern-update(8).
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let (next, why) = match &self.next {
+            Some(Next::Version(entry, why)) => (Some(entry.version.as_str()), Some(why.to_string())),
+            Some(Next::Other(name, setting)) => (Some(name.as_str()), Some(setting.to_string())),
+            None => (None, None),
+        };
+        let told = self.of_another().map(words);
+        let mut value = json!({
+            "version": told.and(next),
+            "next": next,
+            "why": why,
+            "waiting": self.passed_over(),
+            "failed": self.installed.failed().map(|entry| &entry.version),
+        });
+        if let (Some((answer, _, reason, _)), Some(object)) = (told, value.as_object_mut()) {
+            object.insert("opens".to_owned(), answer.into());
+            object.insert("reason".to_owned(), reason.into());
+        }
+        value
+    }
+
+    /// Returns the exit status of `pattern check-update`.
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        match (&self.next, self.of_another().map(words)) {
+            _ if self.passed_over().is_some() => 1,
+            (_, Some((.., code))) => code,
+            (Some(Next::Version(..)), None) => 0,
+            (Some(Next::Other(..)) | None, None) => 3,
+        }
+    }
+}
+
+/// The verdict in JSON, in words, its reason, and the exit status.
+fn words(verdict: &Verdict) -> (&'static str, &'static str, &str, u8) {
+    match verdict {
+        Verdict::Opens(reason) => ("yes", "will open the persist volume by itself", reason, 0),
+        Verdict::Asks(reason) => ("no", "will ask for the recovery key", reason, 1),
+        Verdict::Unclear(reason) => ("unclear", "may or may not open the persist volume", reason, 3),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::update::entry::Entry;
+    use crate::update::next::Settings;
+
+    fn outlook(names: &[&str], settings: Settings) -> Outlook {
+        let entries = names.iter().map(|name| Entry::parse("demo", name).unwrap()).collect();
+        let installed =
+            Installed { id: "demo".to_owned(), running: "1".to_owned(), counted: false, entries, settings };
+        let next = installed.next();
+        let other = matches!(&next, Some(Next::Version(entry, _)) if entry.version != "1");
+        Outlook { verdict: other.then(|| Verdict::Opens("it is signed".to_owned())), next, installed }
+    }
+
+    fn told(names: &[&str], settings: Settings) -> (String, u8) {
+        let outlook = outlook(names, settings);
+        (outlook.lines().join(" "), outlook.code())
+    }
+
+    fn default(name: &str) -> Settings {
+        Settings { default: Some(name.to_owned()), ..Settings::default() }
+    }
+
+    #[test]
+    fn each_state_has_its_words_and_its_status() {
+        let opens = "Version 2 will open the persist volume by itself: it is signed.";
+        let menu = "it is the default entry of the boot menu (EFI variable LoaderEntryDefault)";
+        let waits = "Version 2 is installed and waits; to start it: pattern update 2";
+        let none = "No newer version is installed: the next boot starts 1.";
+        let both = ["demo_1.efi", "demo_2+3-0.efi"];
+        let cases = [
+            (told(&["demo_1.efi"], Settings::default()), none.to_owned(), 0),
+            (told(&both, Settings::default()), opens.to_owned(), 0),
+            (told(&both, default("demo_1.efi")), format!("The next boot starts 1: {menu}. {waits}"), 1),
+            (told(&both, default("demo_2.efi")), format!("The next boot starts 2: {menu}. {opens}"), 0),
+            (
+                told(&["demo_1.efi", "demo_2+0-3.efi"], Settings::default()),
+                format!("{none} Version 2 failed its trial; to fetch it anew: pattern update 2"),
+                0,
+            ),
+            (told(&["demo_1.efi", "demo_2+0-0.efi"], Settings::default()), none.to_owned(), 0),
+            (
+                told(&[], Settings::default()),
+                "The EFI system partition has no version of this image.".to_owned(),
+                3,
+            ),
+            (
+                told(&["demo_1.efi"], default("auto-windows")),
+                format!(
+                    "The next boot starts the entry auto-windows, which is not a version of this image: {menu}."
+                ),
+                3,
+            ),
+        ];
+        for ((said, code), wanted, wanted_code) in cases {
+            assert_eq!((said.as_str(), code), (wanted.as_str(), wanted_code));
+        }
+    }
+
+    #[test]
+    fn the_object_has_the_same() {
+        let waits = outlook(&["demo_1.efi", "demo_2+3-0.efi"], default("demo_1.efi")).json();
+        assert_eq!(
+            (&waits["version"], &waits["next"], &waits["waiting"]),
+            (&Value::Null, &"1".into(), &"2".into())
+        );
+        let goes = outlook(&["demo_1.efi", "demo_2+3-0.efi"], Settings::default()).json();
+        assert_eq!(
+            (&goes["version"], &goes["opens"], &goes["failed"]),
+            (&"2".into(), &"yes".into(), &Value::Null)
+        );
+        assert_eq!(goes["why"], "it is the newest that may be started");
+    }
+}

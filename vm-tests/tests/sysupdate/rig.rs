@@ -1,0 +1,222 @@
+//! A machine for the real systemd-sysupdate without a machine: a folder in place of the EFI system partition, a
+//! file with a partition table in place of the disk, and a signed release on a web server.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use pattern::config;
+use pattern::update::entry::{Entry, Tries};
+use pattern::update::next::Settings;
+use pattern::update::release::Part;
+use pattern::update::{Installed, transfers, with_usr};
+use pattern_vm_tests::Server;
+
+/// Partition types of `/usr` and its hash tree for x86-64 (Discoverable Partitions Specification).
+const KINDS: [(&str, &str); 2] =
+    [("verity", "77FF5F63-E7B6-4633-ACF4-1565B864C0E6"), ("usr", "8484680C-9521-48C6-9C11-B0720656F69E")];
+/// Of a partition in bytes, and of what a release has for it.
+const SLOT: u64 = 1 << 20;
+
+/// The machine. Its folder is removed at the end.
+pub struct Rig {
+    folder: PathBuf,
+    running: &'static str,
+    server: Server,
+}
+
+impl Rig {
+    /// A machine that runs a version, with these files in `EFI/Linux` and these versions in its two slots.
+    pub fn new(running: &'static str, files: &[&str], slots: [&str; 2]) -> Self {
+        let name = format!("pattern-sysupdate-{}-{:?}", std::process::id(), std::thread::current().id());
+        let folder = std::env::temp_dir().join(name.replace(['(', ')'], ""));
+        fs::remove_dir_all(&folder).ok();
+        for name in ["esp/EFI/Linux", "release", "keyring", "definitions"] {
+            fs::create_dir_all(folder.join(name)).unwrap();
+        }
+        let server = Server::start(&folder.join("release"));
+        let rig = Self { folder, running, server };
+        files.iter().for_each(|name| fs::write(rig.entry(name), name).unwrap());
+        rig.partition(slots);
+        rig.define();
+        rig
+    }
+
+    fn entry(&self, name: &str) -> PathBuf {
+        self.folder.join("esp/EFI/Linux").join(name)
+    }
+
+    fn disk(&self) -> PathBuf {
+        self.folder.join("disk")
+    }
+
+    /// The order on a machine: hash tree and `/usr` of the first slot, then those of the second.
+    fn partition(&self, slots: [&str; 2]) {
+        fs::File::create(self.disk()).unwrap().set_len(8 * SLOT).unwrap();
+        let mut script = "label: gpt\n".to_owned();
+        for slot in slots {
+            for (part, kind) in KINDS {
+                let label = if slot.is_empty() { "_empty".to_owned() } else { format!("{part}-{slot}") };
+                script.push_str(&format!("size=1MiB, type={kind}, name=\"{label}\"\n"));
+            }
+        }
+        let input = self.folder.join("script");
+        fs::write(&input, script).unwrap();
+        let done =
+            self.tree(&["sfdisk", "--quiet"]).arg(self.disk()).stdin(fs::File::open(input).unwrap()).output();
+        ok(&done.unwrap());
+    }
+
+    /// The definitions of an image, but for the places that only a machine has.
+    fn define(&self) {
+        let url = format!("http://127.0.0.1:{}/", self.server.port());
+        let text = format!(
+            "[image]\nid = \"demo\"\nversion = \"{}\"\nupdates = {{ url = \"{url}\", pubring = \"demo.pgp\" }}\n\
+             [partitions]\nsizes = {{ esp = \"200M\", verity = \"200M\", usr = \"2G\" }}\n",
+            self.running
+        );
+        let config = config::parse("pattern.toml", &text).unwrap();
+        for (name, text) in transfers::definitions(&config) {
+            let text = text
+                .replace("ProtectVersion=%A", &format!("ProtectVersion={}", self.running))
+                .replace("Path=auto", &format!("Path={}", self.disk().display()))
+                .replace("PathRelativeTo=boot\n", "")
+                .replace("Path=/EFI/Linux", &format!("Path={}", self.folder.join("esp/EFI/Linux").display()));
+            fs::write(self.folder.join("definitions").join(name), text).unwrap();
+        }
+    }
+
+    /// Publishes versions in place of what was published, signed with a key that the image has.
+    pub fn publish(&self, versions: &[&str]) {
+        let release = self.folder.join("release");
+        fs::remove_dir_all(&release).unwrap();
+        fs::create_dir_all(&release).unwrap();
+        for version in versions {
+            for (index, part) in Part::ALL.into_iter().enumerate() {
+                let uuid = format!("{index:08x}{:0>24}", version.replace(|c: char| !c.is_ascii_digit(), "0"));
+                let name = part.file_name(&format!("demo_{version}"), &uuid, SLOT);
+                let mut bytes = name.clone().into_bytes();
+                bytes.resize(SLOT as usize, 0);
+                fs::write(release.join(name), bytes).unwrap();
+            }
+            fs::write(release.join(format!("demo_{version}.efi")), [b'M'; 4096]).unwrap();
+        }
+        let sum = "cd \"$0\" && sha256sum -- * >../sums && mv ../sums SHA256SUMS";
+        ok(&Command::new("sh").args(["-c", sum]).arg(&release).output().unwrap());
+        self.sign(&release.join("SHA256SUMS"));
+    }
+
+    /// Changes the list after it was signed.
+    pub fn change_list(&self) {
+        let list = self.folder.join("release/SHA256SUMS");
+        let text = fs::read_to_string(&list).unwrap();
+        fs::write(list, text.replace("demo_2.efi", "demo_3.efi")).unwrap();
+    }
+
+    fn sign(&self, list: &Path) {
+        let home = self.folder.join("gpg");
+        let gpg = |words: &[&str]| {
+            let mut command = Command::new("gpg");
+            command
+                .arg("--homedir")
+                .arg(&home)
+                .args(["--batch", "--yes", "--quiet", "--passphrase", ""])
+                .args(words);
+            command
+        };
+        if !home.exists() {
+            ok(&Command::new("install").args(["-d", "-m", "700"]).arg(&home).output().unwrap());
+            ok(&gpg(&["--quick-gen-key", "test", "ed25519", "sign", "never"]).output().unwrap());
+            for name in ["import-pubring.gpg", "import-pubring.pgp"] {
+                let keyring = self.folder.join("keyring").join(name);
+                ok(&gpg(&["--output"]).arg(keyring).arg("--export").output().unwrap());
+            }
+        }
+        let signature = list.with_extension("gpg");
+        ok(&gpg(&["--output"]).arg(signature).arg("--detach-sign").arg(list).output().unwrap());
+    }
+
+    /// Runs a program of the tree whose systemd is tested, with that tree's `/usr` in place of the host's.
+    fn tree(&self, words: &[&str]) -> Command {
+        let tree = std::env::var_os("PATTERN_SYSTEMD")
+            .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../build/tools/tree"), PathBuf::from);
+        assert!(tree.join("usr").is_dir(), "{} is missing: `make build/tools` makes it", tree.display());
+        let mut command = Command::new("unshare");
+        command.arg("--mount");
+        if !nix::unistd::geteuid().is_root() {
+            command.arg("--map-root-user");
+        }
+        // The keyring, where systemd looks first.
+        command.args(["sh", "-c", "mount --bind \"$0\" /usr && mkdir -p /etc/systemd && mount --bind \"$1\" /etc/systemd && shift && exec \"$@\""]);
+        command.arg(tree.join("usr")).arg(self.folder.join("keyring")).args(words);
+        command
+    }
+
+    /// Runs systemd-sysupdate.
+    pub fn sysupdate(&self, words: &[&str]) -> Output {
+        let definitions = format!("--definitions={}", self.folder.join("definitions").display());
+        let mut command = self.tree(&["/usr/lib/systemd/systemd-sysupdate", "--json=short", &definitions]);
+        command.args(words).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// What is offered, as `pattern update` asks.
+    pub fn newest(&self) -> Option<String> {
+        let output = self.sysupdate(&["check-new"]);
+        // systemd 262 says with status 1 that nothing is newer.
+        let answer = serde_json::from_slice::<serde_json::Value>(&output.stdout);
+        let answer = answer.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        answer["available"].as_str().map(str::to_owned)
+    }
+
+    /// The names in `EFI/Linux`, in order.
+    pub fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.entry("")).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// Gives an entry other counters.
+    pub fn count(&self, entry: &Entry, tries: Option<Tries>) {
+        let to = Entry { tries, ..entry.clone() };
+        fs::rename(self.entry(&entry.file_name("demo")), self.entry(&to.file_name("demo"))).unwrap();
+    }
+
+    /// The labels of the partitions, in order.
+    pub fn labels(&self) -> Vec<String> {
+        let output = self.tree(&["sfdisk", "--json"]).arg(self.disk()).output().unwrap();
+        ok(&output);
+        let table: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let partitions = table["partitiontable"]["partitions"].as_array().unwrap();
+        partitions.iter().map(|one| one["name"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// The paths that were asked for since the last call.
+    pub fn requests(&self) -> Vec<String> {
+        self.server.requests()
+    }
+
+    /// What pattern sees of this machine.
+    pub fn installed(&self, counted: bool) -> Installed {
+        let entries = self.files().iter().filter_map(|name| Entry::parse("demo", name)).collect();
+        Installed {
+            id: "demo".to_owned(),
+            running: self.running.to_owned(),
+            counted,
+            entries: with_usr(entries, &self.labels()),
+            settings: Settings::default(),
+        }
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+/// Fails with what a program printed.
+pub fn ok(output: &Output) {
+    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+}
