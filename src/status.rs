@@ -52,7 +52,9 @@ impl Status {
     pub fn to_do(&self) -> Vec<String> {
         // The first line of the outlook says what is so anyway.
         let mut lines: Vec<String> = self.outlook.lines().into_iter().skip(1).collect();
-        if let Err(unproved @ Unproved::NotCounted(_)) = self.outlook.installed.gate() {
+        if let Err(unproved @ (Unproved::NotCounted(_) | Unproved::Leaving(_))) =
+            self.outlook.installed.gate()
+        {
             lines.push(capital(&unproved.to_string()));
         }
         if let Some(Verdict::Asks(reason)) = &self.outlook.verdict {
@@ -62,10 +64,8 @@ impl Status {
             lines.extend(self.outlook.lines().into_iter().take(1));
         }
         if let Some((version, Err(why))) = &self.verified {
-            lines.push(format!(
-                "Version {version} is damaged ({}); to fetch it anew: pattern update {version}",
-                plain(why)
-            ));
+            let advice = self.outlook.installed.advice(version);
+            lines.push(format!("Version {version} is damaged ({}); {advice}", plain(why)));
         }
         lines.extend(self.warnings.iter().map(|warning| plain(warning)));
         lines
@@ -193,7 +193,8 @@ fn capital(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::update::Installed;
-    use crate::update::next::{Settings, Why};
+    use crate::update::next::Why;
+    use crate::update::setting::Settings;
 
     fn status(names: &[&str], settings: Settings) -> Status {
         let entries = names.iter().map(|name| Entry::parse("demo", name).unwrap()).collect();
@@ -256,6 +257,10 @@ mod tests {
     fn a_trial_that_is_not_counted_and_a_missing_version_are_said() {
         let uncounted = status(&["demo_1+3-0.efi"], Settings::default()).to_do();
         assert!(uncounted[0].starts_with("Version 1, which runs, is not proved, and "), "{uncounted:?}");
+        let mut older = status(&["demo_1.efi", "demo_0.9.efi"], Settings::default());
+        older.verified = Some(("0.9".to_owned(), Err("a block is wrong".to_owned())));
+        let wanted = "Version 0.9 is damaged (a block is wrong); until the next update replaces it, 1 has no version to go back to";
+        assert_eq!(older.to_do(), [wanted]);
         let none = status(&[], Settings::default()).to_do();
         assert_eq!(none, ["The EFI system partition has no version of this image."]);
     }

@@ -8,13 +8,14 @@ pub mod next;
 pub mod outlook;
 pub mod release;
 pub mod room;
+pub mod setting;
 pub mod transfers;
 pub mod uki;
 
 use std::fmt;
 
 use entry::{Entry, merged, newest};
-use next::Settings;
+use setting::Settings;
 
 /// The versions of this image on a machine, and what the boot loader goes by.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,6 +38,8 @@ pub struct Installed {
 pub enum Unproved {
     /// It is on trial.
     OnTrial(String),
+    /// Another version was chosen while it was on trial, or right after.
+    Leaving(String),
     /// Its name has counters, and this boot is not counted. So nothing ends the trial.
     NotCounted(String),
 }
@@ -48,6 +51,11 @@ impl fmt::Display for Unproved {
                 f,
                 "version {version}, which runs, is still on trial: an update would overwrite the version to fall \
                  back to; wait for systemd-bless-boot.service, or see why boot-complete.target is not reached"
+            ),
+            Self::Leaving(version) => write!(
+                f,
+                "another version than {version}, which runs, was chosen for the next boot: restart into it first, or stay: pattern \
+                 update {version}"
             ),
             Self::NotCounted(version) => write!(
                 f,
@@ -84,9 +92,10 @@ impl Installed {
     pub fn gate(&self) -> Result<(), Unproved> {
         let running = || self.running.clone();
         match self.entry(&self.running).filter(|entry| entry.tries.is_some()) {
-            Some(_) if self.counted => Err(Unproved::OnTrial(running())),
-            // Another version was put in front of this one, which was proved before.
+            // Another version was chosen. This one was proved before, or not: its name does not say so.
+            Some(entry) if entry.aside() && self.counted => Err(Unproved::Leaving(running())),
             Some(entry) if entry.aside() => Ok(()),
+            Some(_) if self.counted => Err(Unproved::OnTrial(running())),
             Some(_) => Err(Unproved::NotCounted(running())),
             None => Ok(()),
         }
@@ -104,6 +113,24 @@ impl Installed {
     pub fn broken(&self, noted: Option<&str>) -> Option<&Entry> {
         let noted = self.entry(noted?)?;
         (noted.version != self.running && noted.tries.is_none()).then_some(noted)
+    }
+
+    /// Returns what to do about another version that can't be used.
+    #[must_use]
+    pub fn advice(&self, version: &str) -> String {
+        let older = self.entry(version).is_some_and(|entry| !entry.newer_than(&self.running));
+        if older {
+            format!("until the next update replaces it, {} has no version to go back to", self.running)
+        } else {
+            format!("to fetch it anew: pattern update {version}")
+        }
+    }
+
+    /// Returns the running version if no version has tries left. A trial would not lead anywhere then:
+    /// the boot loader would start this version again after each failure.
+    #[must_use]
+    pub fn last_resort(&self) -> Option<&Entry> {
+        self.entry(&self.running).filter(|_| self.entries.iter().all(Entry::spent))
     }
 
     /// Returns the newest version that can be started and is newer than the running one.
@@ -152,8 +179,11 @@ mod tests {
     fn a_trial_that_the_firmware_did_not_count_says_how_it_ends() {
         let closed = installed("2", false, &["demo_2+3-0.efi", "demo_1.efi"]).gate().unwrap_err();
         assert!(closed.to_string().ends_with("call the version good: pattern update 2"), "{closed}");
-        // Put aside while it runs.
-        assert_eq!(installed("2", false, &["demo_2+0-0.efi", "demo_1+3-0.efi"]).gate(), Ok(()));
+        // Put aside while it runs: it was good, or on trial.
+        let names = ["demo_2+0-0.efi", "demo_1+3-0.efi"];
+        assert_eq!(installed("2", false, &names).gate(), Ok(()));
+        let said = installed("2", true, &names).gate().unwrap_err().to_string();
+        assert!(said.starts_with("another version than 2, which runs, was chosen"), "{said}");
     }
 
     #[test]
@@ -170,6 +200,15 @@ mod tests {
         let planted = entries(&["demo_9999.efi", "demo_1.efi"]);
         let labels = ["esp", "usr-1", "usr-", "_empty"].map(str::to_owned);
         assert_eq!(with_usr(planted, &labels), entries(&["demo_1.efi"]));
+    }
+
+    #[test]
+    fn without_any_tries_left_the_running_version_is_the_last_resort() {
+        // Going back failed, and the boot loader took this one again.
+        let one = installed("2", true, &["demo_2+0-1.efi", "demo_1+0-3.efi"]);
+        assert_eq!(one.last_resort().unwrap().version, "2");
+        assert_eq!(installed("2", true, &["demo_2+0-3.efi", "demo_1.efi"]).last_resort(), None);
+        assert_eq!(installed("2", true, &["demo_2+1-2.efi", "demo_1+0-3.efi"]).last_resort(), None);
     }
 
     #[test]

@@ -27,7 +27,7 @@ use pattern_machine::boot_mark;
 use pattern_machine::drivers;
 use pattern_machine::logging;
 use stages::{credentials, emergency, grow, latch, persist, reset, retry, seed, usr};
-use system::{fallback, health, recovery, scrub};
+use system::{fallback, health, interrupted, recovery, scrub};
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os();
@@ -71,7 +71,7 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
     };
     match (program, argument) {
         (Program::Usr, Some("--disarm")) => boot_mark::remove(),
-        (Program::Health, Some("--interrupted")) => stage::run(name, health::interrupted),
+        (Program::Health, Some("--interrupted")) => stage::run(name, interrupted::run),
         (Program::Usr, Some("--drivers")) => drivers::load_all(),
         (Program::Latch, Some("--emergency")) => latch::emergency(),
         (_, Some(other)) => {

@@ -2,5 +2,6 @@
 
 pub(crate) mod fallback;
 pub(crate) mod health;
+pub(crate) mod interrupted;
 pub(crate) mod recovery;
 pub(crate) mod scrub;

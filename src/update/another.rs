@@ -5,10 +5,14 @@ use super::entry::{Entry, newest};
 use crate::config::version::is_version;
 
 /// Returns the newest version besides `running` that has both partitions on the disk, by their
-/// `labels`. `noted` is the version whose `/usr` could not be opened last: it is not started, or
-/// else two damaged versions would start each other without end.
+/// `labels`. `noted` is the version whose `/usr` could not be opened last. If that is this one, the
+/// other was tried, and did not come up; if it is the other, the other started this one. Either
+/// way, going on would never end.
 #[must_use]
 pub fn another(running: &str, labels: &[String], noted: Option<&str>) -> Option<String> {
+    if noted == Some(running) {
+        return None;
+    }
     let versions = labels.iter().filter_map(|label| label.strip_prefix("usr-"));
     let complete = |version: &&str| labels.contains(&format!("verity-{version}")) && is_version(version);
     let others = versions.filter(complete).filter(|version| *version != running && Some(*version) != noted);
@@ -26,7 +30,9 @@ mod tests {
             .map(str::to_owned);
         assert_eq!(another("2", &labels, None).as_deref(), Some("1"));
         assert_eq!(another("1", &labels, None).as_deref(), Some("2"));
-        assert_eq!(another("1", &labels, Some("1")).as_deref(), Some("2"));
+        assert_eq!(another("2", &labels, Some("3")).as_deref(), Some("1"));
+        // It was tried, and did not come up: it may have no kernel image any more.
+        assert_eq!(another("1", &labels, Some("1")), None);
         // Version 2 started this one because it is damaged itself.
         assert_eq!(another("1", &labels, Some("2")), None);
         assert_eq!(another("2", &labels[..1], None), None);

@@ -1,32 +1,11 @@
 //! Decides which version systemd-boot starts next, and how to have it start another one
-//! (systemd-boot(7); UAPI.1, "Sorting"; UAPI "Boot Loader Interface").
+//! (systemd-boot(7); UAPI.1, "Sorting").
 
 use std::fmt;
 
 use super::Installed;
 use super::entry::{Entry, Tries, newest};
-
-/// What the boot loader goes by, besides its entries. Each is a pattern for names of entries.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Settings {
-    /// `LoaderEntryOneShot`: for the next boot only.
-    pub one_shot: Option<String>,
-    /// `LoaderEntryDefault`, which key `d` in the boot menu sets.
-    pub default: Option<String>,
-    /// `default` in `loader.conf`.
-    pub file: Option<String>,
-}
-
-/// One of those settings.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Setting {
-    /// For the next boot only.
-    OneShot,
-    /// The firmware's.
-    Default,
-    /// That of the file.
-    File,
-}
+use super::setting::{Setting, matches, pins};
 
 /// Why the boot loader starts a version.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,7 +36,7 @@ pub enum Step {
     Forget(Setting),
 }
 
-/// `loader.conf` names another version. No command changes that file: its owner wrote it.
+/// `loader.conf` names a version. No command changes that file: its owner wrote it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NamedInFile(String);
 
@@ -65,24 +44,14 @@ impl fmt::Display for NamedInFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "/loader/loader.conf on the EFI system partition has the line \"default {}\", so the boot loader starts \
-             nothing else; remove that line first",
+            "/loader/loader.conf on the EFI system partition has a line \"default\" that means {}, so the boot loader starts \
+             that whatever its tries are; remove that line first",
             self.0
         )
     }
 }
 
 impl std::error::Error for NamedInFile {}
-
-impl fmt::Display for Setting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::OneShot => "it was chosen for one boot (EFI variable LoaderEntryOneShot)",
-            Self::Default => "it is the default entry of the boot menu (EFI variable LoaderEntryDefault)",
-            Self::File => "it is the default in /loader/loader.conf on the EFI system partition",
-        })
-    }
-}
 
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -94,24 +63,16 @@ impl fmt::Display for Why {
     }
 }
 
-impl Settings {
-    /// In the order in which the boot loader looks at them.
-    fn in_order(&self) -> [(Setting, Option<&str>); 3] {
-        [
-            (Setting::OneShot, self.one_shot.as_deref()),
-            (Setting::Default, self.default.as_deref()),
-            (Setting::File, self.file.as_deref()),
-        ]
-    }
-}
-
 impl Installed {
     /// Returns what the boot loader starts next, or `None` if there is no version.
     #[must_use]
     pub fn next(&self) -> Option<Next> {
         for (setting, pattern) in self.settings.in_order() {
             let Some(pattern) = pattern else { continue };
-            if let Some(entry) = newest(&self.entries, |entry| matches(pattern, &self.id, entry)) {
+            let fits = |entry: &Entry| matches(pattern, &self.id, entry);
+            // The boot loader takes the first that fits, and those without tries are the last.
+            let first = newest(&self.entries, |entry| fits(entry) && !entry.spent());
+            if let Some(entry) = first.or_else(|| newest(&self.entries, fits)) {
                 return Some(Next::Version(entry.clone(), Why::Set(setting)));
             }
             // Entries that the boot loader finds by itself, and those of other systems. Any other name
@@ -131,11 +92,11 @@ impl Installed {
     /// then.
     ///
     /// # Errors
-    /// When `loader.conf` names another version.
+    /// When `loader.conf` names a version.
     pub fn start(&self, to: &Entry) -> Result<Vec<Step>, NamedInFile> {
-        if let Some(pattern) = self.settings.file.as_deref().filter(|pattern| !matches(pattern, &self.id, to))
-            && self.is_ours(pattern)
-        {
+        // Even one that names this version: the boot loader would start it again after each failure.
+        let pins = |pattern: &&str| pins(pattern, &self.id, &self.entries);
+        if let Some(pattern) = self.settings.file.as_deref().filter(pins) {
             return Err(NamedInFile(pattern.to_owned()));
         }
         let mut steps = Vec::new();
@@ -145,47 +106,38 @@ impl Installed {
         }
         let newer = self.entries.iter().filter(|entry| entry.newer_than(&to.version) && !entry.spent());
         steps.extend(newer.map(|entry| Step::Count(entry.clone(), Some(Tries::ASIDE))));
-        // Even one that names this version: the boot loader would start it again after each failure.
         let set = [(Setting::OneShot, &self.settings.one_shot), (Setting::Default, &self.settings.default)];
-        let set =
-            set.into_iter().filter(|(_, pattern)| pattern.as_deref().is_some_and(|it| self.is_ours(it)));
+        let set = set.into_iter().filter(|(_, pattern)| pattern.as_deref().as_ref().is_some_and(pins));
         steps.extend(set.map(|(setting, _)| Step::Forget(setting)));
         Ok(steps)
     }
 
-    /// Another version gets all tries. The running one keeps its own while the boot loader counts
-    /// this boot, and is called good otherwise.
+    /// Another version gets all tries, unless it is the good one that a version on trial goes back to.
+    /// The running one keeps its own while the boot loader counts this boot, and is called good
+    /// otherwise.
     fn tries_to_start(&self, to: &Entry) -> Option<Tries> {
+        let proved = self.entry(&self.running).is_none_or(|entry| entry.tries.is_none());
         match to.version == self.running {
+            false if !proved && to.tries.is_none() => None,
             false => Some(Tries::ALL),
+            true if self.counted && to.aside() => Some(Tries::ALL),
             true if self.counted => to.tries,
             true => None,
         }
     }
-
-    /// Returns whether a pattern names a version of this image.
-    fn is_ours(&self, pattern: &str) -> bool {
-        self.entries.iter().any(|entry| matches(pattern, &self.id, entry))
-    }
-}
-
-/// Returns whether a pattern names an entry: a shell glob, in any case. A profile of a kernel image,
-/// such as the one for a factory reset, has the entry's name and `@` with its number.
-#[must_use]
-pub fn matches(pattern: &str, id: &str, entry: &Entry) -> bool {
-    let options = glob::MatchOptions { case_sensitive: false, ..glob::MatchOptions::new() };
-    let name = entry.name(id);
-    let base = pattern.split_once(".efi@").map_or(pattern, |(base, _)| base);
-    let pattern = if base == pattern { pattern.to_owned() } else { format!("{base}.efi") };
-    glob::Pattern::new(&pattern).is_ok_and(|pattern| pattern.matches_with(&name, options))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::update::setting::Settings;
+
+    fn entries(names: &[&str]) -> Vec<Entry> {
+        names.iter().map(|name| Entry::parse("demo", name).unwrap()).collect()
+    }
 
     fn installed(running: &str, names: &[&str], settings: Settings) -> Installed {
-        let entries = names.iter().map(|name| Entry::parse("demo", name).unwrap()).collect();
+        let entries = entries(names);
         Installed { id: "demo".to_owned(), running: running.to_owned(), counted: false, entries, settings }
     }
 
@@ -229,6 +181,7 @@ mod tests {
             (&BOTH, default("DEMO_1.EFI"), format!("1: {}", Setting::Default)),
             (&BOTH, default("demo_1.efi@1"), format!("1: {}", Setting::Default)),
             (&BOTH, default("demo_*"), format!("2: {}", Setting::Default)),
+            (&["demo_1.efi", "demo_2+0-3.efi"], default("demo_*"), format!("1: {}", Setting::Default)),
             (&BOTH, default("demo_[13].efi"), format!("1: {}", Setting::Default)),
             // A pin holds whatever the tries are.
             (&["demo_1.efi", "demo_2+0-3.efi"], default("demo_2.efi"), format!("2: {}", Setting::Default)),
@@ -267,6 +220,14 @@ mod tests {
     }
 
     #[test]
+    fn going_back_from_a_trial_keeps_the_version_that_is_known_to_be_good() {
+        assert_eq!(
+            start("2", "1", &["demo_1.efi", "demo_2+2-1.efi"], Settings::default()),
+            ["demo_2+0-0.efi"]
+        );
+    }
+
+    #[test]
     fn going_forward_again_is_a_trial_too() {
         assert_eq!(
             start("1", "2", &["demo_1.efi", "demo_2+0-0.efi"], Settings::default()),
@@ -286,10 +247,12 @@ mod tests {
         assert!(start("1", "2", &BOTH, default("auto-windows")).is_empty());
         let refused = installed("1", &BOTH, file("demo_1*"));
         let said = refused.start(refused.entry("2").unwrap()).unwrap_err().to_string();
-        assert!(
-            said.contains("the line \"default demo_1*\"") && said.ends_with("remove that line first"),
-            "{said}"
-        );
+        assert!(said.contains("means demo_1*") && said.ends_with("remove that line first"), "{said}");
+        let same = installed("1", &BOTH, file("demo_2.efi"));
+        assert!(same.start(same.entry("2").unwrap()).is_err());
+        // What fits all pins none.
+        assert!(start("1", "2", &BOTH, default("demo_*")).is_empty());
+        assert!(start("1", "2", &BOTH, file("demo_*")).is_empty());
     }
 
     #[test]
@@ -299,5 +262,9 @@ mod tests {
         let mut counted = installed("2", &["demo_1.efi", "demo_2+2-1.efi"], Settings::default());
         counted.counted = true;
         assert_eq!(counted.start(counted.entry("2").unwrap()), Ok(Vec::new()));
+        // After a rollback in the same boot.
+        counted.entries = entries(&["demo_1+3-0.efi", "demo_2+0-0.efi"]);
+        let steps = counted.start(counted.entry("2").unwrap()).unwrap();
+        assert_eq!(steps, [Step::Count(counted.entry("2").unwrap().clone(), Some(Tries::ALL))]);
     }
 }

@@ -46,9 +46,8 @@ impl Outlook {
             ));
         }
         if let Some(failed) = self.installed.failed().map(|entry| &entry.version) {
-            lines.push(format!(
-                "Version {failed} failed its trial; to fetch it anew: pattern update {failed}"
-            ));
+            let advice = self.installed.advice(failed);
+            lines.push(format!("Version {failed} failed its trial; {advice}"));
         }
         lines
     }
@@ -127,7 +126,7 @@ fn words(verdict: &Verdict) -> (&'static str, &'static str, &str, u8) {
 mod tests {
     use super::*;
     use crate::update::entry::Entry;
-    use crate::update::next::Settings;
+    use crate::update::setting::Settings;
 
     fn outlook(names: &[&str], settings: Settings) -> Outlook {
         let entries = names.iter().map(|name| Entry::parse("demo", name).unwrap()).collect();

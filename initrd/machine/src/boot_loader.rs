@@ -6,20 +6,18 @@ use std::path::Path;
 
 use anyhow::Result;
 use pattern::update::entry::Entry;
-use pattern::update::next::{Setting, Settings, matches};
+use pattern::update::setting::{Setting, Settings, pins};
 
 use crate::efi_variable::Variable;
 
 const ONE_SHOT: &str = "LoaderEntryOneShot";
 const DEFAULT: &str = "LoaderEntryDefault";
-/// The entry of the last boot, which the default `@saved` means.
 const LAST: &str = "LoaderEntryLastBooted";
 const SAVED: &str = "@saved";
 
 /// Reads the settings. What can't be read is not set for the boot loader either.
 pub(crate) fn settings(esp: &Path) -> Settings {
     let file = fs::read_to_string(esp.join("loader/loader.conf")).unwrap_or_default();
-    let or_saved = |pattern: String| if pattern == SAVED { value(LAST) } else { Some(pattern) };
     Settings {
         one_shot: value(ONE_SHOT),
         default: value(DEFAULT).and_then(or_saved),
@@ -55,11 +53,17 @@ pub fn start_once(id: &str, version: &str) -> Result<()> {
 /// When the firmware refuses.
 pub fn unpin(id: &str, version: &str) -> Result<bool> {
     let entry = Entry { version: version.to_owned(), tries: None };
-    if !value(DEFAULT).is_some_and(|pattern| matches(&pattern, id, &entry)) {
+    let pattern = value(DEFAULT).and_then(or_saved);
+    if !pattern.is_some_and(|pattern| pins(&pattern, id, &[entry])) {
         return Ok(false);
     }
     Variable::of_loader(DEFAULT).remove()?;
     Ok(true)
+}
+
+/// The default `@saved` means the entry of the last boot.
+fn or_saved(pattern: String) -> Option<String> {
+    if pattern == SAVED { value(LAST) } else { Some(pattern) }
 }
 
 fn value(name: &'static str) -> Option<String> {

@@ -13,6 +13,8 @@ use pattern::update::{self, Installed};
 
 use crate::{boot_loader, trial};
 
+/// More starts than any trial has.
+const RETIRED: u32 = 1000;
 /// Where systemd-gpt-auto-generator mounts the partition.
 const MOUNTS: [&str; 2] = ["/efi", "/boot"];
 
@@ -68,8 +70,20 @@ pub fn perform(id: &str, step: &Step) -> Result<()> {
 /// When its file is gone, another one has the new name, or it can't be renamed.
 pub fn count(id: &str, entry: &Entry, tries: Option<Tries>) -> Result<()> {
     let from = file(id, entry)?;
+    retire_others(id, entry)?;
     let to = from.with_file_name(Entry { tries, ..entry.clone() }.file_name(id));
     rename(&from, &to).with_context(|| format!("renaming {} to {}", from.display(), to.display()))
+}
+
+/// Takes the tries of other files of the same version, which a power cut within a renaming leaves. They
+/// are not removed: both names may stand for the same clusters.
+fn retire_others(id: &str, entry: &Entry) -> Result<()> {
+    let others = files(id)?.into_iter().filter(|(other, _)| other.version == entry.version && other != entry);
+    for ((other, from), done) in others.filter(|(other, _)| !other.spent()).zip(RETIRED..) {
+        let to = from.with_file_name(Entry { tries: Some(Tries { left: 0, done }), ..other }.file_name(id));
+        rename(&from, &to).with_context(|| format!("renaming {}", from.display()))?;
+    }
+    Ok(())
 }
 
 fn rename(from: &Path, to: &Path) -> Result<()> {

@@ -24,3 +24,4 @@ pub mod scan;
 pub mod tpm_device;
 pub mod trial;
 pub mod uki;
+pub mod unit;

@@ -39,7 +39,9 @@ pub(super) fn look(ctx: &Context, each: bool) -> Result<Outlook> {
     let installed = esp::installed(&image.id, &image.version, &table)?;
     let next = installed.next();
     let verdict = match &next {
-        Some(Next::Version(entry, _)) if each || entry.version != image.version => {
+        Some(Next::Version(entry, _))
+            if entry.version != image.version || (each && place::listed(ctx)?.is_some()) =>
+        {
             let signatures = signatures(&esp::file(&image.id, entry)?)?;
             Some(verdict(&locks(ctx)?, secure_boot(), signatures.as_ref(), registers::value))
         }

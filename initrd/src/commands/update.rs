@@ -81,7 +81,8 @@ pub(crate) fn this(ctx: &Context, version: &str, force: bool) -> Result<Done> {
 /// When no such version is installed, or it failed.
 pub(crate) fn rollback(ctx: &Context) -> Result<Done> {
     exclusively(|| {
-        let installed = Machine::look(ctx)?.installed;
+        let machine = Machine::look(ctx)?;
+        let installed = &machine.installed;
         let running = &installed.running;
         let older =
             newest(&installed.entries, |entry| !entry.newer_than(running) && entry.version != *running);
@@ -97,7 +98,10 @@ pub(crate) fn rollback(ctx: &Context) -> Result<Done> {
         if older.failed() {
             bail!("version {0} failed its trial; to fetch it anew: pattern update {0}", older.version);
         }
-        choose(&installed, &older.version)
+        slot::verify(&machine.disk, &machine.table, &older.version).with_context(|| {
+            format!("version {0} is damaged; to fetch it anew: pattern update {0}", older.version)
+        })?;
+        choose(installed, &older.version)
     })
 }
 

@@ -54,7 +54,11 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     if let Some(damage) = &damage
         && let Some(other) = failure::another_version(&ctx.usr, &ctx.config.image.version)
     {
-        bail!("/usr is damaged ({damage}), and version {other} can be started instead");
+        // If the firmware refuses, this version goes on without what is damaged.
+        match boot_loader::start_once(&ctx.config.image.id, &other) {
+            Ok(()) => bail!("/usr is damaged ({damage}); version {other} is started instead"),
+            Err(error) => log::warn!("starting version {other} instead: {error:#}"),
+        }
     }
     open(&data, &hash, &ctx.usr, response).with_context(opening)?;
     if let Some(damage) = damage {

@@ -15,7 +15,8 @@ use crate::stage::Report;
 const BROKEN: Tries = Tries { left: 0, done: 1 };
 
 /// Looks for a version that failed its trial, or could not be started any more, and reports it. The
-/// boot loader does not start it again by itself.
+/// boot loader does not start it again by itself. If no version has tries left, the running one is
+/// called good: it is all that there is, and a trial of it would restart the machine for ever.
 ///
 /// # Errors
 /// When the EFI system partition can't be read, or the message can't be written.
@@ -23,10 +24,19 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let note = trial::last_note().unwrap_or_default();
     let mut installed = look(ctx)?;
     let found = format!("version {} and {} in all", installed.running, installed.entries.len());
-    if let Some(broken) = installed.broken(note.as_ref().map(|note| note.version.as_str())) {
-        esp::count(&installed.id, broken, Some(BROKEN))?;
-        installed = look(ctx)?;
+    let broken = installed.broken(note.as_ref().map(|note| note.version.as_str()));
+    let counted = match (broken, installed.last_resort()) {
+        (Some(broken), _) => esp::count(&installed.id, broken, Some(BROKEN)),
+        (None, Some(own)) => esp::count(&installed.id, own, None),
+        (None, None) => Ok(()),
+    };
+    // The report matters more.
+    counted.unwrap_or_else(|error| log::warn!("{error:#}"));
+    if !installed.counted {
+        // What this version noted at an earlier boot is outdated.
+        trial::forget(&installed.running).unwrap_or_else(|error| log::warn!("{error:#}"));
     }
+    installed = look(ctx)?;
     let Some(failed) = installed.failed() else {
         return Ok(Report { found, decided: "none failed".to_owned() });
     };

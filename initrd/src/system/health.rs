@@ -1,18 +1,16 @@
 //! `pattern-health`: judges a version on trial before its boot counts as complete.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use nix::libc::O_TMPFILE;
-use pattern::update::essential::{self, PROPERTIES, State};
-use pattern_machine::disk::Disk;
-use pattern_machine::{esp, failure, trial};
+use pattern::update::essential::State;
+use pattern_machine::{trial, unit};
 
 use crate::context::Context;
 use crate::stage::Report;
@@ -45,36 +43,6 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     Ok(Report { found, decided: "this version works".to_owned() })
 }
 
-/// Gives this try back at an orderly end that came before the verdict, unless something failed: a
-/// person may restart the machine, or switch it off.
-///
-/// # Errors
-/// When systemd can't be asked, or the entry can't be renamed.
-pub(crate) fn interrupted(ctx: &Context) -> Result<Report> {
-    let used = |why: &str| Ok(Report { found: why.to_owned(), decided: "the try is used".to_owned() });
-    // What systemd says of the checks is of no help: it has just stopped them.
-    if let Some(reason) = failure::kept() {
-        return used(&reason);
-    }
-    for unit in &ctx.config.boot.essential {
-        if let State::Broken(why) = essential::state(&shown(unit)?) {
-            return used(&format!("essential unit {unit} {why}"));
-        }
-    }
-    let image = &ctx.config.image;
-    let table = Disk::behind_usr(&ctx.usr)?.table()?.table;
-    let installed = esp::installed(&image.id, &image.version, &table)?;
-    // A person may have put it aside for another version meanwhile.
-    let own = installed.entry(&image.version).filter(|entry| !entry.aside());
-    let Some((entry, tries)) = own.and_then(|entry| Some((entry, entry.tries?))) else {
-        return Ok(Report { found: "a verdict".to_owned(), decided: "nothing to do".to_owned() });
-    };
-    let Some(given_back) = tries.given_back() else { return used("a trial that was begun too often") };
-    esp::count(&image.id, entry, Some(given_back))?;
-    let decided = format!("gave the try back: {} left", given_back.left);
-    Ok(Report { found: "an orderly end before the verdict".to_owned(), decided })
-}
-
 /// Writes and syncs a file without a name, so nothing of it stays.
 fn writable(path: &Path) -> Result<()> {
     let parent = path.parent().unwrap_or(path);
@@ -86,7 +54,18 @@ fn writable(path: &Path) -> Result<()> {
     }
     let file = OpenOptions::new().write(true).custom_flags(O_TMPFILE).mode(0o600).open(path);
     let written = file.and_then(|mut file: File| file.write_all(b"pattern").and_then(|()| file.sync_all()));
-    written.context("writing a file there")
+    full_or_written(written, path)
+}
+
+/// A full volume is not the version's fault: the version before would find it full, too.
+fn full_or_written(written: std::io::Result<()>, path: &Path) -> Result<()> {
+    match written {
+        Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+            log::warn!("{} is full: {error}", path.display());
+            Ok(())
+        }
+        other => other.context("writing a file there"),
+    }
 }
 
 /// Waits until all units have worked for a while without being started again.
@@ -114,29 +93,28 @@ fn settle(units: &[String]) -> Result<()> {
 /// When a unit is broken.
 fn judge(units: &[String]) -> Result<Result<Vec<String>, String>> {
     let mut working = Vec::new();
-    for unit in units {
-        match essential::state(&shown(unit)?) {
+    for name in units {
+        match unit::state(name)? {
             State::Works(start) => working.push(start),
-            State::Unsettled(does) => return Ok(Err(format!("essential unit {unit} {does}"))),
-            State::Broken(why) => bail!("essential unit {unit} {why}"),
+            State::Unsettled(does) => return Ok(Err(format!("essential unit {name} {does}"))),
+            State::Broken(why) => bail!("essential unit {name} {why}"),
         }
     }
     Ok(Ok(working))
 }
 
-fn shown(unit: &str) -> Result<String> {
-    let mut command = Command::new("systemctl");
-    command.arg("show").arg(format!("--property={PROPERTIES}")).args(["--", unit]);
-    let output = command.output().context("starting systemctl")?;
-    if !output.status.success() {
-        bail!("asking for the state of {unit}: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_volume_does_not_condemn_a_version() {
+        let path = Path::new("/persist");
+        for (kind, well) in [(ErrorKind::StorageFull, true), (ErrorKind::ReadOnlyFilesystem, false)] {
+            assert_eq!(full_or_written(Err(kind.into()), path).is_ok(), well, "{kind}");
+        }
+        assert!(full_or_written(Ok(()), path).is_ok());
+    }
 
     #[test]
     fn a_directory_that_is_no_mount_is_not_kept() {

@@ -49,7 +49,7 @@ fn update_rots() {
     assert_eq!(guest.must("cat /etc/kept"), "kept");
     guest.must("until [ -e /boot/EFI/Linux/demo_0.0.2.efi ]; do sleep 1; done");
 
-    // The version to fall back to rots, too: found when somebody looks, and fetched anew.
+    // The version to fall back to rots, too: found when somebody looks, and not gone back to.
     guest.power_off();
     let usr = computer.disk().partition("usr-0.0.1");
     let block = usr.start + (100 << 20);
@@ -58,9 +58,9 @@ fn update_rots() {
     computer.disk().write(block, &bytes);
     let mut guest = computer.boot();
     let said = guest.must_fail("pattern status --verify");
-    assert!(
-        said.contains("To do      Version 0.0.1 is damaged (") && said.contains("pattern update 0.0.1"),
-        "{said}"
-    );
+    assert!(said.contains("To do      Version 0.0.1 is damaged ("), "{said}");
+    assert!(said.contains("until the next update replaces it, 0.0.2 has no version to go back to"), "{said}");
+    let said = guest.must_fail("pattern rollback");
+    assert!(said.contains("version 0.0.1 is damaged; to fetch it anew: pattern update 0.0.1"), "{said}");
     guest.power_off();
 }

@@ -7,8 +7,8 @@ use std::process::{Command, Output, Stdio};
 
 use pattern::config;
 use pattern::update::entry::{Entry, Tries};
-use pattern::update::next::Settings;
 use pattern::update::release::Part;
+use pattern::update::setting::Settings;
 use pattern::update::{Installed, transfers, with_usr};
 use pattern_vm_tests::Server;
 
