@@ -9,7 +9,7 @@ const MOST: [(&str, f64); 6] = [
     ("pattern-usr", 2350.0),
     ("pattern-grow", 28.0),
     ("pattern-reset", 27.0),
-    ("pattern-persist", 155.0),
+    ("pattern-persist", 168.0),
     ("pattern-seed", 25.0),
     ("pattern-latch", 25.0),
 ];
