@@ -170,7 +170,11 @@ impl Files<'_> {
         // systemd-boot never opens others, such as a file that is being downloaded. Not all of its
         // clusters may be listed yet.
         for name in names.into_iter().filter(|name| loader::is_read(name)) {
-            let content = self.content(&format!("EFI/Linux/{name}"))?;
+            let content = match self.content(&format!("EFI/Linux/{name}")) {
+                // It is being removed. Readable or not, the boot loader takes every other one first.
+                Err(_) if loader::is_spent(&name) => continue,
+                content => content?,
+            };
             kernels.extend(uki::section(&content, ".osrel").map(|_| name));
         }
         Ok(kernels)

@@ -29,6 +29,11 @@ pub(crate) fn is_read(name: &str) -> bool {
     name.ends_with(".efi") && !name.starts_with('.')
 }
 
+/// Returns whether an entry has no tries left.
+pub(crate) fn is_spent(name: &str) -> bool {
+    candidate(name).is_some_and(|candidate| candidate.left == Some(0))
+}
+
 /// Parses `ID_VERSION.efi`, or with counters `ID_VERSION+LEFT.efi`, `ID_VERSION+LEFT-DONE.efi`.
 fn candidate(name: &str) -> Option<Candidate> {
     let (_, rest) = name.strip_suffix(".efi")?.split_once('_')?;

@@ -19,7 +19,9 @@ fn update_power_cut_trial() {
     guest.must("until [ -e /boot/EFI/Linux/demo_0.0.2.efi ]; do sleep 1; done; sync");
     guest.power_off();
     let entries = entries(&computer, &writes, &release);
-    assert!(entries.iter().all(|entry| entry.starts_with("demo_0.0.2")), "{entries:?}");
+    // FAT renames a file in two writes. Between those of the kernel it has no name: the version before is started.
+    let known = |entry: &String| entry.starts_with("demo_0.0.2") || entry == "demo_0.0.1.efi";
+    assert!(entries.iter().all(known), "{entries:?}");
     assert_eq!(entries.first().map(String::as_str), Some("demo_0.0.2+3-0.efi"));
     assert_eq!(entries.last().map(String::as_str), Some("demo_0.0.2.efi"));
 }
