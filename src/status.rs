@@ -142,7 +142,7 @@ impl Status {
         json!({
             "version": entry.version,
             "entry": entry.file_name(&self.outlook.installed.id),
-            "state": entry.state(),
+            "state": entry.state().name(),
             "tries_left": entry.tries.map(|tries| tries.left),
             "verified": verified.map(|(_, result)| result.is_ok()),
         })
@@ -154,7 +154,8 @@ impl Volume {
         let room = self.room.map_or_else(String::new, |(all, free)| {
             format!(", {} of {} free", whole_mib(free), whole_mib(all))
         });
-        format!("{}{room}, recovery key {}", self.device, self.recovery_word())
+        let new = if self.new_key { ", and the next boot makes a new one" } else { "" };
+        format!("{}{room}, recovery key {}{new}", self.device, self.recovery_word())
     }
 
     fn recovery_word(&self) -> &'static str {
@@ -192,14 +193,12 @@ fn capital(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::update::Installed;
     use crate::update::next::Why;
+    use crate::update::samples::installed;
     use crate::update::setting::Settings;
 
     fn status(names: &[&str], settings: Settings) -> Status {
-        let entries = names.iter().map(|name| Entry::parse("demo", name).unwrap()).collect();
-        let installed =
-            Installed { id: "demo".to_owned(), running: "1".to_owned(), counted: false, entries, settings };
+        let installed = installed("1", names, settings);
         let next = installed.next();
         let verdict = Some(Verdict::Opens("it is signed".to_owned()));
         Status {
@@ -232,6 +231,9 @@ mod tests {
         ];
         assert_eq!(status.lines(), wanted);
         assert!(status.to_do().is_empty());
+        let mut volume = status.volume.unwrap();
+        volume.new_key = true;
+        assert!(volume.words().ends_with("recovery key confirmed, and the next boot makes a new one"));
     }
 
     #[test]
@@ -278,6 +280,6 @@ mod tests {
         assert_eq!(object["next"]["next"], "1");
         assert_eq!(object["next"]["why"], Why::Newest.to_string());
         assert_eq!(object["volume"]["recovery_key"], "confirmed");
-        assert_eq!(object["to_do"][0], "Version 2 failed its trial; to fetch it anew: pattern update 2");
+        assert_eq!(object["to_do"][0], "Version 2 failed; to fetch it anew: pattern update 2");
     }
 }

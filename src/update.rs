@@ -8,13 +8,16 @@ pub mod next;
 pub mod outlook;
 pub mod release;
 pub mod room;
+#[cfg(test)]
+pub(crate) mod samples;
 pub mod setting;
 pub mod transfers;
 pub mod uki;
 
 use std::fmt;
 
-use entry::{Entry, merged, newest};
+use entry::{Entry, Tries, merged, newest};
+use next::{Next, Step, Why};
 use setting::Settings;
 
 /// The versions of this image on a machine, and what the boot loader goes by.
@@ -109,8 +112,7 @@ impl Installed {
 
     /// Returns the version that was found to be good, and whose `/usr` could not be opened since, so
     /// that this one was started. `noted` is the version that the last note is about.
-    #[must_use]
-    pub fn broken(&self, noted: Option<&str>) -> Option<&Entry> {
+    fn broken(&self, noted: Option<&str>) -> Option<&Entry> {
         let noted = self.entry(noted?)?;
         (noted.version != self.running && noted.tries.is_none()).then_some(noted)
     }
@@ -126,11 +128,36 @@ impl Installed {
         }
     }
 
-    /// Returns the running version if no version has tries left. A trial would not lead anywhere then:
-    /// the boot loader would start this version again after each failure.
+    /// Returns what to change before anybody logs in, by the version that the last note is about. A
+    /// good version that broke loses its tries, so that the boot loader does not start it again. And
+    /// the running version is called good if the boot loader would start it again after each failure,
+    /// because no version has tries left: a trial of it would never end.
     #[must_use]
-    pub fn last_resort(&self) -> Option<&Entry> {
-        self.entry(&self.running).filter(|_| self.entries.iter().all(Entry::spent))
+    pub fn amend(&self, noted: Option<&str>) -> Option<Step> {
+        if let Some(broken) = self.broken(noted) {
+            return Some(Step::Count(broken.clone(), Some(Tries::BROKEN)));
+        }
+        match self.next() {
+            Some(Next::Version(entry, Why::NoneLeft)) if entry.version == self.running => {
+                Some(Step::Count(entry, None))
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the step that gives the running version's try back at an orderly end before the
+    /// verdict, or `None` after a verdict, if the trial was begun too often, or if a person put the
+    /// version aside meanwhile.
+    #[must_use]
+    pub fn give_back(&self) -> Option<Step> {
+        let own = self.entry(&self.running).filter(|entry| !entry.aside())?;
+        Some(Step::Count(own.clone(), Some(own.tries?.given_back()?)))
+    }
+
+    /// Returns the newest version that is older than the running one.
+    #[must_use]
+    pub fn before(&self) -> Option<&Entry> {
+        newest(&self.entries, |entry| entry.version != self.running && !entry.newer_than(&self.running))
     }
 
     /// Returns the newest version that can be started and is newer than the running one.
@@ -142,20 +169,11 @@ impl Installed {
 
 #[cfg(test)]
 mod tests {
+    use super::samples::entries;
     use super::*;
 
-    fn entries(names: &[&str]) -> Vec<Entry> {
-        names.iter().map(|name| Entry::parse("demo", name).unwrap()).collect()
-    }
-
     fn installed(running: &str, counted: bool, names: &[&str]) -> Installed {
-        Installed {
-            id: "demo".to_owned(),
-            running: running.to_owned(),
-            counted,
-            entries: entries(names),
-            settings: Settings::default(),
-        }
+        Installed { counted, ..samples::installed(running, names, Settings::default()) }
     }
 
     #[test]
@@ -203,21 +221,50 @@ mod tests {
     }
 
     #[test]
-    fn without_any_tries_left_the_running_version_is_the_last_resort() {
+    fn without_any_tries_left_the_version_that_is_started_again_is_called_good() {
+        let good = |entry: &str| Some(Step::Count(Entry::parse("demo", entry).unwrap(), None));
         // Going back failed, and the boot loader took this one again.
-        let one = installed("2", true, &["demo_2+0-1.efi", "demo_1+0-3.efi"]);
-        assert_eq!(one.last_resort().unwrap().version, "2");
-        assert_eq!(installed("2", true, &["demo_2+0-3.efi", "demo_1.efi"]).last_resort(), None);
-        assert_eq!(installed("2", true, &["demo_2+1-2.efi", "demo_1+0-3.efi"]).last_resort(), None);
+        let names = ["demo_2+0-1.efi", "demo_1+0-3.efi"];
+        assert_eq!(installed("2", true, &names).amend(None), good("demo_2+0-1.efi"));
+        // The last try of going back: if it fails, the boot loader takes the version that was put aside.
+        assert_eq!(installed("1", true, &["demo_2+0-0.efi", "demo_1+0-3.efi"]).amend(None), None);
+        assert_eq!(installed("2", true, &["demo_2+0-3.efi", "demo_1.efi"]).amend(None), None);
+        assert_eq!(installed("2", true, &["demo_2+1-2.efi", "demo_1+0-3.efi"]).amend(None), None);
+    }
+
+    #[test]
+    fn a_try_is_given_back_before_a_verdict_only() {
+        let after = |names: &[&str]| match installed("2", true, names).give_back()? {
+            Step::Count(entry, tries) => Some(Entry { tries, ..entry }.file_name("demo")),
+            Step::Forget(_) => None,
+        };
+        assert_eq!(after(&["demo_2+2-1.efi", "demo_1.efi"]).as_deref(), Some("demo_2+3-1.efi"));
+        for names in [
+            ["demo_2.efi", "demo_1.efi"],
+            ["demo_2+0-0.efi", "demo_1+3-0.efi"],
+            ["demo_2+2-7.efi", "demo_1.efi"],
+        ] {
+            assert_eq!(after(&names), None, "{names:?}");
+        }
+    }
+
+    #[test]
+    fn the_version_before_is_the_newest_older_one() {
+        let before = |running, names: &[&str]| {
+            installed(running, false, names).before().map(|one| one.version.clone())
+        };
+        assert_eq!(before("3", &["demo_1.efi", "demo_2+0-3.efi", "demo_3.efi"]).as_deref(), Some("2"));
+        assert_eq!(before("1", &["demo_1.efi", "demo_2+3-0.efi"]), None);
     }
 
     #[test]
     fn a_good_version_that_noted_a_failure_is_broken() {
         let one = installed("1", false, &["demo_2.efi", "demo_1.efi"]);
-        assert_eq!(one.broken(Some("2")).unwrap().version, "2");
-        assert_eq!((one.broken(None), one.broken(Some("1")), one.broken(Some("3"))), (None, None, None));
+        let two = Entry::parse("demo", "demo_2.efi").unwrap();
+        assert_eq!(one.amend(Some("2")), Some(Step::Count(two, Some(Tries::BROKEN))));
+        assert_eq!((one.amend(None), one.amend(Some("1")), one.amend(Some("3"))), (None, None, None));
         // It failed a trial: that is known already.
-        assert_eq!(installed("1", false, &["demo_2+0-3.efi", "demo_1.efi"]).broken(Some("2")), None);
+        assert_eq!(installed("1", false, &["demo_2+0-3.efi", "demo_1.efi"]).amend(Some("2")), None);
     }
 
     #[test]

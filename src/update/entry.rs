@@ -32,17 +32,46 @@ pub struct Tries {
     pub done: u32,
 }
 
+/// What became of a version.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// It was found to be good.
+    Good,
+    /// It was not started yet.
+    Waiting,
+    /// It was started, and there is no verdict.
+    OnTrial,
+    /// It used up its tries, or broke after it was found to be good.
+    Failed,
+    /// A person put it aside for another version.
+    Aside,
+}
+
+impl State {
+    /// Returns the word for programs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Waiting => "waiting",
+            Self::OnTrial => "on-trial",
+            Self::Failed => "failed",
+            Self::Aside => "aside",
+        }
+    }
+}
+
 /// The version, and what became of it.
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, ", self.version)?;
         let left = self.tries.map_or(0, |tries| tries.left);
         match self.state() {
-            "good" => f.write_str("found to be good"),
-            "aside" => f.write_str("put aside"),
-            "failed" => f.write_str("failed"),
-            "waiting" => write!(f, "not started yet, {left} tries left"),
-            _ => write!(f, "on trial, {left} tries left"),
+            State::Good => f.write_str("found to be good"),
+            State::Aside => f.write_str("put aside"),
+            State::Failed => f.write_str("failed"),
+            State::Waiting => write!(f, "not started yet, {left} tries left"),
+            State::OnTrial => write!(f, "on trial, {left} tries left"),
         }
     }
 }
@@ -52,6 +81,8 @@ impl Tries {
     pub const ALL: Self = Self { left: 3, done: 0 };
     /// Those of a version that a person put aside for another one.
     pub const ASIDE: Self = Self { left: 0, done: 0 };
+    /// Those of a good version that could not be started any more. A trial that fails has three starts.
+    pub const BROKEN: Self = Self { left: 0, done: 1 };
     /// How often a trial may begin before an orderly end of it costs a try. Without a limit, a machine
     /// on which somebody restarts a bad version by hand would never go back.
     const BEGUN: u32 = 6;
@@ -102,27 +133,27 @@ impl Entry {
         self.tries.is_some_and(|tries| tries.left == 0)
     }
 
-    /// Returns whether it used up its tries.
+    /// Returns whether it used up its tries, or broke after it was found to be good.
     #[must_use]
     pub fn failed(&self) -> bool {
-        self.spent() && !self.aside()
+        self.state() == State::Failed
     }
 
     /// Returns whether a person put it aside for another version.
     #[must_use]
     pub fn aside(&self) -> bool {
-        self.tries == Some(Tries::ASIDE)
+        self.state() == State::Aside
     }
 
-    /// Returns a word for what became of it, for programs.
+    /// Returns what became of it.
     #[must_use]
-    pub fn state(&self) -> &'static str {
+    pub fn state(&self) -> State {
         match self.tries {
-            None => "good",
-            Some(_) if self.aside() => "aside",
-            Some(Tries { left: 0, .. }) => "failed",
-            Some(Tries { done: 0, .. }) => "waiting",
-            Some(_) => "on-trial",
+            None => State::Good,
+            Some(Tries::ASIDE) => State::Aside,
+            Some(Tries { left: 0, .. }) => State::Failed,
+            Some(Tries { done: 0, .. }) => State::Waiting,
+            Some(_) => State::OnTrial,
         }
     }
 
@@ -207,7 +238,7 @@ mod tests {
         };
         assert_eq!(is("demo_2.efi"), (false, false, false));
         let states = ["demo_2.efi", "demo_2+3-0.efi", "demo_2+2-1.efi", "demo_2+0-3.efi", "demo_2+0-0.efi"];
-        let states = states.map(|name| Entry::parse("demo", name).unwrap().state());
+        let states = states.map(|name| Entry::parse("demo", name).unwrap().state().name());
         assert_eq!(states, ["good", "waiting", "on-trial", "failed", "aside"]);
         assert_eq!(is("demo_2+1-2.efi"), (false, false, false));
         assert_eq!(is("demo_2+0-3.efi"), (true, true, false));

@@ -64,7 +64,7 @@ impl fmt::Display for Why {
 }
 
 impl Installed {
-    /// Returns what the boot loader starts next, or `None` if there is no version.
+    /// Returns what the boot loader starts next, or `None` if no version is installed.
     #[must_use]
     pub fn next(&self) -> Option<Next> {
         for (setting, pattern) in self.settings.in_order() {
@@ -95,9 +95,11 @@ impl Installed {
     /// When `loader.conf` names a version.
     pub fn start(&self, to: &Entry) -> Result<Vec<Step>, NamedInFile> {
         // Even one that names this version: the boot loader would start it again after each failure.
-        let pins = |pattern: &&str| pins(pattern, &self.id, &self.entries);
-        if let Some(pattern) = self.settings.file.as_deref().filter(pins) {
-            return Err(NamedInFile(pattern.to_owned()));
+        let pinned = |pattern: &Option<String>| {
+            pattern.as_deref().is_some_and(|pattern| pins(pattern, &self.id, &self.entries))
+        };
+        if let Some(pattern) = self.settings.file.clone().filter(|_| pinned(&self.settings.file)) {
+            return Err(NamedInFile(pattern));
         }
         let mut steps = Vec::new();
         let tries = self.tries_to_start(to);
@@ -107,7 +109,7 @@ impl Installed {
         let newer = self.entries.iter().filter(|entry| entry.newer_than(&to.version) && !entry.spent());
         steps.extend(newer.map(|entry| Step::Count(entry.clone(), Some(Tries::ASIDE))));
         let set = [(Setting::OneShot, &self.settings.one_shot), (Setting::Default, &self.settings.default)];
-        let set = set.into_iter().filter(|(_, pattern)| pattern.as_deref().as_ref().is_some_and(pins));
+        let set = set.into_iter().filter(|(_, pattern)| pinned(pattern));
         steps.extend(set.map(|(setting, _)| Step::Forget(setting)));
         Ok(steps)
     }
@@ -130,16 +132,8 @@ impl Installed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::update::samples::{entries, installed};
     use crate::update::setting::Settings;
-
-    fn entries(names: &[&str]) -> Vec<Entry> {
-        names.iter().map(|name| Entry::parse("demo", name).unwrap()).collect()
-    }
-
-    fn installed(running: &str, names: &[&str], settings: Settings) -> Installed {
-        let entries = entries(names);
-        Installed { id: "demo".to_owned(), running: running.to_owned(), counted: false, entries, settings }
-    }
 
     fn one_shot(text: &str) -> Settings {
         Settings { one_shot: Some(text.to_owned()), ..Settings::default() }

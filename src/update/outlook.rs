@@ -47,7 +47,7 @@ impl Outlook {
         }
         if let Some(failed) = self.installed.failed().map(|entry| &entry.version) {
             let advice = self.installed.advice(failed);
-            lines.push(format!("Version {failed} failed its trial; {advice}"));
+            lines.push(format!("Version {failed} failed; {advice}"));
         }
         lines
     }
@@ -125,13 +125,11 @@ fn words(verdict: &Verdict) -> (&'static str, &'static str, &str, u8) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::update::entry::Entry;
+    use crate::update::samples::installed;
     use crate::update::setting::Settings;
 
     fn outlook(names: &[&str], settings: Settings) -> Outlook {
-        let entries = names.iter().map(|name| Entry::parse("demo", name).unwrap()).collect();
-        let installed =
-            Installed { id: "demo".to_owned(), running: "1".to_owned(), counted: false, entries, settings };
+        let installed = installed("1", names, settings);
         let next = installed.next();
         let other = matches!(&next, Some(Next::Version(entry, _)) if entry.version != "1");
         Outlook { verdict: other.then(|| Verdict::Opens("it is signed".to_owned())), next, installed }
@@ -160,7 +158,7 @@ mod tests {
             (told(&both, default("demo_2.efi")), format!("The next boot starts 2: {menu}. {opens}"), 0),
             (
                 told(&["demo_1.efi", "demo_2+0-3.efi"], Settings::default()),
-                format!("{none} Version 2 failed its trial; to fetch it anew: pattern update 2"),
+                format!("{none} Version 2 failed; to fetch it anew: pattern update 2"),
                 0,
             ),
             (told(&["demo_1.efi", "demo_2+0-0.efi"], Settings::default()), none.to_owned(), 0),

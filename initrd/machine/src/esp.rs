@@ -65,10 +65,7 @@ pub fn perform(id: &str, step: &Step) -> Result<()> {
 }
 
 /// Gives an entry other counters, or none.
-///
-/// # Errors
-/// When its file is gone, another one has the new name, or it can't be renamed.
-pub fn count(id: &str, entry: &Entry, tries: Option<Tries>) -> Result<()> {
+fn count(id: &str, entry: &Entry, tries: Option<Tries>) -> Result<()> {
     let from = file(id, entry)?;
     retire_others(id, entry)?;
     let to = from.with_file_name(Entry { tries, ..entry.clone() }.file_name(id));

@@ -7,6 +7,7 @@ use anyhow::Result;
 use nix::sys::statvfs::statvfs;
 use pattern::firmware::secure_boot;
 use pattern::status::{Status, Volume};
+use pattern::table::{ResetPlace, reset_place};
 use pattern::update::room;
 use pattern::volume::recovery;
 use pattern::volume::reset::wish;
@@ -36,16 +37,25 @@ pub(super) fn status(ctx: &Context, as_json: bool, verify: bool) -> Result<ExitC
 
 fn look(ctx: &Context, verify: bool) -> Result<Status> {
     let outlook = check_update::look(ctx, true)?;
-    let device = place::listed(ctx)?;
-    let volume = device.as_deref().map(volume).transpose()?;
+    let disk = Disk::behind_usr(&ctx.usr)?;
+    let table = disk.table()?.table;
+    let part = match reset_place(&table)? {
+        ResetPlace::Volume(part) => Some(part),
+        ResetPlace::Begun(_) | ResetPlace::Nothing => None,
+    };
+    let volume = part.as_ref().map(|part| volume(&disk.partition_path(part.number))).transpose()?;
+    let request = part.and_then(|part| wish(&reset_request::read()?, &part));
     let other = outlook.installed.entries.iter().find(|entry| entry.version != outlook.installed.running);
-    let verified = other.filter(|_| verify).map(|entry| verified(ctx, &entry.version)).transpose()?;
+    let verified = other.filter(|_| verify).map(|entry| {
+        let result = slot::verify(&disk, &table, &entry.version);
+        (entry.version.clone(), result.map_err(|error| format!("{error:#}")))
+    });
     let warnings = warnings(ctx, volume.as_ref());
     Ok(Status {
         url: ctx.config.image.updates.url.clone(),
         asked: asked(),
         verified,
-        reset: reset_waits(ctx)?,
+        reset: request.is_some(),
         kept: ctx.config.partitions.persist.asked().collect(),
         outlook,
         volume,
@@ -62,22 +72,6 @@ fn volume(device: &Path) -> Result<Volume> {
         recovery: place::header(device)?.recovery_slots(),
         new_key: request::is_waiting(),
     })
-}
-
-fn verified(ctx: &Context, version: &str) -> Result<(String, Result<(), String>)> {
-    let disk = Disk::behind_usr(&ctx.usr)?;
-    let table = disk.table()?.table;
-    let result = slot::verify(&disk, &table, version).map_err(|error| format!("{error:#}"));
-    Ok((version.to_owned(), result))
-}
-
-fn reset_waits(ctx: &Context) -> Result<bool> {
-    let table = Disk::behind_usr(&ctx.usr)?.table()?.table;
-    let part = match pattern::table::reset_place(&table)? {
-        pattern::table::ResetPlace::Volume(part) => part,
-        _ => return Ok(false),
-    };
-    Ok(reset_request::read().and_then(|left| wish(&left, &part)).is_some())
 }
 
 fn warnings(ctx: &Context, volume: Option<&Volume>) -> Vec<String> {

@@ -9,7 +9,8 @@ use std::fs::File;
 use anyhow::{Context as _, Result, bail};
 use pattern::config::version::is_version;
 use pattern::table::{Guid, Table};
-use pattern::update::entry::newest;
+use pattern::update::entry::{Entry, Tries};
+use pattern::update::next::Step;
 use pattern::update::release::{Part, fits};
 use pattern::update::{Installed, Unproved, room};
 use pattern_machine::disk::Disk;
@@ -84,9 +85,7 @@ pub(crate) fn rollback(ctx: &Context) -> Result<Done> {
         let machine = Machine::look(ctx)?;
         let installed = &machine.installed;
         let running = &installed.running;
-        let older =
-            newest(&installed.entries, |entry| !entry.newer_than(running) && entry.version != *running);
-        let Some(older) = older else {
+        let Some(older) = installed.before() else {
             let stay = installed.waiting().map(|newer| {
                 format!("; to stay on {running} and not start {}: pattern update {running}", newer.version)
             });
@@ -96,7 +95,7 @@ pub(crate) fn rollback(ctx: &Context) -> Result<Done> {
             );
         };
         if older.failed() {
-            bail!("version {0} failed its trial; to fetch it anew: pattern update {0}", older.version);
+            bail!("version {0} failed; to fetch it anew: pattern update {0}", older.version);
         }
         slot::verify(&machine.disk, &machine.table, &older.version).with_context(|| {
             format!("version {0} is damaged; to fetch it anew: pattern update {0}", older.version)
@@ -152,7 +151,7 @@ impl Machine {
             return Ok(true);
         }
         if entry.failed() {
-            println!("Version {version} failed its trial: fetching it anew.");
+            println!("Version {version} failed: fetching it anew.");
             return Ok(false);
         }
         let whole = slot::verify(&self.disk, &self.table, version);
@@ -181,11 +180,40 @@ impl Machine {
         let nothing = || format!("version {version}: nothing was written");
         fits(&offered, slot).with_context(nothing)?;
         room::check(esp::room(&self.installed.id, &self.installed.running)?).with_context(nothing)?;
+        let waiting = self.put_aside()?;
+        let replaced = self.replace_by(version);
+        if let (Err(_), Some(waiting)) = (&replaced, waiting.filter(|waiting| waiting.version != version)) {
+            restore(ctx, waiting).unwrap_or_else(|error| eprintln!("pattern: {error:#}"));
+        }
+        replaced.with_context(|| format!("installing version {version}"))?;
+        Ok(Done::Ready)
+    }
+
+    /// Puts a version aside that the boot loader would start next, before it is overwritten: a power
+    /// cut in the middle of removing its kernel image leaves one that can't be loaded.
+    fn put_aside(&self) -> Result<Option<&Entry>> {
+        let waiting = self.installed.waiting();
+        if let Some(waiting) = waiting {
+            esp::perform(&self.installed.id, &Step::Count(waiting.clone(), Some(Tries::ASIDE)))?;
+        }
+        Ok(waiting)
+    }
+
+    fn replace_by(&self, version: &str) -> Result<()> {
         if self.installed.entry(version).is_some() {
             sysupdate::give_up_others()?;
         }
-        sysupdate::install(version).with_context(|| format!("installing version {version}"))?;
-        Ok(Done::Ready)
+        sysupdate::install(version)
+    }
+}
+
+/// Has the boot loader start a version again that was put aside in vain, if it is still whole: the
+/// server may not have answered. systemd-sysupdate takes the labels of what it is about to overwrite.
+fn restore(ctx: &Context, waiting: &Entry) -> Result<()> {
+    let installed = Machine::look(ctx)?.installed;
+    match installed.entry(&waiting.version) {
+        Some(aside) => esp::perform(&installed.id, &Step::Count(aside.clone(), waiting.tries)),
+        None => Ok(()),
     }
 }
 

@@ -11,9 +11,6 @@ use pattern_machine::trial::{self, Note};
 use crate::context::Context;
 use crate::stage::Report;
 
-/// Those of a good version that could not be started any more. A trial that fails has three.
-const BROKEN: Tries = Tries { left: 0, done: 1 };
-
 /// Looks for a version that failed its trial, or could not be started any more, and reports it. The
 /// boot loader does not start it again by itself. If no version has tries left, the running one is
 /// called good: it is all that there is, and a trial of it would restart the machine for ever.
@@ -24,14 +21,10 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let note = trial::last_note().unwrap_or_default();
     let mut installed = look(ctx)?;
     let found = format!("version {} and {} in all", installed.running, installed.entries.len());
-    let broken = installed.broken(note.as_ref().map(|note| note.version.as_str()));
-    let counted = match (broken, installed.last_resort()) {
-        (Some(broken), _) => esp::count(&installed.id, broken, Some(BROKEN)),
-        (None, Some(own)) => esp::count(&installed.id, own, None),
-        (None, None) => Ok(()),
-    };
-    // The report matters more.
-    counted.unwrap_or_else(|error| log::warn!("{error:#}"));
+    if let Some(step) = installed.amend(note.as_ref().map(|note| note.version.as_str())) {
+        // The report matters more.
+        esp::perform(&installed.id, &step).unwrap_or_else(|error| log::warn!("{error:#}"));
+    }
     if !installed.counted {
         // What this version noted at an earlier boot is outdated.
         trial::forget(&installed.running).unwrap_or_else(|error| log::warn!("{error:#}"));
@@ -53,7 +46,7 @@ fn look(ctx: &Context) -> Result<Installed> {
 
 fn message(running: &str, failed: &Entry, note: Option<&Note>) -> String {
     let Entry { version, tries } = failed;
-    let broken = *tries == Some(BROKEN);
+    let broken = *tries == Some(Tries::BROKEN);
     let what = if broken { "could not be started any more" } else { "failed all its tries" };
     let reason = match note.filter(|note| note.version == *version) {
         Some(note) if broken => note.reason.clone(),

@@ -43,20 +43,19 @@ fn wait_for_the_end() -> nix::Result<Signal> {
 }
 
 fn used(why: &str) -> Report {
-    Report { found: why.to_owned(), decided: "the try is used".to_owned() }
+    Report { found: why.to_owned(), decided: "nothing is given back".to_owned() }
 }
 
 fn give_back(ctx: &Context) -> Result<Report> {
     let image = &ctx.config.image;
     let table = Disk::behind_usr(&ctx.usr)?.table()?.table;
     let installed = esp::installed(&image.id, &image.version, &table)?;
-    // A person may have put it aside for another version meanwhile.
-    let own = installed.entry(&image.version).filter(|entry| !entry.aside());
-    let Some((entry, tries)) = own.and_then(|entry| Some((entry, entry.tries?))) else {
-        return Ok(Report { found: "a verdict".to_owned(), decided: "nothing to do".to_owned() });
+    let Some(step) = installed.give_back() else {
+        return Ok(used("a verdict, or a trial that was begun too often"));
     };
-    let Some(given_back) = tries.given_back() else { return Ok(used("a trial that was begun too often")) };
-    esp::count(&image.id, entry, Some(given_back))?;
-    let decided = format!("gave the try back: {} left", given_back.left);
-    Ok(Report { found: "an orderly end before the verdict".to_owned(), decided })
+    esp::perform(&image.id, &step)?;
+    Ok(Report {
+        found: "an orderly end before the verdict".to_owned(),
+        decided: "gave the try back".to_owned(),
+    })
 }

@@ -1,24 +1,19 @@
-//! A power cut after any single write of a trial up to its end, and of fetching a version anew: the machine starts a whole
-//! version, always.
+//! A power cut after any single write of a trial up to its end, of fetching a version anew, and of overwriting a version that
+//! waits for its first boot: the machine starts a whole version, always.
 
-use pattern_vm_tests::{Computer, Each, Release, Server, Writes};
+use pattern_vm_tests::{Computer, Each, Guest, Judge, Release, Server, Writes};
 
 /// From the boot loader's first count to the version's final name.
 #[test]
 #[ignore = "long; `make check-all` runs it"]
 fn update_power_cut_trial() {
-    let release = Release::copy("0.0.2", "update_power_cut_trial");
-    let server = Server::start(release.path());
-    let mut computer = Computer::installed("update_power_cut_trial");
-    computer.serve(&server);
-    let mut guest = computer.boot();
-    guest.must("pattern update");
+    let (mut computer, release, _server, guest) = updated("update_power_cut_trial");
     guest.power_off();
     let writes = computer.record_writes();
     let mut guest = computer.boot();
     guest.must("until [ -e /boot/EFI/Linux/demo_0.0.2.efi ]; do sleep 1; done; sync");
     guest.power_off();
-    let entries = entries(&computer, &writes, &release);
+    let entries = started(&writes, &mut computer.judge(vec![release.path().join("demo_0.0.2.efi")]));
     // FAT renames a file in two writes. Between those of the kernel it has no name: the version before is started.
     let known = |entry: &String| entry.starts_with("demo_0.0.2") || entry == "demo_0.0.1.efi";
     assert!(entries.iter().all(known), "{entries:?}");
@@ -29,24 +24,50 @@ fn update_power_cut_trial() {
 #[test]
 #[ignore = "long; `make check-all` runs it"]
 fn update_power_cut_anew() {
-    let release = Release::copy("0.0.2", "update_power_cut_anew");
-    let server = Server::start(release.path());
-    let mut computer = Computer::installed("update_power_cut_anew");
-    computer.serve(&server);
-    let mut guest = computer.boot();
-    guest.must("pattern update && cd /boot/EFI/Linux && mv demo_0.0.2+3-0.efi demo_0.0.2+0-3.efi");
+    let (mut computer, release, _server, mut guest) = updated("update_power_cut_anew");
+    guest.must("cd /boot/EFI/Linux && mv demo_0.0.2+3-0.efi demo_0.0.2+0-3.efi");
     guest.power_off();
     let writes = computer.record_writes();
     let mut guest = computer.boot();
     guest.must("pattern update 0.0.2");
     guest.power_off();
-    let entries = entries(&computer, &writes, &release);
+    let entries = started(&writes, &mut computer.judge(vec![release.path().join("demo_0.0.2.efi")]));
     assert_eq!(entries, ["demo_0.0.1.efi", "demo_0.0.2+3-0.efi"]);
 }
 
+/// The version that waits is the one that the next boot would start.
+#[test]
+#[ignore = "long; `make check-all` runs it"]
+fn update_power_cut_superseded() {
+    let (mut computer, release, _server, mut guest) = updated("update_power_cut_superseded");
+    let second = computer.folder().join("second_0.0.2.efi");
+    std::fs::copy(release.path().join("demo_0.0.2.efi"), &second).expect("copying a kernel image");
+    // The running version stays the one that runs while the writes are recorded.
+    guest.must("bootctl set-oneshot demo_0.0.1.efi");
+    guest.power_off();
+    release.replace("third");
+    let writes = computer.record_writes();
+    let mut guest = computer.boot();
+    guest.must("pattern update");
+    guest.power_off();
+    let mut judge = computer.judge(vec![second, release.path().join("demo_0.0.3.efi")]);
+    let entries = started(&writes, &mut judge);
+    assert_eq!(entries, ["demo_0.0.2+3-0.efi", "demo_0.0.1.efi", "demo_0.0.3+3-0.efi"]);
+}
+
+/// A machine that runs 0.0.1 and has installed 0.0.2.
+fn updated(name: &str) -> (Computer, Release, Server, Guest) {
+    let release = Release::copy("0.0.2", name);
+    let server = Server::start(release.path());
+    let mut computer = Computer::installed(name);
+    computer.serve(&server);
+    let mut guest = computer.boot();
+    guest.must("pattern update");
+    (computer, release, server, guest)
+}
+
 /// Returns the entries that are started after the cuts, each run of one entry once.
-fn entries(computer: &Computer, writes: &Writes, release: &Release) -> Vec<String> {
-    let mut judge = computer.judge(vec![release.path().join("demo_0.0.2.efi")]);
+fn started(writes: &Writes, judge: &mut Judge) -> Vec<String> {
     let mut cuts = writes.cuts(Each::Write);
     let (mut recovered, mut all, mut entries) = (0, 0, Vec::new());
     while let Some(written) = cuts.advance() {

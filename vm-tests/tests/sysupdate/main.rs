@@ -202,7 +202,7 @@ fn words(rig: &Rig) -> String {
 fn a_version_that_failed_is_fetched_whole_and_the_running_one_stays() {
     let rig = Rig::new("1", &["demo_1.efi", "demo_2+0-3.efi"], ["1", "2"]);
     rig.publish(&["1", "2"]);
-    let said = "No newer version is installed: the next boot starts 1. Version 2 failed its trial; to fetch it anew: pattern update 2";
+    let said = "No newer version is installed: the next boot starts 1. Version 2 failed; to fetch it anew: pattern update 2";
     assert_eq!(words(&rig), said);
     // By itself systemd-sysupdate takes what failed for installed.
     ok(&rig.sysupdate(&["update", "2"]));
