@@ -50,12 +50,22 @@ fn missing(volume: &Path, asked: &Persist) -> Result<Vec<String>> {
     Ok(missing)
 }
 
-/// Makes the missing directories on the mounted volume, as [`make_all`].
+/// Makes the directories on a new volume, which is mounted. After a power cut another volume is
+/// made, so the order of the writes does not matter. All of it is on the medium when this returns.
 ///
 /// # Errors
-/// When one can't be made. The others are complete or absent.
-pub(crate) fn ensure(volume: &Path, asked: &Persist) -> Result<()> {
-    make_all(volume, &missing(volume, asked)?, Path::new(FACTORY))
+/// When one can't be made.
+pub(crate) fn begin(volume: &Path, asked: &Persist) -> Result<()> {
+    begin_from(volume, asked, Path::new(FACTORY))
+}
+
+fn begin_from(volume: &Path, asked: &Persist, factory: &Path) -> Result<()> {
+    let root = volume.join("root");
+    make(&root).with_context(|| format!("making {}", root.display()))?;
+    for name in asked.asked() {
+        prepare(&root.join(name), name, factory).with_context(|| about(&root, name))?;
+    }
+    sync(&root)
 }
 
 /// Makes directories, each with its first content. They are filled under other names, and renamed
@@ -66,15 +76,18 @@ fn make_all(volume: &Path, names: &[String], factory: &Path) -> Result<()> {
     if !root.is_dir() {
         make(&root).with_context(|| format!("making {}", root.display()))?;
     }
-    let about = |name: &str| format!("making {}", root.join(name).display());
     for name in names {
-        prepare(&draft(&root, name), name, factory).with_context(|| about(name))?;
+        prepare(&draft(&root, name), name, factory).with_context(|| about(&root, name))?;
     }
     sync(&root)?;
     for name in names {
-        fs::rename(draft(&root, name), root.join(name)).with_context(|| about(name))?;
+        fs::rename(draft(&root, name), root.join(name)).with_context(|| about(&root, name))?;
     }
     sync(&root)
+}
+
+fn about(root: &Path, name: &str) -> String {
+    format!("making {}", root.join(name).display())
 }
 
 fn draft(root: &Path, name: &str) -> PathBuf {

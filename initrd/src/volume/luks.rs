@@ -2,6 +2,7 @@
 
 mod ahead;
 mod copy;
+mod draft;
 mod generation;
 mod look;
 mod recovery;
@@ -10,8 +11,7 @@ mod replace;
 pub(crate) mod tests;
 
 use std::fs::File;
-use std::os::fd::AsRawFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
 use base64::Engine as _;
@@ -19,23 +19,17 @@ use base64::engine::general_purpose::STANDARD;
 use libcryptsetup_rs::consts::flags::{CryptActivate, CryptDeactivate, CryptPbkdf, CryptVolumeKey};
 use libcryptsetup_rs::consts::vals::{CryptKdf, EncryptionFormat};
 use libcryptsetup_rs::{
-    CryptDevice, CryptInit, CryptParamsLuks2, CryptParamsLuks2Ref, CryptPbkdfType, Either, LibcryptErr,
-    TokenInput,
+    CryptDevice, CryptInit, CryptParamsLuks2Ref, CryptPbkdfType, Either, LibcryptErr, TokenInput,
 };
-use pattern::table::Guid;
 use pattern::token::Tpm2Token;
 use pattern::volume::recovery::RecoveryKey;
-use pattern::volume::{FINISHED, Header, UNFINISHED};
-use uuid::Uuid;
+use pattern::volume::{FINISHED, Header};
 use zeroize::Zeroizing;
 
+pub use draft::Draft;
 pub use look::{head, look, size};
 pub use recovery::prove;
 
-/// Bytes of metadata before the data: the default of LUKS2 and of systemd.
-const DATA_OFFSET: u64 = 16 << 20;
-/// Bytes of the volume key: two AES-256 keys, for XTS.
-const KEY_BYTES: usize = 64;
 /// The fewest iterations that cryptsetup accepts. Each of our secrets has 256 bits of entropy, so
 /// more iterations add nothing.
 const ITERATIONS: u32 = 1000;
@@ -80,39 +74,6 @@ impl VolumeKey {
 }
 
 impl Volume {
-    /// Writes a new header with a new volume key and no key slot. What the device held is lost. The
-    /// label says that the volume is not finished, see [`Volume::mark_finished`].
-    ///
-    /// # Errors
-    /// When libcryptsetup refuses.
-    pub fn format(device: &Path, bytes: u64, uuid: Guid) -> Result<Self> {
-        let mut volume = Self::init(device)?;
-        let params = CryptParamsLuks2 {
-            pbkdf: None,
-            integrity: None,
-            integrity_params: None,
-            data_alignment: 0,
-            data_device: None,
-            sector_size: sector_size(bytes),
-            label: Some(UNFINISHED.to_owned()),
-            subsystem: None,
-        };
-        let mut params: CryptParamsLuks2Ref<'_> =
-            (&params).try_into().map_err(failed("describing a volume"))?;
-        let doing = failed("formatting the volume");
-        volume.device.settings_handle().set_pbkdf_type(&fewest_rounds()).map_err(&doing)?;
-        // libcryptsetup counts in 512 bytes here, whatever the sector size.
-        volume.device.set_data_offset(DATA_OFFSET / 512).map_err(&doing)?;
-        let cipher = ("aes", "xts-plain64");
-        let (uuid, key) = (Uuid::from_bytes(uuid.to_uuid()), Either::Right(KEY_BYTES));
-        volume
-            .device
-            .context_handle()
-            .format(EncryptionFormat::Luks2, cipher, Some(uuid), key, Some(&mut params))
-            .map_err(&doing)?;
-        Ok(volume)
-    }
-
     /// Prepares to open the data on a device with a vetted header. The header on the device is not
     /// read any more. The material of the key slots is read once, now.
     ///
@@ -120,9 +81,7 @@ impl Volume {
     /// When the device can't be read, or libcryptsetup refuses the header.
     pub fn vetted(device: &Path, header: &Header) -> Result<Self> {
         let copy = copy::sealed(device, header).context("copying the LUKS2 header")?;
-        let path = PathBuf::from(format!("/proc/self/fd/{}", copy.as_raw_fd()));
-        let device = CryptInit::init_with_data_device(Either::Right((&path, device)));
-        let mut device = device.map_err(failed("opening the device"))?;
+        let mut device = copy::attach(&copy, device)?;
         load(&mut device)?;
         Ok(Self { device, _copy: Some(copy) })
     }
@@ -153,24 +112,22 @@ impl Volume {
             .with_context(|| device.display().to_string())
     }
 
-    /// Adds the key slot and the token of a sealed secret. Call it only after [`Volume::format`].
-    ///
-    /// # Errors
-    /// When the slot is taken, or writing fails.
-    pub fn add_sealed(&mut self, token: &Tpm2Token, secret: &[u8]) -> Result<()> {
-        self.add_key(Some(token.keyslot), None, &passphrase(secret))?;
-        self.add_token(&token.to_json())
-    }
-
     /// Adds a key slot, any free one if `slot` is `None`. Returns its number. `key` may be `None`
-    /// only right after [`Volume::format`], while libcryptsetup still has the new volume key.
+    /// only for a [`Draft`], while libcryptsetup still has the new volume key.
     fn add_key(&mut self, slot: Option<u32>, key: Option<&VolumeKey>, passphrase: &str) -> Result<u32> {
         let doing = failed("adding a key slot");
         // The setting belongs to this handle. The header does not store it.
         self.device.settings_handle().set_pbkdf_type(&fewest_rounds()).map_err(&doing)?;
         let key = key.map(|key| Either::Left(key.as_bytes()));
         let mut slots = self.device.keyslot_handle();
-        slots.add_by_key(slot, key, passphrase.as_bytes(), CryptVolumeKey::empty()).map_err(doing)
+        let added = slots.add_by_key(slot, key, passphrase.as_bytes(), CryptVolumeKey::empty());
+        added.map_err(|error| match &error {
+            // What libcryptsetup returns if no area is free (`LUKS2_find_area_gap` of its sources).
+            LibcryptErr::IOError(error) if error.raw_os_error() == Some(nix::libc::EINVAL) => anyhow!(
+                "adding a key slot: the header has no room for another; remove one: pattern recovery wipe-slot N"
+            ),
+            _ => doing(error),
+        })
     }
 
     fn add_token(&mut self, json: &str) -> Result<()> {
@@ -247,11 +204,6 @@ impl Volume {
 /// Returns systemd's passphrase for a sealed secret: its base64 text.
 fn passphrase(secret: &[u8]) -> Zeroizing<String> {
     Zeroizing::new(STANDARD.encode(secret))
-}
-
-/// Returns the sector size: 4096 bytes, or 512 if the device's size is not a multiple of 4096.
-fn sector_size(bytes: u64) -> u32 {
-    if bytes.is_multiple_of(4096) { 4096 } else { 512 }
 }
 
 fn fewest_rounds() -> CryptPbkdfType {

@@ -17,9 +17,9 @@ use super::site::Site;
 use crate::tpm::{Presented, Tpm, measure};
 use crate::volume::candidate::Candidate;
 use crate::volume::identity::Registry;
-use crate::volume::luks::{Volume, VolumeKey};
+use crate::volume::luks::{Draft, Volume, VolumeKey};
 use crate::volume::means::Means;
-use crate::volume::place::{DEVICE, NAME};
+use crate::volume::place::{DEVICE, NAME, recognised};
 use crate::volume::sealing::Sealer;
 use crate::volume::{ahead, directories, filesystem, lockout, mounts, recovery_key};
 
@@ -42,7 +42,6 @@ pub(super) fn create(means: Means<'_>, site: &Site<'_>, found: &Found) -> Result
             "the TPM has another record in the place of this volume's; restart: the next volume has another place"
         );
     }
-    // Sealed before anything is written. If the TPM fails, the disk is unchanged.
     let token = sealer.seal_first(&secret, &uuid)?;
     let recovery = config.volume.recovery_key.then(|| recovery_key::draw(config)).transpose()?;
     let (mut volume, key) = lock(&sealer, site, guid, (&token, &secret), recovery.as_ref())?;
@@ -51,7 +50,7 @@ pub(super) fn create(means: Means<'_>, site: &Site<'_>, found: &Found) -> Result
     // record.
     registry.begin(&candidate)?;
     volume.activate(NAME, &key)?;
-    let listed = fill(config, &site.device).and_then(|root| list(site, found).map(|()| root));
+    let listed = fill(config).and_then(|root| list(site, found).map(|()| root));
     let root = listed.inspect_err(|_| {
         mounts::unmount();
         volume.close(NAME);
@@ -84,7 +83,8 @@ fn require_a_good_boot(Means { config, boot, .. }: &Means<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Formats the volume, adds its keys, and opens it as the next boots will.
+/// Makes the header with its keys, and opens the volume as the next boots will. The TPM gives the
+/// secret back before anything is written.
 fn lock(
     sealer: &Sealer<'_>,
     site: &Site<'_>,
@@ -93,16 +93,17 @@ fn lock(
     recovery: Option<&(RecoveryKey, Option<Escrow>)>,
 ) -> Result<(Volume, VolumeKey)> {
     let Means { tcti, signatures, .. } = sealer.means;
-    let mut volume = Volume::format(&site.device, site.table.bytes(site.extent), uuid)?;
-    volume.add_sealed(token, secret)?;
+    let mut draft = Draft::new(&site.device, site.table.bytes(site.extent), uuid)?;
+    draft.add_sealed(token, secret)?;
     if let Some((key, escrow)) = recovery {
-        volume.add_recovery(None, key, escrow.as_ref())?;
+        draft.add_recovery(key, escrow.as_ref())?;
     }
-    // Unsealed instead of using the secret at hand: what the next boots will do must work now,
-    // while nothing can be lost yet.
     let presented = Presented { signatures, pin: sealer.pin.map(String::as_str) };
     let unsealed = Tpm::unseal(tcti, token, presented);
     let unsealed = unsealed.context("trying the TPM before the volume is used")?;
+    draft.write(&site.device)?;
+    let (header, _) = recognised(&site.device)?;
+    let mut volume = Volume::vetted(&site.device, &header)?;
     let key = volume.unlock_sealed(token, &unsealed)?;
     Ok((volume, key))
 }
@@ -118,15 +119,12 @@ pub(super) fn finish(registry: &Registry<'_>, volume: &Candidate<'_>) -> Result<
 
 /// Makes the file system and the directories, and mounts them for the system. All of it is on the
 /// medium when this returns.
-fn fill(config: &Config, device: &Path) -> Result<&'static Path> {
+fn fill(config: &Config) -> Result<&'static Path> {
     filesystem::make(config.volume.filesystem, Path::new(DEVICE))?;
     let root = mounts::mount()?;
-    directories::ensure(root, &config.partitions.persist)?;
-    // The data was written through the mapper, and the header through the partition.
-    for written in [Path::new(DEVICE), device] {
-        let synced = File::open(written).and_then(|file| file.sync_all());
-        synced.with_context(|| format!("flushing {}", written.display()))?;
-    }
+    directories::begin(root, &config.partitions.persist)?;
+    let synced = File::open(DEVICE).and_then(|file| file.sync_all());
+    synced.with_context(|| format!("flushing {DEVICE}"))?;
     Ok(root)
 }
 

@@ -59,7 +59,8 @@ mod tests {
     fn no_copy_of_the_header_is_left_and_no_key_slot() {
         let path = std::env::temp_dir().join(format!("pattern-erase-{}", std::process::id()));
         File::create(&path).unwrap().set_len(KEY_AREA + (32 << 20)).unwrap();
-        luks::Volume::format(&path, KEY_AREA, random::uuid().unwrap()).unwrap();
+        let draft = luks::Draft::new(&path, KEY_AREA, random::uuid().unwrap()).unwrap();
+        draft.write(&path).unwrap();
         assert!(matches!(luks::look(&path).unwrap(), Seen::Luks2(_)));
         let file = OpenOptions::new().write(true).open(&path).unwrap();
         file.write_all_at(b"key", KEY_AREA - 3).unwrap();

@@ -12,8 +12,8 @@ use pattern_machine::random;
 use super::*;
 use crate::tpm::swtpm::Swtpm;
 use crate::volume::ahead::staged::Staged;
-use crate::volume::luks;
 use crate::volume::luks::tests::machine;
+use crate::volume::luks::{self, Draft};
 use crate::volume::place::recognised;
 use crate::volume::samples::config;
 
@@ -116,8 +116,10 @@ fn an_announced_change_of_dbx_opens_the_volume() {
     let approver = tpm.make_approver([4; 32].into()).unwrap();
     let slot = tpm.seal_ahead(&AHEAD, &approver, (Bank::Sha256, None), None).unwrap();
     drop(tpm);
-    let mut volume = Volume::format(&device, 32 << 20, random::uuid().unwrap()).unwrap();
-    volume.add_sealed(&token, &SECRET).unwrap();
+    let mut draft = Draft::new(&device, 32 << 20, random::uuid().unwrap()).unwrap();
+    draft.add_sealed(&token, &SECRET).unwrap();
+    draft.write(&device).unwrap();
+    let mut volume = Volume::load(&device).unwrap();
     let key = volume.unlock_sealed(&token, &SECRET).unwrap();
     volume.replace_ahead(&key, slot, &AHEAD).unwrap();
     let empty = header(&device).ahead();

@@ -104,3 +104,15 @@ fn a_copy_keeps_all_that_belongs_to_a_file() {
     assert_eq!(fs::read_link(copy.join("os-release")).unwrap(), Path::new("../usr/lib/os-release"));
     assert_eq!(mode(&copy.join("ssl")), 0o1700);
 }
+
+#[test]
+fn a_new_volume_gets_all_directories_with_their_first_content() {
+    let folder = Folder::new("begin");
+    begin_from(&folder.volume(), &ALL, &folder.factory()).unwrap();
+    let root = folder.volume().join("root");
+    assert!(root.join("etc/passwd").exists() && fs::read_dir(root.join("home")).unwrap().next().is_none());
+    assert!(["etc", "home", "srv", "var"].iter().all(|name| mode(&root.join(name)) == 0o755));
+    assert!(missing(&folder.volume(), &ALL).unwrap().is_empty());
+    let error = begin_from(&folder.volume(), &ALL, &folder.factory()).unwrap_err();
+    assert!(format!("{error:#}").contains("root: File exists"), "{error:#}");
+}

@@ -19,7 +19,7 @@ use pattern_machine::random;
 use super::*;
 use crate::tpm::swtpm::Swtpm;
 use crate::volume::candidate::Candidate;
-use crate::volume::luks::{self, VolumeKey};
+use crate::volume::luks::{self, Draft, VolumeKey};
 use crate::volume::samples::{BOOT, config, means};
 
 const BYTES: u64 = 32 << 20;
@@ -124,8 +124,10 @@ impl Machine {
 fn volume(device: PathBuf) -> (PathBuf, String, VolumeKey) {
     File::create(&device).unwrap().set_len(BYTES).unwrap();
     let recovery = RecoveryKey::from_bytes(&[7; 32]);
-    let mut volume = Volume::format(&device, BYTES, random::uuid().unwrap()).unwrap();
-    volume.add_recovery(None, &recovery, None).unwrap();
+    let mut draft = Draft::new(&device, BYTES, random::uuid().unwrap()).unwrap();
+    draft.add_recovery(&recovery, None).unwrap();
+    draft.write(&device).unwrap();
+    let mut volume = Volume::load(&device).unwrap();
     let (uuid, key) = (volume.uuid().unwrap(), volume.unlock_entered(recovery.as_str()).unwrap());
     (device, uuid, key)
 }

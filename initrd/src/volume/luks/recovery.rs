@@ -17,8 +17,8 @@ impl Volume {
         Ok(recovery::slots(&self.metadata()?))
     }
 
-    /// Adds the key slot and the token of a recovery key. Returns the slot. Only right after
-    /// [`Volume::format`] it needs no volume key.
+    /// Adds the key slot and the token of a recovery key. Returns the slot. A
+    /// [`Draft`](super::Draft) needs no volume key.
     ///
     /// # Errors
     /// When no slot is free, or writing fails.

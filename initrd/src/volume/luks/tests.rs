@@ -1,5 +1,6 @@
 use std::fs;
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -9,6 +10,7 @@ use pattern::token::{Bank, Binding, Pcrs, PublicKey};
 use pattern::volume::{HEAD_BYTES, Seen, header_bytes, openable};
 use pattern_machine::random;
 
+use super::draft::DATA_OFFSET;
 use super::*;
 use crate::tpm::swtpm::Swtpm;
 use crate::tpm::{NewPin, Presented, Tpm};
@@ -38,7 +40,9 @@ pub(super) fn header(seen: Seen) -> Header {
 /// Makes a volume with a recovery key, on a file as its device.
 fn recoverable(device: &Path) -> RecoveryKey {
     let key = RecoveryKey::from_bytes(&[7; 32]);
-    Volume::format(device, BYTES, random::uuid().unwrap()).unwrap().add_recovery(None, &key, None).unwrap();
+    let mut draft = Draft::new(device, BYTES, random::uuid().unwrap()).unwrap();
+    draft.add_recovery(&key, None).unwrap();
+    draft.write(device).unwrap();
     key
 }
 
@@ -64,10 +68,10 @@ pub(super) fn cryptsetup(words: &str, device: &Path, key: &str) -> (bool, String
 fn our_volume_is_opened_by_its_tpm_its_recovery_key_and_by_cryptsetup() {
     let (swtpm, device) = machine("luks");
     let key = RecoveryKey::from_bytes(&[7; 32]);
-    let mut volume = Volume::format(&device, BYTES, random::uuid().unwrap()).unwrap();
-    volume.add_sealed(&seal(&swtpm), &SECRET).unwrap();
-    assert_eq!(volume.add_recovery(None, &key, None).unwrap(), 1);
-    drop(volume);
+    let mut draft = Draft::new(&device, BYTES, random::uuid().unwrap()).unwrap();
+    draft.add_sealed(&seal(&swtpm), &SECRET).unwrap();
+    assert_eq!(draft.add_recovery(&key, None).unwrap(), 1);
+    draft.write(&device).unwrap();
 
     let (vetted, locks) = openable(look(&device).unwrap()).unwrap();
     assert!(locks.recovery && locks.unusable.is_empty());
@@ -89,14 +93,15 @@ fn our_volume_is_opened_by_its_tpm_its_recovery_key_and_by_cryptsetup() {
 #[test]
 fn the_header_is_the_one_of_systemd_repart() {
     let (swtpm, device) = machine("header");
-    let mut volume = Volume::format(&device, BYTES, random::uuid().unwrap()).unwrap();
-    volume.add_sealed(&seal(&swtpm), &SECRET).unwrap();
-    drop(volume);
+    let mut draft = Draft::new(&device, BYTES, random::uuid().unwrap()).unwrap();
+    draft.add_sealed(&seal(&swtpm), &SECRET).unwrap();
+    draft.write(&device).unwrap();
     Volume::load(&device).unwrap().mark_finished().unwrap();
     let (read, dump) = cryptsetup("luksDump", &device, "");
     assert!(read);
     for line in [
         "Metadata area: \t16384 [bytes]",
+        "Keyslots area: \t4161536 [bytes]",
         "Label:         \tpersist",
         "Subsystem:     \t(no subsystem)",
         "\toffset: 16777216 [bytes]",
@@ -123,9 +128,9 @@ fn cryptsetup_and_systemd_show_a_signed_policy_and_a_pin() {
     let binding = Binding::new(Bank::Sha256, Some(key), Pcrs::new([7]).ok());
     let pin = NewPin { text: "1234", salt: [3; 32] };
     let token = swtpm.connect().seal(&SECRET, &binding, Some(&pin), 0).unwrap();
-    let mut volume = Volume::format(&device, BYTES, random::uuid().unwrap()).unwrap();
-    volume.add_sealed(&token, &SECRET).unwrap();
-    drop(volume);
+    let mut draft = Draft::new(&device, BYTES, random::uuid().unwrap()).unwrap();
+    draft.add_sealed(&token, &SECRET).unwrap();
+    draft.write(&device).unwrap();
     let (read, dump) = cryptsetup("luksDump", &device, "");
     assert!(read);
     for line in ["tpm2-hash-pcrs: 7", "tpm2-pubkey-pcrs: 11", "tpm2-pin: true"] {
@@ -136,10 +141,10 @@ fn cryptsetup_and_systemd_show_a_signed_policy_and_a_pin() {
 #[test]
 fn systemd_lists_and_changes_our_tokens() {
     let (swtpm, device) = machine("enroll");
-    let mut volume = Volume::format(&device, BYTES, random::uuid().unwrap()).unwrap();
-    volume.add_sealed(&seal(&swtpm), &SECRET).unwrap();
-    volume.add_recovery(None, &RecoveryKey::from_bytes(&[7; 32]), None).unwrap();
-    drop(volume);
+    let mut draft = Draft::new(&device, BYTES, random::uuid().unwrap()).unwrap();
+    draft.add_sealed(&seal(&swtpm), &SECRET).unwrap();
+    draft.add_recovery(&RecoveryKey::from_bytes(&[7; 32]), None).unwrap();
+    draft.write(&device).unwrap();
     assert_eq!(enrolled(&device, &[]), ["0 tpm2", "1 recovery"]);
     enrolled(&device, &["--wipe-slot=tpm2"]);
     let (_, locks) = openable(look(&device).unwrap()).unwrap();
@@ -172,19 +177,13 @@ fn looking_names_what_is_there_and_changes_nothing() {
 }
 
 #[test]
-fn sectors_are_as_large_as_the_device_allows() {
-    assert_eq!(sector_size(BYTES), 4096);
-    assert_eq!(sector_size(BYTES + 512), 512);
-}
-
-#[test]
 fn a_new_sealed_key_replaces_the_old_ones_and_no_other() {
     let (swtpm, device) = machine("luks-replace");
     let key = RecoveryKey::from_bytes(&[7; 32]);
-    let mut volume = Volume::format(&device, BYTES, random::uuid().unwrap()).unwrap();
-    volume.add_sealed(&seal(&swtpm), &SECRET).unwrap();
-    assert_eq!(volume.add_recovery(None, &key, None).unwrap(), 1);
-    drop(volume);
+    let mut draft = Draft::new(&device, BYTES, random::uuid().unwrap()).unwrap();
+    draft.add_sealed(&seal(&swtpm), &SECRET).unwrap();
+    assert_eq!(draft.add_recovery(&key, None).unwrap(), 1);
+    draft.write(&device).unwrap();
     let mut volume = Volume::load(&device).unwrap();
     let before = volume.unlock_entered(key.as_str()).unwrap();
     let other = [9; 32];
@@ -320,4 +319,34 @@ fn a_planted_token_for_announced_changes_takes_no_other_key_slot_along() {
     assert_eq!(volume.remove_ahead().unwrap(), 1);
     assert!(volume.unlock_entered(key.as_str()).is_ok());
     assert_eq!(volume.metadata().unwrap()["keyslots"].as_object().unwrap().len(), 1);
+}
+
+#[test]
+fn the_device_is_unchanged_until_a_complete_header_is_written() {
+    let (_swtpm, device) = machine("draft");
+    let before = fs::read(&device).unwrap();
+    let mut draft = Draft::new(&device, BYTES, random::uuid().unwrap()).unwrap();
+    draft.add_recovery(&RecoveryKey::from_bytes(&[7; 32]), None).unwrap();
+    assert!(fs::read(&device).unwrap() == before);
+    // What an older volume left behind between the metadata and the data goes.
+    overwrite(&device, 0, &vec![0xff; DATA_OFFSET as usize]);
+    draft.write(&device).unwrap();
+    let head = &fs::read(&device).unwrap()[..DATA_OFFSET as usize];
+    assert!(head[4 << 20..].iter().all(|byte| *byte == 0));
+    let error = Draft::new(&device, BYTES, random::uuid().unwrap()).unwrap();
+    let error = error.write(Path::new("/nonexistent/disk")).unwrap_err();
+    assert!(format!("{error:#}").starts_with("writing the LUKS2 header to /nonexistent/disk: No such"));
+}
+
+#[test]
+fn a_volume_has_room_for_16_key_slots() {
+    let (_swtpm, device) = machine("slots");
+    let mut draft = Draft::new(&device, BYTES, random::uuid().unwrap()).unwrap();
+    for slot in 0..16_u8 {
+        assert_eq!(draft.add_recovery(&RecoveryKey::from_bytes(&[slot; 32]), None).unwrap(), u32::from(slot));
+    }
+    let error = draft.add_recovery(&RecoveryKey::from_bytes(&[16; 32]), None).unwrap_err();
+    let message =
+        "adding a key slot: the header has no room for another; remove one: pattern recovery wipe-slot N";
+    assert_eq!(format!("{error:#}"), message);
 }

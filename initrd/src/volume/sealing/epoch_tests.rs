@@ -17,7 +17,7 @@ use crate::tpm::{Presented, Tcti};
 use crate::volume::candidate::Candidate;
 use crate::volume::identity::Registry;
 use crate::volume::luks::tests::machine;
-use crate::volume::luks::{self, VolumeKey};
+use crate::volume::luks::{self, Draft, VolumeKey};
 use crate::volume::place::recognised;
 use crate::volume::renewal;
 use crate::volume::samples::{BOOT, config};
@@ -57,9 +57,11 @@ impl Machine {
         for digest in image_digests(KERNEL) {
             swtpm.tool(&format!("tpm2_pcrextend 11:sha256={digest}"));
         }
-        let mut volume = Volume::format(&device, 32 << 20, random::uuid().unwrap()).unwrap();
+        let mut draft = Draft::new(&device, 32 << 20, random::uuid().unwrap()).unwrap();
         let recovery = RecoveryKey::from_bytes(&[7; 32]);
-        volume.add_recovery(None, &recovery, None).unwrap();
+        draft.add_recovery(&recovery, None).unwrap();
+        draft.write(&device).unwrap();
+        let mut volume = Volume::load(&device).unwrap();
         let (uuid, key) = (volume.uuid().unwrap(), volume.unlock_entered(recovery.as_str()).unwrap());
         let made = Self { swtpm, device, uuid, key, config: config(counter), images };
         let _done =

@@ -15,8 +15,8 @@ use crate::tpm::Tpm;
 use crate::tpm::swtpm::Swtpm;
 use crate::tpm::{Presented, TpmError};
 use crate::volume::candidate::Candidate;
-use crate::volume::luks::VolumeKey;
 use crate::volume::luks::tests::machine;
+use crate::volume::luks::{Draft, VolumeKey};
 use crate::volume::place::recognised;
 use crate::volume::renewal;
 use crate::volume::samples::{config, means};
@@ -35,14 +35,16 @@ struct Machine {
 impl Machine {
     fn new(name: &str, counter: bool) -> Self {
         let (swtpm, device) = machine(name);
-        let mut volume = Volume::format(&device, 32 << 20, random::uuid().unwrap()).unwrap();
-        let (uuid, secret) = (volume.uuid().unwrap(), [7; 32]);
+        let guid = random::uuid().unwrap();
+        let (uuid, secret) = (guid.to_string(), [7; 32]);
         let (tcti, config) = (swtpm.tcti(), config(counter));
         let sealer = Sealer { means: means(&config, &tcti), pin: None };
         let token = sealer.seal_first(&secret, &uuid).unwrap();
-        volume.add_sealed(&token, &secret).unwrap();
-        volume.add_recovery(None, &RecoveryKey::from_bytes(&[7; 32]), None).unwrap();
-        let key = volume.unlock_sealed(&token, &secret).unwrap();
+        let mut draft = Draft::new(&device, 32 << 20, guid).unwrap();
+        draft.add_sealed(&token, &secret).unwrap();
+        draft.add_recovery(&RecoveryKey::from_bytes(&[7; 32]), None).unwrap();
+        draft.write(&device).unwrap();
+        let key = Volume::load(&device).unwrap().unlock_sealed(&token, &secret).unwrap();
         Self { swtpm, device, uuid, key }
     }
 

@@ -6,6 +6,7 @@ use pattern_machine::random;
 use super::*;
 use crate::stages::persist::open::token::with_pin;
 use crate::tpm::TpmError;
+use crate::volume::luks::Draft;
 use crate::volume::luks::tests::machine;
 use crate::volume::place::recognised;
 use crate::volume::samples::{config, means};
@@ -37,7 +38,7 @@ fn a_wrong_pin_is_asked_for_again() {
 fn several_tpm_slots_are_tried_in_turn() {
     let (other, _) = machine("open-other");
     let (swtpm, device) = machine("open-in-turn");
-    let mut volume = Volume::format(&device, 32 << 20, random::uuid().unwrap()).unwrap();
+    let mut draft = Draft::new(&device, 32 << 20, random::uuid().unwrap()).unwrap();
     let binding = Binding::new(Bank::Sha256, None, Pcrs::new([7]).ok());
     let changed = Binding::new(Bank::Sha256, None, Pcrs::new([8]).ok());
     swtpm.extend(8);
@@ -48,8 +49,10 @@ fn several_tpm_slots_are_tried_in_turn() {
     {
         let (secret, slot) = ([slot as u8; 32], slot as u32);
         let token = swtpm.connect().seal(&secret, binding, None, slot).unwrap();
-        volume.add_sealed(&token, &secret).unwrap();
+        draft.add_sealed(&token, &secret).unwrap();
     }
+    draft.write(&device).unwrap();
+    let mut volume = Volume::load(&device).unwrap();
     swtpm.extend(8);
     let (_, mut locks) = recognised(&device).unwrap();
     let config = config(false);

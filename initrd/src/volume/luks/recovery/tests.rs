@@ -4,6 +4,7 @@ use pattern::age::{self, Identity, Recipient};
 use pattern::volume::recovery::Escrow;
 use pattern_machine::random;
 
+use super::super::Draft;
 use super::*;
 use crate::volume::luks::look;
 use crate::volume::luks::tests::{BYTES, cryptsetup, enrolled, header, machine};
@@ -26,9 +27,12 @@ fn escrow(key: &RecoveryKey) -> Escrow {
 /// A volume with one recovery key, in escrow for the largest number of recipients, and a passphrase
 /// in keyslot 1.
 fn volume(device: &Path) -> Volume {
-    let mut volume = Volume::format(device, BYTES, random::uuid().unwrap()).unwrap();
-    volume.add_recovery(None, &key(7), Some(&escrow(&key(7)))).unwrap();
-    volume.add_key(None, None, "a passphrase").unwrap();
+    let mut draft = Draft::new(device, BYTES, random::uuid().unwrap()).unwrap();
+    draft.add_recovery(&key(7), Some(&escrow(&key(7)))).unwrap();
+    draft.write(device).unwrap();
+    let mut volume = Volume::load(device).unwrap();
+    let opened = volume.unlock_entered(key(7).as_str()).unwrap();
+    volume.add_key(None, Some(&opened), "a passphrase").unwrap();
     volume
 }
 
