@@ -50,6 +50,17 @@ pub struct Table {
     entries: Vec<GPTPartitionEntry>,
 }
 
+impl Table {
+    /// Returns where the last sector before the usable area begins, in bytes. No partition may begin
+    /// there, and `None` means that the entries of the table need it.
+    #[must_use]
+    pub fn before_usable(&self) -> Option<u64> {
+        let entries = u64::from(ENTRIES * ENTRY_BYTES).div_ceil(self.sector_size);
+        let last = self.first_usable.checked_sub(1).filter(|last| *last >= 2 + entries)?;
+        last.checked_mul(self.sector_size)
+    }
+}
+
 /// First and last sector of a range, both inclusive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Extent {

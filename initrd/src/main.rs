@@ -20,10 +20,10 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+use context::Context;
 use pattern::boot::flags::Flags;
 use pattern::plain::plain;
 use pattern::program::{GENERATOR, Program};
-use pattern_machine::boot_mark;
 use pattern_machine::drivers;
 use pattern_machine::logging;
 use stages::{credentials, emergency, grow, latch, persist, reset, retry, seed, usr};
@@ -70,7 +70,7 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
         bail!("start it under the name of a stage, such as pattern-usr, or as pattern");
     };
     match (program, argument) {
-        (Program::Usr, Some("--disarm")) => boot_mark::remove(),
+        (Program::Usr, Some("--disarm")) => usr::disarm(&Context::here()?),
         (Program::Health, Some("--interrupted")) => stage::run(name, interrupted::run),
         (Program::Usr, Some("--drivers")) => drivers::load_all(),
         (Program::Latch, Some("--emergency")) => latch::emergency(),

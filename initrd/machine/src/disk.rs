@@ -3,6 +3,7 @@
 
 mod commit;
 mod known;
+mod mark;
 mod search;
 
 use std::fs::{self, File, OpenOptions};
@@ -19,6 +20,7 @@ use pattern::table::{Extent, Found, Step, Table};
 use crate::ioctl::{self, Blkpg};
 use known::{Known, differences, listed};
 
+pub use mark::Mark;
 pub use search::{UsrPartitions, disks};
 
 /// Alignment of memory and position that every disk accepts for a direct write.
@@ -42,7 +44,10 @@ impl Disk {
     /// # Errors
     /// When there is no such disk, or `/usr` is spread over two.
     pub fn behind_usr(usr: &UsrHash) -> Result<Self> {
-        let sysfs = locate(Path::new("/"), usr).context("looking for the disk that holds /usr")?;
+        Self::open(locate(Path::new("/"), usr).context("looking for the disk that holds /usr")?)
+    }
+
+    fn open(sysfs: PathBuf) -> Result<Self> {
         let name = sysfs.file_name().context("a disk without a name in /sys")?;
         let path = Path::new("/dev").join(name);
         let doing = || format!("opening the disk {}", path.display());
@@ -94,24 +99,22 @@ impl Disk {
         partition_name(&self.path.file_name().unwrap_or_default().to_string_lossy(), number)
     }
 
-    /// Carries out the steps of a commit. Meanwhile it holds the lock by which udev and other tools
-    /// leave a block device alone (systemd's rules for locking block devices).
+    /// Carries out the steps of a commit.
     ///
     /// # Errors
     /// The first step that fails. The table is then the old or the new one.
     fn carry_out(&self, steps: &[Step]) -> Result<()> {
-        if steps.is_empty() {
-            return Ok(());
-        }
-        let doing = || format!("writing the partition table of {}", self.path.display());
-        // With O_DIRECT, one write here is one write to the disk, and reads afterwards come from
-        // the disk.
-        let block = self.file.metadata().is_ok_and(|metadata| metadata.file_type().is_block_device());
-        let flags = if block { O_DIRECT } else { 0 };
-        let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(&self.path);
-        let file = file.with_context(doing)?;
-        file.lock().with_context(doing)?;
-        steps.iter().try_for_each(|step| perform(&file, step)).with_context(doing)
+        carry_out(&self.path, steps)
+            .with_context(|| format!("writing the partition table of {}", self.path.display()))
+    }
+
+    /// Returns the place for the mark of a boot, or `None` if the partition table leaves no room.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub fn boot_mark(&self) -> Result<Option<Mark>> {
+        let at = self.table()?.table.before_usable();
+        Ok(at.map(|at| Mark::new(self.path.clone(), at, self.sector_size)))
     }
 
     /// Tells the kernel of every partition whose entry in the table differs from what the kernel
@@ -236,6 +239,21 @@ fn below(mapper: &Path) -> Result<Vec<PathBuf>> {
 fn partition_name(disk: &str, number: u32) -> String {
     let separator = if disk.ends_with(|c: char| c.is_ascii_digit()) { "p" } else { "" };
     format!("{disk}{separator}{number}")
+}
+
+/// Writes to a disk. Meanwhile it holds the lock by which udev and other tools leave a block device
+/// alone (systemd's rules for locking block devices).
+fn carry_out(path: &Path, steps: &[Step]) -> io::Result<()> {
+    if steps.is_empty() {
+        return Ok(());
+    }
+    // With O_DIRECT, one write here is one write to the disk, and reads afterwards come from the
+    // disk.
+    let block = fs::metadata(path)?.file_type().is_block_device();
+    let flags = if block { O_DIRECT } else { 0 };
+    let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)?;
+    file.lock()?;
+    steps.iter().try_for_each(|step| perform(&file, step))
 }
 
 fn perform(file: &File, step: &Step) -> io::Result<()> {

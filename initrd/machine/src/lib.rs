@@ -3,7 +3,6 @@
 
 pub mod boot;
 pub mod boot_loader;
-pub mod boot_mark;
 pub mod damage;
 pub mod disk;
 pub mod drivers;

@@ -10,7 +10,7 @@ use pattern::table::{Found, Partition, Source, reset_place};
 use pattern::volume::reset::{Decision, WORD, decide, vouch, vouch_begun};
 use pattern_machine::disk::Disk;
 use pattern_machine::people::ask;
-use pattern_machine::{boot_mark, reboot, tpm_device};
+use pattern_machine::{reboot, tpm_device};
 
 use crate::context::Context;
 use crate::stage::Report;
@@ -94,7 +94,7 @@ fn offer(ctx: &Context, disk: &Disk, found: &Found, part: &Partition) -> Result<
     };
     let done = give_up(disk, found, part, &claim)?;
     log::info!("{done}; restarting");
-    restart().unwrap_or_else(|error| log::warn!("{error:#}; the new volume is made in this boot"));
+    restart(disk).unwrap_or_else(|error| log::warn!("{error:#}; the new volume is made in this boot"));
     Ok(done)
 }
 
@@ -156,8 +156,8 @@ fn erase(disk: &Disk, part: &Partition, claim: &Claim) -> Result<String> {
 
 /// Restarts. The mark is removed, because this is an orderly end although systemd does not stop
 /// units.
-fn restart() -> Result<()> {
-    boot_mark::remove()?;
+fn restart(disk: &Disk) -> Result<()> {
+    disk.boot_mark()?.map_or(Ok(()), |mark| mark.remove())?;
     reboot::now()
 }
 

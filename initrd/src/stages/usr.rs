@@ -16,9 +16,9 @@ use libcryptsetup_rs::{CryptDevice, CryptInit, CryptParamsVerityRef, Either};
 use pattern::boot::superblock::{self, Superblock};
 use pattern::boot::usr::UsrHash;
 use pattern::config::Corruption;
-use pattern_machine::disk::UsrPartitions;
+use pattern_machine::disk::{Disk, UsrPartitions};
 use pattern_machine::drivers::{self, Drivers};
-use pattern_machine::{boot_loader, boot_mark, damage, failure, scan, trial};
+use pattern_machine::{boot_loader, damage, failure, scan, trial};
 
 use crate::context::Context;
 use crate::stage::Report;
@@ -43,14 +43,15 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let mut devices = Drivers::listen()?;
     // Beside the search. What they lack is said where the kernel is asked for it.
     let mut loading = drivers::begin(&MODULES)?;
-    let UsrPartitions { data, tree: hash, .. } = find::find(&ctx.usr, &mut devices)?;
+    let found = find::find(&ctx.usr, &mut devices)?;
     loading.wait().context("waiting for modprobe")?;
     // For the stages that follow: a large module takes its time. The kernel waits where it is needed.
     drivers::begin(&["crypto-aes", "loop", "dm-crypt", ctx.config.volume.filesystem.name()])?;
+    let Verdict { response, remark, damage } = verdict(ctx, &found);
+    let UsrPartitions { data, tree: hash, .. } = found;
     let superblock =
         read_superblock(&hash).with_context(|| format!("hash tree of /usr, {}", hash.display()))?;
     let opening = || format!("opening /usr from {} and {}", data.display(), hash.display());
-    let Verdict { response, remark, damage } = verdict(ctx, &data, &hash);
     if let Some(damage) = &damage
         && let Some(other) = failure::another_version(&ctx.usr, &ctx.config.image.version)
     {
@@ -93,8 +94,16 @@ fn read_superblock(hash: &Path) -> Result<Superblock> {
     Ok(Superblock::parse(&bytes)?)
 }
 
+/// Removes the mark at an orderly end of the system. The next boot then has no doubt.
+///
+/// # Errors
+/// When the mark is there and can't be removed.
+pub(crate) fn disarm(ctx: &Context) -> Result<()> {
+    Disk::behind_usr(&ctx.usr)?.boot_mark()?.map_or(Ok(()), |mark| mark.remove())
+}
+
 /// Returns what corruption leads to in this boot.
-fn verdict(ctx: &Context, data: &Path, hash: &Path) -> Verdict {
+fn verdict(ctx: &Context, found: &UsrPartitions) -> Verdict {
     match ctx.config.verity.on_corruption {
         Corruption::Panic => Verdict::plain(Response::Panic),
         Corruption::IoError => Verdict::plain(Response::IoError),
@@ -102,7 +111,10 @@ fn verdict(ctx: &Context, data: &Path, hash: &Path) -> Verdict {
             let remark = " (planned only: restart)".to_owned();
             Verdict { remark, ..Verdict::plain(Response::IoError) }
         }
-        Corruption::Restart => judge(&boot_mark::variable(), &ctx.usr, || read_all(data, hash, &ctx.usr)),
+        Corruption::Restart => {
+            let mark = found.disk().and_then(|disk| disk.boot_mark());
+            judge(mark, &ctx.usr, || read_all(&found.data, &found.tree, &ctx.usr))
+        }
     }
 }
 

@@ -51,7 +51,10 @@ fn message(running: &str, failed: &Entry, note: Option<&Note>) -> String {
     let reason = match note.filter(|note| note.version == *version) {
         Some(note) if broken => note.reason.clone(),
         Some(note) => format!("The last try ended with: {}", note.reason),
-        None => "It left no reason: it hung, or stopped before it could write one.".to_owned(),
+        None => {
+            "It left no reason: it hung, stopped before it could write one, or the firmware did not take it."
+                .to_owned()
+        }
     };
     format!("Version {version} {what}; version {running} runs in its place. {reason}")
 }
@@ -73,8 +76,8 @@ mod tests {
             message("1", &two, Some(&note("2"))),
             "Version 2 failed all its tries; version 1 runs in its place. The last try ended with: demo.service failed"
         );
-        assert!(message("1", &two, Some(&note("1"))).ends_with("stopped before it could write one."));
-        assert!(message("1", &two, None).ends_with("stopped before it could write one."));
+        assert!(message("1", &two, Some(&note("1"))).ends_with("or the firmware did not take it."));
+        assert!(message("1", &two, None).ends_with("or the firmware did not take it."));
     }
 
     #[test]

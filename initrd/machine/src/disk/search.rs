@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use pattern::boot::usr::UsrHash;
 use pattern::table;
 
-use super::partition_name;
+use super::{Disk, partition_name};
 
 /// The partitions of `/usr` and of its hash tree, such as `/dev/vda3` and `/dev/vda2`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,6 +28,15 @@ impl UsrPartitions {
     /// When two disks have them: which of them is meant can't be known.
     pub fn find(usr: &UsrHash) -> Result<Option<Self>> {
         find(Path::new("/"), usr)
+    }
+
+    /// Opens their disk.
+    ///
+    /// # Errors
+    /// When it just went away.
+    pub fn disk(&self) -> Result<Disk> {
+        let sysfs = Path::new("/sys/class/block").join(&self.disk);
+        Disk::open(fs::canonicalize(&sysfs).with_context(|| format!("looking at {}", sysfs.display()))?)
     }
 }
 
