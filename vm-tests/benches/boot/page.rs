@@ -101,7 +101,7 @@ fn remains(pairs: &[Pair], counted: &Pair) -> String {
         "Of the {whole:.1} seconds from power on, the initrd has no part in {fixed:.1}: the firmware's and the boot \
 loader's {firmware:.1}, the kernel's {kernel:.1}, and {system:.1} of the system after the change of root, which is \
 systemd and Debian's units in both. An initrd that takes no time would leave {floor:.0} % of \
-stock's {theirs:.1} seconds. 
+stock's {theirs:.1} seconds.
 
 A first boot does what stock does, too: it makes a LUKS2 header and writes its 16 MiB, adds two keys, makes the file \
 system and fills it, and each of that is on the medium before the next. That is {more:.1} thousand million instructions \
