@@ -73,6 +73,7 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
         (Program::Usr, Some("--disarm")) => usr::disarm(&Context::here()?),
         (Program::Health, Some("--interrupted")) => stage::run(name, interrupted::run),
         (Program::Usr, Some("--drivers")) => drivers::load_all(),
+        (Program::Seed, Some("--keep")) => stage::run(name, seed::keep),
         (Program::Latch, Some("--emergency")) => latch::emergency(),
         (_, Some(other)) => {
             bail!("unknown argument {other:?}; the stages are started by systemd, see {name}.service(8)")

@@ -7,6 +7,7 @@ pub(crate) mod confine;
 pub(crate) mod directories;
 pub(crate) mod escrow;
 pub(crate) mod filesystem;
+pub(crate) mod host;
 pub(crate) mod identity;
 pub(crate) mod lockout;
 pub(crate) mod lost;

@@ -13,6 +13,9 @@ pub(super) fn plan(config: &Config) -> Plan {
     if config.verity.on_corruption == Corruption::Restart {
         plan.pull_in("sysinit.target.wants", unit::DISARM);
     }
+    if !config.partitions.persist.etc {
+        plan.pull_in("multi-user.target.wants", unit::HOST);
+    }
     updates(&mut plan);
     plan.pull_in("multi-user.target.wants", Program::Recovery.unit());
     trial::judge(&mut plan, config);

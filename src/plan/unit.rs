@@ -8,6 +8,8 @@ pub const BREAK: &str = "pattern-break.service";
 pub const CONFIG: &str = "pattern-config.service";
 /// Records an orderly shutdown, so that the next corruption may restart the machine again.
 pub const DISARM: &str = "pattern-usr-disarm.service";
+/// Keeps what makes a machine without a persistent `/etc` the same one for others.
+pub const HOST: &str = "pattern-host.service";
 /// Gives a try back if an orderly end interrupts a trial.
 pub const INTERRUPTED: &str = "pattern-interrupted.service";
 
@@ -20,7 +22,7 @@ pub const AHEAD_PATH: &str = "pattern-rebind-ahead.path";
 pub const RESET_REQUEST: &str = "pattern-reset-request.service";
 
 /// The constant units that start none of our programs, or start one with an argument.
-const OTHERS: [&str; 7] = [BREAK, CONFIG, DISARM, INTERRUPTED, AHEAD, AHEAD_PATH, RESET_REQUEST];
+const OTHERS: [&str; 8] = [BREAK, CONFIG, DISARM, HOST, INTERRUPTED, AHEAD, AHEAD_PATH, RESET_REQUEST];
 
 /// Returns the constant units, by their names in `units/`.
 pub fn shipped() -> impl Iterator<Item = &'static str> {

@@ -8,9 +8,12 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use pattern::config::Persist;
 use pattern_machine::factory::{self, FACTORY};
+use pattern_machine::mounts;
 
 use crate::context::Context;
 use crate::stage::Report;
+use crate::volume::mounts::VOLUME;
+use crate::volume::{host, place};
 
 /// The ephemeral root, as the initrd sees it.
 const ROOT: &str = "/sysroot";
@@ -29,13 +32,37 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
             filled.push(*name);
         }
     }
+    let own = if filled.contains(&"etc") { own() } else { Vec::new() };
     let found = format!("{} directories that are not persisted", unpersisted.len());
     let decided = if filled.is_empty() {
         "nothing to fill".to_owned()
     } else {
         format!("filled {}", filled.join(", "))
     };
+    let decided = if own.is_empty() { decided } else { format!("{decided}; kept {}", own.join(", ")) };
     Ok(Report { found, decided })
+}
+
+/// Gives the system what the volume keeps of the machine's own. Without it the machine is a new one for
+/// others, and works.
+fn own() -> Vec<String> {
+    let volume = Path::new(VOLUME);
+    let given = mounts::is_mounted(volume).and_then(|mounted| match mounted {
+        true => host::restore(volume, &Path::new(ROOT).join("etc")),
+        false => Ok(Vec::new()),
+    });
+    given.inspect_err(|error| log::warn!("{error:#}")).unwrap_or_default()
+}
+
+/// Keeps what makes the machine the same one for others, in the running system.
+///
+/// # Errors
+/// When the volume is not mounted or can't be written.
+pub(crate) fn keep(_ctx: &Context) -> Result<Report> {
+    let kept = host::keep(Path::new("/etc"), place::mounted()?)?;
+    let decided =
+        if kept.is_empty() { "nothing new".to_owned() } else { format!("kept {}", kept.join(", ")) };
+    Ok(Report { found: "an /etc that is not persisted".to_owned(), decided })
 }
 
 /// Returns the directories that are not persisted. In a boot that mounts nothing from the volume,

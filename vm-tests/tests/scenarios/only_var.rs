@@ -1,4 +1,5 @@
-//! An image that keeps only `/var`: the other directories start anew at each boot, from the image.
+//! An image that keeps only `/var`: the other directories start anew at each boot, from the image. For others the machine stays
+//! the same one.
 
 use pattern_vm_tests::Computer;
 
@@ -22,4 +23,24 @@ fn only_var() {
     assert_eq!(guest.must("cat /sysroot/var/file"), "kept");
     guest.must_fail("ls /sysroot/etc/file || ls /sysroot/home/file || ls /sysroot/srv/file");
     assert_eq!(guest.must("stat -c '%a %u %g' /sysroot/etc/shadow"), "640 0 42");
+    guest.power_off();
+    machine_stays_the_same(&mut computer);
+}
+
+/// The image in `/usr` keeps `/etc`, so its generator leaves the unit out, and the test starts it.
+fn machine_stays_the_same(computer: &mut Computer) {
+    let mut guest = computer.boot();
+    guest.must("dmesg | grep 'Detected first boot'");
+    let id = guest.must("cat /etc/machine-id");
+    guest.must("mkdir -p /etc/ssh && echo secret >/etc/ssh/ssh_host_ed25519_key");
+    guest.must("systemctl start pattern-host.service && systemctl is-active pattern-host.service");
+    assert_eq!(guest.must("stat -c %a /persist/host /persist/host/ssh_host_ed25519_key"), "700\n600");
+    guest.power_off();
+    let mut guest = computer.boot();
+    assert_eq!(guest.must("cat /etc/machine-id"), id, "the machine is a new one");
+    // Questions of a first boot are asked once.
+    guest.must_fail("dmesg | grep 'Detected first boot'");
+    guest.must("systemctl start pattern-host.service");
+    assert_eq!(guest.must("ls -1 /persist/host"), "machine-id\nssh_host_ed25519_key");
+    guest.power_off();
 }
