@@ -115,6 +115,8 @@ impl Machine {
             tpm: true,
             tpm_socket: swtpm::SOCKET.to_owned(),
             server: None,
+            clock: None,
+            watchdog: false,
             display: None,
             commands: None,
             console: Console::Pipe,

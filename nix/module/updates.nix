@@ -53,7 +53,7 @@ in
         Path = "/EFI/Linux";
         PathRelativeTo = "boot";
         MatchPattern = "${id}_@v+@l-@d.efi ${id}_@v+@l.efi ${id}_@v.efi";
-        Mode = "0444";
+        Mode = "0644";
         TriesLeft = 3;
         TriesDone = 0;
       };

@@ -35,7 +35,7 @@ fn uki(config: &Config) -> String {
     let target = format!(
         "Type=regular-file\nPath=/EFI/Linux\nPathRelativeTo=boot\n\
          MatchPattern={id}_@v+@l-@d.efi {id}_@v+@l.efi {id}_@v.efi\n\
-         Mode=0444\nTriesLeft={TRIES}\nTriesDone=0\nInstancesMax=2\n"
+         Mode=0644\nTriesLeft={TRIES}\nTriesDone=0\nInstancesMax=2\n"
     );
     definition(config, &format!("{id}_@v.efi"), &target)
 }

@@ -20,6 +20,7 @@ use crate::judge::Judge;
 use crate::scratch::Scratch;
 use crate::screen::{self, Screen};
 use crate::server::Server;
+use crate::tls::Tls;
 use crate::turncoat::Turncoat;
 use crate::writes::Writes;
 use crate::{direct, setting};
@@ -144,6 +145,21 @@ impl Computer {
     /// Connects it to an update server, and to nothing else.
     pub fn serve(&mut self, server: &Server) {
         self.options.server = Some(server.port());
+    }
+
+    /// Connects it to an update server by HTTPS, and to nothing else.
+    pub fn serve_over(&mut self, tls: &Tls) {
+        self.options.server = Some(tls.port());
+    }
+
+    /// Sets the clock of its hardware, as somebody with an empty battery finds it.
+    pub fn clock_shows(&mut self, date: &str) {
+        self.options.clock = Some(date.to_owned());
+    }
+
+    /// Builds a hardware watchdog in.
+    pub fn has_a_watchdog(&mut self) {
+        self.options.watchdog = true;
     }
 
     /// Records what its firmware, kernel and programs send to the TPM, in this and all later boots.

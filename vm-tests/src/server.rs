@@ -20,6 +20,8 @@ struct State {
     /// The next file whose name contains the word ends after this many bytes.
     cut: Mutex<Option<(&'static str, u64)>>,
     requests: Mutex<Vec<String>>,
+    /// Where else all files are.
+    elsewhere: Mutex<Option<String>>,
 }
 
 impl Server {
@@ -29,7 +31,12 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("listening on the loopback");
         let port = listener.local_addr().expect("asking for the port").port();
         let directory = directory.to_owned();
-        let state = Arc::new(State { directory, cut: Mutex::default(), requests: Mutex::default() });
+        let state = Arc::new(State {
+            directory,
+            cut: Mutex::default(),
+            requests: Mutex::default(),
+            elsewhere: Mutex::default(),
+        });
         let server = Self { port, state: Arc::clone(&state) };
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -51,6 +58,11 @@ impl Server {
         *self.state.cut.lock().expect("no thread panics with it") = Some((word, bytes));
     }
 
+    /// Sends everybody to another server, whose address this is.
+    pub fn redirect(&self, to: &str) {
+        *self.state.elsewhere.lock().expect("no thread panics with it") = Some(to.to_owned());
+    }
+
     /// Returns the paths that were requested since the last call.
     #[must_use]
     pub fn requests(&self) -> Vec<String> {
@@ -67,6 +79,9 @@ impl State {
         let mut words = request.split_whitespace();
         let (method, path) = (words.next()?, words.next()?);
         self.requests.lock().ok()?.push(path.to_owned());
+        if let Some(to) = &*self.elsewhere.lock().ok()? {
+            return head(stream, &format!("302 Found\r\nLocation: {to}{path}"), 0).ok();
+        }
         let sent = match file(&self.directory, path) {
             Ok((file, length)) => send(stream, file, length, method == "HEAD", self.limit(path)),
             Err(_) => head(stream, "404 Not Found", 0),

@@ -64,6 +64,8 @@ impl Small {
             tpm_socket: pattern_image::machine::swtpm::SOCKET.to_owned(),
             strings: Vec::new(),
             server: None,
+            clock: None,
+            watchdog: false,
             display: None,
             commands: None,
             console: Console::Pipe,

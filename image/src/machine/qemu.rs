@@ -44,6 +44,10 @@ pub struct Options {
     /// The port of an update server on this host's loopback. The guest reaches it as
     /// `http://10.0.2.100:8000`, and nothing else. `None` means no network.
     pub server: Option<u16>,
+    /// What the clock of the hardware shows at the start, as in `2001-01-01`. `None` means now.
+    pub clock: Option<String>,
+    /// Whether the machine has a hardware watchdog.
+    pub watchdog: bool,
     /// Where the picture goes, in the form of QEMU's `-display` (`gtk`, `vnc=:1`, `none`). With
     /// `None` the machine has neither display nor keyboard.
     pub display: Option<String>,
@@ -123,6 +127,12 @@ fn machine(args: &mut Arguments, options: &Options) {
     display(args, options.display.as_deref());
     if let Some(socket) = &options.commands {
         args.put("-qmp", format!("unix:{socket},server=on,wait=off"));
+    }
+    if let Some(date) = &options.clock {
+        args.put("-rtc", format!("base={date}"));
+    }
+    if options.watchdog {
+        args.put("-device", "i6300esb");
     }
     args.put("-device", "virtio-rng-pci");
     match options.server {
@@ -250,6 +260,8 @@ mod tests {
             tpm: false,
             tpm_socket: crate::machine::swtpm::SOCKET.to_owned(),
             server: None,
+            clock: None,
+            watchdog: false,
             display: None,
             commands: None,
             console: Console::Pipe,

@@ -13,6 +13,7 @@ fn update() {
     let mut guest = computer.boot();
     let said = guest.must("pattern check-update");
     assert_eq!(said, "No newer version is installed: the next boot starts 0.0.1.");
+    assert!(may_replace_the_boot_loader(&mut guest));
     others_in_etc(&mut guest);
     let said = guest.must("pattern update");
     assert!(said.contains("Version 0.0.2 will open the persist volume by itself"), "{said}");
@@ -27,12 +28,17 @@ fn update() {
     guest.send("systemctl reboot");
     guest.wait_for_shell();
     runs_the_new_version(&mut guest);
+    assert!(!may_replace_the_boot_loader(&mut guest), "the version before needs the loader");
     // On trial, and nothing newer is offered: a timer that finds that succeeds.
     guest.must("systemctl start systemd-sysupdate.service");
     is_blessed(&mut guest);
     guest.power_off();
     let labels = computer.disk().labels();
     assert_eq!(labels, ["esp", "verity-0.0.1", "usr-0.0.1", "verity-0.0.2", "usr-0.0.2", "persist"]);
+}
+
+fn may_replace_the_boot_loader(guest: &mut Guest) -> bool {
+    guest.must("systemctl show --property=ConditionResult --value systemd-boot-update.service") == "yes"
 }
 
 /// Another keyring, and definitions that would fetch nothing: systemd-sysupdate by itself goes by them.

@@ -10,13 +10,19 @@ use pattern::update::entry::{Entry, Tries};
 use pattern::update::release::Part;
 use pattern::update::setting::Settings;
 use pattern::update::{Installed, transfers, with_usr};
-use pattern_vm_tests::Server;
+use pattern_vm_tests::{Server, Tls};
 
 /// Partition types of `/usr` and its hash tree for x86-64 (Discoverable Partitions Specification).
 const KINDS: [(&str, &str); 2] =
     [("verity", "77FF5F63-E7B6-4633-ACF4-1565B864C0E6"), ("usr", "8484680C-9521-48C6-9C11-B0720656F69E")];
 /// Of a partition in bytes, and of what a release has for it.
 const SLOT: u64 = 1 << 20;
+
+/// Shows a tree's `/usr`, the keyring where systemd looks first, the certificates of authorities and the names of hosts.
+const MOUNT: &str = r#"
+mount --bind "$0" /usr && mkdir -p /etc/systemd /etc/ssl/certs && mount --bind "$1" /etc/systemd &&
+mount --bind "$2" /etc/ssl/certs && mount --bind "$3" /etc/hosts && shift 3 && exec "$@"
+"#;
 
 /// The machine. Its folder is removed at the end.
 pub struct Rig {
@@ -31,14 +37,15 @@ impl Rig {
         let name = format!("pattern-sysupdate-{}-{:?}", std::process::id(), std::thread::current().id());
         let folder = std::env::temp_dir().join(name.replace(['(', ')'], ""));
         fs::remove_dir_all(&folder).ok();
-        for name in ["esp/EFI/Linux", "release", "keyring", "definitions"] {
+        for name in ["esp/EFI/Linux", "release", "keyring", "definitions", "certificates"] {
             fs::create_dir_all(folder.join(name)).unwrap();
         }
         let server = Server::start(&folder.join("release"));
         let rig = Self { folder, running, server };
         files.iter().for_each(|name| fs::write(rig.entry(name), name).unwrap());
+        fs::write(rig.hosts(), "").unwrap();
         rig.partition(slots);
-        rig.define();
+        rig.define(&format!("http://127.0.0.1:{}/", rig.server.port()));
         rig
     }
 
@@ -67,9 +74,8 @@ impl Rig {
         ok(&done.unwrap());
     }
 
-    /// The definitions of an image, but for the places that only a machine has.
-    fn define(&self) {
-        let url = format!("http://127.0.0.1:{}/", self.server.port());
+    /// The definitions of an image whose updates are there, but for the places that only a machine has.
+    pub fn define(&self, url: &str) {
         let text = format!(
             "[image]\nid = \"demo\"\nversion = \"{}\"\nupdates = {{ url = \"{url}\", pubring = \"demo.pgp\" }}\n\
              [partitions]\nsizes = {{ esp = \"200M\", verity = \"200M\", usr = \"2G\" }}\n",
@@ -84,6 +90,24 @@ impl Rig {
                 .replace("Path=/EFI/Linux", &format!("Path={}", self.folder.join("esp/EFI/Linux").display()));
             fs::write(self.folder.join("definitions").join(name), text).unwrap();
         }
+    }
+
+    /// Has a server by HTTPS, too, with this name. Its authority is not known to the machine.
+    pub fn secure(&self, name: &str) -> Tls {
+        Tls::start(&self.server, name, &self.folder.join("tls"), |program| self.tree(&[program]))
+    }
+
+    /// Tells the machine where the name of a server leads, and whom to trust.
+    pub fn know(&self, name: Option<&str>, tls: Option<&Tls>) {
+        let hosts = name.map(|name| format!("127.0.0.1 {name}\n"));
+        fs::write(self.hosts(), hosts.unwrap_or_default()).unwrap();
+        if let Some(tls) = tls {
+            fs::copy(tls.authority(), self.folder.join("certificates/ca-certificates.crt")).unwrap();
+        }
+    }
+
+    fn hosts(&self) -> PathBuf {
+        self.folder.join("hosts")
     }
 
     /// Publishes versions in place of what was published, signed with a key that the image has.
@@ -146,17 +170,21 @@ impl Rig {
         if !nix::unistd::geteuid().is_root() {
             command.arg("--map-root-user");
         }
-        // The keyring, where systemd looks first.
-        command.args(["sh", "-c", "mount --bind \"$0\" /usr && mkdir -p /etc/systemd && mount --bind \"$1\" /etc/systemd && shift && exec \"$@\""]);
-        command.arg(tree.join("usr")).arg(self.folder.join("keyring")).args(words);
+        command.args(["sh", "-c", MOUNT]).arg(tree.join("usr"));
+        command.args(["keyring", "certificates", "hosts"].map(|name| self.folder.join(name))).args(words);
         command
     }
 
     /// Runs systemd-sysupdate.
     pub fn sysupdate(&self, words: &[&str]) -> Output {
+        self.sysupdate_with(&[], words)
+    }
+
+    /// Runs systemd-sysupdate with these variables.
+    pub fn sysupdate_with(&self, variables: &[(&str, &str)], words: &[&str]) -> Output {
         let definitions = format!("--definitions={}", self.folder.join("definitions").display());
         let mut command = self.tree(&["/usr/lib/systemd/systemd-sysupdate", "--json=short", &definitions]);
-        command.args(words).stdin(Stdio::null()).output().unwrap()
+        command.envs(variables.iter().copied()).args(words).stdin(Stdio::null()).output().unwrap()
     }
 
     /// What is offered, as `pattern update` asks.
@@ -175,6 +203,11 @@ impl Rig {
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
+    }
+
+    /// Whether nobody may write to a file in `EFI/Linux`.
+    pub fn is_read_only(&self, name: &str) -> bool {
+        fs::metadata(self.entry(name)).unwrap().permissions().readonly()
     }
 
     /// Gives an entry other counters.

@@ -1,7 +1,12 @@
 //! Makes sure that only the verified image decides whether an update is genuine. `/etc` must not,
 //! because it is persistent, and others may have written to it. systemd-pull prefers
 //! `/etc/systemd/import-pubring.*` to the image's keyring, or uses both.
+//!
+//! Certificates are another matter. They only protect the way to the server, so those of a kept
+//! `/etc` count, too. But a kept `/etc` grows old, and then only the image's have the server's.
 
+use std::fs;
+use std::io;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
@@ -17,9 +22,15 @@ const OPTIONS: &str = "/etc/gnupg";
 const KEYRINGS: [&str; 2] = ["import-pubring.gpg", "import-pubring.pgp"];
 /// Where the image has its keyring.
 const IMAGE: &str = "/usr/lib/systemd";
+/// Where libcurl looks for the certificates of authorities.
+const CERTIFICATES: &str = "/etc/ssl/certs";
+/// Their file there, and where the image has its own.
+const BUNDLE: &str = "ca-certificates.crt";
+const BUNDLE_OF_THE_IMAGE: &str = "/usr/lib/pattern/ca-certificates.crt";
 
 /// Hides those folders from this process and its children, and shows them the image's keyring
-/// instead. The rest of the machine still sees the folders.
+/// instead, and the image's certificates beside the machine's. The rest of the machine still sees the
+/// folders.
 ///
 /// # Errors
 /// When the kernel refuses. Nothing may be installed then.
@@ -30,7 +41,20 @@ pub(super) fn only_the_image() -> Result<()> {
             hide(Path::new(folder), links, Path::new(IMAGE)).with_context(|| format!("hiding {folder}"))?;
         }
     }
-    Ok(())
+    trust_both(Path::new(CERTIFICATES), Path::new(BUNDLE_OF_THE_IMAGE))
+        .with_context(|| format!("adding the image's certificates to {CERTIFICATES}"))
+}
+
+/// Covers the folder with one that has the certificates of both in its bundle. An image that brings
+/// none leaves the folder as it is, and so does a machine whose bundle is the image's.
+fn trust_both(folder: &Path, of_image: &Path) -> Result<()> {
+    let Ok(image) = fs::read(of_image) else { return Ok(()) };
+    let machine = fs::read(folder.join(BUNDLE)).unwrap_or_default();
+    if !folder.is_dir() || machine == image {
+        return Ok(());
+    }
+    // The end of a text that somebody wrote may lack its line break.
+    cover(folder, |folder| fs::write(folder.join(BUNDLE), [&image[..], b"\n", &machine].concat()))
 }
 
 /// Gives this process its own mounts. Mounts that the machine makes meanwhile still appear here,
@@ -42,18 +66,20 @@ fn apart() -> nix::Result<()> {
 
 /// Covers a folder with one that has only links to these files of another folder.
 fn hide(folder: &Path, links: &[&str], to: &Path) -> Result<()> {
+    cover(folder, |folder| links.iter().try_for_each(|link| symlink(to.join(link), folder.join(link))))
+}
+
+/// Covers a folder with an empty one that nobody can write to once it was filled.
+fn cover(folder: &Path, fill: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount(Some("tmpfs"), folder, Some("tmpfs"), flags, Some("mode=0755,size=64k,nr_inodes=8"))?;
-    for link in links {
-        symlink(to.join(link), folder.join(link))?;
-    }
+    mount(Some("tmpfs"), folder, Some("tmpfs"), flags, Some("mode=0755,size=8m,nr_inodes=8"))?;
+    fill(folder)?;
     let closed = flags | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
     Ok(mount(None::<&str>, folder, None::<&str>, closed, None::<&str>)?)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::thread;
 
     use super::*;
@@ -81,6 +107,37 @@ mod tests {
         });
         assert!(seen.join().unwrap().is_none_or(|seen| seen == ("genuine".to_owned(), 1, true)));
         assert_eq!(fs::read_to_string(etc.join("keyring")).unwrap(), "planted");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_bundle_that_grew_old_gets_the_images_certificates_for_the_update() {
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let folder = std::env::temp_dir().join(format!("pattern-trust-{}", std::process::id()));
+        let image = folder.join("of-image");
+        for (name, bundle) in [("old", Some("old")), ("same", Some("new\n")), ("none", None)] {
+            fs::create_dir_all(folder.join(name)).unwrap();
+            if let Some(text) = bundle {
+                fs::write(folder.join(name).join(BUNDLE), text).unwrap();
+            }
+        }
+        let here = folder.clone();
+        let seen = thread::spawn(move || {
+            apart().ok()?;
+            let seen = |name: &str| {
+                trust_both(&here.join(name), &image).unwrap();
+                fs::read_to_string(here.join(name).join(BUNDLE)).unwrap_or_default()
+            };
+            let without = seen("old");
+            fs::write(&image, "new\n").unwrap();
+            trust_both(&here.join("missing"), &image).unwrap();
+            Some([without, seen("old"), seen("same"), seen("none")])
+        });
+        let wanted = ["old", "new\n\nold", "new\n", "new\n\n"];
+        assert!(seen.join().unwrap().is_none_or(|seen| seen == wanted));
+        assert_eq!(fs::read_to_string(folder.join("old").join(BUNDLE)).unwrap(), "old");
         fs::remove_dir_all(folder).unwrap();
     }
 }
