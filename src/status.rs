@@ -8,6 +8,7 @@ use crate::plain::plain;
 use crate::update::Unproved;
 use crate::update::entry::Entry;
 use crate::update::forecast::Verdict;
+use crate::update::news::News;
 use crate::update::next::Next;
 use crate::update::outlook::Outlook;
 use crate::volume::recovery::RecoverySlot;
@@ -19,8 +20,10 @@ pub struct Status {
     pub outlook: Outlook,
     /// Where releases come from.
     pub url: String,
-    /// When updates were last asked for in this boot, as systemd says it.
-    pub asked: Option<String>,
+    /// What their server said last. A version that is installed by now is not news any more.
+    pub news: News,
+    /// Seconds since 1970.
+    pub now: u64,
     /// The version in the other slot, and why it can't be verified. `None` if it was not read.
     pub verified: Option<(String, Result<(), String>)>,
     /// The persist volume, if there is one.
@@ -67,6 +70,9 @@ impl Status {
             let advice = self.outlook.installed.advice(version);
             lines.push(format!("Version {version} is damaged ({}); {advice}", plain(why)));
         }
+        if let Some(version) = self.offered() {
+            lines.push(format!("Version {version} is offered; to install it: pattern update"));
+        }
         lines.extend(self.warnings.iter().map(|warning| plain(warning)));
         lines
     }
@@ -81,8 +87,8 @@ impl Status {
         let others = installed.entries.iter().filter(|entry| entry.version != installed.running);
         lines.extend(others.map(|entry| row("Other", &format!("{entry}{}", self.verified(entry)))));
         lines.push(row("Next boot", &self.next()));
-        let asked = self.asked.as_deref().map_or_else(String::new, |when| format!(", asked {when}"));
-        lines.push(row("Updates", &format!("{}{asked}", self.url)));
+        let news = News { offered: self.offered().map(str::to_owned), ..self.news.clone() };
+        lines.push(row("Updates", &format!("{}: {}", self.url, news.words(self.now))));
         lines.push(row("Volume", &self.volume.as_ref().map_or_else(|| "none".to_owned(), Volume::words)));
         let kept: Vec<String> = self.kept.iter().map(|name| format!("/{name}")).collect();
         lines.push(row("Kept", &if kept.is_empty() { "nothing".to_owned() } else { kept.join(" ") }));
@@ -91,6 +97,12 @@ impl Status {
         }
         lines.extend(self.to_do().iter().map(|line| row("To do", line)));
         lines
+    }
+
+    /// Returns the version that is offered and not installed.
+    fn offered(&self) -> Option<&str> {
+        let offered = self.news.offered.as_deref()?;
+        self.outlook.installed.entry(offered).is_none().then_some(offered)
     }
 
     fn verified(&self, entry: &Entry) -> &'static str {
@@ -129,7 +141,12 @@ impl Status {
             "version": installed.running,
             "versions": versions,
             "next": self.outlook.json(),
-            "updates": { "url": self.url, "asked": self.asked },
+            "updates": {
+                "url": self.url,
+                "answered": self.news.answered,
+                "offered": self.offered(),
+                "failed": self.news.failed,
+            },
             "volume": volume,
             "kept": self.kept,
             "reset": self.reset,
@@ -204,7 +221,8 @@ mod tests {
         Status {
             outlook: Outlook { installed, next, verdict },
             url: "https://example.org/".to_owned(),
-            asked: None,
+            news: News { answered: Some(1000), ..News::default() },
+            now: 1000 + 7200,
             verified: None,
             volume: Some(Volume {
                 device: "/dev/vda6".to_owned(),
@@ -225,7 +243,7 @@ mod tests {
             "Version    1, found to be good (demo)",
             "Other      2, not started yet, 3 tries left",
             "Next boot  2: it is the newest that may be started; it opens the volume by itself",
-            "Updates    https://example.org/",
+            "Updates    https://example.org/: nothing newer 2 hours ago",
             "Volume     /dev/vda6, 5G of 7G free, recovery key confirmed",
             "Kept       /etc /var",
         ];
@@ -265,6 +283,18 @@ mod tests {
         assert_eq!(older.to_do(), [wanted]);
         let none = status(&[], Settings::default()).to_do();
         assert_eq!(none, ["The EFI system partition has no version of this image."]);
+    }
+
+    #[test]
+    fn a_version_that_is_offered_is_news_until_it_is_installed() {
+        let mut status = status(&["demo_1.efi"], Settings::default());
+        status.news.offered = Some("2".to_owned());
+        assert_eq!(status.to_do(), ["Version 2 is offered; to install it: pattern update"]);
+        assert_eq!(status.lines()[2], "Updates    https://example.org/: 2 was offered 2 hours ago");
+        assert_eq!(status.json()["updates"]["offered"], "2");
+        status.news.offered = Some("1".to_owned());
+        assert!(status.to_do().is_empty());
+        assert_eq!(status.json()["updates"]["offered"], Value::Null);
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod another;
 pub mod entry;
 pub mod essential;
 pub mod forecast;
+pub mod news;
 pub mod next;
 pub mod outlook;
 pub mod release;

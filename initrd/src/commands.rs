@@ -2,6 +2,7 @@
 
 mod announce;
 mod check_update;
+mod news;
 mod rebind;
 mod recovery;
 mod recovery_key;

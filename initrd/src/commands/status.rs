@@ -1,7 +1,7 @@
 //! `pattern status`: what runs, what the next boot starts, the volume, and what a person should do.
 
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Result;
 use nix::sys::statvfs::statvfs;
@@ -14,12 +14,9 @@ use pattern::volume::reset::wish;
 use pattern_machine::disk::Disk;
 use pattern_machine::{boot, damage, esp};
 
-use super::{check_update, slot};
+use super::{check_update, news, slot};
 use crate::context::Context;
 use crate::volume::{place, request, reset_request};
-
-/// Runs at the times of its timer.
-const SERVICE: &str = "systemd-sysupdate.service";
 
 /// Prints the state. `verify` reads the other slot. Returns 1 if a person should do something.
 ///
@@ -53,7 +50,8 @@ fn look(ctx: &Context, verify: bool) -> Result<Status> {
     let warnings = warnings(ctx, volume.as_ref());
     Ok(Status {
         url: ctx.config.image.updates.url.clone(),
-        asked: asked(),
+        news: news::kept(),
+        now: news::now(),
         verified,
         reset: request.is_some(),
         kept: ctx.config.partitions.persist.asked().collect(),
@@ -83,12 +81,4 @@ fn warnings(ctx: &Context, volume: Option<&Volume>) -> Vec<String> {
     let full = esp::room(&image.id, &image.version).map(room::check);
     found.extend(full.ok().and_then(Result::err).map(|full| format!("No update fits: {full}")));
     found
-}
-
-/// When the timer last had updates asked for in this boot, or nothing.
-fn asked() -> Option<String> {
-    let show = ["show", "--property=ExecMainExitTimestamp", "--value", SERVICE];
-    let output = Command::new("systemctl").args(show).output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    (!text.is_empty()).then_some(text)
 }

@@ -16,7 +16,7 @@ use pattern::update::{Installed, Unproved, room};
 use pattern_machine::disk::Disk;
 use pattern_machine::esp;
 
-use super::slot;
+use super::{news, slot};
 use crate::context::Context;
 
 /// Held while an update works.
@@ -48,7 +48,9 @@ pub(crate) fn newest_offered(ctx: &Context, force: bool) -> Result<Done> {
     exclusively(|| {
         let machine = Machine::look(ctx)?;
         only_the_image()?;
-        let Some(version) = sysupdate::newest(&ctx.config.image.updates.url)? else {
+        let answer = sysupdate::newest(&ctx.config.image.updates.url);
+        news::keep(&answer);
+        let Some(version) = answer? else {
             return Ok(Done::Nothing);
         };
         machine.fetch(ctx, &version, force)

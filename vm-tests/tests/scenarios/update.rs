@@ -22,6 +22,8 @@ fn update() {
     let said = guest.must("pattern update");
     assert!(said.contains("No newer version is offered."), "{said}");
     assert!(said.contains("Version 0.0.2 will open the persist volume by itself"), "{said}");
+    let said = guest.run("pattern status").text;
+    assert!(said.contains("Updates    http://10.0.2.100:8000: nothing newer "), "{said}");
     let said = guest.must_fail("fastfetch");
     assert!(said.contains("not found"), "{said}");
 
