@@ -161,6 +161,7 @@ attacks: image ## long tests: run each attack on this and on stock systems, and 
 check-all: check $(RELEASES) build/releases/userspace build/releases/for-use build/releases/epoch ## long tests: the long suites too: more updates and attacks, volumes with the other file systems
 	vm-tests/scripts/build-stock
 	$(BUILD) vm-tests/images/production
+	$(BUILD) vm-tests/images/own-ways
 	$(SCENARIOS) --ignored --skip userspace::desktop
 	vm-tests/scripts/try-testing
 	vm-tests/scripts/try-filesystem ext4

@@ -32,6 +32,8 @@ pub use target::{Change, Decision, Wanted, target};
 
 /// Every new partition starts and ends at a multiple of this many bytes.
 const GRAIN: u64 = 1 << 20;
+/// Bytes of the largest physical sector of disks.
+pub const BLOCK: u64 = 4096;
 /// Entries of a table. Every common tool writes this number, and no other is accepted.
 const ENTRIES: u32 = 128;
 /// Bytes of one entry. No other number is accepted either.
@@ -48,17 +50,6 @@ pub struct Table {
     last_usable: u64,
     /// Always [`ENTRIES`] entries, including unused ones.
     entries: Vec<GPTPartitionEntry>,
-}
-
-impl Table {
-    /// Returns where the last sector before the usable area begins, in bytes. No partition may begin
-    /// there, and `None` means that the entries of the table need it.
-    #[must_use]
-    pub fn before_usable(&self) -> Option<u64> {
-        let entries = u64::from(ENTRIES * ENTRY_BYTES).div_ceil(self.sector_size);
-        let last = self.first_usable.checked_sub(1).filter(|last| *last >= 2 + entries)?;
-        last.checked_mul(self.sector_size)
-    }
 }
 
 /// First and last sector of a range, both inclusive.
@@ -122,6 +113,14 @@ impl Table {
         array_sectors(self.sector_size)
     }
 
+    /// Returns where the last [`BLOCK`] before the usable area begins, in bytes. No partition may have it.
+    /// It shares no physical sector of a disk with the entries or with a partition. `None` means that
+    /// there is no such block.
+    #[must_use]
+    pub fn before_usable(&self) -> Option<u64> {
+        before_usable(self.first_usable, self.sector_size)
+    }
+
     /// Returns the sectors of a [`GRAIN`].
     fn grain(&self) -> u64 {
         (GRAIN / self.sector_size.max(1)).max(1)
@@ -172,4 +171,37 @@ impl Table {
 
 fn array_sectors(sector_size: u64) -> u64 {
     u64::from(ENTRIES * ENTRY_BYTES).div_ceil(sector_size.max(1))
+}
+
+fn before_usable(first_usable: u64, sector_size: u64) -> Option<u64> {
+    let bytes = |sectors: u64| sectors.checked_mul(sector_size);
+    let entries = bytes(array_sectors(sector_size).checked_add(2)?)?.next_multiple_of(BLOCK);
+    let start = (bytes(first_usable)? / BLOCK).checked_sub(1)?.checked_mul(BLOCK)?;
+    (start >= entries).then_some(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_before_the_usable_area_is_nobody_elses() {
+        for (first_usable, sector_size, wanted) in [
+            (0, 512, None),
+            (34, 512, None),
+            // The entries end in the block before.
+            (47, 512, None),
+            (48, 512, Some(40 * 512)),
+            (2047, 512, Some(2032 * 512)),
+            (2048, 512, Some(2040 * 512)),
+            (2050, 512, Some(2040 * 512)),
+            (6, 4096, None),
+            (7, 4096, Some(6 * 4096)),
+            (256, 4096, Some(255 * 4096)),
+            (u64::MAX, 4096, None),
+            (2048, 0, None),
+        ] {
+            assert_eq!(before_usable(first_usable, sector_size), wanted, "{first_usable}, {sector_size}");
+        }
+    }
 }

@@ -98,6 +98,17 @@ impl Persist {
     }
 }
 
+impl Config {
+    /// Returns whether the machine's ID and SSH host keys are on the volume. They are in `/etc` where that
+    /// is persisted. With systemd-homed and without any user that is kept, each boot asks for one, as the
+    /// first boot of a machine does.
+    #[must_use]
+    pub fn keeps_host(&self) -> bool {
+        let Persist { etc, home, var, .. } = self.partitions.persist;
+        !etc && (home || var || !self.userspace.homed)
+    }
+}
+
 /// What the running system provides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Userspace {

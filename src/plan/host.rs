@@ -13,7 +13,7 @@ pub(super) fn plan(config: &Config) -> Plan {
     if config.verity.on_corruption == Corruption::Restart {
         plan.pull_in("sysinit.target.wants", unit::DISARM);
     }
-    if !config.partitions.persist.etc {
+    if config.keeps_host() {
         plan.pull_in("multi-user.target.wants", unit::HOST);
     }
     updates(&mut plan);

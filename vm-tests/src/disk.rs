@@ -10,6 +10,8 @@ use nix::fcntl::{FallocateFlags, fallocate};
 
 use crate::gpt::{self, Entry, Partition};
 
+/// The last block before the first partition may begin.
+const MARK: u64 = MIB - 4096;
 const MIB: u64 = 1 << 20;
 
 /// Data is compared with it as a whole, which is fast in a debug build, too.
@@ -51,10 +53,22 @@ impl Disk {
     }
 
     /// Returns both copies of the partition table and their surroundings: the first and the last
-    /// MiB.
+    /// MiB, without the block for the mark of a boot.
     #[must_use]
     pub fn table(&self) -> Vec<u8> {
-        [self.read(0, MIB), self.read(self.size() - MIB, MIB)].concat()
+        [self.read(0, MARK), self.read(self.size() - MIB, MIB)].concat()
+    }
+
+    /// Returns whether the mark of a boot is set, which has not ended in an orderly way.
+    ///
+    /// # Panics
+    /// When something else is there.
+    #[must_use]
+    pub fn has_a_mark(&self) -> bool {
+        let block = self.read(MARK, MIB - MARK);
+        let is_set = block.starts_with(b"pattern-bootmark");
+        assert!(is_set || block.iter().all(|byte| *byte == 0), "something else is in the place of the mark");
+        is_set
     }
 
     /// Returns the labels in the order of the table (UEFI 2.10, 5.3.3 "GPT Partition Entry Array").

@@ -99,13 +99,19 @@ impl Disk {
         partition_name(&self.path.file_name().unwrap_or_default().to_string_lossy(), number)
     }
 
-    /// Carries out the steps of a commit.
+    /// Carries out the steps of a commit. Meanwhile it holds the lock by which udev and other tools
+    /// leave a block device alone (systemd's rules for locking block devices).
     ///
     /// # Errors
     /// The first step that fails. The table is then the old or the new one.
     fn carry_out(&self, steps: &[Step]) -> Result<()> {
-        carry_out(&self.path, steps)
-            .with_context(|| format!("writing the partition table of {}", self.path.display()))
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let doing = || format!("writing the partition table of {}", self.path.display());
+        let file = open_for_writing(&self.path).with_context(doing)?;
+        file.lock().with_context(doing)?;
+        steps.iter().try_for_each(|step| perform(&file, step)).with_context(doing)
     }
 
     /// Returns the place for the mark of a boot, or `None` if the partition table leaves no room.
@@ -114,7 +120,7 @@ impl Disk {
     /// When the table can't be read.
     pub fn boot_mark(&self) -> Result<Option<Mark>> {
         let at = self.table()?.table.before_usable();
-        Ok(at.map(|at| Mark::new(self.path.clone(), at, self.sector_size)))
+        Ok(at.map(|at| Mark::new(self.path.clone(), at)))
     }
 
     /// Tells the kernel of every partition whose entry in the table differs from what the kernel
@@ -241,19 +247,12 @@ fn partition_name(disk: &str, number: u32) -> String {
     format!("{disk}{separator}{number}")
 }
 
-/// Writes to a disk. Meanwhile it holds the lock by which udev and other tools leave a block device
-/// alone (systemd's rules for locking block devices).
-fn carry_out(path: &Path, steps: &[Step]) -> io::Result<()> {
-    if steps.is_empty() {
-        return Ok(());
-    }
-    // With O_DIRECT, one write here is one write to the disk, and reads afterwards come from the
-    // disk.
+/// Opens a disk for writing. With O_DIRECT, one write here is one write to the disk, and reads
+/// afterwards come from the disk.
+fn open_for_writing(path: &Path) -> io::Result<File> {
     let block = fs::metadata(path)?.file_type().is_block_device();
     let flags = if block { O_DIRECT } else { 0 };
-    let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)?;
-    file.lock()?;
-    steps.iter().try_for_each(|step| perform(&file, step))
+    OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)
 }
 
 fn perform(file: &File, step: &Step) -> io::Result<()> {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 
 /// The root of the system that is started.
 pub const ROOT: &str = "/sysroot";
@@ -37,6 +38,16 @@ fn place(what: &Path, at: &Path, kind: Option<&str>, flags: MsFlags, options: Op
     let doing = || format!("mounting {} at {}", what.display(), at.display());
     fs::create_dir_all(at).with_context(doing)?;
     mount(Some(what), at, kind, flags, options).with_context(doing)
+}
+
+/// Gives this process its own mounts. Mounts that the machine makes meanwhile still appear here, for
+/// example the EFI system partition on its first use.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn apart() -> nix::Result<()> {
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_SLAVE, None::<&str>)
 }
 
 /// Returns whether something is mounted at this path. A path that is not there has no mount.

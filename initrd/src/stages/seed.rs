@@ -6,13 +6,14 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use nix::mount::{MntFlags, umount2};
 use pattern::config::Persist;
 use pattern_machine::factory::{self, FACTORY};
 use pattern_machine::mounts;
 
 use crate::context::Context;
 use crate::stage::Report;
-use crate::volume::mounts::VOLUME;
+use crate::volume::mounts::{KEPT, VOLUME};
 use crate::volume::{host, place};
 
 /// The ephemeral root, as the initrd sees it.
@@ -32,7 +33,7 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
             filled.push(*name);
         }
     }
-    let own = if filled.contains(&"etc") { own() } else { Vec::new() };
+    let own = if filled.contains(&"etc") && ctx.config.keeps_host() { own() } else { Vec::new() };
     let found = format!("{} directories that are not persisted", unpersisted.len());
     let decided = if filled.is_empty() {
         "nothing to fill".to_owned()
@@ -47,19 +48,30 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
 /// others, and works.
 fn own() -> Vec<String> {
     let volume = Path::new(VOLUME);
-    let given = mounts::is_mounted(volume).and_then(|mounted| match mounted {
-        true => host::restore(volume, &Path::new(ROOT).join("etc")),
-        false => Ok(Vec::new()),
-    });
-    given.inspect_err(|error| log::warn!("{error:#}")).unwrap_or_default()
+    if !mounts::is_mounted(volume).unwrap_or(false) {
+        return Vec::new();
+    }
+    // From a version that persisted all of /etc.
+    let before = volume.join(KEPT).join("etc");
+    if host::is_new(volume) && before.is_dir() {
+        host::keep(&before, volume).map_or_else(|error| log::warn!("{error:#}"), drop);
+    }
+    host::restore(volume, &Path::new(ROOT).join("etc"))
 }
 
-/// Keeps what makes the machine the same one for others, in the running system.
+/// Keeps what makes the machine the same one for others, in the running system. For this process alone,
+/// the directories on the volume are not covered.
 ///
 /// # Errors
 /// When the volume is not mounted or can't be written.
 pub(crate) fn keep(_ctx: &Context) -> Result<Report> {
-    let kept = host::keep(Path::new("/etc"), place::mounted()?)?;
+    let volume = place::mounted()?;
+    let cover = volume.join(KEPT);
+    mounts::apart().context("making a mount namespace")?;
+    if mounts::is_mounted(&cover)? {
+        umount2(&cover, MntFlags::MNT_DETACH).with_context(|| format!("uncovering {}", cover.display()))?;
+    }
+    let kept = host::keep(Path::new("/etc"), volume)?;
     let decided =
         if kept.is_empty() { "nothing new".to_owned() } else { format!("kept {}", kept.join(", ")) };
     Ok(Report { found: "an /etc that is not persisted".to_owned(), decided })

@@ -13,6 +13,7 @@ use nix::unistd::syncfs;
 use pattern::config::Persist;
 use pattern_machine::factory::{FACTORY, fill, make};
 
+use crate::volume::host;
 use crate::volume::request::{self, Request};
 
 /// Makes directories that the image asks for only since the volume was made, on the mounted volume.
@@ -77,7 +78,12 @@ fn make_all(volume: &Path, names: &[String], factory: &Path) -> Result<()> {
         make(&root).with_context(|| format!("making {}", root.display()))?;
     }
     for name in names {
-        prepare(&draft(&root, name), name, factory).with_context(|| about(&root, name))?;
+        let draft = draft(&root, name);
+        prepare(&draft, name, factory).with_context(|| about(&root, name))?;
+        if name == "etc" {
+            // From a version that did not persist all of /etc.
+            host::restore(volume, &draft);
+        }
     }
     sync(&root)?;
     for name in names {

@@ -1,21 +1,26 @@
 //! What makes a machine the same one for others: its machine ID, which DHCP and the journal go by,
 //! and its SSH host keys. An image that does not persist `/etc` has them on the volume.
 //!
-//! The running system makes them, and keeps the first ones. The initrd gives them to each later
-//! boot.
+//! The running system makes and keeps them. The initrd gives them to each later boot. A file that
+//! can't be kept or given does not hold up the others.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use nix::libc::O_NOFOLLOW;
 use zeroize::Zeroizing;
 
-/// Their folder on the volume.
+use super::mounts::KEPT;
+
+/// Their folder on the volume, beside the directories that are bound. The running system finds all of
+/// them covered.
 const FOLDER: &str = "host";
 const MACHINE_ID: &str = "machine-id";
+/// Folders of `/etc`. The machine ID comes last: once it is kept, no later boot is a first one.
+const FOLDERS: [&str; 3] = ["ssh", "dropbear", ""];
 /// More than any of these files has.
 const LONGEST: u64 = 64 << 10;
 
@@ -30,69 +35,95 @@ struct Own {
 impl Own {
     /// Recognises a file by its name.
     fn of(name: &str) -> Option<Self> {
-        let key = name.strip_prefix("ssh_host_");
-        let (folder, mode) = match key {
-            None if name == MACHINE_ID => ("", 0o444),
-            Some(key) if key.ends_with("_key") => ("ssh", 0o600),
-            Some(key) if key.ends_with("_key.pub") => ("ssh", 0o644),
+        let (folder, mode) = match name {
+            MACHINE_ID => ("", 0o444),
+            _ if name.starts_with("ssh_host_") && name.ends_with("_key") => ("ssh", 0o600),
+            _ if name.starts_with("ssh_host_") && name.ends_with("_key.pub") => ("ssh", 0o644),
+            _ if name.starts_with("dropbear_") && name.ends_with("_host_key") => ("dropbear", 0o600),
             _ => return None,
         };
         Some(Self { name: name.to_owned(), folder, mode })
     }
 }
 
-/// Keeps the files of the running system that the volume does not have yet. Returns their names.
+/// Returns where the volume has them.
+fn place(volume: &Path) -> PathBuf {
+    volume.join(KEPT).join(FOLDER)
+}
+
+/// Returns whether the volume has none.
+pub(crate) fn is_new(volume: &Path) -> bool {
+    !place(volume).is_dir()
+}
+
+/// Keeps the files of `/etc` that the volume does not have, or has with another content. Returns
+/// their names.
 ///
 /// # Errors
 /// When the volume can't be written.
 pub(crate) fn keep(etc: &Path, volume: &Path) -> Result<Vec<String>> {
-    let folder = volume.join(FOLDER);
-    let found = [own(etc, ""), own(&etc.join("ssh"), "ssh")].into_iter().flatten();
-    let mut kept = Vec::new();
-    for file in found.filter(|file| !folder.join(&file.name).exists()) {
-        let doing = || format!("keeping {}", file.name);
-        let content = read(&etc.join(file.folder).join(&file.name)).with_context(doing)?;
-        if file.name == MACHINE_ID && !is_machine_id(&content) {
-            continue;
+    let to = place(volume);
+    make(&to).with_context(|| format!("making {}", to.display()))?;
+    let keep = |file: Own| {
+        let content = read(&etc.join(file.folder).join(&file.name))?;
+        let known = read(&to.join(&file.name)).is_ok_and(|known| known == content);
+        // The image's own text instead of an ID says that the system has none yet.
+        if known || !is_sound(&file, &content) {
+            return Ok(None);
         }
-        make(&folder).with_context(|| format!("making {}", folder.display()))?;
-        write(&folder, &file, &content).with_context(doing)?;
-        kept.push(file.name);
-    }
-    Ok(kept)
+        write(&to, &file, &content)?;
+        Ok(Some(file.name))
+    };
+    Ok(each(FOLDERS.into_iter().flat_map(|folder| own(&etc.join(folder), folder)), "keeping", keep))
 }
 
-/// Gives the kept files to the system that is started. Returns their names.
-///
-/// # Errors
-/// When one can't be read or written.
-pub(crate) fn restore(volume: &Path, etc: &Path) -> Result<Vec<String>> {
-    let folder = volume.join(FOLDER);
-    let mut given = Vec::new();
-    for file in own(&folder, "").into_iter().chain(own(&folder, "ssh")) {
-        let doing = || format!("giving the system {}", file.name);
-        let content = read(&folder.join(&file.name)).with_context(doing)?;
-        if file.name == MACHINE_ID && !is_machine_id(&content) {
-            bail!("{} is not a machine ID; remove it", folder.join(MACHINE_ID).display());
+/// Gives the kept files to an `/etc`. Returns their names.
+pub(crate) fn restore(volume: &Path, etc: &Path) -> Vec<String> {
+    let from = place(volume);
+    let give = |file: Own| {
+        let content = read(&from.join(&file.name))?;
+        if !is_sound(&file, &content) {
+            bail!("it is not a machine ID");
         }
         let to = etc.join(file.folder);
-        // An image without SSH has no folder for its keys.
-        if to.is_dir() {
-            write(&to, &file, &content).with_context(doing)?;
-            given.push(file.name);
+        if !to.is_dir() {
+            fs::create_dir(&to)?;
+            fs::set_permissions(&to, fs::Permissions::from_mode(0o755))?;
         }
-    }
-    Ok(given)
+        write(&to, &file, &content)?;
+        Ok(Some(file.name))
+    };
+    each(FOLDERS.into_iter().flat_map(|folder| own(&from, folder)), "giving the system", give)
 }
 
-/// Returns the machine's files in a folder that belong below this one of `/etc`, in order.
+/// Does something with each file, and logs what fails. Returns the names of what was done.
+fn each(
+    files: impl Iterator<Item = Own>,
+    doing: &str,
+    act: impl Fn(Own) -> Result<Option<String>>,
+) -> Vec<String> {
+    let act = |file: Own| {
+        let name = file.name.clone();
+        act(file).inspect_err(|error| log::warn!("{doing} the machine's {name}: {error:#}")).ok()?
+    };
+    files.filter_map(act).collect()
+}
+
+/// Returns the machine's files in a folder that belong below this one of `/etc`, in order. A link is
+/// somebody's own way to keep a file.
 fn own(folder: &Path, below: &str) -> Vec<Own> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+    let names = files.filter_map(|entry| entry.file_name().into_string().ok());
     let mut own: Vec<Own> =
         names.filter_map(|name| Own::of(&name)).filter(|file| file.folder == below).collect();
     own.sort_by(|one, other| one.name.cmp(&other.name));
     own
+}
+
+/// Returns whether a file has the content of one of its kind.
+fn is_sound(file: &Own, content: &[u8]) -> bool {
+    file.name != MACHINE_ID || is_machine_id(content)
 }
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
@@ -101,7 +132,10 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
         bail!("{} is not a file", path.display());
     }
     let mut content = Zeroizing::new(Vec::new());
-    file.take(LONGEST).read_to_end(&mut content)?;
+    file.take(LONGEST + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > LONGEST {
+        bail!("{} is too long", path.display());
+    }
     Ok(content)
 }
 
@@ -139,7 +173,6 @@ fn is_machine_id(content: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{MetadataExt as _, symlink};
-    use std::path::PathBuf;
 
     use super::*;
 
@@ -149,48 +182,54 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("pattern-host-{name}-{}", std::process::id()));
         let (etc, volume) = (folder.join("etc"), folder.join("volume"));
         fs::create_dir_all(etc.join("ssh")).unwrap();
-        fs::create_dir_all(&volume).unwrap();
+        fs::create_dir_all(volume.join(KEPT)).unwrap();
         fs::write(etc.join(MACHINE_ID), ID).unwrap();
         (folder, etc, volume)
     }
 
     #[test]
-    fn the_first_identity_stays_whatever_the_image_has() {
+    fn the_machine_stays_the_same_whatever_the_image_has() {
         let (folder, etc, volume) = machine("first");
-        assert!(restore(&volume, &etc).unwrap().is_empty());
-        for (name, text) in [("ssh_host_ed25519_key", "secret"), ("ssh_host_ed25519_key.pub", "public")] {
-            fs::write(etc.join("ssh").join(name), text).unwrap();
+        assert!(is_new(&volume) && restore(&volume, &etc).is_empty());
+        fs::create_dir(etc.join("dropbear")).unwrap();
+        for (name, text) in [
+            ("ssh/ssh_host_ed25519_key", "secret"),
+            ("ssh/ssh_host_ed25519_key.pub", "public"),
+            ("dropbear/dropbear_rsa_host_key", "secret"),
+            ("ssh/sshd_config", ""),
+        ] {
+            fs::write(etc.join(name), text).unwrap();
         }
-        fs::write(etc.join("ssh/sshd_config"), "").unwrap();
-        let all = ["machine-id", "ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"];
+        let all = ["ssh_host_ed25519_key", "ssh_host_ed25519_key.pub", "dropbear_rsa_host_key", "machine-id"];
         assert_eq!(keep(&etc, &volume).unwrap(), all);
-        assert!(keep(&etc, &volume).unwrap().is_empty());
-        // The next boot begins with the image's /etc.
+        assert!(keep(&etc, &volume).unwrap().is_empty() && !is_new(&volume));
+        // The next boot begins with the image's /etc, which may have no folder for the keys.
         fs::remove_dir_all(&etc).unwrap();
-        fs::create_dir_all(etc.join("ssh")).unwrap();
+        fs::create_dir_all(&etc).unwrap();
         fs::write(etc.join(MACHINE_ID), "uninitialized\n").unwrap();
-        assert_eq!(restore(&volume, &etc).unwrap(), all);
+        assert_eq!(restore(&volume, &etc), all);
         assert_eq!(fs::read_to_string(etc.join(MACHINE_ID)).unwrap(), ID);
         let mode = |path: PathBuf| fs::metadata(path).unwrap().mode() & 0o7777;
-        assert_eq!(mode(etc.join("ssh/ssh_host_ed25519_key")), 0o600);
-        assert_eq!((mode(etc.join(MACHINE_ID)), mode(volume.join(FOLDER))), (0o444, 0o700));
-        // Without SSH, its keys stay where they are.
-        fs::remove_dir_all(etc.join("ssh")).unwrap();
-        assert_eq!(restore(&volume, &etc).unwrap(), ["machine-id"]);
+        assert_eq!((mode(etc.join("ssh")), mode(etc.join("ssh/ssh_host_ed25519_key"))), (0o755, 0o600));
+        assert_eq!((mode(etc.join(MACHINE_ID)), mode(place(&volume))), (0o444, 0o700));
+        // Keys that the owner made anew take the place of the older ones.
+        fs::write(etc.join("ssh/ssh_host_ed25519_key"), "another").unwrap();
+        assert_eq!(keep(&etc, &volume).unwrap(), ["ssh_host_ed25519_key"]);
         fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
-    fn only_the_machines_own_files_get_into_etc() {
+    fn only_the_machines_own_files_get_into_etc_and_one_does_not_hold_up_the_others() {
         let (folder, etc, volume) = machine("other");
-        keep(&etc, &volume).unwrap();
+        // A key that is kept in somebody's own way.
+        symlink("/var/key", etc.join("ssh/ssh_host_rsa_key")).unwrap();
+        fs::write(etc.join("ssh/ssh_host_ecdsa_key"), vec![0; LONGEST as usize + 1]).unwrap();
+        assert_eq!(keep(&etc, &volume).unwrap(), ["machine-id"]);
         for name in ["passwd", "ssh_host_key_passwd", "sshd_config"] {
-            fs::write(volume.join(FOLDER).join(name), "planted").unwrap();
+            fs::write(place(&volume).join(name), "planted").unwrap();
         }
-        assert_eq!(restore(&volume, &etc).unwrap(), ["machine-id"]);
-        symlink("/etc/passwd", volume.join(FOLDER).join("ssh_host_rsa_key")).unwrap();
-        let error = restore(&volume, &etc).unwrap_err();
-        assert!(format!("{error:#}").starts_with("giving the system ssh_host_rsa_key: "), "{error:#}");
+        symlink("/etc/passwd", place(&volume).join("ssh_host_rsa_key")).unwrap();
+        assert_eq!(restore(&volume, &etc), ["machine-id"]);
         fs::remove_dir_all(folder).unwrap();
     }
 
@@ -200,10 +239,8 @@ mod tests {
             let (folder, etc, volume) = machine("bad");
             fs::write(etc.join(MACHINE_ID), id).unwrap();
             assert!(keep(&etc, &volume).unwrap().is_empty(), "{id:?}");
-            fs::create_dir(volume.join(FOLDER)).unwrap();
-            fs::write(volume.join("host/machine-id"), id).unwrap();
-            let error = restore(&volume, &etc).unwrap_err().to_string();
-            assert!(error.ends_with("host/machine-id is not a machine ID; remove it"), "{error}");
+            fs::write(place(&volume).join(MACHINE_ID), id).unwrap();
+            assert!(restore(&volume, &etc).is_empty());
             fs::remove_dir_all(folder).unwrap();
         }
     }

@@ -24,6 +24,7 @@ use libcryptsetup_rs::{
 use pattern::token::Tpm2Token;
 use pattern::volume::recovery::RecoveryKey;
 use pattern::volume::{FINISHED, Header};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 pub use draft::Draft;
@@ -121,12 +122,12 @@ impl Volume {
         let key = key.map(|key| Either::Left(key.as_bytes()));
         let mut slots = self.device.keyslot_handle();
         let added = slots.add_by_key(slot, key, passphrase.as_bytes(), CryptVolumeKey::empty());
-        added.map_err(|error| match &error {
-            // What libcryptsetup returns if no area is free (`LUKS2_find_area_gap` of its sources).
-            LibcryptErr::IOError(error) if error.raw_os_error() == Some(nix::libc::EINVAL) => anyhow!(
+        added.map_err(|error| match self.metadata().is_ok_and(|metadata| has_room(&metadata)) {
+            true => doing(error),
+            // libcryptsetup says "Invalid argument" then.
+            false => anyhow!(
                 "adding a key slot: the header has no room for another; remove one: pattern recovery wipe-slot N"
             ),
-            _ => doing(error),
         })
     }
 
@@ -217,6 +218,17 @@ fn fewest_rounds() -> CryptPbkdfType {
         // Otherwise libcryptsetup runs a benchmark, and chooses the iterations itself.
         flags: CryptPbkdf::NO_BENCHMARK,
     }
+}
+
+/// Returns whether another key slot fits: as many bytes are free as the largest slot has. Without a
+/// slot there is room.
+fn has_room(metadata: &Value) -> bool {
+    let number = |value: &Value| value.as_str().and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+    let slots = metadata.get("keyslots").and_then(Value::as_object).into_iter().flatten();
+    let sizes: Vec<u64> = slots.filter_map(|(_, slot)| slot.pointer("/area/size").map(number)).collect();
+    let all = metadata.pointer("/config/keyslots_size").map_or(0, number);
+    let largest = sizes.iter().max().copied().unwrap_or(0);
+    all.saturating_sub(sizes.iter().sum()) >= largest
 }
 
 fn failed(what: &'static str) -> impl Fn(LibcryptErr) -> anyhow::Error {

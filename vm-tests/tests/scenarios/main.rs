@@ -27,6 +27,7 @@ mod no_tpm;
 mod on_corruption;
 mod only_var;
 mod other_firmware;
+mod own_ways;
 mod pin;
 mod plan_only;
 mod power_cut;

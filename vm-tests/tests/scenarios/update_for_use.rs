@@ -22,7 +22,7 @@ until resolvectl query updates.test; do sleep 1; done
 pattern update 2>&1 | cat && say updated without a certificate
 mkdir /etc/ca-certificates/local
 cp /boot/test.crt /etc/ca-certificates/local
-update-ca-certificates --localcertsdir /etc/ca-certificates/local
+update-ca-certificates --default --localcertsdir /etc/ca-certificates/local
 [ -L /etc/ssl/certs/ca-certificates.crt ] || say the machine has its own bundle
 cat /boot/test.crt >/etc/ssl/certs/ca-certificates.crt
 for each in $(seq 30); do

@@ -6,13 +6,13 @@
 //! `/etc` count, too. But a kept `/etc` grows old, and then only the image's have the server's.
 
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
+use pattern_machine::mounts::apart;
 
 /// Where systemd-pull first looks for keyrings.
 const SETTINGS: &str = "/etc/systemd";
@@ -20,6 +20,8 @@ const SETTINGS: &str = "/etc/systemd";
 const OPTIONS: &str = "/etc/gnupg";
 /// The keyring's names: up to systemd 257, and since then.
 const KEYRINGS: [&str; 2] = ["import-pubring.gpg", "import-pubring.pgp"];
+/// Bytes of a bundle. That of Debian has 220 kB.
+const LONGEST: u64 = 3 << 20;
 /// Where the image has its keyring.
 const IMAGE: &str = "/usr/lib/systemd";
 /// Where libcurl looks for the certificates of authorities.
@@ -48,8 +50,13 @@ pub(super) fn only_the_image() -> Result<()> {
 /// Covers the folder with one that has the certificates of both in its bundle. An image that brings
 /// none leaves the folder as it is, and so does a machine whose bundle is the image's.
 fn trust_both(folder: &Path, of_image: &Path) -> Result<()> {
-    let Ok(image) = fs::read(of_image) else { return Ok(()) };
-    let machine = fs::read(folder.join(BUNDLE)).unwrap_or_default();
+    let Ok(image) = read(of_image) else { return Ok(()) };
+    let machine = read(&folder.join(BUNDLE)).unwrap_or_else(|error| {
+        if error.kind() != ErrorKind::NotFound {
+            eprintln!("pattern: {}/{BUNDLE}: {error}; the image's is used", folder.display());
+        }
+        Vec::new()
+    });
     if !folder.is_dir() || machine == image {
         return Ok(());
     }
@@ -57,11 +64,13 @@ fn trust_both(folder: &Path, of_image: &Path) -> Result<()> {
     cover(folder, |folder| fs::write(folder.join(BUNDLE), [&image[..], b"\n", &machine].concat()))
 }
 
-/// Gives this process its own mounts. Mounts that the machine makes meanwhile still appear here,
-/// for example the EFI system partition on its first use.
-fn apart() -> nix::Result<()> {
-    unshare(CloneFlags::CLONE_NEWNS)?;
-    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_SLAVE, None::<&str>)
+/// Reads a bundle. What is not a file, or too long for one, is not read.
+fn read(bundle: &Path) -> io::Result<Vec<u8>> {
+    let kind = fs::metadata(bundle)?;
+    if !kind.is_file() || kind.len() > LONGEST {
+        return Err(io::Error::other("it is not a bundle of certificates"));
+    }
+    fs::read(bundle)
 }
 
 /// Covers a folder with one that has only links to these files of another folder.
@@ -123,6 +132,8 @@ mod tests {
                 fs::write(folder.join(name).join(BUNDLE), text).unwrap();
             }
         }
+        // Something else in its place does not stop updates.
+        fs::create_dir_all(folder.join("odd").join(BUNDLE)).unwrap();
         let here = folder.clone();
         let seen = thread::spawn(move || {
             apart().ok()?;
@@ -133,9 +144,9 @@ mod tests {
             let without = seen("old");
             fs::write(&image, "new\n").unwrap();
             trust_both(&here.join("missing"), &image).unwrap();
-            Some([without, seen("old"), seen("same"), seen("none")])
+            Some([without, seen("old"), seen("same"), seen("none"), seen("odd")])
         });
-        let wanted = ["old", "new\n\nold", "new\n", "new\n\n"];
+        let wanted = ["old", "new\n\nold", "new\n", "new\n\n", "new\n\n"];
         assert!(seen.join().unwrap().is_none_or(|seen| seen == wanted));
         assert_eq!(fs::read_to_string(folder.join("old").join(BUNDLE)).unwrap(), "old");
         fs::remove_dir_all(folder).unwrap();

@@ -94,12 +94,12 @@ mod tests {
 
     use super::*;
 
-    /// Makes a file in the place of a disk, with a sector for the mark.
+    /// Makes a file in the place of a disk, with a block for the mark.
     fn disk(name: &str) -> (PathBuf, impl Fn() -> Result<Option<Mark>>) {
         let path = std::env::temp_dir().join(format!("pattern-{name}-{}", std::process::id()));
-        fs::write(&path, [0; 1024]).unwrap();
+        fs::write(&path, [0; 8192]).unwrap();
         let mark = path.clone();
-        (path, move || Ok(Some(Mark::new(mark.clone(), 512, 512))))
+        (path, move || Ok(Some(Mark::new(mark.clone(), 4096))))
     }
 
     fn usr(digits: &str) -> UsrHash {
@@ -150,7 +150,7 @@ mod tests {
         let remark = |mark| judge(mark, &usr("ab"), || Ok(1 << 20)).remark;
         let said = remark(Ok(None));
         assert!(said.starts_with(" (the partition table has no room for the mark of a boot; all"), "{said}");
-        let gone = || Ok(Some(Mark::new("/nonexistent/disk".into(), 512, 512)));
+        let gone = || Ok(Some(Mark::new("/nonexistent/disk".into(), 4096)));
         let said = remark(gone());
         assert!(said.starts_with(" (reading the mark of a boot on /nonexistent/disk: No such"), "{said}");
         assert!(judge(gone(), &usr("ab"), || bail!("at byte 0")).damage.is_some());

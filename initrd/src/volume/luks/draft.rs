@@ -5,30 +5,34 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use libcryptsetup_rs::consts::vals::{EncryptionFormat, KeyslotsSize, MetadataSize};
 use libcryptsetup_rs::{CryptParamsLuks2, CryptParamsLuks2Ref, Either};
+use nix::libc::O_EXCL;
 use pattern::table::Guid;
 use pattern::token::Tpm2Token;
 use pattern::volume::UNFINISHED;
 use pattern::volume::recovery::{Escrow, RecoveryKey};
 use uuid::Uuid;
 
-use super::{Volume, copy, failed, fewest_rounds, passphrase};
+use super::{Volume, copy as memory, failed, fewest_rounds, passphrase};
 
 /// Bytes of metadata before the data: the default of LUKS2 and of systemd.
 pub(super) const DATA_OFFSET: u64 = 16 << 20;
 /// Bytes for the material of key slots, between the two copies of the metadata and 4 MiB: 16 slots.
 /// libcryptsetup fills all of it with random bytes, and the default of almost 16 MiB is room for 32
 /// slots.
-const KEYSLOTS: u64 = (4 << 20) - 2 * (16 << 10);
+const KEYSLOTS: u64 = (4 << 20) - 2 * METADATA;
+/// Bytes of a copy of the metadata.
+const METADATA: u64 = 16 << 10;
 /// Bytes of the volume key: two AES-256 keys, for XTS.
 const KEY_BYTES: usize = 64;
 /// Bytes that are copied at once.
-const PIECE: u64 = 1 << 20;
+const PIECE: usize = 1 << 20;
 
 /// A header in memory, with a new volume key. The label says that the volume is not finished, see
 /// [`Volume::mark_finished`].
@@ -44,10 +48,10 @@ impl Draft {
     /// When memory is short, or libcryptsetup refuses.
     pub fn new(device: &Path, bytes: u64, uuid: Guid) -> Result<Self> {
         let doing = failed("formatting the volume");
-        let header = copy::memory().map_err(io::Error::from);
+        let header = memory::memory().map_err(io::Error::from);
         let header = header.and_then(|file| file.set_len(DATA_OFFSET).map(|()| file));
         let header = header.context("taking memory for the LUKS2 header")?;
-        let mut device = copy::attach(&header, device)?;
+        let mut device = memory::attach(&header, device)?;
         let params = CryptParamsLuks2 {
             pbkdf: None,
             integrity: None,
@@ -99,14 +103,26 @@ impl Draft {
     }
 }
 
+/// Writes the first copy of the metadata first. Its first sector has the label, by which the next boot
+/// knows the rest of a boot that was cut short, whatever the second copy is then.
 fn write(header: &File, device: &Path) -> io::Result<()> {
-    let device = File::options().write(true).open(device)?;
-    let mut piece = vec![0; PIECE as usize];
-    for at in (0..DATA_OFFSET).step_by(piece.len()) {
-        header.read_exact_at(&mut piece, at)?;
-        device.write_all_at(&piece, at)?;
-    }
+    // Of a block device: fails if somebody uses it (open(2)).
+    let device = File::options().write(true).custom_flags(O_EXCL).open(device)?;
+    copy(header, &device, 0..METADATA)?;
+    device.sync_all()?;
+    copy(header, &device, METADATA..DATA_OFFSET)?;
     device.sync_all()
+}
+
+fn copy(from: &File, to: &File, range: Range<u64>) -> io::Result<()> {
+    let mut piece = vec![0; PIECE];
+    for at in range.clone().step_by(PIECE) {
+        let length = usize::try_from(range.end - at).unwrap_or(PIECE).min(PIECE);
+        let part = piece.get_mut(..length).unwrap_or_default();
+        from.read_exact_at(part, at)?;
+        to.write_all_at(part, at)?;
+    }
+    Ok(())
 }
 
 /// Returns the sector size: 4096 bytes, or 512 if the device's size is not a multiple of 4096.

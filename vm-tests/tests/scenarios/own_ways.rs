@@ -1,0 +1,36 @@
+//! An image with packages of its own for the time and for links has those, and not the base's. It keeps only `/var`, and its SSH
+//! server is the same one after each boot, until the owner makes its keys anew.
+
+use pattern_vm_tests::{Computer, Guest};
+
+#[test]
+#[ignore = "long; `make check-all` runs it"]
+fn own_ways() {
+    let mut computer = Computer::of_image("own-ways", "own_ways");
+    let mut guest = computer.boot();
+    guest.must("systemctl is-active chrony.service systemd-resolved.service");
+    guest.must_fail("ls /usr/lib/systemd/system/systemd-timesyncd.service");
+    guest.must_fail("ls /usr/lib/systemd/network/89-pattern-wired.network");
+    let first = identity(&mut guest);
+    restart(&mut guest);
+    assert_eq!(identity(&mut guest), first, "it is another machine");
+    guest.must("rm /etc/ssh/ssh_host_* && ssh-keygen -A && systemctl restart pattern-host.service");
+    let second = identity(&mut guest);
+    assert_ne!(second, first);
+    restart(&mut guest);
+    assert_eq!(identity(&mut guest), second, "the new keys are lost");
+    guest.power_off();
+}
+
+/// What others know the machine by.
+fn identity(guest: &mut Guest) -> String {
+    guest.must(
+        "until systemctl is-active pattern-host.service; do sleep 1; done; systemctl is-active ssh.service",
+    );
+    guest.must("cat /etc/machine-id; for key in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $key; done")
+}
+
+fn restart(guest: &mut Guest) {
+    guest.send("systemctl reboot");
+    guest.wait_for_shell();
+}
