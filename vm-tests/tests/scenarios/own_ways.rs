@@ -1,4 +1,4 @@
-//! An image with packages of its own for the time and for links has those, and not the base's. It keeps only `/var`, and its SSH
+//! An image with packages of its own for the time and for links has those, and not the base's, and trusts an authority of its own. It keeps only `/var`, and its SSH
 //! server is the same one after each boot, until the owner makes its keys anew.
 
 use pattern_vm_tests::{Computer, Guest};
@@ -11,6 +11,10 @@ fn own_ways() {
     guest.must("systemctl is-active chrony.service systemd-resolved.service");
     guest.must_fail("ls /usr/lib/systemd/system/systemd-timesyncd.service");
     guest.must_fail("ls /usr/lib/systemd/network/89-pattern-wired.network");
+    let certificate =
+        include_str!("../../images/own-ways/mkosi.extra/usr/local/share/ca-certificates/own-authority.crt");
+    let line = certificate.lines().nth(1).unwrap();
+    guest.must(&format!("grep -F {line} /etc/ssl/certs/ca-certificates.crt"));
     let first = identity(&mut guest);
     restart(&mut guest);
     assert_eq!(identity(&mut guest), first, "it is another machine");

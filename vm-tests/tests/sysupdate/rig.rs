@@ -94,7 +94,7 @@ impl Rig {
 
     /// Has a server by HTTPS, too, with this name. Its authority is not known to the machine.
     pub fn secure(&self, name: &str) -> Tls {
-        Tls::start(&self.server, name, &self.folder.join("tls"), |program| self.tree(&[program]))
+        Tls::start(&self.server, name, &self.folder.join("tls"), |program| self.within(&tools(), &[program]))
     }
 
     /// Tells the machine where the name of a server leads, and whom to trust.
@@ -162,8 +162,11 @@ impl Rig {
 
     /// Runs a program of the tree whose systemd is tested, with that tree's `/usr` in place of the host's.
     fn tree(&self, words: &[&str]) -> Command {
-        let tree = std::env::var_os("PATTERN_SYSTEMD")
-            .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../build/tools/tree"), PathBuf::from);
+        self.within(&std::env::var_os("PATTERN_SYSTEMD").map_or_else(tools, PathBuf::from), words)
+    }
+
+    /// Runs a program of a tree.
+    fn within(&self, tree: &Path, words: &[&str]) -> Command {
         assert!(tree.join("usr").is_dir(), "{} is missing: `make build/tools` makes it", tree.display());
         let mut command = Command::new("unshare");
         command.arg("--mount");
@@ -247,6 +250,11 @@ impl Drop for Rig {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.folder).ok();
     }
+}
+
+/// Returns the tree of Debian 13 that images are built with.
+fn tools() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../build/tools/tree")
 }
 
 /// Fails with what a program printed.
