@@ -115,7 +115,7 @@ impl Table {
 
     /// Returns where the last [`BLOCK`] before the usable area begins, in bytes. No partition may have it.
     /// It shares no physical sector of a disk with the entries or with a partition. `None` means that
-    /// there is no such block.
+    /// the table leaves no room for one.
     #[must_use]
     pub fn before_usable(&self) -> Option<u64> {
         before_usable(self.first_usable, self.sector_size)

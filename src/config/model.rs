@@ -101,11 +101,11 @@ impl Persist {
 impl Config {
     /// Returns whether the machine's ID and SSH host keys are on the volume. They are in `/etc` where that
     /// is persisted. With systemd-homed and without any user that is kept, each boot asks for one, as the
-    /// first boot of a machine does.
+    /// first boot of a machine does: `/home` and `/var` are persisted together then.
     #[must_use]
     pub fn keeps_host(&self) -> bool {
-        let Persist { etc, home, var, .. } = self.partitions.persist;
-        !etc && (home || var || !self.userspace.homed)
+        let Persist { etc, var, .. } = self.partitions.persist;
+        !etc && (var || !self.userspace.homed)
     }
 }
 

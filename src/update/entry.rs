@@ -39,7 +39,7 @@ pub enum State {
     Good,
     /// It was not started yet.
     Waiting,
-    /// It was started, and there is no verdict.
+    /// It was started, and has no verdict yet.
     OnTrial,
     /// It used up its tries, or broke after it was found to be good.
     Failed,

@@ -118,3 +118,16 @@ fn the_list_of_keys_names_what_the_types_accept() {
     assert_eq!(names("boot.flags"), FlagName::ALL.map(FlagName::name));
     assert_eq!(names("boot.secure_boot_enroll"), Enroll::ALL.map(Enroll::name));
 }
+
+/// A machine is the same one for others, unless its first boot's question for a user has to be asked at each.
+#[test]
+fn the_machines_own_files_are_kept_beside_an_etc_that_is_not() {
+    let keeps = |persist: &str, homed: bool| {
+        let persist = format!("persist = {{ {persist} }}\n");
+        let homed = format!("[userspace]\nhomed = {homed}\n");
+        read(&format!("{SMALLEST}{persist}{homed}")).keeps_host()
+    };
+    assert!(keeps("var = true", false) && keeps("srv = true", false));
+    assert!(!keeps("etc = true", false) && !keeps("etc = true, home = true, var = true", true));
+    assert!(keeps("home = true, var = true", true) && !keeps("srv = true", true));
+}

@@ -6,7 +6,7 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::Duration;
 
-use crate::Server;
+use crate::server::Server;
 
 /// For certificates: they are valid whenever the tested image was built.
 const DATES: [&str; 4] = ["-not_before", "20200101000000Z", "-not_after", "20400101000000Z"];

@@ -19,6 +19,7 @@ pub mod people;
 pub mod random;
 pub mod reboot;
 pub mod registers;
+pub mod replace;
 pub mod scan;
 pub mod tpm_device;
 pub mod trial;

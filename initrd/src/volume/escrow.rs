@@ -1,18 +1,17 @@
 //! The escrow of the recovery key on the EFI system partition: a copy of what the header has.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use pattern::volume::Header;
 use pattern::volume::recovery::RecoverySlot;
 use pattern_machine::esp;
+use pattern_machine::replace::{self, UNFINISHED};
 
 /// Folder below the root of the EFI system partition.
 const FOLDER: &str = "EFI/pattern";
-/// Suffix of a file that is being written.
-const UNFINISHED: &str = ".new";
 
 /// Makes the EFI system partition match the header. If the header has a key in escrow, the file has
 /// the same content. If not, there is no file. A file of an earlier volume is removed, too. Returns
@@ -73,11 +72,7 @@ fn names(folder: &Path) -> Result<Vec<String>> {
 
 fn write(folder: &Path, name: &str, content: &[u8]) -> Result<()> {
     fs::create_dir_all(folder)?;
-    let new = folder.join(format!("{name}{UNFINISHED}"));
-    let mut file = File::create(&new)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    Ok(fs::rename(&new, folder.join(name))?)
+    Ok(replace::file(folder, name, content, 0o600)?)
 }
 
 #[cfg(test)]

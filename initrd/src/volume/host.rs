@@ -4,13 +4,14 @@
 //! The running system makes and keeps them. The initrd gives them to each later boot. A file that
 //! can't be kept or given does not hold up the others.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use nix::libc::O_NOFOLLOW;
+use pattern_machine::replace;
 use zeroize::Zeroizing;
 
 use super::mounts::KEPT;
@@ -71,7 +72,7 @@ pub(crate) fn keep(etc: &Path, volume: &Path) -> Result<Vec<String>> {
         if known || !is_sound(&file, &content) {
             return Ok(None);
         }
-        write(&to, &file, &content)?;
+        replace::file(&to, &file.name, &content, file.mode)?;
         Ok(Some(file.name))
     };
     Ok(each(FOLDERS.into_iter().flat_map(|folder| own(&etc.join(folder), folder)), "keeping", keep))
@@ -90,7 +91,7 @@ pub(crate) fn restore(volume: &Path, etc: &Path) -> Vec<String> {
             fs::create_dir(&to)?;
             fs::set_permissions(&to, fs::Permissions::from_mode(0o755))?;
         }
-        write(&to, &file, &content)?;
+        replace::file(&to, &file.name, &content, file.mode)?;
         Ok(Some(file.name))
     };
     each(FOLDERS.into_iter().flat_map(|folder| own(&from, folder)), "giving the system", give)
@@ -137,21 +138,6 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
         bail!("{} is too long", path.display());
     }
     Ok(content)
-}
-
-/// Writes under another name first, so that a power cut leaves all of the file or nothing.
-fn write(folder: &Path, file: &Own, content: &[u8]) -> io::Result<()> {
-    let draft = folder.join(format!(".{}.new", file.name));
-    match fs::remove_file(&draft) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    written.write_all(content)?;
-    written.set_permissions(fs::Permissions::from_mode(file.mode))?;
-    written.sync_all()?;
-    fs::rename(draft, folder.join(&file.name))?;
-    File::open(folder)?.sync_all()
 }
 
 /// Only root may look into it.

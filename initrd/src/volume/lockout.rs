@@ -4,14 +4,14 @@
 //! Each boot checks and repairs what is missing, so the next boot repairs any cut. No failure here
 //! ends the boot: without the password the PIN still opens the volume, but it is easier to guess.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use pattern::tpm::lockout::{BYTES, LIMITS, Order, Step, make_password, steps};
-use pattern_machine::{random, tpm_device};
+use pattern_machine::{random, replace, tpm_device};
 use zeroize::Zeroizing;
 
 use crate::tpm::{self, Tcti, TpmError};
@@ -20,8 +20,6 @@ use crate::volume::place;
 /// Folder at the volume's root.
 const FOLDER: &str = "tpm";
 const FILE: &str = "lockout-password";
-/// Name of the file until it is written completely.
-const DRAFT: &str = "lockout-password.new";
 
 type Password = Zeroizing<[u8; BYTES]>;
 
@@ -105,7 +103,7 @@ fn read(root: &Path) -> Result<Option<Password>> {
     }
 }
 
-/// Writes the password under a draft name, and renames it once it is on the disk.
+/// Writes the password below a folder that is root's alone.
 fn write(root: &Path, password: &Password) -> Result<()> {
     let folder = root.join(FOLDER);
     let about = || format!("writing the TPM's lockout password below {}", folder.display());
@@ -116,15 +114,9 @@ fn write(root: &Path, password: &Password) -> Result<()> {
         made => made,
     }
     .with_context(about)?;
-    let draft = folder.join(DRAFT);
-    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft);
-    let mut file = opened.with_context(about)?;
-    file.write_all(&**password).and_then(|()| file.sync_all()).with_context(about)?;
-    fs::rename(&draft, folder.join(FILE)).with_context(about)?;
-    for written in [&folder, root] {
-        File::open(written).and_then(|written| written.sync_all()).with_context(about)?;
-    }
-    Ok(())
+    replace::file(&folder, FILE, &**password, 0o600).with_context(about)?;
+    // The folder may be new.
+    File::open(root).and_then(|root| root.sync_all()).with_context(about)
 }
 
 #[cfg(test)]

@@ -106,7 +106,7 @@ stock's {theirs:.1} seconds.
 A first boot does what stock does, too: it makes a LUKS2 header and writes its 16 MiB, adds two keys, makes the file \
 system and fills it, and each of that is on the medium before the next. That is {more:.1} thousand million instructions \
 and waits more than the {later:.1} of a second boot. Most of it is 64 MiB of the file system's log, which are encrypted, \
-the several hundred files of `/etc` and `/var`, and the TPM, which makes the key and its records. So a first boot can't come near \
+the files of `/etc` and `/var`, and the TPM, which makes the key and its records. So a first boot can't come near \
 1.15 times a second one, as long as a second one does so little: with a smaller log, each later change of many files would \
 wait longer, on every day of the machine; and the file system is not made while the TPM still seals, because a TPM that \
 fails leaves the disk unchanged.

@@ -8,8 +8,8 @@ const BY_TPM: &str = "opened it by the TPM";
 const ASKED: &str = "Recovery key for /dev/vda6:";
 /// Its name has no count of tries any more once it was kept.
 const KEPT: &str = "::/EFI/Linux/production_0.0.2.efi";
-/// The authority is added as Debian's own tool adds it. The bundle of the image is then no longer the machine's, so it is
-/// emptied, as if it had grown old: the update has both.
+/// The authority is added as Debian's own tool adds it. The machine's bundle then is its own. All but that
+/// authority is taken out of it, as if it had grown old: the update has the image's, too.
 const UPDATE: &str = r#"
 say() { echo "owner: $*"; }
 readlink /etc/resolv.conf /etc/ssl/certs/ca-certificates.crt

@@ -9,7 +9,7 @@ fn watchdog() {
     computer.has_a_watchdog();
     let mut guest = computer.boot();
     assert_eq!(guest.must("systemctl show --property=RuntimeWatchdogUSec --value"), "1min");
-    guest.must("until wdctl --output STATE 2>/dev/null; do [ -e /dev/watchdog0 ] && break; sleep 1; done");
+    guest.must("until [ -e /dev/watchdog0 ]; do sleep 1; done");
     let boot = guest.must("cat /proc/sys/kernel/random/boot_id");
     // The kernel still runs, and nobody answers the watchdog.
     guest.send("echo 1 >/sys/fs/cgroup/init.scope/cgroup.freeze");

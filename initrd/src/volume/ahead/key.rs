@@ -1,19 +1,18 @@
 //! The key that signs announced changes: a file inside the volume that only root can read.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use pattern::token::ahead::Approver;
+use pattern_machine::replace;
 use zeroize::Zeroizing;
 
 /// Folder at the volume's root.
 const FOLDER: &str = "tpm";
 const FILE: &str = "announcing-key";
-/// Name of the file until it is written completely.
-const DRAFT: &str = "announcing-key.new";
 
 /// Reads the key.
 ///
@@ -26,7 +25,7 @@ pub(crate) fn read(root: &Path) -> Result<Approver> {
     Approver::parse(&bytes).context("it is not such a key").with_context(about)
 }
 
-/// Writes the key under a draft name, and renames it once it is on the disk.
+/// Writes the key below a folder that is root's alone.
 ///
 /// # Errors
 /// When the volume can't be written to.
@@ -37,15 +36,9 @@ pub(super) fn write(root: &Path, approver: &Approver) -> Result<()> {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error).with_context(about),
         _ => {}
     }
-    let draft = folder.join(DRAFT);
-    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft);
-    let mut file = opened.with_context(about)?;
-    file.write_all(&approver.to_bytes()).and_then(|()| file.sync_all()).with_context(about)?;
-    fs::rename(&draft, folder.join(FILE)).with_context(about)?;
-    for written in [&folder, root] {
-        File::open(written).and_then(|written| written.sync_all()).with_context(about)?;
-    }
-    Ok(())
+    replace::file(&folder, FILE, &approver.to_bytes(), 0o600).with_context(about)?;
+    // The folder may be new.
+    File::open(root).and_then(|root| root.sync_all()).with_context(about)
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ fn the_tpm_gets_a_password_that_only_root_reads_and_nobody_hears() {
     let heard = heard.lock().unwrap();
     assert!(!heard.bytes.windows(8).any(|window| password.starts_with(window)), "the password was heard");
     assert_eq!(heard.names().last().unwrap(), "HierarchyChangeAuth");
-    assert!(!machine.volume().join("tpm").join(DRAFT).exists());
+    assert!(!machine.volume().join("tpm/lockout-password.new").exists());
 }
 
 /// The experiment of the audit: an attacker with the machine made the TPM forget wrong PINs every

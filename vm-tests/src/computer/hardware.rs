@@ -1,0 +1,54 @@
+//! What a machine has beside its disk and its TPM, and where its network leads.
+
+use super::Computer;
+use crate::ear::Ear;
+use crate::screen::{self, Screen};
+use crate::server::Server;
+use crate::tls::Tls;
+
+impl Computer {
+    /// Adds a display and a keyboard, and the memory and processors that a desktop needs.
+    pub fn with_a_display(&mut self) {
+        self.options.display = Some("none".to_owned());
+        self.options.commands = Some(screen::SOCKET.to_owned());
+        self.options.memory_mib = 4096;
+        self.options.cpus = 2;
+    }
+
+    /// Returns its display, while it runs.
+    #[must_use]
+    pub fn screen(&self) -> Screen {
+        Screen::of(self.machine.folder())
+    }
+
+    /// Connects it to an update server, and to nothing else.
+    pub fn serve(&mut self, server: &Server) {
+        self.options.server = Some(server.port());
+    }
+
+    /// Connects it to an update server by HTTPS, and to nothing else.
+    pub fn serve_over(&mut self, tls: &Tls) {
+        self.options.server = Some(tls.port());
+    }
+
+    /// Sets the clock of its hardware, as somebody with an empty battery finds it.
+    pub fn clock_shows(&mut self, date: &str) {
+        self.options.clock = Some(date.to_owned());
+    }
+
+    /// Builds a hardware watchdog in.
+    pub fn has_a_watchdog(&mut self) {
+        self.options.watchdog = true;
+    }
+
+    /// Records what its firmware, kernel and programs send to the TPM, in this and all later boots.
+    #[must_use]
+    pub fn listen_to_tpm(&mut self) -> Ear {
+        Ear::beside(self.machine.folder(), &mut self.options)
+    }
+
+    /// Makes its clock count instructions: the same work takes the same time on every host.
+    pub fn counts_instructions(&mut self) {
+        self.options.instructions = true;
+    }
+}
