@@ -7,6 +7,7 @@ mod output;
 mod progress;
 mod room;
 mod tree;
+mod users;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -66,6 +67,7 @@ pub fn build(options: &Build) -> Result<()> {
     )?;
     drop(joined);
     room::check(config.partitions.sizes.esp, output::kernel_image(&base, &places.made())?)?;
+    users::keep(&places.made(), &places.folder)?;
     let to = options.output.join(&base);
     let mut names = output::collect(&base, &places.made(), &to)?;
     names.push(output::keep_pubring(&base, &pubring, &to)?);
@@ -120,6 +122,7 @@ fn made(folder: &Path) -> Result<PathBuf> {
 /// Writes the files that mkosi reads.
 fn prepare(places: &Places, data: &Data, config: &Config, file: &Path) -> Result<()> {
     tree::write(&places.tree(), data, file, config)?;
+    users::give(&places.folder, &made(&places.image_tree())?)?;
     let repart = made(&places.repart())?;
     for (name, text) in base::definitions(config) {
         let path = repart.join(name);

@@ -31,6 +31,11 @@ impl Places {
         self.work.join("tree")
     }
 
+    /// Returns the folder of the files that pattern adds to the image alone.
+    pub(crate) fn image_tree(&self) -> PathBuf {
+        self.work.join("image-tree")
+    }
+
     /// Returns the folder of the partition definitions.
     pub(crate) fn repart(&self) -> PathBuf {
         self.work.join("repart")
@@ -62,6 +67,7 @@ pub(crate) fn image(places: &Places, config: &Config, keys: Option<(&Keys, &Sign
     command.args(folders);
     command.args([
         option("initrd", &places.initrd()),
+        option("extra-tree", &places.image_tree()),
         option("repart-directory", &places.repart()),
         option("extra-search-path", &places.mkosi.join("ukify")),
     ]);
