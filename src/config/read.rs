@@ -88,7 +88,14 @@ impl Reader<'_> {
         let desktop = self.boolean("userspace.desktop");
         let distrobox = self.boolean("userspace.distrobox");
         let sandboxing = self.boolean("userspace.sandboxing");
-        Some(Userspace { homed: homed?, desktop: desktop?, distrobox: distrobox?, sandboxing: sandboxing? })
+        let firmware = self.boolean("userspace.firmware");
+        Some(Userspace {
+            homed: homed?,
+            desktop: desktop?,
+            distrobox: distrobox?,
+            sandboxing: sandboxing?,
+            firmware: firmware?,
+        })
     }
 
     /// Requires both parts of homes: systemd-homed stores one part of each user under /home, and

@@ -88,6 +88,7 @@ fn options(config: &Config) -> impl Iterator<Item = &'static str> {
         ("desktop", userspace.desktop),
         ("distrobox", userspace.distrobox),
         ("sandboxing", userspace.sandboxing),
+        ("firmware", userspace.firmware),
         ("production", !config.debug),
     ];
     all.into_iter().filter_map(|(name, wanted)| wanted.then_some(name))
