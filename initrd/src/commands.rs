@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use pattern::firmware::Variable;
 use pattern::plain::plain;
+use pattern_machine::output;
 use pattern_machine::people::root::require_root;
 
 use crate::context::Context;
@@ -71,8 +72,8 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<ExitCode> {
     let args: Vec<String> = args.map(|word| word.to_string_lossy().into_owned()).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match *words {
-        ["--help" | "-h"] => print!("{HELP}"),
-        ["--version"] => println!("pattern {}", env!("CARGO_PKG_VERSION")),
+        ["--help" | "-h"] => output::text(HELP)?,
+        ["--version"] => output::line(concat!("pattern ", env!("CARGO_PKG_VERSION")))?,
         ["status", ref options @ ..] => return status(options),
         ["update", ref options @ ..] => return update(options),
         ["rollback"] => return rollback(),
@@ -99,7 +100,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<ExitCode> {
 fn usage(given: &str) -> ExitCode {
     let what =
         if given.is_empty() { "a command is missing".to_owned() } else { format!("can't read {given:?}") };
-    eprintln!("pattern: {what}\nTry: pattern --help");
+    output::message(&format!("pattern: {what}\nTry: pattern --help"));
     ExitCode::from(2)
 }
 
@@ -137,37 +138,36 @@ fn after_update(context: &Context, done: &Done) -> Result<ExitCode> {
     match done {
         Done::Ready => {}
         // Another version may be installed already, and wait for a restart.
-        Done::Nothing => println!("No newer version is offered."),
+        Done::Nothing => output::line("No newer version is offered.")?,
         Done::Later(later) => {
-            match later {
-                Later::Unproved(closed) => {
-                    eprintln!("pattern: {closed}; to install all the same, use --force");
-                }
-                Later::Busy => eprintln!("pattern: another update is at work; try again when it has ended"),
-            }
+            let why = match later {
+                Later::Unproved(closed) => format!("{closed}; to install all the same, use --force"),
+                Later::Busy => "another update is at work; try again when it has ended".to_owned(),
+            };
+            output::message(&format!("pattern: {why}"));
             return Ok(ExitCode::from(LATER));
         }
     }
     // The update itself succeeded. What to do about a bad prospect is for a person or a timer to
     // decide.
     match check_update::look(context, false) {
-        Ok(outlook) => _ = check_update::tell(&outlook, false),
+        Ok(outlook) => _ = check_update::tell(&outlook, false)?,
         Err(error) => {
             let error = plain(&format!("{error:#}"));
-            eprintln!("pattern: saying what the next boot starts: {error}");
+            output::message(&format!("pattern: saying what the next boot starts: {error}"));
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn check_update(as_json: bool) -> Result<ExitCode> {
-    Ok(check_update::tell(&check_update::look(&Context::here()?, false)?, as_json))
+    check_update::tell(&check_update::look(&Context::here()?, false)?, as_json)
 }
 
 fn rebind() -> Result<ExitCode> {
     require_root()?;
     let context = Context::here()?;
-    println!("{}", rebind::rebind(&context, &place::volume(&context)?)?);
+    output::line(&rebind::rebind(&context, &place::volume(&context)?)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -182,7 +182,7 @@ fn announce(words: &[&str]) -> Result<ExitCode> {
     };
     require_root()?;
     let context = Context::here()?;
-    println!("{}", announce::announce(&context, &place::volume(&context)?, &files)?);
+    output::line(&announce::announce(&context, &place::volume(&context)?, &files)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -197,10 +197,10 @@ fn recover(change: impl Fn(&Context, &Path) -> Result<String>) -> Result<ExitCod
     require_root()?;
     let context = Context::here()?;
     let device = place::volume(&context)?;
-    println!("{}", change(&context, &device)?);
+    let said = output::line(&change(&context, &device)?);
     let refreshed = reminder::refresh(&context.config, &device);
     refreshed.context("the key is changed, but the message at login or the escrow's copy is not")?;
-    Ok(ExitCode::SUCCESS)
+    said.map(|()| ExitCode::SUCCESS)
 }
 
 fn reset(options: &[&str]) -> Result<ExitCode> {

@@ -1,13 +1,14 @@
 //! `pattern reset`: says what will be lost, asks the owner to confirm, and leaves a request for the
 //! next boot's initrd.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use pattern::table::{Found, Partition, ResetPlace, reset_place};
 use pattern::volume::reset::{WORD, Wish, vouch, wish};
 use pattern_machine::disk::Disk;
+use pattern_machine::output;
 use serde_json::json;
 
 use crate::context::Context;
@@ -61,13 +62,19 @@ pub(crate) fn command(ctx: &Context, order: Order) -> Result<bool> {
             let part =
                 volume.with_context(|| format!("disk {} has no persist volume", disk.path().display()))?;
             leave(ctx, &disk, &found, &part, word)?;
-            if now { restart().map(|()| true) } else { Ok(true) }
+            let said = output::line(
+                "It happens at the next boot. To keep everything after all, run: pattern reset --cancel",
+            );
+            if now {
+                restart()?;
+            }
+            said.map(|()| true)
         }
         Order::Cancel => cancel().map(|()| false),
         Order::Status { as_json } => {
             let left = reset_request::stored()?;
             let waits = left.zip(volume).and_then(|(left, part)| wish(&left, &part));
-            tell(waits, as_json);
+            tell(waits, as_json)?;
             Ok(waits.is_some())
         }
     }
@@ -78,14 +85,15 @@ fn leave(ctx: &Context, disk: &Disk, found: &Found, part: &Partition, word: Word
     let about = || format!("persist volume {}", device.display());
     vouch(&luks::look(&device).with_context(about)?).with_context(about)?;
     let wish = if word == Word::AtConsole { Wish::Ask } else { Wish::Erase };
-    println!("{} {}.", announced(wish), Lost::look(ctx, disk, found, part));
-    println!("It then makes a new, empty volume. The present recovery key does not open the new volume.");
+    output::line(&format!("{} {}.", announced(wish), Lost::look(ctx, disk, found, part)))?;
+    output::line(
+        "It then makes a new, empty volume. The present recovery key does not open the new volume.",
+    )?;
     if word == Word::Here && !confirm()? {
         bail!("not confirmed; nothing was changed");
     }
     reset_request::leave(part, wish)?;
     lockout::give_back(&ctx.tcti);
-    println!("It happens at the next boot. To keep everything after all, run: pattern reset --cancel");
     Ok(())
 }
 
@@ -102,8 +110,7 @@ fn confirm() -> Result<bool> {
             "standard input is not a terminal, so nobody can confirm the reset; to go ahead without a question, use --yes"
         );
     }
-    print!("Type {WORD} to go on: ");
-    io::stdout().flush()?;
+    output::text(&format!("Type {WORD} to go on: "))?;
     let mut line = String::new();
     io::stdin().read_line(&mut line).context("reading the answer")?;
     Ok(line.trim() == WORD)
@@ -112,21 +119,19 @@ fn confirm() -> Result<bool> {
 fn cancel() -> Result<()> {
     let left = reset_request::stored()?;
     reset_request::cancel()?;
-    println!(
-        "{}",
-        if left.is_some() { "The next boot keeps everything." } else { "No factory reset is requested." }
-    );
-    Ok(())
+    let said = left.map_or("No factory reset is requested.", |_| "The next boot keeps everything.");
+    output::line(said)
 }
 
-fn tell(waits: Option<Wish>, as_json: bool) {
+fn tell(waits: Option<Wish>, as_json: bool) -> Result<()> {
     if as_json {
-        println!("{}", json!({ "requested": waits.is_some(), "asks": waits == Some(Wish::Ask) }));
-    } else if let Some(wish) = waits {
-        println!("{} the persist volume. To keep it, run: pattern reset --cancel", announced(wish));
-    } else {
-        println!("No factory reset is requested.");
+        let state = json!({ "requested": waits.is_some(), "asks": waits == Some(Wish::Ask) });
+        return output::line(&state.to_string());
     }
+    output::line(&waits.map_or_else(
+        || "No factory reset is requested.".to_owned(),
+        |wish| format!("{} the persist volume. To keep it, run: pattern reset --cancel", announced(wish)),
+    ))
 }
 
 fn restart() -> Result<()> {
