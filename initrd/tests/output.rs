@@ -29,8 +29,17 @@ fn run(command: &mut Command) -> (Option<i32>, String, String) {
 }
 
 #[test]
+fn help_and_version_are_printed() {
+    let (code, said, errors) = run(&mut pattern(&["reset", "--help"]));
+    assert!(said.starts_with("Usage: pattern reset [--yes | --ask] [--now]\n"), "{said}");
+    assert_eq!((code, errors.as_str()), (Some(0), ""));
+    let version = format!("pattern {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(&mut pattern(&["-V"])), (Some(0), version, String::new()));
+}
+
+#[test]
 fn a_reader_who_went_away_changes_nothing() {
-    for words in [&["--help"][..], &["--version"]] {
+    for words in [&["--help"][..], &["--version"], &["help", "status"]] {
         let (code, _, errors) = run(pattern(words).stdout(closed()));
         assert_eq!((code, errors.as_str()), (Some(0), ""), "{words:?}");
     }
@@ -38,7 +47,7 @@ fn a_reader_who_went_away_changes_nothing() {
 
 #[test]
 fn a_full_disk_is_an_error() {
-    for words in [&["--help"][..], &["--version"]] {
+    for words in [&["--help"][..], &["--version"], &["help", "status"]] {
         let (code, _, errors) = run(pattern(words).stdout(full()));
         let said = "pattern: writing to standard output: No space left on device (os error 28)\n";
         assert_eq!((code, errors.as_str()), (Some(1), said), "{words:?}");
@@ -48,7 +57,7 @@ fn a_full_disk_is_an_error() {
 #[test]
 fn wrong_usage_has_status_2_whether_anybody_reads_why_or_not() {
     let (code, said, errors) = run(&mut pattern(&["rset"]));
-    let why = "pattern: can't read \"rset\"\nTry: pattern --help\n";
+    let why = "pattern: there is no command \"rset\"; did you mean reset?\nTry: pattern --help\n";
     assert_eq!((code, said.as_str(), errors.as_str()), (Some(2), "", why));
     for nobody in [Stdio::from(closed()), Stdio::from(full())] {
         assert_eq!(run(pattern(&["rset"]).stderr(nobody)).0, Some(2));

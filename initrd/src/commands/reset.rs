@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+use pattern::command::{Reset, Word};
 use pattern::table::{Found, Partition, ResetPlace, reset_place};
 use pattern::volume::reset::{WORD, Wish, vouch, wish};
 use pattern_machine::disk::Disk;
@@ -15,41 +16,11 @@ use crate::context::Context;
 use crate::volume::lost::Lost;
 use crate::volume::{lockout, luks, reset_request};
 
-/// Who confirms that the volume may be erased.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Word {
-    /// The owner, at this terminal.
-    Here,
-    /// Root, with `--yes`.
-    Given,
-    /// Whoever sits at the console of the next boot.
-    AtConsole,
-}
-
-/// What `pattern reset` has to do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Order {
-    /// Request a reset from the next boot.
-    Ask {
-        /// Who confirms it.
-        word: Word,
-        /// Whether to restart at once.
-        now: bool,
-    },
-    /// Withdraw the request.
-    Cancel,
-    /// Say whether there is a request.
-    Status {
-        /// As a JSON object.
-        as_json: bool,
-    },
-}
-
-/// Carries out an order. Returns whether there is a request now.
+/// Does what was asked for. Returns whether there is a request now.
 ///
 /// # Errors
 /// When there is no volume, nobody confirms, or the firmware stores no variables.
-pub(crate) fn command(ctx: &Context, order: Order) -> Result<bool> {
+pub(crate) fn command(ctx: &Context, wanted: Reset) -> Result<bool> {
     let disk = Disk::behind_usr(&ctx.usr)?;
     disk.check(&ctx.config.partitions.disk)?;
     let found = disk.table()?;
@@ -57,8 +28,8 @@ pub(crate) fn command(ctx: &Context, order: Order) -> Result<bool> {
         ResetPlace::Volume(part) => Some(part),
         ResetPlace::Begun(_) | ResetPlace::Nothing => None,
     };
-    match order {
-        Order::Ask { word, now } => {
+    match wanted {
+        Reset::Ask { word, now } => {
             let part =
                 volume.with_context(|| format!("disk {} has no persist volume", disk.path().display()))?;
             leave(ctx, &disk, &found, &part, word)?;
@@ -70,8 +41,8 @@ pub(crate) fn command(ctx: &Context, order: Order) -> Result<bool> {
             }
             said.map(|()| true)
         }
-        Order::Cancel => cancel().map(|()| false),
-        Order::Status { as_json } => {
+        Reset::Cancel => cancel().map(|()| false),
+        Reset::Status { as_json } => {
             let left = reset_request::stored()?;
             let waits = left.zip(volume).and_then(|(left, part)| wish(&left, &part));
             tell(waits, as_json)?;
