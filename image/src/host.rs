@@ -3,7 +3,9 @@
 
 pub(crate) mod durable;
 pub(crate) mod gpg;
+mod packets;
 pub(crate) mod pubring;
+pub(crate) mod small;
 pub(crate) mod step;
 pub mod temporary;
 pub(crate) mod tools;
