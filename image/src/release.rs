@@ -41,7 +41,7 @@ pub struct SignRelease {
 /// When the version or the release was changed since it was written, a program or a key is missing,
 /// or one fails. The earlier release stays published then.
 pub fn sign(options: &SignRelease) -> Result<()> {
-    let home = Home::open(&options.home, &options.tools)?;
+    let home = Home::of_key(&options.home, &options.tools)?;
     let key = home.key()?;
     let packed = Codec::find(options.compression, &options.tools)?;
     let plain = Codec::find(Compression::None, &options.tools)?;

@@ -18,6 +18,9 @@ pub(super) const GNUPG: Need = Need { programs: &["gpg", "gpgconf", "gpg-agent"]
 /// home is `/S.gpg-agent.browser`.
 const PATH_MAX: usize = 87;
 
+/// Where a home has its secret keys.
+const SECRET_KEYS: &str = "private-keys-v1.d";
+
 /// Options that gpg's command line decides, not the home's `gpg.conf`.
 pub(super) const PLAIN: [&str; 4] =
     ["--batch", "--no-options", "--no-auto-key-locate", "--no-auto-check-trustdb"];
@@ -35,6 +38,21 @@ pub(crate) struct Home {
 }
 
 impl Home {
+    /// Finds gpg for the home of a key that exists. gpg makes a home of any folder that it is given.
+    ///
+    /// # Errors
+    /// When the folder is not such a home, or gpg does not exist.
+    pub(crate) fn of_key(folder: &Path, tools: &Path) -> Result<Self> {
+        if folder.is_dir() && !folder.join(SECRET_KEYS).is_dir() {
+            bail!(
+                "opening the GnuPG home {}: it has no folder {SECRET_KEYS}, so it has no key that can sign; \
+                 `pattern gen-keyring NAME` makes a home NAME-gpg",
+                folder.display()
+            );
+        }
+        Self::open(folder, tools)
+    }
+
     /// Finds gpg for an existing folder.
     ///
     /// # Errors
