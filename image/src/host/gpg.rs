@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use super::screen;
 use super::temporary::TemporaryFolder;
 use super::tools::{self, Need, Source};
 
@@ -65,7 +66,9 @@ impl Home {
         let mode = fs::metadata(&absolute).with_context(opening)?.permissions().mode();
         if mode & 0o077 != 0 {
             let shown = folder.display();
-            eprintln!("warning: other users can read {shown}; to prevent that, run: chmod 700 {shown}");
+            screen::warn(format_args!(
+                "warning: other users can read {shown}; to prevent that, run: chmod 700 {shown}"
+            ));
         }
         let (path, link) = short(absolute)?;
         let mut home = Self { folder: folder.into(), path, _link: link, source, agent_is_ours: true };
