@@ -7,19 +7,23 @@ mod kernel;
 mod login;
 mod mkosi;
 
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use clap::{Args, ValueHint};
 use pattern::config::{self, Config, Finding, Severity};
 use serde_json::{Value, json};
 
+use crate::host::results;
+
 /// Options of `config check`.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Args, Clone, PartialEq, Eq, Debug, Default)]
 pub struct Check {
-    /// The files, at least one.
+    /// The files
+    #[arg(value_name = "FILE", default_value = "pattern.toml", value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
-    /// Print JSON.
+    /// Print one JSON array
+    #[arg(long)]
     pub json: bool,
 }
 
@@ -37,13 +41,11 @@ pub(crate) struct Checked {
 /// When it can't be printed.
 pub fn check(options: &Check) -> Result<bool> {
     let findings: Vec<_> = options.files.iter().flat_map(|file| look(file).findings).collect();
-    let lines = if options.json {
-        format!("{}\n", json(&findings))
+    if options.json {
+        results::json(&json(&findings))?;
     } else {
-        findings.iter().map(|finding| format!("{finding}\n")).collect()
-    };
-    let mut output = io::stdout().lock();
-    output.write_all(lines.as_bytes()).and_then(|()| output.flush()).context("printing what was found")?;
+        results::list(&findings)?;
+    }
     Ok(!findings.iter().any(is_error))
 }
 
@@ -63,7 +65,7 @@ pub(crate) fn look(path: &Path) -> Checked {
     }
 }
 
-fn is_error(finding: &Finding) -> bool {
+pub(crate) fn is_error(finding: &Finding) -> bool {
     finding.severity == Severity::Error
 }
 

@@ -1,10 +1,12 @@
-//! What this host provides: programs or the tools tree, GnuPG, temporary folders, and durable
-//! files.
+//! What this host provides: standard output and the screen, programs or the tools tree, GnuPG,
+//! temporary folders, and durable files.
 
 pub(crate) mod durable;
 pub(crate) mod gpg;
 mod packets;
 pub(crate) mod pubring;
+pub mod results;
+pub mod screen;
 pub(crate) mod small;
 pub(crate) mod step;
 pub mod temporary;
