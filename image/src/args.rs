@@ -7,6 +7,7 @@ use pattern::config::epoch::HIGHEST;
 use pattern::config::size::Size;
 
 use crate::build::Build;
+use crate::burn::Burn;
 use crate::check::Check;
 use crate::decrypt::Decrypt;
 use crate::keyring::GenKeyring;
@@ -32,6 +33,8 @@ pub enum Command {
     Build(Build),
     /// `run`
     Run(Run),
+    /// `burn`
+    Burn(Burn),
     /// `gen-keyring`
     GenKeyring(GenKeyring),
     /// `sign-release`
@@ -58,6 +61,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt
         },
         Some(Value(word)) if word == "build" => Command::Build(build(&mut parser)?),
         Some(Value(word)) if word == "run" => Command::Run(run(&mut parser)?),
+        Some(Value(word)) if word == "burn" => Command::Burn(burn(&mut parser)?),
         Some(Value(word)) if word == "gen-keyring" => Command::GenKeyring(gen_keyring(&mut parser)?),
         Some(Value(word)) if word == "sign-release" => Command::SignRelease(sign_release(&mut parser)?),
         Some(Value(word)) if word == "recovery" => match parser.next()? {
@@ -137,6 +141,24 @@ fn run(parser: &mut lexopt::Parser) -> Result<Run, lexopt::Error> {
     }
     let image = image.ok_or("run: an IMAGE is missing")?;
     Ok(Run { image, disk, persist, memory, secure_boot, append, display, credentials, server, tools })
+}
+
+fn burn(parser: &mut lexopt::Parser) -> Result<Burn, lexopt::Error> {
+    let (mut image, mut device, mut keyring, mut erase) = (None, None, None, None);
+    let (mut json, mut tools) = (false, TOOLS.into());
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("keyring") => keyring = Some(parser.value()?.into()),
+            Long("erase") => erase = Some(parser.value()?.string()?),
+            Long("json") => json = true,
+            Long("tools") => tools = parser.value()?.into(),
+            Value(value) if image.is_none() => image = Some(value.into()),
+            Value(value) if device.is_none() => device = Some(value.into()),
+            other => return Err(other.unexpected()),
+        }
+    }
+    let image = image.ok_or("burn: an IMAGE is missing")?;
+    Ok(Burn { image, device, keyring, erase, json, tools })
 }
 
 fn gen_keyring(parser: &mut lexopt::Parser) -> Result<GenKeyring, lexopt::Error> {

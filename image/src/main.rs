@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use pattern_image::args::{self, Command};
 use pattern_image::build;
+use pattern_image::burn;
 use pattern_image::check;
 use pattern_image::decrypt;
 use pattern_image::keyring;
@@ -25,6 +26,10 @@ fn main() -> ExitCode {
         Command::Check(options) => check::check(&options),
         Command::Build(options) => build::build(&options).map(|()| true),
         Command::Run(options) => run::run(&options).map(|()| true),
+        Command::Burn(options) => match burn::burn(&options) {
+            Ok(false) => return ExitCode::from(2),
+            outcome => outcome,
+        },
         Command::GenKeyring(options) => keyring::generate(&options).map(|()| true),
         Command::SignRelease(options) => release::sign(&options).map(|()| true),
         Command::Decrypt(options) => decrypt::decrypt(&options).map(|()| true),

@@ -3,10 +3,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::gpg::{GNUPG, PLAIN, signing_keys};
+use super::gpg::{GNUPG, PLAIN, is_good, signing_keys};
 use super::temporary::TemporaryFolder;
 use super::tools::{self, Source};
 
@@ -37,6 +38,25 @@ impl Pubring {
         }
         Ok(Self { keys })
     }
+
+    /// Checks that a signature is valid, by a key of a keyring.
+    ///
+    /// # Errors
+    /// When it is not, or the keyring is not usable.
+    pub(crate) fn verify(keyring: &Path, file: &Path, signature: &Path, tools: &Path) -> Result<()> {
+        Self::read(keyring, tools)?;
+        let (shown, keys) = (signature.display(), keyring.display());
+        let doing = format!("verifying {shown} with {keys}");
+        let keyring = keyring.canonicalize().context(doing.clone())?;
+        let home = TemporaryFolder::new()?;
+        let mut command = gpg(&home, tools)?;
+        command.args(["--trust-model=always", "--status-fd=1", "--keyring"]).arg(keyring);
+        let status = tools::output(&doing, command.arg("--verify").arg(signature).arg(file))?;
+        if !is_good(&String::from_utf8_lossy(&status)) {
+            bail!("{doing}: the key or the signature has expired, or was revoked");
+        }
+        Ok(())
+    }
 }
 
 /// Refuses what gpg would not say clearly.
@@ -63,13 +83,18 @@ fn tag(first: u8) -> Option<u8> {
     }
 }
 
+/// Returns gpg with an empty home.
+fn gpg(home: &TemporaryFolder, tools: &Path) -> Result<Command> {
+    let mut command = Source::of(GNUPG, tools)?.command("gpg");
+    command.args(PLAIN).arg("--homedir").arg(home.path()).args(["--quiet", "--no-default-keyring"]);
+    Ok(command)
+}
+
 fn list(file: &Path, tools: &Path) -> Result<String> {
-    let source = Source::of(GNUPG, tools)?;
     let home = TemporaryFolder::new()?;
     let file: PathBuf = file.canonicalize()?;
-    let mut command = source.command("gpg");
-    command.args(PLAIN).arg("--homedir").arg(home.path());
-    command.args(["--quiet", "--no-default-keyring", "--with-colons", "--list-keys", "--keyring"]).arg(file);
+    let mut command = gpg(&home, tools)?;
+    command.args(["--with-colons", "--list-keys", "--keyring"]).arg(file);
     let listing = tools::output("reading it with gpg", &mut command)?;
     Ok(String::from_utf8_lossy(&listing).into_owned())
 }
