@@ -13,11 +13,12 @@ mod source;
 mod target;
 mod write;
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+use clap::{Args, ValueHint};
 use pattern::table::{Amount, Fitted};
 
 use blocks::Block;
@@ -27,22 +28,30 @@ use source::Source;
 use target::{Kind, Target};
 use write::Job;
 
-use crate::host::tools;
+use crate::host::results;
+use crate::host::screen::{self, Screen};
+use crate::host::tools::{self, TREE};
 
 /// Options of `burn`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Args, Clone, PartialEq, Eq, Debug)]
 pub struct Burn {
-    /// The image, or a folder with one.
+    /// The image; or the folder of a version or a release, for the newest image in it
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
     pub image: PathBuf,
-    /// The disk. Without one, the disks of this host are listed.
+    /// The disk, such as /dev/sdb, or a file that is the disk of a virtual machine
+    #[arg(value_name = "DEVICE", value_hint = ValueHint::FilePath)]
     pub device: Option<PathBuf>,
-    /// The public keys that the signature of a release is checked with.
+    /// The public keys that the signature of a release is checked with: gen-keyring's NAME-pubring.pgp
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub keyring: Option<PathBuf>,
-    /// Name or serial number of the disk, which then is erased without a question.
+    /// Erase this disk without a question; WORD is its serial number, or its name, such as sdb
+    #[arg(long, value_name = "WORD", value_hint = ValueHint::Other, requires = "device")]
     pub erase: Option<String>,
-    /// Whether the list of disks is for a program.
+    /// List the disks as one JSON array
+    #[arg(long, conflicts_with = "device")]
     pub json: bool,
-    /// The tools tree.
+    /// The tools tree with gpg, xz, mtools and dosfstools, for a host that has none
+    #[arg(long, value_name = "DIR", default_value = TREE, value_hint = ValueHint::DirPath)]
     pub tools: PathBuf,
 }
 
@@ -51,57 +60,55 @@ pub struct Burn {
 /// # Errors
 /// When the disk is in use or holds something that nobody gave up, the image is not what was built or signed, a program is
 /// missing, or the disk does not keep what is written to it.
-pub fn burn(options: &Burn) -> Result<bool> {
+pub fn burn(options: &Burn, screen: Screen) -> Result<bool> {
     let source = Source::find(&options.image, options.keyring.as_deref())?;
     let Some(device) = &options.device else {
         list(options.json)?;
         return Ok(options.json);
     };
     let disk = Disk::open(device)?;
-    let (image, fitted) = prepare(&source, &disk, options)?;
+    let (mut image, fitted) = prepare(&source, &disk, options, screen)?;
     let facts = disk.facts()?;
-    println!("Disk {facts}");
-    confirm(&facts, options.erase.as_deref())?;
-    perform(&Job { fitted: &fitted, target: &disk.target, path: device }, &facts, image)?;
+    confirm(&facts, options.erase.as_deref(), screen)?;
+    let job = Job { fitted: &fitted, target: &disk.target, path: device, screen };
+    job.run(&facts.things, &mut image.rest)?;
     disk.close();
-    println!("Written and read back: {}", device.display());
     if facts.has_persist() {
-        println!("{KNOWN}");
+        screen::warn(KNOWN);
     }
     Ok(true)
 }
 
 /// Returns the image as this disk needs it, and the table.
-fn prepare(source: &Source, disk: &Disk, options: &Burn) -> Result<(Image, Fitted)> {
-    let checked = source.check(options.keyring.as_deref(), &options.tools)?;
+fn prepare(source: &Source, disk: &Disk, options: &Burn, screen: Screen) -> Result<(Image, Fitted)> {
+    let checked = source.check(options.keyring.as_deref(), &options.tools, screen)?;
     let image = Image::open(source, &options.tools)?;
-    println!("Image {} ({checked})", source.file.display());
+    screen.say(format_args!("Image {} ({checked})", source.file.display()));
     let (sector, size) = (disk.target.sector, disk.target.size);
     let fitted = image.table.fit(&image.lead, sector, size);
     let fitted = fitted.with_context(|| format!("{} on {}", source.file.display(), disk.path.display()))?;
     let needed = image.table.least_installed(sector);
     if size < needed {
         let (size, needed) = (Amount(size), Amount(needed));
-        eprintln!(
+        screen::warn(format_args!(
             "warning: the disk has {size}, and a system that is installed needs more than {needed}: room for another version and \
              for its files"
-        );
+        ));
     }
-    Ok((esp::fitted(image, sector, &options.tools)?, fitted))
+    Ok((esp::fitted(image, sector, &options.tools, screen)?, fitted))
 }
 
-const KNOWN: &str = "A machine that kept its files on this disk knows that, and makes no others: clear its TPM in the firmware's \
+const KNOWN: &str = "warning: a machine that kept its files on this disk knows that, and makes no others: clear its TPM in the firmware's \
                      setup before it starts from this disk. Another machine needs nothing.";
 
 fn list(json: bool) -> Result<()> {
     let blocks = blocks::list()?;
     let rows = listing::rows(&blocks, listing::is_busy);
     if json {
-        println!("{}", listing::json(&rows));
-    } else {
-        print!("{}", listing::text(&rows));
-        eprintln!("pattern: burn: name the disk: pattern burn IMAGE DEVICE");
+        return results::json(&listing::json(&rows));
     }
+    results::print(&listing::text(&rows))?;
+    screen::warn("pattern: burn: name the disk: pattern burn IMAGE DEVICE");
     Ok(())
 }
 
@@ -172,29 +179,23 @@ fn unused(numbers: &str) -> Result<Block> {
 ///
 /// # Errors
 /// When the disk is not to be erased.
-fn confirm(facts: &Facts, named: Option<&str>) -> Result<()> {
-    match decide(facts, named, io::stdin().is_terminal()) {
+fn confirm(facts: &Facts, named: Option<&str>, screen: Screen) -> Result<()> {
+    let decision = decide(facts, named, io::stdin().is_terminal());
+    if decision != Decision::Ask {
+        screen.say(format_args!("Disk {facts}"));
+    }
+    match decision {
         Decision::Refuse(reason) => bail!("{}: {reason}", facts.name),
         Decision::Erase => return Ok(()),
-        Decision::Ask => {}
+        Decision::Ask => screen::ask(format_args!(
+            "Disk {facts}\nAll of it will be lost. Type {} to erase it: ",
+            facts.name
+        )),
     }
-    eprint!("All of it will be lost. Type {} to erase it: ", facts.name);
-    io::stderr().flush().ok();
     let mut answer = String::new();
     io::stdin().read_line(&mut answer).context("reading the answer")?;
     if !facts.is_called(&answer) {
         bail!("{}: not erased: the answer was {:?}; nothing was changed", facts.name, answer.trim());
     }
     Ok(())
-}
-
-fn perform(job: &Job<'_>, facts: &Facts, mut image: Image) -> Result<()> {
-    let cleared = job.clear(&facts.things);
-    let written = cleared.and_then(|()| job.partitions(&mut image.rest)).and_then(|()| job.table());
-    written.with_context(|| {
-        format!(
-            "{} is not finished: it has no partition table, and nothing starts from it",
-            job.path.display()
-        )
-    })
 }

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use pattern::table::{Amount, LEAD};
 
 use super::image::Image;
+use crate::host::screen::Screen;
 use crate::host::temporary::TemporaryFolder;
 use crate::host::tools::{self, Need, Source};
 
@@ -22,13 +23,13 @@ const MKFS: Need = Need { programs: &["mkfs.vfat"], package: "dosfstools" };
 ///
 /// # Errors
 /// When a program is missing or fails, or the partition is too small for its files in larger clusters.
-pub(super) fn fitted(mut image: Image, sector: u64, tools: &Path) -> Result<Image> {
+pub(super) fn fitted(mut image: Image, sector: u64, tools: &Path, screen: Screen) -> Result<Image> {
     let Some(fat) = image.fat_sector.filter(|fat| *fat != sector) else { return Ok(image) };
     let doing = format!(
         "the disk has sectors of {sector} bytes, and the file system of the image's EFI system partition has sectors of {fat}: \
          making it anew"
     );
-    println!("{doing}");
+    screen.say(&doing);
     let bytes = first_partition(&image).context("no partition begins at 1 MiB").context(doing.clone())?;
     let folder = TemporaryFolder::new()?;
     let old = folder.path().join("old");

@@ -1,45 +1,44 @@
 //! Shows how far a long read or write of a disk is.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pattern::table::Amount;
 
+use crate::host::screen::Screen;
+use crate::host::step::Step;
+
 /// How often the line changes.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// One changing line on a terminal, otherwise a line at the end.
+/// One changing line where lines can change, and a line at the end.
 pub(super) struct Progress {
+    step: Step,
     doing: &'static str,
     total: u64,
     started: Instant,
-    shown: Option<Instant>,
-    terminal: bool,
+    shown: Instant,
 }
 
 impl Progress {
-    pub(super) fn new(doing: &'static str, total: u64) -> Self {
-        Self { doing, total, started: Instant::now(), shown: None, terminal: io::stderr().is_terminal() }
+    pub(super) fn new(screen: Screen, disk: &Path, doing: &'static str, total: u64) -> Self {
+        let (step, now) = (Step::new(screen, disk.display().to_string()), Instant::now());
+        Self { step, doing, total, started: now, shown: now }
     }
 
     /// Shows that this many bytes are done, now and then.
     pub(super) fn at(&mut self, done: u64) {
-        if self.terminal && self.shown.is_none_or(|shown| shown.elapsed() > PAUSE) {
-            self.shown = Some(Instant::now());
-            self.show("\r\x1b[K", &under_way(done, self.total, self.started.elapsed()), "");
+        if self.shown.elapsed() > PAUSE {
+            self.shown = Instant::now();
+            let far = under_way(done, self.total, self.started.elapsed());
+            self.step.show(&format!("{}, {far}", self.doing));
         }
     }
 
     /// Shows that all is done.
-    pub(super) fn end(self) {
-        let start = if self.terminal { "\r\x1b[K" } else { "" };
-        self.show(start, &at_the_end(self.total, self.started.elapsed()), "\n");
-    }
-
-    fn show(&self, start: &str, text: &str, end: &str) {
-        let mut screen = io::stderr().lock();
-        // It is only progress: if nobody reads it, the work goes on.
-        write!(screen, "{start}{} {text}{end}", self.doing).and_then(|()| screen.flush()).ok();
+    pub(super) fn end(self, done: &str) {
+        let rate = Amount(rate(self.total, self.started.elapsed()));
+        self.step.end(&format!("{done}, {}, {rate}/s", Amount(self.total)));
     }
 }
 
@@ -52,10 +51,6 @@ fn under_way(done: u64, total: u64, elapsed: Duration) -> String {
         seconds => format!("{} min left", seconds.div_ceil(60)),
     };
     format!("{} of {}, {percent} %, {}/s, {left}", Amount(done), Amount(total), Amount(rate))
-}
-
-fn at_the_end(total: u64, elapsed: Duration) -> String {
-    format!("{} in {} s, {}/s", Amount(total), elapsed.as_secs(), Amount(rate(total, elapsed)))
 }
 
 /// Returns bytes a second.
@@ -79,6 +74,5 @@ mod tests {
         ] {
             assert_eq!(under_way(done, total, Duration::from_secs(seconds)), wanted);
         }
-        assert_eq!(at_the_end(600 * MIB, Duration::from_secs(10)), "600 MiB in 10 s, 60 MiB/s");
     }
 }

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use pattern::config::version::compare;
 
 use crate::host::pubring::Pubring;
+use crate::host::screen::Screen;
 use crate::host::step::Step;
 use crate::release::manifest::{self, MANIFEST};
 use crate::release::name::{self, Kind};
@@ -65,7 +66,7 @@ impl Source {
     ///
     /// # Errors
     /// When it was changed, or the signature is not by a key of the keyring.
-    pub(super) fn check(&self, keyring: Option<&Path>, tools: &Path) -> Result<&'static str> {
+    pub(super) fn check(&self, keyring: Option<&Path>, tools: &Path, screen: Screen) -> Result<&'static str> {
         let folder = folder(&self.file);
         let said = match (self.check, keyring) {
             (Check::Nothing, _) => return Ok("not checked: no SHA256SUMS lies beside it"),
@@ -82,7 +83,7 @@ impl Source {
         let Some(wanted) = sums.get(name.as_ref()) else {
             bail!("{} does not name {name}: is it another version's?", folder.join(MANIFEST).display());
         };
-        let step = Step::new(self.file.display().to_string());
+        let step = Step::new(screen, self.file.display().to_string());
         if sum::of(&step, &self.file)? != *wanted {
             bail!("{} is not what {MANIFEST} beside it says: nothing was written", self.file.display());
         }

@@ -17,6 +17,7 @@ use super::buffer::{Buffer, CHUNK};
 use super::contents::Thing;
 use super::progress::Progress;
 use super::target::Target;
+use crate::host::screen::Screen;
 
 /// What is written around the partitions, and where.
 pub(super) struct Job<'a> {
@@ -24,17 +25,35 @@ pub(super) struct Job<'a> {
     pub(super) target: &'a Target,
     /// For messages.
     pub(super) path: &'a Path,
+    pub(super) screen: Screen,
 }
 
 /// Sums of the chunks that were written.
 type Sums = Vec<[u8; 32]>;
 
 impl Job<'_> {
-    /// Clears what a former system left. Its table goes last: if this is cut off, it can be done again.
+    /// Burns an image whose partitions are read from `content` to a disk that held `former`.
     ///
     /// # Errors
-    /// When the disk can't be written.
-    pub(super) fn clear(&self, former: &[Thing]) -> Result<()> {
+    /// When the disk or the image fails, or the disk does not keep what was written. The disk has no table then, if it still
+    /// can be written.
+    pub(super) fn run(&self, former: &[Thing], content: &mut dyn Read) -> Result<()> {
+        let cleared = self.clear(former);
+        let written = cleared.and_then(|()| self.partitions(content)).and_then(|()| self.table());
+        written.map_err(|error| {
+            let disk = self.path.display();
+            let state = match self.clear_ends() {
+                Ok(()) => {
+                    format!("{disk} is not finished: it has no partition table, and nothing starts from it")
+                }
+                Err(_) => format!("{disk} is not finished: do not start a machine from it"),
+            };
+            error.context(state)
+        })
+    }
+
+    /// Clears what a former system left. Its table goes last: if this is cut off, it can be done again.
+    fn clear(&self, former: &[Thing]) -> Result<()> {
         let size = self.target.size;
         for part in former.iter().map(|thing| &thing.part) {
             let end = part.start.saturating_add(part.size).min(size);
@@ -43,26 +62,24 @@ impl Job<'_> {
             }
         }
         self.target.flush()?;
+        self.clear_ends()
+    }
+
+    fn clear_ends(&self) -> Result<()> {
         self.zero(0, LEAD)?;
-        self.zero(self.tail(), size)?;
+        self.zero(self.tail(), self.target.size)?;
         self.target.flush()
     }
 
     /// Writes the partitions, and reads them back.
-    ///
-    /// # Errors
-    /// When the disk or the image fails, or the disk does not keep what was written.
-    pub(super) fn partitions(&self, content: &mut dyn Read) -> Result<()> {
+    fn partitions(&self, content: &mut dyn Read) -> Result<()> {
         let end = self.fitted.table.partitions_end();
         let sums = self.copy(content, end)?;
         self.read_back(&sums, end)
     }
 
     /// Writes both copies of the table, and reads them back.
-    ///
-    /// # Errors
-    /// When the disk fails, or does not keep what was written.
-    pub(super) fn table(&self) -> Result<()> {
+    fn table(&self) -> Result<()> {
         self.keep(self.fitted.backup_at, &self.fitted.backup)?;
         self.keep(0, &self.fitted.lead)
     }
@@ -80,7 +97,7 @@ impl Job<'_> {
     }
 
     fn copy(&self, content: &mut dyn Read, end: u64) -> Result<Sums> {
-        let mut progress = Progress::new("Writing", end - LEAD);
+        let mut progress = Progress::new(self.screen, self.path, "writing", end - LEAD);
         let mut sums = Sums::new();
         for offset in chunks(end) {
             let mut chunk = Buffer::new(length(offset, end));
@@ -96,13 +113,12 @@ impl Job<'_> {
             progress.at(offset - LEAD);
         }
         self.target.flush()?;
-        progress.end();
+        progress.end("written");
         Ok(sums)
     }
 
     fn read_back(&self, sums: &Sums, end: u64) -> Result<()> {
-        let doing = if self.target.direct { "Reading back" } else { "Reading back from the kernel's cache" };
-        let mut progress = Progress::new(doing, end - LEAD);
+        let mut progress = Progress::new(self.screen, self.path, "reading back", end - LEAD);
         for (offset, sum) in chunks(end).zip(sums) {
             let mut chunk = Buffer::new(length(offset, end));
             self.target.read(offset, &mut chunk)?;
@@ -119,7 +135,7 @@ impl Job<'_> {
         if !last.is_zero() {
             return self.bad(tail);
         }
-        progress.end();
+        progress.end(if self.target.direct { "read back" } else { "read back from the kernel's cache" });
         Ok(())
     }
 

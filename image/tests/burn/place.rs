@@ -48,12 +48,13 @@ impl Place {
         command.output().unwrap()
     }
 
-    /// The same, which must succeed. Returns what it prints to its two outputs.
-    pub(crate) fn burns(&self, arguments: &[&str]) -> (String, String) {
+    /// The same, which must succeed. Returns what is shown.
+    pub(crate) fn burns(&self, arguments: &[&str]) -> String {
         let output = self.burn(arguments);
-        let [out, errors] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        let errors = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "{arguments:?}: {errors}");
-        (out, errors)
+        assert!(output.stdout.is_empty(), "{arguments:?}: {output:?}", output = output.stdout);
+        errors
     }
 
     /// The same, which must fail. Returns the last line, which says why.

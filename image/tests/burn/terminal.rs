@@ -11,6 +11,7 @@ fn typed(place: &Place, answer: &str) -> (String, i32) {
     let burn = format!("{} burn x_1 vm.raw", env!("CARGO_BIN_EXE_pattern"));
     let mut command = Command::new("script");
     command.args(["--quiet", "--return", "--command", &burn, "/dev/null"]).current_dir(place.path(""));
+    command.env("TERM", "xterm");
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
@@ -29,11 +30,11 @@ fn only_the_name_of_the_disk_erases_it() {
         assert!(place.content("vm.raw").iter().all(|byte| *byte == 1), "{answer:?}");
     }
     let (shown, status) = typed(&place, "vm.raw\n");
-    assert!(shown.contains("Written and read back: vm.raw"), "{shown}");
+    assert!(shown.contains("vm.raw (0 s): read back"), "{shown}");
     assert_eq!(status, 0);
     assert_burned(&place.content("vm.raw"), &image());
     // The line of the progress is written over.
-    assert!(shown.contains("\r\u{1b}[KWriting "), "{shown}");
+    assert!(shown.contains("\r\u{1b}[Kvm.raw (0 s): written, "), "{shown}");
 }
 
 #[test]

@@ -18,10 +18,10 @@ fn without_a_disk_the_disks_are_listed() {
 #[test]
 fn a_program_gets_json() {
     let place = Place::new();
-    let (out, errors) = place.burns(&["x_1", "--json"]);
-    assert_eq!(errors, "");
-    let disks: serde_json::Value = serde_json::from_str(&out).unwrap();
-    assert!(disks.as_array().unwrap().iter().all(|disk| disk["path"].is_string()), "{out}");
+    let output = place.burn(&["x_1", "--json"]);
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let disks: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(disks.as_array().unwrap().iter().all(|disk| disk["path"].is_string()), "{disks}");
 }
 
 #[test]

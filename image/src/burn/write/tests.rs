@@ -16,6 +16,8 @@ use crate::host::temporary::TemporaryFolder;
 
 const MIB: usize = 1 << 20;
 const DISK: usize = 32 * MIB;
+/// Where the partitions of the image end.
+const END: u64 = 7 << 20;
 
 /// An image of three partitions from 1 to 7 MiB: bytes, zeros, bytes.
 fn image() -> Vec<u8> {
@@ -66,18 +68,28 @@ impl Place {
         file.write_all_at(bytes, offset as u64).unwrap();
     }
 
-    /// Burns this much of the image, and calls `change` when the partitions are written.
-    fn burn(&self, length: usize, change: impl FnOnce()) -> Result<()> {
+    fn with_job<T>(&self, act: impl FnOnce(&Job<'_>, &[Thing]) -> T) -> T {
         let path = self.path();
         let target = Target::open(&path, &target::kind(&path).unwrap(), 512).unwrap();
         let table = Table::of_image(&self.image[..MIB]).unwrap();
         let fitted = table.fit(&self.image[..MIB], 512, DISK as u64).unwrap();
-        let job = Job { fitted: &fitted, target: &target, path: &path };
-        job.clear(&contents::look(&mut target.reader(), 512, None).unwrap())?;
-        let sums = job.copy(&mut &self.image[MIB..length], table.partitions_end())?;
-        change();
-        job.read_back(&sums, table.partitions_end())?;
-        job.table()
+        let former = contents::look(&mut target.reader(), 512, None).unwrap();
+        act(&Job { fitted: &fitted, target: &target, path: &path, screen: Screen::new(true) }, &former)
+    }
+
+    /// Burns this much of the image.
+    fn burn(&self, length: usize) -> Result<()> {
+        self.with_job(|job, former| job.run(former, &mut &self.image[MIB..length]))
+    }
+
+    /// Burns the partitions, and calls `change` before they are read back.
+    fn burn_with(&self, change: impl FnOnce()) -> Result<()> {
+        self.with_job(|job, former| {
+            job.clear(former)?;
+            let sums = job.copy(&mut &self.image[MIB..], END)?;
+            change();
+            job.read_back(&sums, END)
+        })
     }
 
     fn table(&self) -> Result<Table> {
@@ -106,7 +118,7 @@ fn former() -> Vec<u8> {
 #[test]
 fn the_partitions_are_the_images_and_zeros_are_written_as_zeros() {
     let place = Place::new(&former());
-    place.burn(7 * MIB, || ()).unwrap();
+    place.burn(7 * MIB).unwrap();
     let content = place.content();
     assert!(content[MIB..7 * MIB] == place.image[MIB..7 * MIB], "the partitions are other ones");
     assert_eq!(place.table().unwrap().partitions().count(), 3);
@@ -116,7 +128,7 @@ fn the_partitions_are_the_images_and_zeros_are_written_as_zeros() {
 #[test]
 fn what_the_former_system_left_is_found_by_nobody() {
     let place = Place::new(&former());
-    place.burn(7 * MIB, || ()).unwrap();
+    place.burn(7 * MIB).unwrap();
     let content = place.content();
     for (start, end) in [(12, 13), (19, 20), (25, 26)] {
         assert!(content[start * MIB..end * MIB].iter().all(|byte| *byte == 0), "{start} MiB");
@@ -131,15 +143,14 @@ fn what_the_former_system_left_is_found_by_nobody() {
 fn a_disk_that_was_not_finished_has_no_table_and_is_burned_again() {
     for length in [MIB, 2 * MIB + 5, 7 * MIB - 1] {
         let place = Place::new(&former());
-        let error = place.burn(length, || ()).unwrap_err();
-        assert_eq!(
-            format!("{error:#}"),
-            "reading the image: it ends early: is it damaged?: failed to fill whole buffer"
-        );
+        let error = place.burn(length).unwrap_err();
+        let expected = " is not finished: it has no partition table, and nothing starts from it: reading the image: it ends \
+                        early: is it damaged?: failed to fill whole buffer";
+        assert!(format!("{error:#}").ends_with(expected), "{error:#}");
         let refusal = "no usable partition table (primary: no header there; backup: no header there); restore it from a \
                        rescue system";
         assert_eq!(place.table().unwrap_err().to_string(), refusal);
-        place.burn(7 * MIB, || ()).unwrap();
+        place.burn(7 * MIB).unwrap();
         place.table().unwrap();
     }
 }
@@ -149,10 +160,11 @@ fn a_medium_that_does_not_keep_what_is_written_gets_no_table() {
     for (offset, at) in [(MIB, "1 MiB"), (4 * MIB + 7, "4 MiB"), (7 * MIB - 1, "6 MiB"), (DISK - 1, "31 MiB")]
     {
         let place = Place::new(&former());
-        let error = place.burn(7 * MIB, || place.change(offset, &[0x55])).unwrap_err().to_string();
+        let error = place.burn_with(|| place.change(offset, &[0x55])).unwrap_err().to_string();
         let expected =
             format!("does not keep what is written to it: at {at} it has something else; it is worn out");
         assert!(error.contains(&expected), "{error}");
         assert!(place.table().is_err(), "{at}");
+        place.burn_with(|| ()).unwrap();
     }
 }
