@@ -30,6 +30,7 @@ use write::Job;
 
 use crate::host::results;
 use crate::host::screen::{self, Screen};
+use crate::host::step::Step;
 use crate::host::tools::{self, TREE};
 
 /// Options of `burn`.
@@ -68,7 +69,7 @@ pub fn burn(options: &Burn, screen: Screen) -> Result<bool> {
     };
     let disk = Disk::open(device)?;
     let (mut image, fitted) = prepare(&source, &disk, options, screen)?;
-    let facts = disk.facts()?;
+    let facts = disk.facts(screen)?;
     confirm(&facts, options.erase.as_deref(), screen)?;
     let job = Job { fitted: &fitted, target: &disk.target, path: device, screen };
     job.run(&facts.things, &mut image.rest)?;
@@ -135,10 +136,13 @@ impl<'a> Disk<'a> {
         Ok(Self { path, target: Target::open(path, &kind, sector)?, block })
     }
 
-    fn facts(&self) -> Result<Facts> {
+    fn facts(&self, screen: Screen) -> Result<Facts> {
         let looking = || format!("looking at {}", self.path.display());
+        let step = Step::new(screen, self.path.display().to_string());
+        step.show("looking what it holds");
         let things = contents::look(&mut self.target.reader(), self.target.sector, self.block.as_ref());
         let things = things.with_context(looking)?;
+        step.end("looked at");
         let file_name = || self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let size = || format!("a file, {}", Amount(self.target.size));
         let block = self.block.as_ref();

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::host::tools;
 
@@ -25,6 +25,7 @@ pub(super) struct Block {
     pub(super) numbers: String,
     #[serde(rename = "type")]
     pub(super) kind: String,
+    #[serde(deserialize_with = "or_zero")]
     pub(super) size: u64,
     pub(super) ro: bool,
     /// Whether its medium can be removed.
@@ -40,11 +41,16 @@ pub(super) struct Block {
     /// Where a partition begins, in units of 512 bytes.
     pub(super) start: Option<u64>,
     /// Bytes of a sector.
-    #[serde(rename = "log-sec")]
+    #[serde(rename = "log-sec", deserialize_with = "or_zero")]
     pub(super) sector: u64,
     /// Its partitions, and what is made from it.
     #[serde(default)]
     pub(super) children: Vec<Block>,
+}
+
+/// Some devices do not tell a number.
+fn or_zero<'de, D: Deserializer<'de>>(number: D) -> Result<u64, D::Error> {
+    Option::deserialize(number).map(Option::unwrap_or_default)
 }
 
 /// Asks lsblk.
@@ -116,6 +122,13 @@ mod tests {
         assert_eq!(block.start, Some(411_648));
         assert_eq!(block.mounts().count(), 0);
         assert_eq!(find(&blocks, "8:99"), None);
+    }
+
+    #[test]
+    fn a_number_that_is_not_told_is_zero() {
+        let json = include_str!("samples/lsblk.json").replace("33285996544", "null");
+        let blocks = parse(json.as_bytes()).unwrap();
+        assert_eq!(find(&blocks, "8:16").unwrap().0.size, 0);
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub(super) fn refusal(block: &Block, disk: &Block) -> Option<String> {
     if !["disk", "loop"].contains(&block.kind.as_str()) {
         return Some(format!("{path} is not a disk: lsblk calls it {}", block.kind));
     }
-    if block.size == 0 {
+    if block.size == 0 || block.sector == 0 {
         return Some(format!("{path} has no medium"));
     }
     if let Some(refusal) = block.all().into_iter().find_map(mounted) {

@@ -1,12 +1,13 @@
 //! The disk that is written to: opened for us alone, past the page cache.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use rustix::fs::{FallocateFlags, OFlags, fallocate, major, minor};
+use rustix::fs::{FallocateFlags, FlockOperation, OFlags, fallocate, fcntl_lock, major, minor};
+use rustix::io::Errno;
 
 use super::buffer::{Buffer, CHUNK};
 
@@ -38,6 +39,13 @@ pub(super) fn kind(path: &Path) -> Result<Kind> {
         bail!("{shown} is neither a disk nor a file");
     }
     Ok(Kind::File)
+}
+
+/// Locks a disk, and returns whether another program had done so. udev, partitioning tools and this program lock a disk
+/// as a whole; QEMU locks bytes of the file that it uses as one.
+fn is_locked(file: &File, is_device: bool) -> bool {
+    let bytes = || fcntl_lock(file, FlockOperation::NonBlockingLockExclusive);
+    matches!(file.try_lock(), Err(TryLockError::WouldBlock)) || (!is_device && bytes() == Err(Errno::AGAIN))
 }
 
 fn numbers(metadata: &fs::Metadata) -> String {
@@ -84,7 +92,7 @@ impl Target {
             }
             file => file.with_context(opening)?,
         };
-        if file.try_lock().is_err() {
+        if is_locked(&file, is_device) {
             bail!("{} is locked by another program; try again when it has finished", path.display());
         }
         let now = file.metadata().with_context(opening)?;
@@ -121,7 +129,6 @@ impl Target {
         self.file.read_exact_at(buffer.bytes_mut(), offset).with_context(|| self.doing("reading", offset))
     }
 
-    /// Has the kernel forget what it cached, where reads don't go past its cache anyway.
     fn doing(&self, what: &str, offset: u64) -> String {
         format!("{what} {} at byte {offset}", self.path.display())
     }

@@ -2,6 +2,8 @@
 
 use std::fs::{self, File};
 
+use rustix::fs::{FlockOperation, fcntl_lock};
+
 use crate::image::{MIB, assert_burned, entry, image};
 use crate::place::Place;
 
@@ -16,10 +18,11 @@ fn an_image_is_burned_checked_and_read_back() {
         let shown = place.burns(&[given, "vm.raw"]);
         assert_burned(&place.content("vm.raw"), &image());
         let lines: Vec<_> = shown.lines().collect();
-        let [checked, image, disk, blank, written, read] = lines[..] else { panic!("{shown}") };
+        let [checked, image, looked, disk, blank, written, read] = lines[..] else { panic!("{shown}") };
         assert_eq!(checked, "x_1/x_1.raw (0 s): checked");
         assert_eq!(image, "Image x_1/x_1.raw (as `pattern build` wrote it)");
-        assert_eq!([disk, blank], ["Disk vm.raw: a file, 64 MiB", "  blank"]);
+        assert_eq!(looked, "vm.raw (0 s): looked at");
+        assert_eq!([disk, blank], ["Disk vm.raw: a file, 64 MiB", "  blank at both ends"]);
         assert!(
             written.starts_with("vm.raw (0 s): written, 6 MiB, ") && written.ends_with("/s"),
             "{written}"
@@ -138,5 +141,10 @@ fn a_file_that_another_program_has_locked_is_left_alone() {
     let expected = "pattern: vm.raw is locked by another program; try again when it has finished";
     assert_eq!(place.refuses(&["x_1", "vm.raw"]), expected);
     drop(lock);
+    // As QEMU does.
+    let machine = File::options().read(true).write(true).open(place.path("vm.raw")).unwrap();
+    fcntl_lock(&machine, FlockOperation::NonBlockingLockExclusive).unwrap();
+    assert_eq!(place.refuses(&["x_1", "vm.raw"]), expected);
+    drop(machine);
     place.burns(&["x_1", "vm.raw"]);
 }
