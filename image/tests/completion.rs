@@ -84,7 +84,7 @@ fn files_and_folders_are_offered_where_they_belong() {
 fn commands_options_and_values_are_offered() {
     let text = typed_on_host("pattern \t");
     let commands =
-        ["build", "completion", "config", "gen-keyring", "help", "recovery", "run", "sign-release"];
+        ["build", "burn", "completion", "config", "gen-keyring", "help", "recovery", "run", "sign-release"];
     assert_eq!(offered(&text, "build"), commands, "{text}");
     assert_eq!(offered(&typed_on_host("pattern run --d\t"), "--disk"), ["--disk", "--display"]);
     for option in ["--compress ", "--compress="] {
