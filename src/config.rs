@@ -14,6 +14,7 @@ mod problem;
 mod read;
 #[cfg(test)]
 pub(crate) mod samples;
+mod settings;
 pub mod size;
 mod suggest;
 mod url;
@@ -25,6 +26,7 @@ pub use model::{
     Boot, Config, DiskChoice, Image, Partitions, Persist, Sizes, Updates, Userspace, Verity, Volume,
 };
 pub use problem::Problem;
+pub use settings::settings;
 
 /// Longest text accepted, in bytes.
 pub const TEXT_MAX: usize = 64 << 10;
@@ -40,4 +42,12 @@ pub fn parse(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         return Err(vec![Problem { file: file.to_owned(), line: 1, key: String::new(), message }]);
     }
     read::config(document::Document::parse(file, text)?)
+}
+
+/// Validates the value of `image.id`.
+///
+/// # Errors
+/// What would be right.
+pub fn id(text: &str) -> Result<String, String> {
+    check::id(text)
 }

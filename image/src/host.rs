@@ -4,6 +4,7 @@
 pub(crate) mod durable;
 pub(crate) mod gpg;
 pub(crate) mod pubring;
+pub(crate) mod ssh_key;
 pub(crate) mod step;
 pub mod temporary;
 pub(crate) mod tools;

@@ -117,6 +117,15 @@ fn gnupg(places: &Places, options: &GenKeyring, pubring: &Path) -> Result<()> {
     durable::mode(pubring, 0o644)
 }
 
+/// Returns where the parts of a keyring of this name are, or would be made.
+///
+/// # Errors
+/// When the last part of the path can't be the name of a key.
+pub(crate) fn parts(name: &Path) -> Result<[PathBuf; 3]> {
+    let places = Places::new(name)?;
+    Ok([places.gpg(), places.keys(), places.pubring()].map(|part| places.folder.join(part)))
+}
+
 fn report(places: &Places) -> String {
     let path = |part: String| places.folder.join(part).display().to_string();
     let (gpg, pubring, keys) = (path(places.gpg()), path(places.pubring()), path(places.keys()));

@@ -8,6 +8,7 @@ pub mod build;
 pub mod check;
 pub mod decrypt;
 pub mod host;
+pub mod init;
 pub mod keyring;
 pub mod machine;
 pub mod release;

@@ -1,0 +1,112 @@
+//! `pattern init` makes a folder that everything else accepts as it is: `pattern config check` and mkosi. A second run
+//! changes nothing in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pattern_image::check::{Check, check};
+use pattern_image::host::temporary::TemporaryFolder;
+use pattern_image::init::{Init, Kind, init};
+
+const KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH me@host\n";
+
+fn made(place: &TemporaryFolder, kind: Kind, with_key: bool) -> Init {
+    let key = place.path().join("key.pub");
+    fs::write(&key, KEY).unwrap();
+    let folder = place.path().join(format!("my-{}", kind.name()));
+    let options = Init { folder, kind, ssh_key: with_key.then_some(key), tools: "/nonexistent".into() };
+    init(&options).unwrap();
+    options
+}
+
+fn all() -> impl Iterator<Item = (Kind, bool)> {
+    Kind::ALL.into_iter().map(|kind| (kind, false)).chain([(Kind::Server, true), (Kind::Appliance, true)])
+}
+
+/// All files of a folder, with their content.
+fn content(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(content(&path));
+        } else {
+            found.push((path.clone(), fs::read(path).unwrap()));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn each_kind_is_whole_and_a_second_run_changes_nothing() {
+    for (kind, with_key) in all() {
+        let place = TemporaryFolder::new().unwrap();
+        let options = made(&place, kind, with_key);
+        let (folder, name) = (&options.folder, kind.name());
+        assert!(check(&Check { files: vec![folder.join("pattern.toml")], json: false }).unwrap(), "{name}");
+        for part in ["gpg/pubring.kbx", "keys/pcr-private.pem", "keys/secure-boot.crt", "pubring.pgp"] {
+            assert!(folder.join(format!("my-{name}-{part}")).exists(), "{name}: {part}");
+        }
+        let before = content(folder);
+        let error = init(&options).unwrap_err().to_string();
+        assert!(
+            error.contains("/pattern.toml") && error.ends_with("exist already: choose another folder"),
+            "{error}"
+        );
+        assert!(content(folder) == before, "{name}: a file was changed");
+    }
+}
+
+/// Here the keys fail because another run is at work. What is left to do is said.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn without_keys_the_files_are_there_and_the_command_that_makes_the_keys_is_named() {
+    let place = TemporaryFolder::new().unwrap();
+    let folder = place.path().join("mine");
+    fs::create_dir(&folder).unwrap();
+    let other = fs::File::open(&folder).unwrap();
+    other.lock().unwrap();
+    let options = Init { folder: folder.clone(), kind: Kind::Server, ssh_key: None, tools: "t".into() };
+    let error = format!("{:#}", init(&options).unwrap_err());
+    let folder = folder.display();
+    let next =
+        format!("to make those, run `pattern gen-keyring {folder}/mine`: another pattern process is using");
+    assert!(error.starts_with(&format!("{folder} has its files and no keys; {next}")), "{error}");
+    assert!(options.folder.join("pattern.toml").exists());
+}
+
+/// mkosi, if `pattern build` has fetched it.
+fn mkosi() -> Option<PathBuf> {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../build/tools").canonicalize().ok()?;
+    tools.join("mkosi").exists().then_some(tools)
+}
+
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn mkosi_reads_the_configuration_of_each_kind() {
+    let Some(tools) = mkosi() else {
+        println!("skipped: build/tools has no mkosi");
+        return;
+    };
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("mkosi/image");
+    for (kind, with_key) in all() {
+        let place = TemporaryFolder::new().unwrap();
+        let options = made(&place, kind, with_key);
+        let mut command = Command::new(tools.join("mkosi"));
+        command.arg("--directory").arg(&options.folder).arg("--include").arg(&ours);
+        command.arg("--tools-tree").arg(tools.join("tree")).arg("summary");
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let has = |line: &str| said.lines().any(|one| one.trim_end().ends_with(line));
+        assert!(has(" linux-image-amd64") && has(" systemd"), "{said}");
+        assert_eq!(has(" openssh-server"), with_key || kind == Kind::Server, "{said}");
+        // The console that was named last is the one that asks.
+        let last = said.rfind("console=tty0") > said.rfind("console=ttyS0");
+        assert_eq!(last, kind == Kind::Desktop, "{said}");
+    }
+}
