@@ -9,11 +9,13 @@ use pattern::config::size::Size;
 use crate::build::Build;
 use crate::check::Check;
 use crate::decrypt::Decrypt;
+use crate::init::{Init, Kind};
 use crate::keyring::GenKeyring;
 use crate::machine::credential;
 use crate::machine::growth::Growth;
 use crate::release::{Compression, SignRelease};
 use crate::run::Run;
+use crate::show::Show;
 
 mod help;
 
@@ -32,6 +34,10 @@ pub enum Command {
     Build(Build),
     /// `run`
     Run(Run),
+    /// `init`
+    Init(Init),
+    /// `show`
+    Show(Show),
     /// `gen-keyring`
     GenKeyring(GenKeyring),
     /// `sign-release`
@@ -58,6 +64,8 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt
         },
         Some(Value(word)) if word == "build" => Command::Build(build(&mut parser)?),
         Some(Value(word)) if word == "run" => Command::Run(run(&mut parser)?),
+        Some(Value(word)) if word == "init" => Command::Init(init(&mut parser)?),
+        Some(Value(word)) if word == "show" => Command::Show(show(&mut parser)?),
         Some(Value(word)) if word == "gen-keyring" => Command::GenKeyring(gen_keyring(&mut parser)?),
         Some(Value(word)) if word == "sign-release" => Command::SignRelease(sign_release(&mut parser)?),
         Some(Value(word)) if word == "recovery" => match parser.next()? {
@@ -137,6 +145,36 @@ fn run(parser: &mut lexopt::Parser) -> Result<Run, lexopt::Error> {
     }
     let image = image.ok_or("run: an IMAGE is missing")?;
     Ok(Run { image, disk, persist, memory, secure_boot, append, display, credentials, server, tools })
+}
+
+fn init(parser: &mut lexopt::Parser) -> Result<Init, lexopt::Error> {
+    let (mut folder, mut kind, mut ssh_key, mut tools) = (None, Kind::Server, None, TOOLS.into());
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("kind") => kind = parser.value()?.parse_with(Kind::parse)?,
+            Long("ssh-key") => ssh_key = Some(parser.value()?.into()),
+            Long("tools") => tools = parser.value()?.into(),
+            Value(value) if folder.is_none() => folder = Some(value.into()),
+            other => return Err(other.unexpected()),
+        }
+    }
+    let folder = folder.ok_or("init: a DIR is missing")?;
+    Ok(Init { folder, kind, ssh_key, tools })
+}
+
+fn show(parser: &mut lexopt::Parser) -> Result<Show, lexopt::Error> {
+    let (mut image, mut old, mut json, mut tools) = (None, None, false, TOOLS.into());
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("json") => json = true,
+            Long("tools") => tools = parser.value()?.into(),
+            Value(value) if image.is_none() => image = Some(value.into()),
+            Value(value) if old.is_none() => old = Some(value.into()),
+            other => return Err(other.unexpected()),
+        }
+    }
+    let image = image.ok_or("show: an IMAGE is missing")?;
+    Ok(Show { image, old, json, tools })
 }
 
 fn gen_keyring(parser: &mut lexopt::Parser) -> Result<GenKeyring, lexopt::Error> {

@@ -72,6 +72,7 @@ pub fn build(options: &Build) -> Result<()> {
     let mut names = output::collect(&base, &places.made(), &to)?;
     names.push(output::keep_pubring(&base, &pubring, &to)?);
     output::checksums(&to, &names)?;
+    names.extend(output::keep_manifest(&base, &places.made(), &to)?);
     names.iter().for_each(|name| println!("{}", to.join(name).display()));
     Ok(())
 }

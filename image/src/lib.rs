@@ -13,3 +13,4 @@ pub mod keyring;
 pub mod machine;
 pub mod release;
 pub mod run;
+pub mod show;

@@ -25,6 +25,8 @@ fn main() -> ExitCode {
         Command::Check(options) => check::check(&options),
         Command::Build(options) => build::build(&options).map(|()| true),
         Command::Run(options) => run::run(&options).map(|()| true),
+        Command::Init(options) => pattern_image::init::init(&options).map(|()| true),
+        Command::Show(options) => pattern_image::show::show(&options).map(|()| true),
         Command::GenKeyring(options) => keyring::generate(&options).map(|()| true),
         Command::SignRelease(options) => release::sign(&options).map(|()| true),
         Command::Decrypt(options) => decrypt::decrypt(&options).map(|()| true),
