@@ -36,8 +36,10 @@ install: programs ## build: lay the files out for packagers: DESTDIR=, PREFIX=
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/pattern $(PROGRAM)
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/share/pattern image/tools
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/pattern/units units/*
-	install -D -m 644 image/completions/pattern.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pattern
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions image/completions/_pattern
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion/completions zsh/site-functions fish/vendor_completions.d)
+	target/release/pattern completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/pattern
+	target/release/pattern completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_pattern
+	target/release/pattern completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/pattern.fish
 	rm -rf $(DESTDIR)$(PREFIX)/share/pattern/mkosi
 	cp -r image/mkosi $(DESTDIR)$(PREFIX)/share/pattern/mkosi
 

@@ -14,67 +14,92 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use clap::{Args, ValueHint};
 use pattern::config::{self, Config};
 use pattern::table::base;
+use serde_json::json;
 
 use crate::check::print_notes;
 use crate::host::pubring::Pubring;
+use crate::host::results;
+use crate::host::screen::{self, Screen};
+use crate::host::tools::TREE;
 use data::Data;
 use keys::Keys;
 use mkosi::Places;
 
 /// Options of `build`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Args, Clone, PartialEq, Eq, Debug)]
 pub struct Build {
-    /// Has `pattern.toml` and the image's own mkosi configuration.
+    /// The folder with pattern.toml and the image's mkosi configuration
+    #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     pub folder: PathBuf,
-    /// The keys for kernel image and boot loader. Without keys nothing is signed.
+    /// Sign PCR 11, kernel image and boot loader with these keys: gen-keyring's NAME-keys
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub keys: Option<PathBuf>,
-    /// Sign an image with `debug = true` with the key of images with `debug = false`.
+    /// Sign PCR 11 of an image with debug = true with the key of images for use: it opens their
+    /// volumes and gives root a shell
+    #[arg(long = "sign-debug-as-production", requires = "keys")]
     pub debug_as_production: bool,
-    /// The folder for images.
+    /// Where images go
+    #[arg(long, value_name = "DIR", default_value = "build/images", value_hint = ValueHint::DirPath)]
     pub output: PathBuf,
-    /// The folder of the tools tree.
+    /// Where the tools tree is kept
+    #[arg(long, value_name = "DIR", default_value = TREE, value_hint = ValueHint::DirPath)]
     pub tools: PathBuf,
-    /// The files that this program was installed with, if they are not beside it.
+    /// The files this program was installed with
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Builds the image, and prints where it is.
 ///
 /// # Errors
 /// When `pattern.toml` has mistakes (all are printed), something is missing, or mkosi fails.
-pub fn build(options: &Build) -> Result<()> {
+pub fn build(options: &Build, screen: Screen) -> Result<()> {
     let file = options.folder.join("pattern.toml");
     let config = read(&file)?;
-    print_notes(&file, &config);
+    print_notes(&file, &config, screen);
     let data = Data::find(options.data.as_deref())?;
     let keys = signing(options, &config)?;
     let base = format!("{}_{}", config.image.id, config.image.version);
     let places = places(options, &data, &config, &base)?;
     prepare(&places, &data, &config, &file)?;
-    println!("Logs: {}/*.log", places.work.display());
-    progress::run("tools tree", &mut tools(&data, &places), &places.work.join("tools.log"))?;
+    screen.say(format_args!("Logs: {}/*.log", places.work.display()));
+    progress::run(screen, "tools tree", &mut tools(&data, &places), &places.work.join("tools.log"))?;
     let pubring = file.with_file_name(&config.image.updates.pubring);
     let trusted = Pubring::read(&pubring, &options.tools)?.keys.join(", ");
-    println!("Updates are verified with {}: {trusted}", pubring.display());
-    progress::run("initrd", &mut mkosi::initrd(&places, &config), &places.work.join("initrd.log"))?;
+    screen.say(format_args!("Updates are verified with {}: {trusted}", pubring.display()));
+    progress::run(screen, "initrd", &mut mkosi::initrd(&places, &config), &places.work.join("initrd.log"))?;
     let joined = keys.as_ref().map(|keys| keys.joined(&places.work)).transpose()?;
     progress::run(
+        screen,
         "image",
         &mut mkosi::image(&places, &config, keys.as_ref().zip(joined.as_ref())),
         &places.work.join("image.log"),
     )?;
     drop(joined);
     room::check(config.partitions.sizes.esp, output::kernel_image(&base, &places.made())?)?;
-    users::keep(&places.made(), &places.folder)?;
+    users::keep(&places.made(), &places.folder, screen)?;
     let to = options.output.join(&base);
     let mut names = output::collect(&base, &places.made(), &to)?;
     names.push(output::keep_pubring(&base, &pubring, &to)?);
     output::checksums(&to, &names)?;
     names.extend(output::keep_manifest(&base, &places.made(), &to)?);
-    names.iter().for_each(|name| println!("{}", to.join(name).display()));
-    Ok(())
+    print_made(options.json, &base, &to, &names)
+}
+
+/// Prints what was made.
+fn print_made(json: bool, base: &str, to: &Path, names: &[String]) -> Result<()> {
+    let files: Vec<String> = names.iter().map(|name| to.join(name).display().to_string()).collect();
+    if !json {
+        return results::list(files);
+    }
+    let image = to.join(format!("{base}.raw")).display().to_string();
+    results::json(&json!({ "result": to.display().to_string(), "image": image, "files": files }))
 }
 
 /// Returns the keys that sign the image. Prints a warning if an image with a shell is signed with
@@ -83,7 +108,7 @@ fn signing(options: &Build, config: &Config) -> Result<Option<Keys>> {
     let Some(folder) = &options.keys else { return Ok(None) };
     let pcr = keys::Pcr::of(config.debug, options.debug_as_production, config.image.epoch);
     if config.debug && pcr != keys::Pcr::Debug {
-        eprintln!("{}", keys::DEBUG_AS_PRODUCTION);
+        screen::warn(keys::DEBUG_AS_PRODUCTION);
     }
     Keys::find(folder, pcr).map(Some)
 }
@@ -92,7 +117,7 @@ fn read(file: &Path) -> Result<Config> {
     let name = file.display().to_string();
     let text = fs::read_to_string(file).with_context(|| format!("reading {name}"))?;
     config::parse(&name, &text).or_else(|problems| {
-        problems.iter().for_each(|problem| eprintln!("{problem}"));
+        problems.iter().for_each(screen::warn);
         bail!("reading {name}: problems found: {}", problems.len())
     })
 }

@@ -4,16 +4,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use clap::{Args, ValueHint};
 use pattern::config::prerelease::PreRelease;
 use pattern::config::{self, Config, Problem, SecureBoot};
 use serde_json::{Value, json};
 
+use crate::host::results;
+use crate::host::screen::Screen;
+
 /// Options of `config check`.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Args, Clone, PartialEq, Eq, Debug, Default)]
 pub struct Check {
-    /// The files, at least one.
+    /// The files
+    #[arg(value_name = "FILE", default_value = "pattern.toml", value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
-    /// Print JSON.
+    /// Print one JSON array
+    #[arg(long)]
     pub json: bool,
 }
 
@@ -22,18 +28,18 @@ pub struct Check {
 ///
 /// # Errors
 /// When a file can't be read.
-pub fn check(options: &Check) -> Result<bool> {
+pub fn check(options: &Check, screen: Screen) -> Result<bool> {
     let mut problems = Vec::new();
     for file in &options.files {
         match parsed(file)? {
-            Ok(config) => print_notes(file, &config),
+            Ok(config) => print_notes(file, &config, screen),
             Err(found) => problems.extend(found),
         }
     }
     if options.json {
-        println!("{}", json(&problems));
+        results::json(&json(&problems))?;
     } else {
-        problems.iter().for_each(|problem| println!("{problem}"));
+        results::list(&problems)?;
     }
     Ok(problems.is_empty())
 }
@@ -45,8 +51,8 @@ fn parsed(file: &Path) -> Result<Result<Config, Vec<Problem>>> {
 }
 
 /// Prints the notes to standard error.
-pub(crate) fn print_notes(file: &Path, config: &Config) {
-    notes(config).iter().for_each(|note| eprintln!("{}: {note}", file.display()));
+pub(crate) fn print_notes(file: &Path, config: &Config, screen: Screen) {
+    notes(config).iter().for_each(|note| screen.say(format_args!("{}: {note}", file.display())));
 }
 
 /// Returns what is valid, and may not be what is meant.

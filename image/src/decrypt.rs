@@ -2,20 +2,25 @@
 //! encrypted for.
 
 use std::fs::{self, File};
-use std::io::{Read, Write, stdin, stdout};
+use std::io::{Read, stdin};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
+use clap::{Args, ValueHint};
 use pattern::age::{self, Identity};
 use pattern::volume::recovery::RecoveryKey;
 use zeroize::Zeroizing;
 
+use crate::host::results;
+
 /// Options of `recovery decrypt`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Args, Clone, PartialEq, Eq, Debug)]
 pub struct Decrypt {
-    /// The encrypted key, or `-` for standard input.
+    /// The encrypted key, EFI/pattern/UUID.age of the machine, or - for standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// The file with the secret key.
+    /// The secret key to one of volume.escrow, as age-keygen writes it
+    #[arg(long, value_name = "KEYFILE", value_hint = ValueHint::FilePath)]
     pub identity: PathBuf,
 }
 
@@ -32,9 +37,8 @@ pub fn decrypt(options: &Decrypt) -> Result<()> {
     let identities = identities(&options.identity)?;
     let file = read(&options.file)?;
     let key = opened(&file, &identities).with_context(|| format!("decrypting {}", named(&options.file)))?;
-    let mut terminal = stdout().lock();
-    let printed = terminal.write_all(key.as_str().as_bytes()).and_then(|()| terminal.write_all(b"\n"));
-    printed.and_then(|()| terminal.flush()).context("printing the recovery key")
+    // In one piece: a string that grows, or the buffer of standard output, would keep a copy.
+    results::print(&Zeroizing::new([key.as_str(), "\n"].concat()))
 }
 
 fn identities(path: &Path) -> Result<Vec<Identity>> {

@@ -8,48 +8,55 @@ use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
+use clap::{Args, ValueHint};
 use pattern::config;
 
+use crate::host::results;
+use crate::host::screen::Screen;
 use crate::host::ssh_key::{self, SshKey};
-use crate::keyring::{self, GenKeyring};
+use crate::host::tools::TREE;
+use crate::keyring;
 pub use kind::Kind;
 use template::Template;
 
 /// Options of `init`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Args, Clone, PartialEq, Eq, Debug)]
 pub struct Init {
-    /// The folder, whose name becomes that of the image.
+    /// The folder, whose name becomes that of the image
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub folder: PathBuf,
-    /// What the image is for.
+    /// What the image is for
+    #[arg(long, value_name = "KIND", default_value = "server")]
     pub kind: Kind,
-    /// The public keys of SSH that root logs in with.
+    /// Let root log in by SSH with the public keys in FILE, such as ~/.ssh/id_ed25519.pub
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub ssh_key: Option<PathBuf>,
-    /// The tools tree.
+    /// The tools tree with gpg and openssl, for a host that has none
+    #[arg(long, value_name = "DIR", default_value = TREE, value_hint = ValueHint::DirPath)]
     pub tools: PathBuf,
 }
 
-/// Writes the files and makes the keys. Prints what to type next.
+/// Writes the files and makes the keys. Prints what was made, and says what to type next.
 ///
 /// # Errors
 /// When the folder can't be made, its name can't be that of an image, or it has one of the files.
 /// Nothing is written then.
-pub fn init(options: &Init) -> Result<()> {
-    let keys = options.ssh_key.as_deref().map(ssh_key::read).transpose()?;
+pub fn init(options: &Init, screen: Screen) -> Result<()> {
+    let ssh_keys = options.ssh_key.as_deref().map(ssh_key::read).transpose()?;
     let id = id(&options.folder)?;
-    let template = template(options.kind, &id, keys.as_deref())?;
-    let keyring = options.folder.join(&id);
-    refuse_to_overwrite(&options.folder, &template, &keyring::parts(&keyring)?)?;
-    for (path, text) in template.files() {
-        write(&options.folder.join(path), &text)?;
-    }
-    let makes =
-        GenKeyring { name: keyring.clone(), add_missing: false, epoch: None, tools: options.tools.clone() };
-    keyring::generate(&makes).with_context(|| {
-        let (folder, keyring) = (options.folder.display(), keyring.display());
+    let template = template(options.kind, &id, ssh_keys.as_deref())?;
+    let (folder, keyring) = (&options.folder, options.folder.join(&id));
+    let files: Vec<_> = template.files().into_iter().map(|(path, text)| (folder.join(path), text)).collect();
+    let mut made: Vec<_> = files.iter().map(|(path, _)| path.clone()).collect();
+    made.extend(keyring::parts(&keyring)?);
+    refuse_to_overwrite(&made)?;
+    files.iter().try_for_each(|(path, text)| write(path, text))?;
+    keyring::new(&keyring, &options.tools, screen).with_context(|| {
+        let (folder, keyring) = (folder.display(), keyring.display());
         format!("{folder} has its files and no keys; to make those, run `pattern gen-keyring {keyring}`")
     })?;
-    print!("{}", next(&options.folder, &template));
-    Ok(())
+    screen.write(next(folder, &template));
+    results::list(made.iter().map(|path| path.display()))
 }
 
 /// Returns the name of a folder, which need not exist.
@@ -75,10 +82,9 @@ fn template<'a>(kind: Kind, id: &'a str, keys: Option<&'a [SshKey]>) -> Result<T
 }
 
 /// # Errors
-/// When one of the files already exists. The error names all of them.
-fn refuse_to_overwrite(folder: &Path, template: &Template<'_>, keyring: &[PathBuf]) -> Result<()> {
-    let files = template.files().into_iter().map(|(path, _)| folder.join(path));
-    let taken = files.chain(keyring.iter().cloned()).filter(|path| fs::symlink_metadata(path).is_ok());
+/// When something already exists. The error names all of it.
+fn refuse_to_overwrite(paths: &[PathBuf]) -> Result<()> {
+    let taken = paths.iter().filter(|path| fs::symlink_metadata(path).is_ok());
     let taken: Vec<_> = taken.map(|path| path.display().to_string()).collect();
     match taken.as_slice() {
         [] => Ok(()),
@@ -102,7 +108,7 @@ fn next(folder: &Path, template: &Template<'_>) -> String {
     format!(
         "\n{folder} has everything for an image that is {what}. Its README.md says who can log in. Next:\n    \
          cd {folder}\n    \
-         pattern build . --keys {id}-keys\n    \
+         pattern build --keys {id}-keys\n    \
          pattern run {image} --secure-boot --persist machine{run}\n\
          Before you install it on a machine: write your own image.updates.url into pattern.toml.\n",
         folder = folder.display(),

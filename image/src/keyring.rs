@@ -6,53 +6,82 @@ mod places;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use pattern::config::epoch::private_key;
+use clap::{Args, ValueHint};
+use pattern::config::epoch::{HIGHEST, private_key};
+use serde_json::json;
 
 use crate::host::durable;
 use crate::host::gpg;
+use crate::host::results;
+use crate::host::screen::Screen;
+use crate::host::tools::TREE;
 use places::Places;
 
 /// Options of `gen-keyring`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Args, Clone, PartialEq, Eq, Debug)]
 pub struct GenKeyring {
-    /// The last part names the keys, and the rest is the folder for them.
+    /// Its last part names the keys, and the rest is the folder for them
+    #[arg(value_name = "NAME", value_hint = ValueHint::AnyPath)]
     pub name: PathBuf,
-    /// Add missing keys to an existing keyring.
+    /// Add the keys that a keyring of an older version lacks, and change nothing else
+    #[arg(long, conflicts_with = "epoch")]
     pub add_missing: bool,
-    /// Add the key of this epoch to an existing keyring.
+    /// Add the key of images with image.epoch = N to a keyring, and change nothing else
+    #[arg(long, value_name = "N", value_hint = ValueHint::Other, value_parser = number_of_epoch)]
     pub epoch: Option<u32>,
-    /// The tools tree.
+    /// The tools tree with gpg and openssl, for a host that has none
+    #[arg(long, value_name = "DIR", default_value = TREE, value_hint = ValueHint::DirPath)]
     pub tools: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn number_of_epoch(text: &str) -> Result<u32, String> {
+    let epoch = text.parse().ok().filter(|epoch| (1..=HIGHEST).contains(epoch));
+    epoch.ok_or_else(|| format!("must be a number from 1 to {HIGHEST}"))
 }
 
 /// Makes the keys, and prints what each is for.
 ///
 /// # Errors
 /// When one of the parts already exists, a program is missing, or one fails. Nothing is left then.
-pub fn generate(options: &GenKeyring) -> Result<()> {
-    let places = Places::new(&options.name)?;
-    let _lock = durable::lock(&places.folder)?;
+pub fn generate(options: &GenKeyring, screen: Screen) -> Result<()> {
     if options.add_missing || options.epoch.is_some() {
-        return add(&places, options);
+        let places = Places::new(&options.name)?;
+        let _lock = durable::lock(&places.folder)?;
+        return add(&places, options, screen);
     }
+    let [gpg, keys, pubring] = new(&options.name, &options.tools, screen)?;
+    let [pubring, gpg, keys] = [pubring, gpg, keys].map(|path| path.display().to_string());
+    if options.json {
+        return results::json(&json!({ "pubring": pubring, "gpg": gpg, "keys": keys }));
+    }
+    results::list([pubring, gpg, keys])
+}
+
+/// Makes the keys, and says what each is for. Returns where its parts are.
+pub(crate) fn new(name: &Path, tools: &Path, screen: Screen) -> Result<[PathBuf; 3]> {
+    let places = Places::new(name)?;
+    let _lock = durable::lock(&places.folder)?;
     if places.only_moves_are_missing() {
-        println!("Finishing what an interrupted run left in {}", places.staging.display());
+        screen.say(format_args!("Finishing what an interrupted run left in {}", places.staging.display()));
     } else {
         places.clear()?;
         places.refuse_to_overwrite()?;
-        make(&places, options).inspect_err(|_| {
+        make(&places, tools).inspect_err(|_| {
             // The first failure is the one that is reported.
             places.clear().ok();
         })?;
     }
     places.publish()?;
-    print!("{}", report(&places));
-    Ok(())
+    screen.write(report(&places));
+    parts(name)
 }
 
 /// Adds the key of an epoch, or the keys that newer versions of this tool make and an older keyring
 /// lacks.
-fn add(places: &Places, options: &GenKeyring) -> Result<()> {
+fn add(places: &Places, options: &GenKeyring, screen: Screen) -> Result<()> {
     let keys = places.folder.join(places.keys());
     if !keys.is_dir() {
         let (name, keys) = (options.name.display(), keys.display());
@@ -61,57 +90,50 @@ fn add(places: &Places, options: &GenKeyring) -> Result<()> {
              --add-missing or --epoch, makes a new keyring"
         );
     }
-    if let Some(epoch) = options.epoch {
-        return add_epoch(&keys, epoch, options);
+    let added = match options.epoch {
+        Some(epoch) => openssl::epoch(&keys, epoch, &options.tools)?,
+        None => openssl::missing(&keys, &options.tools)?,
+    };
+    let (folder, nothing) = (keys.display().to_string(), added.is_empty());
+    screen.say(match options.epoch {
+        Some(epoch) if nothing => format!("{folder}: the key of epoch {epoch} is there already"),
+        None if nothing => format!("{folder}: no key is missing"),
+        // Machines that kept an image of the epoch have their volume bound only to its key. If it is
+        // lost, they need their recovery keys.
+        Some(epoch) => format!(
+            "{} signs PCR policies of images with image.epoch = {epoch}. Back up {folder} again.",
+            private_key(epoch)
+        ),
+        None => {
+            format!("pcr-debug-*.pem sign PCR policies of images with debug = true. Back up {folder} again.")
+        }
+    });
+    let added: Vec<String> = added.iter().map(|name| keys.join(name).display().to_string()).collect();
+    if options.json {
+        results::json(&json!({ "keys": folder, "added": added }))
+    } else {
+        results::list(added)
     }
-    let added = openssl::missing(&keys, &options.tools)?;
-    if added.is_empty() {
-        println!("{}: no key is missing", keys.display());
-        return Ok(());
-    }
-    added.iter().for_each(|name| println!("{}  added", keys.join(name).display()));
-    println!(
-        "pcr-debug-*.pem sign PCR policies of images with debug = true. Back up {} again.",
-        keys.display()
-    );
-    Ok(())
-}
-
-/// Adds the key of an epoch. Machines that kept an image of the epoch have their volume bound only
-/// to its key. If it is lost, they need their recovery keys.
-fn add_epoch(keys: &Path, epoch: u32, options: &GenKeyring) -> Result<()> {
-    let added = openssl::epoch(keys, epoch, &options.tools)?;
-    if added.is_empty() {
-        println!("{}: the key of epoch {epoch} is there already", keys.display());
-        return Ok(());
-    }
-    added.iter().for_each(|name| println!("{}  added", keys.join(name).display()));
-    println!(
-        "{} signs PCR policies of images with image.epoch = {epoch}. Back up {} again.",
-        private_key(epoch),
-        keys.display()
-    );
-    Ok(())
 }
 
 /// Makes everything in the staging folder. The public key gets its name last, which says that the
 /// rest exists.
-fn make(places: &Places, options: &GenKeyring) -> Result<()> {
+fn make(places: &Places, tools: &Path) -> Result<()> {
     durable::private_folder(&places.staging)?;
     let keys = places.staged(&places.keys());
     durable::private_folder(&keys)?;
-    openssl::keys(&keys, &places.name, &options.tools)?;
+    openssl::keys(&keys, &places.name, tools)?;
     let unnamed = places.staging.join("pubring.part");
-    gnupg(places, options, &unnamed)?;
+    gnupg(places, tools, &unnamed)?;
     durable::sync_tree(&places.staging)?;
     durable::rename(&unnamed, &places.staged(&places.pubring()))
 }
 
 /// Makes the GnuPG home, and leaves no daemon and no socket.
-fn gnupg(places: &Places, options: &GenKeyring, pubring: &Path) -> Result<()> {
+fn gnupg(places: &Places, tools: &Path, pubring: &Path) -> Result<()> {
     let folder = places.staged(&places.gpg());
     durable::private_folder(&folder)?;
-    let home = gpg::Home::open(&folder, &options.tools)?;
+    let home = gpg::Home::open(&folder, tools)?;
     home.generate(&places.name)?;
     home.export(pubring)?;
     durable::mode(pubring, 0o644)
@@ -126,16 +148,15 @@ pub(crate) fn parts(name: &Path) -> Result<[PathBuf; 3]> {
     Ok([places.gpg(), places.keys(), places.pubring()].map(|part| places.folder.join(part)))
 }
 
+/// Says what each part is for.
 fn report(places: &Places) -> String {
-    let path = |part: String| places.folder.join(part).display().to_string();
-    let (gpg, pubring, keys) = (path(places.gpg()), path(places.pubring()), path(places.keys()));
-    let (width, none) = (pubring.len(), "");
+    let (pubring, gpg, keys) = (places.pubring(), places.gpg(), places.keys());
     format!(
-        "{pubring}  public: what updates are verified with; beside pattern.toml, as image.updates.pubring\n\
-         {gpg:width$}  SECRET: signs releases, as GPGHOME of `pattern sign-release`\n\
-         {keys:width$}  SECRET: pcr-*.pem sign PCR policies (pcr-debug-*.pem of images with debug = true),\n\
-         {none:width$}          secure-boot.* sign what the firmware starts\n\
-         Keep the SECRET ones to yourself, and back them up: a system takes updates from its own keyring only.\n"
+        "{pubring} is public: updates are verified with it. Put it beside pattern.toml, as image.updates.pubring.\n\
+         {gpg} is SECRET: it signs releases, as GPGHOME of `pattern sign-release`.\n\
+         {keys} is SECRET: pcr-*.pem sign PCR policies (pcr-debug-*.pem of images with debug = true), and\n\
+         secure-boot.* sign what the firmware starts.\n\
+         Keep what is SECRET to yourself, and back it up: a system takes updates from its own keyring only.\n"
     )
 }
 
@@ -147,15 +168,19 @@ mod tests {
     fn each_part_is_explained() {
         let text = report(&Places::new(Path::new("demo/x")).unwrap());
         let lines = text.lines().collect::<Vec<_>>();
-        assert!(lines[0].starts_with("demo/x-pubring.pgp  public: "), "{text}");
-        assert!(lines[1].starts_with("demo/x-gpg          SECRET: "), "{text}");
-        assert!(lines[2].starts_with("demo/x-keys         SECRET: "), "{text}");
+        assert!(lines[0].starts_with("x-pubring.pgp is public: "), "{text}");
+        assert!(lines[1].starts_with("x-gpg is SECRET: "), "{text}");
+        assert!(lines[2].starts_with("x-keys is SECRET: "), "{text}");
         assert!(lines[2].contains("pcr-debug-*.pem of images with debug = true"), "{text}");
-        assert!(lines[4].contains("back them up"), "{text}");
+        assert!(lines[4].contains("back it up"), "{text}");
     }
 
     #[test]
-    fn paths_are_shown_as_they_were_given() {
-        assert!(report(&Places::new(Path::new("x")).unwrap()).starts_with("x-pubring.pgp "));
+    fn an_epoch_is_a_number_above_zero() {
+        assert_eq!(number_of_epoch("2"), Ok(2));
+        for wrong in ["0", "-1", "x", "2147483648"] {
+            let error = number_of_epoch(wrong).unwrap_err();
+            assert_eq!(error, "must be a number from 1 to 2147483647", "{wrong}");
+        }
     }
 }

@@ -1,7 +1,12 @@
 //! The host tool `pattern` as a library: checks configurations, builds images with mkosi, signs
 //! releases, and boots images.
 //!
+//! Results go to standard output by [`host::results`], and everything else to standard error by
+//! [`host::screen`]: both go on when nobody reads them, and `println!` would abort.
+//!
 //! [`machine`] also drives the machines of the tests in `vm-tests/`.
+
+#![warn(clippy::print_stderr, clippy::print_stdout)]
 
 pub mod args;
 pub mod build;

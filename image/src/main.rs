@@ -1,47 +1,62 @@
 //! `pattern`: checks configurations, builds images, signs releases, boots images.
 
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 use std::env;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use pattern_image::args::{self, Command};
+use anyhow::Result;
+use pattern_image::args::{self, Answer, Arguments, Command, Config, Recovery, completion};
 use pattern_image::build;
 use pattern_image::check;
 use pattern_image::decrypt;
+use pattern_image::host::results::{self, NoReader};
+use pattern_image::host::screen::{self, Screen};
+use pattern_image::init;
 use pattern_image::keyring;
 use pattern_image::release;
 use pattern_image::run;
+use pattern_image::show;
+
+const WRONG_USAGE: u8 = 2;
+/// As of a program that SIGPIPE ended. We ignore the signal, so that what was begun is cleaned up.
+const NO_READER: u8 = 128 + 13;
 
 fn main() -> ExitCode {
-    let command = match args::parse(env::args_os().skip(1)) {
-        Ok(command) => command,
-        Err(error) => {
-            eprintln!("pattern: {error}\nTry: pattern --help");
-            return ExitCode::from(2);
+    let words: Vec<OsString> = env::args_os().collect();
+    let outcome = match args::parse(&words) {
+        Ok(arguments) => perform(&arguments),
+        Err(Answer::Asked(text)) => results::print(&text).map(|()| ExitCode::SUCCESS),
+        Err(Answer::Wrong(text)) => {
+            screen::warn(text.trim_end());
+            Ok(ExitCode::from(WRONG_USAGE))
         }
     };
-    let outcome = match command {
-        Command::Help => return print(args::HELP),
-        Command::Version => return print(concat!("pattern ", env!("CARGO_PKG_VERSION"), "\n")),
-        Command::Check(options) => check::check(&options),
-        Command::Build(options) => build::build(&options).map(|()| true),
-        Command::Run(options) => run::run(&options).map(|()| true),
-        Command::Init(options) => pattern_image::init::init(&options).map(|()| true),
-        Command::Show(options) => pattern_image::show::show(&options).map(|()| true),
-        Command::GenKeyring(options) => keyring::generate(&options).map(|()| true),
-        Command::SignRelease(options) => release::sign(&options).map(|()| true),
-        Command::Decrypt(options) => decrypt::decrypt(&options).map(|()| true),
-    };
-    match outcome {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("pattern: {error:#}");
-            ExitCode::FAILURE
+    outcome.unwrap_or_else(|error| {
+        if error.is::<NoReader>() {
+            return ExitCode::from(NO_READER);
         }
-    }
+        screen::warn(format_args!("pattern: {error:#}"));
+        ExitCode::FAILURE
+    })
 }
 
-fn print(text: &str) -> ExitCode {
-    print!("{text}");
-    ExitCode::SUCCESS
+fn perform(arguments: &Arguments) -> Result<ExitCode> {
+    let screen = Screen::new(arguments.quiet);
+    match &arguments.command {
+        Command::Config(Config::Check(options)) => {
+            let good = check::check(options, screen)?;
+            return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Init(options) => init::init(options, screen),
+        Command::Build(options) => build::build(options, screen),
+        Command::Show(options) => show::show(options),
+        Command::Run(options) => run::run(options, screen),
+        Command::GenKeyring(options) => keyring::generate(options, screen),
+        Command::SignRelease(options) => release::sign(options, screen),
+        Command::Recovery(Recovery::Decrypt(options)) => decrypt::decrypt(options),
+        Command::Completion(options) => completion::completion(*options),
+    }
+    .map(|()| ExitCode::SUCCESS)
 }

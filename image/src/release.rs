@@ -11,8 +11,13 @@ mod sum;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use clap::{Args, ValueHint};
+use serde_json::json;
 
 use crate::host::gpg::Home;
+use crate::host::results;
+use crate::host::screen::{self, Screen};
+use crate::host::tools::TREE;
 use addition::Addition;
 use built::Built;
 pub(crate) use built::PUBRING;
@@ -21,18 +26,26 @@ pub use compression::Compression;
 use folder::Folder;
 
 /// Options of `sign-release`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Args, Clone, PartialEq, Eq, Debug)]
 pub struct SignRelease {
-    /// The output of `build` for one version.
+    /// The folder that `pattern build` wrote: build/images/ID_VERSION
+    #[arg(value_name = "RESULT", value_hint = ValueHint::DirPath)]
     pub result: PathBuf,
-    /// The GnuPG home with the key.
+    /// The GnuPG home with the key that signs: gen-keyring's NAME-gpg
+    #[arg(value_name = "GPGHOME", value_hint = ValueHint::DirPath)]
     pub home: PathBuf,
-    /// The folder that systems update from.
+    /// The folder that systems update from
+    #[arg(long, value_name = "DIR", default_value = "pattern-release", value_hint = ValueHint::DirPath)]
     pub output: PathBuf,
-    /// How partitions and image are compressed.
+    /// How partitions and image are compressed
+    #[arg(long = "compress", value_name = "HOW", value_enum, default_value = "xz")]
     pub compression: Compression,
-    /// The tools tree.
+    /// The tools tree with gpg and xz, for a host that has none
+    #[arg(long, value_name = "DIR", default_value = TREE, value_hint = ValueHint::DirPath)]
     pub tools: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Adds a version to a release, signs the release, and prints where it is.
@@ -40,25 +53,33 @@ pub struct SignRelease {
 /// # Errors
 /// When the version or the release was changed since it was written, a program or a key is missing,
 /// or one fails. The earlier release stays published then.
-pub fn sign(options: &SignRelease) -> Result<()> {
-    let home = Home::open(&options.home, &options.tools)?;
+pub fn sign(options: &SignRelease, screen: Screen) -> Result<()> {
+    let home = Home::of_key(&options.home, &options.tools)?;
     let key = home.key()?;
     let packed = Codec::find(options.compression, &options.tools)?;
     let plain = Codec::find(Compression::None, &options.tools)?;
     let built = Built::read(&options.result)?;
-    built.check()?;
+    built.check(screen)?;
     built.trusts(&key, &options.tools)?;
     home.try_out(&key)?;
     let folder = Folder::open(&options.output, &home)?;
-    let addition = Addition { base: &built.base, parts: built.parts(&packed, &plain), folder: &folder };
+    let addition =
+        Addition { base: &built.base, parts: built.parts(&packed, &plain), folder: &folder, screen };
     addition.check()?;
     if let Some(newer) = addition.newer()? {
         let (to, base) = (options.output.display(), &built.base);
-        eprintln!("warning: {to} has {newer}, which is newer than {base}: machines take {newer}");
+        screen::warn(format_args!(
+            "warning: {to} has {newer}, which is newer than {base}: machines take {newer}"
+        ));
     }
     let sums = addition.write()?;
     folder.publish(&sums, &key)?;
-    sums.keys().for_each(|name| println!("{}", options.output.join(name).display()));
-    println!("Signed with key {key}: {}", options.output.display());
-    Ok(())
+    screen.say(format_args!("Signed with key {key}: {}", options.output.display()));
+    let files: Vec<String> =
+        sums.keys().map(|name| options.output.join(name).display().to_string()).collect();
+    if !options.json {
+        return results::list(files);
+    }
+    let release = options.output.display().to_string();
+    results::json(&json!({ "release": release, "key": key, "files": files }))
 }

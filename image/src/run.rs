@@ -1,12 +1,17 @@
 //! `pattern run`: boots a copy of an image on this terminal.
 
+mod values;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use clap::{Args, ValueHint};
 use pattern::config::size::Size;
 
+use crate::host::screen::{self, Screen};
 use crate::host::temporary::TemporaryFolder;
+use crate::host::tools::TREE;
 use crate::machine::credential::{Credentials, Source};
 use crate::machine::growth::Growth;
 use crate::machine::programs::Programs;
@@ -15,27 +20,40 @@ use crate::machine::vm;
 use crate::machine::{CONSOLE_LOG, Machine};
 
 /// Options of `run`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Args, Clone, PartialEq, Eq, Debug)]
 pub struct Run {
-    /// A base image.
+    /// The image, such as build/images/ID_VERSION/ID_VERSION.raw
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
     pub image: PathBuf,
-    /// The disk's size. `None` leaves an existing disk unchanged.
+    /// Make the copy's disk this large, or larger by +SIZE [default: +8G, or as it was kept]
+    #[arg(long, value_name = "SIZE", value_hint = ValueHint::Other, value_parser = Growth::parse)]
     pub disk: Option<Growth>,
-    /// The folder for the machine's state.
+    /// Keep disk, TPM and UEFI variables in DIR, and go on from there next time
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub persist: Option<PathBuf>,
-    /// Memory.
+    /// Memory
+    #[arg(long, value_name = "SIZE", default_value = "2G")]
+    #[arg(value_hint = ValueHint::Other, value_parser = values::memory)]
     pub memory: Size,
-    /// Whether to use firmware with Secure Boot.
+    /// Firmware with Secure Boot: in Setup Mode until an image enrolls its keys
+    #[arg(long)]
     pub secure_boot: bool,
-    /// More words for the kernel command line.
+    /// More words for the kernel command line
+    #[arg(long, value_name = "WORDS", default_value = "", hide_default_value = true)]
+    #[arg(value_hint = ValueHint::Other, allow_hyphen_values = true)]
     pub append: String,
-    /// Where the display's picture goes.
+    /// Give it a display and a keyboard, in a window or elsewhere: gtk, sdl, vnc=:1 (qemu(1))
+    #[arg(long, value_name = "TO", value_hint = ValueHint::Other)]
     pub display: Option<String>,
-    /// Credentials for the system.
+    /// Give the system this credential
+    #[arg(long = "load-credential", value_name = "ID:PATH")]
+    #[arg(value_hint = ValueHint::Other, value_parser = Source::parse)]
     pub credentials: Vec<Source>,
-    /// The port of an update server on this host's loopback.
+    /// Let the guest reach this host's loopback PORT as http://10.0.2.100:8000
+    #[arg(long, value_name = "PORT", value_hint = ValueHint::Other, value_parser = values::port)]
     pub server: Option<u16>,
-    /// The tools tree.
+    /// The tools tree to take QEMU from when the host's is too old
+    #[arg(long, value_name = "DIR", default_value = TREE, value_hint = ValueHint::DirPath)]
     pub tools: PathBuf,
 }
 
@@ -46,7 +64,7 @@ const MORE_DISK: Growth = Growth::By(Size::from_bytes(8 << 30));
 ///
 /// # Errors
 /// When something is missing on this host, the image can't be copied, or QEMU fails.
-pub fn run(options: &Run) -> Result<()> {
+pub fn run(options: &Run, screen: Screen) -> Result<()> {
     let image = &options.image;
     let image_size = fs::metadata(image).with_context(|| format!("reading {}", image.display()))?.len();
     let programs = Programs::find(&options.tools)?;
@@ -54,11 +72,11 @@ pub fn run(options: &Run) -> Result<()> {
     let machine = Machine::new(place.path(), image, &programs.firmware.variables)?;
     let credentials = Credentials::load(&options.credentials)?;
     let size = enlarge(&machine, options.disk, image_size)?;
-    println!("Image   {}", image.display());
-    println!("Disk    {} ({size} bytes)", machine.disk().display());
-    println!("Runs on {}", programs.describe());
-    println!("Logs    {0}/{CONSOLE_LOG}, {0}/{1}", machine.folder().display(), vm::QEMU_LOG);
-    println!("Console below. Ctrl-a x switches the machine off, Ctrl-a h lists more keys.\n");
+    screen.say(format_args!("Image   {}", image.display()));
+    screen.say(format_args!("Disk    {} ({size} bytes)", machine.disk().display()));
+    screen.say(format_args!("Runs on {}", programs.describe()));
+    screen.say(format_args!("Logs    {0}/{CONSOLE_LOG}, {0}/{1}", machine.folder().display(), vm::QEMU_LOG));
+    screen.say("Console below. Ctrl-a x switches the machine off, Ctrl-a h lists more keys.\n");
     let mut all = machine_options(options, &machine, &programs);
     if options.secure_boot {
         all.boot = machine.secure_boot(&programs)?;
@@ -66,10 +84,12 @@ pub fn run(options: &Run) -> Result<()> {
     all.strings = credentials.files().to_vec();
     let outcome = vm::attach(&programs, machine.folder(), &all);
     match &outcome {
-        Ok(()) if options.persist.is_some() => println!("\nKept in {}", machine.folder().display()),
+        Ok(()) if options.persist.is_some() => {
+            screen.say(format_args!("\nKept in {}", machine.folder().display()));
+        }
         Ok(()) => {}
         // The logs would be removed with the folder, and QEMU's own are short.
-        Err(_) => eprint!("{}", fs::read_to_string(machine.folder().join(vm::QEMU_LOG)).unwrap_or_default()),
+        Err(_) => screen::warn(fs::read_to_string(machine.folder().join(vm::QEMU_LOG)).unwrap_or_default()),
     }
     outcome
 }

@@ -16,23 +16,30 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use clap::{Args, ValueHint};
 use serde_json::{Value, json};
 
+use crate::host::results;
+use crate::host::tools::TREE;
 use change::Change;
 use facts::Facts;
 use gather::gather;
 
 /// Options of `show`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Args, Clone, PartialEq, Eq, Debug)]
 pub struct Show {
-    /// An image, or the folder that `build` wrote it to.
+    /// An image, or the folder that build wrote it to
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
     pub image: PathBuf,
-    /// Another version, to compare with.
+    /// An older version: say what is new since then
+    #[arg(value_name = "OLD", value_hint = ValueHint::AnyPath)]
     pub old: Option<PathBuf>,
-    /// Print JSON.
-    pub json: bool,
-    /// The tools tree.
+    /// The tools tree with what reads images, for a host that has none
+    #[arg(long, value_name = "DIR", default_value = TREE, value_hint = ValueHint::DirPath)]
     pub tools: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What was found.
@@ -62,12 +69,7 @@ impl Shown {
 /// When a file is not an image. What else can't be read is said among the facts.
 pub fn show(options: &Show) -> Result<()> {
     let shown = read(options)?;
-    if options.json {
-        println!("{}", shown.json());
-    } else {
-        print!("{}", shown.text());
-    }
-    Ok(())
+    if options.json { results::json(&shown.json()) } else { results::print(&shown.text()) }
 }
 
 /// Collects the facts.

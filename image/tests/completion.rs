@@ -1,53 +1,147 @@
-//! The shells' completions know every command and option that the help names.
+//! A shell completes what the command line takes: commands, options, values, files. What it offers
+//! comes from the program's own definition. Each test types into a real bash on a terminal of its
+//! own, with TAB.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 
-use pattern_image::args;
+use pattern_image::host::temporary::TemporaryFolder;
 
-fn path(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name).display().to_string()
+/// The machine's own program has another completion.
+const DEVICE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/mkosi/image/mkosi.extra/usr/share/bash-completion/completions/pattern"
+);
+
+fn pattern(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_pattern")).args(arguments).output().unwrap()
 }
 
-/// The commands and long options of a help text.
-fn named(help: &str) -> Vec<&str> {
-    let separators = |c: char| !c.is_ascii_lowercase() && c != '-';
-    let options = help.split(separators).filter(|word| word.len() > 3 && word.starts_with("--"));
-    let commands =
-        help.lines().filter_map(|line| line.strip_prefix("  ")).filter_map(|line| line.split(' ').next());
-    let commands = commands.filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
-    options.chain(commands).collect()
+fn script(shell: &str) -> String {
+    let output = pattern(&["completion", shell]);
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A folder with one image and one folder to choose from.
+fn place() -> TemporaryFolder {
+    let place = TemporaryFolder::new().unwrap();
+    fs::create_dir_all(place.path().join("work/folder")).unwrap();
+    fs::write(place.path().join("work/folder/x.raw"), "").unwrap();
+    place
+}
+
+/// What bash shows after these keys, with a `pattern` that repeats its arguments.
+fn typed(completion: &Path, keys: &str) -> String {
+    let place = place();
+    let settings = format!(
+        "PS1='> '\nbind 'set show-all-if-ambiguous on'\nbind 'set bell-style none'\n\
+         bind 'set enable-bracketed-paste off'\n. '{}'\npattern() {{ echo \"ran: $*.\"; }}\n",
+        completion.display()
+    );
+    fs::write(place.path().join("settings"), settings).unwrap();
+    let mut command = Command::new("script");
+    command.args(["-qec", "stty cols 200; bash --noprofile --rcfile ../settings -i", "/dev/null"]);
+    command.current_dir(place.path().join("work")).env("TERM", "dumb");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    write!(child.stdin.take().unwrap(), "{keys}\nexit\n").unwrap();
+    String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap().replace('\r', "")
+}
+
+fn typed_on_host(keys: &str) -> String {
+    let place = place();
+    let file = place.path().join("pattern");
+    fs::write(&file, script("bash")).unwrap();
+    typed(&file, keys)
+}
+
+/// The words of the line that has this one.
+fn offered<'a>(text: &'a str, word: &str) -> Vec<&'a str> {
+    let mut lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    lines.find(|words| words.contains(&word)).unwrap_or_else(|| panic!("no {word:?}: {text}"))
 }
 
 #[test]
-fn completions_know_what_the_help_names() {
-    let words = named(args::HELP);
-    assert!(words.contains(&"--load-credential") && words.contains(&"sign-release"), "{words:?}");
-    for name in ["completions/pattern.bash", "completions/_pattern"] {
-        let text = fs::read_to_string(path(name)).unwrap();
-        for word in &words {
-            assert!(text.contains(word), "{name} has no {word}");
-        }
+fn files_and_folders_are_offered_where_they_belong() {
+    for before in [
+        "config check",
+        "build",
+        "run",
+        "sign-release",
+        "sign-release folder",
+        "gen-keyring",
+        "recovery decrypt",
+        "--quiet build",
+        "build --keys",
+        "run --persist",
+    ] {
+        let text = typed_on_host(&format!("pattern {before} \t"));
+        assert!(text.contains(&format!("ran: {before} folder/.")), "{before}: {text}");
+    }
+    let text = typed_on_host("pattern run folder/\t");
+    assert!(text.contains("ran: run folder/x.raw."), "{text}");
+    let text = typed_on_host("pattern build --output=f\t");
+    assert!(text.contains("ran: build --output=folder/."), "{text}");
+}
+
+#[test]
+fn commands_options_and_values_are_offered() {
+    let text = typed_on_host("pattern \t");
+    let commands = [
+        "build",
+        "completion",
+        "config",
+        "gen-keyring",
+        "help",
+        "init",
+        "recovery",
+        "run",
+        "show",
+        "sign-release",
+    ];
+    assert_eq!(offered(&text, "build"), commands, "{text}");
+    assert_eq!(offered(&typed_on_host("pattern run --d\t"), "--disk"), ["--disk", "--display"]);
+    for option in ["--compress ", "--compress="] {
+        let text = typed_on_host(&format!("pattern sign-release {option}\t"));
+        assert_eq!(offered(&text, "xz"), ["gz", "none", "xz"], "{text}");
+    }
+    let text = typed_on_host("pattern sig\t");
+    assert!(text.contains("ran: sign-release."), "{text}");
+}
+
+#[test]
+fn nothing_is_offered_for_what_is_not_there() {
+    for line in ["build --frob", "run nowhere/", "run i --memory"] {
+        let text = typed_on_host(&format!("pattern {line}\t"));
+        assert!(text.contains(&format!("ran: {line}.")), "{line}: {text}");
+    }
+    let output = pattern(&["completion", "tcsh"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("[possible values: bash, zsh, fish]"), "{error}");
+}
+
+/// Only where the shell is there: no other test needs it.
+#[test]
+fn zsh_and_fish_read_their_scripts() {
+    for (shell, starts) in [("zsh", "#compdef pattern\n"), ("fish", "# Print an optspec")] {
+        let text = script(shell);
+        assert!(text.starts_with(starts) && text.contains("sign-release"), "{text}");
+        let place = place();
+        let file = place.path().join("script");
+        fs::write(&file, text).unwrap();
+        let Ok(output) = Command::new(shell).arg("-n").arg(&file).output() else { continue };
+        assert!(output.status.success(), "{shell}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
-/// What bash offers after these words.
-fn offered(file: &str, words: &[&str]) -> Vec<String> {
-    let script = r#"compopt() { :; }; . "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _pattern; echo "${COMPREPLY[@]}""#;
-    let output = Command::new("bash").args(["-c", script, "bash", &path(file)]).args(words).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).split_whitespace().map(str::to_owned).collect()
-}
-
 #[test]
-fn bash_offers_what_may_come_next() {
-    let host = "completions/pattern.bash";
-    assert_eq!(offered(host, &["pattern", "re"]), ["recovery"]);
-    assert_eq!(offered(host, &["pattern", "run", "--d"]), ["--disk", "--display"]);
-    assert_eq!(offered(host, &["pattern", "sign-release", "--compress", ""]), ["xz", "gz", "none"]);
-    let device = "mkosi/image/mkosi.extra/usr/share/bash-completion/completions/pattern";
-    assert_eq!(offered(device, &["pattern", "re"]), ["rebind", "recovery", "reset"]);
-    assert_eq!(offered(device, &["pattern", "reset", "--s"]), ["--status"]);
-    assert_eq!(offered(device, &["pattern", "recovery", "confirm", ""]), [""; 0]);
+fn the_machine_s_completion_knows_its_commands() {
+    let text = typed(DEVICE.as_ref(), "pattern re\t");
+    assert_eq!(offered(&text, "reset"), ["rebind", "recovery", "reset"], "{text}");
+    let text = typed(DEVICE.as_ref(), "pattern reset --s\t");
+    assert!(text.contains("ran: reset --status."), "{text}");
 }

@@ -1,62 +1,107 @@
 //! Valid and invalid command lines.
 
-use super::*;
+use std::path::PathBuf;
 
-fn parsed(line: &str) -> Result<Command, String> {
-    parse(line.split_whitespace().map(OsString::from)).map_err(|error| error.to_string())
+use pattern::config::size::Size;
+
+use super::*;
+use crate::machine::credential::Source;
+use crate::machine::growth::Growth;
+use crate::release::Compression;
+use completion::Shell;
+
+fn parsed(line: &str) -> Result<Arguments, Answer> {
+    let words: Vec<_> = ["pattern"].into_iter().chain(line.split_whitespace()).map(OsString::from).collect();
+    parse(&words)
+}
+
+fn command_of(line: &str) -> Command {
+    parsed(line).unwrap_or_else(|answer| panic!("{line:?}: {answer:?}")).command
+}
+
+fn wrong(line: &str) -> String {
+    match parsed(line) {
+        Err(Answer::Wrong(text)) => text,
+        other => panic!("{line:?}: {other:?}"),
+    }
+}
+
+fn asked(line: &str) -> String {
+    match parsed(line) {
+        Err(Answer::Asked(text)) => text,
+        other => panic!("{line:?}: {other:?}"),
+    }
 }
 
 #[test]
-fn check_takes_files() {
-    let files = vec!["a.toml".into(), "b.toml".into()];
-    assert_eq!(parsed("config check a.toml --json b.toml"), Ok(Command::Check(Check { files, json: true })));
+fn clap_finds_no_mistake_in_the_definition() {
+    command().debug_assert();
+}
+
+#[test]
+fn check_takes_files_or_the_one_of_this_folder() {
+    let check = |files: &[&str], json| {
+        let files = files.iter().map(PathBuf::from).collect();
+        Command::Config(Config::Check(Check { files, json }))
+    };
+    assert_eq!(command_of("config check a.toml --json b.toml"), check(&["a.toml", "b.toml"], true));
+    assert_eq!(command_of("config check"), check(&["pattern.toml"], false));
 }
 
 #[test]
 fn run_takes_sizes() {
-    let run = Run {
+    let mut run = Run {
         image: "i.raw".into(),
         disk: Some(Growth::By(Size::from_bytes(50 << 30))),
         persist: Some("state".into()),
         memory: Size::from_bytes(1 << 30),
         secure_boot: true,
-        append: String::new(),
+        append: "-x y=z".into(),
         display: Some("gtk".into()),
-        credentials: vec![credential::Source { id: "home.create.me".into(), path: "me.json".into() }],
+        credentials: vec![Source { id: "home.create.me".into(), path: "me.json".into() }],
         server: Some(8000),
         tools: "build/tools".into(),
     };
-    let line = "run i.raw --secure-boot --disk +50G --persist state --memory=1G --server 8000 --load-credential home.create.me:me.json --display gtk";
-    assert_eq!(parsed(line), Ok(Command::Run(run)));
+    let line = "run i.raw --secure-boot --disk +50G --persist state --memory=1G --server 8000 \
+                --load-credential home.create.me:me.json --display gtk --append";
+    let words = ["pattern"].into_iter().chain(line.split_whitespace()).chain(["-x y=z"]);
+    let words: Vec<OsString> = words.map(OsString::from).collect();
+    assert_eq!(parse(&words).unwrap().command, Command::Run(run.clone()));
+    (run.disk, run.persist, run.display, run.server) = (None, None, None, None);
+    (run.secure_boot, run.memory, run.append) = (false, Size::from_bytes(2 << 30), String::new());
+    run.credentials.clear();
+    assert_eq!(command_of("run i.raw"), Command::Run(run));
 }
 
 #[test]
 fn build_has_defaults() {
-    let build = Build {
-        folder: "demo".into(),
+    let mut build = Build {
+        folder: ".".into(),
         keys: None,
         debug_as_production: false,
         output: "build/images".into(),
         tools: "build/tools".into(),
         data: None,
+        json: false,
     };
-    assert_eq!(parsed("build demo"), Ok(Command::Build(build)));
+    assert_eq!(command_of("build"), Command::Build(build.clone()));
+    build.folder = "demo".into();
+    (build.keys, build.debug_as_production, build.json) = (Some("k".into()), true, true);
+    let line = "build demo --keys k --sign-debug-as-production --json";
+    assert_eq!(command_of(line), Command::Build(build));
 }
 
 #[test]
 fn gen_keyring_takes_a_name() {
-    let mut keyring =
-        GenKeyring { name: "demo/demo".into(), add_missing: false, epoch: None, tools: "t".into() };
-    assert_eq!(parsed("gen-keyring demo/demo --tools t"), Ok(Command::GenKeyring(keyring.clone())));
+    let (name, tools) = ("demo/demo".into(), "t".into());
+    let mut keyring = GenKeyring { name, add_missing: false, epoch: None, tools, json: false };
+    let line = "gen-keyring demo/demo --tools t";
+    assert_eq!(command_of(line), Command::GenKeyring(keyring.clone()));
     keyring.add_missing = true;
-    assert_eq!(
-        parsed("gen-keyring --add-missing demo/demo --tools t"),
-        Ok(Command::GenKeyring(keyring.clone()))
-    );
+    assert_eq!(command_of(&format!("{line} --add-missing")), Command::GenKeyring(keyring.clone()));
     (keyring.add_missing, keyring.epoch) = (false, Some(2));
-    assert_eq!(parsed("gen-keyring demo/demo --epoch 2 --tools t"), Ok(Command::GenKeyring(keyring)));
-    let both = parsed("gen-keyring demo --epoch 2 --add-missing").unwrap_err().to_string();
-    assert_eq!(both, "gen-keyring: give --add-missing or --epoch, not both");
+    assert_eq!(command_of(&format!("{line} --epoch 2")), Command::GenKeyring(keyring));
+    assert!(wrong(&format!("{line} --epoch 2 --add-missing")).contains("cannot be used with"));
 }
 
 #[test]
@@ -67,62 +112,108 @@ fn sign_release_has_defaults() {
         output: "pattern-release".into(),
         compression: Compression::Xz,
         tools: "build/tools".into(),
+        json: false,
     };
     let line = "sign-release build/images/demo_1 demo-gpg";
-    assert_eq!(parsed(line), Ok(Command::SignRelease(release.clone())));
-    release.output = "www".into();
-    release.compression = Compression::None;
+    assert_eq!(command_of(line), Command::SignRelease(release.clone()));
+    (release.output, release.compression) = ("www".into(), Compression::None);
     let line = format!("{line} --output www --compress=none");
-    assert_eq!(parsed(&line), Ok(Command::SignRelease(release)));
+    assert_eq!(command_of(&line), Command::SignRelease(release));
 }
 
 #[test]
 fn decrypt_takes_a_file_and_a_key() {
     let decrypt = Decrypt { file: "-".into(), identity: "key".into() };
-    assert_eq!(parsed("recovery decrypt - --identity key"), Ok(Command::Decrypt(decrypt)));
+    let command = Command::Recovery(Recovery::Decrypt(decrypt));
+    assert_eq!(command_of("recovery decrypt - --identity key"), command);
 }
 
 #[test]
-fn wrong_usage_says_what_is_wrong() {
-    let cases = [
-        ("", "a command is missing"),
-        ("frob", "no command \"frob\""),
-        ("config", "config: which command? There is: check"),
-        ("config check", "config check: a FILE is missing"),
-        ("build", "build: a DIR is missing"),
-        (
-            "build demo --sign-debug-as-production",
-            "build: --sign-debug-as-production needs --keys DIR: without keys nothing is signed",
-        ),
-        ("build a b", "unexpected argument \"b\""),
-        ("run", "run: an IMAGE is missing"),
-        ("run i --frob", "invalid option '--frob'"),
-        ("gen-keyring", "gen-keyring: a NAME is missing"),
-        ("gen-keyring a b", "unexpected argument \"b\""),
-        ("gen-keyring a --epoch 0", "cannot parse argument \"0\": it must be a number from 1 to 2147483647"),
-        ("sign-release", "sign-release: a RESULT is missing: the folder that `pattern build` wrote"),
-        ("sign-release r", "sign-release: a GPGHOME is missing: `pattern gen-keyring` makes one"),
-        ("sign-release r g s", "unexpected argument \"s\""),
-        ("recovery", "recovery: which command? There is: decrypt"),
-        ("recovery decrypt", "recovery decrypt: a FILE is missing: EFI/pattern/UUID.age of the machine"),
-        ("recovery decrypt f", "recovery decrypt: --identity KEYFILE is missing: age-keygen made it"),
-        ("--version now", "unexpected argument \"now\""),
-    ];
-    for (line, message) in cases {
-        assert_eq!(parsed(line), Err(message.to_owned()), "{line:?}");
-    }
-    let message = parsed("run i --disk much").unwrap_err();
-    assert!(message.contains("such as \"200M\""), "{message}");
-    let message = parsed("sign-release r g --compress zstd").unwrap_err();
-    assert!(message.contains("must be xz, gz or none, not \"zstd\""), "{message}");
+fn completion_takes_a_shell() {
+    assert_eq!(command_of("completion zsh"), Command::Completion(Completion { shell: Shell::Zsh }));
+    assert!(wrong("completion tcsh").contains("[possible values: bash, zsh, fish]"));
 }
 
 #[test]
-fn every_long_option_is_in_the_help() {
-    for option in [
-        "json", "output", "tools", "data", "disk", "persist", "memory", "append", "server", "compress",
-        "identity",
-    ] {
-        assert!(HELP.contains(&format!("--{option} ")), "{option}");
+fn quiet_goes_anywhere() {
+    for line in ["-q build", "build -q", "build demo --quiet"] {
+        assert!(parsed(line).unwrap().quiet, "{line}");
     }
+    assert!(!parsed("build").unwrap().quiet);
+}
+
+#[test]
+fn each_command_has_help_that_fits_80_columns() {
+    let lines =
+        ["config check", "build", "run", "gen-keyring", "sign-release", "recovery decrypt", "completion"];
+    for line in lines.into_iter().chain(["", "config", "recovery"]) {
+        let usage = format!("Usage: pattern {line}");
+        for asking in [format!("{line} --help"), format!("{line} -h"), format!("help {line}")] {
+            let text = asked(&asking);
+            assert!(text.contains(usage.trim_end()), "{asking}: {text}");
+            let wide = text.lines().find(|line| line.chars().count() > WIDTH);
+            assert_eq!(wide, None, "{asking}");
+        }
+    }
+    assert!(asked("build --help").contains("[default: build/images]"));
+}
+
+#[test]
+fn the_version_is_named() {
+    for line in ["--version", "-V"] {
+        assert_eq!(asked(line), concat!("pattern ", env!("CARGO_PKG_VERSION"), "\n"));
+    }
+}
+
+#[test]
+fn a_group_of_commands_lists_them() {
+    for (line, command) in [("", "  sign-release "), ("config", "  check "), ("recovery", "  decrypt ")] {
+        assert!(wrong(line).contains(command), "{line:?}");
+    }
+}
+
+/// Each wrong command line, and what is said about it.
+const WRONG: [(&str, &str); 14] = [
+    ("bulid", "pattern: unrecognized subcommand 'bulid'\n\n  tip: a similar subcommand exists: 'build'"),
+    ("build a b", "pattern: unexpected argument 'b' found"),
+    ("build --sign-debug-as-production", "required arguments were not provided:\n  --keys <DIR>"),
+    ("run", "required arguments were not provided:\n  <IMAGE>"),
+    ("run i --dsk 1G", "tip: a similar argument exists: '--disk'"),
+    ("run i --disk much", "'much' for '--disk <SIZE>': must be a whole number and a unit (K, M, G or T"),
+    ("run i --memory 2000", "'2000' for '--memory <SIZE>': must be a size from 256M to 128T, such as \"2G\""),
+    ("run i --server 0", "'0' for '--server <PORT>': must be a port: a number from 1 to 65535"),
+    ("run i --load-credential x", "'x' for '--load-credential <ID:PATH>': \"x\" is not ID:PATH, such as"),
+    ("gen-keyring a --epoch 0", "'0' for '--epoch <N>': must be a number from 1 to 2147483647"),
+    ("sign-release r", "required arguments were not provided:\n  <GPGHOME>"),
+    ("sign-release r g --compress zstd", "for '--compress <HOW>'\n  [possible values: xz, gz, none]"),
+    ("recovery decrypt", "required arguments were not provided:\n  --identity <KEYFILE>\n  <FILE>"),
+    ("config frob", "pattern: unrecognized subcommand 'frob'"),
+];
+
+#[test]
+fn wrong_usage_says_what_would_be_right() {
+    for (line, said) in WRONG {
+        let text = wrong(line);
+        assert!(text.starts_with("pattern: ") && text.contains(said), "{line:?}: {text}");
+    }
+}
+
+#[test]
+fn commands_of_the_machine_are_named_as_such() {
+    let here = "is a command of the machine that an image runs on, not of the host tool\n";
+    for command in ["status", "update", "rollback", "check-update", "rebind", "reset"] {
+        for line in [command.to_owned(), format!("{command} --json"), format!("-q help {command}")] {
+            assert_eq!(wrong(&line), format!("pattern: `pattern {command}` {here}"));
+        }
+    }
+    for command in ["status", "confirm", "new", "wipe-slot 2"] {
+        let name = command.split(' ').next().unwrap();
+        assert_eq!(
+            wrong(&format!("recovery {command}")),
+            format!("pattern: `pattern recovery {name}` {here}")
+        );
+    }
+    // A file of such a name is an argument like any other, and `confirm` alone is nobody's command.
+    assert!(wrong("run update --frob").contains("unexpected argument '--frob'"));
+    assert!(wrong("confirm").contains("unrecognized subcommand 'confirm'"));
 }

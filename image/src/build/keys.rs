@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use pattern::config::epoch::{before, of_private_key, private_key};
 
+use crate::host::screen;
+
 /// The warning for `--sign-debug-as-production`.
 pub(crate) const DEBUG_AS_PRODUCTION: &str = "\
 WARNING: this image has debug = true, and PCR 11 is signed with pcr-private.pem, the key of images for use.
@@ -171,7 +173,7 @@ impl Drop for Signing {
         if self.temporary
             && let Err(error) = fs::remove_file(&self.file)
         {
-            eprintln!("pattern: removing {}, a copy of keys: {error}", self.file.display());
+            screen::warn(format_args!("pattern: removing {}, a copy of keys: {error}", self.file.display()));
         }
     }
 }

@@ -9,6 +9,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use crate::host::screen::Screen;
+
 const NAME: &str = "users.lock";
 /// Where the image has it.
 const PLACE: &str = "usr/lib/pattern";
@@ -30,7 +32,7 @@ pub(crate) fn give(folder: &Path, tree: &Path) -> Result<()> {
 ///
 /// # Errors
 /// When it can't be read or written.
-pub(crate) fn keep(made: &Path, folder: &Path) -> Result<()> {
+pub(crate) fn keep(made: &Path, folder: &Path, screen: Screen) -> Result<()> {
     let (from, to) = (made.join(NAME), folder.join(NAME));
     let new = fs::read(&from).with_context(|| format!("reading {}", from.display()))?;
     if fs::read(&to).is_ok_and(|old| old == new) {
@@ -44,7 +46,8 @@ pub(crate) fn keep(made: &Path, folder: &Path) -> Result<()> {
         )
     };
     fs::write(&to, new).with_context(writing)?;
-    eprintln!("{} has new users or groups; keep it with the image's other files", to.display());
+    screen
+        .say(format_args!("{} has new users or groups; keep it with the image's other files", to.display()));
     Ok(())
 }
 
@@ -64,7 +67,7 @@ mod tests {
         give(&folder, &tree).unwrap();
         assert!(!tree.join(PLACE).join(NAME).exists());
         fs::write(made.join(NAME), "user one 101\n").unwrap();
-        keep(&made, &folder).unwrap();
+        keep(&made, &folder, Screen::new(true)).unwrap();
         give(&folder, &tree).unwrap();
         assert_eq!(fs::read_to_string(tree.join(PLACE).join(NAME)).unwrap(), "user one 101\n");
     }
@@ -76,9 +79,9 @@ mod tests {
         fs::create_dir(&made).unwrap();
         fs::write(made.join(NAME), "user one 101\n").unwrap();
         // The folder is not there, so a write fails.
-        let error = keep(&made, &folder).unwrap_err().to_string();
+        let error = keep(&made, &folder, Screen::new(true)).unwrap_err().to_string();
         assert!(error.contains("users.lock: build where that is possible"), "{error}");
         std::os::unix::fs::symlink(&made, &folder).unwrap();
-        keep(&made, &folder).unwrap();
+        keep(&made, &folder, Screen::new(true)).unwrap();
     }
 }

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use super::screen;
 use super::temporary::TemporaryFolder;
 use super::tools::{self, Need, Source};
 
@@ -17,6 +18,9 @@ pub(super) const GNUPG: Need = Need { programs: &["gpg", "gpgconf", "gpg-agent"]
 /// Longest path of a home. A socket's path has at most 107 bytes, and the agent's longest name in a
 /// home is `/S.gpg-agent.browser`.
 const PATH_MAX: usize = 87;
+
+/// Where a home has its secret keys.
+const SECRET_KEYS: &str = "private-keys-v1.d";
 
 /// Options that gpg's command line decides, not the home's `gpg.conf`.
 pub(super) const PLAIN: [&str; 4] =
@@ -35,6 +39,21 @@ pub(crate) struct Home {
 }
 
 impl Home {
+    /// Finds gpg for the home of a key that exists. gpg makes a home of any folder that it is given.
+    ///
+    /// # Errors
+    /// When the folder is not such a home, or gpg does not exist.
+    pub(crate) fn of_key(folder: &Path, tools: &Path) -> Result<Self> {
+        if folder.is_dir() && !folder.join(SECRET_KEYS).is_dir() {
+            bail!(
+                "opening the GnuPG home {}: it has no folder {SECRET_KEYS}, so it has no key that can sign; \
+                 `pattern gen-keyring NAME` makes a home NAME-gpg",
+                folder.display()
+            );
+        }
+        Self::open(folder, tools)
+    }
+
     /// Finds gpg for an existing folder.
     ///
     /// # Errors
@@ -47,7 +66,9 @@ impl Home {
         let mode = fs::metadata(&absolute).with_context(opening)?.permissions().mode();
         if mode & 0o077 != 0 {
             let shown = folder.display();
-            eprintln!("warning: other users can read {shown}; to prevent that, run: chmod 700 {shown}");
+            screen::warn(format_args!(
+                "warning: other users can read {shown}; to prevent that, run: chmod 700 {shown}"
+            ));
         }
         let (path, link) = short(absolute)?;
         let mut home = Self { folder: folder.into(), path, _link: link, source, agent_is_ours: true };

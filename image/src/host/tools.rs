@@ -8,6 +8,9 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+/// Where `pattern build` keeps the tools tree, unless it is told another folder.
+pub(crate) const TREE: &str = "build/tools";
+
 /// Programs of one package.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Need {

@@ -12,6 +12,7 @@ use super::folder::Folder;
 use super::manifest::Sums;
 use super::{name, sum};
 use crate::host::durable;
+use crate::host::screen::Screen;
 use crate::host::step::Step;
 
 const NEVER: &str = "a version that was published never changes; build with another image.version";
@@ -22,6 +23,7 @@ pub(super) struct Addition<'a> {
     pub(super) base: &'a str,
     pub(super) parts: Vec<Part<'a>>,
     pub(super) folder: &'a Folder<'a>,
+    pub(super) screen: Screen,
 }
 
 impl Addition<'_> {
@@ -34,7 +36,7 @@ impl Addition<'_> {
         self.refuse_strangers()?;
         self.refuse_other_files()?;
         if !self.folder.sums.is_empty() {
-            let step = Step::new(self.folder.path.display().to_string());
+            let step = Step::new(self.screen, self.folder.path.display().to_string());
             self.check_sums(&step)?;
             step.end("checked");
         }
@@ -123,7 +125,7 @@ impl Addition<'_> {
     pub(super) fn write(&self) -> Result<Sums> {
         let mut sums = self.folder.sums.clone();
         for part in self.parts.iter().filter(|part| !self.folder.sums.contains_key(&part.name)) {
-            let step = Step::new(&part.name);
+            let step = Step::new(self.screen, &part.name);
             if !self.is_there(part, &step)? {
                 let temporary = self.folder.temporary(&part.name);
                 self.write_part(part, &temporary, &step).inspect_err(|_| {

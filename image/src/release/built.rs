@@ -9,6 +9,7 @@ use super::manifest::{self, MANIFEST, Sums};
 use super::name::{self, Kind};
 use super::sum;
 use crate::host::pubring::Pubring;
+use crate::host::screen::Screen;
 use crate::host::step::Step;
 
 /// The end of the name of the keyring's copy. It is not published.
@@ -58,8 +59,8 @@ impl Built {
     ///
     /// # Errors
     /// When a file is missing, or was changed since the build.
-    pub(super) fn check(&self) -> Result<()> {
-        let step = Step::new(self.folder.display().to_string());
+    pub(super) fn check(&self, screen: Screen) -> Result<()> {
+        let step = Step::new(screen, self.folder.display().to_string());
         let (pubring, its_sum) = &self.pubring;
         for (name, wanted) in self.sums.iter().chain([(pubring, its_sum)]) {
             let file = self.folder.join(name);

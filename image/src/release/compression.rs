@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 
 use super::sum;
 use crate::host::step::Step;
@@ -18,30 +19,17 @@ const XZ: Need = Need { programs: &["xz"], package: "xz-utils" };
 const GZIP: Need = Need { programs: &["gzip"], package: "gzip" };
 
 /// A way to compress.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Compression {
-    /// Not compressed.
-    None,
-    /// gzip
-    Gz,
-    /// xz
+    /// The smallest, and the slowest to write
     Xz,
+    /// Faster to write and to read
+    Gz,
+    /// Not compressed
+    None,
 }
 
 impl Compression {
-    /// Parses a word of the command line.
-    ///
-    /// # Errors
-    /// When the word is unknown. The error names the known ones.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "none" => Ok(Self::None),
-            "gz" => Ok(Self::Gz),
-            "xz" => Ok(Self::Xz),
-            _ => Err(format!("must be xz, gz or none, not {text:?}")),
-        }
-    }
-
     /// Returns the suffix of file names.
     pub(super) fn suffix(self) -> &'static str {
         match self {

@@ -27,7 +27,8 @@ fn a_keyring_whose_moves_were_interrupted_is_finished() {
     for part in ["x-keys", "x-pubring.pgp"] {
         fs::rename(place.path(part), place.path(".x.gen-keyring").join(part)).unwrap();
     }
-    let text = place.succeeds(&["gen-keyring", "x"]);
+    let (made, text) = place.tells(&["gen-keyring", "x"]);
+    assert_eq!(made, "x-pubring.pgp\nx-gpg\nx-keys\n");
     assert!(text.starts_with("Finishing what an interrupted run left"), "{text}");
     assert_eq!(names(&place.path("")), ["x-gpg", "x-keys", "x-pubring.pgp"]);
     assert_eq!(fs::read(place.path("x-pubring.pgp")).unwrap(), before);

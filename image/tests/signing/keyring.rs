@@ -17,8 +17,9 @@ fn said(program: &str, arguments: &[&str], place: &Place) -> String {
 #[ignore = "needs gnupg openssl; `make test` runs it"]
 fn three_parts_are_made_and_only_the_owner_reads_the_secret_ones() {
     let place = Place::new();
-    let text = place.succeeds(&["gen-keyring", "x"]);
-    assert!(text.contains("x-gpg          SECRET") && text.contains("x-keys         SECRET"), "{text}");
+    let (made, told) = place.tells(&["gen-keyring", "x"]);
+    assert_eq!(made, "x-pubring.pgp\nx-gpg\nx-keys\n");
+    assert!(told.contains("x-gpg is SECRET") && told.contains("x-keys is SECRET"), "{told}");
     assert_eq!(names(&place.path("")), ["x-gpg", "x-keys", "x-pubring.pgp"]);
     assert_eq!(mode(&place.path("x-gpg")), 0o700);
     assert_eq!(mode(&place.path("x-gpg/private-keys-v1.d")), 0o700);
@@ -95,11 +96,9 @@ fn an_older_keyring_gets_what_it_lacks() {
     for name in ["pcr-debug-private.pem", "pcr-debug-public.pem"] {
         fs::remove_file(place.path("x-keys").join(name)).unwrap();
     }
-    let text = place.succeeds(&["gen-keyring", "x", "--add-missing"]);
-    assert!(
-        text.contains("x-keys/pcr-debug-private.pem  added") && text.contains("Back up x-keys again"),
-        "{text}"
-    );
+    let (added, text) = place.tells(&["gen-keyring", "x", "--add-missing"]);
+    assert_eq!(added, "x-keys/pcr-debug-private.pem\nx-keys/pcr-debug-public.pem\n");
+    assert!(text.contains("Back up x-keys again"), "{text}");
     assert_eq!((names(&place.path("x-keys")), content()), (all.clone(), before));
     assert_eq!(mode(&place.path("x-keys/pcr-debug-private.pem")), 0o600);
 
@@ -110,7 +109,8 @@ fn an_older_keyring_gets_what_it_lacks() {
     assert_eq!(fs::read(place.path("x-keys/pcr-debug-private.pem")).unwrap(), private);
     let public = said("openssl", &["pkey", "-in", "x-keys/pcr-debug-private.pem", "-pubout"], &place);
     assert_eq!(public, fs::read_to_string(place.path("x-keys/pcr-debug-public.pem")).unwrap());
-    assert_eq!(place.succeeds(&["gen-keyring", "x", "--add-missing"]), "x-keys: no key is missing\n");
+    let nothing = (String::new(), "x-keys: no key is missing\n".to_owned());
+    assert_eq!(place.tells(&["gen-keyring", "x", "--add-missing"]), nothing);
 }
 
 /// Another private key would not fit the public one, which images have.
@@ -138,16 +138,16 @@ fn the_key_of_an_epoch_is_added_once() {
     let error = place.fails(&["gen-keyring", "y", "--epoch", "2"]);
     assert!(error.contains("adding to the keyring y: the folder y-keys does not exist"), "{error}");
     let older = fs::read(place.path("x-keys/pcr-private.pem")).unwrap();
-    let text = place.succeeds(&["gen-keyring", "x", "--epoch", "2"]);
-    assert!(text.contains("x-keys/pcr-epoch-2-private.pem  added"), "{text}");
+    let (added, text) = place.tells(&["gen-keyring", "x", "--epoch", "2"]);
+    assert_eq!(added, "x-keys/pcr-epoch-2-private.pem\nx-keys/pcr-epoch-2-public.pem\n");
     assert!(
         text.contains("signs PCR policies of images with image.epoch = 2. Back up x-keys again."),
         "{text}"
     );
     assert_eq!(mode(&place.path("x-keys/pcr-epoch-2-private.pem")), 0o600);
     let key = fs::read(place.path("x-keys/pcr-epoch-2-private.pem")).unwrap();
-    let text = place.succeeds(&["gen-keyring", "x", "--epoch", "2"]);
-    assert_eq!(text, "x-keys: the key of epoch 2 is there already\n");
+    let nothing = (String::new(), "x-keys: the key of epoch 2 is there already\n".to_owned());
+    assert_eq!(place.tells(&["gen-keyring", "x", "--epoch", "2"]), nothing);
     assert_eq!(fs::read(place.path("x-keys/pcr-epoch-2-private.pem")).unwrap(), key);
     assert_eq!(fs::read(place.path("x-keys/pcr-private.pem")).unwrap(), older);
     // As after a cut between the two halves.

@@ -4,4 +4,5 @@ mod interrupted;
 mod keyring;
 mod place;
 mod release;
+mod results;
 mod trusted;

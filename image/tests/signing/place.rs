@@ -52,9 +52,19 @@ impl Place {
         run(Command::new("sh").args(["-c", script]).current_dir(self.path(folder)));
     }
 
+    /// Quiet, `pattern` prints only results, warnings and errors.
     fn pattern(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pattern"));
-        command.args(arguments).current_dir(self.0.path()).output().unwrap()
+        command.arg("--quiet").args(arguments).current_dir(self.0.path()).output().unwrap()
+    }
+
+    /// Runs `pattern`, which must succeed, and returns what it prints and what it tells.
+    pub(crate) fn tells(&self, arguments: &[&str]) -> (String, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pattern"));
+        let output = command.args(arguments).current_dir(self.0.path()).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{arguments:?}: {told}");
+        (String::from_utf8(output.stdout).unwrap(), told)
     }
 
     /// Runs `pattern`, which must succeed with a warning, and returns the warning.

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 
-use crate::place::{BUILT, Place, mode};
+use crate::place::{BUILT, Place, mode, names};
 
 /// Something done to a place, and what `pattern` says of it.
 type Damage = (fn(&Place), &'static str);
@@ -234,8 +234,15 @@ fn a_home_without_a_key_is_refused() {
         "{error}"
     );
 
+    // In the wrong order: gpg would make a home of what was built.
+    let built = names(&place.path("x_1"));
+    let error = place.fails(&["sign-release", "x-gpg", "x_1"]);
+    assert!(error.contains("opening the GnuPG home x_1: it has no folder private-keys-v1.d, so"), "{error}");
+    assert_eq!(names(&place.path("x_1")), built);
+
     let private = place.path("x-gpg/private-keys-v1.d");
-    fs::remove_dir_all(private).unwrap();
+    fs::remove_dir_all(&private).unwrap();
+    fs::create_dir(private).unwrap();
     let error = place.sign_fails();
     assert!(error.contains("x-gpg has no secret key that can sign"), "{error}");
     assert!(!place.path("release").exists());
