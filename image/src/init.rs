@@ -109,8 +109,9 @@ fn next(folder: &Path, template: &Template<'_>) -> String {
         "\n{folder} has everything for an image that is {what}. Its README.md says who can log in. Next:\n    \
          cd {folder}\n    \
          pattern build --keys {id}-keys\n    \
-         pattern run {image} --secure-boot --persist machine{run}\n\
-         Before you install it on a machine: write your own image.updates.url into pattern.toml.\n",
+         pattern run {image} --secure-boot --persist machine{run}\n    \
+         sudo pattern burn build/images/{id}_0.0.1 /dev/DISK\n\
+         Before you burn it: write your own image.updates.url into pattern.toml, and build again.\n",
         folder = folder.display(),
         what = template.kind.what(),
         run = template.run(),

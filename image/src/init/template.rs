@@ -34,7 +34,7 @@ impl Template<'_> {
     /// Returns the options of `pattern run` that show such a machine.
     pub(super) fn run(&self) -> &'static str {
         match (self.kind, self.keys) {
-            (Kind::Desktop, _) => " --memory 4G --display gtk",
+            (Kind::Desktop, _) => " --disk +20G --memory 4G --display gtk",
             (_, Some(_)) => " --ssh 2222",
             (_, None) => "",
         }
