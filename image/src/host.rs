@@ -3,9 +3,11 @@
 
 pub(crate) mod durable;
 pub(crate) mod gpg;
+mod packets;
 pub(crate) mod pubring;
 pub mod results;
 pub mod screen;
+pub(crate) mod small;
 pub(crate) mod ssh_key;
 pub(crate) mod step;
 pub mod temporary;

@@ -46,7 +46,7 @@ fn perform(arguments: &Arguments) -> Result<ExitCode> {
     let screen = Screen::new(arguments.quiet);
     match &arguments.command {
         Command::Config(Config::Check(options)) => {
-            let good = check::check(options, screen)?;
+            let good = check::check(options)?;
             return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Init(options) => init::init(options, screen),

@@ -9,12 +9,6 @@ use std::process::{Command, Output, Stdio};
 
 use pattern_image::host::temporary::TemporaryFolder;
 
-/// The machine's own program has another completion.
-const DEVICE: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/mkosi/image/mkosi.extra/usr/share/bash-completion/completions/pattern"
-);
-
 fn pattern(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_pattern")).args(arguments).output().unwrap()
 }
@@ -136,12 +130,4 @@ fn zsh_and_fish_read_their_scripts() {
         let Ok(output) = Command::new(shell).arg("-n").arg(&file).output() else { continue };
         assert!(output.status.success(), "{shell}: {}", String::from_utf8_lossy(&output.stderr));
     }
-}
-
-#[test]
-fn the_machine_s_completion_knows_its_commands() {
-    let text = typed(DEVICE.as_ref(), "pattern re\t");
-    assert_eq!(offered(&text, "reset"), ["rebind", "recovery", "reset"], "{text}");
-    let text = typed(DEVICE.as_ref(), "pattern reset --s\t");
-    assert!(text.contains("ran: reset --status."), "{text}");
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use pattern::config::Config;
 use pattern::plan::CONFIG_PATH;
 use pattern::program::{GENERATOR, Program};
@@ -62,13 +62,6 @@ fn updates(tree: &Path, file: &Path, config: &Config) -> Result<()> {
         fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
     }
     let keyring = file.with_file_name(&config.image.updates.pubring);
-    if !keyring.is_file() {
-        let name = keyring.display().to_string();
-        let base = name.strip_suffix("-pubring.pgp").unwrap_or("NAME");
-        bail!(
-            "{name} is missing: image.updates.pubring names it; `pattern gen-keyring {base}` makes a new one"
-        );
-    }
     KEYRINGS.iter().try_for_each(|path| copy(&keyring, &tree.join(path), 0o644))
 }
 

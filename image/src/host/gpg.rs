@@ -13,7 +13,7 @@ use super::screen;
 use super::temporary::TemporaryFolder;
 use super::tools::{self, Need, Source};
 
-pub(super) const GNUPG: Need = Need { programs: &["gpg", "gpgconf", "gpg-agent"], package: "gnupg" };
+const GNUPG: Need = Need { programs: &["gpg", "gpgconf", "gpg-agent"], package: "gnupg" };
 
 /// Longest path of a home. A socket's path has at most 107 bytes, and the agent's longest name in a
 /// home is `/S.gpg-agent.browser`.

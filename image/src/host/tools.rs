@@ -30,6 +30,11 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// Looks in `PATH` only.
+    pub(crate) fn of_host(need: Need) -> Option<Self> {
+        need.programs.iter().all(|program| is_in_path(program)).then_some(Self::Host)
+    }
+
     /// Looks in `PATH` first, then in the tree that `pattern build` keeps in `tools`.
     ///
     /// # Errors
