@@ -9,6 +9,7 @@ mod room;
 mod tree;
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -22,7 +23,8 @@ use crate::check::print_notes;
 use crate::host::pubring::Pubring;
 use crate::host::results;
 use crate::host::screen::{self, Screen};
-use crate::host::tools::TREE;
+use crate::host::signals;
+use crate::host::tools::{Source, TREE};
 use data::Data;
 use keys::Keys;
 use mkosi::Places;
@@ -65,6 +67,7 @@ pub fn build(options: &Build, screen: Screen) -> Result<()> {
     let data = Data::find(options.data.as_deref())?;
     let keys = signing(options, &config)?;
     let base = format!("{}_{}", config.image.id, config.image.version);
+    signals::catch()?;
     let places = places(options, &data, &config, &base)?;
     prepare(&places, &data, &config, &file)?;
     screen.say(format_args!("Logs: {}/*.log", places.work.display()));
@@ -155,7 +158,8 @@ fn prepare(places: &Places, data: &Data, config: &Config, file: &Path) -> Result
 }
 
 fn tools(data: &Data, places: &Places) -> Command {
-    let mut command = Command::new(data.tools());
-    command.arg(&places.tools);
+    let mut command = Source::Host.command(data.tools());
+    // A signal from the terminal reaches it once, through this process, as any other signal does.
+    command.arg(&places.tools).process_group(0);
     command
 }

@@ -1,11 +1,12 @@
-//! What this host provides: standard output and the screen, programs or the tools tree, GnuPG,
-//! temporary folders, and durable files.
+//! What this host provides: standard output and the screen, programs or the tools tree, signals,
+//! GnuPG, temporary folders, and durable files.
 
 pub(crate) mod durable;
 pub(crate) mod gpg;
 pub(crate) mod pubring;
 pub mod results;
 pub mod screen;
+pub mod signals;
 pub(crate) mod step;
 pub mod temporary;
 pub(crate) mod tools;

@@ -13,6 +13,7 @@ use pattern_image::check;
 use pattern_image::decrypt;
 use pattern_image::host::results::{self, NoReader};
 use pattern_image::host::screen::{self, Screen};
+use pattern_image::host::signals;
 use pattern_image::keyring;
 use pattern_image::release;
 use pattern_image::run;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
             Ok(ExitCode::from(WRONG_USAGE))
         }
     };
+    signals::pass_on();
     outcome.unwrap_or_else(|error| {
         if error.is::<NoReader>() {
             return ExitCode::from(NO_READER);

@@ -17,6 +17,7 @@ use serde_json::json;
 use crate::host::gpg::Home;
 use crate::host::results;
 use crate::host::screen::{self, Screen};
+use crate::host::signals;
 use crate::host::tools::TREE;
 use addition::Addition;
 use built::Built;
@@ -54,6 +55,7 @@ pub struct SignRelease {
 /// When the version or the release was changed since it was written, a program or a key is missing,
 /// or one fails. The earlier release stays published then.
 pub fn sign(options: &SignRelease, screen: Screen) -> Result<()> {
+    signals::catch()?;
     let home = Home::of_key(&options.home, &options.tools)?;
     let key = home.key()?;
     let packed = Codec::find(options.compression, &options.tools)?;

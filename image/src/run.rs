@@ -8,10 +8,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::{Args, ValueHint};
 use pattern::config::size::Size;
+use rustix::fs::Mode;
+use rustix::process::umask;
+use tempfile::TempDir;
 
-use crate::host::screen::{self, Screen};
-use crate::host::temporary::TemporaryFolder;
+use crate::host::screen::Screen;
 use crate::host::tools::TREE;
+use crate::host::{signals, temporary};
 use crate::machine::credential::{Credentials, Source};
 use crate::machine::growth::Growth;
 use crate::machine::programs::Programs;
@@ -68,9 +71,12 @@ pub fn run(options: &Run, screen: Screen) -> Result<()> {
     let image = &options.image;
     let image_size = fs::metadata(image).with_context(|| format!("reading {}", image.display()))?.len();
     let programs = Programs::find(&options.tools)?;
+    let credentials = Credentials::load(&options.credentials)?;
+    signals::catch()?;
+    // Everything that a machine writes is for its owner: the console may show a recovery key.
+    umask(Mode::RWXG | Mode::RWXO);
     let place = Place::new(options.persist.as_deref())?;
     let machine = Machine::new(place.path(), image, &programs.firmware.variables)?;
-    let credentials = Credentials::load(&options.credentials)?;
     let size = enlarge(&machine, options.disk, image_size)?;
     screen.say(format_args!("Image   {}", image.display()));
     screen.say(format_args!("Disk    {} ({size} bytes)", machine.disk().display()));
@@ -81,17 +87,12 @@ pub fn run(options: &Run, screen: Screen) -> Result<()> {
     if options.secure_boot {
         all.boot = machine.secure_boot(&programs)?;
     }
-    all.strings = credentials.files().to_vec();
-    let outcome = vm::attach(&programs, machine.folder(), &all);
-    match &outcome {
-        Ok(()) if options.persist.is_some() => {
-            screen.say(format_args!("\nKept in {}", machine.folder().display()));
-        }
-        Ok(()) => {}
-        // The logs would be removed with the folder, and QEMU's own are short.
-        Err(_) => screen::warn(fs::read_to_string(machine.folder().join(vm::QEMU_LOG)).unwrap_or_default()),
+    all.strings = credentials.files();
+    vm::attach(&programs, machine.folder(), &all)?;
+    if options.persist.is_some() {
+        screen.say(format_args!("\nKept in {}", machine.folder().display()));
     }
-    outcome
+    Ok(())
 }
 
 /// Returns the size of the disk in bytes. An existing disk grows only on request.
@@ -117,14 +118,14 @@ fn machine_options(options: &Run, machine: &Machine, programs: &Programs) -> Opt
 
 /// Where the machine's state is.
 enum Place {
-    Temporary(TemporaryFolder),
+    Temporary(TempDir),
     Kept(PathBuf),
 }
 
 impl Place {
     fn new(persist: Option<&Path>) -> Result<Self> {
         match persist {
-            None => Ok(Self::Temporary(TemporaryFolder::new()?)),
+            None => Ok(Self::Temporary(temporary::folder()?)),
             Some(folder) => {
                 fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
                 Ok(Self::Kept(folder.to_owned()))

@@ -181,7 +181,7 @@ impl Drop for Signing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::temporary::TemporaryFolder;
+    use crate::host::temporary;
 
     #[test]
     fn what_is_missing_is_named() {
@@ -190,7 +190,7 @@ mod tests {
             error,
             "keys: the folder /nonexistent does not exist; `pattern gen-keyring NAME` makes NAME-keys"
         );
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         std::fs::write(place.path().join("pcr-private.pem"), "").unwrap();
         let error = Keys::find(place.path(), Pcr::Production(0)).unwrap_err().to_string();
         assert!(error.contains("secure-boot.key is missing"), "{error}");
@@ -199,7 +199,7 @@ mod tests {
     /// A keyring of a version that made no key for debug images.
     #[test]
     fn a_debug_image_is_not_signed_with_the_key_of_images_for_use() {
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         let folder = place.path().join("x-keys");
         std::fs::create_dir(&folder).unwrap();
         for name in ["pcr-private.pem", "secure-boot.key", "secure-boot.crt"] {
@@ -222,7 +222,7 @@ mod tests {
     /// An image of a later epoch opens what the version before sealed.
     #[test]
     fn the_key_of_the_epoch_before_signs_too() {
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         let folder = place.path().join("x-keys");
         std::fs::create_dir(&folder).unwrap();
         let write = |name: &str| std::fs::write(folder.join(name), "").unwrap();

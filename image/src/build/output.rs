@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use pattern::update::release::Part;
 
+use crate::host::tools;
 use crate::release::PUBRING;
 
 /// Returns the final name of a file that mkosi made, which has this many bytes, or `None` if it is
@@ -90,19 +91,16 @@ pub(crate) fn keep_pubring(base: &str, pubring: &Path, to: &Path) -> Result<Stri
 /// # Errors
 /// When sha256sum fails.
 pub(crate) fn checksums(folder: &Path, names: &[String]) -> Result<()> {
-    let output = Command::new("sha256sum").arg("--").args(names).current_dir(folder).output();
-    let output = output.context("starting sha256sum")?;
-    if !output.status.success() {
-        bail!("sha256sum: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
+    let mut command = Command::new("sha256sum");
+    let sums = tools::output("summing up", command.arg("--").args(names).current_dir(folder))?;
     let path = folder.join("SHA256SUMS");
-    fs::write(&path, output.stdout).with_context(|| format!("writing {}", path.display()))
+    fs::write(&path, sums).with_context(|| format!("writing {}", path.display()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::temporary::TemporaryFolder;
+    use crate::host::temporary;
 
     #[test]
     fn files_are_named_as_updates_want_them() {
@@ -123,7 +121,7 @@ mod tests {
 
     #[test]
     fn outputs_are_collected_with_checksums_and_old_ones_go() {
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         let (made, to) = (place.path().join("made"), place.path().join("to"));
         fs::create_dir_all(&made).unwrap();
         fs::create_dir_all(&to).unwrap();

@@ -82,11 +82,11 @@ fn or_here(path: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::temporary::TemporaryFolder;
+    use crate::host::temporary;
 
     #[test]
     fn a_folder_has_one_writer() {
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         let lock = super::lock(place.path()).unwrap();
         let error = super::lock(place.path()).unwrap_err().to_string();
         assert!(error.starts_with("another pattern process is using "), "{error}");
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_private_folder_is_new_and_private() {
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         let folder = place.path().join("private");
         private_folder(&folder).unwrap();
         assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);

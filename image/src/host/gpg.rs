@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
 
-use super::screen;
-use super::temporary::TemporaryFolder;
 use super::tools::{self, Need, Source};
+use super::{screen, signals, temporary};
 
 pub(super) const GNUPG: Need = Need { programs: &["gpg", "gpgconf", "gpg-agent"], package: "gnupg" };
 
@@ -32,7 +32,7 @@ pub(crate) struct Home {
     folder: PathBuf,
     /// The path for gpg: the folder, or a short link to it.
     path: PathBuf,
-    _link: Option<TemporaryFolder>,
+    _link: Option<TempDir>,
     source: Source,
     /// An agent that was already running is left alone.
     agent_is_ours: bool,
@@ -86,7 +86,7 @@ impl Home {
         let mut command = self.gpg();
         let _ =
             command.arg("--generate-key").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().context(doing)?;
+        let mut child = signals::spawn(&mut command).context(doing)?;
         let written = child.stdin.take().map(|mut stdin| stdin.write_all(parameters.as_bytes()));
         // gpg's own error explains more than a broken pipe.
         let finished = tools::finish(doing, child);
@@ -139,7 +139,7 @@ impl Home {
     /// # Errors
     /// When gpg can't sign with this key.
     pub(crate) fn try_out(&self, key: &str) -> Result<()> {
-        let folder = TemporaryFolder::new()?;
+        let folder = temporary::folder()?;
         let (file, signature) = (folder.path().join("byte"), folder.path().join("byte.gpg"));
         fs::write(&file, "x").with_context(|| format!("writing {}", file.display()))?;
         self.sign(key, &file, &signature).and_then(|()| self.verify(&file, &signature))
@@ -170,7 +170,8 @@ impl Home {
     fn gpgconf(&self, arguments: &[&str]) -> Result<Vec<u8>> {
         let mut command = self.source.command("gpgconf");
         command.arg("--homedir").arg(&self.path).args(arguments);
-        tools::output("asking gpgconf", &mut command)
+        // Also after a signal: it cleans up.
+        tools::output_always("asking gpgconf", &mut command)
     }
 
     /// Runs a command that needs secret keys. gpg starts an agent for it, which would stay. The
@@ -196,11 +197,11 @@ impl Home {
 
 /// Returns a path that leaves room for the names of sockets. If it is a link, also returns the
 /// folder of the link.
-fn short(path: PathBuf) -> Result<(PathBuf, Option<TemporaryFolder>)> {
+fn short(path: PathBuf) -> Result<(PathBuf, Option<TempDir>)> {
     if path.as_os_str().len() <= PATH_MAX {
         return Ok((path, None));
     }
-    let folder = TemporaryFolder::below(Path::new("/tmp"))?;
+    let folder = temporary::folder_in(Path::new("/tmp"))?;
     let link = folder.path().join("home");
     symlink(path, &link).with_context(|| format!("linking {}", link.display()))?;
     Ok((link, Some(folder)))

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::gpg::{GNUPG, PLAIN, signing_keys};
-use super::temporary::TemporaryFolder;
+use super::temporary;
 use super::tools::{self, Source};
 
 /// The first bytes of text in the place of a keyring (RFC 9580, section 6.2).
@@ -65,7 +65,7 @@ fn tag(first: u8) -> Option<u8> {
 
 fn list(file: &Path, tools: &Path) -> Result<String> {
     let source = Source::of(GNUPG, tools)?;
-    let home = TemporaryFolder::new()?;
+    let home = temporary::folder()?;
     let file: PathBuf = file.canonicalize()?;
     let mut command = source.command("gpg");
     command.args(PLAIN).arg("--homedir").arg(home.path());

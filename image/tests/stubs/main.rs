@@ -1,0 +1,10 @@
+//! `pattern run` and `pattern build`: nothing is left behind.
+//!
+//! QEMU, swtpm and mkosi are small scripts here, because the real ones need minutes. So these tests show what `pattern` does
+//! around them, and nothing of what they do themselves.
+
+mod build;
+mod credential;
+mod host;
+mod log;
+mod stop;
