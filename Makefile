@@ -94,8 +94,12 @@ build/releases/for-use: image
 release: build/releases/0.0.2 ## build: build the demo's next version, and sign it
 
 .PHONY: demo
-demo: image ## try: build the demo and boot it, its console in this terminal
-	$(PATTERN) run $(DEMO) --disk +6G --persist build/demo --tools build/tools
+demo: image ## try: build the demo and boot it on a new machine, its console in this terminal
+	$(PATTERN) run $(DEMO) --fresh --disk +6G --persist build/demo --tools build/tools
+
+.PHONY: demo-again
+demo-again: ## try: boot the machine of the last `make demo` again, without building
+	$(PATTERN) run --persist build/demo --tools build/tools
 
 .PHONY: demo-check
 demo-check: image ## try: boot the demo twice, nobody at the keyboard, and show its kept files

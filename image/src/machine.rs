@@ -3,6 +3,9 @@
 pub mod console;
 pub mod credential;
 pub mod growth;
+pub mod image;
+mod kept;
+pub mod place;
 pub mod programs;
 pub mod qemu;
 pub mod swtpm;
@@ -42,6 +45,16 @@ impl Machine {
         Ok(machine)
     }
 
+    /// Finds an existing machine. If its UEFI variables are missing, they are a copy of `variables`.
+    ///
+    /// # Errors
+    /// When there is no folder, or they can't be copied.
+    pub(crate) fn open(folder: &Path, variables: &Path) -> Result<Self> {
+        let machine = Self::at(folder)?;
+        copy_once(variables, &machine.variables())?;
+        Ok(machine)
+    }
+
     fn at(folder: &Path) -> Result<Self> {
         let folder = folder.canonicalize().with_context(|| format!("finding {}", folder.display()))?;
         if folder.to_str().is_none() {
@@ -65,19 +78,19 @@ impl Machine {
     /// Returns the raw disk image.
     #[must_use]
     pub fn disk(&self) -> PathBuf {
-        self.folder.join("disk.raw")
+        self.folder.join(kept::DISK)
     }
 
     /// Returns the UEFI variables.
     #[must_use]
     pub fn variables(&self) -> PathBuf {
-        self.folder.join("uefi-variables.fd")
+        self.folder.join(kept::VARIABLES)
     }
 
     /// Returns the TPM's state. If it is removed, the next boot has a new TPM.
     #[must_use]
     pub fn tpm_state(&self) -> PathBuf {
-        self.folder.join("tpm")
+        self.folder.join(kept::TPM)
     }
 
     /// Enlarges the disk to this many bytes, with a hole in the file.

@@ -25,6 +25,12 @@ pub(crate) use built::PUBRING;
 use compression::Codec;
 pub use compression::Compression;
 use folder::Folder;
+pub(crate) use manifest::MANIFEST;
+
+/// Returns whether a name is that of a file that `pattern build` or `pattern sign-release` writes.
+pub(crate) fn is_built(name: &str) -> bool {
+    name == MANIFEST || name.ends_with(PUBRING) || name::parse(name).is_some()
+}
 
 /// Options of `sign-release`.
 #[derive(Args, Clone, PartialEq, Eq, Debug)]

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use super::screen;
+
 /// Keeps other runs of this tool out of a folder while the returned value lives.
 ///
 /// # Errors
@@ -27,10 +29,23 @@ pub(crate) fn lock(folder: &Path) -> Result<File> {
     }
 }
 
-/// Makes a folder that only its owner can read.
+/// Makes a folder that only its owner can read, whatever the umask.
 pub(crate) fn private_folder(path: &Path) -> Result<()> {
     let creating = || format!("creating {}", path.display());
-    DirBuilder::new().mode(0o700).create(path).with_context(creating)
+    DirBuilder::new().mode(0o700).create(path).with_context(creating)?;
+    mode(path, 0o700)
+}
+
+/// Prints a warning if others than its owner can read a folder of secrets.
+pub(crate) fn warn_of_readers(path: &Path) -> Result<()> {
+    let found = fs::metadata(path).with_context(|| format!("reading {}", path.display()))?;
+    if found.permissions().mode() & 0o077 != 0 {
+        let shown = path.display();
+        screen::warn(format_args!(
+            "warning: other users can read {shown}; to prevent that, run: chmod 700 {shown}"
+        ));
+    }
+    Ok(())
 }
 
 /// Sets the mode of a file, whatever the umask.

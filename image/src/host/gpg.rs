@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use super::tools::{self, Need, Source};
-use super::{screen, signals, temporary};
+use super::{durable, signals, temporary};
 
 pub(super) const GNUPG: Need = Need { programs: &["gpg", "gpgconf", "gpg-agent"], package: "gnupg" };
 
@@ -63,13 +63,7 @@ impl Home {
         let opening =
             || format!("opening the GnuPG home {}: `pattern gen-keyring` makes one", folder.display());
         let absolute = folder.canonicalize().with_context(opening)?;
-        let mode = fs::metadata(&absolute).with_context(opening)?.permissions().mode();
-        if mode & 0o077 != 0 {
-            let shown = folder.display();
-            screen::warn(format_args!(
-                "warning: other users can read {shown}; to prevent that, run: chmod 700 {shown}"
-            ));
-        }
+        durable::warn_of_readers(folder)?;
         let (path, link) = short(absolute)?;
         let mut home = Self { folder: folder.into(), path, _link: link, source, agent_is_ours: true };
         home.agent_is_ours = !home.agent_runs();

@@ -15,7 +15,8 @@ use crate::host::signals;
 /// at most 107 bytes.
 pub const SOCKET: &str = "tpm.sock";
 
-const LOG: &str = "swtpm.log";
+/// Its error messages, in the machine's folder.
+pub(super) const LOG: &str = "swtpm.log";
 
 /// A running swtpm. It ends when QEMU disconnects, and is killed when this is dropped.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 /// Its file name.
-pub(super) const MANIFEST: &str = "SHA256SUMS";
+pub(crate) const MANIFEST: &str = "SHA256SUMS";
 
 /// SHA-256 sums, by file name.
 pub(super) type Sums = BTreeMap<String, String>;

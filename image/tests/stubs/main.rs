@@ -1,4 +1,4 @@
-//! `pattern run` and `pattern build`: nothing is left behind.
+//! `pattern run` and `pattern build`: nothing is lost, and nothing is left behind.
 //!
 //! QEMU, swtpm and mkosi are small scripts here, because the real ones need minutes. So these tests show what `pattern` does
 //! around them, and nothing of what they do themselves.
@@ -6,5 +6,7 @@
 mod build;
 mod credential;
 mod host;
+mod image;
+mod kept;
 mod log;
 mod stop;

@@ -25,6 +25,31 @@ fn a_machine_that_is_not_kept_leaves_nothing() {
     }
 }
 
+#[test]
+fn a_machine_that_is_kept_goes_on_later() {
+    let host = host();
+    let mut run = host.starts(host.pattern(RUNS, &["run", "x_1.raw", "--persist", "m"]), "qemu");
+    send("TERM", &run.id().to_string());
+    assert_eq!(run.wait().unwrap().signal(), Some(15));
+    assert!(!is_running(&host.process("qemu")));
+    host.succeeds(&["run", "--persist", "m"]);
+}
+
+/// cp does not end by itself here.
+#[test]
+fn a_copy_that_is_stopped_leaves_nothing() {
+    let host = host();
+    host.program(
+        "stubs/bin/cp",
+        "#!/bin/sh\necho half >m/disk.part\necho $$ >\"$STUBS/cp\"\nexec sleep 1000\n",
+    );
+    let mut run = host.starts(host.pattern(RUNS, &["run", "x_1.raw", "--persist", "m"]), "cp");
+    assert!(host.path("m/disk.part").exists());
+    send("INT", &run.id().to_string());
+    assert_eq!(run.wait().unwrap().signal(), Some(2));
+    assert!(!host.path("m").exists() && !is_running(&host.process("cp")));
+}
+
 /// QEMU ignores what asks it to end.
 #[test]
 fn a_second_ctrl_c_does_not_wait() {
