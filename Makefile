@@ -12,7 +12,7 @@ DEMO     := build/images/demo_0.0.1/demo_0.0.1.raw
 KEYRING  := demo/demo-pubring.pgp
 DEBUGKEY := demo/demo-keys/pcr-debug-public.pem
 EPOCHKEY := demo/demo-keys/pcr-epoch-1-public.pem
-BUILD     = $(PATTERN) build --keys demo/demo-keys --output build/images --tools build/tools
+BUILD     = $(PATTERN) build --force --keys demo/demo-keys --output build/images --tools build/tools
 SCENARIOS = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests -- --nocapture --test-threads=2
 ATTACKS   = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests --test attacks -- --nocapture --test-threads=2
 RELEASES := $(addprefix build/releases/,0.0.2 third broken)

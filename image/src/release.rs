@@ -32,6 +32,13 @@ pub(crate) fn is_built(name: &str) -> bool {
     name == MANIFEST || name.ends_with(PUBRING) || name::parse(name).is_some()
 }
 
+/// Returns whether a name is that of a file that `pattern build` writes for `ID_VERSION`.
+pub(crate) fn is_file_of(base: &str, name: &str) -> bool {
+    let is_part =
+        name::parse(name).is_some_and(|name| name.base == base && name.compression == Compression::None);
+    name == MANIFEST || name.strip_suffix(PUBRING) == Some(base) || is_part
+}
+
 /// Options of `sign-release`.
 #[derive(Args, Clone, PartialEq, Eq, Debug)]
 pub struct SignRelease {

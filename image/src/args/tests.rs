@@ -83,6 +83,7 @@ fn build_has_defaults() {
         folder: ".".into(),
         keys: None,
         debug_as_production: false,
+        force: false,
         output: "build/images".into(),
         tools: "build/tools".into(),
         data: None,
@@ -91,7 +92,8 @@ fn build_has_defaults() {
     assert_eq!(command_of("build"), Command::Build(build.clone()));
     build.folder = "demo".into();
     (build.keys, build.debug_as_production, build.json) = (Some("k".into()), true, true);
-    let line = "build demo --keys k --sign-debug-as-production --json";
+    build.force = true;
+    let line = "build demo --keys k --sign-debug-as-production --json --force";
     assert_eq!(command_of(line), Command::Build(build));
 }
 

@@ -4,25 +4,53 @@
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::screen;
+use super::{screen, signals};
 
 /// Keeps other runs of this tool out of a folder while the returned value lives.
 ///
 /// # Errors
 /// When another run works there, or the folder can't be opened.
 pub(crate) fn lock(folder: &Path) -> Result<File> {
+    let Some(file) = try_lock(folder)? else {
+        bail!(
+            "another pattern process is using {}; try again when it has finished",
+            or_here(folder).display()
+        )
+    };
+    Ok(file)
+}
+
+/// Does the same, but waits for the other run.
+///
+/// # Errors
+/// When the folder can't be locked, or a signal ends the waiting.
+pub(crate) fn wait_for_lock(folder: &Path) -> Result<File> {
+    let mut is_told = false;
+    loop {
+        if let Some(file) = try_lock(folder)? {
+            return Ok(file);
+        }
+        if !is_told {
+            let shown = or_here(folder).display();
+            screen::warn(format_args!("waiting: another pattern process is using {shown}"));
+            is_told = true;
+        }
+        signals::refuse_to_go_on().with_context(|| format!("waiting for {}", folder.display()))?;
+        thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// Returns nothing if another run has the lock.
+fn try_lock(folder: &Path) -> Result<Option<File>> {
     let file = open(folder)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            bail!(
-                "another pattern process is using {}; try again when it has finished",
-                or_here(folder).display()
-            )
-        }
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => {
             Err(error).with_context(|| format!("locking {}", folder.display()))
         }
@@ -96,6 +124,8 @@ fn or_here(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
     use crate::host::temporary;
 
@@ -107,6 +137,21 @@ mod tests {
         assert!(error.starts_with("another pattern process is using "), "{error}");
         drop(lock);
         super::lock(place.path()).unwrap();
+    }
+
+    #[test]
+    fn who_waits_gets_the_folder_when_it_is_free() {
+        let place = temporary::folder().unwrap();
+        let lock = super::lock(place.path()).unwrap();
+        let is_free = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let _lock = wait_for_lock(place.path()).unwrap();
+                assert!(is_free.load(Ordering::SeqCst));
+            });
+            is_free.store(true, Ordering::SeqCst);
+            drop(lock);
+        });
     }
 
     #[test]

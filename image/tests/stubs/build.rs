@@ -1,13 +1,90 @@
-//! `pattern build`: a signal ends what it started, in order.
+//! `pattern build`: a version is replaced on request only, each build has its files for itself, and a signal leaves none of it.
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
+use std::process::Stdio;
 
-use crate::host::{Host, RUNS, is_running, said, send, wait_until};
+use crate::host::{Host, RUNS, WAITS, is_running, said, send, wait_until};
 
+const BUILT: [&str; 6] =
+    ["SHA256SUMS", "x_1.efi", "x_1.pubring.pgp", "x_1.raw", "x_1_0a_11.usr.raw", "x_1_0b_14.verity.raw"];
 const RESULT: &str = "build/images/x_1";
+
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn a_version_is_replaced_on_request_and_what_is_not_its_own_stays() {
+    let host = Host::with_mkosi();
+    host.succeeds(&["build", "x"]);
+    assert_eq!(host.names(RESULT), BUILT);
+    for (name, text) in [("x_1.raw", "older"), ("disk.raw", "a machine"), ("x_1_0c_9.usr.raw", "older")] {
+        fs::write(host.path(RESULT).join(name), text).unwrap();
+    }
+    fs::create_dir(host.path(RESULT).join("tpm")).unwrap();
+    let before = host.names(RESULT);
+    fs::remove_file(host.path("stubs/initrd")).unwrap();
+    let error = host.fails(&["build", "x"]);
+    let wanted = "x_1 was built already (build/images/x_1/x_1_0c_9.usr.raw): raise image.version, or replace it with --force\n";
+    assert!(error.ends_with(wanted), "{error}");
+    assert_eq!(host.names(RESULT), before);
+    assert!(!host.path("stubs/initrd").exists(), "mkosi was started");
+
+    host.succeeds(&["build", "x", "--force"]);
+    let mut wanted = [&BUILT[..], &["disk.raw", "tpm"]].concat();
+    wanted.sort_unstable();
+    assert_eq!(host.names(RESULT), wanted);
+    let read = |name: &str| fs::read_to_string(host.path(RESULT).join(name)).unwrap();
+    assert_eq!((read("x_1.raw").as_str(), read("disk.raw").as_str()), ("raw\n", "a machine"));
+}
+
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn a_version_has_one_build_at_a_time() {
+    let host = Host::with_mkosi();
+    let mut first = host.starts(host.pattern(WAITS, &["build", "x"]), "initrd");
+    fs::write(host.path("build/images/.work/x_1/made/half"), "").unwrap();
+    let error = host.fails(&["build", "x", "--force"]);
+    let wanted =
+        "pattern: another pattern process is using build/images/.work/x_1; try again when it has finished\n";
+    assert!(error.ends_with(wanted), "{error}");
+    assert!(host.path("build/images/.work/x_1/made/half").exists());
+    fs::write(host.path("stubs/go"), "").unwrap();
+    assert!(first.wait().unwrap().success());
+    assert_eq!(host.names(RESULT), BUILT);
+}
+
+/// The initrd's cache is that of all images.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn builds_of_two_images_wait_for_each_other_where_they_must() {
+    let host = Host::with_mkosi();
+    host.image_folder("y");
+    let mut first = host.starts(host.pattern(WAITS, &["build", "x"]), "initrd");
+    let mut second = host.pattern(WAITS, &["build", "y"]);
+    let mut second = second.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut errors = second.stderr.take().unwrap();
+    let mut text = Vec::new();
+    let waits =
+        |text: &[u8]| String::from_utf8_lossy(text).contains("waiting: another pattern process is using ");
+    while !waits(&text) {
+        let mut byte = [0];
+        errors.read_exact(&mut byte).unwrap();
+        text.extend(byte);
+    }
+    fs::write(host.path("stubs/go"), "").unwrap();
+    assert!(first.wait().unwrap().success() && second.wait().unwrap().success());
+    assert!(host.path("build/images/y_1/y_1.raw").exists());
+
+    // In the last step each has a cache of its own.
+    fs::remove_file(host.path("stubs/go")).unwrap();
+    let does = format!("[ $step = initrd ] || {{ {WAITS}; }}");
+    let mut first = host.starts(host.pattern(&does, &["build", "x", "--force"]), "image");
+    host.succeeds(&["build", "y", "--force"]);
+    fs::write(host.path("stubs/go"), "").unwrap();
+    assert!(first.wait().unwrap().success());
+}
 
 /// Ctrl-C in a terminal is a signal to all processes of its foreground group. mkosi cleans up after one signal, not after two.
 #[test]

@@ -1,4 +1,4 @@
-//! `pattern run` and `pattern build`: nothing is lost, and nothing is left behind.
+//! `pattern run` and `pattern build`: nothing is lost, nobody is overwritten, nothing is left behind.
 //!
 //! QEMU, swtpm and mkosi are small scripts here, because the real ones need minutes. So these tests show what `pattern` does
 //! around them, and nothing of what they do themselves.
