@@ -10,3 +10,9 @@ pub mod signals;
 pub(crate) mod step;
 pub mod temporary;
 pub(crate) mod tools;
+
+/// Returns when a new keyring is right. With a new one in the place of an old one, machines take no
+/// update any more.
+pub(crate) fn only_new(name: &str) -> String {
+    format!("only for a new system: pattern gen-keyring {name}")
+}

@@ -10,11 +10,11 @@ mod sum;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, ValueHint};
 use serde_json::json;
 
-use crate::host::gpg::Home;
+use crate::host::gpg::{self, Home};
 use crate::host::results;
 use crate::host::screen::{self, Screen};
 use crate::host::signals;
@@ -68,6 +68,7 @@ pub struct SignRelease {
 /// When the version or the release was changed since it was written, a program or a key is missing,
 /// or one fails. The earlier release stays published then.
 pub fn sign(options: &SignRelease, screen: Screen) -> Result<()> {
+    refuse_swapped(options)?;
     signals::catch()?;
     let home = Home::of_key(&options.home, &options.tools)?;
     let key = home.key()?;
@@ -97,4 +98,13 @@ pub fn sign(options: &SignRelease, screen: Screen) -> Result<()> {
     }
     let release = options.output.display().to_string();
     results::json(&json!({ "release": release, "key": key, "files": files }))
+}
+
+/// gpg would make files in what `pattern build` wrote.
+fn refuse_swapped(options: &SignRelease) -> Result<()> {
+    if gpg::is_home(&options.result) && options.home.join(MANIFEST).exists() {
+        let (result, home) = (options.result.display(), options.home.display());
+        bail!("RESULT and GPGHOME are swapped: pattern sign-release {home} {result}");
+    }
+    Ok(())
 }

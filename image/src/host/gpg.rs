@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use super::tools::{self, Need, Source};
-use super::{durable, signals, temporary};
+use super::{durable, only_new, signals, temporary};
 
 pub(super) const GNUPG: Need = Need { programs: &["gpg", "gpgconf", "gpg-agent"], package: "gnupg" };
 
@@ -25,6 +25,13 @@ const SECRET_KEYS: &str = "private-keys-v1.d";
 /// Options that gpg's command line decides, not the home's `gpg.conf`.
 pub(super) const PLAIN: [&str; 4] =
     ["--batch", "--no-options", "--no-auto-key-locate", "--no-auto-check-trustdb"];
+
+const ITS_NAME: &str = "name the NAME-gpg that `pattern gen-keyring NAME` made";
+
+/// Returns whether a folder is the GnuPG home of keys that can sign.
+pub(crate) fn is_home(folder: &Path) -> bool {
+    folder.join(SECRET_KEYS).is_dir()
+}
 
 /// A home folder, and gpg for it.
 #[derive(Debug)]
@@ -44,10 +51,9 @@ impl Home {
     /// # Errors
     /// When the folder is not such a home, or gpg does not exist.
     pub(crate) fn of_key(folder: &Path, tools: &Path) -> Result<Self> {
-        if folder.is_dir() && !folder.join(SECRET_KEYS).is_dir() {
+        if folder.is_dir() && !is_home(folder) {
             bail!(
-                "opening the GnuPG home {}: it has no folder {SECRET_KEYS}, so it has no key that can sign; \
-                 `pattern gen-keyring NAME` makes a home NAME-gpg",
+                "opening the GnuPG home {}: it has no folder {SECRET_KEYS}, so it has no key that can sign; {ITS_NAME}",
                 folder.display()
             );
         }
@@ -60,8 +66,7 @@ impl Home {
     /// When the folder or gpg does not exist.
     pub(crate) fn open(folder: &Path, tools: &Path) -> Result<Self> {
         let source = Source::of(GNUPG, tools)?;
-        let opening =
-            || format!("opening the GnuPG home {}: `pattern gen-keyring` makes one", folder.display());
+        let opening = || format!("opening the GnuPG home {}: {ITS_NAME}", folder.display());
         let absolute = folder.canonicalize().with_context(opening)?;
         durable::warn_of_readers(folder)?;
         let (path, link) = short(absolute)?;
@@ -108,9 +113,10 @@ impl Home {
         match (keys.len(), keys.pop()) {
             (1, Some(key)) => Ok(key),
             (0, _) => bail!(
-                "{} has no secret key that can sign (an expired or revoked one can't): \
-                 `pattern gen-keyring` makes one",
-                self.folder.display()
+                "{} has no secret key that can sign (an expired or revoked one can't): restore the one that the \
+                 images of this system trust, from your backup; {}",
+                self.folder.display(),
+                only_new("NAME")
             ),
             (count, _) => bail!(
                 "{} has {count} secret keys that can sign: name a GnuPG home that has the key of this \
@@ -122,10 +128,14 @@ impl Home {
 
     /// Writes a detached signature to a new file.
     pub(crate) fn sign(&self, key: &str, file: &Path, signature: &Path) -> Result<()> {
+        self.detach_sign(&format!("signing {} with gpg", file.display()), key, file, signature)
+    }
+
+    fn detach_sign(&self, doing: &str, key: &str, file: &Path, signature: &Path) -> Result<()> {
         let mut command = self.gpg();
         command.args(["--no-armor", "--digest-algo", "SHA512", "--local-user", key]);
         command.arg("--output").arg(signature).arg("--detach-sign").arg(file);
-        self.with_agent(&format!("signing {} with gpg", file.display()), &mut command).map(|_| ())
+        self.with_agent(doing, &mut command).map(|_| ())
     }
 
     /// Signs a byte, so that a key that can't sign is known before gigabytes are compressed.
@@ -136,7 +146,12 @@ impl Home {
         let folder = temporary::folder()?;
         let (file, signature) = (folder.path().join("byte"), folder.path().join("byte.gpg"));
         fs::write(&file, "x").with_context(|| format!("writing {}", file.display()))?;
-        self.sign(key, &file, &signature).and_then(|()| self.verify(&file, &signature))
+        let home = self.folder.display();
+        let doing = format!(
+            "trying to sign with the key {key} of {home} (gpg can't ask for a passphrase here; if the key has one, let \
+             gpg-agent learn it first: gpg --homedir {home} --sign --output /dev/null /dev/null)"
+        );
+        self.detach_sign(&doing, key, &file, &signature).and_then(|()| self.verify(&file, &signature))
     }
 
     /// Checks that a signature is valid, by a key in this home. gpg's exit status is not enough: it

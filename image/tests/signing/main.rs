@@ -1,5 +1,6 @@
 //! `pattern gen-keyring` and `pattern sign-release` with the real gpg, openssl and xz, as their users run them.
 
+mod home;
 mod interrupted;
 mod keyring;
 mod place;

@@ -83,6 +83,14 @@ impl Place {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Does the same after a command of the shell.
+    pub(crate) fn succeeds_by(&self, before: &str, arguments: &[&str]) {
+        let script = format!("{before}; exec \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_pattern")]).args(arguments);
+        run(command.current_dir(self.0.path()));
+    }
+
     /// Runs `pattern`, which must fail, and returns what it complains about.
     pub(crate) fn fails(&self, arguments: &[&str]) -> String {
         let output = self.pattern(arguments);
