@@ -179,7 +179,7 @@ lint: ## test: formatting, lints, licences and sources of dependencies
 
 .PHONY: test
 test: ## test: what needs neither C libraries, nor root, nor a VM
-	tests/need age strace nix-bin systemd gdisk fdisk gnupg openssl xz-utils
+	tests/need acl age dosfstools libcap2-bin mtools strace nix-bin systemd gdisk fdisk gnupg openssl xz-utils
 	cargo test -- --include-ignored
 	cargo test --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --no-default-features
 

@@ -1,16 +1,17 @@
 //! Parses `pattern.toml`, the one file that the image builder, the generator and the initrd's
 //! programs read.
 //!
-//! [`parse`] returns a [`Config`] in which every value is valid, or all [`Problem`]s at once.
+//! [`parse`] returns a [`Config`] in which every value is valid, or all errors at once, each a [`Finding`].
 
 mod check;
 mod choice;
 mod document;
 pub mod epoch;
+mod finding;
 mod keys;
 mod model;
+mod notes;
 pub mod prerelease;
-mod problem;
 mod read;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -20,11 +21,13 @@ mod url;
 pub mod version;
 
 pub use choice::{Corruption, Enroll, Filesystem, FlagName, SecureBoot};
+pub use document::line_of;
+pub use finding::{Finding, Severity};
 pub use keys::{Absent, KEYS, Key, Kind};
 pub use model::{
     Boot, Config, DiskChoice, Image, Partitions, Persist, Sizes, Updates, Userspace, Verity, Volume,
 };
-pub use problem::Problem;
+pub use notes::notes;
 
 /// Longest text accepted, in bytes.
 pub const TEXT_MAX: usize = 64 << 10;
@@ -34,10 +37,15 @@ pub const TEXT_MAX: usize = 64 << 10;
 /// # Errors
 /// All mistakes, in the order of the file. If the text is not TOML, or is longer than [`TEXT_MAX`],
 /// only that is reported.
-pub fn parse(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
+pub fn parse(file: &str, text: &str) -> Result<Config, Vec<Finding>> {
     if text.len() > TEXT_MAX {
-        let message = format!("must have at most {TEXT_MAX} bytes, and has {}", text.len());
-        return Err(vec![Problem { file: file.to_owned(), line: 1, key: String::new(), message }]);
+        return Err(vec![too_long(file, text.len() as u64)]);
     }
     read::config(document::Document::parse(file, text)?)
+}
+
+/// Returns the error for a file of more than [`TEXT_MAX`] bytes.
+#[must_use]
+pub fn too_long(file: &str, bytes: u64) -> Finding {
+    Finding::error(file, 1, "", format!("must have at most {TEXT_MAX} bytes, and has {bytes}"))
 }

@@ -5,6 +5,7 @@
 
 pub mod age;
 pub mod boot;
+pub mod command;
 pub mod config;
 pub mod firmware;
 pub mod hex;
@@ -13,6 +14,7 @@ pub mod plan;
 pub mod program;
 pub mod record;
 pub mod sealing;
+mod spelling;
 pub mod status;
 pub mod table;
 pub mod token;

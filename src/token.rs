@@ -24,6 +24,7 @@ pub(crate) use blob::Reader;
 pub use blob::{Sealed, Srk};
 pub use earlier::Earlier;
 pub use key::{KeyError, PublicKey};
+pub(crate) use pcr::RESETTABLE;
 pub use pcr::{Bank, Exposed, PcrError, Pcrs, protects};
 pub use pin::Pin;
 pub use policy::{Binding, Counted, Signed, authorized_digest, policy_digest};

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::build::Build;
+use crate::burn::Burn;
 use crate::check::Check;
 use crate::decrypt::Decrypt;
 use crate::keyring::GenKeyring;
@@ -46,6 +47,8 @@ pub enum Command {
     Build(Build),
     /// Boot a copy of an image under QEMU with a software TPM, console attached
     Run(Run),
+    /// Write an image to a disk, and read it back; without a disk, list the disks
+    Burn(Burn),
     /// Make the keys of those who publish a system
     GenKeyring(GenKeyring),
     /// Add an image to a folder that systems update from, and sign that

@@ -8,19 +8,20 @@ mod output;
 mod progress;
 mod room;
 mod tree;
+mod users;
 
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, ValueHint};
-use pattern::config::{self, Config};
+use pattern::config::Config;
 use pattern::table::base;
 use serde_json::json;
 
-use crate::check::print_notes;
+use crate::check::{self, Checked};
 use crate::host::pubring::Pubring;
 use crate::host::results;
 use crate::host::screen::{self, Screen};
@@ -63,11 +64,10 @@ pub struct Build {
 /// Builds the image, and prints where it is.
 ///
 /// # Errors
-/// When `pattern.toml` has mistakes (all are printed), something is missing, or mkosi fails.
+/// When `config check` finds an error (all are printed), something is missing, or mkosi fails.
 pub fn build(options: &Build, screen: Screen) -> Result<()> {
     let file = options.folder.join("pattern.toml");
-    let config = read(&file)?;
-    print_notes(&file, &config, screen);
+    let config = read(&file, screen)?;
     let data = Data::find(options.data.as_deref())?;
     let keys = signing(options, &config)?;
     let base = format!("{}_{}", config.image.id, config.image.version);
@@ -93,6 +93,7 @@ pub fn build(options: &Build, screen: Screen) -> Result<()> {
     step("image", "image.log", &places.image_cache, &mut image)?;
     drop(joined);
     room::check(config.partitions.sizes.esp, output::kernel_image(&base, &places.made())?)?;
+    users::keep(&places.made(), &places.folder, screen)?;
     let mut names = output::collect(&base, &places.made(), &to)?;
     names.push(output::keep_pubring(&base, &pubring, &to)?);
     output::checksums(&to, &names)?;
@@ -120,13 +121,13 @@ fn signing(options: &Build, config: &Config) -> Result<Option<Keys>> {
     Keys::find(folder, pcr).map(Some)
 }
 
-fn read(file: &Path) -> Result<Config> {
-    let name = file.display().to_string();
-    let text = fs::read_to_string(file).with_context(|| format!("reading {name}"))?;
-    config::parse(&name, &text).or_else(|problems| {
-        problems.iter().for_each(screen::warn);
-        bail!("reading {name}: problems found: {}", problems.len())
-    })
+/// Reads the configuration, and prints what `config check` would say.
+fn read(file: &Path, screen: Screen) -> Result<Config> {
+    let Checked { config, findings } = check::look(file);
+    for finding in &findings {
+        if check::is_error(finding) { screen::warn(finding) } else { screen.say(format_args!("{finding}")) }
+    }
+    config.with_context(|| format!("building from {}: correct the errors above first", file.display()))
 }
 
 fn places(options: &Build, data: &Data, config: &Config, base: &str) -> Result<Places> {
@@ -153,6 +154,7 @@ fn made(folder: &Path) -> Result<PathBuf> {
 /// Writes the files that mkosi reads.
 fn prepare(places: &Places, data: &Data, config: &Config, file: &Path) -> Result<()> {
     tree::write(&places.tree(), data, file, config)?;
+    users::give(&places.folder, &made(&places.image_tree())?)?;
     let repart = made(&places.repart())?;
     for (name, text) in base::definitions(config) {
         let path = repart.join(name);

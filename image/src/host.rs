@@ -3,10 +3,12 @@
 
 pub(crate) mod durable;
 pub(crate) mod gpg;
+mod packets;
 pub(crate) mod pubring;
 pub mod results;
 pub mod screen;
 pub mod signals;
+pub(crate) mod small;
 pub(crate) mod step;
 pub mod temporary;
 pub(crate) mod tools;

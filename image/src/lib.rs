@@ -10,6 +10,7 @@
 
 pub mod args;
 pub mod build;
+pub mod burn;
 pub mod check;
 pub mod decrypt;
 pub mod host;

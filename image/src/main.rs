@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use pattern_image::args::{self, Answer, Arguments, Command, Config, Recovery, completion};
 use pattern_image::build;
+use pattern_image::burn;
 use pattern_image::check;
 use pattern_image::decrypt;
 use pattern_image::host::results::{self, NoReader};
@@ -46,8 +47,12 @@ fn perform(arguments: &Arguments) -> Result<ExitCode> {
     let screen = Screen::new(arguments.quiet);
     match &arguments.command {
         Command::Config(Config::Check(options)) => {
-            let good = check::check(options, screen)?;
+            let good = check::check(options)?;
             return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Burn(options) => {
+            let named = burn::burn(options, screen)?;
+            return Ok(if named { ExitCode::SUCCESS } else { ExitCode::from(WRONG_USAGE) });
         }
         Command::Build(options) => build::build(options, screen),
         Command::Run(options) => run::run(options, screen),

@@ -9,12 +9,6 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-/// The machine's own program has another completion.
-const DEVICE: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/mkosi/image/mkosi.extra/usr/share/bash-completion/completions/pattern"
-);
-
 fn pattern(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_pattern")).args(arguments).output().unwrap()
 }
@@ -90,7 +84,7 @@ fn files_and_folders_are_offered_where_they_belong() {
 fn commands_options_and_values_are_offered() {
     let text = typed_on_host("pattern \t");
     let commands =
-        ["build", "completion", "config", "gen-keyring", "help", "recovery", "run", "sign-release"];
+        ["build", "burn", "completion", "config", "gen-keyring", "help", "recovery", "run", "sign-release"];
     assert_eq!(offered(&text, "build"), commands, "{text}");
     assert_eq!(offered(&typed_on_host("pattern run --d\t"), "--disk"), ["--disk", "--display"]);
     for option in ["--compress ", "--compress="] {
@@ -126,12 +120,4 @@ fn zsh_and_fish_read_their_scripts() {
         let Ok(output) = Command::new(shell).arg("-n").arg(&file).output() else { continue };
         assert!(output.status.success(), "{shell}: {}", String::from_utf8_lossy(&output.stderr));
     }
-}
-
-#[test]
-fn the_machine_s_completion_knows_its_commands() {
-    let text = typed(DEVICE.as_ref(), "pattern re\t");
-    assert_eq!(offered(&text, "reset"), ["rebind", "recovery", "reset"], "{text}");
-    let text = typed(DEVICE.as_ref(), "pattern reset --s\t");
-    assert!(text.contains("ran: reset --status."), "{text}");
 }

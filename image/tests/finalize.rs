@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use pattern_image::host::temporary;
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/mkosi/image/mkosi.finalize");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/mkosi/image/finalize/factory");
 const PRIVATE: &str =
     "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n-----END OPENSSH PRIVATE KEY-----\n";
 

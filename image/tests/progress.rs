@@ -2,7 +2,7 @@
 //! is one plain line when it has ended. A quiet program tells only what went wrong.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -30,7 +30,12 @@ fn place() -> TempDir {
     fs::write(path("share/pattern/tools"), TOOLS).unwrap();
     fs::set_permissions(path("share/pattern/tools"), fs::Permissions::from_mode(0o755)).unwrap();
     fs::write(path("pattern.toml"), CONFIG).unwrap();
-    fs::write(path("x.pgp"), "").unwrap();
+    // A public key, as far as its packets show. Without gpg no more is looked at before the first step.
+    fs::write(path("x.pgp"), b"\x98\x01\0").unwrap();
+    fs::create_dir(path("bin")).unwrap();
+    for program in ["setpriv", "stty"] {
+        symlink(format!("/usr/bin/{program}"), path("bin").join(program)).unwrap();
+    }
     place
 }
 
@@ -39,7 +44,7 @@ fn told(options: &[&str]) -> String {
     let place = place();
     let mut command = Command::new(env!("CARGO_BIN_EXE_pattern"));
     command.args(["build", "--data", "share/pattern"]).args(options).current_dir(place.path());
-    let output = command.output().unwrap();
+    let output = command.env("PATH", place.path().join("bin")).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty(), "{output:?}");
     String::from_utf8(output.stderr).unwrap()
@@ -50,7 +55,8 @@ fn shown(term: &str, options: &str) -> String {
     let place = place();
     let pattern = env!("CARGO_BIN_EXE_pattern");
     let line = format!("stty cols 30 rows 10; '{pattern}' build --data share/pattern {options}");
-    let mut command = Command::new("script");
+    let mut command = Command::new("/usr/bin/script");
+    command.env("PATH", place.path().join("bin"));
     command.args(["-qec", &line, "/dev/null"]).current_dir(place.path()).env("TERM", term);
     let output = command.env("SHELL", "/bin/sh").stdin(std::process::Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));

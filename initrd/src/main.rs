@@ -5,6 +5,11 @@
 //! finds nothing to do.
 
 #![forbid(unsafe_code)]
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they end the program where nobody reads: see `output`"
+)]
 
 mod commands;
 mod context;
@@ -24,8 +29,7 @@ use context::Context;
 use pattern::boot::flags::Flags;
 use pattern::plain::plain;
 use pattern::program::{GENERATOR, Program};
-use pattern_machine::drivers;
-use pattern_machine::logging;
+use pattern_machine::{drivers, logging, output};
 use stages::{credentials, emergency, grow, latch, persist, reset, retry, seed, usr};
 use system::{fallback, health, interrupted, recovery, scrub};
 
@@ -36,7 +40,7 @@ fn main() -> ExitCode {
         GENERATOR => return pattern_generator::main(args),
         "pattern" => {
             return commands::run(args).unwrap_or_else(|error| {
-                eprintln!("pattern: {}", plain(&format!("{error:#}")));
+                output::message(&format!("pattern: {}", plain(&format!("{error:#}"))));
                 ExitCode::FAILURE
             });
         }
@@ -50,7 +54,7 @@ fn main() -> ExitCode {
             log::error!("{error:#}");
             // The kernel log does not know units. `systemctl status` shows what goes to standard
             // error.
-            eprintln!("{name}: {}", plain(&format!("{error:#}")));
+            output::message(&format!("{name}: {}", plain(&format!("{error:#}"))));
             ExitCode::FAILURE
         }
     }
@@ -63,8 +67,7 @@ fn program_name(path: &OsString) -> String {
 fn run(name: &str, argument: Option<OsString>) -> Result<()> {
     let argument = argument.as_deref().and_then(OsStr::to_str);
     if argument == Some("--version") {
-        println!("{name} {}", env!("CARGO_PKG_VERSION"));
-        return Ok(());
+        return output::line(&format!("{name} {}", env!("CARGO_PKG_VERSION")));
     }
     let Some(program) = Program::of_name(name) else {
         bail!("start it under the name of a stage, such as pattern-usr, or as pattern");

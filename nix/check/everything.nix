@@ -28,6 +28,7 @@
       desktop = true;
       distrobox = true;
       sandboxing = true;
+      firmware = true;
     };
     volume = {
       filesystem = "btrfs";

@@ -14,6 +14,7 @@
     ./userspace/desktop.nix
     ./userspace/distrobox.nix
     ./userspace/sandboxing.nix
+    ./userspace/firmware.nix
   ];
 
   system.image = { inherit (config.pattern.image) id version; };

@@ -79,6 +79,7 @@ in
       desktop = flag "a desktop";
       distrobox = flag "other distributions in containers";
       sandboxing = flag "tools that confine applications";
+      firmware = flag "firmware and microcode of PCs, which is not free software";
     };
 
     volume = {

@@ -3,7 +3,7 @@
 use crate::age::{KeyError, Recipient};
 use crate::config::size::Size;
 use crate::config::{epoch, version};
-use crate::token::{PcrError, Pcrs};
+use crate::token::{PcrError, Pcrs, RESETTABLE, SPENT};
 
 /// Longest id: `ID_VERSION` with suffixes must be a valid file name on every file system, and a host
 /// name of Linux has at most 64 characters.
@@ -107,7 +107,14 @@ pub(super) fn device(text: &str) -> Checked<String> {
 
 /// Validates any of `partitions.sizes`.
 pub(super) fn size(text: &str) -> Checked<Size> {
-    let size = Size::parse(text).map_err(|error| error.to_string())?;
+    whole(text, parsed(text)?)
+}
+
+fn parsed(text: &str) -> Checked<Size> {
+    Size::parse(text).map_err(|error| error.to_string())
+}
+
+fn whole(text: &str, size: Size) -> Checked<Size> {
     if size.bytes() == 0 {
         return Err("must be more than nothing".to_owned());
     }
@@ -119,11 +126,11 @@ pub(super) fn size(text: &str) -> Checked<Size> {
 
 /// Validates `partitions.sizes.esp`.
 pub(super) fn esp(text: &str) -> Checked<Size> {
-    match size(text)? {
+    match parsed(text)? {
         small if small < ESP_MIN => Err(format!(
             "must be at least \"{ESP_MIN}\", because an update writes a second kernel image beside the first, not {text:?}"
         )),
-        fits => Ok(fits),
+        fits => whole(text, fits),
     }
 }
 
@@ -162,19 +169,16 @@ pub(super) fn credential(text: &str) -> Checked<String> {
 }
 
 /// Validates `volume.pcrs`. Any program that reaches the TPM can reset PCR 16 and 23 (TCG PC Client
-/// Platform TPM Profile, "PCR Attributes"), so they protect nothing by themselves.
+/// Platform TPM Profile, "PCR Attributes"), and PCR 15 is bound anyway, with nothing in it.
 pub(super) fn pcrs(numbers: &[u64]) -> Checked<Pcrs> {
-    let refusal = |what| {
-        format!(
-            "must name a register that measures the boot, such as [7]: {what} would let any system on this machine open the volume"
-        )
-    };
+    let refusal = |why| Err(format!("must name a register that measures the boot, such as [7]: {why}"));
+    let protects = |pcr: u8| pcr != SPENT && !RESETTABLE.contains(&pcr);
     match Pcrs::new(numbers.iter().copied()) {
         Err(PcrError::OutOfRange(number)) => Err(format!("must be numbers from 0 to 23, not {number}")),
-        Err(PcrError::None) => Err(refusal("an empty list")),
-        Ok(pcrs) if pcrs.iter().all(|pcr| matches!(pcr, 16 | 23)) => {
-            Err(refusal("PCR 16 and 23, which any program can reset,"))
-        }
+        Err(PcrError::None) => refusal("an empty list protects nothing"),
+        Ok(pcrs) if !pcrs.iter().any(protects) => refusal(
+            "nothing is measured into PCR 15 before the volume is open, and any program can reset PCR 16 and 23",
+        ),
         Ok(pcrs) => Ok(pcrs),
     }
 }

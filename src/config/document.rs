@@ -5,9 +5,14 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::finding::Finding;
 use super::keys::{find, members};
-use super::problem::Problem;
 use super::suggest;
+
+/// Most syntax errors that are reported.
+const SYNTAX_MAX: usize = 5;
+/// What the parser says of a key or a section that is there twice. It does not say which.
+const DUPLICATE: &str = "duplicate key";
 
 /// The values found so far, and the problems.
 pub(super) struct Document<'a> {
@@ -16,25 +21,46 @@ pub(super) struct Document<'a> {
     values: BTreeMap<&'static str, (usize, DeValue<'a>)>,
     /// Line of each section's first key or header. `None` if the value is not a section.
     sections: BTreeMap<String, Option<usize>>,
-    pub(super) problems: Vec<Problem>,
+    pub(super) problems: Vec<Finding>,
 }
 
 impl<'a> Document<'a> {
     /// Parses a TOML text. If it is not TOML, only that is reported, because its keys would be a
     /// guess.
-    pub(super) fn parse(file: &'a str, text: &'a str) -> Result<Self, Vec<Problem>> {
+    pub(super) fn parse(file: &'a str, text: &'a str) -> Result<Self, Vec<Finding>> {
         let (table, errors) = DeTable::parse_recoverable(text);
         let mut document =
             Self { file, text, values: BTreeMap::new(), sections: BTreeMap::new(), problems: Vec::new() };
-        for error in &errors {
-            let at = error.span().map_or(text.len(), |span| span.start);
-            document.report(document.line_at(at), "", format!("not valid TOML: {}", error.message()));
-        }
+        document.broken(&errors);
         if errors.is_empty() {
             document.walk("", table.into_inner());
             return Ok(document);
         }
         Err(document.finish())
+    }
+
+    /// Records the first error of each line, for [`SYNTAX_MAX`] lines: what follows a syntax error is
+    /// often its consequence.
+    fn broken(&mut self, errors: &[toml::de::Error]) {
+        let mut found: Vec<_> = errors.iter().map(|error| (self.start(error), error)).collect();
+        found.sort_by_key(|(at, _)| *at);
+        let mut found: Vec<_> = found.into_iter().map(|(at, error)| (self.line_at(at), error)).collect();
+        found.dedup_by_key(|(line, _)| *line);
+        for (line, error) in found.into_iter().take(SYNTAX_MAX) {
+            self.report(line, "", format!("not valid TOML: {}", self.words(error)));
+        }
+    }
+
+    fn start(&self, error: &toml::de::Error) -> usize {
+        error.span().map_or(self.text.len(), |span| span.start)
+    }
+
+    fn words(&self, error: &toml::de::Error) -> String {
+        let name = error.span().and_then(|span| self.text.get(span));
+        match (error.message(), name) {
+            (DUPLICATE, Some(name)) => format!("{DUPLICATE} {name}"),
+            (message, _) => message.to_owned(),
+        }
     }
 
     /// Returns the value of a known key, with its line.
@@ -52,13 +78,13 @@ impl<'a> Document<'a> {
         parents.filter_map(|parent| self.sections.get(parent)).next().copied().unwrap_or(Some(1))
     }
 
-    /// Records a problem.
+    /// Records an error.
     pub(super) fn report(&mut self, line: usize, key: &str, message: String) {
-        self.problems.push(Problem { file: self.file.to_owned(), line, key: key.to_owned(), message });
+        self.problems.push(Finding::error(self.file, line, key, message));
     }
 
     /// Returns all problems, in the order of the file.
-    pub(super) fn finish(mut self) -> Vec<Problem> {
+    pub(super) fn finish(mut self) -> Vec<Finding> {
         self.problems.sort_by_key(|problem| problem.line);
         self.problems
     }
@@ -67,11 +93,11 @@ impl<'a> Document<'a> {
         for (name, value) in table {
             let line = self.line_at(name.span().start);
             let path = join(section, name.get_ref());
-            self.place(line, path, value);
+            self.sort_in(line, path, value);
         }
     }
 
-    fn place(&mut self, line: usize, path: String, value: Spanned<DeValue<'a>>) {
+    fn sort_in(&mut self, line: usize, path: String, value: Spanned<DeValue<'a>>) {
         if let Some(key) = find(&path) {
             self.values.insert(key.path, (line, value.into_inner()));
             return;
@@ -94,6 +120,13 @@ impl<'a> Document<'a> {
     fn line_at(&self, offset: usize) -> usize {
         1 + self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
     }
+}
+
+/// Returns the line where a person would look for a key in a text: its own line, otherwise its
+/// section's, otherwise the first.
+#[must_use]
+pub fn line_of(text: &str, key: &str) -> usize {
+    Document::parse("", text).ok().and_then(|document| document.line(key)).unwrap_or(1)
 }
 
 /// Joins section and name. A name that is not a bare TOML key is quoted, so that a dot in it can't

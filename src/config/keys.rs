@@ -131,6 +131,12 @@ pub const KEYS: &[Key] = &[
     optional("userspace.desktop", Kind::Boolean, "false", "a desktop"),
     optional("userspace.distrobox", Kind::Boolean, "false", "other distributions in containers"),
     optional("userspace.sandboxing", Kind::Boolean, "false", "tools that confine applications"),
+    optional(
+        "userspace.firmware",
+        Kind::Boolean,
+        "false",
+        "firmware and microcode of PCs, which is not free software",
+    ),
     optional("volume.filesystem", FILESYSTEMS, "\"xfs\"", "file system of a new persist volume"),
     unset(
         "volume.pcrs",

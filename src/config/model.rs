@@ -120,6 +120,8 @@ pub struct Userspace {
     pub distrobox: bool,
     /// Tools that confine applications.
     pub sandboxing: bool,
+    /// Firmware and microcode.
+    pub firmware: bool,
 }
 
 /// The persist volume.

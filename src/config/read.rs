@@ -5,8 +5,8 @@ use toml::de::DeValue;
 
 use super::check::{self, Checked};
 use super::document::{Document, kind_of};
+use super::finding::Finding;
 use super::keys::{Absent, find};
-use super::problem::Problem;
 use super::url::url;
 use super::{
     Boot, Config, Corruption, DiskChoice, Enroll, Filesystem, FlagName, Image, Partitions, Persist,
@@ -14,7 +14,7 @@ use super::{
 };
 
 /// Reads every key. Returns the configuration if there is no problem.
-pub(super) fn config(document: Document<'_>) -> Result<Config, Vec<Problem>> {
+pub(super) fn config(document: Document<'_>) -> Result<Config, Vec<Finding>> {
     let mut reader = Reader { document };
     let debug = reader.boolean("debug");
     let (image, partitions, userspace) = (reader.image(), reader.partitions(), reader.userspace());
@@ -88,7 +88,14 @@ impl Reader<'_> {
         let desktop = self.boolean("userspace.desktop");
         let distrobox = self.boolean("userspace.distrobox");
         let sandboxing = self.boolean("userspace.sandboxing");
-        Some(Userspace { homed: homed?, desktop: desktop?, distrobox: distrobox?, sandboxing: sandboxing? })
+        let firmware = self.boolean("userspace.firmware");
+        Some(Userspace {
+            homed: homed?,
+            desktop: desktop?,
+            distrobox: distrobox?,
+            sandboxing: sandboxing?,
+            firmware: firmware?,
+        })
     }
 
     /// Requires both parts of homes: systemd-homed stores one part of each user under /home, and

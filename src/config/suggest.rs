@@ -1,6 +1,7 @@
 //! Suggests the key that was meant, for one that does not exist.
 
 use super::keys::{KEYS, members};
+use crate::spelling;
 
 /// Returns the message for an unknown key: the nearest known one, or the names in its section.
 pub(super) fn unknown(path: &str) -> String {
@@ -22,14 +23,8 @@ pub(super) fn unknown(path: &str) -> String {
 /// Returns the known key or section that this one probably means: mistyped, or right but in the
 /// wrong section.
 fn nearest(path: &str) -> Option<&'static str> {
-    let near = known().map(|known| (distance(path, known), known)).min();
-    if let Some((steps, known)) = near
-        && steps <= 2
-        && steps < last(path).chars().count()
-    {
-        return Some(known);
-    }
-    known().find(|known| last(known) == last(path))
+    let same_name = || known().find(|known| last(known) == last(path));
+    spelling::nearest(path, known()).or_else(same_name)
 }
 
 /// Returns the paths of all keys and all sections.
@@ -42,21 +37,6 @@ fn known() -> impl Iterator<Item = &'static str> {
 
 fn last(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or(path)
-}
-
-/// Returns Levenshtein's distance: letters to add, drop or change.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (done, letter) in a.chars().enumerate() {
-        let mut left = done + 1;
-        let mut next = vec![left];
-        for ((diagonal, above), other) in row.iter().zip(row.iter().skip(1)).zip(b.chars()) {
-            left = (diagonal + usize::from(letter != other)).min(above + 1).min(left + 1);
-            next.push(left);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -98,14 +78,6 @@ mod tests {
         ];
         for (written, message) in cases {
             assert_eq!(unknown(written), message, "{written}");
-        }
-    }
-
-    #[test]
-    fn distance_counts_letters() {
-        let cases = [("", "", 0), ("abc", "", 3), ("kitten", "sitting", 3), ("etc", "ect", 2), ("é", "e", 1)];
-        for (a, b, steps) in cases {
-            assert_eq!((distance(a, b), distance(b, a)), (steps, steps), "{a:?} {b:?}");
         }
     }
 }

@@ -8,9 +8,17 @@ use super::check::{Checked, LABEL_MAX};
 /// Longest name of a host (RFC 1035, section 2.3.4).
 const HOST_MAX: usize = 253;
 
+const SCHEMES: [&str; 3] = ["https://", "http://", "file:///"];
+
 /// Validates the URL.
 pub(super) fn url(text: &str) -> Checked<String> {
-    let rest = ["https://", "http://", "file:///"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    let lower = text.to_ascii_lowercase();
+    if let Some(scheme) =
+        SCHEMES.iter().find(|scheme| lower.starts_with(**scheme) && !text.starts_with(**scheme))
+    {
+        return Err(format!("must start with {scheme:?} in small letters, not {text:?}"));
+    }
+    let rest = SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme));
     let Some(rest) = rest.filter(|rest| !rest.is_empty() && !rest.starts_with('/')) else {
         return Err(format!(
             "must be a URL such as \"https://example.org/demo\" (https, http or file), not {text:?}"

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::BitOr;
 
 /// PCRs that any program may reset (PC Client Platform TPM Profile, "PCR Attributes").
-const RESETTABLE: [u8; 2] = [16, 23];
+pub(crate) const RESETTABLE: [u8; 2] = [16, 23];
 
 /// A bank of PCRs that secrets are bound to. SHA-1 is left out, because collisions can be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

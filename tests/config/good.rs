@@ -23,6 +23,7 @@ homed = false
 desktop = false
 distrobox = false
 sandboxing = false
+firmware = false
 
 [volume]
 filesystem = "xfs"

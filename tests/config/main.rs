@@ -2,10 +2,11 @@
 
 mod good;
 mod manual;
+mod notes;
 mod shape;
 mod values;
 
-use pattern::config::{Config, Problem, parse};
+use pattern::config::{Config, Finding, notes, parse};
 
 /// The smallest file that is right. The tests of bad ones change a line of it.
 const SMALLEST: &str = r#"
@@ -59,17 +60,22 @@ fn read(text: &str) -> Config {
     parse("p.toml", text).unwrap_or_else(|problems| panic!("{}", lines(&problems)))
 }
 
-fn lines(problems: &[Problem]) -> String {
-    problems.iter().map(|problem| format!("{problem}\n")).collect()
+fn lines(findings: &[Finding]) -> String {
+    findings.iter().map(|finding| format!("{finding}\n")).collect()
 }
 
-/// What is said about a text, one problem a line.
+/// What is said about a text, one error a line.
 fn said(text: &str) -> String {
-    lines(&parse("p.toml", text).expect_err("no problem found"))
+    lines(&parse("p.toml", text).expect_err("no error found"))
 }
 
 /// What is said when this part of the smallest file is written otherwise.
 fn said_when(right: &str, wrong: &str) -> String {
     assert!(SMALLEST.contains(right), "{right}");
     said(&SMALLEST.replace(right, wrong))
+}
+
+/// What is noted about a text that is right, one note a line.
+fn noted(text: &str) -> String {
+    lines(&notes("p.toml", text, &read(text)))
 }

@@ -50,14 +50,24 @@ fn every_page_that_a_unit_names_is_written() {
     assert!(named > 0, "no unit names a page");
 }
 
-/// The example is an image that scenarios boot.
+/// The examples are images that scenarios boot.
 #[test]
-fn the_example_of_ones_own_packages_and_files_is_an_image_that_is_there() {
+fn the_examples_of_ones_own_files_are_in_images_that_are_there() {
     let page = fs::read_to_string(path("docs/userspace.md")).unwrap();
-    for name in ["mkosi.conf", "mkosi.extra/usr/lib/sysctl.d/60-own.conf"] {
-        let text = fs::read_to_string(path("vm-tests/images/userspace").join(name)).unwrap();
+    for (image, name) in [
+        ("userspace", "mkosi.conf"),
+        ("userspace", "mkosi.extra/usr/lib/sysctl.d/60-own.conf"),
+        ("own-ways", "mkosi.extra/usr/lib/credstore/ssh.authorized_keys.root"),
+        ("own-ways", "mkosi.extra/usr/lib/sysusers.d/me.conf"),
+        ("own-ways", "mkosi.extra/usr/lib/tmpfiles.d/me.conf"),
+        ("own-ways", "mkosi.postinst.chroot"),
+    ] {
+        let text = fs::read_to_string(path("vm-tests/images").join(image).join(name)).unwrap();
         let text = text.split_once("\n\n").map_or(text.as_str(), |(_, content)| content);
         let block: String = text.lines().map(|line| format!("    {line}\n")).collect();
-        assert!(page.contains(&block), "{name} is not in docs/userspace.md:\n{block}");
+        assert!(page.contains(&block), "{image}/{name} is not in docs/userspace.md:\n{block}");
     }
+    let settings = fs::read_to_string(path("vm-tests/images/own-ways/mkosi.conf")).unwrap();
+    let password = settings.lines().find(|line| line.starts_with("RootPassword=")).unwrap();
+    assert!(page.contains(&format!("    {password}\n")), "{password}");
 }

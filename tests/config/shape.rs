@@ -82,10 +82,13 @@ fn a_section_of_another_type_hides_its_missing_keys() {
 }
 
 #[test]
-fn what_is_no_toml_is_reported_with_its_line() {
+fn a_text_that_is_not_toml_is_reported_with_its_line() {
     let cases = [
         ("a = true\nb = {\n", "2: not valid TOML: unclosed inline table, expected `}`\n"),
-        ("a = true\na = true\n", "2: not valid TOML: duplicate key\n"),
+        ("a = true\na = true\n", "2: not valid TOML: duplicate key a\n"),
+        ("[image]\nid = 'x'\n[image]\n", "3: not valid TOML: duplicate key image\n"),
+        ("a.'b c' = 1\na.'b c' = 2\n", "2: not valid TOML: duplicate key 'b c'\n"),
+        ("[[volume]]\n[volume]\n", "2: not valid TOML: duplicate key volume\n"),
         ("a = 1\nid = 'x\n", "2: not valid TOML: invalid literal string, expected `'`\n"),
         ("a = 1\n[x\n", "2: not valid TOML: unclosed table, expected `]`\n"),
         ("\n\nx", "3: not valid TOML: key with no value, expected `=`\n"),
@@ -96,6 +99,16 @@ fn what_is_no_toml_is_reported_with_its_line() {
     let two = said("a = \n\nb = 1 2\n");
     let starts: Vec<_> = two.lines().filter_map(|line| line.get(..26)).collect();
     assert_eq!(starts, ["p.toml:1: not valid TOML: ", "p.toml:3: not valid TOML: "]);
+}
+
+/// The rest would be consequences of the first.
+#[test]
+fn a_text_that_is_not_toml_has_one_error_a_line_and_few_of_them() {
+    let nested = said(&format!("a = {}", "[".repeat(5000)));
+    assert_eq!(nested, "p.toml:1: not valid TOML: cannot recurse further; max recursion depth met\n");
+    let found = said(&"a = \n".repeat(60));
+    let numbers: Vec<_> = found.lines().filter_map(|line| line.split(':').nth(1)).collect();
+    assert_eq!(numbers, ["1", "2", "3", "4", "5"], "{found}");
 }
 
 #[test]

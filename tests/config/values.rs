@@ -70,6 +70,11 @@ fn a_bad_source_of_updates_is_told_what_a_good_one_is() {
     let plain = "a plain URL prefix, without";
     let cases = [
         ("https://example.org/demo", "example.org", format!("{url} {example} \"example.org\"")),
+        (
+            "https://example.org/demo",
+            "HTTPS://example.org/demo",
+            "image.updates.url: must start with \"https://\" in small letters, not \"HTTPS://example.org/demo\"".to_owned(),
+        ),
         ("https://example.org/demo", "https:///x", format!("{url} {example} \"https:///x\"")),
         ("https://example.org/demo", "file://h/x", format!("{url} {example} \"file://h/x\"")),
         ("https://example.org/demo", "https://a/b c", format!("{url} {plain} ' ': \"https://a/b c\"")),
@@ -116,8 +121,15 @@ fn a_size_that_no_partition_can_have_is_refused() {
         let found = said_when("\"2G\"", usr);
         assert_eq!(found, format!("p.toml:8: partitions.sizes.{message}\n"));
     }
-    let message = "must be at least \"40M\", because an update writes a second kernel image beside the first, not \"39M\"";
-    let found = said_when("\"200M\"", "\"39M\"");
+    // What is too small is not told to become a size that is too small as well.
+    for small in ["39M", "1", "1025K", "0"] {
+        let found = said_when("\"200M\"", &format!("{small:?}"));
+        let message =
+            "must be at least \"40M\", because an update writes a second kernel image beside the first, not";
+        assert_eq!(found, format!("p.toml:8: partitions.sizes.esp: {message} {small:?}\n"));
+    }
+    let found = said_when("\"200M\"", "\"40961K\"");
+    let message = "must be a multiple of 1M, such as \"41M\", not \"40961K\"";
     assert_eq!(found, format!("p.toml:8: partitions.sizes.esp: {message}\n"));
 }
 
@@ -138,15 +150,18 @@ fn a_disk_is_auto_or_a_plain_device_path() {
 #[test]
 fn registers_that_protect_nothing_are_refused() {
     let measures = "must name a register that measures the boot, such as [7]:";
-    let open = "would let any system on this machine open the volume";
+    let nothing =
+        "nothing is measured into PCR 15 before the volume is open, and any program can reset PCR 16 and 23";
     let cases = [
         ("7", "must be a list of numbers such as [7], not a number".to_owned()),
         ("['7']", "must be a list of numbers such as [7], and has a string in it".to_owned()),
         ("[7, 24]", "must be numbers from 0 to 23, not 24".to_owned()),
         ("[-1]", "must be numbers from 0 to 23, not -1".to_owned()),
         ("[99999999999999999999]", "must be numbers from 0 to 23, not 99999999999999999999".to_owned()),
-        ("[]", format!("{measures} an empty list {open}")),
-        ("[16, 23]", format!("{measures} PCR 16 and 23, which any program can reset, {open}")),
+        ("[]", format!("{measures} an empty list protects nothing")),
+        ("[16, 23]", format!("{measures} {nothing}")),
+        ("[15]", format!("{measures} {nothing}")),
+        ("[15, 16]", format!("{measures} {nothing}")),
     ];
     for (pcrs, message) in cases {
         let found = said(&format!("{SMALLEST}[volume]\npcrs = {pcrs}\n"));

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use anyhow::Result;
 use pattern_image::machine::vm::Vm;
 
 use crate::scratch::Scratch;
@@ -15,6 +16,9 @@ const BOOT: Duration = Duration::from_secs(1500);
 
 /// Time for one command. An update writes a whole slot.
 const COMMAND: Duration = Duration::from_secs(1500);
+
+/// Below a recovery key. The boot waits for Enter, or for 2 minutes.
+const KEY_IS_SHOWN: &str = "Press Enter when you have kept it";
 
 /// Messages of a boot that fails. They are also waited for, so that a test need not wait for its
 /// timeout.
@@ -55,12 +59,27 @@ impl Guest {
 
     /// Waits for a text on the console. Returns everything before it.
     pub fn expect(&mut self, text: &str) -> String {
-        self.vm.expect(text, BOOT).unwrap_or_else(|error| panic!("{error:#}"))
+        self.expect_any(&[text]).1
     }
 
     /// Waits for one of these texts. Returns its index, and everything before it.
     pub fn expect_any(&mut self, texts: &[&str]) -> (usize, String) {
-        self.vm.expect_any(texts, BOOT).unwrap_or_else(|error| panic!("{error:#}"))
+        self.wait(texts, BOOT).unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// Waits for one of these texts, and presses Enter below each recovery key meanwhile.
+    fn wait(&mut self, texts: &[&str], timeout: Duration) -> Result<(usize, String)> {
+        let all: Vec<&str> = texts.iter().copied().chain([KEY_IS_SHOWN]).collect();
+        let mut before = String::new();
+        loop {
+            let (index, text) = self.vm.expect_any(&all, timeout)?;
+            before.push_str(&text);
+            if index < texts.len() {
+                return Ok((index, before));
+            }
+            before.push_str(KEY_IS_SHOWN);
+            self.send("");
+        }
     }
 
     /// Returns everything that came on the console so far.
@@ -79,7 +98,7 @@ impl Guest {
     fn wait_for(&mut self, good: &str) {
         let mut texts = vec![good];
         texts.extend(WRONG);
-        match self.vm.expect_any(&texts, BOOT) {
+        match self.wait(&texts, BOOT) {
             Ok((0, _)) => {}
             Ok((index, _)) => panic!("the boot went wrong: {:?} on the console", texts.get(index)),
             Err(error) => panic!("{error:#}"),

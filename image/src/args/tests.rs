@@ -78,6 +78,24 @@ fn run_takes_sizes() {
 }
 
 #[test]
+fn burn_lists_disks_or_takes_one() {
+    let mut burn = Burn {
+        image: "i".into(),
+        device: None,
+        keyring: None,
+        erase: None,
+        json: false,
+        tools: "build/tools".into(),
+    };
+    assert_eq!(command_of("burn i"), Command::Burn(burn.clone()));
+    (burn.device, burn.keyring) = (Some("/dev/sdb".into()), Some("k.pgp".into()));
+    burn.erase = Some("4C53".into());
+    assert_eq!(command_of("burn i /dev/sdb --keyring k.pgp --erase 4C53"), Command::Burn(burn));
+    assert!(wrong("burn i --erase sdb").contains("<DEVICE>"));
+    assert!(wrong("burn i /dev/sdb --json").contains("'[DEVICE]' cannot be used with '--json'"));
+}
+
+#[test]
 fn build_has_defaults() {
     let mut build = Build {
         folder: ".".into(),

@@ -33,6 +33,11 @@ impl Places {
         self.work.join("tree")
     }
 
+    /// Returns the folder of the files that pattern adds to the image alone.
+    pub(crate) fn image_tree(&self) -> PathBuf {
+        self.work.join("image-tree")
+    }
+
     /// Returns the folder of the partition definitions.
     pub(crate) fn repart(&self) -> PathBuf {
         self.work.join("repart")
@@ -64,6 +69,7 @@ pub(crate) fn image(places: &Places, config: &Config, keys: Option<(&Keys, &Sign
     command.args(folders);
     command.args([
         option("initrd", &places.initrd()),
+        option("extra-tree", &places.image_tree()),
         option("repart-directory", &places.repart()),
         option("extra-search-path", &places.mkosi.join("ukify")),
     ]);
@@ -84,6 +90,7 @@ fn options(config: &Config) -> impl Iterator<Item = &'static str> {
         ("desktop", userspace.desktop),
         ("distrobox", userspace.distrobox),
         ("sandboxing", userspace.sandboxing),
+        ("firmware", userspace.firmware),
         ("production", !config.debug),
     ];
     all.into_iter().filter_map(|(name, wanted)| wanted.then_some(name))

@@ -4,14 +4,13 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use pattern::config::Config;
 use pattern::plan::CONFIG_PATH;
 use pattern::program::{GENERATOR, Program};
 use pattern::update::transfers;
 
 use super::data::Data;
-use crate::host::only_new;
 
 const GENERATORS: &str = "usr/lib/systemd/system-generators";
 const PROGRAMS: &str = "usr/lib/pattern";
@@ -63,17 +62,6 @@ fn updates(tree: &Path, file: &Path, config: &Config) -> Result<()> {
         fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
     }
     let keyring = file.with_file_name(&config.image.updates.pubring);
-    // The demo's next version has a link to the demo's.
-    let keyring = fs::read_link(&keyring).map_or(keyring.clone(), |target| keyring.with_file_name(target));
-    if !keyring.is_file() {
-        let name = keyring.display().to_string();
-        let base = name.strip_suffix("-pubring.pgp").unwrap_or("NAME");
-        bail!(
-            "{name} is missing, which image.updates.pubring names: copy the one that earlier versions of this system were \
-             built with, or their machines take no update any more; {}",
-            only_new(base)
-        );
-    }
     KEYRINGS.iter().try_for_each(|path| copy(&keyring, &tree.join(path), 0o644))
 }
 

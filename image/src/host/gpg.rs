@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::tools::{self, Need, Source};
 use super::{durable, only_new, signals, temporary};
 
-pub(super) const GNUPG: Need = Need { programs: &["gpg", "gpgconf", "gpg-agent"], package: "gnupg" };
+const GNUPG: Need = Need { programs: &["gpg", "gpgconf", "gpg-agent"], package: "gnupg" };
 
 /// Longest path of a home. A socket's path has at most 107 bytes, and the agent's longest name in a
 /// home is `/S.gpg-agent.browser`.
@@ -240,7 +240,8 @@ pub(super) fn signing_keys(listing: &str, kind: &str) -> Vec<String> {
     keys
 }
 
-fn is_good(status: &str) -> bool {
+/// Returns whether gpg found a valid signature by a usable key.
+pub(super) fn is_good(status: &str) -> bool {
     status.lines().any(|line| line.starts_with("[GNUPG:] GOODSIG "))
 }
 

@@ -3,17 +3,23 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
 
-use super::gpg::{GNUPG, PLAIN, signing_keys};
-use super::temporary;
-use super::tools::{self, Source};
+use super::gpg::{PLAIN, is_good, signing_keys};
+use super::packets::{self, PUBLIC, SECRET};
+use super::tools::{self, Need, Source};
+use super::{only_new, small, temporary};
 
+const GPG: Need = Need { programs: &["gpg"], package: "gpg" };
+/// Longest file in bytes.
+const LONGEST: usize = 1 << 20;
 /// The first bytes of text in the place of a keyring (RFC 9580, section 6.2).
 const ARMOR: &[u8] = b"-----BEGIN PGP ";
-/// Tags of packets with secret keys (RFC 9580, section 5).
-const SECRET: [u8; 2] = [5, 7];
+/// Where a file in GnuPG's own format says so. Such a file has public keys only.
+const KEYBOX: (usize, &[u8]) = (8, b"KBXf");
 
 /// A file with public keys.
 pub(crate) struct Pubring {
@@ -27,49 +33,107 @@ impl Pubring {
     /// # Errors
     /// When the file is not a binary keyring, has a secret key, or no key that can sign now.
     pub(crate) fn read(file: &Path, tools: &Path) -> Result<Self> {
-        let about = || format!("keyring {}", file.display());
-        let bytes = fs::read(file).with_context(about)?;
-        refuse(&bytes).with_context(about)?;
-        let listing = list(file, tools).with_context(about)?;
+        vet(file)?;
+        let gpg = Source::of(GPG, tools).with_context(|| about(file))?;
+        Self::listed(file, &gpg)
+    }
+
+    /// Reads it with what this host has. Returns `None` if that is not enough to say which keys can
+    /// sign.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(crate) fn read_on_host(file: &Path) -> Result<Option<Self>> {
+        vet(file)?;
+        Source::of_host(GPG).map(|gpg| Self::listed(file, &gpg)).transpose()
+    }
+
+    fn listed(file: &Path, gpg: &Source) -> Result<Self> {
+        let listing = list(file, gpg).with_context(|| about(file))?;
         let keys = signing_keys(&listing, "pub");
         if keys.is_empty() {
-            bail!("{}: no key in it can sign: {}", about(), why(&listing));
+            bail!("{}: no key in it can sign: {}", about(file), why(&listing));
         }
         Ok(Self { keys })
     }
+
+    /// Checks that a signature is valid, by a key of a keyring.
+    ///
+    /// # Errors
+    /// When it is not, or the keyring is not usable.
+    pub(crate) fn verify(keyring: &Path, file: &Path, signature: &Path, tools: &Path) -> Result<()> {
+        Self::read(keyring, tools)?;
+        let (shown, keys) = (signature.display(), keyring.display());
+        let doing = format!("verifying {shown} with {keys}");
+        let keyring = keyring.canonicalize().context(doing.clone())?;
+        let home = temporary::folder()?;
+        let mut command = with_home(&Source::of(GPG, tools)?, &home);
+        command.args(["--trust-model=always", "--status-fd=1", "--keyring"]).arg(keyring);
+        let status = tools::output(&doing, command.arg("--verify").arg(signature).arg(file))?;
+        if !is_good(&String::from_utf8_lossy(&status)) {
+            bail!("{doing}: the key or the signature has expired, or was revoked");
+        }
+        Ok(())
+    }
+}
+
+fn about(file: &Path) -> String {
+    format!("keyring {}", file.display())
+}
+
+/// Checks what can be known without gpg.
+fn vet(file: &Path) -> Result<()> {
+    if !file.exists() {
+        bail!(missing(&file.display().to_string(), fs::read_link(file).ok().as_deref()));
+    }
+    let bytes = small::read(file, LONGEST).with_context(|| about(file))?;
+    refuse(&bytes).with_context(|| about(file))
+}
+
+/// Says what to do. Machines take no update any more if their next version has another keyring.
+fn missing(file: &str, target: Option<&Path>) -> String {
+    let link = target.map_or(String::new(), |target| format!("is a link to {}, which ", target.display()));
+    let base = file.strip_suffix("-pubring.pgp").unwrap_or("NAME");
+    format!(
+        "keyring {file} {link}is missing: copy the one that earlier versions of this system were built with; {}",
+        only_new(base)
+    )
 }
 
 /// Refuses what gpg would not say clearly.
 fn refuse(bytes: &[u8]) -> Result<()> {
     let secret = "it has a secret key, which every machine with the image would have: write a file that \
                   `gpg --export` makes, without --export-secret-keys, and make another key if an image with this one left your hands";
+    let (tags, whole) = packets::tags(bytes);
+    let (at, magic) = KEYBOX;
     match bytes {
         [] => bail!("it is empty: write a file that `gpg --export` makes"),
-        text if text.starts_with(ARMOR) && text.starts_with(b"-----BEGIN PGP PRIVATE") => bail!(secret),
+        _ if bytes.len() > LONGEST => bail!("it has more than {LONGEST} bytes"),
+        text if text.starts_with(b"-----BEGIN PGP PRIVATE") => bail!(secret),
         text if text.starts_with(ARMOR) => {
             bail!("it is armored text, which systemd can't read: make a binary file with `gpg --dearmor`")
         }
-        [first, ..] if tag(*first).is_some_and(|tag| SECRET.contains(&tag)) => bail!(secret),
+        _ if bytes.get(at..).is_some_and(|rest| rest.starts_with(magic)) => Ok(()),
+        _ if tags.iter().any(|tag| SECRET.contains(tag)) => bail!(secret),
+        _ if !whole || !tags.contains(&PUBLIC) => {
+            bail!("it is not a keyring: write a file that `gpg --export` makes")
+        }
         _ => Ok(()),
     }
 }
 
-/// Returns the tag of a packet from its first byte (RFC 9580, section 4.2).
-fn tag(first: u8) -> Option<u8> {
-    match first {
-        0xc0.. => Some(first & 0x3f),
-        0x80.. => Some((first >> 2) & 0xf),
-        _ => None,
-    }
+/// Returns gpg with an empty home.
+fn with_home(gpg: &Source, home: &TempDir) -> Command {
+    let mut command = gpg.command("gpg");
+    command.args(PLAIN).arg("--homedir").arg(home.path()).args(["--quiet", "--no-default-keyring"]);
+    command
 }
 
-fn list(file: &Path, tools: &Path) -> Result<String> {
-    let source = Source::of(GNUPG, tools)?;
+fn list(file: &Path, gpg: &Source) -> Result<String> {
     let home = temporary::folder()?;
     let file: PathBuf = file.canonicalize()?;
-    let mut command = source.command("gpg");
-    command.args(PLAIN).arg("--homedir").arg(home.path());
-    command.args(["--quiet", "--no-default-keyring", "--with-colons", "--list-keys", "--keyring"]).arg(file);
+    let mut command = with_home(gpg, &home);
+    command.args(["--with-colons", "--list-keys", "--keyring"]).arg(file);
     let listing = tools::output("reading it with gpg", &mut command)?;
     Ok(String::from_utf8_lossy(&listing).into_owned())
 }
@@ -110,12 +174,33 @@ mod tests {
             b"\x95\x01",
             b"\xc5\x01",
             b"\x9d\x01",
+            b"\x98\x01\0\x94\x01\0",
         ] {
             assert!(said(secret).starts_with("it has a secret key"), "{secret:?}");
         }
-        for public in [&b"\x98\x33"[..], b"\xc6\x33", b"\0\0\0\x20\x01\x01\0\x02KBXf"] {
+        for other in [&b"text"[..], b"\x98\x33", b"\xb4\x01x"] {
+            assert!(said(other).starts_with("it is not a keyring"), "{other:?}");
+        }
+        assert_eq!(said(&vec![0; LONGEST + 1]), "it has more than 1048576 bytes");
+        for public in [&b"\x98\x01\0"[..], b"\xc6\x01\0\xb4\x01x", b"\0\0\0\x20\x01\x01\0\x02KBXf"] {
             refuse(public).unwrap();
         }
+    }
+
+    /// A new keyring is the right one for a new system only.
+    #[test]
+    fn a_missing_keyring_is_to_be_copied_from_earlier_versions() {
+        assert_eq!(
+            missing("a/b-pubring.pgp", None),
+            "keyring a/b-pubring.pgp is missing: copy the one that earlier versions of this system were built with; only \
+             for a new system: pattern gen-keyring a/b"
+        );
+        let link = missing("keys.pgp", Some(Path::new("../demo/keys.pgp")));
+        assert!(
+            link.starts_with("keyring keys.pgp is a link to ../demo/keys.pgp, which is missing: "),
+            "{link}"
+        );
+        assert!(link.ends_with("pattern gen-keyring NAME"), "{link}");
     }
 
     #[test]

@@ -38,12 +38,23 @@ pub(crate) fn catch() -> Result<()> {
 /// When it can't be started, or a signal came already.
 pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
     refuse_to_go_on()?;
-    let child = command.spawn()?;
+    let child = command.spawn().map_err(|error| without_setpriv(command, error))?;
     if name().is_some() {
         // The signal came after the look above, and maybe before the child was there to be told.
         tell_children(Signal::TERM);
     }
     Ok(child)
+}
+
+/// Names the program that is missing. It is not the one that was asked for.
+fn without_setpriv(command: &Command, error: io::Error) -> io::Error {
+    if error.kind() == ErrorKind::NotFound && command.get_program() == "setpriv" {
+        return io::Error::new(
+            error.kind(),
+            "this host has no setpriv; install it on Debian: apt-get install util-linux",
+        );
+    }
+    error
 }
 
 /// # Errors
@@ -114,6 +125,16 @@ fn is_ignored(signal: i32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_that_is_missing_is_named() {
+        let said = |program: &str| {
+            let mut command = Command::new(program);
+            spawn(command.env("PATH", "/nonexistent")).unwrap_err().to_string()
+        };
+        assert!(said("setpriv").starts_with("this host has no setpriv; install it on Debian"));
+        assert!(said("xz").starts_with("No such file"));
+    }
 
     #[test]
     fn a_child_is_known_while_it_runs() {

@@ -33,6 +33,11 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// Looks in `PATH` only.
+    pub(crate) fn of_host(need: Need) -> Option<Self> {
+        need.programs.iter().all(|program| is_in_path(program)).then_some(Self::Host)
+    }
+
     /// Looks in `PATH` first, then in the tree that `pattern build` keeps in `tools`.
     ///
     /// # Errors
@@ -48,7 +53,7 @@ impl Source {
                  `pattern build` make the tree"
             );
         };
-        if let Some(missing) = need.programs.iter().find(|name| !tree.join("usr/bin").join(name).exists()) {
+        if let Some(missing) = need.programs.iter().find(|name| !is_in_tree(&tree, name)) {
             bail!("neither this host nor the tools tree {} has {missing}: {instead}", tree.display());
         }
         Ok(Self::Tree(tree))
@@ -82,6 +87,10 @@ fn private_mounts(tree: &Path) -> Command {
 
 fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
+fn is_in_tree(tree: &Path, program: &str) -> bool {
+    ["usr/bin", "usr/sbin"].iter().any(|folder| tree.join(folder).join(program).exists())
 }
 
 fn is_in_path(program: &str) -> bool {

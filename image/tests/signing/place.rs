@@ -98,6 +98,21 @@ impl Place {
         String::from_utf8(output.stderr).unwrap()
     }
 
+    /// What `config check` finds in a folder whose keyring this is.
+    pub(crate) fn check_config(&self, pubring: &str) -> String {
+        let text = format!(
+            "debug = true\n[image]\nid = \"x\"\nversion = \"1\"\n\
+             updates = {{ url = \"https://example.org/x\", pubring = \"{pubring}\" }}\n\
+             [partitions]\nsizes = {{ esp = \"200M\", verity = \"64M\", usr = \"2G\" }}\n"
+        );
+        fs::write(self.path("pattern.toml"), text).unwrap();
+        fs::write(self.path("mkosi.conf"), "[Content]\nPackages=linux-image-amd64\n").unwrap();
+        let output = self.pattern(&["config", "check", "pattern.toml"]);
+        let found = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.success(), found.is_empty(), "{found}");
+        found
+    }
+
     /// `sign-release` of version 1 with key x, into `release`.
     pub(crate) fn sign(&self) -> String {
         self.succeeds(&["sign-release", "x_1", "x-gpg", "--output", "release"])

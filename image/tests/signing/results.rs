@@ -17,6 +17,7 @@ cat >"$1/mkosi" <<'END'
 for option; do case $option in --output-directory=*) to=${option#*=};; esac; done
 echo '‣  Building'
 for name in raw efi usr.0a.raw verity.0b.raw; do echo $name >"$to/x_1.$name"; done
+: >"$to/users.lock"
 END
 chmod +x "$1/mkosi"
 "#;
@@ -34,6 +35,7 @@ sizes = { esp = "200M", verity = "200M", usr = "2G" }
 fn place() -> Place {
     let place = Place::with_keys();
     fs::write(place.path("pattern.toml"), CONFIG).unwrap();
+    fs::write(place.path("users.lock"), "").unwrap();
     for folder in ["share/pattern/mkosi", "share/pattern/units", "lib/pattern"] {
         fs::create_dir_all(place.path("installed").join(folder)).unwrap();
     }

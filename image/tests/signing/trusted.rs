@@ -59,7 +59,7 @@ fn what_machines_can_not_use_is_refused() {
         ("secret.pgp", "x_1.pubring.pgp: it has a secret key, which every machine with the image would have"),
         ("secret.asc", "x_1.pubring.pgp: it has a secret key, which every machine with the image would have"),
         ("empty.pgp", "x_1.pubring.pgp: it is empty: write a file that `gpg --export` makes"),
-        ("other.pgp", "x_1.pubring.pgp: reading it with gpg: "),
+        ("other.pgp", "x_1.pubring.pgp: it is not a keyring: write a file that `gpg --export` makes"),
     ] {
         let error = refusal(&place, pubring);
         assert!(error.contains(message), "{pubring}: {error}");
@@ -89,6 +89,23 @@ fn a_keyring_whose_keys_have_all_expired_is_refused() {
         error.contains("x_1.pubring.pgp: no key in it can sign: ") && error.contains(" has expired"),
         "{error}"
     );
+    let found = place.check_config("old.pgp");
+    let start = "pattern.toml:5: image.updates.pubring: keyring old.pgp: no key in it can sign: ";
+    assert!(found.starts_with(start) && found.ends_with(" has expired\n"), "{found}");
+}
+
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn a_key_is_looked_at_before_the_build() {
+    let place = Place::with_keys();
+    assert_eq!(place.check_config("x-pubring.pgp"), "");
+    // A public key first does not hide the secret one.
+    gpg(&place, &["x-gpg", "--output", "secret.pgp", "--export-secret-keys"]);
+    let both = [fs::read(place.path("x-pubring.pgp")).unwrap(), fs::read(place.path("secret.pgp")).unwrap()];
+    fs::write(place.path("both.pgp"), both.concat()).unwrap();
+    let found = place.check_config("both.pgp");
+    let start = "pattern.toml:5: image.updates.pubring: keyring both.pgp: it has a secret key, ";
+    assert!(found.starts_with(start), "{found}");
 }
 
 #[test]

@@ -139,26 +139,6 @@ fn a_signal_ends_what_the_tools_script_started() {
     assert!(!is_running(&host.process("apt")));
 }
 
-/// A new key in the place of a lost one is the end of all updates.
-#[test]
-#[ignore = "needs gnupg openssl; `make test` runs it"]
-fn a_missing_keyring_is_to_be_copied() {
-    let host = Host::with_mkosi();
-    let pubring = host.path("x/x-pubring.pgp");
-    fs::remove_file(&pubring).unwrap();
-    let next = "is missing, which image.updates.pubring names: copy the one that earlier versions of this system were built \
-                with, or their machines take no update any more; only for a new system: pattern gen-keyring ";
-    let error = host.fails(&["build", "x"]);
-    assert!(error.ends_with(&format!("pattern: x/x-pubring.pgp {next}x/x\n")), "{error}");
-    // As that of the demo's next version.
-    symlink("../demo/demo-pubring.pgp", pubring).unwrap();
-    let error = host.fails(&["build", "x"]);
-    assert!(
-        error.ends_with(&format!("pattern: x/../demo/demo-pubring.pgp {next}x/../demo/demo\n")),
-        "{error}"
-    );
-}
-
 #[test]
 #[ignore = "needs gnupg openssl; `make test` runs it"]
 fn a_failed_mkosi_is_named() {

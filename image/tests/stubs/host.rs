@@ -31,6 +31,7 @@ for word; do case $word in
 esac; done
 echo $$ >"$STUBS/$step"
 eval "$DOES"
+: >"$to/users.lock"
 [ $step = initrd ] || for end in raw efi usr.0a.raw verity.0b.raw; do echo "$end" >"$to/${id}_1.$end"; done
 "#;
 

@@ -11,7 +11,7 @@ use pattern::update::next::Step;
 use pattern::update::room::Room;
 use pattern::update::{self, Installed};
 
-use crate::{boot_loader, trial};
+use crate::{boot_loader, output, trial};
 
 /// More starts than any trial has.
 const RETIRED: u32 = 1000;
@@ -110,7 +110,7 @@ pub fn sweep(id: &str) -> Result<()> {
     for (_, path) in files(id)?.iter().filter(|(_, path)| is_empty(path)) {
         // The update may work even if the file stays.
         if let Err(error) = fs::remove_file(path) {
-            eprintln!("pattern: removing {}, which is empty: {error}", path.display());
+            output::message(&format!("pattern: removing {}, which is empty: {error}", path.display()));
         }
     }
     Ok(())

@@ -1,6 +1,12 @@
 //! Reads and changes the machine (disk, firmware, registers), and asks people. Needs no C library,
 //! so a bare `cargo test` runs its tests. All unsafe code of pattern is in [`ioctl`].
 
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they end the program where nobody reads: see `output`"
+)]
+
 pub mod boot;
 pub mod boot_loader;
 pub mod damage;
@@ -15,6 +21,7 @@ pub mod initrd;
 pub mod ioctl;
 pub mod logging;
 pub mod mounts;
+pub mod output;
 pub mod people;
 pub mod random;
 pub mod reboot;

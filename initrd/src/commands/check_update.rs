@@ -15,7 +15,7 @@ use pattern::update::outlook::Outlook;
 use pattern::update::uki;
 use pattern::volume::Locks;
 use pattern_machine::disk::Disk;
-use pattern_machine::{esp, registers};
+use pattern_machine::{esp, output, registers};
 
 use crate::context::Context;
 use crate::volume::place::{self, recognised};
@@ -51,13 +51,16 @@ pub(super) fn look(ctx: &Context, each: bool) -> Result<Outlook> {
 }
 
 /// Prints an outlook. Returns the exit status.
-pub(super) fn tell(outlook: &Outlook, as_json: bool) -> ExitCode {
+///
+/// # Errors
+/// When it can't be written.
+pub(super) fn tell(outlook: &Outlook, as_json: bool) -> Result<ExitCode> {
     if as_json {
-        println!("{}", outlook.json());
+        output::line(&outlook.json().to_string())?;
     } else {
-        outlook.lines().iter().for_each(|line| println!("{line}"));
+        output::lines(&outlook.lines())?;
     }
-    ExitCode::from(outlook.code())
+    Ok(ExitCode::from(outlook.code()))
 }
 
 fn locks(ctx: &Context) -> Result<Locks> {

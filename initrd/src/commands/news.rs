@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use pattern::update::news::News;
-use pattern_machine::replace;
+use pattern_machine::{output, replace};
 
 /// Where nothing of `/var` is persisted, this is of the present boot.
 const FOLDER: &str = "/var/lib/pattern";
@@ -24,7 +24,7 @@ pub(super) fn keep(answer: &Result<Option<String>>) {
     let folder = Path::new(FOLDER);
     let kept = fs::create_dir_all(folder).and_then(|()| replace::file(folder, FILE, text.as_bytes(), 0o644));
     if let Err(error) = kept {
-        eprintln!("pattern: writing {FOLDER}/{FILE}: {error}");
+        output::message(&format!("pattern: writing {FOLDER}/{FILE}: {error}"));
     }
 }
 

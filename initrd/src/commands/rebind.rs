@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use pattern::sealing::binding::with_additions;
 use pattern_machine::boot::Boot;
+use pattern_machine::output;
 use pattern_machine::people::{added, ask};
 use pattern_machine::uki::Companions;
 
@@ -40,7 +41,9 @@ pub(crate) fn rebind(ctx: &Context, device: &Path) -> Result<String> {
     let key = ask::entered(&question, |key| volume.unlock_entered(key)).with_context(about)?;
     drop(volume);
     if !config.volume.pin && locks.tokens.iter().any(|token| token.pin.is_some()) {
-        eprintln!("pattern: this image has volume.pin = false: from now on the volume opens without a PIN");
+        output::message(
+            "pattern: this image has volume.pin = false: from now on the volume opens without a PIN",
+        );
     }
     let pin = config.volume.pin.then(ask::new_pin).transpose()?;
     let adapt = |binding| if boot.added { with_additions(binding) } else { binding };
@@ -52,12 +55,14 @@ pub(crate) fn rebind(ctx: &Context, device: &Path) -> Result<String> {
     Volume::load(device).and_then(|mut volume| volume.remove_ahead()).with_context(about)?;
     match place::mounted() {
         Ok(root) => ahead::tend(&sealer, &candidate, &[], root),
-        Err(error) => eprintln!("pattern: making the slot for announced changes: {error:#}"),
+        Err(error) => {
+            output::message(&format!("pattern: making the slot for announced changes: {error:#}"));
+        }
     }
     if pin.is_some()
         && let Err(error) = lockout::at_rebind(&ctx.tcti)
     {
-        eprintln!("pattern: looking after the TPM's lockout password: {error:#}");
+        output::message(&format!("pattern: looking after the TPM's lockout password: {error:#}"));
     }
     let device = device.display();
     Ok(format!("{device}: keyslot {keyslot} is bound to the TPM as it is now; older ones removed: {removed}"))
@@ -65,7 +70,7 @@ pub(crate) fn rebind(ctx: &Context, device: &Path) -> Result<String> {
 
 /// Shows the additions that the volume would open for from now on, and asks for a word.
 fn accept() -> Result<()> {
-    added::describe().iter().for_each(|line| eprintln!("{line}"));
+    added::describe().iter().for_each(|line| output::message(line));
     let question =
         format!("To have the volume open by itself with this, and with nothing else, type {WORD}:");
     if ask::word(&question, ask::PATIENCE).is_some_and(|answer| answer.trim() == WORD) {

@@ -1,7 +1,10 @@
 //! `pattern recovery`: lists the recovery keys, and what else opens the volume.
 
+use std::path::Path;
+
 use anyhow::Result;
 use pattern::volume::recovery::{OtherSlot, RecoverySlot};
+use pattern_machine::output;
 use serde_json::{Value, json};
 
 use crate::context::Context;
@@ -10,7 +13,7 @@ use crate::volume::{place, request};
 /// Prints the state. Returns whether a key was confirmed.
 ///
 /// # Errors
-/// When the header can't be read.
+/// When the header can't be read, or the state can't be written.
 pub(crate) fn status(ctx: &Context, as_json: bool) -> Result<bool> {
     let device = place::volume(ctx)?;
     let header = place::header(&device)?;
@@ -19,27 +22,29 @@ pub(crate) fn status(ctx: &Context, as_json: bool) -> Result<bool> {
     if as_json {
         let keys: Vec<Value> = slots.iter().map(object).collect();
         let others: Vec<Value> = others.iter().map(other).collect();
-        println!(
-            "{}",
-            json!({ "volume": header.uuid(), "keys": keys, "others": others, "new_at_next_boot": waiting })
-        );
+        let state =
+            json!({ "volume": header.uuid(), "keys": keys, "others": others, "new_at_next_boot": waiting });
+        output::line(&state.to_string())?;
     } else {
-        let device = device.display();
-        slots.iter().for_each(|slot| println!("Recovery key of {device}, {slot}."));
-        if slots.is_empty() {
-            println!("{device} has no recovery key. To make one, run: pattern recovery new");
-        }
-        for slot in &others {
-            println!(
-                "{device} is also opened by {slot}. To remove it, run: pattern recovery wipe-slot {}",
-                slot.keyslot
-            );
-        }
-        if waiting {
-            println!("The next boot makes a new one, and shows it on the console.");
-        }
+        output::lines(&lines(&device, &slots, &others, waiting))?;
     }
     Ok(slots.iter().any(|slot| slot.confirmed))
+}
+
+fn lines(device: &Path, slots: &[RecoverySlot], others: &[OtherSlot], waiting: bool) -> Vec<String> {
+    let device = device.display();
+    let mut lines: Vec<_> = slots.iter().map(|slot| format!("Recovery key of {device}, {slot}.")).collect();
+    if slots.is_empty() {
+        lines.push(format!("{device} has no recovery key. To make one, run: pattern recovery new"));
+    }
+    lines.extend(others.iter().map(|slot| {
+        let keyslot = slot.keyslot;
+        format!("{device} is also opened by {slot}. To remove it, run: pattern recovery wipe-slot {keyslot}")
+    }));
+    if waiting {
+        lines.push("The next boot makes a new one, and shows it on the console.".to_owned());
+    }
+    lines
 }
 
 fn object(slot: &RecoverySlot) -> Value {

@@ -36,7 +36,7 @@ pub(crate) fn confirm(device: &Path) -> Result<String> {
 /// volume until the new one was shown.
 pub(crate) fn renew(config: &Config, device: &Path) -> Result<String> {
     let about = || format!("persist volume {}", device.display());
-    let _terminal = show::open(show::TERMINAL)
+    let _terminal = show::open_terminal()
         .context("the recovery key is shown on a terminal, and this command was started without one")?;
     let _vetted = recognised(device).with_context(about)?;
     let mut volume = Volume::load(device).with_context(about)?;
@@ -58,7 +58,7 @@ pub(crate) fn renew(config: &Config, device: &Path) -> Result<String> {
     if counted {
         request::leave(Request::Sealed).context("asking the next boot to replace the TPM's key, too")?;
     }
-    let removed = recovery_key::replace(config, device, &key, show::TERMINAL).with_context(about)?;
+    let removed = recovery_key::replace(config, device, &key, show::Place::Terminal).with_context(about)?;
     let next = if counted { " The next boot replaces the TPM's key, too; restart soon." } else { "" };
     Ok(format!("Older recovery keys of {} that no longer open it: {removed}.{next}", device.display()))
 }

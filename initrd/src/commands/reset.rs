@@ -1,54 +1,26 @@
 //! `pattern reset`: says what will be lost, asks the owner to confirm, and leaves a request for the
 //! next boot's initrd.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+use pattern::command::{Reset, Word};
 use pattern::table::{Found, Partition, ResetPlace, reset_place};
 use pattern::volume::reset::{WORD, Wish, vouch, wish};
 use pattern_machine::disk::Disk;
+use pattern_machine::output;
 use serde_json::json;
 
 use crate::context::Context;
 use crate::volume::lost::Lost;
 use crate::volume::{lockout, luks, reset_request};
 
-/// Who confirms that the volume may be erased.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Word {
-    /// The owner, at this terminal.
-    Here,
-    /// Root, with `--yes`.
-    Given,
-    /// Whoever sits at the console of the next boot.
-    AtConsole,
-}
-
-/// What `pattern reset` has to do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Order {
-    /// Request a reset from the next boot.
-    Ask {
-        /// Who confirms it.
-        word: Word,
-        /// Whether to restart at once.
-        now: bool,
-    },
-    /// Withdraw the request.
-    Cancel,
-    /// Say whether there is a request.
-    Status {
-        /// As a JSON object.
-        as_json: bool,
-    },
-}
-
-/// Carries out an order. Returns whether there is a request now.
+/// Does what was asked for. Returns whether there is a request now.
 ///
 /// # Errors
 /// When there is no volume, nobody confirms, or the firmware stores no variables.
-pub(crate) fn command(ctx: &Context, order: Order) -> Result<bool> {
+pub(crate) fn command(ctx: &Context, wanted: Reset) -> Result<bool> {
     let disk = Disk::behind_usr(&ctx.usr)?;
     disk.check(&ctx.config.partitions.disk)?;
     let found = disk.table()?;
@@ -56,18 +28,24 @@ pub(crate) fn command(ctx: &Context, order: Order) -> Result<bool> {
         ResetPlace::Volume(part) => Some(part),
         ResetPlace::Begun(_) | ResetPlace::Nothing => None,
     };
-    match order {
-        Order::Ask { word, now } => {
+    match wanted {
+        Reset::Ask { word, now } => {
             let part =
                 volume.with_context(|| format!("disk {} has no persist volume", disk.path().display()))?;
             leave(ctx, &disk, &found, &part, word)?;
-            if now { restart().map(|()| true) } else { Ok(true) }
+            let said = output::line(
+                "It happens at the next boot. To keep everything after all, run: pattern reset --cancel",
+            );
+            if now {
+                restart()?;
+            }
+            said.map(|()| true)
         }
-        Order::Cancel => cancel().map(|()| false),
-        Order::Status { as_json } => {
+        Reset::Cancel => cancel().map(|()| false),
+        Reset::Status { as_json } => {
             let left = reset_request::stored()?;
             let waits = left.zip(volume).and_then(|(left, part)| wish(&left, &part));
-            tell(waits, as_json);
+            tell(waits, as_json)?;
             Ok(waits.is_some())
         }
     }
@@ -78,14 +56,15 @@ fn leave(ctx: &Context, disk: &Disk, found: &Found, part: &Partition, word: Word
     let about = || format!("persist volume {}", device.display());
     vouch(&luks::look(&device).with_context(about)?).with_context(about)?;
     let wish = if word == Word::AtConsole { Wish::Ask } else { Wish::Erase };
-    println!("{} {}.", announced(wish), Lost::look(ctx, disk, found, part));
-    println!("It then makes a new, empty volume. The present recovery key does not open the new volume.");
+    output::line(&format!("{} {}.", announced(wish), Lost::look(ctx, disk, found, part)))?;
+    output::line(
+        "It then makes a new, empty volume. The present recovery key does not open the new volume.",
+    )?;
     if word == Word::Here && !confirm()? {
         bail!("not confirmed; nothing was changed");
     }
     reset_request::leave(part, wish)?;
     lockout::give_back(&ctx.tcti);
-    println!("It happens at the next boot. To keep everything after all, run: pattern reset --cancel");
     Ok(())
 }
 
@@ -102,8 +81,7 @@ fn confirm() -> Result<bool> {
             "standard input is not a terminal, so nobody can confirm the reset; to go ahead without a question, use --yes"
         );
     }
-    print!("Type {WORD} to go on: ");
-    io::stdout().flush()?;
+    output::text(&format!("Type {WORD} to go on: "))?;
     let mut line = String::new();
     io::stdin().read_line(&mut line).context("reading the answer")?;
     Ok(line.trim() == WORD)
@@ -112,21 +90,19 @@ fn confirm() -> Result<bool> {
 fn cancel() -> Result<()> {
     let left = reset_request::stored()?;
     reset_request::cancel()?;
-    println!(
-        "{}",
-        if left.is_some() { "The next boot keeps everything." } else { "No factory reset is requested." }
-    );
-    Ok(())
+    let said = left.map_or("No factory reset is requested.", |_| "The next boot keeps everything.");
+    output::line(said)
 }
 
-fn tell(waits: Option<Wish>, as_json: bool) {
+fn tell(waits: Option<Wish>, as_json: bool) -> Result<()> {
     if as_json {
-        println!("{}", json!({ "requested": waits.is_some(), "asks": waits == Some(Wish::Ask) }));
-    } else if let Some(wish) = waits {
-        println!("{} the persist volume. To keep it, run: pattern reset --cancel", announced(wish));
-    } else {
-        println!("No factory reset is requested.");
+        let state = json!({ "requested": waits.is_some(), "asks": waits == Some(Wish::Ask) });
+        return output::line(&state.to_string());
     }
+    output::line(&waits.map_or_else(
+        || "No factory reset is requested.".to_owned(),
+        |wish| format!("{} the persist volume. To keep it, run: pattern reset --cancel", announced(wish)),
+    ))
 }
 
 fn restart() -> Result<()> {

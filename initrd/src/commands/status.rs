@@ -12,7 +12,7 @@ use pattern::update::room;
 use pattern::volume::recovery;
 use pattern::volume::reset::wish;
 use pattern_machine::disk::Disk;
-use pattern_machine::{boot, damage, esp};
+use pattern_machine::{boot, damage, esp, output};
 
 use super::{check_update, news, slot};
 use crate::context::Context;
@@ -21,13 +21,13 @@ use crate::volume::{place, request, reset_request};
 /// Prints the state. `verify` reads the other slot. Returns 1 if a person should do something.
 ///
 /// # Errors
-/// When the disk, the volume or the EFI system partition can't be read.
+/// When the disk, the volume or the EFI system partition can't be read, or the state can't be written.
 pub(super) fn status(ctx: &Context, as_json: bool, verify: bool) -> Result<ExitCode> {
     let status = look(ctx, verify)?;
     if as_json {
-        println!("{}", status.json());
+        output::line(&status.json().to_string())?;
     } else {
-        status.lines().iter().for_each(|line| println!("{line}"));
+        output::lines(&status.lines())?;
     }
     Ok(if status.to_do().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -14,7 +14,7 @@ use pattern::update::next::Step;
 use pattern::update::release::{Part, fits};
 use pattern::update::{Installed, Unproved, room};
 use pattern_machine::disk::Disk;
-use pattern_machine::esp;
+use pattern_machine::{esp, output};
 
 use super::{news, slot};
 use crate::context::Context;
@@ -153,12 +153,12 @@ impl Machine {
             return Ok(true);
         }
         if entry.failed() {
-            println!("Version {version} failed: fetching it anew.");
+            output::line(&format!("Version {version} failed: fetching it anew."))?;
             return Ok(false);
         }
         let whole = slot::verify(&self.disk, &self.table, version);
         if let Err(error) = &whole {
-            println!("Version {version} is damaged ({error:#}): fetching it anew.");
+            output::line(&format!("Version {version} is damaged ({error:#}): fetching it anew."))?;
         }
         Ok(whole.is_ok())
     }
@@ -173,7 +173,7 @@ impl Machine {
             if !force {
                 return Ok(Done::Later(Later::Unproved(closed)));
             }
-            eprintln!("pattern: {closed}; continuing because of --force");
+            output::message(&format!("pattern: {closed}; continuing because of --force"));
         }
         let slot = |part| match part {
             Part::Usr => room_beside(&self.table, ctx.usr.data()),
@@ -185,7 +185,7 @@ impl Machine {
         let waiting = self.put_aside()?;
         let replaced = self.replace_by(version);
         if let (Err(_), Some(waiting)) = (&replaced, waiting.filter(|waiting| waiting.version != version)) {
-            restore(ctx, waiting).unwrap_or_else(|error| eprintln!("pattern: {error:#}"));
+            restore(ctx, waiting).unwrap_or_else(|error| output::message(&format!("pattern: {error:#}")));
         }
         replaced.with_context(|| format!("installing version {version}"))?;
         Ok(Done::Ready)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use pattern::plain::plain;
-use pattern_machine::reboot;
+use pattern_machine::{output, reboot};
 
 /// Long enough to read the screen.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -18,7 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// When the machine does not restart.
 pub(crate) fn run() -> Result<()> {
     let what = failed().map_or_else(|error| format!("{error:#}."), |failed| reason(&failed));
-    println!("{}", message(&plain(&what)));
+    // The machine restarts whether anybody can read it or not.
+    output::line(&message(&plain(&what))).ok();
     thread::sleep(PATIENCE);
     reboot::now()
 }

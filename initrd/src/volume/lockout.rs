@@ -11,7 +11,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use pattern::tpm::lockout::{BYTES, LIMITS, Order, Step, make_password, steps};
-use pattern_machine::{random, replace, tpm_device};
+use pattern_machine::{output, random, replace, tpm_device};
 use zeroize::Zeroizing;
 
 use crate::tpm::{self, Tcti, TpmError};
@@ -48,7 +48,7 @@ pub(crate) fn give_back(tcti: &Tcti) {
     // If the volume is not open, there is no password to give back.
     if let Ok(volume) = place::mounted() {
         let done = release(tcti, volume).context("giving the TPM's lockout password back");
-        done.unwrap_or_else(|error| eprintln!("pattern: {error:#}"));
+        done.unwrap_or_else(|error| output::message(&format!("pattern: {error:#}")));
     }
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Error, Result};
 use pattern::age;
 use pattern::config::Config;
 use pattern::volume::recovery::{Escrow, RecoveryKey};
-use pattern_machine::people::show;
+use pattern_machine::people::show::{self, Place};
 use pattern_machine::random;
 
 use crate::volume::luks::{Volume, VolumeKey, prove};
@@ -36,7 +36,7 @@ pub(crate) fn draw(config: &Config) -> Result<(RecoveryKey, Option<Escrow>)> {
 /// When the key can't be replaced or shown, or the request can't be cleared. The next boot then
 /// tries again.
 pub(crate) fn at_boot(config: &Config, (device, root): (&Path, &Path), key: &VolumeKey) -> Result<()> {
-    let removed = replace(config, device, key, show::CONSOLE)?;
+    let removed = replace(config, device, key, Place::Boot)?;
     log::info!("made a new recovery key, as root asked in the boot before; older ones removed: {removed}");
     if config.volume.counter {
         request::leave_in(root, Request::Sealed)?;
@@ -46,18 +46,13 @@ pub(crate) fn at_boot(config: &Config, (device, root): (&Path, &Path), key: &Vol
 
 /// Replaces the recovery keys. Before the old keys are removed, the new key opens the volume and
 /// was shown. Returns how many keys were removed.
-pub(crate) fn replace(
-    config: &Config,
-    device: &Path,
-    volume_key: &VolumeKey,
-    terminal: &str,
-) -> Result<usize> {
+pub(crate) fn replace(config: &Config, device: &Path, volume_key: &VolumeKey, place: Place) -> Result<usize> {
     let _vetted = recognised(device)?;
     let mut volume = Volume::load(device)?;
     let old = volume.recovery_slots()?;
     let (key, escrow) = draw(config)?;
     let keyslot = volume.add_recovery(Some(volume_key), &key, escrow.as_ref())?;
-    let shown = prove(device, keyslot, &key, volume_key).and_then(|()| show::show(&key, device, terminal));
+    let shown = prove(device, keyslot, &key, volume_key).and_then(|()| show::show(&key, device, place));
     if let Err(error) = shown {
         let new: Vec<_> =
             volume.recovery_slots()?.into_iter().filter(|slot| slot.keyslot == keyslot).collect();

@@ -1,13 +1,18 @@
 //! The first boot brings the disk to its shape, seals a volume to the TPM, verifies `/usr`, and binds the four
 //! directories over the ephemeral root.
 
+use std::thread;
+use std::time::Duration;
+
 use pattern_vm_tests::{Computer, Guest};
 
 #[test]
 fn first_boot() {
     let mut computer = Computer::new("first_boot");
     assert_eq!(computer.disk().labels(), ["esp", "verity-0.0.1", "usr-0.0.1"]);
-    let mut guest = computer.boot();
+    let mut guest = computer.start();
+    the_key_waits_for_a_person(&mut guest);
+    guest.wait_for_shell();
     directories_are_bound(&mut guest);
     usr_is_verified(&mut guest);
     volume_is_sealed(&mut guest);
@@ -17,6 +22,13 @@ fn first_boot() {
     let disk = computer.disk();
     assert_eq!(disk.labels(), ["esp", "verity-0.0.1", "usr-0.0.1", "_empty", "_empty", "persist"]);
     assert_eq!(disk.partition("usr-0.0.1").length, 2 << 30);
+}
+
+fn the_key_waits_for_a_person(guest: &mut Guest) {
+    guest.expect("It is shown this once. ");
+    thread::sleep(Duration::from_secs(10));
+    assert!(!guest.console().contains("; made one with "), "the boot went on");
+    guest.send("");
 }
 
 fn directories_are_bound(guest: &mut Guest) {

@@ -1,5 +1,7 @@
-//! An image with packages of its own for the time and for links has those, and not the base's, and trusts an authority of its own. It keeps only `/var`, and its SSH
-//! server is the same one after each boot, until the owner makes its keys anew.
+//! An image with packages of its own for the time and for links has those, and not the base's, and trusts an authority of its own.
+//! It has the users, passwords and keys that docs/userspace.md shows.
+//! It keeps only `/var`: its users have the numbers that they had in versions before, and its SSH server is the same one
+//! after each boot, until the owner makes its keys anew.
 
 use pattern_vm_tests::{Computer, Guest};
 
@@ -15,6 +17,8 @@ fn own_ways() {
         include_str!("../../images/own-ways/mkosi.extra/usr/local/share/ca-certificates/own-authority.crt");
     let line = certificate.lines().nth(1).unwrap();
     guest.must(&format!("grep -F {line} /etc/ssl/certs/ca-certificates.crt"));
+    users(&mut guest);
+    logins(&mut guest);
     let first = identity(&mut guest);
     restart(&mut guest);
     assert_eq!(identity(&mut guest), first, "it is another machine");
@@ -24,6 +28,33 @@ fn own_ways() {
     restart(&mut guest);
     assert_eq!(identity(&mut guest), second, "the new keys are lost");
     guest.power_off();
+}
+
+/// The numbers of users.lock, of which two would be each other's and one is taken; and what runs by them.
+fn users(guest: &mut Guest) {
+    for (name, number) in [("_chrony", "998"), ("messagebus", "160"), ("systemd-network", "150")] {
+        assert_eq!(guest.must(&format!("id -u {name}")).trim(), number, "{name}");
+    }
+    assert_eq!(guest.must("getent group messagebus _chrony | cut -d: -f3").trim(), "998\n150");
+    guest.must_fail("getent passwd gone");
+    guest.must_fail("cut -d: -f3 /etc/passwd | sort -n | uniq -d | grep .");
+    let helper = guest.must("stat -c '%a %U:%G %g' /usr/lib/dbus-1.0/dbus-daemon-launch-helper");
+    assert_eq!(helper.trim(), "4754 root:messagebus 998");
+    assert_eq!(guest.must("stat -c %U:%u /var/lib/chrony").trim(), "_chrony:998");
+}
+
+/// Root has a key and a password, and there is another user with a password.
+fn logins(guest: &mut Guest) {
+    let key = include_str!("../../images/own-ways/mkosi.extra/usr/lib/credstore/ssh.authorized_keys.root");
+    assert_eq!(guest.must("cat /root/.ssh/authorized_keys").trim(), key.trim());
+    assert_eq!(guest.must("stat -c '%a %U' /root/.ssh/authorized_keys").trim(), "600 root");
+    let conf = include_str!("../../images/own-ways/mkosi.conf");
+    let hash = conf.lines().find_map(|line| line.strip_prefix("RootPassword=hashed:")).unwrap();
+    for user in ["root", "me"] {
+        assert_eq!(guest.must(&format!("getent shadow {user} | cut -d: -f2")).trim(), hash, "{user}");
+    }
+    assert_eq!(guest.must("id -nG me").trim(), "me sudo");
+    assert_eq!(guest.must("stat -c '%a %U' /home/me").trim(), "700 me");
 }
 
 /// What others know the machine by.

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use pattern::plain::plain;
 use zeroize::Zeroizing;
 
-use crate::drivers;
+use crate::{drivers, output};
 
 const PROGRAM: &str = "systemd-ask-password";
 /// Longer than any passphrase that cryptsetup reads from a terminal (512). It is reserved at once,
@@ -78,7 +78,7 @@ fn chosen(mut ask: impl FnMut(&str) -> Result<Zeroizing<String>>) -> Result<Zero
 /// # Errors
 /// When nobody can be asked, or no key was accepted.
 pub fn entered<T>(question: &str, attempt: impl FnMut(&str) -> Result<T>) -> Result<T> {
-    until_accepted(secret, question, TRIES, |why| eprintln!("pattern: {why}"), attempt)
+    until_accepted(secret, question, TRIES, |why| output::message(&format!("pattern: {why}")), attempt)
 }
 
 /// Asks a person at boot until the entered key is accepted, at most 5 times.

@@ -7,8 +7,24 @@ use anyhow::{Result, bail};
 /// # Errors
 /// When the caller is not root.
 pub fn require_root() -> Result<()> {
-    if nix::unistd::geteuid().is_root() {
-        return Ok(());
+    require(nix::unistd::geteuid().is_root())
+}
+
+fn require(is_root: bool) -> Result<()> {
+    if !is_root {
+        bail!("this needs root; run: run0 pattern …");
     }
-    bail!("this needs root: sudo pattern …")
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::require;
+
+    #[test]
+    fn others_than_root_read_how_to_become_it() {
+        require(true).unwrap();
+        // Images have run0 and do not have sudo.
+        assert_eq!(require(false).unwrap_err().to_string(), "this needs root; run: run0 pattern …");
+    }
 }

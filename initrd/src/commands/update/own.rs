@@ -13,6 +13,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use nix::mount::{MsFlags, mount};
 use pattern_machine::mounts::apart;
+use pattern_machine::output;
 
 /// Where systemd-pull first looks for keyrings.
 const SETTINGS: &str = "/etc/systemd";
@@ -53,7 +54,8 @@ fn trust_both(folder: &Path, of_image: &Path) -> Result<()> {
     let Ok(image) = read(of_image) else { return Ok(()) };
     let machine = read(&folder.join(BUNDLE)).unwrap_or_else(|error| {
         if error.kind() != ErrorKind::NotFound {
-            eprintln!("pattern: {}/{BUNDLE}: {error}; the image's is used", folder.display());
+            let bundle = folder.join(BUNDLE);
+            output::message(&format!("pattern: {}: {error}; the image's is used", bundle.display()));
         }
         Vec::new()
     });

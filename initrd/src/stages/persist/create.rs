@@ -61,7 +61,7 @@ pub(super) fn create(means: Means<'_>, site: &Site<'_>, found: &Found) -> Result
     measure::volume(tcti, NAME, &uuid, key.as_bytes())?;
     if let Some((key, _)) = recovery {
         // The volume is complete, and another recovery key is easily made.
-        show::show(&key, &site.device, show::CONSOLE)
+        show::show(&key, &site.device, show::Place::Boot)
             .unwrap_or_else(|error| log::warn!("{error:#}; make another: pattern recovery new"));
     }
     ahead::tend(&sealer, &candidate, &[], root);

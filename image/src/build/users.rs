@@ -1,0 +1,87 @@
+//! `users.lock`: the numbers that users and groups have had in all versions of a system.
+//!
+//! Where `/var` is kept, files there belong to numbers. `image/mkosi/image/finalize/numbers` gives an image's users the
+//! numbers that stand in the file, and adds those that are new.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::host::screen::Screen;
+
+const NAME: &str = "users.lock";
+/// Where the image has it.
+const PLACE: &str = "usr/lib/pattern";
+
+/// Gives the image the file that the image's folder has. A new system has none.
+///
+/// # Errors
+/// When it can't be copied.
+pub(crate) fn give(folder: &Path, tree: &Path) -> Result<()> {
+    let (from, place) = (folder.join(NAME), tree.join(PLACE));
+    fs::create_dir_all(&place).with_context(|| format!("creating {}", place.display()))?;
+    match fs::copy(&from, place.join(NAME)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        result => result.map(drop).with_context(|| format!("copying {}", from.display())),
+    }
+}
+
+/// Keeps the file that the build made in the image's folder. Writes nothing if no user or group is new.
+///
+/// # Errors
+/// When it can't be read or written.
+pub(crate) fn keep(made: &Path, folder: &Path, screen: Screen) -> Result<()> {
+    let (from, to) = (made.join(NAME), folder.join(NAME));
+    let new = fs::read(&from).with_context(|| format!("reading {}", from.display()))?;
+    if fs::read(&to).is_ok_and(|old| old == new) {
+        return Ok(());
+    }
+    let writing = || {
+        format!(
+            "writing {}: build where that is possible, and keep the file: without it, the next version may number \
+             users in another way",
+            to.display()
+        )
+    };
+    fs::write(&to, new).with_context(writing)?;
+    screen
+        .say(format_args!("{} has new users or groups; keep it with the image's other files", to.display()));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::temporary;
+
+    #[test]
+    fn the_file_goes_into_the_image_and_comes_back_with_what_is_new() {
+        let place = temporary::folder().unwrap();
+        let [folder, tree, made] = ["folder", "tree", "made"].map(|name| {
+            let path = place.path().join(name);
+            fs::create_dir(&path).unwrap();
+            path
+        });
+        give(&folder, &tree).unwrap();
+        assert!(!tree.join(PLACE).join(NAME).exists());
+        fs::write(made.join(NAME), "user one 101\n").unwrap();
+        keep(&made, &folder, Screen::new(true)).unwrap();
+        give(&folder, &tree).unwrap();
+        assert_eq!(fs::read_to_string(tree.join(PLACE).join(NAME)).unwrap(), "user one 101\n");
+    }
+
+    #[test]
+    fn a_file_with_nothing_new_is_not_written() {
+        let place = temporary::folder().unwrap();
+        let [folder, made] = ["folder", "made"].map(|name| place.path().join(name));
+        fs::create_dir(&made).unwrap();
+        fs::write(made.join(NAME), "user one 101\n").unwrap();
+        // The folder is not there, so a write fails.
+        let error = keep(&made, &folder, Screen::new(true)).unwrap_err().to_string();
+        assert!(error.contains("users.lock: build where that is possible"), "{error}");
+        std::os::unix::fs::symlink(&made, &folder).unwrap();
+        keep(&made, &folder, Screen::new(true)).unwrap();
+    }
+}

@@ -1,0 +1,31 @@
+//! What there is to say about the folder of a `pattern.toml`: its keyring, and mkosi's
+//! configuration.
+
+use std::path::Path;
+
+use pattern::config::{Config, Finding, line_of};
+
+use super::mkosi::Mkosi;
+use super::{kernel, login};
+use crate::host::pubring::Pubring;
+
+const PUBRING: &str = "image.updates.pubring";
+
+/// Returns errors and notes about the folder of a file whose text is valid.
+pub(super) fn findings(path: &Path, text: &str, config: &Config) -> Vec<Finding> {
+    let name = path.display().to_string();
+    let note = |key, message| Finding::note(&name, line_of(text, key), key, message);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let keyring = match Pubring::read_on_host(&path.with_file_name(&config.image.updates.pubring)) {
+        Ok(Some(_)) => None,
+        Ok(None) => Some(note(PUBRING, NO_GPG.to_owned())),
+        Err(error) => Some(Finding::error(&name, line_of(text, PUBRING), PUBRING, format!("{error:#}"))),
+    };
+    let mkosi = Mkosi::read(folder);
+    let kernel = kernel::note(&mkosi).map(|message| note("", message));
+    let login = login::note(config, &mkosi).map(|message| note("userspace.homed", message));
+    keyring.into_iter().chain(kernel).chain(login).collect()
+}
+
+const NO_GPG: &str = "whether a key in the keyring can sign was not checked, because this host has no gpg; `pattern build` \
+                      checks it with the gpg of its tools tree";

@@ -1,0 +1,48 @@
+//! What mkosi would read for an image, as far as files show: its settings, the files that it
+//! copies, and its scripts (mkosi(1)).
+
+mod ini;
+mod look;
+mod tree;
+mod walk;
+
+use std::path::Path;
+
+/// A file that mkosi copies into the image.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Placed {
+    /// Its path in the image, without `/` at the start.
+    pub(super) path: String,
+    /// Its text, if it is where services are configured.
+    pub(super) text: String,
+}
+
+/// The configuration of an image.
+#[derive(Default, Debug)]
+pub(super) struct Mkosi {
+    /// Names and values. Items of a list are on lines, or between commas.
+    pub(super) settings: Vec<(String, String)>,
+    /// The files that are copied into the image.
+    pub(super) files: Vec<Placed>,
+    /// The texts of the scripts that change the image.
+    pub(super) scripts: Vec<String>,
+    /// Whether there is more than these files show.
+    pub(super) hidden: bool,
+}
+
+impl Mkosi {
+    /// Reads the configuration in a folder.
+    pub(super) fn read(folder: &Path) -> Self {
+        walk::folder(folder)
+    }
+
+    /// Returns the packages that are installed.
+    pub(super) fn packages(&self) -> impl Iterator<Item = &str> {
+        let lists = ["Packages", "VolatilePackages"];
+        let values = self.settings.iter().filter(move |(name, _)| lists.contains(&name.as_str()));
+        values.flat_map(|(_, value)| ini::items(value))
+    }
+}
+
+#[cfg(test)]
+mod tests;

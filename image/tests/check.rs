@@ -1,0 +1,160 @@
+//! `pattern config check` reports what is wrong in each file and in its folder: one array with
+//! `--json`, whatever happens. `pattern build` says the same before it builds anything.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const GOOD: &str = r#"[image]
+id = "demo"
+version = "1"
+updates = { url = "https://example.org/demo", pubring = "demo-pubring.pgp" }
+
+[partitions]
+sizes = { esp = "200M", verity = "64M", usr = "2G" }
+
+[userspace]
+homed = true
+"#;
+/// A packet that says that it is a public key. gpg takes it for none.
+const PUBLIC: &[u8] = b"\x98\x01\0";
+const KERNEL: &str = "[Content]\nPackages=linux-image-amd64\n";
+
+/// A folder `image` to build from, as good as one without a key can be.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        place.write("image/pattern.toml", GOOD);
+        place.write("image/mkosi.conf", KERNEL);
+        place.write("image/demo-pubring.pgp", PUBLIC);
+        place
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.0.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    /// Runs `pattern` on a host that has no gpg.
+    fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pattern"));
+        command.args(arguments).current_dir(self.0.path()).env("PATH", self.0.path()).output().unwrap()
+    }
+
+    /// The findings and the exit status.
+    fn check(&self, files: &[&str]) -> (String, i32) {
+        let output = self.run(&[&["config", "check"], files].concat());
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        (String::from_utf8(output.stdout).unwrap(), output.status.code().unwrap())
+    }
+
+    fn json(&self, files: &[&str]) -> (Value, i32) {
+        let (text, status) = self.check(&[&["--json"], files].concat());
+        (serde_json::from_str(&text).unwrap(), status)
+    }
+}
+
+const NO_GPG: &str = "image/pattern.toml:4: image.updates.pubring: note: whether a key in the keyring can sign was not checked, \
+                      because this host has no gpg; `pattern build` checks it with the gpg of its tools tree\n";
+
+#[test]
+fn notes_alone_are_success() {
+    assert_eq!(Place::new().check(&["image/pattern.toml"]), (NO_GPG.to_owned(), 0));
+}
+
+/// What is wrong in a folder can be known before a build, from the line of the key that names it.
+#[test]
+fn the_folder_is_looked_at() {
+    for (pubring, message) in [
+        (&b"\x94\x01\0"[..], "it has a secret key, which every machine with the image would have: "),
+        (b"\x98\x01\0\x95\0\x01\0", "it has a secret key, which every machine with the image would have: "),
+        (b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n", "it is armored text, which systemd can't read: "),
+        (b"", "it is empty: "),
+        (b"random", "it is not a keyring: "),
+    ] {
+        let place = Place::new();
+        place.write("image/demo-pubring.pgp", pubring);
+        let (found, status) = place.check(&["image/pattern.toml"]);
+        let start = "image/pattern.toml:4: image.updates.pubring: keyring image/demo-pubring.pgp: ";
+        assert!(found.starts_with(&format!("{start}{message}")), "{found}");
+        assert_eq!((found.lines().count(), status), (1, 1), "{found}");
+    }
+    let place = Place::new();
+    fs::remove_file(place.0.path().join("image/demo-pubring.pgp")).unwrap();
+    let (found, status) = place.check(&["image/pattern.toml"]);
+    let start = "image/pattern.toml:4: image.updates.pubring: keyring image/demo-pubring.pgp is missing: copy the one that ";
+    assert!(found.starts_with(start) && status == 1, "{found}");
+}
+
+#[test]
+fn an_image_that_nobody_can_start_or_use_is_noted() {
+    let place = Place::new();
+    fs::remove_file(place.0.path().join("image/mkosi.conf")).unwrap();
+    place.write("image/pattern.toml", GOOD.replace("homed = true", ""));
+    let (found, status) = place.check(&["image/pattern.toml"]);
+    let kernel = "image/pattern.toml:1: note: as far as this folder shows, the image has no kernel, ";
+    let login =
+        "image/pattern.toml:9: userspace.homed: note: as far as this folder shows, nobody can log in: ";
+    assert!([kernel, NO_GPG, login].iter().all(|line| found.contains(line)) && status == 0, "{found}");
+    place.write("image/mkosi.conf", format!("{KERNEL}RootPassword=hashed:$6$x\n"));
+    assert_eq!(place.check(&["image/pattern.toml"]), (NO_GPG.to_owned(), 0));
+}
+
+#[test]
+fn files_that_can_not_be_read_do_not_hide_the_others() {
+    let place = Place::new();
+    place.write("empty.toml", "");
+    place.write("binary.toml", b"# text\n\xff");
+    let fifo = place.0.path().join("fifo");
+    assert!(Command::new("mkfifo").arg(fifo).status().unwrap().success());
+    let (found, status) =
+        place.check(&["none.toml", "image", "fifo", "/dev/zero", "-", "binary.toml", "empty.toml"]);
+    let mut lines = found.lines();
+    for start in [
+        "none.toml:1: can't be read: No such file or directory",
+        "image:1: can't be read: it is a folder, not a file",
+        "fifo:1: can't be read: it is a FIFO, not a file",
+        "/dev/zero:1: can't be read: it is a device, not a file",
+        "-:1: standard input is not read, because a build also needs what lies beside pattern.toml: ",
+        "binary.toml:2: is not text in UTF-8",
+    ] {
+        let line = lines.next().unwrap();
+        assert!(line.starts_with(start), "{line}\n{start}");
+    }
+    assert!(lines.clone().all(|line| line.starts_with("empty.toml:1: ")), "{found}");
+    assert_eq!((lines.count(), status), (7, 1));
+}
+
+#[test]
+fn json_is_one_array_in_every_case() {
+    let place = Place::new();
+    let (found, status) = place.json(&["image/pattern.toml"]);
+    let note = &found[0];
+    assert_eq!(note["message"].as_str(), NO_GPG.trim_end().split_once("note: ").map(|(_, message)| message));
+    let expected = ["note", "image/pattern.toml", "image.updates.pubring"].map(Some);
+    assert_eq!([&note["severity"], &note["file"], &note["key"]].map(Value::as_str), expected);
+    assert_eq!((note["line"].as_u64(), found.as_array().unwrap().len(), status), (Some(4), 1, 0));
+
+    let (found, status) = place.json(&["none.toml", "image/pattern.toml"]);
+    let severities: Vec<_> = found.as_array().unwrap().iter().map(|one| one["severity"].as_str()).collect();
+    assert_eq!((severities, status), (vec![Some("error"), Some("note")], 1));
+}
+
+#[test]
+fn a_build_says_the_same_and_makes_nothing() {
+    let place = Place::new();
+    place.write("image/demo-pubring.pgp", "");
+    place.write("image/pattern.toml", GOOD.replace("\"1\"", "\"latest\""));
+    let (found, _) = place.check(&["image/pattern.toml"]);
+    assert_eq!(found.lines().count(), 2, "{found}");
+    let output = place.run(&["build", "image"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with(&found) && output.status.code() == Some(1), "{said}");
+    assert!(!Path::new(place.0.path()).join("build").exists());
+}

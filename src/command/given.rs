@@ -1,0 +1,70 @@
+//! Takes apart what follows a command: options in any place, and words.
+
+use lexopt::Parser;
+use lexopt::prelude::*;
+
+use super::topic::Topic;
+use super::wrong::Wrong;
+
+/// What follows a command.
+pub(super) struct Given {
+    options: Vec<&'static str>,
+    words: Vec<String>,
+}
+
+/// Reads all that is left. Returns `None` if it asks for help.
+pub(super) fn read(topic: &Topic, parser: &mut Parser) -> Result<Option<Given>, Wrong> {
+    let mut given = Given { options: Vec::new(), words: Vec::new() };
+    while let Some(argument) = parser.next()? {
+        let option = match argument {
+            Value(word) => {
+                given.words.push(word.string()?);
+                continue;
+            }
+            Long("help") | Short('h') => return Ok(None),
+            Long(name) => format!("--{name}"),
+            Short(name) => format!("-{name}"),
+        };
+        let Some(known) = topic.options.iter().find(|known| **known == option) else {
+            let known: Vec<_> = topic.options.iter().copied().chain(["--help"]).collect();
+            return Err(Wrong::option(&option, &known));
+        };
+        given.options.push(known);
+    }
+    Ok(Some(given))
+}
+
+impl Given {
+    pub(super) fn has(&self, option: &str) -> bool {
+        self.options.contains(&option)
+    }
+
+    pub(super) fn words(&self) -> Vec<&str> {
+        self.words.iter().map(String::as_str).collect()
+    }
+
+    /// Returns the only word, or `None` without one.
+    pub(super) fn word(&self) -> Result<Option<&str>, Wrong> {
+        match *self.words() {
+            [] => Ok(None),
+            [word] => Ok(Some(word)),
+            [_, word, ..] => Err(too_many(word)),
+        }
+    }
+
+    pub(super) fn no_word(&self) -> Result<(), Wrong> {
+        self.words.first().map_or(Ok(()), |word| Err(too_many(word)))
+    }
+
+    /// Refuses two options that don't go together.
+    pub(super) fn not_both(&self, one: &str, other: &str) -> Result<(), Wrong> {
+        if self.has(one) && self.has(other) {
+            return Err(Wrong::new(format!("{one} and {other} contradict each other")));
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn too_many(word: &str) -> Wrong {
+    Wrong::new(format!("{word:?} is one word too many"))
+}

@@ -1,0 +1,99 @@
+//! What the options and words of each command mean.
+
+use std::path::PathBuf;
+
+use super::given::{Given, too_many};
+use super::wrong::Wrong;
+use super::{Command, Recovery, Reset, Word};
+use crate::firmware::Variable;
+
+/// Variables that files can be appended to.
+const APPENDED: [Variable; 3] = [Variable::Kek, Variable::Db, Variable::Dbx];
+const RECOVERY: [&str; 4] = ["status", "confirm", "new", "wipe-slot"];
+
+pub(super) fn status(given: &Given) -> Result<Command, Wrong> {
+    given.no_word()?;
+    Ok(Command::Status { as_json: given.has("--json"), verify: given.has("--verify") })
+}
+
+pub(super) fn update(given: &Given) -> Result<Command, Wrong> {
+    Ok(Command::Update { version: given.word()?.map(str::to_owned), force: given.has("--force") })
+}
+
+pub(super) fn rollback(given: &Given) -> Result<Command, Wrong> {
+    given.no_word().map(|()| Command::Rollback)
+}
+
+pub(super) fn check_update(given: &Given) -> Result<Command, Wrong> {
+    given.no_word()?;
+    Ok(Command::CheckUpdate { as_json: given.has("--json") })
+}
+
+pub(super) fn rebind(given: &Given) -> Result<Command, Wrong> {
+    if given.has("--ahead") {
+        let files = given.words().into_iter().map(appended).collect::<Result<_, _>>()?;
+        return Ok(Command::Announce(files));
+    }
+    match given.words().first() {
+        Some(word) => Err(Wrong::new(format!("{word:?} goes only with --ahead"))),
+        None => Ok(Command::Rebind),
+    }
+}
+
+/// Reads `dbx=FILE`.
+fn appended(word: &str) -> Result<(Variable, PathBuf), Wrong> {
+    let wrong = || Wrong::new(format!("{word:?} is not dbx=FILE, db=FILE or KEK=FILE"));
+    let (name, path) = word.split_once('=').filter(|(_, path)| !path.is_empty()).ok_or_else(wrong)?;
+    let variable = APPENDED.into_iter().find(|variable| variable.name() == name).ok_or_else(wrong)?;
+    Ok((variable, PathBuf::from(path)))
+}
+
+pub(super) fn recovery(given: &Given) -> Result<Command, Wrong> {
+    let as_json = given.has("--json");
+    let recovery = match *given.words() {
+        [] | ["status"] => Recovery::Status { as_json },
+        ["confirm"] => Recovery::Confirm,
+        ["new"] => Recovery::New,
+        ["wipe-slot", keyslot] => Recovery::WipeSlot(number(keyslot)?),
+        ["wipe-slot"] => return Err(Wrong::new("wipe-slot needs a KEYSLOT: a number")),
+        ["wipe-slot", _, word, ..] | ["status" | "confirm" | "new", word, ..] => return Err(too_many(word)),
+        [other, ..] => return Err(Wrong::name(other, &RECOVERY)),
+    };
+    if as_json && recovery != (Recovery::Status { as_json }) {
+        return Err(Wrong::new("--json goes only with status"));
+    }
+    Ok(Command::Recovery(recovery))
+}
+
+fn number(keyslot: &str) -> Result<u32, Wrong> {
+    keyslot.parse().map_err(|_| Wrong::new(format!("{keyslot:?} is not the number of a keyslot")))
+}
+
+pub(super) fn reset(given: &Given) -> Result<Command, Wrong> {
+    given.no_word()?;
+    for (one, others) in [
+        ("--yes", &["--ask"][..]),
+        ("--cancel", &["--yes", "--ask", "--now", "--status"]),
+        ("--status", &["--yes", "--ask", "--now"]),
+    ] {
+        others.iter().try_for_each(|other| given.not_both(one, other))?;
+    }
+    let as_json = given.has("--json");
+    let reset = match (given.has("--status"), given.has("--cancel")) {
+        (true, _) => Reset::Status { as_json },
+        (_, true) => Reset::Cancel,
+        _ => Reset::Ask { word: word(given), now: given.has("--now") },
+    };
+    if as_json && reset != (Reset::Status { as_json }) {
+        return Err(Wrong::new("--json goes only with --status"));
+    }
+    Ok(Command::Reset(reset))
+}
+
+fn word(given: &Given) -> Word {
+    match (given.has("--yes"), given.has("--ask")) {
+        (true, _) => Word::Given,
+        (_, true) => Word::AtConsole,
+        _ => Word::Here,
+    }
+}

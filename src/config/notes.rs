@@ -1,0 +1,63 @@
+//! What is valid in a `pattern.toml`, and may not be what is meant.
+
+use super::document::line_of;
+use super::finding::Finding;
+use super::prerelease::PreRelease;
+use super::{Config, SecureBoot};
+
+/// PCRs that every new version of an image changes (UAPI.7, "Linux TPM PCR Registry"): what the
+/// firmware starts, the partition table with the versions in its labels, the initrd, the kernel
+/// image.
+const OF_THE_VERSION: [u8; 4] = [4, 5, 9, 11];
+
+/// Returns the notes about a text that is valid, in the order of the file. `file` is only for the
+/// messages.
+#[must_use]
+pub fn notes(file: &str, text: &str, config: &Config) -> Vec<Finding> {
+    let all = [
+        ("image.version", version(&config.image.version)),
+        ("volume.secure_boot", secure_boot(config)),
+        ("volume.pcrs", pcrs(config)),
+    ];
+    let said = all.into_iter().filter_map(|(key, message)| Some((key, message?)));
+    let mut notes: Vec<_> =
+        said.map(|(key, message)| Finding::note(file, line_of(text, key), key, message)).collect();
+    notes.sort_by_key(|note| note.line);
+    notes
+}
+
+fn version(version: &str) -> Option<String> {
+    if !version.contains(|c: char| c.is_ascii_digit()) {
+        return Some(format!(
+            "{version:?} has no number: a machine takes only a version that is newer than its own, so count the \
+             versions, such as \"1\" or \"2026.11\""
+        ));
+    }
+    PreRelease::of(version).map(|PreRelease { release, instead: [one, its_release] }| {
+        format!(
+            "{version:?} is newer than {release:?}: a machine that has it never takes {release:?}. \
+             Versions that sort as they are meant: {one:?}, and then the release as {its_release:?}"
+        )
+    })
+}
+
+fn secure_boot(config: &Config) -> Option<String> {
+    let open = !config.debug && config.secure_boot() != SecureBoot::Required;
+    open.then(|| {
+        "\"optional\": on a machine with Secure Boot off, anyone who has the machine can start a system of \
+         their own on it, and have the TPM open the volume"
+            .to_owned()
+    })
+}
+
+fn pcrs(config: &Config) -> Option<String> {
+    let listed = config.volume.pcrs.into_iter().flat_map(|pcrs| pcrs.iter());
+    let changing = listed.filter(|pcr| OF_THE_VERSION.contains(pcr)).map(|pcr| pcr.to_string());
+    let changing = changing.collect::<Vec<_>>().join("+");
+    (!changing.is_empty()).then(|| {
+        format!(
+            "each version of an image gives PCR {changing} another value: after each update the TPM does not open the \
+             volume, and a recovery key is asked for"
+        )
+    })
+}

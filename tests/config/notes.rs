@@ -1,0 +1,55 @@
+//! Notes about values that are valid and may not be what is meant. Each has the line of its key.
+
+use super::{SMALLEST, noted};
+
+#[test]
+fn the_smallest_file_has_no_notes() {
+    assert_eq!(noted(SMALLEST), "");
+}
+
+#[test]
+fn a_version_that_outlives_its_release_is_noted() {
+    let found = noted(&SMALLEST.replace("0.0.1", "1.0-rc1"));
+    let start = "p.toml:4: image.version: note: \"1.0-rc1\" is newer than \"1.0\": a machine that has it never takes \"1.0\". ";
+    assert!(found.starts_with(start), "{found}");
+    assert!(found.ends_with("\"1.0-rc1\", and then the release as \"1.0.0\"\n"), "{found}");
+}
+
+/// Two such names have no order that a machine could go by.
+#[test]
+fn a_version_without_a_number_is_noted() {
+    for version in ["latest", "stable-release", "v.x"] {
+        let found = noted(&SMALLEST.replace("0.0.1", version));
+        let start =
+            format!("p.toml:4: image.version: note: {version:?} has no number: a machine takes only ");
+        assert!(found.starts_with(&start), "{found}");
+    }
+    for version in ["1", "v2", "2026-11-26", "trixie.3"] {
+        assert_eq!(noted(&SMALLEST.replace("0.0.1", version)), "", "{version}");
+    }
+}
+
+#[test]
+fn a_volume_that_does_not_need_secure_boot_is_noted_unless_the_image_is_for_debugging() {
+    let text = format!("{SMALLEST}[volume]\nsecure_boot = \"optional\"\n");
+    let start = "p.toml:10: volume.secure_boot: note: \"optional\": on a machine with Secure Boot off, anyone who has the machine";
+    assert!(noted(&text).starts_with(start), "{}", noted(&text));
+    assert_eq!(noted(&format!("debug = true\n{text}")), "");
+}
+
+/// The recovery key would be asked for after each update.
+#[test]
+fn registers_that_each_version_changes_are_noted() {
+    let with = |pcrs: &str| noted(&format!("{SMALLEST}[volume]\npcrs = {pcrs}\n"));
+    let start = "p.toml:10: volume.pcrs: note: each version of an image gives PCR 4+11 another value: after each update ";
+    assert!(with("[11, 7, 4]").starts_with(start), "{}", with("[11, 7, 4]"));
+    assert_eq!(with("[0, 2, 7, 12]"), "");
+}
+
+#[test]
+fn notes_are_in_the_order_of_the_file() {
+    let text = format!("volume.secure_boot = \"optional\"\n{}", SMALLEST.replace("0.0.1", "latest"));
+    let found = noted(&text);
+    let starts: Vec<_> = found.lines().filter_map(|line| line.split(" note: ").next()).collect();
+    assert_eq!(starts, ["p.toml:1: volume.secure_boot:", "p.toml:5: image.version:"]);
+}
