@@ -12,7 +12,7 @@ DEMO     := build/images/demo_0.0.1/demo_0.0.1.raw
 KEYRING  := demo/demo-pubring.pgp
 DEBUGKEY := demo/demo-keys/pcr-debug-public.pem
 EPOCHKEY := demo/demo-keys/pcr-epoch-1-public.pem
-BUILD     = $(PATTERN) build --keys demo/demo-keys --output build/images --tools build/tools
+BUILD     = $(PATTERN) build --force --keys demo/demo-keys --output build/images --tools build/tools
 SCENARIOS = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests -- --nocapture --test-threads=2
 ATTACKS   = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests --test attacks -- --nocapture --test-threads=2
 RELEASES := $(addprefix build/releases/,0.0.2 third broken)
@@ -94,8 +94,12 @@ build/releases/for-use: image
 release: build/releases/0.0.2 ## build: build the demo's next version, and sign it
 
 .PHONY: demo
-demo: image ## try: build the demo and boot it, its console in this terminal
-	$(PATTERN) run $(DEMO) --disk +6G --persist build/demo --tools build/tools
+demo: image ## try: build the demo and boot it on a new machine, its console in this terminal
+	$(PATTERN) run $(DEMO) --fresh --disk +6G --persist build/demo --tools build/tools
+
+.PHONY: demo-again
+demo-again: ## try: boot the machine of the last `make demo` again, without building
+	$(PATTERN) run --persist build/demo --tools build/tools
 
 .PHONY: demo-check
 demo-check: image ## try: boot the demo twice, nobody at the keyboard, and show its kept files

@@ -1,5 +1,6 @@
 //! `pattern build`: makes a base image and the files for updates from a folder with `pattern.toml`.
 
+mod claim;
 mod data;
 mod keys;
 mod mkosi;
@@ -10,6 +11,7 @@ mod tree;
 mod users;
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -23,7 +25,8 @@ use crate::check::{self, Checked};
 use crate::host::pubring::Pubring;
 use crate::host::results;
 use crate::host::screen::{self, Screen};
-use crate::host::tools::TREE;
+use crate::host::signals;
+use crate::host::tools::{Source, TREE};
 use data::Data;
 use keys::Keys;
 use mkosi::Places;
@@ -41,6 +44,9 @@ pub struct Build {
     /// volumes and gives root a shell
     #[arg(long = "sign-debug-as-production", requires = "keys")]
     pub debug_as_production: bool,
+    /// Replace a version that was built already
+    #[arg(long)]
+    pub force: bool,
     /// Where images go
     #[arg(long, value_name = "DIR", default_value = "build/images", value_hint = ValueHint::DirPath)]
     pub output: PathBuf,
@@ -65,25 +71,29 @@ pub fn build(options: &Build, screen: Screen) -> Result<()> {
     let data = Data::find(options.data.as_deref())?;
     let keys = signing(options, &config)?;
     let base = format!("{}_{}", config.image.id, config.image.version);
+    let to = options.output.join(&base);
+    signals::catch()?;
+    let _version = claim::version(&options.output.join(".work").join(&base))?;
+    output::refuse_to_replace(&base, &to, options.force)?;
     let places = places(options, &data, &config, &base)?;
     prepare(&places, &data, &config, &file)?;
     screen.say(format_args!("Logs: {}/*.log", places.work.display()));
-    progress::run(screen, "tools tree", &mut tools(&data, &places), &places.work.join("tools.log"))?;
+    let step = |what: &str, log: &str, kept: &Path, command: &mut Command| {
+        // No other build uses what the step keeps.
+        let _claim = claim::shared(kept)?;
+        progress::run(screen, what, command, &places.work.join(log))
+    };
+    step("tools tree", "tools.log", &places.tools, &mut tools(&data, &places))?;
     let pubring = file.with_file_name(&config.image.updates.pubring);
     let trusted = Pubring::read(&pubring, &options.tools)?.keys.join(", ");
     screen.say(format_args!("Updates are verified with {}: {trusted}", pubring.display()));
-    progress::run(screen, "initrd", &mut mkosi::initrd(&places, &config), &places.work.join("initrd.log"))?;
+    step("initrd", "initrd.log", &places.initrd_cache, &mut mkosi::initrd(&places, &config))?;
     let joined = keys.as_ref().map(|keys| keys.joined(&places.work)).transpose()?;
-    progress::run(
-        screen,
-        "image",
-        &mut mkosi::image(&places, &config, keys.as_ref().zip(joined.as_ref())),
-        &places.work.join("image.log"),
-    )?;
+    let mut image = mkosi::image(&places, &config, keys.as_ref().zip(joined.as_ref()));
+    step("image", "image.log", &places.image_cache, &mut image)?;
     drop(joined);
     room::check(config.partitions.sizes.esp, output::kernel_image(&base, &places.made())?)?;
     users::keep(&places.made(), &places.folder, screen)?;
-    let to = options.output.join(&base);
     let mut names = output::collect(&base, &places.made(), &to)?;
     names.push(output::keep_pubring(&base, &pubring, &to)?);
     output::checksums(&to, &names)?;
@@ -123,9 +133,7 @@ fn read(file: &Path, screen: Screen) -> Result<Config> {
 
 fn places(options: &Build, data: &Data, config: &Config, base: &str) -> Result<Places> {
     let work = options.output.join(".work").join(base);
-    if work.exists() {
-        fs::remove_dir_all(&work).with_context(|| format!("removing {}", work.display()))?;
-    }
+    claim::empty(&work)?;
     let cache = options.output.join(".cache");
     Ok(Places {
         folder: made(&options.folder)?,
@@ -158,7 +166,8 @@ fn prepare(places: &Places, data: &Data, config: &Config, file: &Path) -> Result
 }
 
 fn tools(data: &Data, places: &Places) -> Command {
-    let mut command = Command::new(data.tools());
-    command.arg(&places.tools);
+    let mut command = Source::Host.command(data.tools());
+    // A signal from the terminal reaches it once, through this process, as any other signal does.
+    command.arg(&places.tools).process_group(0);
     command
 }

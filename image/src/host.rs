@@ -1,5 +1,5 @@
-//! What this host provides: standard output and the screen, programs or the tools tree, GnuPG,
-//! temporary folders, and durable files.
+//! What this host provides: standard output and the screen, programs or the tools tree, signals,
+//! GnuPG, temporary folders, and durable files.
 
 pub(crate) mod durable;
 pub(crate) mod gpg;
@@ -7,8 +7,15 @@ mod packets;
 pub(crate) mod pubring;
 pub mod results;
 pub mod screen;
+pub mod signals;
 pub(crate) mod small;
 pub(crate) mod ssh_key;
 pub(crate) mod step;
 pub mod temporary;
 pub(crate) mod tools;
+
+/// Returns when a new keyring is right. With a new one in the place of an old one, machines take no
+/// update any more.
+pub(crate) fn only_new(name: &str) -> String {
+    format!("only for a new system: pattern gen-keyring {name}")
+}

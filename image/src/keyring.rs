@@ -14,6 +14,7 @@ use crate::host::durable;
 use crate::host::gpg;
 use crate::host::results;
 use crate::host::screen::Screen;
+use crate::host::signals;
 use crate::host::tools::TREE;
 use places::Places;
 
@@ -47,6 +48,7 @@ fn number_of_epoch(text: &str) -> Result<u32, String> {
 /// # Errors
 /// When one of the parts already exists, a program is missing, or one fails. Nothing is left then.
 pub fn generate(options: &GenKeyring, screen: Screen) -> Result<()> {
+    signals::catch()?;
     if options.add_missing || options.epoch.is_some() {
         let places = Places::new(&options.name)?;
         let _lock = durable::lock(&places.folder)?;

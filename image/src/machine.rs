@@ -3,6 +3,9 @@
 pub mod console;
 pub mod credential;
 pub mod growth;
+pub mod image;
+mod kept;
+pub mod place;
 pub mod programs;
 pub mod qemu;
 pub mod swtpm;
@@ -13,7 +16,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use pattern::table::Amount;
 
+use crate::host::tools;
 use programs::Programs;
 use qemu::{Boot, Console, Options};
 
@@ -34,14 +39,28 @@ impl Machine {
     /// When the image can't be copied. A partial copy is not used as a disk later.
     pub fn new(folder: &Path, image: &Path, variables: &Path) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+        let machine = Self::at(folder)?;
+        copy_once(image, &machine.disk())?;
+        copy_once(variables, &machine.variables())?;
+        Ok(machine)
+    }
+
+    /// Finds an existing machine. If its UEFI variables are missing, they are a copy of `variables`.
+    ///
+    /// # Errors
+    /// When there is no folder, or they can't be copied.
+    pub(crate) fn open(folder: &Path, variables: &Path) -> Result<Self> {
+        let machine = Self::at(folder)?;
+        copy_once(variables, &machine.variables())?;
+        Ok(machine)
+    }
+
+    fn at(folder: &Path) -> Result<Self> {
         let folder = folder.canonicalize().with_context(|| format!("finding {}", folder.display()))?;
         if folder.to_str().is_none() {
             bail!("using {}: its name is not UTF-8, and QEMU wants that", folder.display());
         }
-        let machine = Self { folder };
-        copy_once(image, &machine.disk())?;
-        copy_once(variables, &machine.variables())?;
-        Ok(machine)
+        Ok(Self { folder })
     }
 
     /// Returns the folder.
@@ -59,19 +78,19 @@ impl Machine {
     /// Returns the raw disk image.
     #[must_use]
     pub fn disk(&self) -> PathBuf {
-        self.folder.join("disk.raw")
+        self.folder.join(kept::DISK)
     }
 
     /// Returns the UEFI variables.
     #[must_use]
     pub fn variables(&self) -> PathBuf {
-        self.folder.join("uefi-variables.fd")
+        self.folder.join(kept::VARIABLES)
     }
 
     /// Returns the TPM's state. If it is removed, the next boot has a new TPM.
     #[must_use]
     pub fn tpm_state(&self) -> PathBuf {
-        self.folder.join("tpm")
+        self.folder.join(kept::TPM)
     }
 
     /// Enlarges the disk to this many bytes, with a hole in the file.
@@ -85,9 +104,10 @@ impl Machine {
         let size = file.metadata().with_context(resizing)?.len();
         if bytes < size {
             bail!(
-                "resizing {}: it has {size} bytes, more than the {bytes} asked for, \
-                 and a disk is never made smaller",
-                disk.display()
+                "resizing {}: it has {}, more than the {} asked for, and a disk is never made smaller",
+                disk.display(),
+                Amount(size),
+                Amount(bytes)
             );
         }
         file.set_len(bytes).with_context(resizing)
@@ -150,20 +170,20 @@ fn copy_once(from: &Path, to: &Path) -> Result<()> {
     let part = to.with_extension("part");
     let mut command = Command::new("cp");
     command.args(["--reflink=auto", "--sparse=always", "--no-preserve=mode", "--"]);
-    let output = command.arg(from).arg(&part).output().context("starting cp")?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("copying {} to {}: {}", from.display(), part.display(), said.trim());
-    }
+    let doing = format!("copying {} to {}", from.display(), part.display());
+    let _nothing = tools::output(&doing, command.arg(from).arg(&part)).inspect_err(|_| {
+        // It may not exist. The failure before it is the one that is reported.
+        fs::remove_file(&part).ok();
+    })?;
     fs::rename(&part, to).with_context(|| format!("renaming {}", part.display()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::temporary::TemporaryFolder;
+    use crate::host::temporary;
 
-    fn machine(place: &TemporaryFolder) -> Machine {
+    fn machine(place: &tempfile::TempDir) -> Machine {
         let (image, variables) = (place.path().join("image.raw"), place.path().join("variables.fd"));
         fs::write(&image, "image").unwrap();
         fs::write(&variables, "variables").unwrap();
@@ -172,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_disk_is_copied_once_and_then_kept() {
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         let first = machine(&place);
         fs::write(first.disk(), "used").unwrap();
         assert_eq!(fs::read_to_string(machine(&place).disk()).unwrap(), "used");
@@ -180,20 +200,21 @@ mod tests {
 
     #[test]
     fn a_disk_grows_and_never_shrinks() {
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         let machine = machine(&place);
         machine.enlarge(4096).unwrap();
         assert_eq!(fs::metadata(machine.disk()).unwrap().len(), 4096);
         let error = machine.enlarge(5).unwrap_err().to_string();
         assert!(
-            error.ends_with("it has 4096 bytes, more than the 5 asked for, and a disk is never made smaller")
+            error
+                .ends_with("it has 4 KiB, more than the 5 bytes asked for, and a disk is never made smaller")
         );
         assert_eq!(fs::metadata(machine.disk()).unwrap().len(), 4096);
     }
 
     #[test]
     fn an_image_that_is_not_there_is_named() {
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         let error = Machine::new(place.path(), Path::new("/nonexistent.raw"), Path::new("/dev/null"));
         let error = error.unwrap_err().to_string();
         assert!(error.contains("/nonexistent.raw") && error.contains("No such file"), "{error}");

@@ -14,6 +14,7 @@ use pattern_image::check;
 use pattern_image::decrypt;
 use pattern_image::host::results::{self, NoReader};
 use pattern_image::host::screen::{self, Screen};
+use pattern_image::host::signals;
 use pattern_image::init;
 use pattern_image::keyring;
 use pattern_image::release;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
             Ok(ExitCode::from(WRONG_USAGE))
         }
     };
+    signals::pass_on();
     outcome.unwrap_or_else(|error| {
         if error.is::<NoReader>() {
             return ExitCode::from(NO_READER);

@@ -10,13 +10,14 @@ pub(crate) mod sum;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, ValueHint};
 use serde_json::json;
 
-use crate::host::gpg::Home;
+use crate::host::gpg::{self, Home};
 use crate::host::results;
 use crate::host::screen::{self, Screen};
+use crate::host::signals;
 use crate::host::tools::TREE;
 use addition::Addition;
 use built::Built;
@@ -25,6 +26,19 @@ pub(crate) use compression::Codec;
 pub use compression::Compression;
 use folder::Folder;
 pub(crate) use folder::SIGNATURE;
+pub(crate) use manifest::MANIFEST;
+
+/// Returns whether a name is that of a file that `pattern build` or `pattern sign-release` writes.
+pub(crate) fn is_built(name: &str) -> bool {
+    name == MANIFEST || name.ends_with(PUBRING) || name::parse(name).is_some()
+}
+
+/// Returns whether a name is that of a file that `pattern build` writes for `ID_VERSION`.
+pub(crate) fn is_file_of(base: &str, name: &str) -> bool {
+    let is_part =
+        name::parse(name).is_some_and(|name| name.base == base && name.compression == Compression::None);
+    name == MANIFEST || name.strip_suffix(PUBRING) == Some(base) || is_part
+}
 
 /// Options of `sign-release`.
 #[derive(Args, Clone, PartialEq, Eq, Debug)]
@@ -55,6 +69,8 @@ pub struct SignRelease {
 /// When the version or the release was changed since it was written, a program or a key is missing,
 /// or one fails. The earlier release stays published then.
 pub fn sign(options: &SignRelease, screen: Screen) -> Result<()> {
+    refuse_swapped(options)?;
+    signals::catch()?;
     let home = Home::of_key(&options.home, &options.tools)?;
     let key = home.key()?;
     let packed = Codec::find(options.compression, &options.tools)?;
@@ -83,4 +99,13 @@ pub fn sign(options: &SignRelease, screen: Screen) -> Result<()> {
     }
     let release = options.output.display().to_string();
     results::json(&json!({ "release": release, "key": key, "files": files }))
+}
+
+/// gpg would make files in what `pattern build` wrote.
+fn refuse_swapped(options: &SignRelease) -> Result<()> {
+    if gpg::is_home(&options.result) && options.home.join(MANIFEST).exists() {
+        let (result, home) = (options.result.display(), options.home.display());
+        bail!("RESULT and GPGHOME are swapped: pattern sign-release {home} {result}");
+    }
+    Ok(())
 }

@@ -3,17 +3,22 @@
 mod values;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueHint};
 use pattern::config::size::Size;
+use pattern::table::Amount;
+use rustix::fs::Mode;
+use rustix::process::umask;
 
-use crate::host::screen::{self, Screen};
-use crate::host::temporary::TemporaryFolder;
+use crate::host::screen::Screen;
+use crate::host::signals;
 use crate::host::tools::TREE;
 use crate::machine::credential::{Credentials, Source};
 use crate::machine::growth::Growth;
+use crate::machine::image::Image;
+use crate::machine::place::Place;
 use crate::machine::programs::Programs;
 use crate::machine::qemu::{Console, Options};
 use crate::machine::vm;
@@ -22,15 +27,18 @@ use crate::machine::{CONSOLE_LOG, Machine};
 /// Options of `run`.
 #[derive(Args, Clone, PartialEq, Eq, Debug)]
 pub struct Run {
-    /// The image, such as build/images/ID_VERSION/ID_VERSION.raw
-    #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
-    pub image: PathBuf,
+    /// The image, such as build/images/ID_VERSION/ID_VERSION.raw; a kept machine goes on without
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath, required_unless_present = "persist")]
+    pub image: Option<PathBuf>,
     /// Make the copy's disk this large, or larger by +SIZE [default: +8G, or as it was kept]
     #[arg(long, value_name = "SIZE", value_hint = ValueHint::Other, value_parser = Growth::parse)]
     pub disk: Option<Growth>,
     /// Keep disk, TPM and UEFI variables in DIR, and go on from there next time
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub persist: Option<PathBuf>,
+    /// Erase the machine that is kept in DIR, and make a new one
+    #[arg(long, requires_all = ["persist", "image"])]
+    pub fresh: bool,
     /// Memory
     #[arg(long, value_name = "SIZE", default_value = "2G")]
     #[arg(value_hint = ValueHint::Other, value_parser = values::memory)]
@@ -66,80 +74,78 @@ const MORE_DISK: Growth = Growth::By(Size::from_bytes(8 << 30));
 /// Boots the machine. Returns when it is switched off.
 ///
 /// # Errors
-/// When something is missing on this host, the image can't be copied, or QEMU fails.
+/// When something is missing on this host, the image is not one or can't be copied, the folder holds
+/// another machine or is in use, or QEMU fails.
 pub fn run(options: &Run, screen: Screen) -> Result<()> {
-    let image = &options.image;
-    let image_size = fs::metadata(image).with_context(|| format!("reading {}", image.display()))?.len();
+    let image = options.image.as_deref().map(Image::open).transpose()?;
+    if let (Some(image), Some(growth)) = (&image, options.disk) {
+        refuse_too_small(image, growth)?;
+    }
     let programs = Programs::find(&options.tools)?;
-    let place = Place::new(options.persist.as_deref())?;
-    let machine = Machine::new(place.path(), image, &programs.firmware.variables)?;
     let credentials = Credentials::load(&options.credentials)?;
+    signals::catch()?;
+    // Everything that a machine writes is for its owner: the console may show a recovery key.
+    umask(Mode::RWXG | Mode::RWXO);
+    let place = Place::take(options.persist.as_deref())?;
+    let (machine, image_size) = place.machine(image.as_ref(), options.fresh, &programs.firmware.variables)?;
     let size = enlarge(&machine, options.disk, image_size)?;
-    screen.say(format_args!("Image   {}", image.display()));
+    if let Some(image) = &image {
+        screen.say(format_args!("Image   {}", image.path().display()));
+    }
     screen.say(format_args!("Disk    {} ({size} bytes)", machine.disk().display()));
     screen.say(format_args!("Runs on {}", programs.describe()));
     screen.say(format_args!("Logs    {0}/{CONSOLE_LOG}, {0}/{1}", machine.folder().display(), vm::QEMU_LOG));
     screen.say("Console below. Ctrl-a x switches the machine off, Ctrl-a h lists more keys.\n");
-    let mut all = machine_options(options, &machine, &programs);
-    if options.secure_boot {
-        all.boot = machine.secure_boot(&programs)?;
+    let all = machine_options(options, &machine, &programs, &credentials)?;
+    vm::attach(&programs, machine.folder(), &all)?;
+    if options.persist.is_some() {
+        screen.say(format_args!("\nKept in {}", machine.folder().display()));
     }
-    all.strings = credentials.files().to_vec();
-    let outcome = vm::attach(&programs, machine.folder(), &all);
-    match &outcome {
-        Ok(()) if options.persist.is_some() => {
-            screen.say(format_args!("\nKept in {}", machine.folder().display()));
-        }
-        Ok(()) => {}
-        // The logs would be removed with the folder, and QEMU's own are short.
-        Err(_) => screen::warn(fs::read_to_string(machine.folder().join(vm::QEMU_LOG)).unwrap_or_default()),
+    Ok(())
+}
+
+/// Fails before the image is copied.
+fn refuse_too_small(image: &Image, growth: Growth) -> Result<()> {
+    let (wanted, least) = (growth.apply(image.bytes()), image.bytes());
+    if wanted < least {
+        bail!("--disk: {} has {}, more than {}", image.path().display(), Amount(least), Amount(wanted));
     }
-    outcome
+    Ok(())
 }
 
 /// Returns the size of the disk in bytes. An existing disk grows only on request.
-fn enlarge(machine: &Machine, growth: Option<Growth>, image_size: u64) -> Result<u64> {
-    let growth = growth.or((!machine.has_run()).then_some(MORE_DISK));
-    if let Some(growth) = growth {
-        machine.enlarge(growth.apply(image_size))?;
+fn enlarge(machine: &Machine, growth: Option<Growth>, image_size: Option<u64>) -> Result<u64> {
+    let is_new = image_size.is_some() && !machine.has_run();
+    match (growth.or(is_new.then_some(MORE_DISK)), image_size) {
+        (Some(Growth::By(_)), None) => {
+            bail!(
+                "--disk: the size of the image that this machine was made from is not known: give a size without +"
+            )
+        }
+        (Some(growth), size) => machine.enlarge(growth.apply(size.unwrap_or_default()))?,
+        (None, _) => {}
     }
     let disk = machine.disk();
     Ok(fs::metadata(&disk).with_context(|| format!("reading {}", disk.display()))?.len())
 }
 
-fn machine_options(options: &Run, machine: &Machine, programs: &Programs) -> Options {
-    Options {
+fn machine_options(
+    options: &Run,
+    machine: &Machine,
+    programs: &Programs,
+    credentials: &Credentials,
+) -> Result<Options> {
+    let usual = machine.options(programs);
+    let boot = if options.secure_boot { machine.secure_boot(programs)? } else { usual.boot.clone() };
+    Ok(Options {
+        boot,
+        strings: credentials.files(),
         memory_mib: options.memory.bytes() >> 20,
         console: Console::Terminal,
         words: options.append.clone(),
         server: options.server,
         ssh: options.ssh,
         display: options.display.clone(),
-        ..machine.options(programs)
-    }
-}
-
-/// Where the machine's state is.
-enum Place {
-    Temporary(TemporaryFolder),
-    Kept(PathBuf),
-}
-
-impl Place {
-    fn new(persist: Option<&Path>) -> Result<Self> {
-        match persist {
-            None => Ok(Self::Temporary(TemporaryFolder::new()?)),
-            Some(folder) => {
-                fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-                Ok(Self::Kept(folder.to_owned()))
-            }
-        }
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::Temporary(folder) => folder.path(),
-            Self::Kept(path) => path,
-        }
-    }
+        ..usual
+    })
 }

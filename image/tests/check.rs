@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use pattern_image::host::temporary::TemporaryFolder;
 use serde_json::Value;
+use tempfile::TempDir;
 
 const GOOD: &str = r#"[image]
 id = "demo"
@@ -24,11 +24,11 @@ const PUBLIC: &[u8] = b"\x98\x01\0";
 const KERNEL: &str = "[Content]\nPackages=linux-image-amd64\n";
 
 /// A folder `image` to build from, as good as one without a key can be.
-struct Place(TemporaryFolder);
+struct Place(TempDir);
 
 impl Place {
     fn new() -> Self {
-        let place = Self(TemporaryFolder::new().unwrap());
+        let place = Self(tempfile::tempdir().unwrap());
         place.write("image/pattern.toml", GOOD);
         place.write("image/mkosi.conf", KERNEL);
         place.write("image/demo-pubring.pgp", PUBLIC);

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use pattern_image::host::temporary::TemporaryFolder;
+use tempfile::TempDir;
 
 fn pattern(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_pattern")).args(arguments).output().unwrap()
@@ -20,8 +20,8 @@ fn script(shell: &str) -> String {
 }
 
 /// A folder with one image and one folder to choose from.
-fn place() -> TemporaryFolder {
-    let place = TemporaryFolder::new().unwrap();
+fn place() -> TempDir {
+    let place = tempfile::tempdir().unwrap();
     fs::create_dir_all(place.path().join("work/folder")).unwrap();
     fs::write(place.path().join("work/folder/x.raw"), "").unwrap();
     place

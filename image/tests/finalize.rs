@@ -4,18 +4,18 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use pattern_image::host::temporary::TemporaryFolder;
+use pattern_image::host::temporary;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/mkosi/image/finalize/factory");
 const PRIVATE: &str =
     "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n-----END OPENSSH PRIVATE KEY-----\n";
 
 /// The root of an image that has these files, with a line of text or with a private key.
-struct Root(TemporaryFolder);
+struct Root(tempfile::TempDir);
 
 impl Root {
     fn new(files: &[(&str, &str)]) -> Self {
-        let root = Self(TemporaryFolder::new().unwrap());
+        let root = Self(temporary::folder().unwrap());
         for (name, content) in
             [("efi/loader/loader.conf", ""), ("var/lib/misc", ""), ("etc/hosts", "127.0.0.1\n")]
                 .iter()

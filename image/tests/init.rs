@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pattern_image::host::screen::Screen;
-use pattern_image::host::temporary::TemporaryFolder;
 use pattern_image::init::{Init, Kind, init};
 
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH me@host\n";
 
-fn made(place: &TemporaryFolder, (kind, name, with_key): (Kind, &str, bool)) -> Init {
+fn made(place: &tempfile::TempDir, (kind, name, with_key): (Kind, &str, bool)) -> Init {
     let key = place.path().join("key.pub");
     fs::write(&key, KEY).unwrap();
     let folder = place.path().join(format!("my-{name}"));
@@ -58,7 +57,7 @@ fn found(folder: &Path) -> String {
 #[ignore = "needs gnupg openssl; `make test` runs it"]
 fn each_kind_is_whole_and_a_second_run_changes_nothing() {
     for one in ALL {
-        let place = TemporaryFolder::new().unwrap();
+        let place = tempfile::tempdir().unwrap();
         let options = made(&place, one);
         let (folder, (_, name, _)) = (&options.folder, one);
         let said = found(folder);
@@ -86,7 +85,7 @@ fn each_kind_is_whole_and_a_second_run_changes_nothing() {
 #[test]
 #[ignore = "needs gnupg openssl; `make test` runs it"]
 fn without_keys_the_files_are_there_and_the_command_that_makes_the_keys_is_named() {
-    let place = TemporaryFolder::new().unwrap();
+    let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("mine");
     fs::create_dir(&folder).unwrap();
     let other = fs::File::open(&folder).unwrap();
@@ -115,7 +114,7 @@ fn mkosi_reads_the_configuration_of_each_kind() {
     };
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("mkosi/image");
     for one in ALL {
-        let place = TemporaryFolder::new().unwrap();
+        let place = tempfile::tempdir().unwrap();
         let options = made(&place, one);
         let (kind, _, with_key) = one;
         let mut command = Command::new(tools.join("mkosi"));

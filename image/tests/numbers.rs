@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use pattern_image::host::temporary::TemporaryFolder;
+use tempfile::TempDir;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/mkosi/image/finalize/numbers");
 const BUILT: &str = "root:x:0:0::/root:/bin/bash\nnew:x:101:102::/:/bin/false\none:x:102:103::/:/bin/false\n\
@@ -12,11 +12,11 @@ const BUILT: &str = "root:x:0:0::/root:/bin/bash\nnew:x:101:102::/:/bin/false\no
 const GROUPS: &str = "root:x:0:\nnew:x:102:\nboth:x:103:one,two\n";
 
 /// The root of an image, as packages left it.
-struct Root(TemporaryFolder);
+struct Root(TempDir);
 
 impl Root {
     fn new(lock: &str) -> Self {
-        let root = Self(TemporaryFolder::new().unwrap());
+        let root = Self(tempfile::tempdir().unwrap());
         for (name, text) in [
             ("etc/passwd", BUILT),
             ("etc/group", GROUPS),

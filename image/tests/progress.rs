@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::Command;
 
-use pattern_image::host::temporary::TemporaryFolder;
+use tempfile::TempDir;
 
 const CONFIG: &str = r#"
 [image]
@@ -20,8 +20,8 @@ sizes = { esp = "200M", verity = "200M", usr = "2G" }
 const TOOLS: &str = "#!/bin/sh\necho '‣ Looking for what this host does not have'\necho no network\nexit 3\n";
 
 /// A folder with an image to build, and with what the program finds where it is installed.
-fn place() -> TemporaryFolder {
-    let place = TemporaryFolder::new().unwrap();
+fn place() -> TempDir {
+    let place = tempfile::tempdir().unwrap();
     let path = |name: &str| place.path().join(name);
     for folder in ["share/pattern/mkosi", "share/pattern/units", "lib/pattern"] {
         fs::create_dir_all(path(folder)).unwrap();
@@ -33,7 +33,9 @@ fn place() -> TemporaryFolder {
     // A public key, as far as its packets show. Without gpg no more is looked at before the first step.
     fs::write(path("x.pgp"), b"\x98\x01\0").unwrap();
     fs::create_dir(path("bin")).unwrap();
-    symlink("/usr/bin/stty", path("bin/stty")).unwrap();
+    for program in ["setpriv", "stty"] {
+        symlink(format!("/usr/bin/{program}"), path("bin").join(program)).unwrap();
+    }
     place
 }
 

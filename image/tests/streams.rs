@@ -6,7 +6,7 @@ use std::io;
 use std::process::{Command, Output, Stdio};
 
 use pattern::age::{self, Recipient};
-use pattern_image::host::temporary::TemporaryFolder;
+use tempfile::TempDir;
 
 /// Each kind of command that prints and needs no other program.
 const PRINTING: [&[&str]; 7] = [
@@ -29,8 +29,8 @@ fn escrow() -> String {
     age::encrypt(key.as_bytes(), &[Recipient::parse(PUBLIC).unwrap()], random).unwrap()
 }
 
-fn place() -> TemporaryFolder {
-    let place = TemporaryFolder::new().unwrap();
+fn place() -> TempDir {
+    let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("wrong.toml"), "").unwrap();
     fs::write(place.path().join("escrow.age"), escrow()).unwrap();
     fs::write(place.path().join("escrow.key"), SECRET).unwrap();

@@ -38,7 +38,7 @@ pub struct Computer {
     machine: Machine,
     programs: Programs,
     options: Options,
-    credentials: Option<Credentials>,
+    credentials: Credentials,
     boots: u32,
     scratch: Option<Rc<Scratch>>,
 }
@@ -88,7 +88,7 @@ impl Computer {
             machine,
             programs,
             options,
-            credentials: None,
+            credentials: Credentials::default(),
             boots: 0,
             scratch: None,
         }
@@ -113,15 +113,14 @@ impl Computer {
 
     /// Gives the system a credential, in this and all later boots.
     pub fn credential(&mut self, id: &str, value: &str) {
-        let new = || Credentials::new().unwrap_or_else(|error| panic!("{error:#}"));
-        let credentials = self.credentials.get_or_insert_with(new);
-        credentials.add(id, value.as_bytes()).unwrap_or_else(|error| panic!("{error:#}"));
-        self.options.strings = credentials.files().to_vec();
+        let added = self.credentials.add(id, value.as_bytes());
+        added.unwrap_or_else(|error| panic!("{error:#}"));
+        self.options.strings = self.credentials.files();
     }
 
     /// Removes all credentials.
     pub fn no_credentials(&mut self) {
-        self.credentials = None;
+        self.credentials = Credentials::default();
         self.options.strings.clear();
     }
 

@@ -168,7 +168,7 @@ fn numbers(log: &File, at: u64) -> [u64; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pattern_image::host::temporary::TemporaryFolder;
+    use pattern_image::host::temporary;
     use std::fs;
 
     fn sector(numbers: [u64; 4]) -> Vec<u8> {
@@ -201,7 +201,7 @@ mod tests {
 
     /// Returns the first letter of each sector, and how many extents were written, at each cut.
     fn walk(each: Each) -> Vec<(String, usize)> {
-        let folder = TemporaryFolder::new().unwrap();
+        let folder = temporary::folder().unwrap();
         let writes = recording(folder.path());
         let mut cuts = writes.cuts(each);
         let mut states = Vec::new();
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "no record of writes")]
     fn an_empty_log_is_no_record() {
-        let folder = TemporaryFolder::new().unwrap();
+        let folder = temporary::folder().unwrap();
         let writes = recording(folder.path());
         fs::write(writes.log(), "").unwrap();
         drop(writes.cuts(Each::Flush));

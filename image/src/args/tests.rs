@@ -51,9 +51,10 @@ fn check_takes_files_or_the_one_of_this_folder() {
 #[test]
 fn run_takes_sizes() {
     let mut run = Run {
-        image: "i.raw".into(),
+        image: Some("i.raw".into()),
         disk: Some(Growth::By(Size::from_bytes(50 << 30))),
         persist: Some("state".into()),
+        fresh: true,
         memory: Size::from_bytes(1 << 30),
         secure_boot: true,
         append: "-x y=z".into(),
@@ -63,15 +64,18 @@ fn run_takes_sizes() {
         ssh: Some(2222),
         tools: "build/tools".into(),
     };
-    let line = "run i.raw --secure-boot --disk +50G --persist state --memory=1G --server 8000 --ssh 2222 \
+    let line = "run i.raw --secure-boot --disk +50G --persist state --fresh --memory=1G --server 8000 --ssh 2222 \
                 --load-credential home.create.me:me.json --display gtk --append";
     let words = ["pattern"].into_iter().chain(line.split_whitespace()).chain(["-x y=z"]);
     let words: Vec<OsString> = words.map(OsString::from).collect();
     assert_eq!(parse(&words).unwrap().command, Command::Run(run.clone()));
     (run.disk, run.persist, run.display, run.server, run.ssh) = (None, None, None, None, None);
     (run.secure_boot, run.memory, run.append) = (false, Size::from_bytes(2 << 30), String::new());
+    run.fresh = false;
     run.credentials.clear();
-    assert_eq!(command_of("run i.raw"), Command::Run(run));
+    assert_eq!(command_of("run i.raw"), Command::Run(run.clone()));
+    (run.image, run.persist) = (None, Some("state".into()));
+    assert_eq!(command_of("run --persist state"), Command::Run(run));
 }
 
 #[test]
@@ -98,6 +102,7 @@ fn build_has_defaults() {
         folder: ".".into(),
         keys: None,
         debug_as_production: false,
+        force: false,
         output: "build/images".into(),
         tools: "build/tools".into(),
         data: None,
@@ -106,7 +111,8 @@ fn build_has_defaults() {
     assert_eq!(command_of("build"), Command::Build(build.clone()));
     build.folder = "demo".into();
     (build.keys, build.debug_as_production, build.json) = (Some("k".into()), true, true);
-    let line = "build demo --keys k --sign-debug-as-production --json";
+    build.force = true;
+    let line = "build demo --keys k --sign-debug-as-production --json --force";
     assert_eq!(command_of(line), Command::Build(build));
 }
 
@@ -192,11 +198,13 @@ fn a_group_of_commands_lists_them() {
 }
 
 /// Each wrong command line, and what is said about it.
-const WRONG: [(&str, &str); 14] = [
+const WRONG: [(&str, &str); 16] = [
     ("bulid", "pattern: unrecognized subcommand 'bulid'\n\n  tip: a similar subcommand exists: 'build'"),
     ("build a b", "pattern: unexpected argument 'b' found"),
     ("build --sign-debug-as-production", "required arguments were not provided:\n  --keys <DIR>"),
     ("run", "required arguments were not provided:\n  <IMAGE>"),
+    ("run i --fresh", "required arguments were not provided:\n  --persist <DIR>"),
+    ("run --persist m --fresh", "required arguments were not provided:\n  <IMAGE>"),
     ("run i --dsk 1G", "tip: a similar argument exists: '--disk'"),
     ("run i --disk much", "'much' for '--disk <SIZE>': must be a whole number and a unit (K, M, G or T"),
     ("run i --memory 2000", "'2000' for '--memory <SIZE>': must be a size from 256M to 128T, such as \"2G\""),

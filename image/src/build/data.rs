@@ -73,7 +73,7 @@ mod tests {
     fn what_is_missing_is_named() {
         let error = Data::find(Some(Path::new("/nonexistent"))).unwrap_err();
         assert!(format!("{error:#}").starts_with("reading the installed files at /nonexistent: No such"));
-        let place = crate::host::temporary::TemporaryFolder::new().unwrap();
+        let place = crate::host::temporary::folder().unwrap();
         let error = Data::find(Some(place.path())).unwrap_err().to_string();
         assert!(error.ends_with("/mkosi is missing: `make install` puts it there"), "{error}");
     }

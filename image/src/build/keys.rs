@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use pattern::config::epoch::{before, of_private_key, private_key};
 
-use crate::host::screen;
+use crate::host::{only_new, screen};
 
 /// The warning for `--sign-debug-as-production`.
 pub(crate) const DEBUG_AS_PRODUCTION: &str = "\
@@ -67,15 +67,21 @@ impl Keys {
     pub(crate) fn find(folder: &Path, pcr: Pcr) -> Result<Self> {
         let Ok(found) = folder.canonicalize() else {
             bail!(
-                "keys: the folder {} does not exist; `pattern gen-keyring NAME` makes NAME-keys",
-                folder.display()
+                "keys: the folder {} does not exist: name the NAME-keys that earlier versions of this system were signed \
+                 with; {}",
+                folder.display(),
+                only_new("NAME")
             );
         };
         let keys = Self { folder: found, pcr, before: None };
         match [keys.pcr(), keys.key(), keys.certificate()].iter().find(|path| !path.is_file()) {
             Some(path) => match pcr.option().filter(|_| *path == keys.pcr()) {
                 None => {
-                    bail!("keys: {} is missing; `pattern gen-keyring NAME` makes NAME-keys", path.display())
+                    bail!(
+                        "keys: {} is missing: restore it from your backup; {}",
+                        path.display(),
+                        only_new("NAME")
+                    )
                 }
                 Some((images, option)) => {
                     let name = folder.components().as_path().display().to_string();
@@ -181,16 +187,17 @@ impl Drop for Signing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::temporary::TemporaryFolder;
+    use crate::host::temporary;
 
     #[test]
     fn what_is_missing_is_named() {
         let error = Keys::find(Path::new("/nonexistent"), Pcr::Production(0)).unwrap_err().to_string();
         assert_eq!(
             error,
-            "keys: the folder /nonexistent does not exist; `pattern gen-keyring NAME` makes NAME-keys"
+            "keys: the folder /nonexistent does not exist: name the NAME-keys that earlier versions of this system were \
+             signed with; only for a new system: pattern gen-keyring NAME"
         );
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         std::fs::write(place.path().join("pcr-private.pem"), "").unwrap();
         let error = Keys::find(place.path(), Pcr::Production(0)).unwrap_err().to_string();
         assert!(error.contains("secure-boot.key is missing"), "{error}");
@@ -199,7 +206,7 @@ mod tests {
     /// A keyring of a version that made no key for debug images.
     #[test]
     fn a_debug_image_is_not_signed_with_the_key_of_images_for_use() {
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         let folder = place.path().join("x-keys");
         std::fs::create_dir(&folder).unwrap();
         for name in ["pcr-private.pem", "secure-boot.key", "secure-boot.crt"] {
@@ -222,7 +229,7 @@ mod tests {
     /// An image of a later epoch opens what the version before sealed.
     #[test]
     fn the_key_of_the_epoch_before_signs_too() {
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         let folder = place.path().join("x-keys");
         std::fs::create_dir(&folder).unwrap();
         let write = |name: &str| std::fs::write(folder.join(name), "").unwrap();

@@ -1,12 +1,14 @@
 //! The two mkosi commands of a build: the initrd, then the image that contains it.
 
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pattern::config::{Config, Enroll};
 
 use super::keys::{Keys, Signing};
+use crate::host::tools::Source;
 
 /// The folders of a build. All paths are absolute.
 #[derive(Clone, Debug)]
@@ -110,7 +112,9 @@ fn signing(keys: &Keys, pcr: &Signing, enroll: Enroll) -> [OsString; 7] {
 
 fn mkosi(places: &Places, config: &Config, folder: &Path, cache: &Path) -> Command {
     let tools = &places.tools;
-    let mut command = Command::new(tools.join("mkosi"));
+    let mut command = Source::Host.command(tools.join("mkosi"));
+    // A signal from the terminal reaches it once, through this process. mkosi does not clean up if it gets two.
+    command.process_group(0);
     command.args([
         option("directory", folder),
         option("tools-tree", &tools.join("tree")),

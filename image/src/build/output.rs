@@ -7,7 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use pattern::update::release::Part;
 
-use crate::release::PUBRING;
+use crate::host::tools;
+use crate::release::{MANIFEST, PUBRING, is_file_of};
 
 /// Returns the final name of a file that mkosi made, which has this many bytes, or `None` if it is
 /// not an output.
@@ -37,8 +38,39 @@ pub(crate) fn kernel_image(base: &str, made: &Path) -> Result<u64> {
     Ok(found.len())
 }
 
+/// Fails if a version was built already and may not be replaced.
+///
+/// # Errors
+/// When `to` has a file of the version.
+pub(crate) fn refuse_to_replace(base: &str, to: &Path, force: bool) -> Result<()> {
+    if !force && let Some(name) = own(base, to)?.pop() {
+        bail!(
+            "{} was built already ({}): raise image.version, or replace it with --force",
+            base,
+            to.join(name).display()
+        );
+    }
+    Ok(())
+}
+
+/// Returns the names of a version's files in a folder, `SHA256SUMS` first. Other files are not ours.
+fn own(base: &str, to: &Path) -> Result<Vec<String>> {
+    let reading = || format!("reading {}", to.display());
+    if !to.exists() {
+        return Ok(Vec::new());
+    }
+    let mut names = Vec::new();
+    for entry in fs::read_dir(to).with_context(reading)? {
+        let name = entry.with_context(reading)?.file_name();
+        names.extend(name.to_str().filter(|name| is_file_of(base, name)).map(str::to_owned));
+    }
+    // Without it, the rest is not taken for a version.
+    names.sort_by_key(|name| (name != MANIFEST, name.clone()));
+    Ok(names)
+}
+
 /// Moves the outputs from `made` to `to`, and replaces what an earlier build left there. Returns
-/// the names.
+/// the names. Other files stay.
 ///
 /// # Errors
 /// When the image itself was not made, or a file can't be moved.
@@ -48,8 +80,9 @@ pub(crate) fn collect(base: &str, made: &Path, to: &Path) -> Result<Vec<String>>
     if !names.contains(&format!("{base}.raw")) {
         bail!("mkosi made no {base}.raw in {}", made.display());
     }
-    if to.exists() {
-        fs::remove_dir_all(to).with_context(|| format!("removing {}", to.display()))?;
+    for name in own(base, to)? {
+        let path = to.join(name);
+        fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
     }
     fs::create_dir_all(to).with_context(|| format!("creating {}", to.display()))?;
     for (from, name) in renames {
@@ -105,19 +138,16 @@ pub(crate) fn keep_manifest(base: &str, made: &Path, to: &Path) -> Result<Option
 /// # Errors
 /// When sha256sum fails.
 pub(crate) fn checksums(folder: &Path, names: &[String]) -> Result<()> {
-    let output = Command::new("sha256sum").arg("--").args(names).current_dir(folder).output();
-    let output = output.context("starting sha256sum")?;
-    if !output.status.success() {
-        bail!("sha256sum: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    let path = folder.join("SHA256SUMS");
-    fs::write(&path, output.stdout).with_context(|| format!("writing {}", path.display()))
+    let mut command = Command::new("sha256sum");
+    let sums = tools::output("summing up", command.arg("--").args(names).current_dir(folder))?;
+    let path = folder.join(MANIFEST);
+    fs::write(&path, sums).with_context(|| format!("writing {}", path.display()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::temporary::TemporaryFolder;
+    use crate::host::temporary;
 
     #[test]
     fn files_are_named_as_updates_want_them() {
@@ -137,15 +167,17 @@ mod tests {
     }
 
     #[test]
-    fn outputs_are_collected_with_checksums_and_old_ones_go() {
-        let place = TemporaryFolder::new().unwrap();
+    fn outputs_are_collected_with_checksums_and_only_old_ones_go() {
+        let place = temporary::folder().unwrap();
         let (made, to) = (place.path().join("made"), place.path().join("to"));
         fs::create_dir_all(&made).unwrap();
         fs::create_dir_all(&to).unwrap();
-        fs::write(to.join("old_0.0.1.raw"), "").unwrap();
+        let old = ["SHA256SUMS", "x_1_aa_9.usr.raw", "x_1.pubring.pgp", "x_1.efi"];
+        let others = ["disk.raw", "notes.txt", "x_1.txt", "x_12.raw", "y_1.raw"];
+        old.iter().chain(&others).for_each(|name| fs::write(to.join(name), "").unwrap());
         let error = collect("x_1", &made, &to).unwrap_err().to_string();
         assert!(error.starts_with("mkosi made no x_1.raw in "), "{error}");
-        assert!(to.join("old_0.0.1.raw").exists());
+        assert!(old.iter().all(|name| to.join(name).exists()));
 
         fs::write(made.join("x_1.raw"), "image").unwrap();
         fs::write(made.join("x_1.manifest"), "").unwrap();
@@ -158,6 +190,40 @@ mod tests {
         let sums = fs::read_to_string(to.join("SHA256SUMS")).unwrap();
         let image = "6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d";
         assert_eq!(sums, format!("{image}  x_1.raw\n"));
-        assert!(!to.join("old_0.0.1.raw").exists());
+        let mut left: Vec<_> = fs::read_dir(&to).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(
+            left,
+            [
+                "SHA256SUMS",
+                "disk.raw",
+                "notes.txt",
+                "x_1.manifest",
+                "x_1.raw",
+                "x_1.txt",
+                "x_12.raw",
+                "y_1.raw"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_version_is_replaced_on_request_only() {
+        let place = temporary::folder().unwrap();
+        let to = place.path().join("x_1");
+        refuse_to_replace("x_1", &to, false).unwrap();
+        fs::create_dir(&to).unwrap();
+        fs::write(to.join("notes.txt"), "").unwrap();
+        refuse_to_replace("x_1", &to, false).unwrap();
+        for name in ["x_1.raw", "SHA256SUMS"] {
+            fs::write(to.join(name), "").unwrap();
+            let error = refuse_to_replace("x_1", &to, false).unwrap_err().to_string();
+            let wanted = format!(
+                "x_1 was built already ({}/x_1.raw): raise image.version, or replace it with --force",
+                to.display()
+            );
+            assert_eq!(error, wanted);
+            refuse_to_replace("x_1", &to, true).unwrap();
+        }
     }
 }

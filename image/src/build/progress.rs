@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::host::screen::{self, Screen};
 use crate::host::step::Step;
+use crate::host::{signals, tools};
 
 /// Lines of the log that are shown after a failure.
 const TAIL: usize = 25;
@@ -19,7 +20,7 @@ const TAIL: usize = 25;
 /// # Errors
 /// When it can't be started or fails. The end of its log is printed then.
 pub(crate) fn run(screen: Screen, what: &str, command: &mut Command, log: &Path) -> Result<()> {
-    let program = command.get_program().to_string_lossy().into_owned();
+    let program = tools::name(command);
     let step = Step::new(screen, what);
     let (mut child, output) = start(command).with_context(|| format!("{what}: starting {program}"))?;
     let tail = follow(output, &step, log).with_context(|| format!("{what}: writing {}", log.display()))?;
@@ -37,7 +38,7 @@ pub(crate) fn run(screen: Screen, what: &str, command: &mut Command, log: &Path)
 fn start(command: &mut Command) -> io::Result<(Child, PipeReader)> {
     let (reader, writer) = io::pipe()?;
     let errors = writer.try_clone()?;
-    let child = command.stdin(Stdio::null()).stdout(writer).stderr(errors).spawn()?;
+    let child = signals::spawn(command.stdin(Stdio::null()).stdout(writer).stderr(errors))?;
     // The pipe ends only when every copy of its writer is closed, including the one in `command`.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     Ok((child, reader))
@@ -69,10 +70,10 @@ fn bullet(line: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::temporary::TemporaryFolder;
+    use crate::host::temporary;
 
     fn shell(script: &str) -> (Result<()>, String) {
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         let log = place.path().join("log");
         let result = run(Screen::new(true), "testing", Command::new("sh").args(["-c", script]), &log);
         (result, std::fs::read_to_string(log).unwrap())

@@ -54,11 +54,11 @@ pub(crate) fn keep(made: &Path, folder: &Path, screen: Screen) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::temporary::TemporaryFolder;
+    use crate::host::temporary;
 
     #[test]
     fn the_file_goes_into_the_image_and_comes_back_with_what_is_new() {
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         let [folder, tree, made] = ["folder", "tree", "made"].map(|name| {
             let path = place.path().join(name);
             fs::create_dir(&path).unwrap();
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_file_with_nothing_new_is_not_written() {
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         let [folder, made] = ["folder", "made"].map(|name| place.path().join(name));
         fs::create_dir(&made).unwrap();
         fs::write(made.join(NAME), "user one 101\n").unwrap();

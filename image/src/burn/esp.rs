@@ -13,7 +13,7 @@ use pattern::table::{Amount, LEAD};
 
 use super::image::Image;
 use crate::host::screen::Screen;
-use crate::host::temporary::TemporaryFolder;
+use crate::host::temporary;
 use crate::host::tools::{self, Need, Source};
 
 const MCOPY: Need = Need { programs: &["mcopy"], package: "mtools" };
@@ -31,7 +31,7 @@ pub(super) fn fitted(mut image: Image, sector: u64, tools: &Path, screen: Screen
     );
     screen.say(&doing);
     let bytes = first_partition(&image).context("no partition begins at 1 MiB").context(doing.clone())?;
-    let folder = TemporaryFolder::new()?;
+    let folder = temporary::folder()?;
     let old = folder.path().join("old");
     let mut file = File::create(&old).context(doing.clone())?;
     let copied = io::copy(&mut image.rest.by_ref().take(bytes), &mut file).context(doing.clone())?;

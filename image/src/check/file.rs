@@ -38,10 +38,10 @@ pub(super) fn read(path: &Path, name: &str) -> Result<String, Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::temporary::TemporaryFolder;
+    use crate::host::temporary;
 
     fn said(content: &[u8]) -> String {
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         let path = place.path().join("p.toml");
         fs::write(&path, content).unwrap();
         read(&path, "p.toml").unwrap_err().to_string()
@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn the_size_of_a_file_that_is_too_long_is_named_and_the_rest_is_not_read() {
         assert_eq!(said(&[b'#'; 70_243]), "p.toml:1: must have at most 65536 bytes, and has 70243");
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         let path = place.path().join("huge");
         fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
         let said = read(&path, "p.toml").unwrap_err().to_string();

@@ -4,33 +4,76 @@
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+
+use super::{screen, signals};
 
 /// Keeps other runs of this tool out of a folder while the returned value lives.
 ///
 /// # Errors
 /// When another run works there, or the folder can't be opened.
 pub(crate) fn lock(folder: &Path) -> Result<File> {
+    let Some(file) = try_lock(folder)? else {
+        bail!(
+            "another pattern process is using {}; try again when it has finished",
+            or_here(folder).display()
+        )
+    };
+    Ok(file)
+}
+
+/// Does the same, but waits for the other run.
+///
+/// # Errors
+/// When the folder can't be locked, or a signal ends the waiting.
+pub(crate) fn wait_for_lock(folder: &Path) -> Result<File> {
+    let mut is_told = false;
+    loop {
+        if let Some(file) = try_lock(folder)? {
+            return Ok(file);
+        }
+        if !is_told {
+            let shown = or_here(folder).display();
+            screen::warn(format_args!("waiting: another pattern process is using {shown}"));
+            is_told = true;
+        }
+        signals::refuse_to_go_on().with_context(|| format!("waiting for {}", folder.display()))?;
+        thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// Returns nothing if another run has the lock.
+fn try_lock(folder: &Path) -> Result<Option<File>> {
     let file = open(folder)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            bail!(
-                "another pattern process is using {}; try again when it has finished",
-                or_here(folder).display()
-            )
-        }
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => {
             Err(error).with_context(|| format!("locking {}", folder.display()))
         }
     }
 }
 
-/// Makes a folder that only its owner can read.
+/// Makes a folder that only its owner can read, whatever the umask.
 pub(crate) fn private_folder(path: &Path) -> Result<()> {
     let creating = || format!("creating {}", path.display());
-    DirBuilder::new().mode(0o700).create(path).with_context(creating)
+    DirBuilder::new().mode(0o700).create(path).with_context(creating)?;
+    mode(path, 0o700)
+}
+
+/// Prints a warning if others than its owner can read a folder of secrets.
+pub(crate) fn warn_of_readers(path: &Path) -> Result<()> {
+    let found = fs::metadata(path).with_context(|| format!("reading {}", path.display()))?;
+    if found.permissions().mode() & 0o077 != 0 {
+        let shown = path.display();
+        screen::warn(format_args!(
+            "warning: other users can read {shown}; to prevent that, run: chmod 700 {shown}"
+        ));
+    }
+    Ok(())
 }
 
 /// Sets the mode of a file, whatever the umask.
@@ -81,12 +124,14 @@ fn or_here(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
-    use crate::host::temporary::TemporaryFolder;
+    use crate::host::temporary;
 
     #[test]
     fn a_folder_has_one_writer() {
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         let lock = super::lock(place.path()).unwrap();
         let error = super::lock(place.path()).unwrap_err().to_string();
         assert!(error.starts_with("another pattern process is using "), "{error}");
@@ -95,8 +140,23 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_gets_the_folder_when_it_is_free() {
+        let place = temporary::folder().unwrap();
+        let lock = super::lock(place.path()).unwrap();
+        let is_free = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let _lock = wait_for_lock(place.path()).unwrap();
+                assert!(is_free.load(Ordering::SeqCst));
+            });
+            is_free.store(true, Ordering::SeqCst);
+            drop(lock);
+        });
+    }
+
+    #[test]
     fn a_private_folder_is_new_and_private() {
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         let folder = place.path().join("private");
         private_folder(&folder).unwrap();
         assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);

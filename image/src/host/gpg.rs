@@ -2,16 +2,16 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
 
-use super::screen;
-use super::temporary::TemporaryFolder;
 use super::tools::{self, Need, Source};
+use super::{durable, only_new, signals, temporary};
 
 const GNUPG: Need = Need { programs: &["gpg", "gpgconf", "gpg-agent"], package: "gnupg" };
 
@@ -26,13 +26,20 @@ const SECRET_KEYS: &str = "private-keys-v1.d";
 pub(super) const PLAIN: [&str; 4] =
     ["--batch", "--no-options", "--no-auto-key-locate", "--no-auto-check-trustdb"];
 
+const ITS_NAME: &str = "name the NAME-gpg that `pattern gen-keyring NAME` made";
+
+/// Returns whether a folder is the GnuPG home of keys that can sign.
+pub(crate) fn is_home(folder: &Path) -> bool {
+    folder.join(SECRET_KEYS).is_dir()
+}
+
 /// A home folder, and gpg for it.
 #[derive(Debug)]
 pub(crate) struct Home {
     folder: PathBuf,
     /// The path for gpg: the folder, or a short link to it.
     path: PathBuf,
-    _link: Option<TemporaryFolder>,
+    _link: Option<TempDir>,
     source: Source,
     /// An agent that was already running is left alone.
     agent_is_ours: bool,
@@ -44,10 +51,9 @@ impl Home {
     /// # Errors
     /// When the folder is not such a home, or gpg does not exist.
     pub(crate) fn of_key(folder: &Path, tools: &Path) -> Result<Self> {
-        if folder.is_dir() && !folder.join(SECRET_KEYS).is_dir() {
+        if folder.is_dir() && !is_home(folder) {
             bail!(
-                "opening the GnuPG home {}: it has no folder {SECRET_KEYS}, so it has no key that can sign; \
-                 `pattern gen-keyring NAME` makes a home NAME-gpg",
+                "opening the GnuPG home {}: it has no folder {SECRET_KEYS}, so it has no key that can sign; {ITS_NAME}",
                 folder.display()
             );
         }
@@ -60,16 +66,9 @@ impl Home {
     /// When the folder or gpg does not exist.
     pub(crate) fn open(folder: &Path, tools: &Path) -> Result<Self> {
         let source = Source::of(GNUPG, tools)?;
-        let opening =
-            || format!("opening the GnuPG home {}: `pattern gen-keyring` makes one", folder.display());
+        let opening = || format!("opening the GnuPG home {}: {ITS_NAME}", folder.display());
         let absolute = folder.canonicalize().with_context(opening)?;
-        let mode = fs::metadata(&absolute).with_context(opening)?.permissions().mode();
-        if mode & 0o077 != 0 {
-            let shown = folder.display();
-            screen::warn(format_args!(
-                "warning: other users can read {shown}; to prevent that, run: chmod 700 {shown}"
-            ));
-        }
+        durable::warn_of_readers(folder)?;
         let (path, link) = short(absolute)?;
         let mut home = Self { folder: folder.into(), path, _link: link, source, agent_is_ours: true };
         home.agent_is_ours = !home.agent_runs();
@@ -86,7 +85,7 @@ impl Home {
         let mut command = self.gpg();
         let _ =
             command.arg("--generate-key").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().context(doing)?;
+        let mut child = signals::spawn(&mut command).context(doing)?;
         let written = child.stdin.take().map(|mut stdin| stdin.write_all(parameters.as_bytes()));
         // gpg's own error explains more than a broken pipe.
         let finished = tools::finish(doing, child);
@@ -114,9 +113,10 @@ impl Home {
         match (keys.len(), keys.pop()) {
             (1, Some(key)) => Ok(key),
             (0, _) => bail!(
-                "{} has no secret key that can sign (an expired or revoked one can't): \
-                 `pattern gen-keyring` makes one",
-                self.folder.display()
+                "{} has no secret key that can sign (an expired or revoked one can't): restore the one that the \
+                 images of this system trust, from your backup; {}",
+                self.folder.display(),
+                only_new("NAME")
             ),
             (count, _) => bail!(
                 "{} has {count} secret keys that can sign: name a GnuPG home that has the key of this \
@@ -128,10 +128,14 @@ impl Home {
 
     /// Writes a detached signature to a new file.
     pub(crate) fn sign(&self, key: &str, file: &Path, signature: &Path) -> Result<()> {
+        self.detach_sign(&format!("signing {} with gpg", file.display()), key, file, signature)
+    }
+
+    fn detach_sign(&self, doing: &str, key: &str, file: &Path, signature: &Path) -> Result<()> {
         let mut command = self.gpg();
         command.args(["--no-armor", "--digest-algo", "SHA512", "--local-user", key]);
         command.arg("--output").arg(signature).arg("--detach-sign").arg(file);
-        self.with_agent(&format!("signing {} with gpg", file.display()), &mut command).map(|_| ())
+        self.with_agent(doing, &mut command).map(|_| ())
     }
 
     /// Signs a byte, so that a key that can't sign is known before gigabytes are compressed.
@@ -139,10 +143,15 @@ impl Home {
     /// # Errors
     /// When gpg can't sign with this key.
     pub(crate) fn try_out(&self, key: &str) -> Result<()> {
-        let folder = TemporaryFolder::new()?;
+        let folder = temporary::folder()?;
         let (file, signature) = (folder.path().join("byte"), folder.path().join("byte.gpg"));
         fs::write(&file, "x").with_context(|| format!("writing {}", file.display()))?;
-        self.sign(key, &file, &signature).and_then(|()| self.verify(&file, &signature))
+        let home = self.folder.display();
+        let doing = format!(
+            "trying to sign with the key {key} of {home} (gpg can't ask for a passphrase here; if the key has one, let \
+             gpg-agent learn it first: gpg --homedir {home} --sign --output /dev/null /dev/null)"
+        );
+        self.detach_sign(&doing, key, &file, &signature).and_then(|()| self.verify(&file, &signature))
     }
 
     /// Checks that a signature is valid, by a key in this home. gpg's exit status is not enough: it
@@ -170,7 +179,8 @@ impl Home {
     fn gpgconf(&self, arguments: &[&str]) -> Result<Vec<u8>> {
         let mut command = self.source.command("gpgconf");
         command.arg("--homedir").arg(&self.path).args(arguments);
-        tools::output("asking gpgconf", &mut command)
+        // Also after a signal: it cleans up.
+        tools::output_always("asking gpgconf", &mut command)
     }
 
     /// Runs a command that needs secret keys. gpg starts an agent for it, which would stay. The
@@ -196,11 +206,11 @@ impl Home {
 
 /// Returns a path that leaves room for the names of sockets. If it is a link, also returns the
 /// folder of the link.
-fn short(path: PathBuf) -> Result<(PathBuf, Option<TemporaryFolder>)> {
+fn short(path: PathBuf) -> Result<(PathBuf, Option<TempDir>)> {
     if path.as_os_str().len() <= PATH_MAX {
         return Ok((path, None));
     }
-    let folder = TemporaryFolder::below(Path::new("/tmp"))?;
+    let folder = temporary::folder_in(Path::new("/tmp"))?;
     let link = folder.path().join("home");
     symlink(path, &link).with_context(|| format!("linking {}", link.display()))?;
     Ok((link, Some(folder)))

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
 
 use super::gpg::{PLAIN, is_good, signing_keys};
 use super::packets::{self, PUBLIC, SECRET};
-use super::small;
-use super::temporary::TemporaryFolder;
 use super::tools::{self, Need, Source};
+use super::{only_new, small, temporary};
 
 const GPG: Need = Need { programs: &["gpg"], package: "gpg" };
 /// Longest file in bytes.
@@ -66,7 +66,7 @@ impl Pubring {
         let (shown, keys) = (signature.display(), keyring.display());
         let doing = format!("verifying {shown} with {keys}");
         let keyring = keyring.canonicalize().context(doing.clone())?;
-        let home = TemporaryFolder::new()?;
+        let home = temporary::folder()?;
         let mut command = with_home(&Source::of(GPG, tools)?, &home);
         command.args(["--trust-model=always", "--status-fd=1", "--keyring"]).arg(keyring);
         let status = tools::output(&doing, command.arg("--verify").arg(signature).arg(file))?;
@@ -95,8 +95,8 @@ fn missing(file: &str, target: Option<&Path>) -> String {
     let link = target.map_or(String::new(), |target| format!("is a link to {}, which ", target.display()));
     let base = file.strip_suffix("-pubring.pgp").unwrap_or("NAME");
     format!(
-        "keyring {file} {link}is missing: copy the one that earlier versions of this system were built with; only for a \
-         new system: `pattern gen-keyring {base}` makes it"
+        "keyring {file} {link}is missing: copy the one that earlier versions of this system were built with; {}",
+        only_new(base)
     )
 }
 
@@ -123,14 +123,14 @@ fn refuse(bytes: &[u8]) -> Result<()> {
 }
 
 /// Returns gpg with an empty home.
-fn with_home(gpg: &Source, home: &TemporaryFolder) -> Command {
+fn with_home(gpg: &Source, home: &TempDir) -> Command {
     let mut command = gpg.command("gpg");
     command.args(PLAIN).arg("--homedir").arg(home.path()).args(["--quiet", "--no-default-keyring"]);
     command
 }
 
 fn list(file: &Path, gpg: &Source) -> Result<String> {
-    let home = TemporaryFolder::new()?;
+    let home = temporary::folder()?;
     let file: PathBuf = file.canonicalize()?;
     let mut command = with_home(gpg, &home);
     command.args(["--with-colons", "--list-keys", "--keyring"]).arg(file);
@@ -193,14 +193,14 @@ mod tests {
         assert_eq!(
             missing("a/b-pubring.pgp", None),
             "keyring a/b-pubring.pgp is missing: copy the one that earlier versions of this system were built with; only \
-             for a new system: `pattern gen-keyring a/b` makes it"
+             for a new system: pattern gen-keyring a/b"
         );
         let link = missing("keys.pgp", Some(Path::new("../demo/keys.pgp")));
         assert!(
             link.starts_with("keyring keys.pgp is a link to ../demo/keys.pgp, which is missing: "),
             "{link}"
         );
-        assert!(link.ends_with("`pattern gen-keyring NAME` makes it"), "{link}");
+        assert!(link.ends_with("pattern gen-keyring NAME"), "{link}");
     }
 
     #[test]

@@ -36,11 +36,11 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-    use crate::host::temporary::TemporaryFolder;
+    use crate::host::temporary;
 
     #[test]
     fn a_file_is_read_up_to_the_limit_and_a_byte_more() {
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         let file = place.path().join("file");
         fs::write(&file, "12345").unwrap();
         let read = |limit| read(&file, limit).unwrap();
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_file_is_not_read() {
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         let fifo = place.path().join("fifo");
         assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
         let said = |file: &Path| format!("{:#}", read(file, 1).unwrap_err());

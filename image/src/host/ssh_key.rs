@@ -79,7 +79,6 @@ pub(crate) fn is_key(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::temporary::TemporaryFolder;
 
     /// `ssh-keygen -t ed25519 -C me@host`, and what `ssh-keygen -l` shows of it.
     const LINE: &str =
@@ -103,7 +102,7 @@ mod tests {
     }
 
     fn said(text: &str) -> Result<Vec<SshKey>, String> {
-        let place = TemporaryFolder::new().unwrap();
+        let place = tempfile::tempdir().unwrap();
         let file = place.path().join("key");
         fs::write(&file, text).unwrap();
         read(&file).map_err(|error| error.to_string().replace(&file.display().to_string(), "KEY"))

@@ -1,13 +1,16 @@
 //! Finds programs: on this host if it has them, otherwise in the tools tree.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use super::signals;
 /// Where `pattern build` keeps the tools tree, unless it is told another folder.
 pub(crate) const TREE: &str = "build/tools";
 
@@ -66,14 +69,15 @@ impl Source {
         tree.filter(has).map_or_else(|| Self::of(need, tools), |tree| Ok(Self::Tree(tree)))
     }
 
-    /// Returns a command that runs one of the programs. It is killed when the process that started
-    /// it ends.
-    pub(crate) fn command(&self, program: &str) -> Command {
+    /// Returns a command that runs one of the programs. It is told to end when the process that
+    /// started it does.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = match self {
             Self::Host => Command::new("setpriv"),
             Self::Tree(tree) => private_mounts(tree),
         };
-        command.args(["--pdeathsig", "KILL", "--", program]);
+        // QEMU gives the terminal back then.
+        command.args(["--pdeathsig", "TERM", "--"]).arg(program);
         command
     }
 }
@@ -106,9 +110,28 @@ fn is_in_path(program: &str) -> bool {
 
 /// Runs a command to its end, and returns its output. An error has the command's error messages.
 pub(crate) fn output(doing: &str, command: &mut Command) -> Result<Vec<u8>> {
-    let program = command.get_program().to_string_lossy().into_owned();
+    output_by(signals::spawn, doing, command)
+}
+
+/// Does the same after a signal, too, for commands that clean up.
+pub(crate) fn output_always(doing: &str, command: &mut Command) -> Result<Vec<u8>> {
+    output_by(Command::spawn, doing, command)
+}
+
+type Spawn = fn(&mut Command) -> io::Result<Child>;
+
+fn output_by(spawn: Spawn, doing: &str, command: &mut Command) -> Result<Vec<u8>> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    finish(doing, command.spawn().with_context(|| format!("{doing}: starting {program}"))?)
+    let child = spawn(command).with_context(|| format!("{doing}: starting {}", name(command)))?;
+    finish(doing, child)
+}
+
+/// Returns the name of the program that a command runs, whatever starts it.
+pub(crate) fn name(command: &Command) -> String {
+    let mut words = command.get_args().skip_while(|word| *word != "--").skip(1);
+    let starts_another = ["setpriv", "unshare"].iter().any(|name| command.get_program() == *name);
+    let program = if starts_another { words.next() } else { None };
+    program.unwrap_or(command.get_program()).to_string_lossy().into_owned()
 }
 
 /// Does the same for a command that was already started.
@@ -116,8 +139,10 @@ pub(crate) fn finish(doing: &str, child: Child) -> Result<Vec<u8>> {
     let output = child.wait_with_output().with_context(|| format!("{doing}: waiting"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.trim().lines().map(str::trim).collect::<Vec<_>>().join("; ");
-        bail!("{doing}: {}: {said}", output.status);
+        let mut said = said.trim().lines().map(str::trim).collect::<Vec<_>>();
+        // gpg says it twice that it can't sign.
+        said.dedup();
+        bail!("{doing}: {}: {}", output.status, said.join("; "));
     }
     Ok(output.stdout)
 }
@@ -125,7 +150,7 @@ pub(crate) fn finish(doing: &str, child: Child) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::temporary::TemporaryFolder;
+    use crate::host::temporary;
 
     const NOWHERE: Need = Need { programs: &["sh", "no-such-program"], package: "some-package" };
 
@@ -137,7 +162,7 @@ mod tests {
 
     #[test]
     fn the_tools_tree_comes_second() {
-        let place = TemporaryFolder::new().unwrap();
+        let place = temporary::folder().unwrap();
         let programs = place.path().join("tree/usr/bin");
         fs::create_dir_all(&programs).unwrap();
         fs::write(programs.join("sh"), "").unwrap();
@@ -160,18 +185,26 @@ mod tests {
     fn runs_from_the_tools_tree_in_private_mounts() {
         let command = format!("{:?}", Source::Tree("/t".into()).command("swtpm"));
         assert!(command.starts_with(r#""unshare" "--mount""#), "{command}");
-        assert!(command.ends_with(r#""/t/usr" "setpriv" "--pdeathsig" "KILL" "--" "swtpm""#), "{command}");
+        assert!(command.ends_with(r#""/t/usr" "setpriv" "--pdeathsig" "TERM" "--" "swtpm""#), "{command}");
     }
 
     #[test]
     fn runs_the_hosts_own_directly() {
         let command = format!("{:?}", Source::Host.command("swtpm"));
-        assert_eq!(command, r#""setpriv" "--pdeathsig" "KILL" "--" "swtpm""#);
+        assert_eq!(command, r#""setpriv" "--pdeathsig" "TERM" "--" "swtpm""#);
+    }
+
+    #[test]
+    fn a_program_has_its_own_name() {
+        assert_eq!(name(&Source::Host.command("swtpm")), "swtpm");
+        assert_eq!(name(Source::Tree("/t".into()).command("swtpm").arg("--")), "swtpm");
+        assert_eq!(name(Command::new("cp").args(["--", "a"])), "cp");
     }
 
     #[test]
     fn a_failure_has_what_the_program_said() {
-        let error = output("testing", Command::new("sh").args(["-c", "echo a >&2; echo b >&2; exit 3"]));
+        let error =
+            output("testing", Command::new("sh").args(["-c", "echo a >&2; echo a >&2; echo b >&2; exit 3"]));
         assert_eq!(error.unwrap_err().to_string(), "testing: exit status: 3: a; b");
     }
 }

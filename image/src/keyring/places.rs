@@ -124,7 +124,7 @@ fn is_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::temporary::TemporaryFolder;
+    use crate::host::temporary;
 
     #[test]
     fn the_last_part_of_the_path_is_the_name() {
@@ -138,8 +138,8 @@ mod tests {
     }
 
     /// Makes a keyring of empty files that is not moved yet.
-    fn staged() -> (TemporaryFolder, Places) {
-        let place = TemporaryFolder::new().unwrap();
+    fn staged() -> (tempfile::TempDir, Places) {
+        let place = temporary::folder().unwrap();
         let places = Places::new(&place.path().join("x")).unwrap();
         fs::create_dir_all(places.staged("x-gpg")).unwrap();
         fs::create_dir(places.staged("x-keys")).unwrap();

@@ -1,16 +1,18 @@
 //! System credentials that a machine gets at start (systemd.system-credentials(7)).
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::AsRawFd as _;
+use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustix::fs::{MemfdFlags, memfd_create};
 use zeroize::Zeroizing;
 
-use crate::host::temporary::TemporaryFolder;
+/// systemd takes no larger ones.
+const BYTES_MAX: usize = 1 << 20;
 
 /// A credential on the command line, in the form of systemd-vmspawn(1): `ID:PATH`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,32 +39,23 @@ impl Source {
     }
 }
 
-/// Credentials as files for QEMU, in a folder that is removed when this is dropped.
-#[derive(Debug)]
-pub struct Credentials {
-    folder: TemporaryFolder,
-    files: Vec<PathBuf>,
-}
+/// Credentials as files for QEMU. They are in memory only, so nothing is left of them, however this
+/// process ends.
+#[derive(Default, Debug)]
+pub struct Credentials(Vec<File>);
 
 impl Credentials {
-    /// Makes an empty set.
-    ///
-    /// # Errors
-    /// When the folder can't be made.
-    pub fn new() -> Result<Self> {
-        Ok(Self { folder: TemporaryFolder::new()?, files: Vec::new() })
-    }
-
     /// Reads the credentials of a command line.
     ///
     /// # Errors
-    /// When a file can't be read, or written.
+    /// When a file can't be read, has too many bytes, or two have the same name.
     pub fn load(sources: &[Source]) -> Result<Self> {
-        let mut credentials = Self::new()?;
-        for source in sources {
-            let read = fs::read(&source.path);
-            let value = read.with_context(|| format!("reading {}", source.path.display()))?;
-            credentials.add(&source.id, &Zeroizing::new(value))?;
+        let mut credentials = Self::default();
+        for (number, source) in sources.iter().enumerate() {
+            if sources.iter().take(number).any(|other| other.id == source.id) {
+                bail!("--load-credential gives {} twice", source.id);
+            }
+            credentials.add(&source.id, &read(source)?)?;
         }
         Ok(credentials)
     }
@@ -71,31 +64,43 @@ impl Credentials {
     /// `io.systemd.credential.binary:`).
     ///
     /// # Errors
-    /// When it can't be written.
+    /// When there is no memory for it.
     pub fn add(&mut self, id: &str, value: &[u8]) -> Result<()> {
-        let path = self.folder.path().join(format!("{}.smbios", self.files.len()));
+        let keeping = || format!("keeping the credential {id} in memory");
+        // The programs that are started inherit it.
+        let file = memfd_create("credential", MemfdFlags::empty()).with_context(keeping)?;
+        let mut file = File::from(file);
         let value = Zeroizing::new(STANDARD.encode(value));
-        let text = Zeroizing::new(format!("io.systemd.credential.binary:{id}={}", *value));
-        let writing = || format!("writing {}", path.display());
-        let mut file = private(&path).with_context(writing)?;
-        file.write_all(text.as_bytes()).with_context(writing)?;
-        self.files.push(path);
+        write!(file, "io.systemd.credential.binary:{id}=").with_context(keeping)?;
+        file.write_all(value.as_bytes()).with_context(keeping)?;
+        self.0.push(file);
         Ok(())
     }
 
-    /// Returns the files, each with one string.
+    /// Returns the paths of files with one string each, for programs that this process starts.
     #[must_use]
-    pub fn files(&self) -> &[PathBuf] {
-        &self.files
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.0.iter().map(|file| format!("/proc/self/fd/{}", file.as_raw_fd()).into()).collect()
     }
 }
 
-fn private(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+fn read(source: &Source) -> Result<Zeroizing<Vec<u8>>> {
+    let reading = || format!("reading {}", source.path.display());
+    let file = File::open(&source.path).with_context(reading)?;
+    // All at once, because a vector that grows leaves copies behind.
+    let mut value = Zeroizing::new(Vec::with_capacity(BYTES_MAX + 1));
+    let bytes = file.take(BYTES_MAX as u64 + 1).read_to_end(&mut value).with_context(reading)?;
+    if bytes > BYTES_MAX {
+        bail!("{}: it has more than 1 MiB, and systemd does not take such a credential", reading());
+    }
+    Ok(value)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::process::Command;
+
     use super::*;
 
     #[test]
@@ -109,19 +114,28 @@ mod tests {
     }
 
     #[test]
-    fn a_credential_is_a_string_in_a_file_of_its_owner() {
-        use std::os::unix::fs::MetadataExt as _;
-        let mut credentials = Credentials::new().unwrap();
+    fn a_credential_is_a_string_for_what_is_started_and_has_no_name() {
+        let mut credentials = Credentials::default();
         credentials.add("a.b", b"\0x").unwrap();
         let file = &credentials.files()[0];
-        assert_eq!(fs::read_to_string(file).unwrap(), "io.systemd.credential.binary:a.b=AHg=");
-        assert_eq!(fs::metadata(file).unwrap().mode() & 0o777, 0o600);
+        for _ in 0..2 {
+            let read = Command::new("cat").arg(file).output().unwrap();
+            assert_eq!(read.stdout, b"io.systemd.credential.binary:a.b=AHg=");
+        }
+        assert_eq!(fs::read_link(file).unwrap().to_str(), Some("/memfd:credential (deleted)"));
+        let file = file.clone();
+        drop(credentials);
+        assert!(fs::read_link(file).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound));
     }
 
     #[test]
-    fn a_file_that_is_missing_is_named() {
-        let source = Source::parse("a:/nonexistent").unwrap();
-        let error = Credentials::load(&[source]).unwrap_err();
-        assert!(format!("{error:#}").starts_with("reading /nonexistent: No such file"));
+    fn what_can_not_be_a_credential_is_named() {
+        let said = |sources: &[&str]| {
+            let sources: Vec<_> = sources.iter().map(|text| Source::parse(text).unwrap()).collect();
+            format!("{:#}", Credentials::load(&sources).unwrap_err())
+        };
+        assert!(said(&["a:/nonexistent"]).starts_with("reading /nonexistent: No such file"));
+        assert!(said(&["a:/dev/zero"]).starts_with("reading /dev/zero: it has more than 1 MiB"));
+        assert_eq!(said(&["a:/dev/null", "b:/dev/null", "a:x"]), "--load-credential gives a twice");
     }
 }

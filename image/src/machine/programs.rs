@@ -13,6 +13,9 @@ use crate::host::tools::Source;
 /// The oldest QEMU that emulates a current kernel without crashes (cmpxchg16b was wrong before).
 const OLDEST_QEMU: u32 = 10;
 
+/// Lines of a program's messages that an error has.
+const LINES: usize = 20;
+
 /// The name of QEMU in distributions.
 pub(crate) const QEMU: &str = "qemu-system-x86_64";
 
@@ -154,6 +157,16 @@ pub(crate) fn log_to(command: &mut Command, log: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Returns the end of such a file in one line, for an error: the file may be removed with its folder.
+pub(crate) fn said(log: &Path) -> String {
+    let bytes = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let mut lines: Vec<&str> =
+        text.lines().rev().map(str::trim).filter(|line| !line.is_empty()).take(LINES).collect();
+    lines.reverse();
+    if lines.is_empty() { "it said nothing".to_owned() } else { lines.join("; ") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,8 +191,21 @@ mod tests {
     }
 
     #[test]
+    fn an_error_has_the_end_of_what_a_program_said() {
+        let place = crate::host::temporary::folder().unwrap();
+        let log = place.path().join("log");
+        assert_eq!(said(&log), "it said nothing");
+        fs::write(&log, "\n").unwrap();
+        assert_eq!(said(&log), "it said nothing");
+        fs::write(&log, "one\n  two\r\n").unwrap();
+        assert_eq!(said(&log), "one; two");
+        fs::write(&log, "first\n".to_owned() + &"more\n".repeat(LINES)).unwrap();
+        assert!(!said(&log).contains("first"));
+    }
+
+    #[test]
     fn firmware_with_secure_boot_is_found_beside_the_plain_one() {
-        let place = crate::host::temporary::TemporaryFolder::new().unwrap();
+        let place = crate::host::temporary::folder().unwrap();
         let share = place.path();
         fs::create_dir(share.join("OVMF")).unwrap();
         let [plain, secure, variables] = ["CODE_4M.fd", "CODE_4M.secboot.fd", "VARS_4M.fd"]

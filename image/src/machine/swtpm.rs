@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::programs::{self, Programs};
+use crate::host::signals;
 
 /// The control socket's name inside the machine's folder. It is relative, because socket paths have
 /// at most 107 bytes.
 pub const SOCKET: &str = "tpm.sock";
 
-const LOG: &str = "swtpm.log";
+/// Its error messages, in the machine's folder.
+pub(super) const LOG: &str = "swtpm.log";
 
 /// A running swtpm. It ends when QEMU disconnects, and is killed when this is dropped.
 #[derive(Debug)]
@@ -27,7 +29,7 @@ impl Tpm {
     /// Starts swtpm on `folder`. The state is in `folder/tpm`, and the socket is `folder/tpm.sock`.
     ///
     /// # Errors
-    /// When swtpm can't be started, or makes no socket. Its messages are in `folder/swtpm.log`.
+    /// When swtpm can't be started, or makes no socket. The error has its messages.
     pub fn start(programs: &Programs, folder: &Path) -> Result<Self> {
         manufacture(programs, folder)?;
         let socket = folder.join(SOCKET);
@@ -38,7 +40,7 @@ impl Tpm {
         command.args(["socket", "--tpm2", "--terminate", "--tpmstate", "dir=tpm"]);
         command.arg("--ctrl").arg(format!("type=unixio,path={SOCKET}"));
         command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
-        let child = command.spawn().context("starting swtpm")?;
+        let child = signals::spawn(&mut command).context("starting swtpm")?;
         let mut tpm = Self { child, socket };
         tpm.wait_for_socket(folder)?;
         Ok(tpm)
@@ -49,10 +51,10 @@ impl Tpm {
         while !self.socket.exists() {
             let ended = self.child.try_wait().context("waiting for swtpm")?;
             if let Some(status) = ended {
-                bail!("starting swtpm: it ended with {status}; see {}", folder.join(LOG).display());
+                bail!("starting swtpm: it ended with {status}: {}", programs::said(&folder.join(LOG)));
             }
             if Instant::now() > deadline {
-                bail!("starting swtpm: no socket after 10 s; see {}", folder.join(LOG).display());
+                bail!("starting swtpm: no socket after 10 s: {}", programs::said(&folder.join(LOG)));
             }
             thread::sleep(Duration::from_millis(10));
         }
@@ -74,11 +76,12 @@ fn manufacture(programs: &Programs, folder: &Path) -> Result<()> {
     // Its configuration file names a signer of certificates, which this TPM does not need.
     command.args(["--config", "/dev/null", "--tpm2", "--tpmstate", "tpm", "--pcr-banks", "sha256"]);
     command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
-    let status = command.status().context("starting swtpm_setup")?;
+    let mut child = signals::spawn(&mut command).context("starting swtpm_setup")?;
+    let status = child.wait().context("waiting for swtpm_setup")?;
     if !status.success() {
         // The failure is reported. A partial state must not be used as a complete one.
         fs::remove_dir_all(&state).ok();
-        bail!("making a TPM's state: swtpm_setup ended with {status}; see {}", log.display());
+        bail!("making a TPM's state: swtpm_setup ended with {status}: {}", programs::said(&log));
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use super::console::{Console, Missed};
 use super::programs::{self, Programs, QEMU};
 use super::qemu::{self, Options};
 use super::swtpm::Tpm;
+use crate::host::signals;
 
 /// QEMU's error messages, in the machine's folder.
 pub const QEMU_LOG: &str = "qemu.log";
@@ -110,14 +111,14 @@ impl Qemu {
         let mut command = programs.command(QEMU);
         programs::log_to(&mut command, &log)?;
         command.args(qemu::arguments(options)).current_dir(folder);
-        let child = command.stdin(stdio()).stdout(stdio()).spawn().context("starting QEMU")?;
+        let child = signals::spawn(command.stdin(stdio()).stdout(stdio())).context("starting QEMU")?;
         Ok(Self { child, log, _tpm: tpm })
     }
 
     fn wait(&mut self) -> Result<()> {
         let status = self.child.wait().context("waiting for QEMU")?;
         if !status.success() {
-            bail!("QEMU ended with {status}; see {}", self.log.display());
+            bail!("QEMU ended with {status}: {}", programs::said(&self.log));
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use super::sum;
+use crate::host::signals;
 use crate::host::step::Step;
 use crate::host::tools::{self, Need, Source};
 
@@ -108,7 +109,7 @@ fn decompress(program: &str, source: &Source, input: &File) -> Result<(Child, Ch
 }
 
 fn start(command: &mut Command, input: &File) -> Result<Child> {
-    Ok(command.stdin(input.try_clone()?).stderr(Stdio::piped()).spawn()?)
+    Ok(signals::spawn(command.stdin(input.try_clone()?).stderr(Stdio::piped()))?)
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

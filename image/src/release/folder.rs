@@ -8,7 +8,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::manifest::{self, MANIFEST, Sums};
 use super::name;
@@ -33,13 +33,21 @@ impl<'a> Folder<'a> {
     /// # Errors
     /// When there is a manifest that no key in this GnuPG home signed, because it proves nothing.
     pub(super) fn open(path: &'a Path, home: &'a Home) -> Result<Self> {
-        fs::create_dir_all(path).with_context(|| format!("creating {}", path.display()))?;
+        if !path.exists() {
+            fs::create_dir_all(path).with_context(|| format!("creating {}", path.display()))?;
+            // A web server reads it, whatever the umask.
+            durable::mode(path, 0o755)?;
+        }
         let mut folder = Self { path, home, sums: Sums::new(), _lock: durable::lock(path)? };
         folder.finish_interrupted()?;
         let manifest = path.join(MANIFEST);
         if manifest.exists() {
-            home.verify(&manifest, &path.join(SIGNATURE)).with_context(|| {
-                format!("adding to {}: begin a release with another key in another folder", path.display())
+            let (adding, signature) = (format!("adding to {}", path.display()), path.join(SIGNATURE));
+            if !signature.exists() {
+                bail!("{adding}: {SIGNATURE} is missing: restore it from a copy");
+            }
+            home.verify(&manifest, &signature).with_context(|| {
+                format!("{adding}: a release with another key needs another folder (--output)")
             })?;
             folder.sums = manifest::read(path)?;
         }
@@ -60,13 +68,11 @@ impl<'a> Folder<'a> {
         Ok(())
     }
 
-    /// Returns the names of unknown files: neither signed, nor ours, nor hidden.
+    /// Returns the names of files that look like those of a release, and are not signed. Other files,
+    /// such as `index.html`, are the web server's.
     pub(super) fn strangers(&self) -> Result<Vec<String>> {
         let mut names = self.names()?;
-        names.retain(|name| {
-            let known = self.sums.contains_key(name) || [MANIFEST, SIGNATURE].contains(&name.as_str());
-            !known && !name.starts_with('.')
-        });
+        names.retain(|name| name::parse(name).is_some() && !self.sums.contains_key(name));
         Ok(names)
     }
 

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::host::signals;
 use crate::host::step::Step;
 use crate::host::tools;
 
@@ -24,7 +25,7 @@ pub(crate) fn of(step: &Step, file: &Path) -> Result<String> {
 pub(super) fn of_stream(step: &Step, doing: &str, progress: &File, stream: Stdio) -> Result<String> {
     let mut command = Command::new("sha256sum");
     command.stdin(stream).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().context("starting sha256sum")?;
+    let mut child = signals::spawn(&mut command).context("starting sha256sum")?;
     step.watch(doing, &mut child, progress)?;
     let output = tools::finish("sha256sum", child)?;
     let text = String::from_utf8_lossy(&output);

@@ -11,7 +11,7 @@ use super::programs::{Esp, Usr};
 use super::system::System;
 use super::{disk, packages, signature};
 use crate::host::pubring::Pubring;
-use crate::host::temporary::TemporaryFolder;
+use crate::host::temporary;
 
 /// Where firmware finds the boot loader (UEFI Specification, "Removable Media Boot Behavior").
 const LOADERS: &str = "EFI/BOOT";
@@ -63,7 +63,7 @@ fn boot_loader(esp: &Esp, tools: &Path) -> Result<Signed> {
 
 fn update_keys(usr: &Usr, tools: &Path) -> Result<Vec<String>> {
     let bytes = usr.bytes(KEYRING)?.with_context(|| format!("/usr{KEYRING} is missing in the image"))?;
-    let place = TemporaryFolder::new()?;
+    let place = temporary::folder()?;
     let file = place.path().join("keyring of the image");
     fs::write(&file, bytes).with_context(|| format!("writing {}", file.display()))?;
     Ok(Pubring::read(&file, tools)?.keys)

@@ -8,7 +8,7 @@ use pattern::update::uki;
 use serde::Serialize;
 
 use super::facts::Signed;
-use crate::host::temporary::TemporaryFolder;
+use crate::host::temporary;
 use crate::host::tools::{self, Need, Source};
 
 const OPENSSL: Need = Need { programs: &["openssl"], package: "openssl" };
@@ -40,7 +40,7 @@ pub(super) fn read(file: &str, bytes: &[u8], tools: &Path) -> Result<Signed> {
 }
 
 fn certificate(bytes: &[u8], pkcs7: &[u8], tools: &Path) -> Result<Signature> {
-    let place = TemporaryFolder::new()?;
+    let place = temporary::folder()?;
     let [program, der, pem] =
         ["program.efi", "signature.der", "certificate.pem"].map(|name| place.path().join(name));
     for (path, content) in [(&program, bytes), (&der, pkcs7)] {

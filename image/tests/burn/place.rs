@@ -4,16 +4,16 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use pattern_image::host::temporary::TemporaryFolder;
+use tempfile::TempDir;
 
 use crate::image::image;
 
-pub(crate) struct Place(TemporaryFolder);
+pub(crate) struct Place(TempDir);
 
 impl Place {
     /// With the image `x_1/x_1.raw`.
     pub(crate) fn new() -> Self {
-        let place = Self(TemporaryFolder::new().unwrap());
+        let place = Self(tempfile::tempdir().unwrap());
         fs::create_dir(place.path("x_1")).unwrap();
         fs::write(place.path("x_1/x_1.raw"), image()).unwrap();
         let script = "sha256sum x_1.raw > SHA256SUMS";

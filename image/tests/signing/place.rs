@@ -5,16 +5,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use pattern_image::host::temporary::TemporaryFolder;
+use pattern_image::host::temporary;
 
 /// The files of version 1 as `pattern build` names them.
 pub(crate) const BUILT: [&str; 4] = ["x_1.efi", "x_1.raw", "x_1_0a_9.usr.raw", "x_1_0b_9.verity.raw"];
 
-pub(crate) struct Place(TemporaryFolder);
+pub(crate) struct Place(tempfile::TempDir);
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self(TemporaryFolder::new().unwrap())
+        Self(temporary::folder().unwrap())
     }
 
     /// With a keyring `x`.
@@ -83,6 +83,14 @@ impl Place {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Does the same after a command of the shell.
+    pub(crate) fn succeeds_by(&self, before: &str, arguments: &[&str]) {
+        let script = format!("{before}; exec \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_pattern")]).args(arguments);
+        run(command.current_dir(self.0.path()));
+    }
+
     /// Runs `pattern`, which must fail, and returns what it complains about.
     pub(crate) fn fails(&self, arguments: &[&str]) -> String {
         let output = self.pattern(arguments);
@@ -117,7 +125,7 @@ impl Place {
 
     /// What gpg says of a release's signature when it is started as systemd-pull starts it.
     pub(crate) fn verify(&self, release: &str, pubring: &str) -> Output {
-        let home = TemporaryFolder::new().unwrap();
+        let home = temporary::folder().unwrap();
         let mut command = Command::new("gpg");
         command.args(["--no-options", "--no-default-keyring", "--no-auto-key-locate"]);
         command.args(["--no-auto-check-trustdb", "--batch", "--trust-model=always"]);

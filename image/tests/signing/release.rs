@@ -1,10 +1,10 @@
 //! `pattern sign-release`.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::Command;
 
-use crate::place::{BUILT, Place, mode, names};
+use crate::place::{BUILT, Place, mode};
 
 /// Something done to a place, and what `pattern` says of it.
 type Damage = (fn(&Place), &'static str);
@@ -169,13 +169,18 @@ fn a_damaged_release_is_not_signed_again() {
         (
             |place| {
                 flip(&place.path("release/x_1.raw.xz"));
+                let signature = fs::read(place.path("release/SHA256SUMS.gpg")).unwrap();
                 fs::remove_file(place.path("release/SHA256SUMS.gpg")).unwrap();
                 place.sum("release");
+                fs::write(place.path("release/SHA256SUMS.gpg"), signature).unwrap();
             },
-            "adding to release: begin a release with another key in another folder: verifying",
+            "adding to release: a release with another key needs another folder (--output): verifying",
         ),
         (|place| flip(&place.path("release/SHA256SUMS")), "adding to release: "),
-        (|place| fs::write(place.path("release/notes.txt"), "").unwrap(), "never signed: notes.txt; move"),
+        (
+            |place| fs::remove_file(place.path("release/SHA256SUMS.gpg")).unwrap(),
+            "adding to release: SHA256SUMS.gpg is missing: restore it from a copy",
+        ),
         (|place| fs::write(place.path("release/x_0.raw.xz"), "").unwrap(), "never signed: x_0.raw.xz; move"),
     ];
     for (damage, message) in damages {
@@ -223,27 +228,33 @@ fn an_older_version_is_told_and_an_equal_one_refused() {
     place.check("release");
 }
 
+/// The release is a folder of a web server: what else it offers is its own business.
 #[test]
 #[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
-fn a_home_without_a_key_is_refused() {
+fn other_files_of_the_web_server_stay() {
     let place = Place::with_keys();
     place.build("1");
-    let error = place.fails(&["sign-release", "x_1", "nowhere"]);
-    assert!(
-        error.contains("opening the GnuPG home nowhere: `pattern gen-keyring` makes one: No such"),
-        "{error}"
-    );
+    place.sign();
+    fs::write(place.path("release/index.html"), "welcome").unwrap();
+    fs::create_dir(place.path("release/older")).unwrap();
+    place.build("2");
+    place.succeeds(&["sign-release", "x_2", "x-gpg", "--output", "release"]);
+    assert_eq!(fs::read_to_string(place.path("release/index.html")).unwrap(), "welcome");
+    assert!(place.path("release/older").is_dir());
+    let sums = fs::read_to_string(place.path("release/SHA256SUMS")).unwrap();
+    assert!(sums.contains("  x_2.efi\n") && !sums.contains("index.html"), "{sums}");
+}
 
-    // In the wrong order: gpg would make a home of what was built.
-    let built = names(&place.path("x_1"));
-    let error = place.fails(&["sign-release", "x-gpg", "x_1"]);
-    assert!(error.contains("opening the GnuPG home x_1: it has no folder private-keys-v1.d, so"), "{error}");
-    assert_eq!(names(&place.path("x_1")), built);
-
-    let private = place.path("x-gpg/private-keys-v1.d");
-    fs::remove_dir_all(&private).unwrap();
-    fs::create_dir(private).unwrap();
-    let error = place.sign_fails();
-    assert!(error.contains("x-gpg has no secret key that can sign"), "{error}");
-    assert!(!place.path("release").exists());
+#[test]
+#[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
+fn a_web_server_reads_a_new_release_whatever_the_umask() {
+    let place = Place::with_keys();
+    place.build("1");
+    let arguments = ["sign-release", "x_1", "x-gpg", "--output", "www/release"];
+    place.succeeds_by("umask 077", &arguments);
+    assert_eq!(mode(&place.path("www/release")), 0o755);
+    // The owner of an existing folder has decided.
+    fs::set_permissions(place.path("www/release"), fs::Permissions::from_mode(0o750)).unwrap();
+    place.succeeds(&arguments);
+    assert_eq!(mode(&place.path("www/release")), 0o750);
 }

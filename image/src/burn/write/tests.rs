@@ -12,7 +12,7 @@ use pattern::table::{Found, Table};
 use super::*;
 use crate::burn::contents;
 use crate::burn::target;
-use crate::host::temporary::TemporaryFolder;
+use crate::host::temporary;
 
 const MIB: usize = 1 << 20;
 const DISK: usize = 32 * MIB;
@@ -44,13 +44,13 @@ fn image() -> Vec<u8> {
 
 /// A disk in a file.
 struct Place {
-    folder: TemporaryFolder,
+    folder: tempfile::TempDir,
     image: Vec<u8>,
 }
 
 impl Place {
     fn new(content: &[u8]) -> Self {
-        let place = Self { folder: TemporaryFolder::new().unwrap(), image: image() };
+        let place = Self { folder: temporary::folder().unwrap(), image: image() };
         fs::write(place.path(), content).unwrap();
         place
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use super::*;
-use crate::host::temporary::TemporaryFolder;
+use crate::host::temporary;
 
 fn read(files: &[(&str, &str)]) -> Mkosi {
-    let place = TemporaryFolder::new().unwrap();
+    let place = temporary::folder().unwrap();
     for (name, text) in files {
         let path = place.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

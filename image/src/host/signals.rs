@@ -1,0 +1,148 @@
+//! Signals that end a run: Ctrl-C, SIGTERM, a closed terminal.
+//!
+//! The programs that were started are told to end. What waits for them then fails, and cleans up as
+//! after any other failure. A second Ctrl-C ends the run at once.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::process::{Child, Command};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::thread;
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::{emulate_default_handler, signal_name};
+
+use super::screen;
+
+/// The signal that came, or 0.
+static CAUGHT: AtomicI32 = AtomicI32::new(0);
+
+/// Has signals end this run in order from now on. What may wait for a person comes before this: a
+/// signal interrupts only what waits for a program.
+///
+/// # Errors
+/// When the signals can't be caught.
+pub(crate) fn catch() -> Result<()> {
+    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal));
+    let mut signals = Signals::new(wanted).context("catching signals")?;
+    thread::spawn(move || signals.forever().for_each(receive));
+    Ok(())
+}
+
+/// Starts a program that a signal to this process ends.
+///
+/// # Errors
+/// When it can't be started, or a signal came already.
+pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
+    refuse_to_go_on()?;
+    let child = command.spawn().map_err(|error| without_setpriv(command, error))?;
+    if name().is_some() {
+        // The signal came after the look above, and maybe before the child was there to be told.
+        tell_children(Signal::TERM);
+    }
+    Ok(child)
+}
+
+/// Names the program that is missing. It is not the one that was asked for.
+fn without_setpriv(command: &Command, error: io::Error) -> io::Error {
+    if error.kind() == ErrorKind::NotFound && command.get_program() == "setpriv" {
+        return io::Error::new(
+            error.kind(),
+            "this host has no setpriv; install it on Debian: apt-get install util-linux",
+        );
+    }
+    error
+}
+
+/// # Errors
+/// When a signal came.
+pub(crate) fn refuse_to_go_on() -> io::Result<()> {
+    match name() {
+        Some(name) => Err(io::Error::new(ErrorKind::Interrupted, format!("stopped by {name}"))),
+        None => Ok(()),
+    }
+}
+
+/// Ends this process by the signal that came, as whoever started it expects. Does nothing if none
+/// came.
+pub fn pass_on() {
+    if let Some(name) = name() {
+        screen::warn(format_args!("pattern: stopped by {name}"));
+        end(CAUGHT.load(Ordering::SeqCst));
+    }
+}
+
+fn name() -> Option<&'static str> {
+    match CAUGHT.load(Ordering::SeqCst) {
+        0 => None,
+        signal => Some(signal_name(signal).unwrap_or("a signal")),
+    }
+}
+
+fn receive(signal: i32) {
+    let before = CAUGHT.swap(signal, Ordering::SeqCst);
+    // A closed terminal sends SIGHUP more than once. Only a person presses Ctrl-C again.
+    if signal == SIGINT && before == SIGINT {
+        tell_children(Signal::KILL);
+        end(signal);
+    }
+    tell_children(Signal::TERM);
+}
+
+fn tell_children(signal: Signal) {
+    for child in children() {
+        // It may have ended meanwhile.
+        kill_process(child, signal).ok();
+    }
+}
+
+/// Returns the running children, of all threads.
+fn children() -> Vec<Pid> {
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let numbers =
+        lists.flat_map(|list| list.split(' ').filter_map(|word| word.parse().ok()).collect::<Vec<_>>());
+    numbers.filter_map(Pid::from_raw).collect()
+}
+
+fn end(signal: i32) {
+    // It does not return for these signals.
+    emulate_default_handler(signal).ok();
+}
+
+/// Returns whether a signal is ignored. nohup(1) has SIGHUP ignored, and a shell's script has
+/// SIGINT ignored by what it starts in the background.
+fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (signal - 1) & 1 == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_is_missing_is_named() {
+        let said = |program: &str| {
+            let mut command = Command::new(program);
+            spawn(command.env("PATH", "/nonexistent")).unwrap_err().to_string()
+        };
+        assert!(said("setpriv").starts_with("this host has no setpriv; install it on Debian"));
+        assert!(said("xz").starts_with("No such file"));
+    }
+
+    #[test]
+    fn a_child_is_known_while_it_runs() {
+        let mut child = spawn(Command::new("sleep").arg("1000")).unwrap();
+        let pid = Pid::from_child(&child);
+        assert!(children().contains(&pid));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!children().contains(&pid));
+    }
+}

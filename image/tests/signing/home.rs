@@ -1,0 +1,88 @@
+//! The GnuPG home of `pattern sign-release`: gpg makes files in any folder that it is given, so it is not given any.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::process::Command;
+
+use crate::place::{Place, names};
+
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn nothing_is_made_in_a_folder_that_is_not_a_home() {
+    let place = Place::with_keys();
+    place.build("1");
+    fs::create_dir(place.path("empty")).unwrap();
+    for folder in ["empty", "x-keys", "x_1"] {
+        let before = names(&place.path(folder));
+        let error = place.fails(&["sign-release", "x_1", folder]);
+        let wanted = format!(
+            "pattern: opening the GnuPG home {folder}: it has no folder private-keys-v1.d, so it has no key that can sign; \
+             name the NAME-gpg that `pattern gen-keyring NAME` made\n"
+        );
+        assert_eq!(error, wanted);
+        assert_eq!(names(&place.path(folder)), before);
+    }
+    let error = place.fails(&["sign-release", "x_1", "nowhere"]);
+    assert!(error.contains("opening the GnuPG home nowhere: name the NAME-gpg that `pattern gen"), "{error}");
+}
+
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn swapped_arguments_are_known() {
+    let place = Place::with_keys();
+    place.build("1");
+    let before = (names(&place.path("x_1")), names(&place.path("x-gpg")));
+    let error = place.fails(&["sign-release", "x-gpg", "x_1"]);
+    assert_eq!(error, "pattern: RESULT and GPGHOME are swapped: pattern sign-release x_1 x-gpg\n");
+    assert_eq!((names(&place.path("x_1")), names(&place.path("x-gpg"))), before);
+}
+
+/// A home without a usable key is a lost one, not a reason for a new one.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn a_lost_key_is_to_be_restored() {
+    let place = Place::with_keys();
+    place.build("1");
+    fs::remove_dir_all(place.path("x-gpg/private-keys-v1.d")).unwrap();
+    fs::create_dir(place.path("x-gpg/private-keys-v1.d")).unwrap();
+    let error = place.fails(&["sign-release", "x_1", "x-gpg"]);
+    assert!(error.contains("x-gpg has no secret key that can sign"), "{error}");
+    assert!(
+        error.ends_with("from your backup; only for a new system: pattern gen-keyring NAME\n"),
+        "{error}"
+    );
+}
+
+/// Compressing takes minutes, so a key that can't sign is told before.
+#[test]
+#[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
+fn a_passphrase_is_told_before_anything_is_compressed() {
+    let place = Place::new();
+    let gpg = |arguments: &[&str]| {
+        let mut command = Command::new("gpg");
+        command.args(["--homedir", "locked-gpg", "--batch", "--quiet", "--pinentry-mode", "loopback"]);
+        command.args(["--passphrase", "secret"]).args(arguments).current_dir(place.path(""));
+        assert!(command.status().unwrap().success(), "{arguments:?}");
+    };
+    let forget = || {
+        let mut command = Command::new("gpgconf");
+        command.args(["--homedir", "locked-gpg", "--kill", "all"]).current_dir(place.path(""));
+        assert!(command.status().unwrap().success());
+    };
+    fs::DirBuilder::new().mode(0o700).create(place.path("locked-gpg")).unwrap();
+    gpg(&["--quick-generate-key", "locked", "ed25519", "sign", "never"]);
+    gpg(&["--output", "locked.pgp", "--export"]);
+    forget();
+    place.build_with("1", "locked.pgp");
+    let arguments = ["sign-release", "x_1", "locked-gpg"];
+    let error = place.fails(&arguments);
+    let wanted = " of locked-gpg (gpg can't ask for a passphrase here; if the key has one, let gpg-agent learn it first: \
+                  gpg --homedir locked-gpg --sign --output /dev/null /dev/null): ";
+    assert!(error.contains("trying to sign with the key ") && error.contains(wanted), "{error}");
+    assert!(!place.path("pattern-release").exists());
+
+    gpg(&["--sign", "--output", "/dev/null", "/dev/null"]);
+    place.warns(&arguments);
+    assert!(place.verify("pattern-release", "locked.pgp").status.success());
+    forget();
+}

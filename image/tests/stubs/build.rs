@@ -1,0 +1,149 @@
+//! `pattern build`: a version is replaced on request only, each build has its files for itself, and a signal leaves none of it.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::symlink;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::Stdio;
+
+use crate::host::{Host, RUNS, WAITS, is_running, said, send, wait_until};
+
+const BUILT: [&str; 6] =
+    ["SHA256SUMS", "x_1.efi", "x_1.pubring.pgp", "x_1.raw", "x_1_0a_11.usr.raw", "x_1_0b_14.verity.raw"];
+const RESULT: &str = "build/images/x_1";
+
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn a_version_is_replaced_on_request_and_what_is_not_its_own_stays() {
+    let host = Host::with_mkosi();
+    host.succeeds(&["build", "x"]);
+    assert_eq!(host.names(RESULT), BUILT);
+    for (name, text) in [("x_1.raw", "older"), ("disk.raw", "a machine"), ("x_1_0c_9.usr.raw", "older")] {
+        fs::write(host.path(RESULT).join(name), text).unwrap();
+    }
+    fs::create_dir(host.path(RESULT).join("tpm")).unwrap();
+    let before = host.names(RESULT);
+    fs::remove_file(host.path("stubs/initrd")).unwrap();
+    let error = host.fails(&["build", "x"]);
+    let wanted = "x_1 was built already (build/images/x_1/x_1_0c_9.usr.raw): raise image.version, or replace it with --force\n";
+    assert!(error.ends_with(wanted), "{error}");
+    assert_eq!(host.names(RESULT), before);
+    assert!(!host.path("stubs/initrd").exists(), "mkosi was started");
+
+    host.succeeds(&["build", "x", "--force"]);
+    let mut wanted = [&BUILT[..], &["disk.raw", "tpm"]].concat();
+    wanted.sort_unstable();
+    assert_eq!(host.names(RESULT), wanted);
+    let read = |name: &str| fs::read_to_string(host.path(RESULT).join(name)).unwrap();
+    assert_eq!((read("x_1.raw").as_str(), read("disk.raw").as_str()), ("raw\n", "a machine"));
+}
+
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn a_version_has_one_build_at_a_time() {
+    let host = Host::with_mkosi();
+    let mut first = host.starts(host.pattern(WAITS, &["build", "x"]), "initrd");
+    fs::write(host.path("build/images/.work/x_1/made/half"), "").unwrap();
+    let error = host.fails(&["build", "x", "--force"]);
+    let wanted =
+        "pattern: another pattern process is using build/images/.work/x_1; try again when it has finished\n";
+    assert!(error.ends_with(wanted), "{error}");
+    assert!(host.path("build/images/.work/x_1/made/half").exists());
+    fs::write(host.path("stubs/go"), "").unwrap();
+    assert!(first.wait().unwrap().success());
+    assert_eq!(host.names(RESULT), BUILT);
+}
+
+/// The initrd's cache is that of all images.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn builds_of_two_images_wait_for_each_other_where_they_must() {
+    let host = Host::with_mkosi();
+    host.image_folder("y");
+    let mut first = host.starts(host.pattern(WAITS, &["build", "x"]), "initrd");
+    let mut second = host.pattern(WAITS, &["build", "y"]);
+    let mut second = second.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut errors = second.stderr.take().unwrap();
+    let mut text = Vec::new();
+    let waits =
+        |text: &[u8]| String::from_utf8_lossy(text).contains("waiting: another pattern process is using ");
+    while !waits(&text) {
+        let mut byte = [0];
+        errors.read_exact(&mut byte).unwrap();
+        text.extend(byte);
+    }
+    fs::write(host.path("stubs/go"), "").unwrap();
+    assert!(first.wait().unwrap().success() && second.wait().unwrap().success());
+    assert!(host.path("build/images/y_1/y_1.raw").exists());
+
+    // In the last step each has a cache of its own.
+    fs::remove_file(host.path("stubs/go")).unwrap();
+    let does = format!("[ $step = initrd ] || {{ {WAITS}; }}");
+    let mut first = host.starts(host.pattern(&does, &["build", "x", "--force"]), "image");
+    host.succeeds(&["build", "y", "--force"]);
+    fs::write(host.path("stubs/go"), "").unwrap();
+    assert!(first.wait().unwrap().success());
+}
+
+/// Ctrl-C in a terminal is a signal to all processes of its foreground group. mkosi cleans up after one signal, not after two.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn a_signal_ends_mkosi_in_order() {
+    let host = Host::with_mkosi();
+    for (signal, to_all) in [("INT", true), ("TERM", false), ("HUP", true)] {
+        let told = host.path("stubs/told");
+        fs::remove_file(&told).ok();
+        let ends = r#"trap 'echo told >>"$STUBS/told"; sleep 0.5; echo cleaned >>"$STUBS/told"; exit 1' INT TERM HUP
+            [ $step = initrd ] || echo $$ >"$STUBS/ready"
+            [ $step = initrd ] || while :; do sleep 0.1; done"#;
+        let mut build = host.pattern(ends, &["build", "x", "--keys", "x-keys"]);
+        build.process_group(0);
+        let mut build = host.starts(build, "ready");
+        let keys = host.path("build/images/.work/x_1/pcr-private-keys.pem");
+        assert!(keys.exists());
+        let group = format!("{}{}", if to_all { "-" } else { "" }, build.id());
+        send(signal, &group);
+        assert!(build.wait().unwrap().signal().is_some());
+        assert_eq!(fs::read_to_string(told).unwrap(), "told\ncleaned\n", "{signal}");
+        assert!(!is_running(&host.process("ready")));
+        assert!(!keys.exists() && host.names("temporary").is_empty());
+        assert!(!host.path(RESULT).exists());
+    }
+}
+
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn mkosi_does_not_outlive_a_build_that_is_killed() {
+    let host = Host::with_mkosi();
+    let mut build = host.starts(host.pattern(RUNS, &["build", "x"]), "initrd");
+    build.kill().unwrap();
+    build.wait().unwrap();
+    wait_until("mkosi is gone", || !is_running(&host.process("initrd")));
+}
+
+/// The script that makes the tools tree is the real one, and apt-get is not.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn a_signal_ends_what_the_tools_script_started() {
+    let host = Host::with_mkosi();
+    let script = host.path("data/share/pattern/tools");
+    fs::remove_file(&script).unwrap();
+    symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("tools"), script).unwrap();
+    let apt = "#!/bin/sh\n[ \"$1\" = indextargets ] && echo 'Debian http://deb.example' && exit\n\
+               echo $$ >\"$STUBS/apt\"\nexec sleep 1000\n";
+    host.program("stubs/bin/apt-get", apt);
+    let mut build = host.starts(host.pattern(RUNS, &["build", "x"]), "apt");
+    send("TERM", &build.id().to_string());
+    assert_eq!(build.wait().unwrap().signal(), Some(15));
+    assert!(!is_running(&host.process("apt")));
+}
+
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn a_failed_mkosi_is_named() {
+    let host = Host::with_mkosi();
+    let output = host.pattern("exit 7", &["build", "x"]).output().unwrap();
+    let error = said(&output);
+    assert!(error.contains("/mkosi failed with exit status: 7; its output is in "), "{error}");
+}

@@ -1,0 +1,31 @@
+//! `pattern run IMAGE` starts an image, and says what is wrong with anything else before it makes something.
+
+use std::fs;
+
+use crate::host::Host;
+
+#[test]
+fn what_is_not_an_image_is_not_started() {
+    let host = Host::new();
+    fs::write(host.path("text.raw"), "hello\n").unwrap();
+    fs::write(host.path("x_1.raw.xz"), b"\xfd7zXZ\0\0\x04").unwrap();
+    fs::create_dir(host.path("x_1")).unwrap();
+    for (image, message) in [
+        ("text.raw", "pattern: text.raw is not an image by `pattern build`: it has no partition table\n"),
+        ("x_1.raw.xz", "pattern: x_1.raw.xz is compressed; unpack it: xz --decompress --keep x_1.raw.xz\n"),
+        ("x_1", "pattern: x_1 is a folder: name the image in it, which ends in .raw\n"),
+        ("/dev/null", "pattern: /dev/null is not a file: name the image that `pattern build` made\n"),
+    ] {
+        assert_eq!(host.fails(&["run", image, "--persist", "m"]), message);
+    }
+    assert!(!host.path("m").exists() && !host.path("stubs/qemu").exists());
+}
+
+#[test]
+fn a_disk_is_not_smaller_than_its_image() {
+    let host = Host::new();
+    host.image("x_1.raw", 1);
+    let error = host.fails(&["run", "x_1.raw", "--persist", "m", "--disk", "1M"]);
+    assert_eq!(error, "pattern: --disk: x_1.raw has 4 MiB, more than 1 MiB\n");
+    assert!(!host.path("m").exists());
+}

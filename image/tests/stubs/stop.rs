@@ -1,0 +1,110 @@
+//! Ctrl-C, SIGTERM and a closed terminal: what was started ends, and nothing is left.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+
+use crate::host::{DEAF, Host, RUNS, WAITS, is_running, send, wait_until};
+
+fn host() -> Host {
+    let host = Host::new();
+    host.image("x_1.raw", 1);
+    host
+}
+
+#[test]
+fn a_machine_that_is_not_kept_leaves_nothing() {
+    for (signal, number) in [("INT", 2), ("TERM", 15), ("HUP", 1)] {
+        let host = host();
+        let mut run = host.starts(host.pattern(RUNS, &["run", "x_1.raw"]), "qemu");
+        assert!(!host.names("temporary").is_empty());
+        send(signal, &run.id().to_string());
+        assert_eq!(run.wait().unwrap().signal(), Some(number));
+        assert!(host.names("temporary").is_empty(), "{signal}");
+        assert!(!is_running(&host.process("qemu")) && !is_running(&host.process("swtpm")), "{signal}");
+    }
+}
+
+#[test]
+fn a_machine_that_is_kept_goes_on_later() {
+    let host = host();
+    let mut run = host.starts(host.pattern(RUNS, &["run", "x_1.raw", "--persist", "m"]), "qemu");
+    send("TERM", &run.id().to_string());
+    assert_eq!(run.wait().unwrap().signal(), Some(15));
+    assert!(!is_running(&host.process("qemu")));
+    host.succeeds(&["run", "--persist", "m"]);
+}
+
+/// cp does not end by itself here.
+#[test]
+fn a_copy_that_is_stopped_leaves_nothing() {
+    let host = host();
+    host.program(
+        "stubs/bin/cp",
+        "#!/bin/sh\necho half >m/disk.part\necho $$ >\"$STUBS/cp\"\nexec sleep 1000\n",
+    );
+    let mut run = host.starts(host.pattern(RUNS, &["run", "x_1.raw", "--persist", "m"]), "cp");
+    assert!(host.path("m/disk.part").exists());
+    send("INT", &run.id().to_string());
+    assert_eq!(run.wait().unwrap().signal(), Some(2));
+    assert!(!host.path("m").exists() && !is_running(&host.process("cp")));
+}
+
+/// QEMU ignores what asks it to end.
+#[test]
+fn a_second_ctrl_c_does_not_wait() {
+    let host = host();
+    let mut run = host.starts(host.pattern(DEAF, &["run", "x_1.raw"]), "ready");
+    let process = run.id().to_string();
+    wait_until("the second one ends it", || {
+        send("INT", &process);
+        run.try_wait().unwrap().is_some()
+    });
+    assert_eq!(run.wait().unwrap().signal(), Some(2));
+    wait_until("QEMU is gone", || !is_running(&host.process("ready")));
+}
+
+#[test]
+fn nothing_outlives_a_run_that_is_killed() {
+    let host = host();
+    let mut run = host.starts(host.pattern(RUNS, &["run", "x_1.raw"]), "qemu");
+    run.kill().unwrap();
+    run.wait().unwrap();
+    for script in ["qemu", "swtpm"] {
+        wait_until("it is gone", || !is_running(&host.process(script)));
+    }
+}
+
+/// Writing to the terminal fails after that, and println! panics when it fails.
+#[test]
+fn a_closed_terminal_leaves_nothing() {
+    for persist in ["", "--persist m"] {
+        let host = host();
+        let run = format!(
+            "trap : HUP; {} run x_1.raw {persist}; echo $? >stubs/status",
+            env!("CARGO_BIN_EXE_pattern")
+        );
+        let mut terminal = Command::new("script");
+        // The shell of the terminal ends with it. The one below it waits for the status.
+        terminal.args(["--quiet", "--command", &format!("sh -c '{run}'; :"), "/dev/null"]);
+        host.furnish(&mut terminal, RUNS);
+        drop(host.starts(terminal, "qemu"));
+        let status = || fs::read_to_string(host.path("stubs/status")).unwrap_or_default();
+        wait_until("it has ended", || status().ends_with('\n'));
+        assert_eq!(status(), "129\n", "{persist}");
+        assert!(host.names("temporary").is_empty() && !is_running(&host.process("qemu")), "{persist}");
+    }
+}
+
+/// nohup(1) lets a long run outlive its terminal.
+#[test]
+fn a_signal_that_is_ignored_stays_ignored() {
+    let host = host();
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" run x_1.raw", env!("CARGO_BIN_EXE_pattern")]);
+    host.furnish(&mut command, WAITS);
+    let mut run = host.starts(command, "qemu");
+    send("HUP", &run.id().to_string());
+    fs::write(host.path("stubs/go"), "").unwrap();
+    assert!(run.wait().unwrap().success());
+}
