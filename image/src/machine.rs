@@ -117,6 +117,7 @@ impl Machine {
             server: None,
             clock: None,
             watchdog: false,
+            stick: false,
             display: None,
             commands: None,
             console: Console::Pipe,

@@ -66,6 +66,7 @@ impl Small {
             server: None,
             clock: None,
             watchdog: false,
+            stick: false,
             display: None,
             commands: None,
             console: Console::Pipe,

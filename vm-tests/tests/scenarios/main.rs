@@ -45,6 +45,7 @@ mod second_disk;
 mod secure_boot;
 mod shell;
 mod sizes;
+mod stick;
 mod stock_opens_ours;
 #[path = "../attacks/tools/stolen.rs"]
 #[allow(dead_code, reason = "the attacks need more of it")]
