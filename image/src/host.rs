@@ -8,6 +8,7 @@ pub(crate) mod pubring;
 pub mod results;
 pub mod screen;
 pub(crate) mod small;
+pub(crate) mod ssh_key;
 pub(crate) mod step;
 pub mod temporary;
 pub(crate) mod tools;

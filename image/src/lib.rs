@@ -10,10 +10,13 @@
 
 pub mod args;
 pub mod build;
+pub mod burn;
 pub mod check;
 pub mod decrypt;
 pub mod host;
+pub mod init;
 pub mod keyring;
 pub mod machine;
 pub mod release;
 pub mod run;
+pub mod show;

@@ -4,9 +4,9 @@ mod addition;
 mod built;
 mod compression;
 mod folder;
-mod manifest;
-mod name;
-mod sum;
+pub(crate) mod manifest;
+pub(crate) mod name;
+pub(crate) mod sum;
 
 use std::path::PathBuf;
 
@@ -21,9 +21,10 @@ use crate::host::tools::TREE;
 use addition::Addition;
 use built::Built;
 pub(crate) use built::PUBRING;
-use compression::Codec;
+pub(crate) use compression::Codec;
 pub use compression::Compression;
 use folder::Folder;
+pub(crate) use folder::SIGNATURE;
 
 /// Options of `sign-release`.
 #[derive(Args, Clone, PartialEq, Eq, Debug)]

@@ -69,6 +69,13 @@ pub fn commit(found: &Found, new: &Table) -> Result<Vec<Step>, EncodeError> {
     Ok(steps)
 }
 
+/// Returns the writes of both copies, for a disk that has none: the backup first.
+pub(super) fn anew(found: &Found) -> Result<Vec<Step>, EncodeError> {
+    let mut steps = backup(&found.table)?.to_vec();
+    steps.extend(primary(found, None, &found.table)?);
+    Ok(steps)
+}
+
 /// Returns one write of entries and header, which are next to each other.
 fn backup(new: &Table) -> Result<[Step; 2], EncodeError> {
     let first = new.backup_lba.saturating_sub(new.array_sectors());

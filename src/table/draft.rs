@@ -5,7 +5,7 @@ use super::{Change, Decision, Extent, Found, Guid, Partition, Refusal, Table, Wa
 
 /// Types of `/usr` and its verity partition for x86-64 and arm64 (Discoverable Partitions
 /// Specification).
-const USR_TYPES: [(Guid, Guid); 2] = [
+pub(super) const USR_TYPES: [(Guid, Guid); 2] = [
     (Guid::new(0x8484680C_9521_48C6_9C11_B0720656F69E), Guid::new(0x77FF5F63_E7B6_4633_ACF4_1565B864C0E6)),
     (Guid::new(0xB0E01050_EE5F_4390_949A_9101B17104E9), Guid::new(0x6E11A4E7_FBCA_4DED_B9E9_E1A512BB664E)),
 ];

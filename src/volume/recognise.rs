@@ -15,6 +15,7 @@ const SIGNATURES: &[Signature] = &[
     (0, b"LUKS\xba\xbe\0\x01", "a LUKS1 volume"),
     (0, b"XFSB", "an xfs file system"),
     (0, b"hsqs", "a squashfs file system"),
+    (0, b"verity\0\0", "a hash tree of dm-verity"),
     (3, b"-FVE-FS-", "a BitLocker volume"),
     (3, b"NTFS    ", "an NTFS file system"),
     (3, b"EXFAT   ", "an exFAT file system"),

@@ -85,6 +85,21 @@ pub(crate) fn keep_pubring(base: &str, pubring: &Path, to: &Path) -> Result<Stri
     Ok(name)
 }
 
+/// Keeps mkosi's list of packages beside the image, for `pattern show`. It is not published. An image may
+/// be configured to have none. Returns its name.
+///
+/// # Errors
+/// When it can't be moved.
+pub(crate) fn keep_manifest(base: &str, made: &Path, to: &Path) -> Result<Option<String>> {
+    let name = format!("{base}.manifest");
+    let from = made.join(&name);
+    if !from.exists() {
+        return Ok(None);
+    }
+    fs::rename(&from, to.join(&name)).with_context(|| format!("moving {}", from.display()))?;
+    Ok(Some(name))
+}
+
 /// Writes `SHA256SUMS` for `sha256sum --check`.
 ///
 /// # Errors
@@ -136,6 +151,9 @@ mod tests {
         fs::write(made.join("x_1.manifest"), "").unwrap();
         let names = collect("x_1", &made, &to).unwrap();
         assert_eq!(names, ["x_1.raw"]);
+        assert_eq!(keep_manifest("x_1", &made, &to).unwrap().as_deref(), Some("x_1.manifest"));
+        assert!(to.join("x_1.manifest").exists());
+        assert_eq!(keep_manifest("x_1", &made, &to).unwrap(), None);
         checksums(&to, &names).unwrap();
         let sums = fs::read_to_string(to.join("SHA256SUMS")).unwrap();
         let image = "6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d";

@@ -230,7 +230,8 @@ pub(super) fn signing_keys(listing: &str, kind: &str) -> Vec<String> {
     keys
 }
 
-fn is_good(status: &str) -> bool {
+/// Returns whether gpg found a valid signature by a usable key.
+pub(super) fn is_good(status: &str) -> bool {
     status.lines().any(|line| line.starts_with("[GNUPG:] GOODSIG "))
 }
 

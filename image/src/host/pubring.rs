@@ -3,10 +3,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::gpg::{PLAIN, signing_keys};
+use super::gpg::{PLAIN, is_good, signing_keys};
 use super::packets::{self, PUBLIC, SECRET};
 use super::small;
 use super::temporary::TemporaryFolder;
@@ -55,6 +56,25 @@ impl Pubring {
         }
         Ok(Self { keys })
     }
+
+    /// Checks that a signature is valid, by a key of a keyring.
+    ///
+    /// # Errors
+    /// When it is not, or the keyring is not usable.
+    pub(crate) fn verify(keyring: &Path, file: &Path, signature: &Path, tools: &Path) -> Result<()> {
+        Self::read(keyring, tools)?;
+        let (shown, keys) = (signature.display(), keyring.display());
+        let doing = format!("verifying {shown} with {keys}");
+        let keyring = keyring.canonicalize().context(doing.clone())?;
+        let home = TemporaryFolder::new()?;
+        let mut command = with_home(&Source::of(GPG, tools)?, &home);
+        command.args(["--trust-model=always", "--status-fd=1", "--keyring"]).arg(keyring);
+        let status = tools::output(&doing, command.arg("--verify").arg(signature).arg(file))?;
+        if !is_good(&String::from_utf8_lossy(&status)) {
+            bail!("{doing}: the key or the signature has expired, or was revoked");
+        }
+        Ok(())
+    }
 }
 
 fn about(file: &Path) -> String {
@@ -102,12 +122,18 @@ fn refuse(bytes: &[u8]) -> Result<()> {
     }
 }
 
+/// Returns gpg with an empty home.
+fn with_home(gpg: &Source, home: &TemporaryFolder) -> Command {
+    let mut command = gpg.command("gpg");
+    command.args(PLAIN).arg("--homedir").arg(home.path()).args(["--quiet", "--no-default-keyring"]);
+    command
+}
+
 fn list(file: &Path, gpg: &Source) -> Result<String> {
     let home = TemporaryFolder::new()?;
     let file: PathBuf = file.canonicalize()?;
-    let mut command = gpg.command("gpg");
-    command.args(PLAIN).arg("--homedir").arg(home.path());
-    command.args(["--quiet", "--no-default-keyring", "--with-colons", "--list-keys", "--keyring"]).arg(file);
+    let mut command = with_home(gpg, &home);
+    command.args(["--with-colons", "--list-keys", "--keyring"]).arg(file);
     let listing = tools::output("reading it with gpg", &mut command)?;
     Ok(String::from_utf8_lossy(&listing).into_owned())
 }

@@ -55,6 +55,11 @@ pub fn warn(line: impl Display) {
     write(format_args!("{line}\n"));
 }
 
+/// Shows a question. The answer is typed behind it.
+pub fn ask(question: impl Display) {
+    write(question);
+}
+
 fn write(text: impl Display) {
     // One call for each text, so that other programs' lines do not get into ours.
     let text = text.to_string();

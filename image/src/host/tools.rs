@@ -50,10 +50,20 @@ impl Source {
                  `pattern build` make the tree"
             );
         };
-        if let Some(missing) = need.programs.iter().find(|name| !tree.join("usr/bin").join(name).exists()) {
+        if let Some(missing) = need.programs.iter().find(|name| !is_in_tree(&tree, name)) {
             bail!("neither this host nor the tools tree {} has {missing}: {instead}", tree.display());
         }
         Ok(Self::Tree(tree))
+    }
+
+    /// Looks in the tree first, for programs that are too old on some hosts.
+    ///
+    /// # Errors
+    /// When neither has the programs. The error names the Debian package.
+    pub(crate) fn tree_first(need: Need, tools: &Path) -> Result<Self> {
+        let tree = tools.join("tree").canonicalize().ok();
+        let has = |tree: &PathBuf| need.programs.iter().all(|name| tree.join("usr/bin").join(name).exists());
+        tree.filter(has).map_or_else(|| Self::of(need, tools), |tree| Ok(Self::Tree(tree)))
     }
 
     /// Returns a command that runs one of the programs. It is killed when the process that started
@@ -83,6 +93,10 @@ fn private_mounts(tree: &Path) -> Command {
 
 fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
+fn is_in_tree(tree: &Path, program: &str) -> bool {
+    ["usr/bin", "usr/sbin"].iter().any(|folder| tree.join(folder).join(program).exists())
 }
 
 fn is_in_path(program: &str) -> bool {

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
@@ -30,6 +30,12 @@ pub enum Compression {
 }
 
 impl Compression {
+    /// Returns how a file with this name is compressed.
+    pub(crate) fn of(name: &str) -> Self {
+        let packed = [Self::Xz, Self::Gz].into_iter().find(|packed| name.ends_with(packed.suffix()));
+        packed.unwrap_or(Self::None)
+    }
+
     /// Returns the suffix of file names.
     pub(super) fn suffix(self) -> &'static str {
         match self {
@@ -41,7 +47,7 @@ impl Compression {
 }
 
 /// Writes and reads files with one compression.
-pub(super) struct Codec {
+pub(crate) struct Codec {
     /// Suffix of its files.
     pub(super) suffix: &'static str,
     /// Its program, with arguments that give equal output for equal input, and where it comes from.
@@ -51,7 +57,7 @@ pub(super) struct Codec {
 impl Codec {
     /// # Errors
     /// When its program is missing.
-    pub(super) fn find(compression: Compression, tools: &Path) -> Result<Self> {
+    pub(crate) fn find(compression: Compression, tools: &Path) -> Result<Self> {
         let program: Option<(&'static [&'static str], Source)> = match compression {
             Compression::None => None,
             Compression::Gz => Some((&["gzip", "--no-name", "--best"], Source::of(GZIP, tools)?)),
@@ -73,19 +79,32 @@ impl Codec {
         tools::finish(&doing, child).map(|_| ())
     }
 
+    /// Returns the content of a compressed file. The program ends with the reading.
+    pub(crate) fn open(&self, file: &Path) -> Result<ChildStdout> {
+        let doing = || format!("decompressing {}", file.display());
+        let (program, source) = self.program.as_ref().context("it is not compressed").with_context(doing)?;
+        let input = File::open(file).with_context(doing)?;
+        decompress(program[0], source, &input).map(|(_, content)| content).with_context(doing)
+    }
+
     /// Returns the SHA-256 of the content of a file of the release.
     pub(super) fn content_sum(&self, step: &Step, file: &Path) -> Result<String> {
         let Some((program, source)) = &self.program else { return sum::of(step, file) };
         let doing = format!("decompressing {}", file.display());
         let input = File::open(file).context(doing.clone())?;
-        let mut command = source.command(program[0]);
-        command.arg("--decompress").stdout(Stdio::piped());
-        let mut child = start(&mut command, &input).context(doing.clone())?;
-        let content = child.stdout.take().context(doing.clone())?;
+        let (child, content) = decompress(program[0], source, &input).context(doing.clone())?;
         let sum = sum::of_stream(step, "reading back", &input, content.into())?;
         tools::finish(&doing, child)?;
         Ok(sum)
     }
+}
+
+fn decompress(program: &str, source: &Source, input: &File) -> Result<(Child, ChildStdout)> {
+    let mut command = source.command(program);
+    command.arg("--decompress").stdout(Stdio::piped());
+    let mut child = start(&mut command, input)?;
+    let content = child.stdout.take().context("its output is missing")?;
+    Ok((child, content))
 }
 
 fn start(command: &mut Command, input: &File) -> Result<Child> {

@@ -15,7 +15,8 @@ use super::name;
 use crate::host::durable;
 use crate::host::gpg::Home;
 
-const SIGNATURE: &str = "SHA256SUMS.gpg";
+/// The name of the signature of a manifest.
+pub(crate) const SIGNATURE: &str = "SHA256SUMS.gpg";
 
 /// A release that is locked against other writers.
 pub(super) struct Folder<'a> {

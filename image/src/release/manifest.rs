@@ -7,16 +7,16 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 /// Its file name.
-pub(super) const MANIFEST: &str = "SHA256SUMS";
+pub(crate) const MANIFEST: &str = "SHA256SUMS";
 
 /// SHA-256 sums, by file name.
-pub(super) type Sums = BTreeMap<String, String>;
+pub(crate) type Sums = BTreeMap<String, String>;
 
 /// Reads the manifest of a folder.
 ///
 /// # Errors
 /// When it can't be read, or a line is not a sum and the name of a file beside it.
-pub(super) fn read(folder: &Path) -> Result<Sums> {
+pub(crate) fn read(folder: &Path) -> Result<Sums> {
     let path = folder.join(MANIFEST);
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     parse(&text).with_context(|| format!("reading {}", path.display()))

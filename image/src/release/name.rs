@@ -7,7 +7,7 @@ use super::compression::Compression;
 
 /// What a file is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// The whole disk.
     Image,
     /// The unified kernel image. It is not compressed, because firmware starts it directly.
@@ -33,19 +33,17 @@ impl Kind {
 
 /// A parsed file name.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Name<'a> {
+pub(crate) struct Name<'a> {
     /// `ID_VERSION`
-    pub(super) base: &'a str,
-    pub(super) kind: Kind,
-    pub(super) compression: Compression,
+    pub(crate) base: &'a str,
+    pub(crate) kind: Kind,
+    pub(crate) compression: Compression,
 }
 
 /// Parses a name. Returns `None` if it is not a name in a release.
-pub(super) fn parse(name: &str) -> Option<Name<'_>> {
-    let (name, compression) = [Compression::Xz, Compression::Gz]
-        .iter()
-        .find_map(|compression| Some((name.strip_suffix(compression.suffix())?, *compression)))
-        .unwrap_or((name, Compression::None));
+pub(crate) fn parse(name: &str) -> Option<Name<'_>> {
+    let compression = Compression::of(name);
+    let name = name.strip_suffix(compression.suffix())?;
     // Partitions come first, because their names also end like an image's.
     let (base, kind) = Kind::ALL.iter().rev().find_map(|kind| Some((base(name, *kind)?, *kind)))?;
     Some(Name { base, kind, compression })

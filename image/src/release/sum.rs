@@ -10,7 +10,7 @@ use crate::host::step::Step;
 use crate::host::tools;
 
 /// Returns the SHA-256 of a file, in hexadecimal.
-pub(super) fn of(step: &Step, file: &Path) -> Result<String> {
+pub(crate) fn of(step: &Step, file: &Path) -> Result<String> {
     let reading = || format!("reading {}", file.display());
     let input = File::open(file).with_context(reading)?;
     if !input.metadata().with_context(reading)?.is_file() {

@@ -1,5 +1,8 @@
-//! `pattern gen-keyring` and `pattern sign-release` with the real gpg, openssl and xz, as their users run them.
+//! `pattern gen-keyring`, `pattern sign-release` and `pattern burn` with the real gpg, openssl and xz, as their users run them.
 
+mod burned;
+#[path = "../burn/image.rs"]
+mod image;
 mod interrupted;
 mod keyring;
 mod place;

@@ -1,0 +1,201 @@
+//! Finds the image, and checks it before anything is erased: by the signature of a release, or by the sums that
+//! `pattern build` wrote.
+
+use std::cmp::Ordering;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use pattern::config::version::compare;
+
+use crate::host::pubring::Pubring;
+use crate::host::screen::Screen;
+use crate::host::step::Step;
+use crate::release::manifest::{self, MANIFEST};
+use crate::release::name::{self, Kind};
+use crate::release::{Compression, SIGNATURE, sum};
+
+/// A file with an image.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Source {
+    pub(super) file: PathBuf,
+    pub(super) compression: Compression,
+    /// What it is checked by.
+    check: Check,
+}
+
+/// What a file is checked by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Check {
+    /// The signed sums of a release.
+    Signature,
+    /// The sums of a result of `pattern build`.
+    Sums,
+    /// Nothing: it is alone.
+    Nothing,
+}
+
+/// What lies beside an image.
+#[derive(Clone, Copy, Debug)]
+struct Beside {
+    sums: bool,
+    signature: bool,
+    /// Whether a keyring was given.
+    keyring: bool,
+}
+
+impl Source {
+    /// Finds the image that is meant: the file, or the newest image in the folder.
+    ///
+    /// # Errors
+    /// When there is none, or it can't be checked as it has to be.
+    pub(super) fn find(image: &Path, keyring: Option<&Path>) -> Result<Self> {
+        let file = if image.is_dir() { image.join(in_folder(image)?) } else { image.to_owned() };
+        fs::metadata(&file).with_context(|| format!("looking at the image {}", file.display()))?;
+        let folder = folder(&file);
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let compression = Compression::of(&name);
+        let there = |name: &str| folder.join(name).exists();
+        let beside =
+            Beside { sums: there(MANIFEST), signature: there(SIGNATURE), keyring: keyring.is_some() };
+        let check = check(&beside, compression).with_context(|| format!("checking {}", file.display()))?;
+        Ok(Self { file, compression, check })
+    }
+
+    /// Checks the image. Returns what is to be said of it.
+    ///
+    /// # Errors
+    /// When it was changed, or the signature is not by a key of the keyring.
+    pub(super) fn check(&self, keyring: Option<&Path>, tools: &Path, screen: Screen) -> Result<&'static str> {
+        let folder = folder(&self.file);
+        let said = match (self.check, keyring) {
+            (Check::Nothing, _) => return Ok("not checked: no SHA256SUMS lies beside it"),
+            (Check::Sums, _) => "as `pattern build` wrote it",
+            (Check::Signature, Some(keyring)) => {
+                let (manifest, signature) = (folder.join(MANIFEST), folder.join(SIGNATURE));
+                Pubring::verify(keyring, &manifest, &signature, tools)?;
+                "as it was signed"
+            }
+            (Check::Signature, None) => bail!(NO_KEYRING),
+        };
+        let name = self.file.file_name().unwrap_or_default().to_string_lossy();
+        let sums = manifest::read(folder)?;
+        let Some(wanted) = sums.get(name.as_ref()) else {
+            bail!("{} does not name {name}: is it another version's?", folder.join(MANIFEST).display());
+        };
+        let step = Step::new(screen, self.file.display().to_string());
+        if sum::of(&step, &self.file)? != *wanted {
+            bail!("{} is not what {MANIFEST} beside it says: nothing was written", self.file.display());
+        }
+        step.end("checked");
+        Ok(said)
+    }
+}
+
+fn folder(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+const NO_KEYRING: &str = "it is of a release: give the public key that its signature is checked with, as \
+                          --keyring NAME-pubring.pgp; a key that came with the release proves nothing";
+
+fn check(beside: &Beside, compression: Compression) -> Result<Check> {
+    match beside {
+        Beside { sums: true, signature: true, keyring: true } => Ok(Check::Signature),
+        Beside { signature: true, sums: false, .. } => bail!("{SIGNATURE} lies beside it, but no {MANIFEST}"),
+        Beside { signature: true, .. } => bail!(NO_KEYRING),
+        Beside { keyring: true, .. } => {
+            bail!("--keyring was given, but no {SIGNATURE} lies beside it: it is not signed")
+        }
+        _ if compression != Compression::None => bail!(
+            "it is of a release, but {MANIFEST} and {SIGNATURE} do not lie beside it: fetch them, too; without them nobody \
+             knows who made it"
+        ),
+        Beside { sums: true, .. } => Ok(Check::Sums),
+        _ => Ok(Check::Nothing),
+    }
+}
+
+fn in_folder(folder: &Path) -> Result<String> {
+    let reading = || format!("reading {}", folder.display());
+    let names = fs::read_dir(folder).with_context(reading)?;
+    let names = names.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    newest(&names.collect::<Result<Vec<_>>>().with_context(reading)?).with_context(reading)
+}
+
+/// Returns the image of the newest version, which is the one that machines take.
+fn newest(names: &[String]) -> Result<String> {
+    let images = names.iter().filter_map(|file| {
+        let parsed = name::parse(file).filter(|parsed| parsed.kind == Kind::Image)?;
+        parsed.base.split_once('_').map(|(id, version)| (id, version, file))
+    });
+    let images: Vec<_> = images.collect();
+    let Some((id, _, _)) = images.first() else {
+        bail!("it has no image: no file ID_VERSION.raw, .raw.xz or .raw.gz");
+    };
+    if let Some((other, _, _)) = images.iter().find(|(other, _, _)| other != id) {
+        bail!("it has images of {id} and of {other}: name the file");
+    }
+    let newest = images.iter().max_by(|one, other| compare(one.1, other.1));
+    let (_, version, file) = newest.context("it has no image")?;
+    let same = images.iter().filter(|(_, other, _)| compare(other, version) == Ordering::Equal).count();
+    if same > 1 {
+        bail!("it has {same} images of version {version}: name the file");
+    }
+    Ok((*file).clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn newest(names: &[&str]) -> String {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        super::newest(&names).unwrap_or_else(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_folder_stands_for_its_newest_image() {
+        let release = [
+            "SHA256SUMS",
+            "x_1.9.raw.xz",
+            "x_1.10.raw.xz",
+            "x_1.10_ab_9.usr.raw.xz",
+            "x_1.10.efi",
+            "x_1.8.raw.gz",
+        ];
+        assert_eq!(newest(&release), "x_1.10.raw.xz");
+        assert_eq!(newest(&["x_1.raw"]), "x_1.raw");
+        assert_eq!(newest(&["x_1.raw", "y_1.raw"]), "it has images of x and of y: name the file");
+        assert_eq!(newest(&["x_1.raw", "x_1.raw.xz"]), "it has 2 images of version 1: name the file");
+        let none = "it has no image: no file ID_VERSION.raw, .raw.xz or .raw.gz";
+        assert_eq!(newest(&["x_1.efi", "x_1_ab_9.usr.raw"]), none);
+        assert_eq!(newest(&[]), none);
+    }
+
+    /// What is asked for beside a plain image, and beside a compressed one.
+    #[test]
+    fn what_comes_from_a_release_needs_a_signature_and_a_key_of_ones_own() {
+        let said = |sums, signature, keyring, compression| {
+            let check = check(&Beside { sums, signature, keyring }, compression);
+            check.map_or_else(|error| error.to_string(), |check| format!("{check:?}"))
+        };
+        for plain in [Compression::None, Compression::Xz] {
+            assert_eq!(said(true, true, true, plain), "Signature");
+            assert_eq!(said(true, true, false, plain), NO_KEYRING);
+            assert_eq!(said(false, true, true, plain), "SHA256SUMS.gpg lies beside it, but no SHA256SUMS");
+            let unsigned = "--keyring was given, but no SHA256SUMS.gpg lies beside it: it is not signed";
+            assert_eq!(said(true, false, true, plain), unsigned);
+            assert_eq!(said(false, false, true, plain), unsigned);
+        }
+        assert_eq!(said(true, false, false, Compression::None), "Sums");
+        assert_eq!(said(false, false, false, Compression::None), "Nothing");
+        for sums in [true, false] {
+            let error = said(sums, false, false, Compression::Xz);
+            assert!(
+                error.starts_with("it is of a release, but SHA256SUMS and SHA256SUMS.gpg do not lie"),
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The disk that is written to: opened for us alone, past the page cache.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use rustix::fs::{FallocateFlags, FlockOperation, OFlags, fallocate, fcntl_lock, major, minor};
+use rustix::io::Errno;
+
+use super::buffer::{Buffer, CHUNK};
+
+/// What a name stands for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// A block device, with its numbers as lsblk writes them.
+    Device(String),
+    /// A file: the disk of a virtual machine.
+    File,
+}
+
+/// Finds out what a name stands for.
+///
+/// # Errors
+/// When there is nothing, or neither a block device nor a file.
+pub(super) fn kind(path: &Path) -> Result<Kind> {
+    let shown = path.display();
+    let metadata = match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => bail!(
+            "there is no {shown}; to burn into a file, as the disk of a virtual machine, make it first: truncate --size=20G FILE"
+        ),
+        metadata => metadata.with_context(|| format!("looking at {shown}"))?,
+    };
+    if metadata.file_type().is_block_device() {
+        return Ok(Kind::Device(numbers(&metadata)));
+    }
+    if !metadata.is_file() {
+        bail!("{shown} is neither a disk nor a file");
+    }
+    Ok(Kind::File)
+}
+
+/// Locks a disk, and returns whether another program had done so. udev, partitioning tools and this program lock a disk
+/// as a whole; QEMU locks bytes of the file that it uses as one.
+fn is_locked(file: &File, is_device: bool) -> bool {
+    let bytes = || fcntl_lock(file, FlockOperation::NonBlockingLockExclusive);
+    matches!(file.try_lock(), Err(TryLockError::WouldBlock)) || (!is_device && bytes() == Err(Errno::AGAIN))
+}
+
+fn numbers(metadata: &fs::Metadata) -> String {
+    format!("{}:{}", major(metadata.rdev()), minor(metadata.rdev()))
+}
+
+/// An open disk.
+pub(super) struct Target {
+    file: File,
+    path: PathBuf,
+    is_device: bool,
+    /// Whether reads and writes go past the page cache.
+    pub(super) direct: bool,
+    /// Bytes of the disk, in whole sectors.
+    pub(super) size: u64,
+    /// Bytes of a sector.
+    pub(super) sector: u64,
+}
+
+impl Target {
+    /// Opens a disk, and locks it: udev leaves it alone then.
+    ///
+    /// # Errors
+    /// When somebody uses it, or it is not what it was a moment ago.
+    pub(super) fn open(path: &Path, kind: &Kind, sector: u64) -> Result<Self> {
+        let opening = || format!("opening {}", path.display());
+        let is_device = *kind != Kind::File;
+        // Of a device the kernel refuses this if it is mounted or otherwise in use, in whichever namespace.
+        let alone = if is_device { OFlags::EXCL } else { OFlags::empty() };
+        let open = |flags: OFlags| {
+            let flags = i32::try_from(flags.bits()).unwrap_or_default();
+            OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)
+        };
+        let (file, direct) = match open(alone | OFlags::DIRECT) {
+            Err(error) if error.kind() == ErrorKind::InvalidInput => (open(alone), false),
+            opened => (opened, true),
+        };
+        let mut file = match file {
+            Err(error) if error.kind() == ErrorKind::ResourceBusy => {
+                bail!(
+                    "{} is in use, though nothing of it is mounted here: by another program or container?",
+                    path.display()
+                )
+            }
+            file => file.with_context(opening)?,
+        };
+        if is_locked(&file, is_device) {
+            bail!("{} is locked by another program; try again when it has finished", path.display());
+        }
+        let now = file.metadata().with_context(opening)?;
+        if matches!(kind, Kind::Device(was) if *was != numbers(&now)) {
+            bail!("{} has become another disk; try again", path.display());
+        }
+        let size = file.seek(SeekFrom::End(0)).with_context(opening)? / sector * sector;
+        Ok(Self { file, path: path.to_owned(), is_device, direct, size, sector })
+    }
+
+    /// Writes a buffer.
+    pub(super) fn write(&self, offset: u64, buffer: &Buffer) -> Result<()> {
+        self.file.write_all_at(buffer.bytes(), offset).with_context(|| self.doing("writing", offset))
+    }
+
+    /// Makes zeros of at most a [`CHUNK`], by the disk's own means if it has some.
+    pub(super) fn zero(&self, offset: u64, length: usize) -> Result<()> {
+        let how = if self.is_device { FallocateFlags::ZERO_RANGE } else { FallocateFlags::PUNCH_HOLE };
+        match fallocate(&self.file, how | FallocateFlags::KEEP_SIZE, offset, length as u64) {
+            Ok(()) => Ok(()),
+            Err(_) => self.write(offset, &Buffer::new(length)),
+        }
+    }
+
+    /// Waits until all is on the medium.
+    pub(super) fn flush(&self) -> Result<()> {
+        self.file
+            .sync_all()
+            .with_context(|| format!("writing to {}: waiting for the disk", self.path.display()))
+    }
+
+    /// Fills a buffer.
+    pub(super) fn read(&self, offset: u64, buffer: &mut Buffer) -> Result<()> {
+        self.file.read_exact_at(buffer.bytes_mut(), offset).with_context(|| self.doing("reading", offset))
+    }
+
+    fn doing(&self, what: &str, offset: u64) -> String {
+        format!("{what} {} at byte {offset}", self.path.display())
+    }
+
+    /// Returns a reader of any bytes of the disk.
+    pub(super) fn reader(&self) -> Reader<'_> {
+        Reader { target: self, position: 0 }
+    }
+}
+
+/// Reads any bytes, by whole sectors.
+pub(super) struct Reader<'a> {
+    target: &'a Target,
+    position: u64,
+}
+
+impl Seek for Reader<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::End(by) => self.target.size.checked_add_signed(by),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+        };
+        self.position = position.ok_or(ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
+}
+
+impl Read for Reader<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let sector = self.target.sector;
+        let start = self.position / sector * sector;
+        let within = usize::try_from(self.position - start).unwrap_or_default();
+        let wanted =
+            (within + bytes.len()).next_multiple_of(usize::try_from(sector).unwrap_or(CHUNK)).min(CHUNK);
+        let left = usize::try_from(self.target.size.saturating_sub(start)).unwrap_or(usize::MAX);
+        let mut buffer = Buffer::new(wanted.min(left));
+        self.target.file.read_exact_at(buffer.bytes_mut(), start)?;
+        let found = buffer.bytes().get(within..).unwrap_or_default();
+        let length = found.len().min(bytes.len());
+        bytes[..length].copy_from_slice(&found[..length]);
+        self.position += length as u64;
+        Ok(length)
+    }
+}

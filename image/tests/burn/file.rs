@@ -1,0 +1,150 @@
+//! The disk of a virtual machine: a file, which needs no rights.
+
+use std::fs::{self, File};
+
+use rustix::fs::{FlockOperation, fcntl_lock};
+
+use crate::image::{MIB, assert_burned, entry, image};
+use crate::place::Place;
+
+/// Type of the partition of a machine's volume: linux-generic.
+const GENERIC: u128 = 0x0FC63DAF_8483_4772_8E79_3D69D8477DE4;
+
+#[test]
+fn an_image_is_burned_checked_and_read_back() {
+    for given in ["x_1", "x_1/x_1.raw"] {
+        let place = Place::new();
+        place.disk("vm.raw", 64);
+        let shown = place.burns(&[given, "vm.raw"]);
+        assert_burned(&place.content("vm.raw"), &image());
+        let lines: Vec<_> = shown.lines().collect();
+        let [checked, image, looked, disk, blank, written, read] = lines[..] else { panic!("{shown}") };
+        assert_eq!(checked, "x_1/x_1.raw (0 s): checked");
+        assert_eq!(image, "Image x_1/x_1.raw (as `pattern build` wrote it)");
+        assert_eq!(looked, "vm.raw (0 s): looked at");
+        assert_eq!([disk, blank], ["Disk vm.raw: a file, 64 MiB", "  blank at both ends"]);
+        assert!(
+            written.starts_with("vm.raw (0 s): written, 6 MiB, ") && written.ends_with("/s"),
+            "{written}"
+        );
+        assert!(read.starts_with("vm.raw (0 s): read back"), "{read}");
+    }
+}
+
+#[test]
+fn an_image_alone_is_not_checked_and_a_changed_one_is_refused() {
+    let place = Place::new();
+    place.disk("vm.raw", 64);
+    fs::copy(place.path("x_1/x_1.raw"), place.path("alone.raw")).unwrap();
+    let mut changed = image();
+    changed[6 * MIB] ^= 1;
+    fs::write(place.path("x_1/x_1.raw"), changed).unwrap();
+    let expected = "pattern: x_1/x_1.raw is not what SHA256SUMS beside it says: nothing was written";
+    assert_eq!(place.refuses(&["x_1", "vm.raw"]), expected);
+    fs::rename(place.path("x_1/x_1.raw"), place.path("x_1/x_2.raw")).unwrap();
+    let expected = "pattern: x_1/SHA256SUMS does not name x_2.raw: is it another version's?";
+    assert_eq!(place.refuses(&["x_1", "vm.raw"]), expected);
+    assert!(place.content("vm.raw").iter().all(|byte| *byte == 0));
+    let out = place.burns(&["alone.raw", "vm.raw"]);
+    assert!(out.contains("Image alone.raw (not checked: no SHA256SUMS lies beside it)\n"), "{out}");
+}
+
+#[test]
+fn what_is_no_whole_image_is_refused() {
+    let place = Place::new();
+    place.disk("vm.raw", 64);
+    fs::write(place.path("text.raw"), "no image").unwrap();
+    let refusal = place.refuses(&["text.raw", "vm.raw"]);
+    assert!(
+        refusal.starts_with("pattern: image text.raw: it does not begin with a partition table: "),
+        "{refusal}"
+    );
+    fs::write(place.path("cut.raw"), &image()[..6 * MIB]).unwrap();
+    let expected = "pattern: image cut.raw: it ends before its partitions do: copy it again";
+    assert_eq!(place.refuses(&["cut.raw", "vm.raw"]), expected);
+    let refusal = place.refuses(&["none.raw", "vm.raw"]);
+    assert_eq!(refusal, "pattern: looking at the image none.raw: No such file or directory (os error 2)");
+    assert!(place.content("vm.raw").iter().all(|byte| *byte == 0));
+}
+
+/// `dd` would make the file /dev/sdx of a mistyped name, and fill the memory.
+#[test]
+fn nothing_is_made_where_there_is_nothing() {
+    let place = Place::new();
+    let expected = "pattern: there is no vm.raw; to burn into a file, as the disk of a virtual machine, make it first: \
+                    truncate --size=20G FILE";
+    assert_eq!(place.refuses(&["x_1", "vm.raw"]), expected);
+    assert!(!place.path("vm.raw").exists());
+    assert_eq!(place.refuses(&["x_1", "/dev/null"]), "pattern: /dev/null is neither a disk nor a file");
+    assert_eq!(place.refuses(&["x_1", "x_1"]), "pattern: x_1 is neither a disk nor a file");
+}
+
+#[test]
+fn a_disk_that_is_too_small_is_left_alone() {
+    let place = Place::new();
+    fs::write(place.path("vm.raw"), vec![1; 7 * MIB]).unwrap();
+    let expected =
+        "pattern: x_1/x_1.raw on vm.raw: the disk has 7 MiB, the image needs 7.1 MiB: take a larger one";
+    assert_eq!(place.refuses(&["x_1", "vm.raw"]), expected);
+    assert!(place.content("vm.raw").iter().all(|byte| *byte == 1));
+    place.disk("stick.raw", 8);
+    let errors = place.burns(&["x_1", "stick.raw"]);
+    let warning = "warning: the disk has 8 MiB, and a system that is installed needs more than 11.1 MiB: room for another \
+                   version and for its files\n";
+    assert!(errors.contains(warning), "{errors}");
+    place.disk("enough.raw", 12);
+    let errors = place.burns(&["x_1", "enough.raw"]);
+    assert!(!errors.contains("warning"), "{errors}");
+}
+
+#[test]
+fn what_is_not_blank_is_erased_only_when_it_is_named() {
+    let place = Place::new();
+    place.disk("vm.raw", 64);
+    place.burns(&["x_1", "vm.raw"]);
+    let before = place.content("vm.raw");
+    let expected = "pattern: vm.raw: it is not blank, and there is no terminal to ask on: nothing was changed; to erase it, \
+                    add --erase with its serial number or name: vm.raw";
+    assert_eq!(place.refuses(&["x_1", "vm.raw"]), expected);
+    let expected = "pattern: vm.raw: --erase names \"sdb\", but this is vm.raw: nothing was changed";
+    assert_eq!(place.refuses(&["x_1", "vm.raw", "--erase", "sdb"]), expected);
+    assert!(place.content("vm.raw") == before);
+    let out = place.burns(&["x_1", "vm.raw", "--erase", "vm.raw"]);
+    assert!(out.contains("\n  partition 1 (esp), 2 MiB: a FAT file system\n"), "{out}");
+}
+
+/// The TPM of the machine whose files they were knows the volume.
+#[test]
+fn the_files_of_a_machine_are_named_before_and_after() {
+    let place = Place::new();
+    place.disk("vm.raw", 64);
+    let mut file = File::options().read(true).write(true).open(place.path("vm.raw")).unwrap();
+    let mut gpt = gptman::GPT::new_from(&mut file, 512, [9; 16]).unwrap();
+    gpt[1] = entry(GENERIC, "persist", 20, 30);
+    gpt.write_into(&mut file).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"LUKS\xba\xbe\0\x02", 20 << 20).unwrap();
+    drop(file);
+    let out = place.burns(&["x_1", "vm.raw", "--erase", "vm.raw"]);
+    let seen = "\n  partition 1 (persist), 30 MiB: a LUKS2 volume: the files of a pattern machine\n";
+    assert!(out.contains(seen), "{out}");
+    assert!(out.contains("\nwarning: a machine that kept its files on this disk knows that, "), "{out}");
+    assert_eq!(place.content("vm.raw")[20 * MIB..20 * MIB + 8], [0; 8]);
+    assert_burned(&place.content("vm.raw"), &image());
+}
+
+#[test]
+fn a_file_that_another_program_has_locked_is_left_alone() {
+    let place = Place::new();
+    place.disk("vm.raw", 64);
+    let lock = File::open(place.path("vm.raw")).unwrap();
+    lock.lock().unwrap();
+    let expected = "pattern: vm.raw is locked by another program; try again when it has finished";
+    assert_eq!(place.refuses(&["x_1", "vm.raw"]), expected);
+    drop(lock);
+    // As QEMU does.
+    let machine = File::options().read(true).write(true).open(place.path("vm.raw")).unwrap();
+    fcntl_lock(&machine, FlockOperation::NonBlockingLockExclusive).unwrap();
+    assert_eq!(place.refuses(&["x_1", "vm.raw"]), expected);
+    drop(machine);
+    place.burns(&["x_1", "vm.raw"]);
+}

@@ -1,0 +1,47 @@
+//! A person is asked for the name of the disk.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use crate::image::{assert_burned, image};
+use crate::place::Place;
+
+/// Burns on a terminal of its own, where somebody types this. Returns all that is shown, and the exit status.
+fn typed(place: &Place, answer: &str) -> (String, i32) {
+    let burn = format!("{} burn x_1 vm.raw", env!("CARGO_BIN_EXE_pattern"));
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &burn, "/dev/null"]).current_dir(place.path(""));
+    command.env("TERM", "xterm");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code().unwrap())
+}
+
+#[test]
+fn only_the_name_of_the_disk_erases_it() {
+    let place = Place::new();
+    std::fs::write(place.path("vm.raw"), vec![1; 64 << 20]).unwrap();
+    for answer in ["y\n", "\n", "x_1\n"] {
+        let (shown, status) = typed(&place, answer);
+        assert!(shown.contains("All of it will be lost. Type vm.raw to erase it: "), "{shown}");
+        assert!(shown.contains("pattern: vm.raw: not erased: the answer was "), "{shown}");
+        assert_eq!(status, 1);
+        assert!(place.content("vm.raw").iter().all(|byte| *byte == 1), "{answer:?}");
+    }
+    let (shown, status) = typed(&place, "vm.raw\n");
+    assert!(shown.contains("vm.raw (0 s): read back"), "{shown}");
+    assert_eq!(status, 0);
+    assert_burned(&place.content("vm.raw"), &image());
+    // The line of the progress is written over.
+    assert!(shown.contains("\r\u{1b}[Kvm.raw (0 s): written, "), "{shown}");
+}
+
+#[test]
+fn nobody_is_asked_for_a_blank_disk() {
+    let place = Place::new();
+    place.disk("vm.raw", 64);
+    let (shown, status) = typed(&place, "");
+    assert!(!shown.contains("Type "), "{shown}");
+    assert_eq!(status, 0, "{shown}");
+}

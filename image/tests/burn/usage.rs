@@ -1,0 +1,32 @@
+//! Without a disk, the disks are listed.
+
+use crate::place::Place;
+
+#[test]
+fn without_a_disk_the_disks_are_listed() {
+    let place = Place::new();
+    let output = place.burn(&["x_1"]);
+    let [out, errors] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert_eq!(errors, "pattern: burn: name the disk: pattern burn IMAGE DEVICE\n");
+    assert!(
+        out.starts_with("Disks that can be burned to:\n") || out.starts_with("No disk can be burned to.\n"),
+        "{out}"
+    );
+}
+
+#[test]
+fn a_program_gets_json() {
+    let place = Place::new();
+    let output = place.burn(&["x_1", "--json"]);
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let disks: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(disks.as_array().unwrap().iter().all(|disk| disk["path"].is_string()), "{disks}");
+}
+
+#[test]
+fn an_image_that_is_not_there_is_named_first() {
+    let place = Place::new();
+    let refusal = place.refuses(&["x_2"]);
+    assert_eq!(refusal, "pattern: looking at the image x_2: No such file or directory (os error 2)");
+}
