@@ -20,6 +20,7 @@ mod grows_while_running;
 mod header;
 mod hidden_tpm;
 mod init;
+mod install;
 mod instructions;
 mod judges;
 mod latch;
@@ -47,7 +48,6 @@ mod secure_boot;
 mod shell;
 mod show;
 mod sizes;
-mod stick;
 mod stock_opens_ours;
 #[path = "../attacks/tools/stolen.rs"]
 #[allow(dead_code, reason = "the attacks need more of it")]
