@@ -156,6 +156,13 @@ check-init: image ## long tests: make an image of each kind by `pattern init`, l
 	vm-tests/scripts/build-init $(or $(T),server desktop appliance)
 	$(SCENARIOS) --include-ignored init::$(T)
 
+.PHONY: pictures
+pictures: image ## measure: boot the demo for the first time, and draw docs/first-boot.svg and docs/disk.svg of it
+	tests/need fdisk
+	rm -rf build/vm/installed
+	$(SCENARIOS) second_boot
+	vm-tests/scripts/pictures
+
 .PHONY: sizes
 sizes: image ## measure: build an image with and without each option of [userspace], and write the table of docs/userspace.md
 	vm-tests/scripts/table-sizes

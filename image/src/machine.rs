@@ -138,6 +138,7 @@ impl Machine {
             ssh: None,
             clock: None,
             watchdog: false,
+            stick: false,
             display: None,
             commands: None,
             console: Console::Pipe,

@@ -13,6 +13,7 @@ use pattern_image::machine::qemu::Options;
 use pattern_image::machine::vm::Vm;
 
 use crate::cpio::Entry;
+use crate::desk::Desk;
 use crate::disk::Disk;
 use crate::guest::Guest;
 use crate::judge::Judge;
@@ -65,6 +66,15 @@ impl Computer {
     pub fn of_image(id: &str, name: &str) -> Self {
         let mut computer = Self::in_scratch(Scratch::new(name), &setting::image_of(id));
         computer.enlarge(MORE_DISK);
+        computer.no_words();
+        computer
+    }
+
+    /// Makes a computer of the disk that lies in this desk's folder.
+    #[must_use]
+    pub fn with_the_disk_of(desk: Desk) -> Self {
+        let disk = desk.disk();
+        let mut computer = Self::in_scratch(desk.into_scratch(), &disk);
         computer.no_words();
         computer
     }

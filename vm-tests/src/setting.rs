@@ -62,6 +62,16 @@ pub(crate) fn programs() -> Programs {
     Programs::find(&tools).unwrap_or_else(|error| panic!("{error:#}"))
 }
 
+/// Returns the folder of the host's programs that `make dist` installed.
+pub(crate) fn installed() -> PathBuf {
+    build().join("dist/usr/bin").canonicalize().expect("finding what `make dist` installed")
+}
+
+/// Returns the tools tree of this checkout.
+pub(crate) fn tools() -> PathBuf {
+    build().join("tools").canonicalize().expect("finding the tools tree that `make image` made")
+}
+
 /// Returns the folder for machines and their logs.
 pub(crate) fn machines() -> PathBuf {
     build().join("vm")

@@ -67,6 +67,7 @@ impl Small {
             ssh: None,
             clock: None,
             watchdog: false,
+            stick: false,
             display: None,
             commands: None,
             console: Console::Pipe,

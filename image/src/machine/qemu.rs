@@ -50,6 +50,8 @@ pub struct Options {
     pub clock: Option<String>,
     /// Whether the machine has a hardware watchdog.
     pub watchdog: bool,
+    /// Whether the first disk is a stick at a USB port.
+    pub stick: bool,
     /// Where the picture goes, in the form of QEMU's `-display` (`gtk`, `vnc=:1`, `none`). With
     /// `None` the machine has neither display nor keyboard.
     pub display: Option<String>,
@@ -105,6 +107,7 @@ pub fn arguments(options: &Options) -> Vec<OsString> {
         let writes = options.writes.as_deref().filter(|_| number == 0);
         let remote = options.remote.as_deref().filter(|_| number == 0);
         args.disk(number, disk, remote, writes);
+        args.device(number, options.stick && number == 0);
     }
     if options.tpm {
         args.put("-chardev", format!("socket,id=tpm,path={}", options.tpm_socket));
@@ -236,8 +239,18 @@ impl Arguments {
         }
         backend["node-name"] = json!(node);
         self.put("-blockdev", backend.to_string());
+    }
+
+    fn device(&mut self, number: usize, stick: bool) {
+        let node = format!("disk{number}");
         let order = if number == 0 { ",bootindex=1" } else { "" };
-        self.put("-device", format!("virtio-blk-pci,drive={node},serial={node}{order}"));
+        let device = if stick {
+            self.put("-device", "qemu-xhci,id=ports");
+            "usb-storage,bus=ports.0,removable=on"
+        } else {
+            "virtio-blk-pci"
+        };
+        self.put("-device", format!("{device},drive={node},serial={node}{order}"));
     }
 }
 
@@ -268,6 +281,7 @@ mod tests {
             ssh: None,
             clock: None,
             watchdog: false,
+            stick: false,
             display: None,
             commands: None,
             console: Console::Pipe,
@@ -347,6 +361,19 @@ mod tests {
         assert!(line.contains("drive=disk0,serial=disk0,bootindex=1"), "{line}");
         assert!(line.contains("drive=disk1,serial=disk1"), "{line}");
         assert_eq!(line.matches("bootindex").count(), 1, "{line}");
+    }
+
+    #[test]
+    fn the_first_disk_may_be_a_stick() {
+        let disks = vec!["a".into(), "b".into()];
+        let line = line(&Options { stick: true, disks, ..options() });
+        assert!(
+            line.contains(
+                "-device usb-storage,bus=ports.0,removable=on,drive=disk0,serial=disk0,bootindex=1"
+            ),
+            "{line}"
+        );
+        assert!(line.contains("-device virtio-blk-pci,drive=disk1"), "{line}");
     }
 
     #[test]

@@ -51,6 +51,11 @@ impl Computer {
         self.options.watchdog = true;
     }
 
+    /// Has its first disk at a USB port.
+    pub fn starts_from_a_stick(&mut self) {
+        self.options.stick = true;
+    }
+
     /// Records what its firmware, kernel and programs send to the TPM, in this and all later boots.
     #[must_use]
     pub fn listen_to_tpm(&mut self) -> Ear {

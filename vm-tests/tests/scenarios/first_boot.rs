@@ -29,6 +29,8 @@ fn the_key_waits_for_a_person(guest: &mut Guest) {
     thread::sleep(Duration::from_secs(10));
     assert!(!guest.console().contains("; made one with "), "the boot went on");
     guest.send("");
+    let (missed, _) = guest.expect_any(&["; made one with ", "nobody pressed Enter"]);
+    assert_eq!(missed, 0, "Enter was not noticed");
 }
 
 fn directories_are_bound(guest: &mut Guest) {

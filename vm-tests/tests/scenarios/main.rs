@@ -20,6 +20,7 @@ mod grows_while_running;
 mod header;
 mod hidden_tpm;
 mod init;
+mod install;
 mod instructions;
 mod judges;
 mod latch;

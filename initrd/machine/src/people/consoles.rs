@@ -62,13 +62,16 @@ impl Consoles {
         if self.0.is_empty() { Err(failed) } else { Ok(()) }
     }
 
+    /// Drops what was typed so far: it is not an answer to what is shown next.
+    pub fn drop_input(&self) {
+        for (_, file) in &self.0 {
+            tcflush(file, FlushArg::TCIFLUSH).ok();
+        }
+    }
+
     /// Waits until somebody presses Enter on one of them. Returns whether somebody did within this time.
     pub fn wait_for_enter(&mut self, time: Duration) -> bool {
         let end = Instant::now() + time;
-        for (_, file) in &self.0 {
-            // What was typed before the page was there is not an answer to it.
-            tcflush(file, FlushArg::TCIFLUSH).ok();
-        }
         while let Some(left) = end.checked_duration_since(Instant::now()) {
             let mut waited: Vec<_> =
                 self.0.iter().map(|(_, file)| PollFd::new(file.as_fd(), PollFlags::POLLIN)).collect();
@@ -139,6 +142,10 @@ mod tests {
         let (mut one, one_path, _one) = terminal();
         let (mut other, other_path, _other) = terminal();
         let mut consoles = Consoles::of([one_path, PathBuf::from("/nonexistent/tty"), other_path]).unwrap();
+        // Somebody who is quick is not left to wait.
+        one.write_all(b"\n").unwrap();
+        assert!(consoles.wait_for_enter(Duration::from_secs(60)));
+        drop(seen(&mut one));
         consoles.show("key").unwrap();
         assert_eq!((seen(&mut one), seen(&mut other)), ("key".to_owned(), "key".to_owned()));
         for person in [&mut one, &mut other] {
@@ -158,6 +165,7 @@ mod tests {
         let mut consoles = Consoles::of([path]).unwrap();
         // An Enter from before the page.
         person.write_all(b"\n").unwrap();
+        consoles.drop_input();
         assert!(!consoles.wait_for_enter(Duration::from_millis(300)));
         // Words without Enter.
         person.write_all(b"word").unwrap();

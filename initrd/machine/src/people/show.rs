@@ -47,6 +47,7 @@ fn at_boot(key: &RecoveryKey, device: &Path) -> Result<()> {
     let wait =
         format!("It is shown this once. Press Enter when you have kept it, or wait {minutes} minutes.");
     let mut consoles = Consoles::open()?;
+    consoles.drop_input();
     consoles.show(&page(key, device, &wait)?)?;
     // A keyboard may be plugged in now.
     let _keyboards = drivers::follow();
