@@ -150,6 +150,12 @@ check-desktop: image ## long tests: build an image with a desktop, log in there,
 	$(SCENARIOS) --include-ignored userspace::desktop
 	cp build/vm/desktop/greeter.png build/vm/desktop/session.png docs/
 
+.PHONY: check-init
+check-init: image ## long tests: make an image of each kind by `pattern init`, log in there, and update it; T=NAME for one
+	tests/need gnupg openssl openssh-client
+	vm-tests/scripts/build-init $(or $(T),server desktop appliance)
+	$(SCENARIOS) --include-ignored init::$(T)
+
 .PHONY: sizes
 sizes: image ## measure: build an image with and without each option of [userspace], and write the table of docs/userspace.md
 	vm-tests/scripts/table-sizes
@@ -168,7 +174,9 @@ check-all: check $(RELEASES) build/releases/userspace build/releases/for-use bui
 	vm-tests/scripts/build-stock
 	$(BUILD) vm-tests/images/production
 	$(BUILD) vm-tests/images/own-ways
-	$(SCENARIOS) --ignored --skip userspace::desktop
+	tests/need openssh-client
+	vm-tests/scripts/build-init server appliance
+	$(SCENARIOS) --ignored --skip userspace::desktop --skip init::desktop
 	vm-tests/scripts/try-testing
 	vm-tests/scripts/try-filesystem ext4
 	vm-tests/scripts/try-filesystem btrfs

@@ -15,6 +15,7 @@ pub mod prerelease;
 mod read;
 #[cfg(test)]
 pub(crate) mod samples;
+mod settings;
 pub mod size;
 mod suggest;
 mod url;
@@ -28,6 +29,7 @@ pub use model::{
     Boot, Config, DiskChoice, Image, Partitions, Persist, Sizes, Updates, Userspace, Verity, Volume,
 };
 pub use notes::notes;
+pub use settings::settings;
 
 /// Longest text accepted, in bytes.
 pub const TEXT_MAX: usize = 64 << 10;
@@ -42,6 +44,14 @@ pub fn parse(file: &str, text: &str) -> Result<Config, Vec<Finding>> {
         return Err(vec![too_long(file, text.len() as u64)]);
     }
     read::config(document::Document::parse(file, text)?)
+}
+
+/// Validates the value of `image.id`.
+///
+/// # Errors
+/// What would be right.
+pub fn id(text: &str) -> Result<String, String> {
+    check::id(text)
 }
 
 /// Returns the error for a file of more than [`TEXT_MAX`] bytes.

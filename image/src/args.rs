@@ -9,9 +9,11 @@ use crate::build::Build;
 use crate::burn::Burn;
 use crate::check::Check;
 use crate::decrypt::Decrypt;
+use crate::init::Init;
 use crate::keyring::GenKeyring;
 use crate::release::SignRelease;
 use crate::run::Run;
+use crate::show::Show;
 use completion::Completion;
 
 pub mod completion;
@@ -40,11 +42,15 @@ pub struct Arguments {
 /// The commands.
 #[derive(Subcommand, Clone, PartialEq, Eq, Debug)]
 pub enum Command {
+    /// Make the folder of a new image, with its keys
+    Init(Init),
     /// Work with pattern.toml, the configuration of an image
     #[command(subcommand)]
     Config(Config),
     /// Make an image from pattern.toml and the mkosi configuration beside it
     Build(Build),
+    /// Say what an image is made of, who signed it and who can log in
+    Show(Show),
     /// Boot a copy of an image under QEMU with a software TPM, console attached
     Run(Run),
     /// Write an image to a disk, and read it back; without a disk, list the disks

@@ -97,6 +97,7 @@ pub fn build(options: &Build, screen: Screen) -> Result<()> {
     let mut names = output::collect(&base, &places.made(), &to)?;
     names.push(output::keep_pubring(&base, &pubring, &to)?);
     output::checksums(&to, &names)?;
+    names.extend(output::keep_manifest(&base, &places.made(), &to)?);
     print_made(options.json, &base, &to, &names)
 }
 

@@ -9,6 +9,7 @@ pub mod results;
 pub mod screen;
 pub mod signals;
 pub(crate) mod small;
+pub(crate) mod ssh_key;
 pub(crate) mod step;
 pub mod temporary;
 pub(crate) mod tools;

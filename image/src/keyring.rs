@@ -48,30 +48,37 @@ fn number_of_epoch(text: &str) -> Result<u32, String> {
 /// # Errors
 /// When one of the parts already exists, a program is missing, or one fails. Nothing is left then.
 pub fn generate(options: &GenKeyring, screen: Screen) -> Result<()> {
-    let places = Places::new(&options.name)?;
     signals::catch()?;
-    let _lock = durable::lock(&places.folder)?;
     if options.add_missing || options.epoch.is_some() {
+        let places = Places::new(&options.name)?;
+        let _lock = durable::lock(&places.folder)?;
         return add(&places, options, screen);
     }
+    let [gpg, keys, pubring] = new(&options.name, &options.tools, screen)?;
+    let [pubring, gpg, keys] = [pubring, gpg, keys].map(|path| path.display().to_string());
+    if options.json {
+        return results::json(&json!({ "pubring": pubring, "gpg": gpg, "keys": keys }));
+    }
+    results::list([pubring, gpg, keys])
+}
+
+/// Makes the keys, and says what each is for. Returns where its parts are.
+pub(crate) fn new(name: &Path, tools: &Path, screen: Screen) -> Result<[PathBuf; 3]> {
+    let places = Places::new(name)?;
+    let _lock = durable::lock(&places.folder)?;
     if places.only_moves_are_missing() {
         screen.say(format_args!("Finishing what an interrupted run left in {}", places.staging.display()));
     } else {
         places.clear()?;
         places.refuse_to_overwrite()?;
-        make(&places, options).inspect_err(|_| {
+        make(&places, tools).inspect_err(|_| {
             // The first failure is the one that is reported.
             places.clear().ok();
         })?;
     }
     places.publish()?;
     screen.write(report(&places));
-    let path = |part: String| places.folder.join(part).display().to_string();
-    let (pubring, gpg, keys) = (path(places.pubring()), path(places.gpg()), path(places.keys()));
-    if options.json {
-        return results::json(&json!({ "pubring": pubring, "gpg": gpg, "keys": keys }));
-    }
-    results::list([pubring, gpg, keys])
+    parts(name)
 }
 
 /// Adds the key of an epoch, or the keys that newer versions of this tool make and an older keyring
@@ -113,25 +120,34 @@ fn add(places: &Places, options: &GenKeyring, screen: Screen) -> Result<()> {
 
 /// Makes everything in the staging folder. The public key gets its name last, which says that the
 /// rest exists.
-fn make(places: &Places, options: &GenKeyring) -> Result<()> {
+fn make(places: &Places, tools: &Path) -> Result<()> {
     durable::private_folder(&places.staging)?;
     let keys = places.staged(&places.keys());
     durable::private_folder(&keys)?;
-    openssl::keys(&keys, &places.name, &options.tools)?;
+    openssl::keys(&keys, &places.name, tools)?;
     let unnamed = places.staging.join("pubring.part");
-    gnupg(places, options, &unnamed)?;
+    gnupg(places, tools, &unnamed)?;
     durable::sync_tree(&places.staging)?;
     durable::rename(&unnamed, &places.staged(&places.pubring()))
 }
 
 /// Makes the GnuPG home, and leaves no daemon and no socket.
-fn gnupg(places: &Places, options: &GenKeyring, pubring: &Path) -> Result<()> {
+fn gnupg(places: &Places, tools: &Path, pubring: &Path) -> Result<()> {
     let folder = places.staged(&places.gpg());
     durable::private_folder(&folder)?;
-    let home = gpg::Home::open(&folder, &options.tools)?;
+    let home = gpg::Home::open(&folder, tools)?;
     home.generate(&places.name)?;
     home.export(pubring)?;
     durable::mode(pubring, 0o644)
+}
+
+/// Returns where the parts of a keyring of this name are, or would be made.
+///
+/// # Errors
+/// When the last part of the path can't be the name of a key.
+pub(crate) fn parts(name: &Path) -> Result<[PathBuf; 3]> {
+    let places = Places::new(name)?;
+    Ok([places.gpg(), places.keys(), places.pubring()].map(|part| places.folder.join(part)))
 }
 
 /// Says what each part is for.

@@ -135,6 +135,7 @@ impl Machine {
             tpm: true,
             tpm_socket: swtpm::SOCKET.to_owned(),
             server: None,
+            ssh: None,
             clock: None,
             watchdog: false,
             display: None,

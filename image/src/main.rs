@@ -15,9 +15,11 @@ use pattern_image::decrypt;
 use pattern_image::host::results::{self, NoReader};
 use pattern_image::host::screen::{self, Screen};
 use pattern_image::host::signals;
+use pattern_image::init;
 use pattern_image::keyring;
 use pattern_image::release;
 use pattern_image::run;
+use pattern_image::show;
 
 const WRONG_USAGE: u8 = 2;
 /// As of a program that SIGPIPE ended. We ignore the signal, so that what was begun is cleaned up.
@@ -54,7 +56,9 @@ fn perform(arguments: &Arguments) -> Result<ExitCode> {
             let named = burn::burn(options, screen)?;
             return Ok(if named { ExitCode::SUCCESS } else { ExitCode::from(WRONG_USAGE) });
         }
+        Command::Init(options) => init::init(options, screen),
         Command::Build(options) => build::build(options, screen),
+        Command::Show(options) => show::show(options),
         Command::Run(options) => run::run(options, screen),
         Command::GenKeyring(options) => keyring::generate(options, screen),
         Command::SignRelease(options) => release::sign(options, screen),

@@ -60,6 +60,9 @@ pub struct Run {
     /// Let the guest reach this host's loopback PORT as http://10.0.2.100:8000
     #[arg(long, value_name = "PORT", value_hint = ValueHint::Other, value_parser = values::port)]
     pub server: Option<u16>,
+    /// Let this host reach the guest's SSH server at its own loopback PORT
+    #[arg(long, value_name = "PORT", value_parser = values::port)]
+    pub ssh: Option<u16>,
     /// The tools tree to take QEMU from when the host's is too old
     #[arg(long, value_name = "DIR", default_value = TREE, value_hint = ValueHint::DirPath)]
     pub tools: PathBuf,
@@ -141,6 +144,7 @@ fn machine_options(
         console: Console::Terminal,
         words: options.append.clone(),
         server: options.server,
+        ssh: options.ssh,
         display: options.display.clone(),
         ..usual
     })

@@ -83,8 +83,19 @@ fn files_and_folders_are_offered_where_they_belong() {
 #[test]
 fn commands_options_and_values_are_offered() {
     let text = typed_on_host("pattern \t");
-    let commands =
-        ["build", "burn", "completion", "config", "gen-keyring", "help", "recovery", "run", "sign-release"];
+    let commands = [
+        "build",
+        "burn",
+        "completion",
+        "config",
+        "gen-keyring",
+        "help",
+        "init",
+        "recovery",
+        "run",
+        "show",
+        "sign-release",
+    ];
     assert_eq!(offered(&text, "build"), commands, "{text}");
     assert_eq!(offered(&typed_on_host("pattern run --d\t"), "--disk"), ["--disk", "--display"]);
     for option in ["--compress ", "--compress="] {

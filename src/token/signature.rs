@@ -106,6 +106,20 @@ impl Signatures {
         let fingerprint = signed.key.fingerprint();
         entries.filter_map(|entry| approval(entry, signed.pcrs, fingerprint)).collect()
     }
+
+    /// Returns the fingerprints of the keys that signed values of PCR 11, each once.
+    #[must_use]
+    pub fn keys_for_pcr_11(&self) -> Vec<Digest> {
+        let entries = self.0.values().filter_map(Value::as_array).flatten();
+        let ours = entries.filter(|entry| entry.get("pcrs") == Some(&Value::from([11].as_slice())));
+        let mut keys = Vec::new();
+        for key in ours.filter_map(|entry| json::digest(entry.get("pkfp")?.as_str()?)) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        keys
+    }
 }
 
 fn approval(entry: &Value, pcrs: Pcrs, fingerprint: Digest) -> Option<Approval> {
@@ -152,6 +166,22 @@ mod tests {
         assert_eq!(found(r#"{"sha256":[1,{"pcrs":11},{}]}"#), 0);
         let twice = sample.replace("[{", r#"[{"pcrs":[4]},{"#);
         assert_eq!(found(&twice), 1);
+    }
+
+    #[test]
+    fn the_keys_that_signed_are_listed_once() {
+        let keys = |text: &str| Signatures::parse(text).unwrap().keys_for_pcr_11();
+        let key = signed(11).key.fingerprint();
+        assert_eq!(keys(samples::SIGNATURES), [key]);
+        let other = samples::SIGNATURES.replace("\"pkfp\":\"6e", "\"pkfp\":\"6f");
+        let both = format!("{{\"sha256\":[{},{}]}}", entry(samples::SIGNATURES), entry(&other));
+        assert_eq!(keys(&both).len(), 2);
+        assert!(keys(&samples::SIGNATURES.replace("[11]", "[12]")).is_empty());
+    }
+
+    /// The entry of a file that has one.
+    fn entry(text: &str) -> &str {
+        &text[text.find("[{").unwrap() + 1..=text.rfind("}]").unwrap()]
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Finds sections of a unified kernel image, which is a PE file (UAPI.5, "Unified Kernel Image").
+//! Finds sections and the signature of a unified kernel image, which is a PE file (UAPI.5, "Unified
+//! Kernel Image").
 
 use std::ops::Range;
 
@@ -31,6 +32,25 @@ pub fn place(head: &[u8], name: &str) -> Option<Range<usize>> {
     })
 }
 
+/// Returns the first signature of a PE file: a PKCS #7 structure in DER (PE Format, "The Attribute
+/// Certificate Table").
+#[must_use]
+pub fn signature(file: &[u8]) -> Option<&[u8]> {
+    /// `WIN_CERT_TYPE_PKCS_SIGNED_DATA`.
+    const PKCS7: usize = 2;
+    /// Of the certificate table in the optional header of PE32+.
+    const TABLE: usize = 144;
+    let header = number(file, 0x3c, 4)?;
+    let optional = header + 24;
+    if file.get(header..header + 4)? != b"PE\0\0" || number(file, optional, 2)? != 0x20b {
+        return None;
+    }
+    let start = number(file, optional + TABLE, 4)?;
+    let (length, kind) = (number(file, start, 4)?, number(file, start + 6, 2)?);
+    // Length and kind take 8 bytes. A file without a signature has its own first bytes here.
+    (start > 0 && kind == PKCS7).then(|| file.get(start + 8..start.checked_add(length)?)).flatten()
+}
+
 /// Returns a little-endian number of `size` bytes.
 fn number(file: &[u8], at: usize, size: usize) -> Option<usize> {
     let bytes = file.get(at..at.checked_add(size)?)?;
@@ -61,6 +81,29 @@ mod tests {
         assert_eq!(section(&file(), ".linux"), Some(&b"abc"[..]));
         assert_eq!(place(&file()[..0x90], ".linux"), Some(0x100..0x103));
         assert_eq!(section(&file(), ".initrd"), None);
+    }
+
+    /// Returns a PE32+ file whose certificate table, at 0x200, has `abc` of this kind.
+    fn signed(kind: u8) -> Vec<u8> {
+        let mut file = vec![0; 0x20b];
+        let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0x3c, &[0x40]);
+        put(0x40, b"PE\0\0");
+        put(0x58, &[0x0b, 2]);
+        put(0x58 + 144, &[0, 2]);
+        put(0x200, &[11, 0, 0, 0, 0, 2, kind, 0]);
+        put(0x208, b"abc");
+        file
+    }
+
+    #[test]
+    fn finds_the_signature_of_a_signed_file_and_none_elsewhere() {
+        assert_eq!(signature(&signed(2)), Some(&b"abc"[..]));
+        assert_eq!(signature(&signed(1)), None, "another kind of certificate");
+        assert_eq!(signature(&file()), None, "no signature");
+        let mut cut = signed(2);
+        cut.truncate(0x20a);
+        assert_eq!(signature(&cut), None);
     }
 
     #[test]

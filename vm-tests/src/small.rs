@@ -64,6 +64,7 @@ impl Small {
             tpm_socket: pattern_image::machine::swtpm::SOCKET.to_owned(),
             strings: Vec::new(),
             server: None,
+            ssh: None,
             clock: None,
             watchdog: false,
             display: None,

@@ -61,14 +61,15 @@ fn run_takes_sizes() {
         display: Some("gtk".into()),
         credentials: vec![Source { id: "home.create.me".into(), path: "me.json".into() }],
         server: Some(8000),
+        ssh: Some(2222),
         tools: "build/tools".into(),
     };
-    let line = "run i.raw --secure-boot --disk +50G --persist state --fresh --memory=1G --server 8000 \
+    let line = "run i.raw --secure-boot --disk +50G --persist state --fresh --memory=1G --server 8000 --ssh 2222 \
                 --load-credential home.create.me:me.json --display gtk --append";
     let words = ["pattern"].into_iter().chain(line.split_whitespace()).chain(["-x y=z"]);
     let words: Vec<OsString> = words.map(OsString::from).collect();
     assert_eq!(parse(&words).unwrap().command, Command::Run(run.clone()));
-    (run.disk, run.persist, run.display, run.server) = (None, None, None, None);
+    (run.disk, run.persist, run.display, run.server, run.ssh) = (None, None, None, None, None);
     (run.secure_boot, run.memory, run.append) = (false, Size::from_bytes(2 << 30), String::new());
     run.fresh = false;
     run.credentials.clear();

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use pattern::update::release::Part;
 
 use crate::host::tools;
-use crate::release::{MANIFEST, PUBRING, is_file_of};
+use crate::release::{MANIFEST, PACKAGES, PUBRING, is_file_of};
 
 /// Returns the final name of a file that mkosi made, which has this many bytes, or `None` if it is
 /// not an output.
@@ -118,6 +118,21 @@ pub(crate) fn keep_pubring(base: &str, pubring: &Path, to: &Path) -> Result<Stri
     Ok(name)
 }
 
+/// Keeps mkosi's list of packages beside the image, for `pattern show`. It is not published. An image may
+/// be configured to have none. Returns its name.
+///
+/// # Errors
+/// When it can't be moved.
+pub(crate) fn keep_manifest(base: &str, made: &Path, to: &Path) -> Result<Option<String>> {
+    let name = format!("{base}{PACKAGES}");
+    let from = made.join(&name);
+    if !from.exists() {
+        return Ok(None);
+    }
+    fs::rename(&from, to.join(&name)).with_context(|| format!("moving {}", from.display()))?;
+    Ok(Some(name))
+}
+
 /// Writes `SHA256SUMS` for `sha256sum --check`.
 ///
 /// # Errors
@@ -157,7 +172,7 @@ mod tests {
         let (made, to) = (place.path().join("made"), place.path().join("to"));
         fs::create_dir_all(&made).unwrap();
         fs::create_dir_all(&to).unwrap();
-        let old = ["SHA256SUMS", "x_1_aa_9.usr.raw", "x_1.pubring.pgp", "x_1.efi"];
+        let old = ["SHA256SUMS", "x_1_aa_9.usr.raw", "x_1.pubring.pgp", "x_1.manifest", "x_1.efi"];
         let others = ["disk.raw", "notes.txt", "x_1.txt", "x_12.raw", "y_1.raw"];
         old.iter().chain(&others).for_each(|name| fs::write(to.join(name), "").unwrap());
         let error = collect("x_1", &made, &to).unwrap_err().to_string();
@@ -168,6 +183,9 @@ mod tests {
         fs::write(made.join("x_1.manifest"), "").unwrap();
         let names = collect("x_1", &made, &to).unwrap();
         assert_eq!(names, ["x_1.raw"]);
+        assert_eq!(keep_manifest("x_1", &made, &to).unwrap().as_deref(), Some("x_1.manifest"));
+        assert!(to.join("x_1.manifest").exists());
+        assert_eq!(keep_manifest("x_1", &made, &to).unwrap(), None);
         checksums(&to, &names).unwrap();
         let sums = fs::read_to_string(to.join("SHA256SUMS")).unwrap();
         let image = "6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d";
@@ -176,7 +194,16 @@ mod tests {
         left.sort();
         assert_eq!(
             left,
-            ["SHA256SUMS", "disk.raw", "notes.txt", "x_1.raw", "x_1.txt", "x_12.raw", "y_1.raw"]
+            [
+                "SHA256SUMS",
+                "disk.raw",
+                "notes.txt",
+                "x_1.manifest",
+                "x_1.raw",
+                "x_1.txt",
+                "x_12.raw",
+                "y_1.raw"
+            ]
         );
     }
 

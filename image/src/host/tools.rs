@@ -59,6 +59,16 @@ impl Source {
         Ok(Self::Tree(tree))
     }
 
+    /// Looks in the tree first, for programs that are too old on some hosts.
+    ///
+    /// # Errors
+    /// When neither has the programs. The error names the Debian package.
+    pub(crate) fn tree_first(need: Need, tools: &Path) -> Result<Self> {
+        let tree = tools.join("tree").canonicalize().ok();
+        let has = |tree: &PathBuf| need.programs.iter().all(|name| tree.join("usr/bin").join(name).exists());
+        tree.filter(has).map_or_else(|| Self::of(need, tools), |tree| Ok(Self::Tree(tree)))
+    }
+
     /// Returns a command that runs one of the programs. It is told to end when the process that
     /// started it does.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {

@@ -44,6 +44,8 @@ pub struct Options {
     /// The port of an update server on this host's loopback. The guest reaches it as
     /// `http://10.0.2.100:8000`, and nothing else. `None` means no network.
     pub server: Option<u16>,
+    /// The port of this host's loopback that leads to the guest's SSH server.
+    pub ssh: Option<u16>,
     /// What the clock of the hardware shows at the start, as in `2001-01-01`. `None` means now.
     pub clock: Option<String>,
     /// Whether the machine has a hardware watchdog.
@@ -135,10 +137,7 @@ fn machine(args: &mut Arguments, options: &Options) {
         args.put("-device", "i6300esb");
     }
     args.put("-device", "virtio-rng-pci");
-    match options.server {
-        None => args.put("-nic", "none"),
-        Some(port) => network(args, port),
-    }
+    network(args, options);
 }
 
 fn accelerator(options: &Options) -> &'static str {
@@ -159,11 +158,17 @@ fn display(args: &mut Arguments, to: Option<&str>) {
     }
 }
 
-/// Connects one address to one port of this host, with a process for each connection. Everything
-/// else is cut off.
-fn network(args: &mut Arguments, port: u16) {
-    let forward = format!("guestfwd=tcp:10.0.2.100:8000-cmd:socat - TCP4:127.0.0.1:{port}");
-    args.put("-netdev", format!("user,id=net,restrict=on,ipv6=off,{forward}"));
+/// Connects one address to one port of this host, with a process for each connection, and one port of
+/// this host to the guest. Everything else is cut off.
+fn network(args: &mut Arguments, options: &Options) {
+    let server =
+        options.server.map(|port| format!(",guestfwd=tcp:10.0.2.100:8000-cmd:socat - TCP4:127.0.0.1:{port}"));
+    let ssh = options.ssh.map(|port| format!(",hostfwd=tcp:127.0.0.1:{port}-:22"));
+    if server.is_none() && ssh.is_none() {
+        return args.put("-nic", "none");
+    }
+    let ways: String = server.into_iter().chain(ssh).collect();
+    args.put("-netdev", format!("user,id=net,restrict=on,ipv6=off{ways}"));
     // Without its boot ROM, the firmware does not try to boot from the network.
     args.put("-device", "virtio-net-pci,netdev=net,romfile=");
 }
@@ -260,6 +265,7 @@ mod tests {
             tpm: false,
             tpm_socket: crate::machine::swtpm::SOCKET.to_owned(),
             server: None,
+            ssh: None,
             clock: None,
             watchdog: false,
             display: None,
@@ -291,6 +297,18 @@ mod tests {
         assert!(line.contains("-netdev user,id=net,restrict=on,"), "{line}");
         assert!(line.contains("guestfwd=tcp:10.0.2.100:8000-cmd:socat - TCP4:127.0.0.1:4711"), "{line}");
         assert!(!line.contains("-nic none"), "{line}");
+    }
+
+    #[test]
+    fn an_ssh_server_of_the_guest_is_reached_on_the_loopback_alone() {
+        let line = line(&Options { ssh: Some(2222), ..options() });
+        assert!(
+            line.contains("-netdev user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:2222-:22 "),
+            "{line}"
+        );
+        assert!(!line.contains("guestfwd"), "{line}");
+        let both = super::tests::line(&Options { ssh: Some(2222), server: Some(4711), ..options() });
+        assert!(both.contains("127.0.0.1:4711,hostfwd=tcp:127.0.0.1:2222-:22 -device"), "{both}");
     }
 
     #[test]

@@ -16,7 +16,7 @@ cat >"$1/mkosi" <<'END'
 #!/bin/sh -e
 for option; do case $option in --output-directory=*) to=${option#*=};; esac; done
 echo '‣  Building'
-for name in raw efi usr.0a.raw verity.0b.raw; do echo $name >"$to/x_1.$name"; done
+for name in raw efi usr.0a.raw verity.0b.raw manifest; do echo $name >"$to/x_1.$name"; done
 : >"$to/users.lock"
 END
 chmod +x "$1/mkosi"
@@ -58,15 +58,17 @@ fn parsed(text: &str) -> Value {
 fn each_step_is_told_once_and_each_file_printed() {
     let place = place();
     let (made, told) = place.tells(&BUILD);
-    let names = ["x_1.efi", "x_1.raw", "x_1_0a_11.usr.raw", "x_1_0b_14.verity.raw", "x_1.pubring.pgp"];
-    assert_eq!(made, names.map(|name| format!("build/images/x_1/{name}\n")).concat());
-    let steps: Vec<&str> =
-        told.lines().filter_map(|line| line.split_once(" (")).map(|(step, _)| step).collect();
+    let files = ["x_1.efi", "x_1.raw", "x_1_0a_11.usr.raw", "x_1_0b_14.verity.raw"];
+    let names = files.into_iter().chain(["x_1.pubring.pgp", "x_1.manifest"]);
+    let paths: String = names.map(|name| format!("build/images/x_1/{name}\n")).collect();
+    assert_eq!(made, paths);
+    // Notes about the folder come first.
+    let steps = told.lines().filter(|line| line.contains(" s): ")).filter_map(|line| line.split_once(" ("));
+    let steps: Vec<&str> = steps.map(|(step, _)| step).collect();
     assert_eq!(steps, ["tools tree", "initrd", "image"], "{told}");
     assert!(told.contains(" s): done\n") && !told.contains(['\r', '\x1b', '…']), "{told}");
 
     let (made, told) = place.tells(&["sign-release", "build/images/x_1", "x-gpg", "--compress", "none"]);
-    let files = ["x_1.efi", "x_1.raw", "x_1_0a_11.usr.raw", "x_1_0b_14.verity.raw"];
     assert_eq!(made, files.map(|name| format!("pattern-release/{name}\n")).concat());
     assert!(told.starts_with("build/images/x_1 (") && told.contains("\nSigned with key "), "{told}");
 }
@@ -83,7 +85,7 @@ fn a_script_takes_paths_from_json() {
 
     let built = parsed(&place.succeeds(&[&BUILD[..], &["--json"]].concat()));
     assert_eq!(built["image"], "build/images/x_1/x_1.raw");
-    assert_eq!(built["files"].as_array().unwrap().len(), 5, "{built}");
+    assert_eq!(built["files"].as_array().unwrap().len(), 6, "{built}");
     let result = built["result"].as_str().unwrap();
     let signed = parsed(&place.succeeds(&["sign-release", result, "x-gpg", "--json", "--compress", "gz"]));
     assert_eq!(signed["release"], "pattern-release");

@@ -1,5 +1,7 @@
 //! What a machine has beside its disk and its TPM, and where its network leads.
 
+use std::net::{Ipv4Addr, TcpListener};
+
 use super::Computer;
 use crate::ear::Ear;
 use crate::screen::{self, Screen};
@@ -29,6 +31,14 @@ impl Computer {
     /// Connects it to an update server by HTTPS, and to nothing else.
     pub fn serve_over(&mut self, tls: &Tls) {
         self.options.server = Some(tls.port());
+    }
+
+    /// Leads a free port of this host to its SSH server. Returns the port.
+    pub fn reached_by_ssh(&mut self) -> u16 {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("looking for a free port");
+        let port = listener.local_addr().expect("asking for the port").port();
+        self.options.ssh = Some(port);
+        port
     }
 
     /// Sets the clock of its hardware, as somebody with an empty battery finds it.

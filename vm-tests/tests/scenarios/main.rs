@@ -19,6 +19,7 @@ mod grows_while_running;
 #[allow(dead_code, reason = "the attacks need more of it")]
 mod header;
 mod hidden_tpm;
+mod init;
 mod instructions;
 mod judges;
 mod latch;
@@ -44,6 +45,7 @@ mod second_boot;
 mod second_disk;
 mod secure_boot;
 mod shell;
+mod show;
 mod sizes;
 mod stock_opens_ours;
 #[path = "../attacks/tools/stolen.rs"]

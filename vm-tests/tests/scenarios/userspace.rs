@@ -7,18 +7,21 @@ mod homed;
 mod sandboxing;
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pattern_vm_tests::{Computer, Guest};
 
-const NAME: &str = "owner";
-const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const NAME: &str = "owner";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 /// The user record that makes the first user (`openssl passwd -6`).
-const RECORD: &str = r#"{
+pub(crate) const RECORD: &str = r#"{
     "memberOf": ["sudo"],
     "privileged": {"hashedPassword": ["$6$pattern$18RNsdz5V9T3/rINjoTgwTwfzJIqtxa1audnvxlisTBwCveGUvGasdVOWLfcAFCRDXAzXLH1ZOompSnMu2a/T0"]},
     "secret": {"password": ["correct horse battery staple"]}
 }"#;
+
+/// GNOME without a graphics processor, on an emulated one.
+const PATIENCE: Duration = Duration::from_secs(1800);
 
 /// One that never booted, and makes its first user by itself.
 fn computer(name: &str) -> Computer {
@@ -31,12 +34,37 @@ fn with_a_user(mut computer: Computer) -> Computer {
     computer
 }
 
-fn log_in(guest: &mut Guest) {
+pub(crate) fn log_in(guest: &mut Guest) {
     guest.log_in(NAME, PASSWORD);
 }
 
+/// Answers what a first start asks for.
+pub(crate) fn make_first_user(guest: &mut Guest) {
+    for (question, answer) in [
+        ("Press any key to proceed", ""),
+        ("enter user name to create", NAME),
+        ("enter an auxiliary group for user owner", "sudo"),
+        ("enter an auxiliary group for user owner", ""),
+        ("enter the shell to use for user owner", ""),
+        ("enter new password for user owner:", PASSWORD),
+        ("enter new password for user owner (repeat):", PASSWORD),
+    ] {
+        guest.expect(question);
+        guest.send(answer);
+    }
+}
+
+/// Waits until a command succeeds.
+pub(crate) fn until(guest: &mut Guest, command: &str) {
+    let begin = Instant::now();
+    while guest.run(command).status != 0 {
+        assert!(begin.elapsed() < PATIENCE, "{command}");
+        thread::sleep(Duration::from_secs(5));
+    }
+}
+
 /// Starts a command as root, as whoever is in the group sudo may.
-fn as_root(guest: &mut Guest, command: &str) {
+pub(crate) fn as_root(guest: &mut Guest, command: &str) {
     // 25 seconds are too few for an emulated machine, to start polkit and to answer.
     let _ =
         guest.must("busctl --timeout=600 call org.freedesktop.PolicyKit1 / org.freedesktop.DBus.Peer Ping");

@@ -5,10 +5,8 @@ use std::time::{Duration, Instant};
 
 use pattern_vm_tests::{Computer, Guest, Screen};
 
-use super::{PASSWORD, log_in, with_a_user};
+use super::{PASSWORD, PATIENCE, log_in, until, with_a_user};
 
-/// GNOME without a graphics processor, on an emulated one.
-const PATIENCE: Duration = Duration::from_secs(1800);
 /// After which nothing moves any more.
 const SETTLING: Duration = Duration::from_secs(30);
 
@@ -53,14 +51,6 @@ fn shows_a_terminal(guest: &mut Guest, screen: &mut Screen) {
     until(guest, "pgrep -u owner -f 'kgx.*' && pgrep -u owner -t pts/0");
     covered(screen, &empty);
     println!("{}", screen.take_picture("session.png").display());
-}
-
-fn until(guest: &mut Guest, command: &str) {
-    let begin = Instant::now();
-    while guest.run(command).status != 0 {
-        assert!(begin.elapsed() < PATIENCE, "{command}");
-        thread::sleep(Duration::from_secs(5));
-    }
 }
 
 /// Waits until what is drawn is more than a background, and stays so for a while.

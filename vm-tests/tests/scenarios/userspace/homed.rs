@@ -3,7 +3,7 @@
 
 use pattern_vm_tests::{Computer, Guest};
 
-use super::{NAME, PASSWORD, computer, log_in};
+use super::{NAME, PASSWORD, computer, log_in, make_first_user};
 
 #[test]
 #[ignore = "long; `make userspace` runs it"]
@@ -33,18 +33,7 @@ fn interactive() {
     let mut computer = Computer::of_image("userspace", "homed-interactive");
     computer.secure_boot_with_keys();
     let mut guest = computer.start();
-    for (question, answer) in [
-        ("Press any key to proceed", ""),
-        ("enter user name to create", NAME),
-        ("enter an auxiliary group for user owner", "sudo"),
-        ("enter an auxiliary group for user owner", ""),
-        ("enter the shell to use for user owner", ""),
-        ("enter new password for user owner:", PASSWORD),
-        ("enter new password for user owner (repeat):", PASSWORD),
-    ] {
-        guest.expect(question);
-        guest.send(answer);
-    }
+    make_first_user(&mut guest);
     log_in(&mut guest);
     is_theirs(&mut guest);
 }

@@ -1,0 +1,124 @@
+//! `pattern init`: makes the folder of a new image, with its keys.
+
+mod kind;
+mod template;
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::{Args, ValueHint};
+use pattern::config;
+
+use crate::host::results;
+use crate::host::screen::Screen;
+use crate::host::signals;
+use crate::host::ssh_key::{self, SshKey};
+use crate::host::tools::TREE;
+use crate::keyring;
+pub use kind::Kind;
+use template::Template;
+
+/// Options of `init`.
+#[derive(Args, Clone, PartialEq, Eq, Debug)]
+pub struct Init {
+    /// The folder, whose name becomes that of the image
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
+    /// What the image is for
+    #[arg(long, value_name = "KIND", default_value = "server")]
+    pub kind: Kind,
+    /// Let root log in by SSH with the public keys in FILE, such as ~/.ssh/id_ed25519.pub
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub ssh_key: Option<PathBuf>,
+    /// The tools tree with gpg and openssl, for a host that has none
+    #[arg(long, value_name = "DIR", default_value = TREE, value_hint = ValueHint::DirPath)]
+    pub tools: PathBuf,
+}
+
+/// Writes the files and makes the keys. Prints what was made, and says what to type next.
+///
+/// # Errors
+/// When the folder can't be made, its name can't be that of an image, or it has one of the files.
+/// Nothing is written then.
+pub fn init(options: &Init, screen: Screen) -> Result<()> {
+    let ssh_keys = options.ssh_key.as_deref().map(ssh_key::read).transpose()?;
+    let id = id(&options.folder)?;
+    let template = template(options.kind, &id, ssh_keys.as_deref())?;
+    let (folder, keyring) = (&options.folder, options.folder.join(&id));
+    let files: Vec<_> = template.files().into_iter().map(|(path, text)| (folder.join(path), text)).collect();
+    let mut made: Vec<_> = files.iter().map(|(path, _)| path.clone()).collect();
+    made.extend(keyring::parts(&keyring)?);
+    refuse_to_overwrite(&made)?;
+    signals::catch()?;
+    files.iter().try_for_each(|(path, text)| write(path, text))?;
+    keyring::new(&keyring, &options.tools, screen).with_context(|| {
+        let (folder, keyring) = (folder.display(), keyring.display());
+        format!("{folder} has its files and no keys; to make those, run `pattern gen-keyring {keyring}`")
+    })?;
+    screen.write(next(folder, &template));
+    results::list(made.iter().map(|path| path.display()))
+}
+
+/// Returns the name of a folder, which need not exist.
+fn id(folder: &Path) -> Result<String> {
+    let making = || format!("making {}", folder.display());
+    let name = match folder.components().next_back() {
+        Some(Component::Normal(name)) => name.to_owned(),
+        _ => {
+            let path = folder.canonicalize().with_context(making)?;
+            path.file_name().context("the root has no name").with_context(making)?.to_owned()
+        }
+    };
+    config::id(&name.to_string_lossy()).map_err(|what| {
+        anyhow!("{}: its name is the image's, too, and {what}; choose another name", making())
+    })
+}
+
+fn template<'a>(kind: Kind, id: &'a str, keys: Option<&'a [SshKey]>) -> Result<Template<'a>> {
+    if kind == Kind::Desktop && keys.is_some() {
+        bail!("--ssh-key: a desktop has no SSH server; whoever is at the screen makes the first user");
+    }
+    Ok(Template { kind, id, keys })
+}
+
+/// # Errors
+/// When something already exists. The error names all of it.
+fn refuse_to_overwrite(paths: &[PathBuf]) -> Result<()> {
+    let taken = paths.iter().filter(|path| fs::symlink_metadata(path).is_ok());
+    let taken: Vec<_> = taken.map(|path| path.display().to_string()).collect();
+    match taken.as_slice() {
+        [] => Ok(()),
+        [one] => bail!("{one} exists already: choose another folder"),
+        many => bail!("{} exist already: choose another folder", many.join(" and ")),
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    let writing = || format!("writing {}", path.display());
+    let folder = path.parent().unwrap_or(path);
+    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path).with_context(writing)?;
+    file.write_all(text.as_bytes()).with_context(writing)
+}
+
+/// Returns what to type next.
+fn next(folder: &Path, template: &Template<'_>) -> String {
+    let id = template.id;
+    let image = format!("build/images/{id}_0.0.1/{id}_0.0.1.raw");
+    format!(
+        "\n{folder} has everything for an image that is {what}. Its README.md says who can log in. Next:\n    \
+         cd {folder}\n    \
+         pattern build --keys {id}-keys\n    \
+         pattern run {image} --secure-boot --persist machine{run}\n    \
+         sudo pattern burn build/images/{id}_0.0.1 /dev/DISK\n\
+         Before you burn it: write your own image.updates.url into pattern.toml, and build again.\n",
+        folder = folder.display(),
+        what = template.kind.what(),
+        run = template.run(),
+    )
+}
+
+#[cfg(test)]
+mod tests;

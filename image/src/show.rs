@@ -1,0 +1,117 @@
+//! `pattern show`: says what an image is made of, who signed it and who can log in.
+
+mod change;
+mod disk;
+mod facts;
+mod gather;
+mod kernel;
+mod login;
+mod packages;
+mod programs;
+mod signature;
+mod system;
+mod text;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueHint};
+use serde_json::{Value, json};
+
+use crate::host::results;
+use crate::host::signals;
+use crate::host::tools::TREE;
+use change::Change;
+use facts::Facts;
+use gather::gather;
+
+/// Options of `show`.
+#[derive(Args, Clone, PartialEq, Eq, Debug)]
+pub struct Show {
+    /// An image, or the folder that build wrote it to
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
+    pub image: PathBuf,
+    /// An older version: say what is new since then
+    #[arg(value_name = "OLD", value_hint = ValueHint::AnyPath)]
+    pub old: Option<PathBuf>,
+    /// The tools tree with what reads images, for a host that has none
+    #[arg(long, value_name = "DIR", default_value = TREE, value_hint = ValueHint::DirPath)]
+    pub tools: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What was found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Shown {
+    facts: Facts,
+    change: Option<Change>,
+}
+
+impl Shown {
+    /// Returns the facts for people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        text::facts(&self.facts) + &self.change.as_ref().map(text::change).unwrap_or_default()
+    }
+
+    /// Returns the facts for programs.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        json!({ "image": self.facts, "since": self.change })
+    }
+}
+
+/// Prints the facts.
+///
+/// # Errors
+/// When a file is not an image. What else can't be read is said among the facts.
+pub fn show(options: &Show) -> Result<()> {
+    signals::catch()?;
+    let shown = read(options)?;
+    if options.json { results::json(&shown.json()) } else { results::print(&shown.text()) }
+}
+
+/// Collects the facts.
+///
+/// # Errors
+/// As [`show`].
+pub fn read(options: &Show) -> Result<Shown> {
+    let facts = gather(&image(&options.image)?, &options.tools)?;
+    let old = options.old.as_deref().map(|old| gather(&image(old)?, &options.tools)).transpose()?;
+    let change = old.map(|old| Change::between(&old, &facts));
+    Ok(Shown { facts, change })
+}
+
+/// Returns the image in a folder that `build` wrote.
+fn image(path: &Path) -> Result<PathBuf> {
+    if !path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    let reading = || format!("reading {}", path.display());
+    let mut images = Vec::new();
+    for entry in fs::read_dir(path).with_context(reading)? {
+        let file = entry.with_context(reading)?.path();
+        if file.file_name().and_then(|name| name.to_str()).is_some_and(is_image) {
+            images.push(file);
+        }
+    }
+    match (images.pop(), images.pop()) {
+        (Some(image), None) => Ok(image),
+        (None, _) => bail!(
+            "{} has no ID_VERSION.raw: give an image, or a folder that `pattern build` wrote",
+            path.display()
+        ),
+        (Some(_), Some(_)) => bail!("{} has more than one image: name one of them", path.display()),
+    }
+}
+
+/// Returns whether a file has a whole disk, and not one partition.
+fn is_image(name: &str) -> bool {
+    name.strip_suffix(".raw").is_some_and(|stem| !stem.ends_with(".usr") && !stem.ends_with(".verity"))
+}
+
+#[cfg(test)]
+mod tests;

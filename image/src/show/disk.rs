@@ -1,0 +1,39 @@
+//! The partition table of an image.
+
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use pattern::table::Found;
+
+use super::facts::Partition;
+
+/// Bytes of a sector: of most images, and of ones for disks with larger sectors.
+const SECTORS: [u64; 2] = [512, 4096];
+
+/// Returns the partitions and the size of an image.
+///
+/// # Errors
+/// When the file has no partition table, or no `/usr`.
+pub(super) fn read(image: &Path) -> Result<(Vec<Partition>, u64)> {
+    let name = image.display();
+    let reading = || format!("reading {name}");
+    let mut file = File::open(image).with_context(reading)?;
+    let bytes = file.metadata().with_context(reading)?.len();
+    let table = SECTORS.iter().find_map(|size| Found::read(&mut file, *size).ok());
+    let Some(Found { table, .. }) = table else {
+        bail!("{name} is not an image: it has no partition table. Unpack it first if it is compressed");
+    };
+    let mut parts: Vec<_> = table.partitions().collect();
+    parts.sort_by_key(|part| part.extent.first);
+    let part = |part: pattern::table::Partition| Partition {
+        bytes: table.bytes(part.extent),
+        start: part.extent.first.saturating_mul(table.sector_size()),
+        label: part.label,
+    };
+    let parts: Vec<_> = parts.into_iter().map(part).collect();
+    if !parts.iter().any(|part| part.label.starts_with("usr-")) {
+        bail!("{name} is not an image of pattern: it has no partition usr-VERSION");
+    }
+    Ok((parts, bytes))
+}

@@ -1,0 +1,134 @@
+//! `pattern init` makes a folder that everything else accepts as it is: `pattern config check` and mkosi. A second run
+//! changes nothing in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pattern_image::host::screen::Screen;
+use pattern_image::init::{Init, Kind, init};
+use tempfile::TempDir;
+
+const KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH me@host\n";
+
+fn made(place: &TempDir, (kind, name, with_key): (Kind, &str, bool)) -> Init {
+    let key = place.path().join("key.pub");
+    fs::write(&key, KEY).unwrap();
+    let folder = place.path().join(format!("my-{name}"));
+    let options = Init { folder, kind, ssh_key: with_key.then_some(key), tools: "/nonexistent".into() };
+    init(&options, Screen::new(true)).unwrap();
+    options
+}
+
+/// Each kind with its name, without an SSH key and with one.
+const ALL: [(Kind, &str, bool); 5] = [
+    (Kind::Server, "server", false),
+    (Kind::Server, "server", true),
+    (Kind::Desktop, "desktop", false),
+    (Kind::Appliance, "appliance", false),
+    (Kind::Appliance, "appliance", true),
+];
+
+/// All files of a folder, with their content. An agent of gpg may leave its socket for a moment.
+fn content(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(content(&path));
+        } else if path.is_file() {
+            found.push((path.clone(), fs::read(path).unwrap()));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// What `pattern config check` says of a folder. It finds no error.
+fn found(folder: &Path) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pattern"));
+    let output = command.args(["config", "check"]).current_dir(folder).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}");
+    said
+}
+
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn each_kind_is_whole_and_a_second_run_changes_nothing() {
+    for one in ALL {
+        let place = tempfile::tempdir().unwrap();
+        let options = made(&place, one);
+        let (folder, (_, name, _)) = (&options.folder, one);
+        let said = found(folder);
+        let nobody = "note: as far as this folder shows, nobody can log in: ";
+        match one {
+            (Kind::Appliance, _, false) => {
+                assert!(said.lines().count() == 1 && said.contains(nobody), "{said}")
+            }
+            _ => assert_eq!(said, "", "{name}"),
+        }
+        for part in ["gpg/pubring.kbx", "keys/pcr-private.pem", "keys/secure-boot.crt", "pubring.pgp"] {
+            assert!(folder.join(format!("my-{name}-{part}")).exists(), "{name}: {part}");
+        }
+        let before = content(folder);
+        let error = init(&options, Screen::new(true)).unwrap_err().to_string();
+        assert!(
+            error.contains("/pattern.toml") && error.ends_with("exist already: choose another folder"),
+            "{error}"
+        );
+        assert!(content(folder) == before, "{name}: a file was changed");
+    }
+}
+
+/// Here the keys fail because another run is at work. What is left to do is said.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn without_keys_the_files_are_there_and_the_command_that_makes_the_keys_is_named() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("mine");
+    fs::create_dir(&folder).unwrap();
+    let other = fs::File::open(&folder).unwrap();
+    other.lock().unwrap();
+    let options = Init { folder: folder.clone(), kind: Kind::Server, ssh_key: None, tools: "t".into() };
+    let error = format!("{:#}", init(&options, Screen::new(true)).unwrap_err());
+    let folder = folder.display();
+    let next =
+        format!("to make those, run `pattern gen-keyring {folder}/mine`: another pattern process is using");
+    assert!(error.starts_with(&format!("{folder} has its files and no keys; {next}")), "{error}");
+    assert!(options.folder.join("pattern.toml").exists());
+}
+
+/// mkosi, if `pattern build` has fetched it.
+fn mkosi() -> Option<PathBuf> {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../build/tools").canonicalize().ok()?;
+    tools.join("mkosi").exists().then_some(tools)
+}
+
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn mkosi_reads_the_configuration_of_each_kind() {
+    let Some(tools) = mkosi() else {
+        println!("skipped: build/tools has no mkosi");
+        return;
+    };
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("mkosi/image");
+    for one in ALL {
+        let place = tempfile::tempdir().unwrap();
+        let options = made(&place, one);
+        let (kind, _, with_key) = one;
+        let mut command = Command::new(tools.join("mkosi"));
+        command.arg("--directory").arg(&options.folder).arg("--include").arg(&ours);
+        command.arg("--tools-tree").arg(tools.join("tree")).arg("summary");
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let has = |line: &str| said.lines().any(|one| one.trim_end().ends_with(line));
+        assert!(has(" linux-image-amd64") && has(" systemd"), "{said}");
+        assert_eq!(has(" openssh-server"), with_key || kind == Kind::Server, "{said}");
+        // The console that was named last is the one that asks.
+        let last = said.rfind("console=tty0") > said.rfind("console=ttyS0");
+        assert_eq!(last, kind == Kind::Desktop, "{said}");
+    }
+}
