@@ -13,6 +13,7 @@ use pattern::config;
 
 use crate::host::results;
 use crate::host::screen::Screen;
+use crate::host::signals;
 use crate::host::ssh_key::{self, SshKey};
 use crate::host::tools::TREE;
 use crate::keyring;
@@ -50,6 +51,7 @@ pub fn init(options: &Init, screen: Screen) -> Result<()> {
     let mut made: Vec<_> = files.iter().map(|(path, _)| path.clone()).collect();
     made.extend(keyring::parts(&keyring)?);
     refuse_to_overwrite(&made)?;
+    signals::catch()?;
     files.iter().try_for_each(|(path, text)| write(path, text))?;
     keyring::new(&keyring, &options.tools, screen).with_context(|| {
         let (folder, keyring) = (folder.display(), keyring.display());

@@ -28,6 +28,9 @@ use folder::Folder;
 pub(crate) use folder::SIGNATURE;
 pub(crate) use manifest::MANIFEST;
 
+/// The end of the name of mkosi's list of packages. It is not published.
+pub(crate) const PACKAGES: &str = ".manifest";
+
 /// Returns whether a name is that of a file that `pattern build` or `pattern sign-release` writes.
 pub(crate) fn is_built(name: &str) -> bool {
     name == MANIFEST || name.ends_with(PUBRING) || name::parse(name).is_some()
@@ -37,7 +40,8 @@ pub(crate) fn is_built(name: &str) -> bool {
 pub(crate) fn is_file_of(base: &str, name: &str) -> bool {
     let is_part =
         name::parse(name).is_some_and(|name| name.base == base && name.compression == Compression::None);
-    name == MANIFEST || name.strip_suffix(PUBRING) == Some(base) || is_part
+    let is_beside = [PUBRING, PACKAGES].iter().any(|end| name.strip_suffix(end) == Some(base));
+    name == MANIFEST || is_beside || is_part
 }
 
 /// Options of `sign-release`.

@@ -20,6 +20,7 @@ use clap::{Args, ValueHint};
 use serde_json::{Value, json};
 
 use crate::host::results;
+use crate::host::signals;
 use crate::host::tools::TREE;
 use change::Change;
 use facts::Facts;
@@ -68,6 +69,7 @@ impl Shown {
 /// # Errors
 /// When a file is not an image. What else can't be read is said among the facts.
 pub fn show(options: &Show) -> Result<()> {
+    signals::catch()?;
     let shown = read(options)?;
     if options.json { results::json(&shown.json()) } else { results::print(&shown.text()) }
 }

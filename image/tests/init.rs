@@ -7,11 +7,12 @@ use std::process::Command;
 
 use pattern_image::host::screen::Screen;
 use pattern_image::init::{Init, Kind, init};
+use tempfile::TempDir;
 
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH me@host\n";
 
-fn made(place: &tempfile::TempDir, (kind, name, with_key): (Kind, &str, bool)) -> Init {
+fn made(place: &TempDir, (kind, name, with_key): (Kind, &str, bool)) -> Init {
     let key = place.path().join("key.pub");
     fs::write(&key, KEY).unwrap();
     let folder = place.path().join(format!("my-{name}"));

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use pattern::update::release::Part;
 
 use crate::host::tools;
-use crate::release::{MANIFEST, PUBRING, is_file_of};
+use crate::release::{MANIFEST, PACKAGES, PUBRING, is_file_of};
 
 /// Returns the final name of a file that mkosi made, which has this many bytes, or `None` if it is
 /// not an output.
@@ -124,7 +124,7 @@ pub(crate) fn keep_pubring(base: &str, pubring: &Path, to: &Path) -> Result<Stri
 /// # Errors
 /// When it can't be moved.
 pub(crate) fn keep_manifest(base: &str, made: &Path, to: &Path) -> Result<Option<String>> {
-    let name = format!("{base}.manifest");
+    let name = format!("{base}{PACKAGES}");
     let from = made.join(&name);
     if !from.exists() {
         return Ok(None);
@@ -172,7 +172,7 @@ mod tests {
         let (made, to) = (place.path().join("made"), place.path().join("to"));
         fs::create_dir_all(&made).unwrap();
         fs::create_dir_all(&to).unwrap();
-        let old = ["SHA256SUMS", "x_1_aa_9.usr.raw", "x_1.pubring.pgp", "x_1.efi"];
+        let old = ["SHA256SUMS", "x_1_aa_9.usr.raw", "x_1.pubring.pgp", "x_1.manifest", "x_1.efi"];
         let others = ["disk.raw", "notes.txt", "x_1.txt", "x_12.raw", "y_1.raw"];
         old.iter().chain(&others).for_each(|name| fs::write(to.join(name), "").unwrap());
         let error = collect("x_1", &made, &to).unwrap_err().to_string();

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread;
 
@@ -44,6 +44,15 @@ pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
         tell_children(Signal::TERM);
     }
     Ok(child)
+}
+
+/// Runs such a program to its end, and returns what it said.
+///
+/// # Errors
+/// As [`spawn`].
+pub(crate) fn output(command: &mut Command) -> io::Result<Output> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    spawn(command)?.wait_with_output()
 }
 
 /// Names the program that is missing. It is not the one that was asked for.

@@ -79,6 +79,7 @@ pub(crate) fn is_key(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::temporary;
 
     /// `ssh-keygen -t ed25519 -C me@host`, and what `ssh-keygen -l` shows of it.
     const LINE: &str =
@@ -102,7 +103,7 @@ mod tests {
     }
 
     fn said(text: &str) -> Result<Vec<SshKey>, String> {
-        let place = tempfile::tempdir().unwrap();
+        let place = temporary::folder().unwrap();
         let file = place.path().join("key");
         fs::write(&file, text).unwrap();
         read(&file).map_err(|error| error.to_string().replace(&file.display().to_string(), "KEY"))

@@ -1,6 +1,7 @@
 //! The files of each kind, and what is refused before anything is written.
 
 use super::*;
+use crate::host::temporary;
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH me@host";
 const KEYS: &str = "mkosi.extra/usr/lib/credstore/ssh.authorized_keys.root";
@@ -114,7 +115,7 @@ fn an_appliance_restarts_only_for_a_version_that_needs_nobody() {
 fn the_folder_s_name_is_the_image_s() {
     assert_eq!(id(Path::new("some/my-server")).unwrap(), "my-server");
     assert_eq!(id(Path::new("my-server/")).unwrap(), "my-server");
-    let place = tempfile::tempdir().unwrap();
+    let place = temporary::folder().unwrap();
     let inside = place.path().join("mine/below");
     fs::create_dir_all(&inside).unwrap();
     assert_eq!(id(&inside.join("..")).unwrap(), "mine");
@@ -137,7 +138,7 @@ fn content(folder: &Path) -> Vec<(PathBuf, String)> {
 
 #[test]
 fn nothing_is_overwritten() {
-    let place = tempfile::tempdir().unwrap();
+    let place = temporary::folder().unwrap();
     let folder = place.path().join("mine");
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("notes"), "a thesis").unwrap();
@@ -159,7 +160,7 @@ fn nothing_is_overwritten() {
 
 #[test]
 fn a_desktop_takes_no_key_and_nothing_is_made() {
-    let place = tempfile::tempdir().unwrap();
+    let place = temporary::folder().unwrap();
     let key = place.path().join("key.pub");
     fs::write(&key, KEY).unwrap();
     let folder = place.path().join("mine");
@@ -174,7 +175,7 @@ fn a_desktop_takes_no_key_and_nothing_is_made() {
 
 #[test]
 fn a_name_that_no_keyring_can_have_is_refused_before_anything_is_made() {
-    let place = tempfile::tempdir().unwrap();
+    let place = temporary::folder().unwrap();
     let folder = place.path().join("a".repeat(41));
     let options = Init { folder: folder.clone(), kind: Kind::Server, ssh_key: None, tools: "t".into() };
     let error = init(&options, Screen::new(true)).unwrap_err().to_string();

@@ -8,6 +8,7 @@ use pattern::update::uki;
 use serde::Serialize;
 
 use super::facts::Signed;
+use crate::host::signals;
 use crate::host::temporary;
 use crate::host::tools::{self, Need, Source};
 
@@ -64,7 +65,8 @@ fn certificate(bytes: &[u8], pkcs7: &[u8], tools: &Path) -> Result<Signature> {
     command.args(["-dateopt", "iso_8601", "-in"]).arg(&pem);
     let said = tools::output("reading the certificate with openssl", &mut command)?;
     let mut verify = Source::of(SBVERIFY, tools)?.command("sbverify");
-    let verified = verify.arg("--cert").arg(&pem).arg(&program).output().context("starting sbverify")?;
+    let verified =
+        signals::output(verify.arg("--cert").arg(&pem).arg(&program)).context("starting sbverify")?;
     Ok(Signature { valid: verified.status.success(), ..words(&String::from_utf8_lossy(&said)) })
 }
 

@@ -7,6 +7,7 @@ use super::kernel::Kernel;
 use super::signature::Signature;
 use super::system::System;
 use super::*;
+use crate::host::temporary;
 
 fn signed(file: &str) -> Signed {
     let signature = Signature {
@@ -181,7 +182,7 @@ fn what_can_t_be_compared_is_said() {
 
 #[test]
 fn the_image_in_a_folder_is_found() {
-    let place = tempfile::tempdir().unwrap();
+    let place = temporary::folder().unwrap();
     let folder = place.path();
     let said = || image(folder).unwrap_err().to_string();
     assert!(said().contains("has no ID_VERSION.raw: give an image, or a folder that `pattern build` wrote"));
@@ -196,7 +197,7 @@ fn the_image_in_a_folder_is_found() {
 
 #[test]
 fn another_file_is_not_an_image() {
-    let place = tempfile::tempdir().unwrap();
+    let place = temporary::folder().unwrap();
     let file = place.path().join("x.raw");
     fs::write(&file, "hello").unwrap();
     let options = Show { image: file.clone(), old: None, json: false, tools: "t".into() };
