@@ -25,13 +25,11 @@ fn rows(page: &str) -> String {
 }
 
 #[test]
-fn the_tables_in_manual_and_readme_are_the_list_of_keys() {
+fn the_table_in_the_manual_is_the_list_of_keys() {
     let expected = |row: &dyn Fn(&Key) -> String| KEYS.iter().map(row).collect::<Vec<_>>().join("\n");
     let long =
         |key: &Key| format!("| `{}` | {} | {} | {} |", key.path, key.kind.words(), default(key), key.help);
     assert_eq!(rows("docs/man/pattern.toml.5.md"), expected(&long));
-    let short = |key: &Key| format!("| `{}` | {} | {} |", key.path, default(key), key.help);
-    assert_eq!(rows("README.md"), expected(&short));
 }
 
 #[test]
