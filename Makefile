@@ -40,6 +40,7 @@ install: programs ## build: lay the files out for packagers: DESTDIR=, PREFIX=
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions image/completions/_pattern
 	rm -rf $(DESTDIR)$(PREFIX)/share/pattern/mkosi
 	cp -r image/mkosi $(DESTDIR)$(PREFIX)/share/pattern/mkosi
+	chmod -R u=rwX,go=rX $(DESTDIR)$(PREFIX)/share/pattern/mkosi
 
 	if [ -d build/man ]; then for page in build/man/*; do \
 	  install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; done; fi

@@ -1,6 +1,7 @@
 //! `pattern build`: makes a base image and the files for updates from a folder with `pattern.toml`.
 
 mod data;
+mod date;
 mod keys;
 mod mkosi;
 mod output;
@@ -20,6 +21,7 @@ use pattern::table::base;
 use crate::check::print_notes;
 use crate::host::pubring::Pubring;
 use data::Data;
+use date::Date;
 use keys::Keys;
 use mkosi::Places;
 
@@ -51,7 +53,7 @@ pub fn build(options: &Build) -> Result<()> {
     let data = Data::find(options.data.as_deref())?;
     let keys = signing(options, &config)?;
     let base = format!("{}_{}", config.image.id, config.image.version);
-    let places = places(options, &data, &config, &base)?;
+    let places = places(options, &data, &config, &base, Date::find(&file)?)?;
     prepare(&places, &data, &config, &file)?;
     println!("Logs: {}/*.log", places.work.display());
     progress::run("tools tree", &mut tools(&data, &places), &places.work.join("tools.log"))?;
@@ -96,13 +98,15 @@ fn read(file: &Path) -> Result<Config> {
     })
 }
 
-fn places(options: &Build, data: &Data, config: &Config, base: &str) -> Result<Places> {
+fn places(options: &Build, data: &Data, config: &Config, base: &str, date: Date) -> Result<Places> {
     let work = options.output.join(".work").join(base);
     if work.exists() {
         fs::remove_dir_all(&work).with_context(|| format!("removing {}", work.display()))?;
     }
     let cache = options.output.join(".cache");
     Ok(Places {
+        base: base.to_owned(),
+        date,
         folder: made(&options.folder)?,
         mkosi: data.mkosi(),
         tools: made(&options.tools)?,
@@ -123,6 +127,9 @@ fn made(folder: &Path) -> Result<PathBuf> {
 fn prepare(places: &Places, data: &Data, config: &Config, file: &Path) -> Result<()> {
     tree::write(&places.tree(), data, file, config)?;
     users::give(&places.folder, &made(&places.image_tree())?)?;
+    for tree in [places.tree(), places.image_tree()] {
+        tree::set_modes(&tree)?;
+    }
     let repart = made(&places.repart())?;
     for (name, text) in base::definitions(config) {
         let path = repart.join(name);
