@@ -28,6 +28,7 @@ help: ## try: list the targets
 programs: ## build: build the static program and the host tool
 	static/cargo build --release -p pattern-initrd
 	static/check $(PROGRAM)
+	static/components >target/components
 	cargo build --release -p pattern-image
 
 .PHONY: install
@@ -35,6 +36,7 @@ install: programs ## build: lay the files out for packagers: DESTDIR=, PREFIX=
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin target/release/pattern
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/pattern $(PROGRAM)
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/share/pattern image/tools
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/pattern target/components
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/pattern/units units/*
 	install -D -m 644 image/completions/pattern.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pattern
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions image/completions/_pattern

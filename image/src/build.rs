@@ -7,6 +7,7 @@ mod mkosi;
 mod output;
 mod progress;
 mod room;
+mod sbom;
 mod tree;
 mod users;
 
@@ -73,6 +74,7 @@ pub fn build(options: &Build) -> Result<()> {
     let to = options.output.join(&base);
     let mut names = output::collect(&base, &places.made(), &to)?;
     names.push(output::keep_pubring(&base, &pubring, &to)?);
+    names.push(sbom::write(&places, &data, &to)?);
     output::checksums(&to, &names)?;
     names.iter().for_each(|name| println!("{}", to.join(name).display()));
     Ok(())

@@ -19,6 +19,7 @@ pub(crate) use built::PUBRING;
 use compression::Codec;
 pub use compression::Compression;
 use folder::Folder;
+pub(crate) use name::SBOM;
 
 /// Options of `sign-release`.
 #[derive(Clone, PartialEq, Eq, Debug)]

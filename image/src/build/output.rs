@@ -90,13 +90,21 @@ pub(crate) fn keep_pubring(base: &str, pubring: &Path, to: &Path) -> Result<Stri
 /// # Errors
 /// When sha256sum fails.
 pub(crate) fn checksums(folder: &Path, names: &[String]) -> Result<()> {
+    let path = folder.join("SHA256SUMS");
+    fs::write(&path, sums(folder, names)?).with_context(|| format!("writing {}", path.display()))
+}
+
+/// Returns what sha256sum says of the files.
+///
+/// # Errors
+/// When it fails.
+pub(crate) fn sums(folder: &Path, names: &[String]) -> Result<String> {
     let output = Command::new("sha256sum").arg("--").args(names).current_dir(folder).output();
     let output = output.context("starting sha256sum")?;
     if !output.status.success() {
         bail!("sha256sum: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
-    let path = folder.join("SHA256SUMS");
-    fs::write(&path, output.stdout).with_context(|| format!("writing {}", path.display()))
+    String::from_utf8(output.stdout).context("sha256sum")
 }
 
 #[cfg(test)]
