@@ -28,6 +28,7 @@ help: ## try: list the targets
 programs: ## build: build the static program and the host tool
 	static/cargo build --release -p pattern-initrd
 	static/check $(PROGRAM)
+	static/components >target/components
 	cargo build --release -p pattern-image
 
 .PHONY: install
@@ -35,6 +36,7 @@ install: programs ## build: lay the files out for packagers: DESTDIR=, PREFIX=
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin target/release/pattern
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/pattern $(PROGRAM)
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/share/pattern image/tools
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/pattern target/components
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/pattern/units units/*
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion/completions zsh/site-functions fish/vendor_completions.d)
 	target/release/pattern completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/pattern
@@ -42,6 +44,7 @@ install: programs ## build: lay the files out for packagers: DESTDIR=, PREFIX=
 	target/release/pattern completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/pattern.fish
 	rm -rf $(DESTDIR)$(PREFIX)/share/pattern/mkosi
 	cp -r image/mkosi $(DESTDIR)$(PREFIX)/share/pattern/mkosi
+	chmod -R u=rwX,go=rX $(DESTDIR)$(PREFIX)/share/pattern/mkosi
 
 	if [ -d build/man ]; then for page in build/man/*; do \
 	  install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; done; fi

@@ -2,11 +2,13 @@
 
 mod claim;
 mod data;
+mod date;
 mod keys;
 mod mkosi;
 mod output;
 mod progress;
 mod room;
+mod sbom;
 mod tree;
 mod users;
 
@@ -28,6 +30,7 @@ use crate::host::screen::{self, Screen};
 use crate::host::signals;
 use crate::host::tools::{Source, TREE};
 use data::Data;
+use date::Date;
 use keys::Keys;
 use mkosi::Places;
 
@@ -75,7 +78,7 @@ pub fn build(options: &Build, screen: Screen) -> Result<()> {
     signals::catch()?;
     let _version = claim::version(&options.output.join(".work").join(&base))?;
     output::refuse_to_replace(&base, &to, options.force)?;
-    let places = places(options, &data, &config, &base)?;
+    let places = places(options, &data, &config, &base, Date::find(&file)?)?;
     prepare(&places, &data, &config, &file)?;
     screen.say(format_args!("Logs: {}/*.log", places.work.display()));
     let step = |what: &str, log: &str, kept: &Path, command: &mut Command| {
@@ -96,6 +99,7 @@ pub fn build(options: &Build, screen: Screen) -> Result<()> {
     users::keep(&places.made(), &places.folder, screen)?;
     let mut names = output::collect(&base, &places.made(), &to)?;
     names.push(output::keep_pubring(&base, &pubring, &to)?);
+    names.push(sbom::write(&places, &data, &to)?);
     output::checksums(&to, &names)?;
     names.extend(output::keep_manifest(&base, &places.made(), &to)?);
     print_made(options.json, &base, &to, &names)
@@ -131,11 +135,13 @@ fn read(file: &Path, screen: Screen) -> Result<Config> {
     config.with_context(|| format!("building from {}: correct the errors above first", file.display()))
 }
 
-fn places(options: &Build, data: &Data, config: &Config, base: &str) -> Result<Places> {
+fn places(options: &Build, data: &Data, config: &Config, base: &str, date: Date) -> Result<Places> {
     let work = options.output.join(".work").join(base);
     claim::empty(&work)?;
     let cache = options.output.join(".cache");
     Ok(Places {
+        base: base.to_owned(),
+        date,
         folder: made(&options.folder)?,
         mkosi: data.mkosi(),
         tools: made(&options.tools)?,
@@ -156,6 +162,9 @@ fn made(folder: &Path) -> Result<PathBuf> {
 fn prepare(places: &Places, data: &Data, config: &Config, file: &Path) -> Result<()> {
     tree::write(&places.tree(), data, file, config)?;
     users::give(&places.folder, &made(&places.image_tree())?)?;
+    for tree in [places.tree(), places.image_tree()] {
+        tree::set_modes(&tree)?;
+    }
     let repart = made(&places.repart())?;
     for (name, text) in base::definitions(config) {
         let path = repart.join(name);

@@ -67,6 +67,9 @@ pub fn burn(options: &Burn, screen: Screen) -> Result<bool> {
         list(options.json)?;
         return Ok(options.json);
     };
+    if target::is_made_of(device, &source.file)? {
+        bail!("{} is the image itself, or a device made of it: name another disk", device.display());
+    }
     let disk = Disk::open(device)?;
     let (mut image, fitted) = prepare(&source, &disk, options, screen)?;
     let facts = disk.facts(screen)?;

@@ -27,6 +27,7 @@ pub use compression::Compression;
 use folder::Folder;
 pub(crate) use folder::SIGNATURE;
 pub(crate) use manifest::MANIFEST;
+pub(crate) use name::SBOM;
 
 /// The end of the name of mkosi's list of packages. It is not published.
 pub(crate) const PACKAGES: &str = ".manifest";

@@ -65,6 +65,14 @@ fn keys_that_debians_packages_make_do_not_ship() {
 }
 
 #[test]
+fn what_the_build_logged_does_not_ship() {
+    let root = Root::new(&[("var/log/alternatives.log", "update-alternatives: run\n"), ("var/log/wtmp", "")]);
+    let output = root.finalize();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!root.has("var/log/alternatives.log") && root.has("var/log/wtmp"));
+}
+
+#[test]
 fn other_private_keys_end_the_build() {
     for (name, begin) in [
         ("etc/nginx/tls.key", "-----BEGIN PRIVATE KEY-----"),

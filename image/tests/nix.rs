@@ -105,6 +105,7 @@ const EVERYTHING: &str = r#"
     desktop = true
     distrobox = true
     sandboxing = true
+    firmware = true
     [volume]
     filesystem = "btrfs"
     pcrs = [7, 11]

@@ -33,7 +33,7 @@ impl Data {
     }
 
     fn check(&self) -> Result<()> {
-        let paths = [self.mkosi(), self.units(), self.tools(), self.program()];
+        let paths = [self.mkosi(), self.units(), self.tools(), self.components(), self.program()];
         match paths.iter().find(|path| !path.exists()) {
             Some(path) => bail!("{} is missing: `make install` puts it there", path.display()),
             None => Ok(()),
@@ -53,6 +53,11 @@ impl Data {
     /// Returns the script that makes the tools tree.
     pub(crate) fn tools(&self) -> PathBuf {
         self.share.join("tools")
+    }
+
+    /// Returns the list of what the static program was linked from.
+    pub(crate) fn components(&self) -> PathBuf {
+        self.share.join("components")
     }
 
     /// Returns the static program of the initrd and of the image.

@@ -7,12 +7,17 @@ use std::process::Command;
 
 use pattern::config::{Config, Enroll};
 
+use super::date::Date;
 use super::keys::{Keys, Signing};
 use crate::host::tools::Source;
 
-/// The folders of a build. All paths are absolute.
+/// The folders of a build, and its date. All paths are absolute.
 #[derive(Clone, Debug)]
 pub(crate) struct Places {
+    /// `ID_VERSION`
+    pub(crate) base: String,
+    /// What all files have.
+    pub(crate) date: Date,
     /// The user's folder, with `pattern.toml`.
     pub(crate) folder: PathBuf,
     /// Our mkosi configuration.
@@ -72,7 +77,9 @@ pub(crate) fn image(places: &Places, config: &Config, keys: Option<(&Keys, &Sign
         option("extra-tree", &places.image_tree()),
         option("repart-directory", &places.repart()),
         option("extra-search-path", &places.mkosi.join("ukify")),
+        option("extra-search-path", &places.mkosi.join("sbsign")),
     ]);
+    command.arg(format!("--seed={}", places.date.seed(&places.base)));
     command.arg(format!("--image-id={}", config.image.id));
     command.arg(format!("--image-version={}", config.image.version));
     if let Some((keys, pcr)) = keys {
@@ -131,6 +138,7 @@ fn mkosi(places: &Places, config: &Config, folder: &Path, cache: &Path) -> Comma
     let enroll = config.boot.secure_boot_enroll.name();
     command.arg(format!("--environment=PATTERN_SECURE_BOOT_ENROLL={enroll}"));
     command.args(["--incremental=yes", "--force"]);
+    command.arg(format!("--source-date-epoch={}", places.date.seconds()));
     command
 }
 

@@ -138,10 +138,18 @@ pub(crate) fn keep_manifest(base: &str, made: &Path, to: &Path) -> Result<Option
 /// # Errors
 /// When sha256sum fails.
 pub(crate) fn checksums(folder: &Path, names: &[String]) -> Result<()> {
+    let path = folder.join(MANIFEST);
+    fs::write(&path, sums(folder, names)?).with_context(|| format!("writing {}", path.display()))
+}
+
+/// Returns what sha256sum says of the files.
+///
+/// # Errors
+/// When it fails.
+pub(crate) fn sums(folder: &Path, names: &[String]) -> Result<String> {
     let mut command = Command::new("sha256sum");
     let sums = tools::output("summing up", command.arg("--").args(names).current_dir(folder))?;
-    let path = folder.join(MANIFEST);
-    fs::write(&path, sums).with_context(|| format!("writing {}", path.display()))
+    String::from_utf8(sums).context("summing up")
 }
 
 #[cfg(test)]

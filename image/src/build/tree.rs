@@ -86,9 +86,53 @@ fn units(tree: &Path, from: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Gives folders and files the modes of an image, whatever the umask was. What can be executed stays so.
+///
+/// # Errors
+/// When the tree can't be read or changed.
+pub(crate) fn set_modes(tree: &Path) -> Result<()> {
+    let setting = || format!("setting the modes of {}", tree.display());
+    let found = tree.symlink_metadata().with_context(setting)?;
+    if found.is_symlink() {
+        return Ok(());
+    }
+    if found.is_dir() {
+        for entry in fs::read_dir(tree).with_context(setting)? {
+            set_modes(&entry.with_context(setting)?.path())?;
+        }
+    }
+    let mode = if found.is_dir() || found.permissions().mode() & 0o111 != 0 { 0o755 } else { 0o644 };
+    fs::set_permissions(tree, fs::Permissions::from_mode(mode)).with_context(setting)
+}
+
 /// Copies content. The mode is the image's, not this host's.
 fn copy(from: &Path, to: &Path, mode: u32) -> Result<()> {
     let copying = || format!("copying {} to {}", from.display(), to.display());
     fs::copy(from, to).with_context(copying)?;
     fs::set_permissions(to, fs::Permissions::from_mode(mode)).with_context(copying)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::temporary;
+
+    #[test]
+    fn modes_do_not_follow_the_umask() {
+        let place = temporary::folder().unwrap();
+        let tree = place.path().join("tree");
+        let mode = |name: &str| fs::metadata(tree.join(name)).unwrap().permissions().mode() & 0o7777;
+        fs::create_dir_all(tree.join("usr/bin")).unwrap();
+        for (name, private) in [("usr/file", 0o600), ("usr/bin/program", 0o700), ("usr/bin", 0o700)] {
+            if !tree.join(name).exists() {
+                fs::write(tree.join(name), "").unwrap();
+            }
+            fs::set_permissions(tree.join(name), fs::Permissions::from_mode(private)).unwrap();
+        }
+        symlink("/nonexistent", tree.join("usr/link")).unwrap();
+        set_modes(&tree).unwrap();
+        assert_eq!(["usr/file", "usr/bin/program", "usr/bin"].map(mode), [0o644, 0o755, 0o755]);
+        let error = set_modes(&tree.join("gone")).unwrap_err().to_string();
+        assert!(error.starts_with("setting the modes of "), "{error}");
+    }
 }

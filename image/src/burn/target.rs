@@ -41,6 +41,23 @@ pub(super) fn kind(path: &Path) -> Result<Kind> {
     Ok(Kind::File)
 }
 
+/// Returns whether a disk is this file: by another name, or as the loop device of it. Nothing would be left to read.
+///
+/// # Errors
+/// When the file can't be looked at.
+pub(super) fn is_made_of(disk: &Path, file: &Path) -> Result<bool> {
+    let wanted = fs::metadata(file).with_context(|| format!("looking at {}", file.display()))?;
+    let same = |found: fs::Metadata| (found.dev(), found.ino()) == (wanted.dev(), wanted.ino());
+    let Ok(found) = fs::metadata(disk) else { return Ok(false) };
+    if !found.file_type().is_block_device() {
+        return Ok(same(found));
+    }
+    // What the kernel says of a loop device (Documentation/ABI/testing/sysfs-block-loop).
+    let backing = format!("/sys/dev/block/{}/loop/backing_file", numbers(&found));
+    let backing = fs::read_to_string(backing).unwrap_or_default();
+    Ok(fs::metadata(backing.trim_end_matches('\n')).is_ok_and(same))
+}
+
 /// Locks a disk, and returns whether another program had done so. udev, partitioning tools and this program lock a disk
 /// as a whole; QEMU locks bytes of the file that it uses as one.
 fn is_locked(file: &File, is_device: bool) -> bool {

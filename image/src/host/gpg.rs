@@ -20,7 +20,7 @@ const GNUPG: Need = Need { programs: &["gpg", "gpgconf", "gpg-agent"], package: 
 const PATH_MAX: usize = 87;
 
 /// Where a home has its secret keys.
-const SECRET_KEYS: &str = "private-keys-v1.d";
+pub(crate) const SECRET_KEYS: &str = "private-keys-v1.d";
 
 /// Options that gpg's command line decides, not the home's `gpg.conf`.
 pub(super) const PLAIN: [&str; 4] =

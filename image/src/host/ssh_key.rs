@@ -1,12 +1,16 @@
 //! Public keys of OpenSSH, as in `authorized_keys` (sshd(8), "AUTHORIZED_KEYS FILE FORMAT").
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use sha2::{Digest as _, Sha256};
+
+use super::small;
+
+/// Longest file in bytes.
+const LONGEST: usize = 1 << 16;
 
 /// A public key.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,7 +55,11 @@ fn parts(mut key: &[u8]) -> Option<Vec<&[u8]>> {
 /// When it has something else, or a private key.
 pub(crate) fn read(file: &Path) -> Result<Vec<SshKey>> {
     let name = file.display();
-    let text = fs::read_to_string(file).with_context(|| format!("reading {name}"))?;
+    let bytes = small::read(file, LONGEST).with_context(|| format!("reading {name}"))?;
+    if bytes.len() > LONGEST {
+        bail!("{name} has more than {LONGEST} bytes, which no list of public keys has");
+    }
+    let text = String::from_utf8(bytes).with_context(|| format!("reading {name}"))?;
     if text.contains("PRIVATE KEY-----") {
         bail!("{name} is a private key, which belongs in no image; give its public half, {name}.pub");
     }
@@ -78,6 +86,8 @@ pub(crate) fn is_key(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::host::temporary;
 
@@ -124,5 +134,12 @@ mod tests {
         let message = said(&format!("{LINE}\nsomething else\n")).unwrap_err();
         assert!(message.starts_with("KEY: line 2 is not a public key of OpenSSH"), "{message}");
         assert_eq!(said("# none\n"), Err("KEY has no public key; `ssh-keygen` makes one".to_owned()));
+    }
+
+    #[test]
+    fn a_file_without_an_end_is_not_read() {
+        let error = format!("{:#}", read(Path::new("/dev/zero")).unwrap_err());
+        assert_eq!(error, "reading /dev/zero: it is a device, not a file");
+        assert!(said(&"x".repeat(LONGEST + 1)).unwrap_err().contains("which no list of public keys has"));
     }
 }

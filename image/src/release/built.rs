@@ -91,12 +91,11 @@ impl Built {
         Ok(())
     }
 
-    /// Returns the files as they are in a release. The UKI is not compressed, because firmware
-    /// starts it directly. All others are.
+    /// Returns the files as they are in a release.
     pub(super) fn parts<'a>(&self, packed: &'a Codec, plain: &'a Codec) -> Vec<Part<'a>> {
         let part = |(name, sum): (&String, &String)| {
-            let is_uki = name::parse(name).is_some_and(|name| name.kind == Kind::Uki);
-            let codec = if is_uki { plain } else { packed };
+            let is_packed = name::parse(name).is_some_and(|name| name.kind.is_packed());
+            let codec = if is_packed { packed } else { plain };
             let (from, name) = (self.folder.join(name), format!("{name}{}", codec.suffix));
             Part { from, sum: sum.clone(), name, codec }
         };
@@ -104,7 +103,7 @@ impl Built {
     }
 }
 
-/// Returns the version, if these are its files and each occurs once.
+/// Returns the version, if these are its files and each that is needed occurs once.
 fn version(sums: &Sums) -> Result<String> {
     let mut names = Vec::new();
     for name in sums.keys() {
@@ -113,7 +112,7 @@ fn version(sums: &Sums) -> Result<String> {
             _ => bail!("{name} is not a file of a version"),
         }
     }
-    for kind in Kind::ALL {
+    for kind in Kind::NEEDED {
         let count = names.iter().filter(|name| name.kind == kind).count();
         if count != 1 {
             bail!("{count} files end in {}, not one", kind.suffix());
@@ -138,16 +137,18 @@ mod tests {
     }
 
     #[test]
-    fn all_but_the_uki_is_compressed() {
-        let built = built(&NAMES).unwrap();
+    fn what_firmware_and_people_read_is_not_compressed() {
+        let all = [&NAMES[..2], &["x_1.spdx.json"], &NAMES[2..]].concat();
+        let built = built(&all).unwrap();
         assert_eq!(built.base, "x_1");
         let names = |compression| {
             let codec = |compression| Codec { suffix: Compression::suffix(compression), program: None };
             let (packed, plain) = (codec(compression), codec(Compression::None));
             built.parts(&packed, &plain).into_iter().map(|part| part.name).collect::<Vec<_>>()
         };
-        assert_eq!(names(Compression::None), NAMES);
-        let compressed = ["x_1.efi", "x_1.raw.xz", "x_1_ab_9.usr.raw.xz", "x_1_cd_9.verity.raw.xz"];
+        assert_eq!(names(Compression::None), all);
+        let compressed =
+            ["x_1.efi", "x_1.raw.xz", "x_1.spdx.json", "x_1_ab_9.usr.raw.xz", "x_1_cd_9.verity.raw.xz"];
         assert_eq!(names(Compression::Xz), compressed);
     }
 
@@ -164,6 +165,10 @@ mod tests {
             "there are files of both x_1 and x_2"
         );
         assert_eq!(message(&["x_1.efi", "notes.txt"]), "notes.txt is not a file of a version");
+        assert_eq!(
+            message(&[&NAMES[..], &["x_2.spdx.json"]].concat()),
+            "there are files of both x_1 and x_2"
+        );
         assert_eq!(message(&["x_1.raw.xz"]), "x_1.raw.xz is not a file of a version");
         assert_eq!(message(&[]), "0 files end in .raw, not one");
     }

@@ -5,6 +5,9 @@ use pattern::update::release::Part;
 
 use super::compression::Compression;
 
+/// The end of the name of the list of what an image is made of: SPDX, as JSON.
+pub(crate) const SBOM: &str = ".spdx.json";
+
 /// What a file is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
@@ -14,12 +17,24 @@ pub(crate) enum Kind {
     Uki,
     /// A partition.
     Part(Part),
+    /// The list of what the image is made of. Machines don't read it.
+    Sbom,
 }
 
 impl Kind {
-    /// All kinds. Each version has all of them.
-    pub(super) const ALL: [Self; 4] =
+    /// What each version has.
+    pub(super) const NEEDED: [Self; 4] =
         [Self::Image, Self::Uki, Self::Part(Part::Usr), Self::Part(Part::Verity)];
+
+    /// All kinds. Partitions come first, because their names also end like an image's.
+    fn all() -> impl Iterator<Item = Self> {
+        Self::NEEDED.into_iter().rev().chain([Self::Sbom])
+    }
+
+    /// Returns whether files are compressed. Firmware starts a UKI directly, and people read a list.
+    pub(super) fn is_packed(self) -> bool {
+        !matches!(self, Self::Uki | Self::Sbom)
+    }
 
     /// Returns the end of the file name before compression.
     pub(super) fn suffix(self) -> String {
@@ -27,6 +42,7 @@ impl Kind {
             Self::Image => ".raw".to_owned(),
             Self::Uki => ".efi".to_owned(),
             Self::Part(part) => format!(".{}.raw", part.name()),
+            Self::Sbom => SBOM.to_owned(),
         }
     }
 }
@@ -45,7 +61,7 @@ pub(crate) fn parse(name: &str) -> Option<Name<'_>> {
     let compression = Compression::of(name);
     let name = name.strip_suffix(compression.suffix())?;
     // Partitions come first, because their names also end like an image's.
-    let (base, kind) = Kind::ALL.iter().rev().find_map(|kind| Some((base(name, *kind)?, *kind)))?;
+    let (base, kind) = Kind::all().find_map(|kind| Some((base(name, kind)?, kind)))?;
     Some(Name { base, kind, compression })
 }
 
@@ -53,7 +69,7 @@ pub(crate) fn parse(name: &str) -> Option<Name<'_>> {
 fn base(name: &str, kind: Kind) -> Option<&str> {
     let stem = name.strip_suffix(&kind.suffix())?;
     let base = match kind {
-        Kind::Image | Kind::Uki => stem,
+        Kind::Image | Kind::Uki | Kind::Sbom => stem,
         Kind::Part(part) => {
             let _size = part.bytes(name)?;
             let (rest, _bytes) = stem.rsplit_once('_')?;
@@ -76,6 +92,7 @@ mod tests {
             ("demo_0.0.1.raw", "demo_0.0.1", Kind::Image, Compression::None),
             ("demo_0.0.1.raw.xz", "demo_0.0.1", Kind::Image, Compression::Xz),
             ("demo_0.0.1.efi", "demo_0.0.1", Kind::Uki, Compression::None),
+            ("demo_0.0.1.spdx.json", "demo_0.0.1", Kind::Sbom, Compression::None),
             ("demo_0.0.1_06ab_9.usr.raw.gz", "demo_0.0.1", usr, Compression::Gz),
             ("demo_0.0.1_06ab_9.verity.raw", "demo_0.0.1", verity, Compression::None),
             ("a.b_1.usr.raw", "a.b_1.usr", Kind::Image, Compression::None),

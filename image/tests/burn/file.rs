@@ -68,6 +68,23 @@ fn what_is_no_whole_image_is_refused() {
 }
 
 /// `dd` would make the file /dev/sdx of a mistyped name, and fill the memory.
+/// Its partitions would be cleared before they are read.
+#[test]
+fn an_image_is_not_burned_onto_itself() {
+    let place = Place::new();
+    let image = place.content("x_1/x_1.raw");
+    fs::hard_link(place.path("x_1/x_1.raw"), place.path("hard")).unwrap();
+    std::os::unix::fs::symlink("x_1/x_1.raw", place.path("soft")).unwrap();
+    for disk in ["x_1/x_1.raw", "hard", "soft"] {
+        let said = place.refuses(&["x_1", disk, "--erase", "x_1.raw"]);
+        assert!(
+            said.contains(&format!("{disk} is the image itself, or a device made of it: name another disk")),
+            "{said}"
+        );
+        assert!(place.content("x_1/x_1.raw") == image, "the image was changed");
+    }
+}
+
 #[test]
 fn nothing_is_made_where_there_is_nothing() {
     let place = Place::new();

@@ -8,7 +8,8 @@ use std::process::{Command, Output};
 use pattern_image::host::temporary;
 
 /// The files of version 1 as `pattern build` names them.
-pub(crate) const BUILT: [&str; 4] = ["x_1.efi", "x_1.raw", "x_1_0a_9.usr.raw", "x_1_0b_9.verity.raw"];
+pub(crate) const BUILT: [&str; 5] =
+    ["x_1.efi", "x_1.raw", "x_1.spdx.json", "x_1_0a_9.usr.raw", "x_1_0b_9.verity.raw"];
 
 pub(crate) struct Place(tempfile::TempDir);
 

@@ -17,6 +17,19 @@ fn flip(file: &std::path::Path) {
     fs::write(file, content).unwrap();
 }
 
+/// A web server would give them to everybody.
+#[test]
+#[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
+fn a_folder_with_secret_keys_is_not_published() {
+    let place = Place::with_keys();
+    place.build("1");
+    for folder in [".", "x-gpg"] {
+        let said = place.fails(&["sign-release", "x_1", "x-gpg", "--output", folder]);
+        assert!(said.contains("has the secret keys of "), "{said}");
+        assert!(!place.path(folder).join("SHA256SUMS").exists());
+    }
+}
+
 #[test]
 #[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
 fn a_release_verifies_with_its_public_key_only() {
@@ -26,7 +39,10 @@ fn a_release_verifies_with_its_public_key_only() {
     place.check("release");
     let sums = fs::read_to_string(place.path("release/SHA256SUMS")).unwrap();
     let named = sums.lines().map(|line| &line[66..]).collect::<Vec<_>>();
-    assert_eq!(named, ["x_1.efi", "x_1.raw.xz", "x_1_0a_9.usr.raw.xz", "x_1_0b_9.verity.raw.xz"]);
+    assert_eq!(
+        named,
+        ["x_1.efi", "x_1.raw.xz", "x_1.spdx.json", "x_1_0a_9.usr.raw.xz", "x_1_0b_9.verity.raw.xz"]
+    );
     assert!(named.iter().all(|name| text.contains(&format!("release/{name}\n"))), "{text}");
     let signature = fs::read(place.path("release/SHA256SUMS.gpg")).unwrap();
     assert!(!signature.starts_with(b"-----BEGIN"), "armored");
@@ -53,7 +69,7 @@ fn each_compression_reads_back() {
         place.succeeds(&["sign-release", "x_1", "x-gpg", "--output", how, "--compress", how]);
         place.check(how);
         for name in BUILT {
-            let suffix = if name.ends_with(".efi") { "" } else { suffix };
+            let suffix = if name.ends_with(".raw") { suffix } else { "" };
             let program = if suffix.is_empty() { "cat" } else { program };
             let file = place.path(how).join(format!("{name}{suffix}"));
             let output = Command::new(program).arg(file).output().unwrap();
@@ -64,6 +80,19 @@ fn each_compression_reads_back() {
     let error = place.fails(&["sign-release", "x_1", "x-gpg", "--output", "xz", "--compress", "gz"]);
     assert!(error.contains("xz has x_1 already, with x_1.raw.xz: a version that was published"), "{error}");
     place.check("xz");
+}
+
+/// NixOS makes no list of what an image is made of.
+#[test]
+#[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
+fn a_version_without_a_list_of_parts_is_signed_too() {
+    let place = Place::with_keys();
+    place.build("1");
+    fs::remove_file(place.path("x_1/x_1.spdx.json")).unwrap();
+    place.sum("x_1");
+    let text = place.sign();
+    place.check("release");
+    assert!(!text.contains("spdx") && text.contains("release/x_1.efi\n"), "{text}");
 }
 
 #[test]
@@ -91,7 +120,7 @@ fn versions_are_added() {
     place.succeeds(&["sign-release", "x_1.2", "x-gpg", "--output", "release"]);
     place.check("release");
     let sums = fs::read_to_string(place.path("release/SHA256SUMS")).unwrap();
-    assert_eq!(sums.lines().count(), 8, "{sums}");
+    assert_eq!(sums.lines().count(), 10, "{sums}");
     assert!(sums.contains("  x_1.2_0a_9.usr.raw.xz\n") && sums.contains("  x_1_0a_9.usr.raw.xz\n"), "{sums}");
 
     // Again: the same files, a new signature.

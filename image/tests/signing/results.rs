@@ -16,7 +16,8 @@ cat >"$1/mkosi" <<'END'
 #!/bin/sh -e
 for option; do case $option in --output-directory=*) to=${option#*=};; esac; done
 echo '‣  Building'
-for name in raw efi usr.0a.raw verity.0b.raw manifest; do echo $name >"$to/x_1.$name"; done
+for name in raw efi usr.0a.raw verity.0b.raw; do echo $name >"$to/x_1.$name"; done
+echo '{"config":{"distribution":"debian","release":"trixie"},"packages":[{"type":"deb","name":"kmod","version":"34","architecture":"amd64"}]}' | tee "$to/initrd.manifest" >"$to/x_1.manifest"
 : >"$to/users.lock"
 END
 chmod +x "$1/mkosi"
@@ -40,6 +41,7 @@ fn place() -> Place {
         fs::create_dir_all(place.path("installed").join(folder)).unwrap();
     }
     fs::write(place.path("installed/lib/pattern/pattern-initrd"), "").unwrap();
+    fs::write(place.path("installed/share/pattern/components"), "rust 1.95.0\n").unwrap();
     let tools = place.path("installed/share/pattern/tools");
     fs::write(&tools, TOOLS).unwrap();
     fs::set_permissions(&tools, fs::Permissions::from_mode(0o755)).unwrap();
@@ -59,7 +61,7 @@ fn each_step_is_told_once_and_each_file_printed() {
     let place = place();
     let (made, told) = place.tells(&BUILD);
     let files = ["x_1.efi", "x_1.raw", "x_1_0a_11.usr.raw", "x_1_0b_14.verity.raw"];
-    let names = files.into_iter().chain(["x_1.pubring.pgp", "x_1.manifest"]);
+    let names = files.into_iter().chain(["x_1.pubring.pgp", "x_1.spdx.json", "x_1.manifest"]);
     let paths: String = names.map(|name| format!("build/images/x_1/{name}\n")).collect();
     assert_eq!(made, paths);
     // Notes about the folder come first.
@@ -69,7 +71,8 @@ fn each_step_is_told_once_and_each_file_printed() {
     assert!(told.contains(" s): done\n") && !told.contains(['\r', '\x1b', '…']), "{told}");
 
     let (made, told) = place.tells(&["sign-release", "build/images/x_1", "x-gpg", "--compress", "none"]);
-    assert_eq!(made, files.map(|name| format!("pattern-release/{name}\n")).concat());
+    let published = ["x_1.efi", "x_1.raw", "x_1.spdx.json", "x_1_0a_11.usr.raw", "x_1_0b_14.verity.raw"];
+    assert_eq!(made, published.map(|name| format!("pattern-release/{name}\n")).concat());
     assert!(told.starts_with("build/images/x_1 (") && told.contains("\nSigned with key "), "{told}");
 }
 
@@ -85,7 +88,7 @@ fn a_script_takes_paths_from_json() {
 
     let built = parsed(&place.succeeds(&[&BUILD[..], &["--json"]].concat()));
     assert_eq!(built["image"], "build/images/x_1/x_1.raw");
-    assert_eq!(built["files"].as_array().unwrap().len(), 6, "{built}");
+    assert_eq!(built["files"].as_array().unwrap().len(), 7, "{built}");
     let result = built["result"].as_str().unwrap();
     let signed = parsed(&place.succeeds(&["sign-release", result, "x-gpg", "--json", "--compress", "gz"]));
     assert_eq!(signed["release"], "pattern-release");

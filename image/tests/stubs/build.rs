@@ -9,8 +9,16 @@ use std::process::Stdio;
 
 use crate::host::{Host, RUNS, WAITS, is_running, said, send, wait_until};
 
-const BUILT: [&str; 6] =
-    ["SHA256SUMS", "x_1.efi", "x_1.pubring.pgp", "x_1.raw", "x_1_0a_11.usr.raw", "x_1_0b_14.verity.raw"];
+const BUILT: [&str; 8] = [
+    "SHA256SUMS",
+    "x_1.efi",
+    "x_1.manifest",
+    "x_1.pubring.pgp",
+    "x_1.raw",
+    "x_1.spdx.json",
+    "x_1_0a_11.usr.raw",
+    "x_1_0b_14.verity.raw",
+];
 const RESULT: &str = "build/images/x_1";
 
 #[test]

@@ -31,6 +31,8 @@ for word; do case $word in
 esac; done
 echo $$ >"$STUBS/$step"
 eval "$DOES"
+echo '{"config":{"distribution":"debian","release":"trixie"},"packages":[{"type":"deb","name":"kmod","version":"34","architecture":"amd64"}]}' | tee "$to/initrd.manifest" >"$to/x_1.manifest"
+cp "$to/x_1.manifest" "$to/y_1.manifest"
 : >"$to/users.lock"
 [ $step = initrd ] || for end in raw efi usr.0a.raw verity.0b.raw; do echo "$end" >"$to/${id}_1.$end"; done
 "#;
@@ -69,6 +71,7 @@ impl Host {
         host.program("stubs/bin/mkosi", MKOSI);
         host.program("data/share/pattern/tools", TOOLS);
         fs::write(host.path("data/lib/pattern/pattern-initrd"), "").unwrap();
+        fs::write(host.path("data/share/pattern/components"), "rust 1.95.0\n").unwrap();
         host.succeeds(&["gen-keyring", "x"]);
         host.succeeds(&["gen-keyring", "x", "--epoch", "1"]);
         host.image_folder("x");

@@ -46,6 +46,8 @@ fn update_by_its_user(guest: &mut Guest) {
     );
     let (index, said) = guest.expect_any(&["owner: ended with 0", "owner: ended with"]);
     assert_eq!(index, 0, "{said}");
+    // run0 gives the terminal back as it was before.
+    guest.greet();
     as_root(guest, "systemctl reboot");
     log_in(guest);
     assert_eq!(version(guest), "0.0.2");

@@ -54,6 +54,8 @@ fn types(guest: &mut Guest, commands: &[String], key: Option<&str>) {
         }
         let (index, said) = guest.expect_any(&["owner: ended with 0", "owner: ended with"]);
         assert_eq!(index, 0, "{command}: {said}");
+        // run0 gives the terminal back as it was before.
+        guest.greet();
     }
 }
 

@@ -124,6 +124,8 @@ impl Rig {
                 fs::write(release.join(name), bytes).unwrap();
             }
             fs::write(release.join(format!("demo_{version}.efi")), [b'M'; 4096]).unwrap();
+            // Published with a version, and not for machines.
+            fs::write(release.join(format!("demo_{version}.spdx.json")), "{}").unwrap();
         }
         let sum = "cd \"$0\" && sha256sum -- * >../sums && mv ../sums SHA256SUMS";
         ok(&Command::new("sh").args(["-c", sum]).arg(&release).output().unwrap());
