@@ -38,7 +38,7 @@ fn a_bad_version_is_told_what_versions_are_made_of() {
         ("\"1+2\"", format!("{made_of}, and has '+': \"1+2\"")),
         ("\"1é\"", format!("{made_of}, and has 'é': \"1é\"")),
         ("\"1_0\"", "must not hold '_', which separates id and version in file names: \"1_0\"".to_owned()),
-        ("0.1", "must be a string in quotes, not a number".to_owned()),
+        ("0.1", "must be a string in quotes, not a fraction".to_owned()),
         (long.as_str(), format!("must have at most 29 characters, and has 30: {long}")),
     ];
     for (version, message) in cases {
