@@ -147,6 +147,13 @@ check-desktop: image ## long tests: build an image with a desktop, log in there,
 	$(SCENARIOS) --include-ignored userspace::desktop
 	cp build/vm/desktop/greeter.png build/vm/desktop/session.png docs/
 
+.PHONY: reproducible
+reproducible: image ## long tests: build the demo and an image with all options again, elsewhere and from nothing, and compare the bytes
+	tests/need fdisk
+	tests/reproducible demo build/images/demo_0.0.1
+	$(BUILD) vm-tests/images/everything
+	tests/reproducible vm-tests/images/everything build/images/everything_0.0.1
+
 .PHONY: sizes
 sizes: image ## measure: build an image with and without each option of [userspace], and write the table of docs/userspace.md
 	vm-tests/scripts/table-sizes
