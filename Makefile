@@ -166,6 +166,13 @@ pictures: image ## measure: boot the demo for the first time, and draw docs/firs
 	$(SCENARIOS) second_boot
 	vm-tests/scripts/pictures
 
+.PHONY: reproducible
+reproducible: image ## long tests: build the demo and an image with all options again, elsewhere and from nothing, and compare the bytes
+	tests/need fdisk
+	tests/reproducible demo build/images/demo_0.0.1
+	$(BUILD) vm-tests/images/everything
+	tests/reproducible vm-tests/images/everything build/images/everything_0.0.1
+
 .PHONY: sizes
 sizes: image ## measure: build an image with and without each option of [userspace], and write the table of docs/userspace.md
 	vm-tests/scripts/table-sizes
