@@ -49,6 +49,24 @@ install: programs ## build: lay the files out for packagers: DESTDIR=, PREFIX=
 	if [ -d build/man ]; then for page in build/man/*; do \
 	  install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; done; fi
 
+# For an image that `pattern build` does not make. The host's tool has the same command name: not in one place with `install`.
+STAGES := usr grow reset persist seed credentials latch retry emergency health scrub fallback recovery
+LIB     = $(DESTDIR)$(PREFIX)/lib
+INITRD := image/mkosi/initrd/mkosi.extra/usr/lib/systemd/system
+.PHONY: install-initrd
+install-initrd: programs ## build: lay out the part of an image and of its initrd, and the module for dracut: DESTDIR=, PREFIX=
+	install -D -m 755 -t $(LIB)/pattern $(PROGRAM)
+	for stage in $(STAGES); do ln -sf pattern-initrd $(LIB)/pattern/pattern-$$stage || exit; done
+	install -d $(DESTDIR)$(PREFIX)/bin $(LIB)/systemd/system-generators $(LIB)/systemd/system/factory-reset.target.wants
+	ln -sf ../lib/pattern/pattern-initrd $(DESTDIR)$(PREFIX)/bin/pattern
+	ln -sf ../../pattern/pattern-initrd $(LIB)/systemd/system-generators/pattern-generator
+	install -m 644 -t $(LIB)/systemd/system units/*
+	ln -sf ../pattern-reset-request.service $(LIB)/systemd/system/factory-reset.target.wants
+	install -D -m 644 -t $(LIB)/udev/rules.d image/mkosi/image/mkosi.extra/usr/lib/udev/rules.d/54-pattern.rules
+	install -D -m 755 -t $(LIB)/dracut/modules.d/90pattern initrd/dracut/90pattern/module-setup.sh
+	install -m 644 -t $(LIB)/dracut/modules.d/90pattern $(INITRD)/initrd-switch-root.service.d/50-init.conf
+	install -D -m 644 -t $(LIB)/dracut/dracut.conf.d initrd/dracut/50-pattern.conf
+
 .PHONY: man
 man: ## build: render the manual pages into build/man; `make install` takes them along
 	tests/need pandoc
@@ -191,6 +209,7 @@ check-all: check $(RELEASES) build/releases/userspace build/releases/for-use bui
 	vm-tests/scripts/build-stock
 	$(BUILD) vm-tests/images/production
 	$(BUILD) vm-tests/images/own-ways
+	vm-tests/scripts/build-dracut
 	tests/need openssh-client
 	vm-tests/scripts/build-init server appliance
 	$(SCENARIOS) --ignored --skip userspace::desktop --skip init::desktop

@@ -8,6 +8,7 @@ mod confined;
 mod degraded_usr;
 mod devices_stay;
 mod disk_too_small;
+mod dracut;
 mod earlier_version;
 mod epoch;
 mod esp_in_disorder;
