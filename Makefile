@@ -67,6 +67,11 @@ install-initrd: programs ## build: lay out the part of an image and of its initr
 	install -m 644 -t $(LIB)/dracut/modules.d/90pattern $(INITRD)/initrd-switch-root.service.d/50-init.conf
 	install -D -m 644 -t $(LIB)/dracut/dracut.conf.d initrd/dracut/50-pattern.conf
 
+.PHONY: deb
+deb: ## build: build Debian packages in clean chroots of Debian 13 and testing, into build/deb
+	debian/in-chroot trixie
+	debian/in-chroot testing
+
 .PHONY: man
 man: ## build: render the manual pages into build/man; `make install` takes them along
 	tests/need pandoc
