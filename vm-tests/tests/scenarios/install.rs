@@ -3,7 +3,7 @@
 
 use pattern_vm_tests::{Computer, Desk, Guest, Page, Server, recovery_key_in};
 
-use crate::userspace::{as_root, log_in, make_first_user};
+use crate::userspace::{as_root, log_in, make_first_user, must_as_root};
 
 const DISK: u64 = 16;
 
@@ -47,15 +47,7 @@ fn types(guest: &mut Guest, commands: &[String], key: Option<&str>) {
             log_in(guest);
             continue;
         }
-        as_root(guest, &format!("sh -c '{command}; echo \"owner: ended with $?\"'"));
-        if let Some(key) = key.filter(|_| command.ends_with(" confirm")) {
-            guest.expect("Recovery key of ");
-            guest.send(key);
-        }
-        let (index, said) = guest.expect_any(&["owner: ended with 0", "owner: ended with"]);
-        assert_eq!(index, 0, "{command}: {said}");
-        // run0 gives the terminal back as it was before.
-        guest.greet();
+        must_as_root(guest, command, key.filter(|_| command.ends_with(" confirm")));
     }
 }
 

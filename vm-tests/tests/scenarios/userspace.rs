@@ -74,3 +74,17 @@ pub(crate) fn as_root(guest: &mut Guest, command: &str) {
     thread::sleep(Duration::from_secs(3));
     guest.send(PASSWORD);
 }
+
+/// Types commands as root, which may ask for this key, and must succeed.
+pub(crate) fn must_as_root(guest: &mut Guest, commands: &str, key: Option<&str>) {
+    as_root(guest, &format!("sh -c '{commands}; echo \"owner: ended with $?.\"'"));
+    if let Some(key) = key {
+        guest.expect("Recovery key of ");
+        guest.send(key);
+    }
+    let said = guest.expect("owner: ended with ");
+    let status = guest.expect(".");
+    assert_eq!(status, "0", "{commands}: {said}");
+    // run0 gives the terminal back as it was before.
+    guest.greet();
+}
