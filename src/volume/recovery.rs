@@ -30,7 +30,7 @@ pub struct NotARecoveryKey;
 
 impl fmt::Display for NotARecoveryKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a recovery key has 8 groups of 8 letters out of cbdefghijklnrtuv, with or without hyphens between")
+        f.write_str("a recovery key has 8 groups of 8 letters out of cbdefghijklnrtuv; what stands between does not matter")
     }
 }
 
@@ -52,31 +52,20 @@ impl RecoveryKey {
         Self(text)
     }
 
-    /// Parses what a person typed: upper or lower case, with all hyphens or none.
+    /// Parses what a person typed: upper or lower case, and anything but letters in the place of hyphens. A keyboard with the
+    /// letters of another country has other keys where the console expects a hyphen.
     ///
     /// # Errors
-    /// When the text has another form.
+    /// When the text has other letters, or another number of them.
     pub fn parse(typed: &str) -> Result<Self, NotARecoveryKey> {
         let mut bytes = Zeroizing::new([0; BYTES]);
-        let typed = typed.as_bytes();
-        let stride = match typed.len() {
-            n if n == 2 * BYTES => 2 * GROUP,
-            n if n == 2 * BYTES + BYTES / GROUP - 1 => 2 * GROUP + 1,
-            _ => return Err(NotARecoveryKey),
-        };
-        for (group, target) in typed.chunks(stride).zip(bytes.chunks_exact_mut(GROUP)) {
-            let (digits, rest) = group.split_at_checked(2 * GROUP).ok_or(NotARecoveryKey)?;
-            if !matches!(rest, b"" | b"-") {
-                return Err(NotARecoveryKey);
-            }
-            for (byte, pair) in target.iter_mut().zip(digits.chunks_exact(2)) {
-                *byte = pair
-                    .iter()
-                    .try_fold(0, |value, c| Some(value << 4 | value_of(*c)?))
-                    .ok_or(NotARecoveryKey)?;
-            }
+        let mut count = 0;
+        for letter in typed.chars().filter(|letter| letter.is_alphabetic()) {
+            let (value, byte) = value_of(letter).zip(bytes.get_mut(count / 2)).ok_or(NotARecoveryKey)?;
+            *byte = *byte << 4 | value;
+            count += 1;
         }
-        Ok(Self::from_bytes(&bytes))
+        if count == 2 * BYTES { Ok(Self::from_bytes(&bytes)) } else { Err(NotARecoveryKey) }
     }
 
     /// Returns the 71 characters, which are also the passphrase of the key slot.
@@ -90,8 +79,8 @@ fn digit(value: u8) -> char {
     MODHEX.get(usize::from(value)).map_or('c', |c| char::from(*c))
 }
 
-fn value_of(c: u8) -> Option<u8> {
-    let place = MODHEX.iter().position(|digit| *digit == c.to_ascii_lowercase())?;
+fn value_of(letter: char) -> Option<u8> {
+    let place = MODHEX.iter().position(|digit| char::from(*digit) == letter.to_ascii_lowercase())?;
     u8::try_from(place).ok()
 }
 
@@ -122,17 +111,30 @@ mod tests {
 
     #[test]
     fn a_key_is_read_in_either_case_with_or_without_hyphens() {
-        for typed in [KEY.to_owned(), KEY.to_uppercase(), KEY.replace('-', "")] {
+        let one_less = KEY.replacen('-', "", 1);
+        for typed in [KEY.to_owned(), KEY.to_uppercase(), KEY.replace('-', ""), one_less] {
             assert_eq!(RecoveryKey::parse(&typed).unwrap().as_str(), KEY);
         }
     }
 
     #[test]
+    fn a_hyphen_may_be_what_other_keyboards_have_there() {
+        // German, French, Turkish, Swiss, and what people type by themselves
+        for other in ["/", "6", "=", "'", " ", "_", " - ", "–"] {
+            assert_eq!(RecoveryKey::parse(&KEY.replace('-', other)).unwrap().as_str(), KEY, "{other:?}");
+        }
+        for around in [format!(" {KEY}"), format!("{KEY} \r"), format!("{KEY}-")] {
+            assert_eq!(RecoveryKey::parse(&around).unwrap().as_str(), KEY, "{around:?}");
+        }
+    }
+
+    #[test]
     fn anything_else_is_refused_and_not_repeated() {
-        let space = KEY.replacen('-', " ", 1);
         let strange = KEY.replacen('v', "a", 1);
-        let end = format!("{}-", &KEY[..70]);
-        for typed in ["", "hunter2", &KEY[1..], &space, &strange, &end, &format!("{}é", &KEY[..69])] {
+        let (short, long) = (format!("{}-", &KEY[..70]), format!("{KEY}c"));
+        for typed in
+            ["", "hunter2", "------", &KEY[1..], &strange, &short, &long, &format!("{}é", &KEY[..69])]
+        {
             let error = RecoveryKey::parse(typed).err().expect("refused").to_string();
             assert!(error.starts_with("a recovery key has 8 groups of 8 letters"), "{error}");
         }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use pattern::plain::plain;
 use zeroize::Zeroizing;
 
-use crate::{drivers, output};
+use crate::{drivers, initrd, output};
 
 const PROGRAM: &str = "systemd-ask-password";
 /// Longer than any passphrase that cryptsetup reads from a terminal (512). It is reserved at once,
@@ -16,6 +16,11 @@ const LONGEST: usize = 1024;
 /// Fewest characters of a new PIN. A million possible numbers are enough if the TPM counts wrong
 /// ones.
 const SHORTEST_PIN: usize = 6;
+/// The keys with these letters are at the same place on most keyboards, as recovery keys need it.
+const MODHEX: &str = "bcdefghijklnrtuv";
+/// The keys above the letters, and what they are with Shift in the United States.
+const DIGITS: &str = "1234567890";
+const SHIFTED: &str = "!@#$%^&*()";
 /// Seconds that a person at the console has to answer.
 pub const PATIENCE: u32 = 120;
 /// How often a person may enter a wrong key in the running system.
@@ -49,24 +54,52 @@ pub fn word(question: &str, seconds: u32) -> Option<String> {
     }
 }
 
-/// Asks for a new PIN until one that is long enough was entered twice in a row.
+/// Asks for a new PIN until one that will do was entered twice in a row.
 ///
 /// # Errors
 /// When nobody can be asked.
 pub fn new_pin() -> Result<Zeroizing<String>> {
-    chosen(secret)
+    chosen(pin)
+}
+
+/// Asks for a PIN, without a time limit.
+///
+/// # Errors
+/// When nobody can be asked.
+pub fn pin(question: &str) -> Result<Zeroizing<String>> {
+    let typed = secret(question)?;
+    Ok(if initrd::is_here() { digits(&typed) } else { typed })
+}
+
+/// Returns what a person meant who has a French keyboard: digits, with Shift. The initrd's console has the letters of the United
+/// States, where these keys are other signs. A PIN with anything that a new one can't have stays as it is.
+fn digits(typed: &Zeroizing<String>) -> Zeroizing<String> {
+    let digit =
+        |sign| SHIFTED.chars().position(|other| other == sign).and_then(|place| DIGITS.chars().nth(place));
+    let mut meant = Zeroizing::new(String::with_capacity(LONGEST));
+    meant.extend(typed.chars().map(|sign| digit(sign).unwrap_or(sign)));
+    if meant.chars().all(alike) { meant } else { typed.clone() }
+}
+
+/// Whether a key is at the same place on the keyboards of most countries.
+fn alike(sign: char) -> bool {
+    DIGITS.contains(sign) || MODHEX.contains(sign)
 }
 
 fn chosen(mut ask: impl FnMut(&str) -> Result<Zeroizing<String>>) -> Result<Zeroizing<String>> {
-    let mut before = "";
+    let mut before = String::new();
     loop {
         let first = ask(&format!(
             "{before}Choose a PIN for this machine, of at least {SHORTEST_PIN} characters, asked at each boot:"
         ))?;
         if first.chars().count() < SHORTEST_PIN {
-            before = "This PIN was too short. ";
+            before = "This PIN was too short. ".to_owned();
+        } else if !first.chars().all(alike) {
+            before = format!(
+                "Not every keyboard has all keys of this PIN at the same place. Digits and the letters {MODHEX} will do. "
+            );
         } else if first != ask("The same PIN again:")? {
-            before = "These were two different PINs. ";
+            before = "These were two different PINs. ".to_owned();
         } else {
             return Ok(first);
         }
@@ -153,13 +186,32 @@ mod tests {
 
     #[test]
     fn a_new_pin_has_six_characters_or_more() {
-        let (pin, questions, left) = choose(&["", "12345", "ééééé", "éééééé", "éééééé"]);
-        assert_eq!((pin.as_str(), left), ("éééééé", 0));
+        let (pin, questions, left) = choose(&["", "12345", "ééééé", "tulben", "tulben"]);
+        assert_eq!((pin.as_str(), left), ("tulben", 0));
         assert!(
             questions[1..4].iter().all(|one| one.starts_with("This PIN was too short. ")),
             "{questions:?}"
         );
         assert_eq!(questions[4], "The same PIN again:");
+    }
+
+    #[test]
+    fn a_new_pin_can_be_typed_alike_on_most_keyboards() {
+        // QWERTZ, AZERTY, signs, and letters of one country
+        for other in ["yz1234", "aqwert", "12-456", "éééééé", "TULBEN"] {
+            let (pin, questions, left) = choose(&[other, "123456", "123456"]);
+            assert_eq!((pin.as_str(), left), ("123456", 0));
+            assert!(questions[1].starts_with("Not every keyboard has all keys of this PIN"), "{questions:?}");
+        }
+    }
+
+    #[test]
+    fn digits_of_a_french_keyboard_are_digits() {
+        let meant = |typed: &str| digits(&Zeroizing::new(typed.to_owned())).to_string();
+        assert_eq!(meant("!@#$%^&*()"), "1234567890");
+        assert_eq!(meant("12tu!"), "12tu1");
+        // An older PIN.
+        assert_eq!(meant("pass!word"), "pass!word");
     }
 
     #[test]

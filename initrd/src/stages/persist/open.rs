@@ -181,7 +181,7 @@ impl Opening<'_> {
         if given.is_some() {
             return (given, reasons);
         }
-        let with_pin = |unseal: ahead::Unseal<'_>| with_pin(self.device, ask::secret, unseal);
+        let with_pin = |unseal: ahead::Unseal<'_>| with_pin(self.device, ask::pin, unseal);
         let found = ahead::unlock(volume, self.header, &means, with_pin, &mut reasons);
         let given = found.map(|found| Given {
             key: found.key,

@@ -47,7 +47,7 @@ fn by_tpm(
     let unseal = |pin: Option<&str>| Tpm::unseal(tcti, token, Presented { signatures, pin });
     let (secret, pin) = match unseal(None) {
         Err(TpmError::NoPin) => {
-            let (secret, pin) = with_pin(device, ask::secret, |pin| unseal(Some(pin)))?;
+            let (secret, pin) = with_pin(device, ask::pin, |pin| unseal(Some(pin)))?;
             (secret, Some(pin))
         }
         answer => (answer?, None),
