@@ -28,8 +28,12 @@ depends() {
 installkernel() {
     hostonly='' instmods \
         dm-crypt dm-mod dm-verity loop reed_solomon efivarfs erofs autofs4 x_tables "$(configured filesystem xfs)" \
-        ahci mmc_block nvme sd_mod sdhci-acpi sdhci-pci uas ufshcd-pci usb-storage virtio_blk virtio_pci virtio_scsi vmd \
-        ehci-pci xhci-pci hid-generic usbhid \
+        aacraid ahci ata_piix hpsa hv_storvsc megaraid_sas mmc_block mpt3sas mptsas mptspi nvme pci-hyperv \
+        rtsx_pci_sdmmc sd_mod sdhci-acpi sdhci-pci smartpqi uas ufshcd-pci usb-storage virtio_blk virtio_mmio \
+        virtio_pci virtio_scsi vmd vmw_pvscsi xen-blkfront \
+        applespi ehci-pci hid-apple hid-generic hid-hyperv hid-microsoft hyperv-keyboard i2c-designware-pci \
+        i2c-hid-acpi intel-lpss-acpi intel-lpss-pci ohci-pci spi-pxa2xx-platform surface_aggregator \
+        surface_aggregator_registry surface_hid surface_kbd uhci-hcd usbhid xhci-pci \
         =drivers/char/tpm =arch/x86/crypto \
         af_alg algif_skcipher algif_hash cryptd crypto_simd ecb essiv xts crc32c_generic crc32c-intel
 }
