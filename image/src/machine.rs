@@ -20,7 +20,7 @@ use pattern::table::Amount;
 
 use crate::host::tools;
 use programs::Programs;
-use qemu::{Boot, Console, Options};
+use qemu::{Boot, Console, Options, Port};
 
 /// Everything that the guest printed on its serial console.
 pub const CONSOLE_LOG: &str = "console.log";
@@ -133,12 +133,14 @@ impl Machine {
             remote: None,
             writes: None,
             tpm: true,
+            tpm_interface: "tpm-tis",
             tpm_socket: swtpm::SOCKET.to_owned(),
             server: None,
             ssh: None,
             clock: None,
             watchdog: false,
-            stick: false,
+            port: Port::VIRTIO,
+            more: Vec::new(),
             display: None,
             commands: None,
             console: Console::Pipe,

@@ -4,24 +4,32 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+/// As long as a machine may take to its shell.
+const PATIENCE: Duration = Duration::from_secs(1500);
 /// Name of the socket in the machine's folder.
 pub(crate) const SOCKET: &str = "commands.sock";
+
+mod text;
 
 /// What a person in front of the machine sees and types.
 #[derive(Debug)]
 pub struct Screen {
     answers: BufReader<UnixStream>,
     folder: PathBuf,
+    /// In pixels, of the last picture.
+    width: usize,
 }
 
 impl Screen {
     /// Connects to the machine in this folder.
     pub(crate) fn of(folder: &Path) -> Self {
-        let stream = UnixStream::connect(folder.join(SOCKET)).expect("connecting to QEMU");
-        let mut screen = Self { answers: BufReader::new(stream), folder: folder.to_owned() };
+        let stream = connect(&folder.join(SOCKET));
+        let mut screen = Self { answers: BufReader::new(stream), folder: folder.to_owned(), width: 0 };
         let _greeting = screen.read();
         screen.ask(&json!({ "execute": "qmp_capabilities" }));
         screen
@@ -40,7 +48,10 @@ impl Screen {
         self.dump(&file, "ppm");
         // netpbm's PPM: kind, size and depth on a line each
         let picture = fs::read(file).expect("reading the picture");
-        picture.splitn(4, |&byte| byte == b'\n').last().unwrap_or_default().to_vec()
+        let mut parts = picture.splitn(4, |&byte| byte == b'\n');
+        let size = String::from_utf8_lossy(parts.nth(1).unwrap_or_default()).into_owned();
+        self.width = size.split(' ').next().and_then(|width| width.parse().ok()).expect("a width");
+        parts.last().unwrap_or_default().to_vec()
     }
 
     /// Returns how many colours the display shows. It is one if nothing is drawn.
@@ -53,10 +64,32 @@ impl Screen {
         colours.len()
     }
 
-    /// Types lower-case letters and spaces.
+    /// Returns the lines of a text console.
+    pub fn text(&mut self) -> String {
+        text::read(&self.pixels(), self.width)
+    }
+
+    /// Waits until the screen shows these words. Returns all that it shows then.
+    pub fn expect(&mut self, words: &str) -> String {
+        let begin = Instant::now();
+        loop {
+            let shown = self.text();
+            if shown.contains(words) {
+                return shown;
+            }
+            assert!(begin.elapsed() < PATIENCE, "{words:?} does not come on the screen:\n{shown}");
+            thread::sleep(Duration::from_secs(2));
+        }
+    }
+
+    /// Types lower-case letters, digits, hyphens and spaces, on a keyboard with the letters of the United States.
     pub fn write(&mut self, text: &str) {
         for letter in text.chars() {
-            let key = if letter == ' ' { "spc".to_owned() } else { letter.to_string() };
+            let key = match letter {
+                ' ' => "spc".to_owned(),
+                '-' => "minus".to_owned(),
+                other => other.to_string(),
+            };
             self.press(&key);
         }
     }
@@ -66,7 +99,7 @@ impl Screen {
         let keys = json!([{ "type": "qcode", "data": key }]);
         self.ask(&json!({ "execute": "send-key", "arguments": { "keys": keys } }));
         // The next key waits until the guest has read this one.
-        std::thread::sleep(std::time::Duration::from_millis(300));
+        thread::sleep(Duration::from_millis(300));
     }
 
     fn dump(&mut self, file: &Path, format: &str) {
@@ -89,5 +122,17 @@ impl Screen {
         let mut line = String::new();
         self.answers.read_line(&mut line).expect("reading from QEMU");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in {line:?}"))
+    }
+}
+
+/// QEMU makes the socket soon after its start.
+fn connect(socket: &Path) -> UnixStream {
+    let begin = Instant::now();
+    loop {
+        match UnixStream::connect(socket) {
+            Ok(stream) => return stream,
+            Err(error) => assert!(begin.elapsed() < Duration::from_secs(60), "connecting to QEMU: {error}"),
+        }
+        thread::sleep(Duration::from_millis(100));
     }
 }

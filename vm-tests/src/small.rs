@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use pattern_image::machine::programs::Programs;
-use pattern_image::machine::qemu::{Boot, Console, Options};
+use pattern_image::machine::qemu::{Boot, Console, Options, Port};
 use pattern_image::machine::vm::Vm;
 
 use crate::cpio::Entry;
@@ -61,13 +61,15 @@ impl Small {
             remote: None,
             writes: None,
             tpm: true,
+            tpm_interface: "tpm-tis",
             tpm_socket: pattern_image::machine::swtpm::SOCKET.to_owned(),
             strings: Vec::new(),
             server: None,
             ssh: None,
             clock: None,
             watchdog: false,
-            stick: false,
+            port: Port::VIRTIO,
+            more: Vec::new(),
             display: None,
             commands: None,
             console: Console::Pipe,

@@ -39,6 +39,8 @@ pub struct Options {
     pub strings: Vec<PathBuf>,
     /// Whether the machine has a TPM.
     pub tpm: bool,
+    /// How the TPM is reached, in the form of QEMU's `-device`: `tpm-tis` or `tpm-crb`.
+    pub tpm_interface: &'static str,
     /// The TPM's control socket, in the machine's folder.
     pub tpm_socket: String,
     /// The port of an update server on this host's loopback. The guest reaches it as
@@ -50,8 +52,10 @@ pub struct Options {
     pub clock: Option<String>,
     /// Whether the machine has a hardware watchdog.
     pub watchdog: bool,
-    /// Whether the first disk is a stick at a USB port.
-    pub stick: bool,
+    /// How the first disk is connected.
+    pub port: Port,
+    /// What the machine has beside the other fields, in QEMU's own words.
+    pub more: Vec<String>,
     /// Where the picture goes, in the form of QEMU's `-display` (`gtk`, `vnc=:1`, `none`). With
     /// `None` the machine has neither display nor keyboard.
     pub display: Option<String>,
@@ -61,6 +65,28 @@ pub struct Options {
     pub console: Console,
     /// A copy of everything that the guest prints on that port.
     pub log: PathBuf,
+}
+
+/// How a disk is connected.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Port {
+    /// The device that it hangs at, in the form of QEMU's `-device`, or `""`.
+    pub controller: &'static str,
+    /// The disk itself, in that form.
+    pub device: &'static str,
+    /// Whether the device has a serial number, and a place in the firmware's boot order.
+    pub identity: bool,
+}
+
+impl Port {
+    /// A disk for virtual machines.
+    pub const VIRTIO: Self = Self { controller: "", device: "virtio-blk-pci", identity: true };
+    /// A stick at a USB port.
+    pub const STICK: Self = Self {
+        controller: "qemu-xhci,id=ports",
+        device: "usb-storage,bus=ports.0,removable=on",
+        identity: true,
+    };
 }
 
 /// What the machine starts.
@@ -92,6 +118,8 @@ pub enum Console {
     Terminal,
     /// To QEMU's standard input and output, unchanged.
     Pipe,
+    /// The machine has no serial port.
+    Absent,
 }
 
 /// Returns the arguments after the program's name.
@@ -107,14 +135,15 @@ pub fn arguments(options: &Options) -> Vec<OsString> {
         let writes = options.writes.as_deref().filter(|_| number == 0);
         let remote = options.remote.as_deref().filter(|_| number == 0);
         args.disk(number, disk, remote, writes);
-        args.device(number, options.stick && number == 0);
+        args.device(number, if number == 0 { options.port } else { Port::VIRTIO });
     }
     if options.tpm {
         args.put("-chardev", format!("socket,id=tpm,path={}", options.tpm_socket));
         args.put("-tpmdev", "emulator,id=tpm0,chardev=tpm");
-        args.put("-device", "tpm-tis,tpmdev=tpm0");
+        args.put("-device", format!("{},tpmdev=tpm0", options.tpm_interface));
     }
     console(&mut args, options);
+    args.0.extend(options.more.iter().map(OsString::from));
     args.0
 }
 
@@ -205,6 +234,7 @@ fn boot(args: &mut Arguments, boot: &Boot, words: &str) {
 
 fn console(args: &mut Arguments, options: &Options) {
     let backend = match options.console {
+        Console::Absent => return args.put("-serial", "none"),
         Console::Terminal => "stdio,id=console,signal=off,mux=on,logfile=",
         Console::Pipe => "stdio,id=console,signal=off,logfile=",
     };
@@ -241,16 +271,17 @@ impl Arguments {
         self.put("-blockdev", backend.to_string());
     }
 
-    fn device(&mut self, number: usize, stick: bool) {
+    fn device(&mut self, number: usize, port: Port) {
         let node = format!("disk{number}");
-        let order = if number == 0 { ",bootindex=1" } else { "" };
-        let device = if stick {
-            self.put("-device", "qemu-xhci,id=ports");
-            "usb-storage,bus=ports.0,removable=on"
-        } else {
-            "virtio-blk-pci"
+        let identity = match (port.identity, number) {
+            (true, 0) => format!(",serial={node},bootindex=1"),
+            (true, _) => format!(",serial={node}"),
+            (false, _) => String::new(),
         };
-        self.put("-device", format!("{device},drive={node},serial={node}{order}"));
+        if !port.controller.is_empty() {
+            self.put("-device", port.controller);
+        }
+        self.put("-device", format!("{},drive={node}{identity}", port.device));
     }
 }
 
@@ -276,12 +307,14 @@ mod tests {
             remote: None,
             writes: None,
             tpm: false,
+            tpm_interface: "tpm-tis",
             tpm_socket: crate::machine::swtpm::SOCKET.to_owned(),
             server: None,
             ssh: None,
             clock: None,
             watchdog: false,
-            stick: false,
+            port: Port::VIRTIO,
+            more: Vec::new(),
             display: None,
             commands: None,
             console: Console::Pipe,
@@ -366,7 +399,7 @@ mod tests {
     #[test]
     fn the_first_disk_may_be_a_stick() {
         let disks = vec!["a".into(), "b".into()];
-        let line = line(&Options { stick: true, disks, ..options() });
+        let line = line(&Options { port: Port::STICK, disks, ..options() });
         assert!(
             line.contains(
                 "-device usb-storage,bus=ports.0,removable=on,drive=disk0,serial=disk0,bootindex=1"

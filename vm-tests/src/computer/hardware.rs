@@ -2,6 +2,8 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 
+use pattern_image::machine::qemu::{Console, Port};
+
 use super::Computer;
 use crate::ear::Ear;
 use crate::screen::{self, Screen};
@@ -53,7 +55,45 @@ impl Computer {
 
     /// Has its first disk at a USB port.
     pub fn starts_from_a_stick(&mut self) {
-        self.options.stick = true;
+        self.has_its_disk_at(Port::STICK);
+    }
+
+    /// Has its first disk at this port.
+    pub fn has_its_disk_at(&mut self, port: Port) {
+        self.options.port = port;
+    }
+
+    /// Has what QEMU's arguments say, too.
+    pub fn has(&mut self, arguments: &[&str]) {
+        self.options.more.extend(arguments.iter().map(|&one| one.to_owned()));
+    }
+
+    /// Starts the unified kernel image of its disk from this host: the firmware has no driver for the disk.
+    pub fn gets_its_kernel_from_the_host(&mut self) {
+        let kernel = self.kernel_image();
+        self.has(&["-kernel", kernel.to_str().expect("a path that is text")]);
+    }
+
+    /// Has its TPM behind the other of the two interfaces.
+    pub fn has_a_crb_tpm(&mut self) {
+        self.options.tpm_interface = "tpm-crb";
+    }
+
+    /// Has this much memory, and this many processors.
+    pub fn has_room(&mut self, memory_mib: u64, cpus: u32) {
+        self.options.memory_mib = memory_mib;
+        self.options.cpus = cpus;
+    }
+
+    /// Has a screen, and no serial port unless `serial`. Nothing but `keyboard` is there to type on: devices in the form of
+    /// QEMU's `-device`.
+    pub fn has_a_screen(&mut self, serial: bool, keyboard: &[&str]) {
+        self.options.commands = Some(screen::SOCKET.to_owned());
+        if !serial {
+            self.options.console = Console::Absent;
+        }
+        self.has(&["-device", "VGA"]);
+        keyboard.iter().for_each(|device| self.has(&["-device", device]));
     }
 
     /// Records what its firmware, kernel and programs send to the TPM, in this and all later boots.

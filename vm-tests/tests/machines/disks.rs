@@ -1,0 +1,113 @@
+//! Disks, by how they are connected.
+
+use pattern_image::machine::qemu::Port;
+use pattern_vm_tests::Computer;
+
+use crate::shop::{Row, starts_twice};
+
+const BASE: Row = Row { what: "", from: Computer::new, prepare: |_| {}, end: starts_twice };
+
+machines! {
+    often nvme: Row {
+        what: "NVMe",
+        prepare: |computer| computer.has_its_disk_at(at("", "nvme")),
+        ..BASE
+    };
+    seldom ahci: Row {
+        what: "SATA (AHCI)",
+        prepare: |computer| computer.has_its_disk_at(at("", "ide-hd,bus=ide.0")),
+        ..BASE
+    };
+    seldom virtio_scsi: Row {
+        what: "virtio-scsi",
+        prepare: |computer| computer.has_its_disk_at(at("virtio-scsi-pci,id=s", "scsi-hd,bus=s.0")),
+        ..BASE
+    };
+    often pvscsi: Row {
+        what: "VMware PVSCSI",
+        prepare: |computer| computer.has_its_disk_at(at("pvscsi,id=s", "scsi-hd,bus=s.0")),
+        ..BASE
+    };
+    seldom crb: Row {
+        what: "a TPM with the CRB interface",
+        prepare: Computer::has_a_crb_tpm,
+        ..BASE
+    };
+    seldom small: Row {
+        what: "one processor, 512 MiB of memory",
+        prepare: |computer| computer.has_room(512, 1),
+        ..BASE
+    };
+    seldom usb: Row {
+        what: "USB mass storage, xHCI",
+        from: pc,
+        prepare: |computer| computer.has_its_disk_at(Port::STICK),
+        ..BASE
+    };
+    seldom uas: Row {
+        what: "USB attached SCSI",
+        from: pc,
+        prepare: |computer| {
+            computer.has(&["-device", "qemu-xhci,id=ports"]);
+            computer.has_its_disk_at(at("usb-uas,id=s,bus=ports.0", "scsi-hd,bus=s.0"));
+        },
+        ..BASE
+    };
+    seldom ehci: Row {
+        what: "USB mass storage, EHCI",
+        from: pc,
+        prepare: |computer| computer.has_its_disk_at(at("usb-ehci,id=ports", "usb-storage,bus=ports.0")),
+        ..BASE
+    };
+    seldom megaraid: Row {
+        what: "MegaRAID SAS",
+        from: pc_from_the_host,
+        prepare: |computer| computer.has_its_disk_at(at("megasas,id=s", "scsi-hd,bus=s.0")),
+        ..BASE
+    };
+    seldom megaraid_gen2: Row {
+        what: "MegaRAID SAS, second generation",
+        from: pc_from_the_host,
+        prepare: |computer| computer.has_its_disk_at(at("megasas-gen2,id=s", "scsi-hd,bus=s.0")),
+        ..BASE
+    };
+    seldom mptsas: Row {
+        what: "LSI SAS1068 (Fusion MPT)",
+        from: pc_from_the_host,
+        prepare: |computer| computer.has_its_disk_at(at("mptsas1068,id=s", "scsi-hd,bus=s.0")),
+        ..BASE
+    };
+    seldom sd_card: Row {
+        what: "an SD card (SDHCI, PCI)",
+        from: pc_from_the_host,
+        prepare: |computer| {
+            computer.has_its_disk_at(Port { identity: false, ..at("sdhci-pci", "sd-card") });
+        },
+        ..BASE
+    };
+    seldom ufs: Row {
+        what: "UFS",
+        from: pc_from_the_host,
+        prepare: |computer| {
+            computer.has_its_disk_at(Port { identity: false, ..at("ufs,id=u", "ufs-lu,bus=u") });
+        },
+        ..BASE
+    };
+}
+
+const fn at(controller: &'static str, device: &'static str) -> Port {
+    Port { controller, device, identity: true }
+}
+
+/// With Debian's kernel for PCs.
+fn pc(name: &str) -> Computer {
+    let mut computer = Computer::of_image("pc", name);
+    computer.words("console=ttyS0");
+    computer
+}
+
+fn pc_from_the_host(name: &str) -> Computer {
+    let mut computer = pc(name);
+    computer.gets_its_kernel_from_the_host();
+    computer
+}

@@ -1,0 +1,109 @@
+//! Where people are: screens with and without a serial port, and the keyboards there.
+
+use pattern_vm_tests::{Computer, Guest, Screen, recovery_key_in};
+
+use crate::shop::Row;
+
+const BASE: Row = Row {
+    what: "",
+    from: |name| Computer::of_image("screen", name),
+    prepare: no_serial_port,
+    end: key_and_question,
+};
+
+machines! {
+    seldom screen: Row {
+        what: "a screen, no serial port: recovery key, boot, and a question",
+        ..BASE
+    };
+    often screen_emergency: Row {
+        what: "a screen, no serial port: the TPM is missing at the first boot",
+        prepare: without_tpm,
+        end: emergency,
+        ..BASE
+    };
+    seldom screen_dead_console: Row {
+        what: "the same, and the kernel command line names a serial port that is not there",
+        from: |name| Computer::of_image("production", name),
+        prepare: without_tpm,
+        end: emergency,
+    };
+    seldom keyboard_xhci: Row {
+        what: "a keyboard at a USB 3 port alone",
+        from: |name| Computer::of_image("pc", name),
+        prepare: |computer| keyboard_at(computer, "qemu-xhci"),
+        ..BASE
+    };
+    seldom keyboard_ehci: Row {
+        what: "a keyboard at a USB 2 port alone",
+        from: |name| Computer::of_image("pc", name),
+        prepare: |computer| keyboard_at(computer, "usb-ehci"),
+        ..BASE
+    };
+    seldom keyboard_uhci: Row {
+        what: "a keyboard at a USB 1 port alone (UHCI)",
+        from: |name| Computer::of_image("pc", name),
+        prepare: |computer| keyboard_at(computer, "piix3-usb-uhci"),
+        ..BASE
+    };
+    seldom keyboard_ohci: Row {
+        what: "a keyboard at a USB 1 port alone (OHCI)",
+        from: |name| Computer::of_image("pc", name),
+        prepare: |computer| keyboard_at(computer, "pci-ohci"),
+        ..BASE
+    };
+}
+
+fn no_serial_port(computer: &mut Computer) {
+    computer.has_a_screen(false, &[]);
+}
+
+fn without_tpm(computer: &mut Computer) {
+    no_serial_port(computer);
+    computer.remove_tpm();
+    computer.has(&["-no-reboot"]);
+}
+
+fn keyboard_at(computer: &mut Computer, port: &str) {
+    // No keyboard is there but this one.
+    computer.has(&["-machine", "i8042=off"]);
+    computer.has_a_screen(false, &[port, "usb-kbd"]);
+}
+
+/// The first boot shows the key, and waits for Enter. Without its TPM the machine asks for the key, and takes it.
+fn key_and_question(mut computer: Computer) -> String {
+    let (guest, mut screen) = start(&mut computer);
+    let page = screen.expect("Press Enter when you have kept it");
+    let key = recovery_key_in(&page);
+    screen.take_picture("key.png");
+    screen.press("ret");
+    screen.expect("login:");
+    screen.take_picture("boot.png");
+    drop(guest);
+
+    computer.clear_tpm();
+    let (_guest, mut screen) = start(&mut computer);
+    screen.expect("Recovery key for");
+    screen.take_picture("question.png");
+    screen.write(&key);
+    screen.press("ret");
+    screen.expect("login:");
+    "shows the key, starts, and asks on the screen".to_owned()
+}
+
+/// The screen says what failed, and the machine restarts.
+fn emergency(mut computer: Computer) -> String {
+    let (guest, mut screen) = start(&mut computer);
+    let said = screen.expect("This machine does not start.");
+    screen.take_picture("emergency.png");
+    assert!(said.contains("What failed: pattern-persist.service"), "{said}");
+    assert!(said.contains("restarts in 5"), "{said}");
+    // QEMU ends where the machine would restart.
+    guest.wait_for_power_off();
+    "says on the screen what failed, and restarts".to_owned()
+}
+
+fn start(computer: &mut Computer) -> (Guest, Screen) {
+    let guest = computer.start();
+    (guest, computer.screen())
+}

@@ -1,0 +1,51 @@
+//! Tries a machine, and notes what came of it in `build/machines`.
+
+use std::fs;
+use std::path::Path;
+
+use pattern_vm_tests::Computer;
+
+/// One machine.
+pub(crate) struct Row {
+    /// What is special about it.
+    pub(crate) what: &'static str,
+    /// The machine as it would be otherwise.
+    pub(crate) from: fn(&str) -> Computer,
+    /// Makes it special.
+    pub(crate) prepare: fn(&mut Computer),
+    /// Looks at how it starts. Returns that in words.
+    pub(crate) end: fn(Computer) -> String,
+}
+
+/// Tries a machine.
+pub(crate) fn try_out(name: &str, group: &str, row: &Row) {
+    let note = note(name, group);
+    fs::remove_file(&note).ok();
+    let mut computer = (row.from)(name);
+    (row.prepare)(&mut computer);
+    let end = (row.end)(computer);
+    fs::write(&note, format!("{} | {end}\n", row.what)).expect("noting what came of it");
+}
+
+/// Sorted by their names, the notes are in the order of the table.
+fn note(name: &str, group: &str) -> std::path::PathBuf {
+    let group = group.rsplit("::").next().unwrap_or_default();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../build/machines");
+    fs::create_dir_all(&folder).expect("making a folder");
+    folder.join(format!("{group}.{name}"))
+}
+
+/// The first boot makes the volume, the second one opens it by the TPM.
+pub(crate) fn starts_twice(mut computer: Computer) -> String {
+    let mut guest = computer.boot();
+    assert_eq!(guest.must("systemctl --failed --no-legend"), "");
+    guest.must("echo kept >/home/kept && sync /home/kept");
+    guest.power_off();
+    let mut guest = computer.boot();
+    assert_eq!(guest.must("cat /home/kept"), "kept");
+    assert_eq!(guest.must("systemctl --failed --no-legend"), "");
+    let log = guest.must("journalctl -b -k -o cat | grep 'pattern-persist'");
+    assert!(log.contains("opened it by the TPM"), "{log}");
+    guest.power_off();
+    "starts, and again".to_owned()
+}
