@@ -56,9 +56,10 @@ pub fn decide(toml: Result<&str, String>, cmdline: &str, manager: Manager) -> Ou
     };
     trial::retry(&mut outcome.plan);
     if manager == Manager::Initrd {
-        latch::before_a_shell(&mut outcome.plan, debug);
-        initrd::keyboards(&mut outcome.plan);
-        if !debug {
+        if debug {
+            latch::before_a_shell(&mut outcome.plan);
+            initrd::keyboards(&mut outcome.plan);
+        } else {
             production::confine(&mut outcome.plan);
         }
     }

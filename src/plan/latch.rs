@@ -16,11 +16,11 @@ pub(super) fn before_the_system(plan: &mut Plan) {
 }
 
 /// Locks the key before an emergency shell, too. A version on trial restarts earlier, whatever its
-/// TPM does. Without a shell there is nobody to keep the key from. Then a TPM that fails must not
-/// prevent the message to people at the console.
-pub(super) fn before_a_shell(plan: &mut Plan, shell: bool) {
-    let latch = format!("{} --emergency", Program::Latch.path());
-    let command = if shell { latch } else { format!("-{latch}") };
+/// TPM does. An image without a shell has nobody to keep the key from, and a TPM that stopped
+/// answering would take the time in which people are told: systemd ends a command before the
+/// service after 90 seconds, and the service with it.
+pub(super) fn before_a_shell(plan: &mut Plan) {
+    let command = format!("{} --emergency", Program::Latch.path());
     for name in ["emergency.service", "rescue.service"] {
         let settings = [("ExecStartPre", command.as_str())];
         let text = Text::from_source(CONFIG_PATH).section("Service", &settings);

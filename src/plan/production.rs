@@ -23,24 +23,26 @@ pub(super) fn confine(plan: &mut Plan) {
 }
 
 /// Replaces the shell at the end of a failed boot: people see a message, and the machine restarts
-/// after a while.
+/// after a while. The program opens the consoles itself, because a serial line that is not there
+/// fails every write. Whatever ends the program or what runs before it, systemd restarts the machine.
 fn no_shell(plan: &mut Plan) {
     for name in ["emergency.service", "rescue.service"] {
         let settings = [
             ("ExecStart", ""),
             ("ExecStart", &Program::Emergency.path()),
             ("StandardInput", "null"),
-            ("StandardOutput", "tty"),
-            ("StandardError", "tty"),
+            ("StandardOutput", "null"),
+            ("StandardError", "kmsg"),
         ];
-        drop_in(plan, name, &settings);
+        let text = text().section("Unit", &[("FailureAction", "reboot-force")]).section("Service", &settings);
+        drop_in(plan, name, text);
     }
 }
 
 /// Keeps credentials away from units of the initrd. None of them needs any.
 fn no_credentials(plan: &mut Plan) {
     for name in TAKE_CREDENTIALS {
-        drop_in(plan, name, &[("ImportCredential", "")]);
+        drop_in(plan, name, text().section("Service", &[("ImportCredential", "")]));
     }
 }
 
@@ -52,7 +54,10 @@ pub(super) fn credentials(plan: &mut Plan, config: &Config) {
     }
 }
 
-fn drop_in(plan: &mut Plan, unit: &str, settings: &[(&str, &str)]) {
-    let text = Text::from_source(CONFIG_PATH).section("Service", settings);
+fn text() -> Text {
+    Text::from_source(CONFIG_PATH)
+}
+
+fn drop_in(plan: &mut Plan, unit: &str, text: Text) {
     plan.file(&format!("{unit}.d/80-pattern-production.conf"), text);
 }

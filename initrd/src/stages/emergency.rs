@@ -6,8 +6,11 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use pattern::boot::flags::Flags;
 use pattern::plain::plain;
-use pattern_machine::{output, reboot};
+use pattern::program::Program;
+use pattern_machine::people::consoles::Consoles;
+use pattern_machine::{drivers, failure, logging, reboot};
 
 /// Long enough to read the screen.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -15,13 +18,24 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Says what failed, waits, and restarts the machine.
 ///
 /// # Errors
-/// When the machine does not restart.
+/// When the machine does not restart. systemd restarts it then.
 pub(crate) fn run() -> Result<()> {
+    logging::start(Program::Emergency.name(), &Flags::default());
     let what = failed().map_or_else(|error| format!("{error:#}."), |failed| reason(&failed));
+    let lines = message(&what, failure::kept().as_deref());
+    log::warn!("{}", lines.join(" "));
     // The machine restarts whether anybody can read it or not.
-    output::line(&message(&plain(&what))).ok();
+    tell(&lines).unwrap_or_else(|error| log::warn!("{error:#}"));
+    // For Control-Alt-Delete. A driver that hangs must not keep the machine from its restart.
+    thread::Builder::new().spawn(drivers::load_all).ok();
     thread::sleep(PATIENCE);
     reboot::now()
+}
+
+/// Writes to all consoles of the boot, whatever the kernel's log level.
+fn tell(lines: &[String]) -> Result<()> {
+    let text: String = lines.iter().map(|line| format!("\r\n{line}")).collect();
+    Consoles::open()?.show(&format!("\r\n{text}\r\n"))
 }
 
 fn failed() -> Result<Vec<String>> {
@@ -47,12 +61,14 @@ fn reason(failed: &[String]) -> String {
     }
 }
 
-fn message(what: &str) -> String {
+/// Returns the lines for people. `cause` is what the stage that failed first said.
+fn message(what: &str, cause: Option<&str>) -> Vec<String> {
     let minutes = PATIENCE.as_secs() / 60;
-    format!(
-        "\n\nThis machine does not start. {what}\nThis image gives nobody a shell here. The machine restarts in {minutes} \
-         minutes; Control-Alt-Delete restarts it now."
-    )
+    let end = format!(
+        "This image gives nobody a shell here. The machine restarts in {minutes} minutes; Control-Alt-Delete restarts it now."
+    );
+    let first = format!("This machine does not start. {what}");
+    [Some(first.as_str()), cause, Some(&end)].into_iter().flatten().map(plain).collect()
 }
 
 #[cfg(test)]
@@ -60,14 +76,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn people_are_told_what_failed() {
+    fn people_are_told_what_failed_and_why() {
         let list = "pattern-usr.service loaded failed failed Open the verified /usr\nsysusr-usr.mount loaded failed\n\n";
-        let message = message(&reason(&units(list)));
-        assert!(
-            message.contains("What failed: pattern-usr.service, sysusr-usr.mount. The lines"),
-            "{message}"
-        );
-        assert!(message.contains("restarts in 5 minutes"), "{message}");
+        let cause = "pattern-usr: disk /dev/vda: no usable partition table";
+        let lines = message(&reason(&units(list)), Some(cause));
+        let first = "This machine does not start. What failed: pattern-usr.service, sysusr-usr.mount. The lines above say why.";
+        assert_eq!(lines[..2], [first, cause]);
+        assert!(lines[2].ends_with("The machine restarts in 5 minutes; Control-Alt-Delete restarts it now."));
         assert!(reason(&units("")).starts_with("No unit failed: "));
+    }
+
+    #[test]
+    fn a_text_from_a_disk_stays_one_line() {
+        let lines = message("x", Some("label \u{1b}[2J\nThe machine is fine"));
+        assert_eq!(lines.len(), 3);
+        assert!(lines.iter().all(|line| !line.contains(char::is_control)), "{lines:?}");
     }
 }
