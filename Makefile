@@ -15,6 +15,7 @@ EPOCHKEY := demo/demo-keys/pcr-epoch-1-public.pem
 BUILD     = $(PATTERN) build --force --keys demo/demo-keys --output build/images --tools build/tools
 SCENARIOS = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests -- --nocapture --test-threads=2
 ATTACKS   = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests --test attacks -- --nocapture --test-threads=2
+MACHINES  = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests --test machines -- --nocapture --test-threads=2
 RELEASES := $(addprefix build/releases/,0.0.2 third broken)
 USERSPACE = vm-tests/images/userspace
 
@@ -209,6 +210,14 @@ attacks: image ## long tests: run each attack on this and on stock systems, and 
 	$(ATTACKS) --include-ignored
 	vm-tests/scripts/table-attacks
 
+.PHONY: machines
+machines: image ## long tests: try each machine of the table: disks, screens, keyboards, TPMs; write docs/machines.md; T=NAME for one
+	tests/need console-setup-linux
+	for each in production pc screen; do $(BUILD) vm-tests/images/$$each || exit; done
+	vm-tests/scripts/build-init server
+	$(MACHINES) --include-ignored $(T)
+	vm-tests/scripts/table-machines
+
 .PHONY: check-all
 check-all: check $(RELEASES) build/releases/userspace build/releases/for-use build/releases/epoch ## long tests: the long suites too: more updates and attacks, volumes with the other file systems
 	vm-tests/scripts/build-stock
@@ -217,6 +226,7 @@ check-all: check $(RELEASES) build/releases/userspace build/releases/for-use bui
 	vm-tests/scripts/build-dracut
 	tests/need openssh-client
 	vm-tests/scripts/build-init server appliance
+	$(BUILD) vm-tests/images/pc
 	$(SCENARIOS) --ignored --skip userspace::desktop --skip init::desktop
 	vm-tests/scripts/try-testing
 	vm-tests/scripts/try-filesystem ext4
@@ -239,8 +249,9 @@ test-static: ## test: LUKS headers on plain files, a software TPM for each test
 
 .PHONY: vm
 vm: image release ## test: scenarios in virtual machines; T=NAME for one, of the long ones too
-	tests/need age gnupg
+	tests/need age console-setup-linux gnupg
 	$(BUILD) vm-tests/images/production
+	$(BUILD) vm-tests/images/screen
 	$(SCENARIOS) $(if $(T),--include-ignored) $(T)
 
 .PHONY: promises

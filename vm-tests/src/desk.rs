@@ -77,7 +77,25 @@ impl Desk {
         assert_eq!(status, Some(wanted), "{typed}");
     }
 
+    /// Burns the demonstration onto the disk, while that has sectors of 4096 bytes.
+    pub fn burns_onto_4096(&self) {
+        let device =
+            output(Command::new("losetup").args(["--find", "--show", "--sector-size=4096"]).arg(self.disk()));
+        let name = device.trim_start_matches("/dev/");
+        let command = format!("pattern burn {} {device} --erase {name}", setting::image().display());
+        let tools = setting::tools();
+        let burned = std::panic::catch_unwind(|| self.run(&format!("{command} --tools {}", tools.display())));
+        output(Command::new("losetup").args(["--detach", &device]));
+        burned.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    }
+
     pub(crate) fn into_scratch(self) -> Scratch {
         self.scratch
     }
+}
+
+fn output(command: &mut Command) -> String {
+    let output = command.output().expect("starting losetup");
+    assert!(output.status.success(), "losetup: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }

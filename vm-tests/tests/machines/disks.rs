@@ -1,7 +1,7 @@
 //! Disks, by how they are connected.
 
 use pattern_image::machine::qemu::Port;
-use pattern_vm_tests::Computer;
+use pattern_vm_tests::{Computer, Desk};
 
 use crate::shop::{Row, starts_twice};
 
@@ -28,7 +28,24 @@ machines! {
         prepare: |computer| computer.has_its_disk_at(at("pvscsi,id=s", "scsi-hd,bus=s.0")),
         ..BASE
     };
-    seldom crb: Row {
+    seldom virtio_4096: Row {
+        what: "sectors of 4096 bytes (virtio), by `pattern burn`",
+        from: burned,
+        prepare: |computer| computer.has_its_disk_at(at("", "virtio-blk-pci,logical_block_size=4096,physical_block_size=4096")),
+        ..BASE
+    };
+    seldom nvme_4096: Row {
+        what: "sectors of 4096 bytes (NVMe), by `pattern burn`",
+        from: burned,
+        prepare: |computer| computer.has_its_disk_at(at("", "nvme,logical_block_size=4096,physical_block_size=4096")),
+        ..BASE
+    };
+    seldom ide: Row {
+        what: "IDE (PIIX)",
+        prepare: |computer| computer.has_its_disk_at(at("piix3-ide,id=i", "ide-hd,bus=i.0")),
+        ..BASE
+    };
+    often crb: Row {
         what: "a TPM with the CRB interface",
         prepare: Computer::has_a_crb_tpm,
         ..BASE
@@ -97,6 +114,13 @@ machines! {
 
 const fn at(controller: &'static str, device: &'static str) -> Port {
     Port { controller, device, identity: true }
+}
+
+/// From a disk with sectors of 4096 bytes.
+fn burned(name: &str) -> Computer {
+    let desk = Desk::new(name, 9);
+    desk.burns_onto_4096();
+    Computer::with_the_disk_of(desk)
 }
 
 /// With Debian's kernel for PCs.

@@ -4,6 +4,9 @@ use pattern_vm_tests::{Computer, Guest, Screen, recovery_key_in};
 
 use crate::shop::Row;
 
+/// systemd-homed refuses a password that is easy to guess.
+const PASSWORD: &str = "violet-harbour-74";
+
 const BASE: Row = Row {
     what: "",
     from: |name| Computer::of_image("screen", name),
@@ -12,11 +15,11 @@ const BASE: Row = Row {
 };
 
 machines! {
-    seldom screen: Row {
+    often screen: Row {
         what: "a screen, no serial port: recovery key, boot, and a question",
         ..BASE
     };
-    often screen_emergency: Row {
+    seldom screen_emergency: Row {
         what: "a screen, no serial port: the TPM is missing at the first boot",
         prepare: without_tpm,
         end: emergency,
@@ -27,6 +30,12 @@ machines! {
         from: |name| Computer::of_image("production", name),
         prepare: without_tpm,
         end: emergency,
+    };
+    seldom first_user: Row {
+        what: "a screen and a serial port that nobody watches: the first user",
+        from: |name| Computer::of_image("my-server", name),
+        prepare: |computer| computer.has_a_screen(true, &[]),
+        end: first_user_by_screen,
     };
     seldom keyboard_xhci: Row {
         what: "a keyboard at a USB 3 port alone",
@@ -101,6 +110,21 @@ fn emergency(mut computer: Computer) -> String {
     // QEMU ends where the machine would restart.
     guest.wait_for_power_off();
     "says on the screen what failed, and restarts".to_owned()
+}
+
+/// The serial port is the console that was named last. The screen asks, too, and its answer counts.
+fn first_user_by_screen(mut computer: Computer) -> String {
+    let (mut guest, mut screen) = start(&mut computer);
+    screen.expect("Please enter user name to create");
+    screen.take_picture("user.png");
+    for answer in ["owner", "sudo", "", "/bin/bash", PASSWORD, PASSWORD] {
+        screen.write(answer);
+        screen.press("ret");
+    }
+    screen.expect("login:");
+    guest.log_in("owner", PASSWORD);
+    assert!(guest.must("id -nG").contains("sudo"));
+    "asks on the screen, too".to_owned()
 }
 
 fn start(computer: &mut Computer) -> (Guest, Screen) {
