@@ -74,6 +74,15 @@ impl Computer {
         self.has(&["-kernel", kernel.to_str().expect("a path that is text")]);
     }
 
+    /// Gets an empty TPM with these banks of registers, separated by commas.
+    pub fn gets_a_tpm(&mut self, banks: &str) {
+        std::fs::create_dir_all(self.machine.tpm_state()).expect("making a folder");
+        let mut setup = self.command("swtpm_setup");
+        setup.args(["--config", "/dev/null", "--tpm2", "--tpmstate", "tpm", "--pcr-banks", banks]);
+        let output = setup.output().expect("starting swtpm_setup");
+        assert!(output.status.success(), "swtpm_setup: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Has its TPM behind the other of the two interfaces.
     pub fn has_a_crb_tpm(&mut self) {
         self.options.tpm_interface = "tpm-crb";

@@ -45,11 +45,6 @@ machines! {
         prepare: |computer| computer.has_its_disk_at(at("piix3-ide,id=i", "ide-hd,bus=i.0")),
         ..BASE
     };
-    often crb: Row {
-        what: "a TPM with the CRB interface",
-        prepare: Computer::has_a_crb_tpm,
-        ..BASE
-    };
     seldom small: Row {
         what: "one processor, 512 MiB of memory",
         prepare: |computer| computer.has_room(512, 1),

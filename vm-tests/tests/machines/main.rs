@@ -21,6 +21,7 @@ macro_rules! machine {
     };
 }
 
+mod chips;
 mod disks;
 mod screens;
 mod shop;

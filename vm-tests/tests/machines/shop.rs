@@ -44,8 +44,18 @@ pub(crate) fn starts_twice(mut computer: Computer) -> String {
     let mut guest = computer.boot();
     assert_eq!(guest.must("cat /home/kept"), "kept");
     assert_eq!(guest.must("systemctl --failed --no-legend"), "");
-    let log = guest.must("journalctl -b -k -o cat | grep 'pattern-persist'");
+    let log = guest.must("journalctl -b -k | grep 'pattern-persist\\['");
     assert!(log.contains("opened it by the TPM"), "{log}");
     guest.power_off();
     "starts, and again".to_owned()
+}
+
+/// The boot ends with these words, and leaves no volume.
+pub(crate) fn says(mut computer: Computer, words: &str) -> String {
+    let mut guest = computer.start();
+    guest.expect(words);
+    guest.expect("You are in emergency mode");
+    drop(guest);
+    assert!(!computer.disk().labels().contains(&"persist".to_owned()), "a volume was made");
+    format!("stops: *{words}*")
 }
