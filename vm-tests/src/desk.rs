@@ -82,11 +82,12 @@ impl Desk {
         let device =
             output(Command::new("losetup").args(["--find", "--show", "--sector-size=4096"]).arg(self.disk()));
         let name = device.trim_start_matches("/dev/");
-        let command = format!("pattern burn {} {device} --erase {name}", setting::image().display());
-        let tools = setting::tools();
-        let burned = std::panic::catch_unwind(|| self.run(&format!("{command} --tools {}", tools.display())));
+        let (image, tools) = (setting::image(), setting::tools());
+        let mut burn = Command::new(setting::installed().join("pattern"));
+        burn.arg("burn").arg(image).args([&device, "--erase", name, "--tools"]).arg(tools);
+        let burned = burn.status().expect("starting pattern burn");
         output(Command::new("losetup").args(["--detach", &device]));
-        burned.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        assert!(burned.success(), "pattern burn: {burned}");
     }
 
     pub(crate) fn into_scratch(self) -> Scratch {

@@ -41,8 +41,11 @@ machines! {
         ..BASE
     };
     seldom ide: Row {
-        what: "IDE (PIIX)",
-        prepare: |computer| computer.has_its_disk_at(at("piix3-ide,id=i", "ide-hd,bus=i.0")),
+        what: "IDE (PIIX), in a machine of the time",
+        prepare: |computer| {
+            computer.has(&["-machine", "pc"]);
+            computer.has_its_disk_at(at("", "ide-hd,bus=ide.0"));
+        },
         ..BASE
     };
     seldom small: Row {
