@@ -1,13 +1,13 @@
 //! Reads the text of a console from its picture.
 //!
-//! The kernel draws with the same shapes as the font `Lat15-VGA16` of Debian's package `console-setup-linux`: 8 by 16 pixels, two
-//! colours to a letter.
+//! The kernel's own font (lib/fonts/font_8x16.c) has letters of 8 by 16 pixels, in two colours. The font `Ethiopian-Goha16` of Debian's
+//! package `console-setup-linux` has the same shapes for ASCII.
 
 use std::collections::HashMap;
 use std::process::Command;
 use std::sync::LazyLock;
 
-const FONT: &str = "/usr/share/consolefonts/Lat15-VGA16.psf.gz";
+const FONT: &str = "/usr/share/consolefonts/Ethiopian-Goha16.psf.gz";
 const WIDTH: usize = 8;
 const HEIGHT: usize = 16;
 
