@@ -64,6 +64,7 @@ pub struct Burn {
 pub fn burn(options: &Burn, screen: Screen) -> Result<bool> {
     let source = Source::find(&options.image, options.keyring.as_deref())?;
     let Some(device) = &options.device else {
+        image::look(&source, &options.tools)?;
         list(options.json)?;
         return Ok(options.json);
     };

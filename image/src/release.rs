@@ -4,6 +4,7 @@ mod addition;
 mod built;
 mod compression;
 mod folder;
+pub(crate) mod image;
 pub(crate) mod manifest;
 pub(crate) mod name;
 pub(crate) mod sum;

@@ -27,8 +27,8 @@ use crate::machine::{CONSOLE_LOG, Machine};
 /// Options of `run`.
 #[derive(Args, Clone, PartialEq, Eq, Debug)]
 pub struct Run {
-    /// The image, such as build/images/ID_VERSION/ID_VERSION.raw; a kept machine goes on without
-    #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath, required_unless_present = "persist")]
+    /// The image, or the folder with it, such as build/images/ID_VERSION; a kept machine goes on without
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath, required_unless_present = "persist")]
     pub image: Option<PathBuf>,
     /// Make the copy's disk this large, or larger by +SIZE [default: +8G, or as it was kept]
     #[arg(long, value_name = "SIZE", value_hint = ValueHint::Other, value_parser = Growth::parse)]

@@ -62,12 +62,19 @@ fn what_is_no_whole_image_is_refused() {
     fs::write(place.path("cut.raw"), &image()[..6 * MIB]).unwrap();
     let expected = "pattern: image cut.raw: it ends before its partitions do: copy it again";
     assert_eq!(place.refuses(&["cut.raw", "vm.raw"]), expected);
+    let mut other = image();
+    let mut disk = std::io::Cursor::new(&mut other);
+    let mut gpt = gptman::GPT::read_from(&mut disk, 512).unwrap();
+    gpt[3].partition_name = "root".into();
+    gpt.write_into(&mut disk).unwrap();
+    fs::write(place.path("other.raw"), other).unwrap();
+    let expected = "pattern: other.raw is not an image by `pattern build`: it has no partition usr-VERSION";
+    assert_eq!(place.refuses(&["other.raw", "vm.raw"]), expected);
     let refusal = place.refuses(&["none.raw", "vm.raw"]);
     assert_eq!(refusal, "pattern: looking at the image none.raw: No such file or directory (os error 2)");
     assert!(place.content("vm.raw").iter().all(|byte| *byte == 0));
 }
 
-/// `dd` would make the file /dev/sdx of a mistyped name, and fill the memory.
 /// Its partitions would be cleared before they are read.
 #[test]
 fn an_image_is_not_burned_onto_itself() {
@@ -85,6 +92,7 @@ fn an_image_is_not_burned_onto_itself() {
     }
 }
 
+/// `dd` would make the file /dev/sdx of a mistyped name, and fill the memory.
 #[test]
 fn nothing_is_made_where_there_is_nothing() {
     let place = Place::new();
