@@ -30,8 +30,10 @@ use write::Job;
 
 use crate::host::results;
 use crate::host::screen::{self, Screen};
+use crate::host::signals;
 use crate::host::step::Step;
 use crate::host::tools::{self, TREE};
+use crate::host::waiting::{self, A_WHILE};
 
 /// Options of `burn`.
 #[derive(Args, Clone, PartialEq, Eq, Debug)]
@@ -71,6 +73,7 @@ pub fn burn(options: &Burn, screen: Screen) -> Result<bool> {
     if target::is_made_of(device, &source.file)? {
         bail!("{} is the image itself, or a device made of it: name another disk", device.display());
     }
+    signals::catch()?;
     let disk = Disk::open(device)?;
     let (mut image, fitted) = prepare(&source, &disk, options, screen)?;
     let facts = disk.facts(screen)?;
@@ -200,10 +203,19 @@ fn confirm(facts: &Facts, named: Option<&str>, screen: Screen) -> Result<()> {
             facts.name
         )),
     }
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).context("reading the answer")?;
+    let answer = answer().context("reading the answer")?;
     if !facts.is_called(&answer) {
         bail!("{}: not erased: the answer was {:?}; nothing was changed", facts.name, answer.trim());
     }
     Ok(())
+}
+
+/// Returns the line that a person types. A signal ends the waiting.
+fn answer() -> io::Result<String> {
+    let mut answer = String::new();
+    while !waiting::is_readable(io::stdin(), A_WHILE)? {
+        signals::refuse_to_go_on()?;
+    }
+    io::stdin().read_line(&mut answer)?;
+    Ok(answer)
 }

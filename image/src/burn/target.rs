@@ -10,6 +10,7 @@ use rustix::fs::{FallocateFlags, FlockOperation, OFlags, fallocate, fcntl_lock, 
 use rustix::io::Errno;
 
 use super::buffer::{Buffer, CHUNK};
+use crate::host::signals;
 
 /// What a name stands for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -176,6 +177,7 @@ impl Seek for Reader<'_> {
 
 impl Read for Reader<'_> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        signals::refuse_to_go_on()?;
         let sector = self.target.sector;
         let start = self.position / sector * sector;
         let within = usize::try_from(self.position - start).unwrap_or_default();

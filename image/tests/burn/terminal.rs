@@ -45,3 +45,13 @@ fn nobody_is_asked_for_a_blank_disk() {
     assert!(!shown.contains("Type "), "{shown}");
     assert_eq!(status, 0, "{shown}");
 }
+
+#[test]
+fn ctrl_c_ends_the_question_and_changes_nothing() {
+    let place = Place::new();
+    std::fs::write(place.path("vm.raw"), vec![1; 64 << 20]).unwrap();
+    let (shown, status) = typed(&place, "\u{3}");
+    assert!(!shown.contains("read back"), "{shown}");
+    assert_eq!(status, 128 + 2, "{shown}");
+    assert!(place.content("vm.raw").iter().all(|byte| *byte == 1));
+}

@@ -130,6 +130,25 @@ fn mkosi_does_not_outlive_a_build_that_is_killed() {
     wait_until("mkosi is gone", || !is_running(&host.process("initrd")));
 }
 
+/// mkosi ends, and what it started goes on and could still write to the log.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn a_signal_ends_a_build_whose_mkosi_leaves_something_running() {
+    let host = Host::with_mkosi();
+    for (deaf, stays) in [("", false), ("trap '' TERM; ", true)] {
+        let does = format!(r#"({deaf}exec sleep 1000) & sleep 0.1; echo $! >"$STUBS/ready"; wait"#);
+        let mut build = host.starts(host.pattern(&does, &["build", "x"]), "ready");
+        send("TERM", &build.id().to_string());
+        assert_eq!(build.wait().unwrap().signal(), Some(15));
+        let left = host.process("ready");
+        if stays {
+            assert!(is_running(&left));
+            send("KILL", &left);
+        }
+        wait_until("it is gone", || !is_running(&left));
+    }
+}
+
 /// The script that makes the tools tree is the real one, and apt-get is not.
 #[test]
 #[ignore = "needs gnupg openssl; `make test` runs it"]
