@@ -16,7 +16,7 @@ use crate::host::screen::Screen;
 use crate::host::signals;
 use crate::host::ssh_key::{self, SshKey};
 use crate::host::tools::TREE;
-use crate::keyring;
+use crate::keyring::{self, NAME_MAX};
 pub use kind::Kind;
 use template::Template;
 
@@ -71,9 +71,18 @@ fn id(folder: &Path) -> Result<String> {
             path.file_name().context("the root has no name").with_context(making)?.to_owned()
         }
     };
-    config::id(&name.to_string_lossy()).map_err(|what| {
+    let id = config::id(&name.to_string_lossy()).map_err(|what| {
         anyhow!("{}: its name is the image's, too, and {what}; choose another name", making())
-    })
+    })?;
+    if id.len() > NAME_MAX {
+        bail!(
+            "{}: its name is that of its keys, too, and must have at most {NAME_MAX} characters, and has {}; choose another \
+             name",
+            making(),
+            id.len()
+        );
+    }
+    Ok(id)
 }
 
 fn template<'a>(kind: Kind, id: &'a str, keys: Option<&'a [SshKey]>) -> Result<Template<'a>> {

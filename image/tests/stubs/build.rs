@@ -174,3 +174,32 @@ fn a_failed_mkosi_is_named() {
     let error = said(&output);
     assert!(error.contains("/mkosi failed with exit status: 7; its output is in "), "{error}");
 }
+
+/// mkosi would say so at its end.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn keys_that_do_not_belong_together_are_named_before_mkosi_starts() {
+    let host = Host::with_mkosi();
+    host.succeeds(&["gen-keyring", "y"]);
+    host.succeeds(&["gen-keyring", "y", "--epoch", "1"]);
+    let whole = |name: &str| fs::read(host.path("x-keys").join(name)).unwrap();
+    for (name, message) in [
+        ("secure-boot.crt", "x-keys/secure-boot.crt is not the certificate of "),
+        ("pcr-epoch-1-public.pem", "x-keys/pcr-epoch-1-public.pem is not the public half of "),
+        ("pcr-public.pem", "x-keys/pcr-public.pem is not the public half of "),
+    ] {
+        let before = whole(name);
+        fs::copy(host.path("y-keys").join(name), host.path("x-keys").join(name)).unwrap();
+        let error = host.fails(&["build", "x", "--keys", "x-keys"]);
+        assert!(error.contains(message) && error.ends_with(": restore both from your backup\n"), "{error}");
+        fs::write(host.path("x-keys").join(name), before).unwrap();
+    }
+    assert!(!host.path("stubs/initrd").exists(), "mkosi was started");
+    let other = said(&host.succeeds(&["build", "x", "--keys", "y-keys"]));
+    assert!(
+        other.contains("y-keys are those of \"y\", and x/x-pubring.pgp is the keyring of \"x\": "),
+        "{other}"
+    );
+    let own = said(&host.succeeds(&["build", "x", "--keys", "x-keys", "--force"]));
+    assert!(!own.contains("warning"), "{own}");
+}
