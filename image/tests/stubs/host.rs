@@ -87,6 +87,7 @@ impl Host {
         );
         fs::create_dir(self.path(id)).unwrap();
         fs::write(self.path(id).join("pattern.toml"), text).unwrap();
+        fs::write(self.path(id).join("mkosi.conf"), "[Content]\nPackages=linux-image-amd64\n").unwrap();
         fs::copy(self.path("x-pubring.pgp"), self.path(id).join("x-pubring.pgp")).unwrap();
     }
 
