@@ -148,7 +148,11 @@ impl<'a> Disk<'a> {
         let step = Step::new(screen, self.path.display().to_string());
         step.show("looking what it holds");
         let things = contents::look(&mut self.target.reader(), self.target.sector, self.block.as_ref());
-        let things = things.with_context(looking)?;
+        let mut things = things.with_context(looking)?;
+        // A disk is too large to read all of it. A file may have something that somebody wants, though it is blank at both ends.
+        if things.is_empty() && self.block.is_none() && self.target.has_data().with_context(looking)? {
+            things.push(contents::somewhere(self.target.size));
+        }
         step.end("looked at");
         let file_name = || self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let size = || format!("a file, {}", Amount(self.target.size));

@@ -3,6 +3,7 @@
 mod kind;
 mod template;
 
+use std::env;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
@@ -121,10 +122,12 @@ fn next(folder: &Path, template: &Template<'_>) -> String {
          cd {folder}\n    \
          pattern build --keys {id}-keys\n    \
          pattern run {image} --secure-boot --persist machine{run}\n    \
-         sudo pattern burn build/images/{id}_0.0.1 /dev/DISK\n\
+         sudo {program} burn build/images/{id}_0.0.1 /dev/DISK\n\
          Before you burn it: write your own image.updates.url into pattern.toml, and build again.\n",
         folder = folder.display(),
         what = template.kind.what(),
+        // root's PATH may not have it.
+        program = env::current_exe().map_or("pattern".to_owned(), |path| path.display().to_string()),
         run = template.run(),
     )
 }

@@ -30,6 +30,7 @@ pub struct GenKeyring {
     pub add_missing: bool,
     /// Add the key of images with image.epoch = N to a keyring, and change nothing else
     #[arg(long, value_name = "N", value_hint = ValueHint::Other, value_parser = number_of_epoch)]
+    #[arg(allow_negative_numbers = true)]
     pub epoch: Option<u32>,
     /// The tools tree with gpg and openssl, for a host that has none
     #[arg(long, value_name = "DIR", default_value = TREE, value_hint = ValueHint::DirPath)]

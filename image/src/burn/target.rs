@@ -147,6 +147,26 @@ impl Target {
         self.file.read_exact_at(buffer.bytes_mut(), offset).with_context(|| self.doing("reading", offset))
     }
 
+    /// Returns whether a file has anything but zeros. Holes are not read.
+    pub(super) fn has_data(&self) -> io::Result<bool> {
+        let mut at = 0;
+        loop {
+            let start = match rustix::fs::seek(&self.file, rustix::fs::SeekFrom::Data(at)) {
+                Err(Errno::NXIO) => return Ok(false),
+                start => start?,
+            };
+            at = rustix::fs::seek(&self.file, rustix::fs::SeekFrom::Hole(start))?;
+            let mut reader = Reader { target: self, position: start };
+            let mut buffer = vec![0; CHUNK];
+            while reader.position < at.min(self.size) {
+                let length = reader.read(&mut buffer)?;
+                if buffer.iter().take(length).any(|byte| *byte != 0) {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+
     fn doing(&self, what: &str, offset: u64) -> String {
         format!("{what} {} at byte {offset}", self.path.display())
     }

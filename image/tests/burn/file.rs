@@ -138,6 +138,27 @@ fn what_is_not_blank_is_erased_only_when_it_is_named() {
     assert!(out.contains("\n  partition 1 (esp), 2 MiB: a FAT file system\n"), "{out}");
 }
 
+/// It may be a large file that somebody took for another.
+#[test]
+fn a_file_with_anything_in_its_middle_is_not_blank() {
+    let place = Place::new();
+    place.disk("notes", 64);
+    let file = File::options().write(true).open(place.path("notes")).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &[0; MIB], 30 << 20).unwrap();
+    place.burns(&["x_1", "notes"]);
+    place.disk("notes", 0);
+    place.disk("notes", 64);
+    std::os::unix::fs::FileExt::write_all_at(&file, b"mine", 30 << 20).unwrap();
+    let refusal = place.refuses(&["x_1", "notes"]);
+    assert!(
+        refusal.starts_with("pattern: notes: it is not blank, and there is no terminal to ask on"),
+        "{refusal}"
+    );
+    assert_eq!(&place.content("notes")[30 * MIB..30 * MIB + 4], b"mine");
+    let out = place.burns(&["x_1", "notes", "--erase", "notes"]);
+    assert!(out.contains("\n  the whole file, 64 MiB: data of an unknown kind\n"), "{out}");
+}
+
 /// The TPM of the machine whose files they were knows the volume.
 #[test]
 fn the_files_of_a_machine_are_named_before_and_after() {
