@@ -115,7 +115,7 @@ fn list(json: bool) -> Result<()> {
     if json {
         return results::json(&listing::json(&rows));
     }
-    results::print(&listing::text(&rows))?;
+    results::text(&listing::text(&rows))?;
     screen::warn("pattern: burn: name the disk: pattern burn IMAGE DEVICE");
     Ok(())
 }

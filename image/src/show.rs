@@ -71,7 +71,7 @@ impl Shown {
 pub fn show(options: &Show) -> Result<()> {
     signals::catch()?;
     let shown = read(options)?;
-    if options.json { results::json(&shown.json()) } else { results::print(&shown.text()) }
+    if options.json { results::json(&shown.json()) } else { results::text(&shown.text()) }
 }
 
 /// Collects the facts.

@@ -51,3 +51,11 @@ fn what_is_not_an_image_is_refused_before_the_disks_are_listed() {
     std::fs::write(place.path("x_2.raw.xz"), b"\xfd7zXZ\0\0\x04").unwrap();
     assert_eq!(place.burn(&["x_2.raw.xz", "--keyring", "k.pgp"]).status.code(), Some(2));
 }
+
+/// A file may be called so to clear the screen, or to type.
+#[test]
+fn a_name_does_not_control_the_terminal() {
+    let place = Place::new();
+    let refusal = place.refuses(&["\u{1b}[2Jx"]);
+    assert_eq!(refusal, "pattern: looking at the image \\u{1b}[2Jx: No such file or directory (os error 2)");
+}
