@@ -213,3 +213,21 @@ fn verify(generated: &Path, more: &[&str]) {
         .expect("systemd-analyze starts");
     assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
 }
+
+/// A full disk, or nobody who reads: an error, and not an abort.
+#[test]
+fn output_that_can_not_be_written_is_an_error() {
+    for option in ["--version", "--help"] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pattern-generator"));
+        let output = command.arg(option).stdout(full).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        let wanted = "pattern-generator: writing to standard output: No space left on device (os error 28)\n";
+        assert_eq!(said, wanted);
+    }
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pattern-generator"));
+    let status = command.arg("--wrong").arg("--words").stdout(full()).stderr(full()).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+}

@@ -18,6 +18,7 @@ use completion::Completion;
 
 pub mod completion;
 mod device;
+mod meant;
 
 /// Help is no wider than this.
 const WIDTH: usize = 80;
@@ -103,6 +104,11 @@ pub fn parse(words: &[OsString]) -> Result<Arguments, Answer> {
             return Answer::Wrong(format!(
                 "pattern: `pattern {command}` is a command of the machine that an image runs on, not of the host tool\n"
             ));
+        }
+        if let Some(command) = meant::instead(error.kind(), words) {
+            let said = text.lines().next().unwrap_or_default();
+            let said = said.strip_prefix("error: ").unwrap_or(said);
+            return Answer::Wrong(format!("pattern: {said}; type: {command}\n"));
         }
         // The help of a group of commands is not an error.
         let said = text.strip_prefix("error: ").map(|said| format!("pattern: {said}"));

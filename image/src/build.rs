@@ -6,6 +6,7 @@ mod date;
 mod keys;
 mod mkosi;
 mod output;
+mod pairs;
 mod progress;
 mod room;
 mod sbom;
@@ -73,6 +74,7 @@ pub fn build(options: &Build, screen: Screen) -> Result<()> {
     let config = read(&file, screen)?;
     let data = Data::find(options.data.as_deref())?;
     let keys = signing(options, &config)?;
+    let checked = keys.as_ref().map_or(Ok(true), |keys| pairs::check(keys, &options.tools))?;
     let base = format!("{}_{}", config.image.id, config.image.version);
     let to = options.output.join(&base);
     signals::catch()?;
@@ -88,8 +90,13 @@ pub fn build(options: &Build, screen: Screen) -> Result<()> {
     };
     step("tools tree", "tools.log", &places.tools, &mut tools(&data, &places))?;
     let pubring = file.with_file_name(&config.image.updates.pubring);
-    let trusted = Pubring::read(&pubring, &options.tools)?.keys.join(", ");
-    screen.say(format_args!("Updates are verified with {}: {trusted}", pubring.display()));
+    let trusted = Pubring::read(&pubring, &options.tools)?;
+    screen.say(format_args!("Updates are verified with {}: {}", pubring.display(), trusted.keys.join(", ")));
+    if let Some(keys) = keys.as_ref().filter(|_| !checked) {
+        pairs::check(keys, &options.tools)?;
+    }
+    let foreign = keys.as_ref().and_then(|keys| pairs::warning(keys, &trusted, &pubring, &options.tools));
+    foreign.iter().for_each(screen::warn);
     step("initrd", "initrd.log", &places.initrd_cache, &mut mkosi::initrd(&places, &config))?;
     let joined = keys.as_ref().map(|keys| keys.joined(&places.work)).transpose()?;
     let mut image = mkosi::image(&places, &config, keys.as_ref().zip(joined.as_ref()));

@@ -30,8 +30,10 @@ use write::Job;
 
 use crate::host::results;
 use crate::host::screen::{self, Screen};
+use crate::host::signals;
 use crate::host::step::Step;
 use crate::host::tools::{self, TREE};
+use crate::host::waiting::{self, A_WHILE};
 
 /// Options of `burn`.
 #[derive(Args, Clone, PartialEq, Eq, Debug)]
@@ -64,12 +66,14 @@ pub struct Burn {
 pub fn burn(options: &Burn, screen: Screen) -> Result<bool> {
     let source = Source::find(&options.image, options.keyring.as_deref())?;
     let Some(device) = &options.device else {
+        image::look(&source, &options.tools)?;
         list(options.json)?;
         return Ok(options.json);
     };
     if target::is_made_of(device, &source.file)? {
         bail!("{} is the image itself, or a device made of it: name another disk", device.display());
     }
+    signals::catch()?;
     let disk = Disk::open(device)?;
     let (mut image, fitted) = prepare(&source, &disk, options, screen)?;
     let facts = disk.facts(screen)?;
@@ -111,7 +115,7 @@ fn list(json: bool) -> Result<()> {
     if json {
         return results::json(&listing::json(&rows));
     }
-    results::print(&listing::text(&rows))?;
+    results::text(&listing::text(&rows))?;
     screen::warn("pattern: burn: name the disk: pattern burn IMAGE DEVICE");
     Ok(())
 }
@@ -144,7 +148,11 @@ impl<'a> Disk<'a> {
         let step = Step::new(screen, self.path.display().to_string());
         step.show("looking what it holds");
         let things = contents::look(&mut self.target.reader(), self.target.sector, self.block.as_ref());
-        let things = things.with_context(looking)?;
+        let mut things = things.with_context(looking)?;
+        // A disk is too large to read all of it. A file may have something that somebody wants, though it is blank at both ends.
+        if things.is_empty() && self.block.is_none() && self.target.has_data().with_context(looking)? {
+            things.push(contents::somewhere(self.target.size));
+        }
         step.end("looked at");
         let file_name = || self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let size = || format!("a file, {}", Amount(self.target.size));
@@ -199,10 +207,19 @@ fn confirm(facts: &Facts, named: Option<&str>, screen: Screen) -> Result<()> {
             facts.name
         )),
     }
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).context("reading the answer")?;
+    let answer = answer().context("reading the answer")?;
     if !facts.is_called(&answer) {
         bail!("{}: not erased: the answer was {:?}; nothing was changed", facts.name, answer.trim());
     }
     Ok(())
+}
+
+/// Returns the line that a person types. A signal ends the waiting.
+fn answer() -> io::Result<String> {
+    let mut answer = String::new();
+    while !waiting::is_readable(io::stdin(), A_WHILE)? {
+        signals::refuse_to_go_on()?;
+    }
+    io::stdin().read_line(&mut answer)?;
+    Ok(answer)
 }

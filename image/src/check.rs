@@ -19,8 +19,8 @@ use crate::host::results;
 /// Options of `config check`.
 #[derive(Args, Clone, PartialEq, Eq, Debug, Default)]
 pub struct Check {
-    /// The files
-    #[arg(value_name = "FILE", default_value = "pattern.toml", value_hint = ValueHint::FilePath)]
+    /// The files, or the folders that have a pattern.toml
+    #[arg(value_name = "FILE", default_value = "pattern.toml", value_hint = ValueHint::AnyPath)]
     pub files: Vec<PathBuf>,
     /// Print one JSON array
     #[arg(long)]
@@ -40,13 +40,18 @@ pub(crate) struct Checked {
 /// # Errors
 /// When it can't be printed.
 pub fn check(options: &Check) -> Result<bool> {
-    let findings: Vec<_> = options.files.iter().flat_map(|file| look(file).findings).collect();
+    let findings: Vec<_> = options.files.iter().flat_map(|file| look(&file_of(file)).findings).collect();
     if options.json {
         results::json(&json(&findings))?;
     } else {
         results::list(&findings)?;
     }
     Ok(!findings.iter().any(is_error))
+}
+
+/// `build` takes a folder, so one is taken here, too.
+fn file_of(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join("pattern.toml") } else { path.to_owned() }
 }
 
 /// Looks at a file, and if it has no error, at the folder that it is in.

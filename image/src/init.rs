@@ -3,6 +3,7 @@
 mod kind;
 mod template;
 
+use std::env;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
@@ -16,7 +17,7 @@ use crate::host::screen::Screen;
 use crate::host::signals;
 use crate::host::ssh_key::{self, SshKey};
 use crate::host::tools::TREE;
-use crate::keyring;
+use crate::keyring::{self, NAME_MAX};
 pub use kind::Kind;
 use template::Template;
 
@@ -71,9 +72,18 @@ fn id(folder: &Path) -> Result<String> {
             path.file_name().context("the root has no name").with_context(making)?.to_owned()
         }
     };
-    config::id(&name.to_string_lossy()).map_err(|what| {
+    let id = config::id(&name.to_string_lossy()).map_err(|what| {
         anyhow!("{}: its name is the image's, too, and {what}; choose another name", making())
-    })
+    })?;
+    if id.len() > NAME_MAX {
+        bail!(
+            "{}: its name is that of its keys, too, and must have at most {NAME_MAX} characters, and has {}; choose another \
+             name",
+            making(),
+            id.len()
+        );
+    }
+    Ok(id)
 }
 
 fn template<'a>(kind: Kind, id: &'a str, keys: Option<&'a [SshKey]>) -> Result<Template<'a>> {
@@ -112,10 +122,12 @@ fn next(folder: &Path, template: &Template<'_>) -> String {
          cd {folder}\n    \
          pattern build --keys {id}-keys\n    \
          pattern run {image} --secure-boot --persist machine{run}\n    \
-         sudo pattern burn build/images/{id}_0.0.1 /dev/DISK\n\
+         sudo {program} burn build/images/{id}_0.0.1 /dev/DISK\n\
          Before you burn it: write your own image.updates.url into pattern.toml, and build again.\n",
         folder = folder.display(),
         what = template.kind.what(),
+        // root's PATH may not have it.
+        program = env::current_exe().map_or("pattern".to_owned(), |path| path.display().to_string()),
         run = template.run(),
     )
 }

@@ -13,9 +13,10 @@ use serde_json::json;
 use crate::host::durable;
 use crate::host::gpg;
 use crate::host::results;
-use crate::host::screen::Screen;
+use crate::host::screen::{self, Screen};
 use crate::host::signals;
 use crate::host::tools::TREE;
+pub(crate) use places::NAME_MAX;
 use places::Places;
 
 /// Options of `gen-keyring`.
@@ -29,6 +30,7 @@ pub struct GenKeyring {
     pub add_missing: bool,
     /// Add the key of images with image.epoch = N to a keyring, and change nothing else
     #[arg(long, value_name = "N", value_hint = ValueHint::Other, value_parser = number_of_epoch)]
+    #[arg(allow_negative_numbers = true)]
     pub epoch: Option<u32>,
     /// The tools tree with gpg and openssl, for a host that has none
     #[arg(long, value_name = "DIR", default_value = TREE, value_hint = ValueHint::DirPath)]
@@ -51,7 +53,7 @@ pub fn generate(options: &GenKeyring, screen: Screen) -> Result<()> {
     signals::catch()?;
     if options.add_missing || options.epoch.is_some() {
         let places = Places::new(&options.name)?;
-        let _lock = durable::lock(&places.folder)?;
+        let _lock = places.lock()?;
         return add(&places, options, screen);
     }
     let [gpg, keys, pubring] = new(&options.name, &options.tools, screen)?;
@@ -65,7 +67,7 @@ pub fn generate(options: &GenKeyring, screen: Screen) -> Result<()> {
 /// Makes the keys, and says what each is for. Returns where its parts are.
 pub(crate) fn new(name: &Path, tools: &Path, screen: Screen) -> Result<[PathBuf; 3]> {
     let places = Places::new(name)?;
-    let _lock = durable::lock(&places.folder)?;
+    let _lock = places.lock()?;
     if places.only_moves_are_missing() {
         screen.say(format_args!("Finishing what an interrupted run left in {}", places.staging.display()));
     } else {
@@ -96,6 +98,7 @@ fn add(places: &Places, options: &GenKeyring, screen: Screen) -> Result<()> {
         Some(epoch) => openssl::epoch(&keys, epoch, &options.tools)?,
         None => openssl::missing(&keys, &options.tools)?,
     };
+    [places.gpg(), places.pubring()].iter().for_each(|part| warn_of_missing(&places.folder.join(part)));
     let (folder, nothing) = (keys.display().to_string(), added.is_empty());
     screen.say(match options.epoch {
         Some(epoch) if nothing => format!("{folder}: the key of epoch {epoch} is there already"),
@@ -115,6 +118,16 @@ fn add(places: &Places, options: &GenKeyring, screen: Screen) -> Result<()> {
         results::json(&json!({ "keys": folder, "added": added }))
     } else {
         results::list(added)
+    }
+}
+
+/// Another machine may have it: one that signs releases, and builds no images.
+fn warn_of_missing(part: &Path) {
+    if !part.exists() {
+        screen::warn(format_args!(
+            "warning: {} is missing: restore it from your backup, unless it is on another machine",
+            part.display()
+        ));
     }
 }
 

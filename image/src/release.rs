@@ -4,6 +4,7 @@ mod addition;
 mod built;
 mod compression;
 mod folder;
+pub(crate) mod image;
 pub(crate) mod manifest;
 pub(crate) mod name;
 pub(crate) mod sum;
@@ -74,6 +75,9 @@ pub struct SignRelease {
 /// When the version or the release was changed since it was written, a program or a key is missing,
 /// or one fails. The earlier release stays published then.
 pub fn sign(options: &SignRelease, screen: Screen) -> Result<()> {
+    if options.result.is_file() {
+        bail!("{} is a file: name the folder that `pattern build` wrote it to", options.result.display());
+    }
     refuse_swapped(options)?;
     signals::catch()?;
     let home = Home::of_key(&options.home, &options.tools)?;

@@ -12,16 +12,16 @@ mod signature;
 mod system;
 mod text;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use clap::{Args, ValueHint};
 use serde_json::{Value, json};
 
 use crate::host::results;
 use crate::host::signals;
 use crate::host::tools::TREE;
+use crate::release::image;
 use change::Change;
 use facts::Facts;
 use gather::gather;
@@ -29,7 +29,7 @@ use gather::gather;
 /// Options of `show`.
 #[derive(Args, Clone, PartialEq, Eq, Debug)]
 pub struct Show {
-    /// An image, or the folder that build wrote it to
+    /// The image; or the folder of a version or a release, for the newest image in it
     #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
     pub image: PathBuf,
     /// An older version: say what is new since then
@@ -71,7 +71,7 @@ impl Shown {
 pub fn show(options: &Show) -> Result<()> {
     signals::catch()?;
     let shown = read(options)?;
-    if options.json { results::json(&shown.json()) } else { results::print(&shown.text()) }
+    if options.json { results::json(&shown.json()) } else { results::text(&shown.text()) }
 }
 
 /// Collects the facts.
@@ -79,38 +79,10 @@ pub fn show(options: &Show) -> Result<()> {
 /// # Errors
 /// As [`show`].
 pub fn read(options: &Show) -> Result<Shown> {
-    let facts = gather(&image(&options.image)?, &options.tools)?;
-    let old = options.old.as_deref().map(|old| gather(&image(old)?, &options.tools)).transpose()?;
+    let facts = gather(&image::find(&options.image)?, &options.tools)?;
+    let old = options.old.as_deref().map(|old| gather(&image::find(old)?, &options.tools)).transpose()?;
     let change = old.map(|old| Change::between(&old, &facts));
     Ok(Shown { facts, change })
-}
-
-/// Returns the image in a folder that `build` wrote.
-fn image(path: &Path) -> Result<PathBuf> {
-    if !path.is_dir() {
-        return Ok(path.to_owned());
-    }
-    let reading = || format!("reading {}", path.display());
-    let mut images = Vec::new();
-    for entry in fs::read_dir(path).with_context(reading)? {
-        let file = entry.with_context(reading)?.path();
-        if file.file_name().and_then(|name| name.to_str()).is_some_and(is_image) {
-            images.push(file);
-        }
-    }
-    match (images.pop(), images.pop()) {
-        (Some(image), None) => Ok(image),
-        (None, _) => bail!(
-            "{} has no ID_VERSION.raw: give an image, or a folder that `pattern build` wrote",
-            path.display()
-        ),
-        (Some(_), Some(_)) => bail!("{} has more than one image: name one of them", path.display()),
-    }
-}
-
-/// Returns whether a file has a whole disk, and not one partition.
-fn is_image(name: &str) -> bool {
-    name.strip_suffix(".raw").is_some_and(|stem| !stem.ends_with(".usr") && !stem.ends_with(".verity"))
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ fn the_folder_is_looked_at() {
 #[test]
 fn an_image_that_nobody_can_start_or_use_is_noted() {
     let place = Place::new();
-    fs::remove_file(place.0.path().join("image/mkosi.conf")).unwrap();
+    place.write("image/mkosi.conf", "[Content]\nPackages=less\n");
     place.write("image/pattern.toml", GOOD.replace("homed = true", ""));
     let (found, status) = place.check(&["image/pattern.toml"]);
     let kernel = "image/pattern.toml:1: note: as far as this folder shows, the image has no kernel, ";
@@ -106,6 +106,28 @@ fn an_image_that_nobody_can_start_or_use_is_noted() {
     assert_eq!(place.check(&["image/pattern.toml"]), (NO_GPG.to_owned(), 0));
 }
 
+/// The build would say so after minutes.
+#[test]
+fn an_image_without_packages_has_no_kernel_for_sure() {
+    let place = Place::new();
+    fs::remove_file(place.0.path().join("image/mkosi.conf")).unwrap();
+    let (found, status) = place.check(&["image/pattern.toml"]);
+    let kernel = "image/pattern.toml:1: the image has no kernel, because mkosi.conf beside this file names no packages: ";
+    assert!(found.starts_with(kernel) && status == 1, "{found}");
+    let output = place.run(&["build", "image"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with(kernel) && output.status.code() == Some(1), "{said}");
+}
+
+#[test]
+fn a_folder_stands_for_the_file_in_it() {
+    let place = Place::new();
+    assert_eq!(place.check(&["image"]), (NO_GPG.to_owned(), 0));
+    fs::create_dir(place.0.path().join("empty")).unwrap();
+    let none = "empty/pattern.toml:1: can't be read: No such file or directory (os error 2)\n";
+    assert_eq!(place.check(&["empty"]), (none.to_owned(), 1));
+}
+
 #[test]
 fn files_that_can_not_be_read_do_not_hide_the_others() {
     let place = Place::new();
@@ -113,12 +135,10 @@ fn files_that_can_not_be_read_do_not_hide_the_others() {
     place.write("binary.toml", b"# text\n\xff");
     let fifo = place.0.path().join("fifo");
     assert!(Command::new("mkfifo").arg(fifo).status().unwrap().success());
-    let (found, status) =
-        place.check(&["none.toml", "image", "fifo", "/dev/zero", "-", "binary.toml", "empty.toml"]);
+    let (found, status) = place.check(&["none.toml", "fifo", "/dev/zero", "-", "binary.toml", "empty.toml"]);
     let mut lines = found.lines();
     for start in [
         "none.toml:1: can't be read: No such file or directory",
-        "image:1: can't be read: it is a folder, not a file",
         "fifo:1: can't be read: it is a FIFO, not a file",
         "/dev/zero:1: can't be read: it is a device, not a file",
         "-:1: standard input is not read, because a build also needs what lies beside pattern.toml: ",

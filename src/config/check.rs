@@ -20,6 +20,10 @@ const ESCROW_MAX: usize = 8;
 /// smallest that the tests build has 22 MiB, and others may be a little smaller. `pattern build`
 /// compares with what it has built.
 const ESP_MIN: Size = Size::from_bytes(40 << 20);
+/// A system in it is larger, also compressed.
+const USR_MIN: Size = Size::from_bytes(64 << 20);
+/// FAT ends at 2 TiB (Microsoft, "FAT32 File System Specification"), and no image comes near this.
+const MOST: Size = Size::from_bytes(1 << 40);
 
 /// The result of a check: the value, or the message of a problem.
 pub(super) type Checked<T> = Result<T, String>;
@@ -105,6 +109,16 @@ pub(super) fn device(text: &str) -> Checked<String> {
     }
 }
 
+/// Validates `partitions.sizes.usr`.
+pub(super) fn usr(text: &str) -> Checked<Size> {
+    match parsed(text)? {
+        small if small < USR_MIN && small.bytes() > 0 => Err(format!(
+            "must be at least \"{USR_MIN}\", because /usr has a kernel's modules and systemd, not {text:?}"
+        )),
+        fits => whole(text, fits),
+    }
+}
+
 /// Validates any of `partitions.sizes`.
 pub(super) fn size(text: &str) -> Checked<Size> {
     whole(text, parsed(text)?)
@@ -117,6 +131,11 @@ fn parsed(text: &str) -> Checked<Size> {
 fn whole(text: &str, size: Size) -> Checked<Size> {
     if size.bytes() == 0 {
         return Err("must be more than nothing".to_owned());
+    }
+    if size > MOST {
+        return Err(format!(
+            "must be at most \"{MOST}\", because an image has to fit on a disk, not {text:?}"
+        ));
     }
     if size.whole_mib() != size {
         return Err(format!("must be a multiple of 1M, such as \"{}\", not {text:?}", size.whole_mib()));
@@ -151,6 +170,11 @@ pub(super) fn unit(text: &str) -> Checked<String> {
     const KINDS: [&str; 7] = [".service", ".target", ".socket", ".mount", ".path", ".timer", ".swap"];
     let known = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
     let named = KINDS.iter().any(|kind| text.strip_suffix(kind).is_some_and(|name| !name.is_empty()));
+    if named && let Some((name, kind)) = text.split_once("@.") {
+        return Err(format!(
+            "must name an instance of a template, such as \"{name}@tty1.{kind}\", not {text:?}"
+        ));
+    }
     if named && text.len() <= 255 && text.chars().all(known) && !text.starts_with(['-', '.']) {
         return Ok(text.to_owned());
     }

@@ -122,7 +122,7 @@ pub const KEYS: &[Key] = &[
         Kind::Size,
         "size of each hash tree partition, large enough for `usr`",
     ),
-    required("partitions.sizes.usr", Kind::Size, "size of each `/usr` partition"),
+    required("partitions.sizes.usr", Kind::Size, "size of each `/usr` partition, at least 64M"),
     optional("partitions.persist.etc", Kind::Boolean, "false", "keep `/etc`"),
     optional("partitions.persist.home", Kind::Boolean, "false", "keep `/home`"),
     optional("partitions.persist.srv", Kind::Boolean, "false", "keep `/srv`"),

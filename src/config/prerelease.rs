@@ -21,7 +21,7 @@ impl PreRelease {
     /// such as `rc`.
     #[must_use]
     pub fn of(version: &str) -> Option<Self> {
-        let at = MARKS.iter().find_map(|mark| position(version, mark))?;
+        let at = MARKS.iter().find_map(|mark| position(version, mark)).or_else(|| letter(version))?;
         let (before, mark) = version.split_at_checked(at)?;
         let release = before.trim_end_matches(['-', '.']);
         let instead = [format!("{release}-{mark}"), format!("{release}.0")];
@@ -42,6 +42,15 @@ fn position(version: &str, mark: &str) -> Option<usize> {
     lower.match_indices(mark).map(|(at, _)| at).find(|at| is_alone(*at))
 }
 
+/// Returns where the letter of `1.0a1` or `1.0b2` is. In other versions letters may be of a hash.
+fn letter(version: &str) -> Option<usize> {
+    let at = version.find(['a', 'b', 'A', 'B'])?;
+    let (before, after) = (version.get(..at)?, version.get(at + 1..)?);
+    let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
+    let is_mark = before.split('.').all(digits) && digits(after) && !before.is_empty() && !after.is_empty();
+    is_mark.then_some(at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +64,8 @@ mod tests {
             ("2026.1-beta.2", "2026.1", ["2026.1-beta.2", "2026.1.0"]),
             ("3-dev", "3", ["3-dev", "3.0"]),
             ("1.2.3-pre", "1.2.3", ["1.2.3-pre", "1.2.3.0"]),
+            ("1.0b2", "1.0", ["1.0-b2", "1.0.0"]),
+            ("2a1", "2", ["2-a1", "2.0"]),
             ("1-preview2", "1", ["1-preview2", "1.0"]),
         ] {
             let found = PreRelease::of(version).unwrap();
@@ -67,7 +78,18 @@ mod tests {
 
     #[test]
     fn other_versions_are_left_alone() {
-        for version in ["1.0", "2026-11-26", "1.0-1", "1.0-march", "rc1", "1.0-devices", "1.0a", "5-arch"] {
+        for version in [
+            "1.0",
+            "2026-11-26",
+            "1.0-1",
+            "1.0-march",
+            "rc1",
+            "1.0-devices",
+            "1.0a",
+            "5-arch",
+            "b2",
+            "1a2b3c",
+        ] {
             assert_eq!(PreRelease::of(version), None, "{version}");
         }
     }

@@ -68,7 +68,7 @@ impl Reader<'_> {
     fn sizes(&mut self) -> Option<Sizes> {
         let esp = self.text("partitions.sizes.esp", check::esp);
         let verity = self.text("partitions.sizes.verity", check::size);
-        let usr = self.text("partitions.sizes.usr", check::size);
+        let usr = self.text("partitions.sizes.usr", check::usr);
         let (verity, usr) = (verity?, usr?);
         let holds = check::verity_holds(verity, usr);
         self.checked("partitions.sizes.verity", holds)?;

@@ -109,8 +109,17 @@ fn a_size_that_no_partition_can_have_is_refused() {
     let cases = [
         ("2048", "usr: must be a string in quotes, not a number".to_owned()),
         ("\"0\"", "usr: must be more than nothing".to_owned()),
-        ("\"1025K\"", "usr: must be a multiple of 1M, such as \"2M\", not \"1025K\"".to_owned()),
+        ("\"65537K\"", "usr: must be a multiple of 1M, such as \"65M\", not \"65537K\"".to_owned()),
         ("\"2000T\"", "usr: must be at most 1024T, not \"2000T\"".to_owned()),
+        (
+            "\"2T\"",
+            "usr: must be at most \"1T\", because an image has to fit on a disk, not \"2T\"".to_owned(),
+        ),
+        (
+            "\"1M\"",
+            "usr: must be at least \"64M\", because /usr has a kernel's modules and systemd, not \"1M\""
+                .to_owned(),
+        ),
         ("\"two\"", format!("usr: {form}, not \"two\"")),
         (
             "\"9G\"",
@@ -128,6 +137,12 @@ fn a_size_that_no_partition_can_have_is_refused() {
             "must be at least \"40M\", because an update writes a second kernel image beside the first, not";
         assert_eq!(found, format!("p.toml:8: partitions.sizes.esp: {message} {small:?}\n"));
     }
+    let found = said_when("\"200M\"", "\"1024T\"");
+    let message = "must be at most \"1T\", because an image has to fit on a disk, not \"1024T\"";
+    assert_eq!(found, format!("p.toml:8: partitions.sizes.esp: {message}\n"));
+    // Just right: the text has no other error.
+    assert_eq!(read(&SMALLEST.replace("\"200M\"", "\"1T\"")).partitions.sizes.esp.bytes(), 1 << 40);
+    assert_eq!(read(&SMALLEST.replace("\"2G\"", "\"64M\"")).partitions.sizes.usr.bytes(), 64 << 20);
     let found = said_when("\"200M\"", "\"40961K\"");
     let message = "must be a multiple of 1M, such as \"41M\", not \"40961K\"";
     assert_eq!(found, format!("p.toml:8: partitions.sizes.esp: {message}\n"));
@@ -212,6 +227,10 @@ fn a_choice_is_told_what_there_is_to_choose_from() {
                 .to_owned(),
         ),
         ("[volume]\nrecovery_key = 1", "volume.recovery_key: must be true or false, not a number".to_owned()),
+        (
+            "[boot]\nessential = ['getty@.service']",
+            "boot.essential: must name an instance of a template, such as \"getty@tty1.service\", not \"getty@.service\"".to_owned(),
+        ),
         (
             "[boot]\nessential = ['sshd']",
             "boot.essential: must be names of units such as \"sshd.service\", not \"sshd\"".to_owned(),

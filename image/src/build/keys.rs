@@ -117,6 +117,11 @@ impl Keys {
         Ok(Self { before, ..self })
     }
 
+    /// Returns the folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Returns the key that also signs the values, so that the image opens what the version before
     /// sealed.
     pub(crate) fn pcr_before(&self) -> Option<&Path> {

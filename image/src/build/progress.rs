@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, PipeReader, Write};
+use std::io::{self, BufRead, BufReader, PipeReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
 use crate::host::screen::{self, Screen};
 use crate::host::step::Step;
+use crate::host::waiting::{self, A_WHILE};
 use crate::host::{signals, tools};
 
 /// Lines of the log that are shown after a failure.
@@ -23,8 +25,10 @@ pub(crate) fn run(screen: Screen, what: &str, command: &mut Command, log: &Path)
     let program = tools::name(command);
     let step = Step::new(screen, what);
     let (mut child, output) = start(command).with_context(|| format!("{what}: starting {program}"))?;
+    let output = Output { pipe: output, child: &mut child };
     let tail = follow(output, &step, log).with_context(|| format!("{what}: writing {}", log.display()))?;
     let status = child.wait().with_context(|| format!("{what}: waiting for {program}"))?;
+    signals::end_group(&child);
     if !status.success() {
         drop(step);
         tail.iter().for_each(|line| screen::warn(format_args!("  {line}")));
@@ -44,8 +48,31 @@ fn start(command: &mut Command) -> io::Result<(Child, PipeReader)> {
     Ok((child, reader))
 }
 
+/// What a program says until it ends. What it leaves running may hold the pipe for longer.
+struct Output<'a> {
+    pipe: PipeReader,
+    child: &'a mut Child,
+}
+
+impl Read for Output<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let ended = self.child.try_wait()?.is_some();
+            if ended && signals::refuse_to_go_on().is_err() {
+                return Ok(0);
+            }
+            if waiting::is_readable(&self.pipe, if ended { Duration::ZERO } else { A_WHILE })? {
+                return self.pipe.read(bytes);
+            }
+            if ended {
+                return Ok(0);
+            }
+        }
+    }
+}
+
 /// Logs and shows the output of a command until it ends. Returns the last lines.
-fn follow(output: PipeReader, step: &Step, log: &Path) -> io::Result<VecDeque<String>> {
+fn follow(output: impl Read, step: &Step, log: &Path) -> io::Result<VecDeque<String>> {
     let mut file = File::create(log)?;
     let mut tail = VecDeque::new();
     for line in BufReader::new(output).split(b'\n') {
@@ -84,6 +111,15 @@ mod tests {
         let (result, log) = shell("echo out; echo error >&2");
         assert!(result.is_ok());
         assert_eq!(log, "out\nerror\n");
+    }
+
+    /// It would end only with the test.
+    #[test]
+    fn a_program_that_ended_is_not_waited_for_because_of_what_it_left_running() {
+        let (result, log) = shell("sleep 1000 & echo $!");
+        assert!(result.is_ok());
+        let left = log.trim();
+        assert!(Command::new("kill").arg(left).status().unwrap().success(), "{left} was ended");
     }
 
     #[test]

@@ -128,6 +128,12 @@ fn unlisted<R: Read + Seek>(disk: &mut R, end: u64, size: u64) -> io::Result<Vec
     Ok(found)
 }
 
+/// Returns what stands for data that is neither at the start nor at the end.
+pub(super) fn somewhere(size: u64) -> Thing {
+    let part = Part { name: "the whole file".to_owned(), start: 0, size, is_persist: false };
+    Thing { part, what: pattern::volume::UNKNOWN.to_owned() }
+}
+
 /// Returns what the disk as a whole is, if it is not blank.
 fn unknown<R: Read + Seek>(disk: &mut R, size: u64, block: Option<&Block>) -> io::Result<Option<Thing>> {
     let at_start = begins_with(disk, 0, size)?;

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use pattern::table::{LEAD, Table};
 
 use super::source::Source;
+use crate::release::image::{self, NOT_OURS};
 use crate::release::{Codec, Compression};
 
 /// The first file system begins here at the latest.
@@ -41,12 +42,31 @@ impl Image {
         content.by_ref().take(PEEKED).read_to_end(&mut start).with_context(about)?;
         let rest = start.split_off(start.len().min(usize::try_from(LEAD).unwrap_or_default()));
         let table = Table::of_image(&start).with_context(about)?;
+        if !image::is_ours(&table) {
+            bail!("{} is not an image by `pattern build`: {NOT_OURS}", source.file.display());
+        }
         if source.compression == Compression::None && bytes < table.partitions_end() {
             bail!("{}: it ends before its partitions do: copy it again", about());
         }
         let fat_sector = fat_sector(&rest);
         Ok(Self { lead: start, table, fat_sector, rest: Box::new(Cursor::new(rest).chain(content)) })
     }
+}
+
+/// Looks whether a file can be an image, by its start. What is compressed is unpacked only when it was checked.
+///
+/// # Errors
+/// When it is something else.
+pub(super) fn look(source: &Source, tools: &Path) -> Result<()> {
+    let about = || format!("image {}", source.file.display());
+    let Some(magic) = source.compression.magic() else { return Image::open(source, tools).map(drop) };
+    let mut start = Vec::new();
+    let file = File::open(&source.file).with_context(about)?;
+    file.take(magic.len() as u64).read_to_end(&mut start).with_context(about)?;
+    if start != magic {
+        bail!("{}: its name says that it is compressed, and its content is not", about());
+    }
+    Ok(())
 }
 
 /// Returns the bytes of a sector of the FAT file system that begins here.

@@ -1,19 +1,16 @@
 //! Finds the image, and checks it before anything is erased: by the signature of a release, or by the sums that
 //! `pattern build` wrote.
 
-use std::cmp::Ordering;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use pattern::config::version::compare;
 
 use crate::host::pubring::Pubring;
 use crate::host::screen::Screen;
 use crate::host::step::Step;
 use crate::release::manifest::{self, MANIFEST};
-use crate::release::name::{self, Kind};
-use crate::release::{Compression, SIGNATURE, sum};
+use crate::release::{Compression, SIGNATURE, image, sum};
 
 /// A file with an image.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,7 +47,7 @@ impl Source {
     /// # Errors
     /// When there is none, or it can't be checked as it has to be.
     pub(super) fn find(image: &Path, keyring: Option<&Path>) -> Result<Self> {
-        let file = if image.is_dir() { image.join(in_folder(image)?) } else { image.to_owned() };
+        let file = image::find(image)?;
         fs::metadata(&file).with_context(|| format!("looking at the image {}", file.display()))?;
         let folder = folder(&file);
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -116,62 +113,9 @@ fn check(beside: &Beside, compression: Compression) -> Result<Check> {
     }
 }
 
-fn in_folder(folder: &Path) -> Result<String> {
-    let reading = || format!("reading {}", folder.display());
-    let names = fs::read_dir(folder).with_context(reading)?;
-    let names = names.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-    newest(&names.collect::<Result<Vec<_>>>().with_context(reading)?).with_context(reading)
-}
-
-/// Returns the image of the newest version, which is the one that machines take.
-fn newest(names: &[String]) -> Result<String> {
-    let images = names.iter().filter_map(|file| {
-        let parsed = name::parse(file).filter(|parsed| parsed.kind == Kind::Image)?;
-        parsed.base.split_once('_').map(|(id, version)| (id, version, file))
-    });
-    let images: Vec<_> = images.collect();
-    let Some((id, _, _)) = images.first() else {
-        bail!("it has no image: no file ID_VERSION.raw, .raw.xz or .raw.gz");
-    };
-    if let Some((other, _, _)) = images.iter().find(|(other, _, _)| other != id) {
-        bail!("it has images of {id} and of {other}: name the file");
-    }
-    let newest = images.iter().max_by(|one, other| compare(one.1, other.1));
-    let (_, version, file) = newest.context("it has no image")?;
-    let same = images.iter().filter(|(_, other, _)| compare(other, version) == Ordering::Equal).count();
-    if same > 1 {
-        bail!("it has {same} images of version {version}: name the file");
-    }
-    Ok((*file).clone())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn newest(names: &[&str]) -> String {
-        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        super::newest(&names).unwrap_or_else(|error| error.to_string())
-    }
-
-    #[test]
-    fn a_folder_stands_for_its_newest_image() {
-        let release = [
-            "SHA256SUMS",
-            "x_1.9.raw.xz",
-            "x_1.10.raw.xz",
-            "x_1.10_ab_9.usr.raw.xz",
-            "x_1.10.efi",
-            "x_1.8.raw.gz",
-        ];
-        assert_eq!(newest(&release), "x_1.10.raw.xz");
-        assert_eq!(newest(&["x_1.raw"]), "x_1.raw");
-        assert_eq!(newest(&["x_1.raw", "y_1.raw"]), "it has images of x and of y: name the file");
-        assert_eq!(newest(&["x_1.raw", "x_1.raw.xz"]), "it has 2 images of version 1: name the file");
-        let none = "it has no image: no file ID_VERSION.raw, .raw.xz or .raw.gz";
-        assert_eq!(newest(&["x_1.efi", "x_1_ab_9.usr.raw"]), none);
-        assert_eq!(newest(&[]), none);
-    }
 
     /// What is asked for beside a plain image, and beside a compressed one.
     #[test]

@@ -10,6 +10,7 @@ use rustix::fs::{FallocateFlags, FlockOperation, OFlags, fallocate, fcntl_lock, 
 use rustix::io::Errno;
 
 use super::buffer::{Buffer, CHUNK};
+use crate::host::signals;
 
 /// What a name stands for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -146,6 +147,26 @@ impl Target {
         self.file.read_exact_at(buffer.bytes_mut(), offset).with_context(|| self.doing("reading", offset))
     }
 
+    /// Returns whether a file has anything but zeros. Holes are not read.
+    pub(super) fn has_data(&self) -> io::Result<bool> {
+        let mut at = 0;
+        loop {
+            let start = match rustix::fs::seek(&self.file, rustix::fs::SeekFrom::Data(at)) {
+                Err(Errno::NXIO) => return Ok(false),
+                start => start?,
+            };
+            at = rustix::fs::seek(&self.file, rustix::fs::SeekFrom::Hole(start))?;
+            let mut reader = Reader { target: self, position: start };
+            let mut buffer = vec![0; CHUNK];
+            while reader.position < at.min(self.size) {
+                let length = reader.read(&mut buffer)?;
+                if buffer.iter().take(length).any(|byte| *byte != 0) {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+
     fn doing(&self, what: &str, offset: u64) -> String {
         format!("{what} {} at byte {offset}", self.path.display())
     }
@@ -176,6 +197,7 @@ impl Seek for Reader<'_> {
 
 impl Read for Reader<'_> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        signals::refuse_to_go_on()?;
         let sector = self.target.sector;
         let start = self.position / sector * sector;
         let within = usize::try_from(self.position - start).unwrap_or_default();

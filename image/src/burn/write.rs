@@ -18,6 +18,7 @@ use super::contents::Thing;
 use super::progress::Progress;
 use super::target::Target;
 use crate::host::screen::Screen;
+use crate::host::signals;
 
 /// What is written around the partitions, and where.
 pub(super) struct Job<'a> {
@@ -100,6 +101,7 @@ impl Job<'_> {
         let mut progress = Progress::new(self.screen, self.path, "writing", end - LEAD);
         let mut sums = Sums::new();
         for offset in chunks(end) {
+            signals::refuse_to_go_on()?;
             let mut chunk = Buffer::new(length(offset, end));
             content
                 .read_exact(chunk.bytes_mut())

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use pattern::config::{Config, Finding, line_of};
 
+use super::kernel::Lack;
 use super::mkosi::Mkosi;
 use super::{kernel, login};
 use crate::host::pubring::Pubring;
@@ -22,7 +23,10 @@ pub(super) fn findings(path: &Path, text: &str, config: &Config) -> Vec<Finding>
         Err(error) => Some(Finding::error(&name, line_of(text, PUBRING), PUBRING, format!("{error:#}"))),
     };
     let mkosi = Mkosi::read(folder);
-    let kernel = kernel::note(&mkosi).map(|message| note("", message));
+    let kernel = kernel::lack(&mkosi).map(|lack| match lack {
+        Lack::Sure(message) => Finding::error(&name, line_of(text, ""), "", message),
+        Lack::Likely(message) => note("", message),
+    });
     let login = login::note(config, &mkosi).map(|message| note("userspace.homed", message));
     keyring.into_iter().chain(kernel).chain(login).collect()
 }

@@ -2,8 +2,17 @@
 
 use super::mkosi::Mkosi;
 
-/// Returns the note for an image without a kernel, as far as its folder shows.
-pub(super) fn note(mkosi: &Mkosi) -> Option<String> {
+/// What there is to say about an image without a kernel.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Lack {
+    /// No package is installed that could bring one: the build fails.
+    Sure(String),
+    /// None is named, and a package may need one that it does not name.
+    Likely(String),
+}
+
+/// Returns what an image without a kernel lacks, as far as its folder shows.
+pub(super) fn lack(mkosi: &Mkosi) -> Option<Lack> {
     let packages =
         mkosi.packages().any(|package| package.starts_with("linux-") || package.contains("kernel"));
     let files = mkosi.files.iter().any(|file| file.path.contains("vmlinu"));
@@ -12,12 +21,18 @@ pub(super) fn note(mkosi: &Mkosi) -> Option<String> {
     if mkosi.hidden || packages || files || own || scripts {
         return None;
     }
-    Some(
-        "as far as this folder shows, the image has no kernel, and the build will fail: name one in mkosi.conf beside this \
-         file, such as linux-image-amd64, or for virtual machines linux-image-cloud-amd64 (Packages= in [Content])"
-            .to_owned(),
-    )
+    if mkosi.packages().next().is_none() && mkosi.scripts.is_empty() {
+        return Some(Lack::Sure(format!(
+            "the image has no kernel, because mkosi.conf beside this file names no packages: {NAME_ONE}"
+        )));
+    }
+    Some(Lack::Likely(format!(
+        "as far as this folder shows, the image has no kernel, and the build will fail: {NAME_ONE}"
+    )))
 }
+
+const NAME_ONE: &str = "name one in mkosi.conf beside this file, such as linux-image-amd64, or for virtual machines \
+                        linux-image-cloud-amd64 (Packages= in [Content])";
 
 #[cfg(test)]
 mod tests {
@@ -30,9 +45,17 @@ mod tests {
 
     #[test]
     fn a_folder_without_a_kernel_is_told_so() {
-        for none in [Mkosi::default(), with_packages("less\nutil-linux")] {
-            assert!(note(&none).unwrap().contains("has no kernel"), "{none:?}");
-        }
+        let Some(Lack::Likely(said)) = lack(&with_packages("less\nutil-linux")) else { panic!("not noted") };
+        assert!(said.starts_with("as far as this folder shows, the image has no kernel, and"), "{said}");
+        let script = Mkosi { scripts: vec!["apt-get install less".to_owned()], ..Mkosi::default() };
+        assert!(matches!(lack(&script), Some(Lack::Likely(_))));
+        let Some(Lack::Sure(said)) = lack(&Mkosi::default()) else { panic!("not an error") };
+        assert!(
+            said.starts_with(
+                "the image has no kernel, because mkosi.conf beside this file names no packages: "
+            ),
+            "{said}"
+        );
     }
 
     #[test]
@@ -46,7 +69,7 @@ mod tests {
             Mkosi { scripts: vec!["apt install linux-image".to_owned()], ..Mkosi::default() },
             Mkosi { hidden: true, ..Mkosi::default() },
         ] {
-            assert_eq!(note(&some), None, "{some:?}");
+            assert_eq!(lack(&some), None, "{some:?}");
         }
     }
 }

@@ -51,6 +51,9 @@ impl Home {
     /// # Errors
     /// When the folder is not such a home, or gpg does not exist.
     pub(crate) fn of_key(folder: &Path, tools: &Path) -> Result<Self> {
+        if folder.exists() && !folder.is_dir() {
+            bail!("opening the GnuPG home {}: it is a file, not a folder; {ITS_NAME}", folder.display());
+        }
         if folder.is_dir() && !is_home(folder) {
             bail!(
                 "opening the GnuPG home {}: it has no folder {SECRET_KEYS}, so it has no key that can sign; {ITS_NAME}",

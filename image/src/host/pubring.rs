@@ -25,6 +25,8 @@ const KEYBOX: (usize, &[u8]) = (8, b"KBXf");
 pub(crate) struct Pubring {
     /// The fingerprints of the keys that can sign.
     pub(crate) keys: Vec<String>,
+    /// The names that `pattern gen-keyring` gave keys. There are none if another program made some of them.
+    pub(crate) names: Vec<String>,
 }
 
 impl Pubring {
@@ -54,7 +56,7 @@ impl Pubring {
         if keys.is_empty() {
             bail!("{}: no key in it can sign: {}", about(file), why(&listing));
         }
-        Ok(Self { keys })
+        Ok(Self { keys, names: names(&listing).unwrap_or_default() })
     }
 
     /// Checks that a signature is valid, by a key of a keyring.
@@ -138,6 +140,16 @@ fn list(file: &Path, gpg: &Source) -> Result<String> {
     Ok(String::from_utf8_lossy(&listing).into_owned())
 }
 
+/// Returns the names of keys whose user IDs are as `NAME <NAME@pattern.invalid>`, if all are.
+fn names(listing: &str) -> Option<Vec<String>> {
+    let users = listing.lines().filter_map(|line| line.strip_prefix("uid:")?.split(':').nth(8));
+    let name = |user: &str| {
+        let (name, mail) = user.split_once(" <")?;
+        (mail.strip_suffix("@pattern.invalid>")? == name).then(|| name.to_owned())
+    };
+    users.map(name).collect()
+}
+
 /// Says what the keys lack.
 fn why(listing: &str) -> String {
     let lines = listing.lines().map(|line| line.split(':').collect::<Vec<_>>());
@@ -201,6 +213,16 @@ mod tests {
             "{link}"
         );
         assert!(link.ends_with("pattern gen-keyring NAME"), "{link}");
+    }
+
+    #[test]
+    fn a_keyring_of_ours_has_names() {
+        let uid = |user: &str| format!("uid:-::::1795400499::29F3::{user}::::::::::0:\n");
+        let (x, y) = (uid("x <x@pattern.invalid>"), uid("y <y@pattern.invalid>"));
+        assert_eq!(names(&format!("{x}{y}")), Some(vec!["x".to_owned(), "y".to_owned()]));
+        for other in ["Ann <ann@example.org>", "x <y@pattern.invalid>", ""] {
+            assert_eq!(names(&format!("{x}{}", uid(other))), None, "{other}");
+        }
     }
 
     #[test]

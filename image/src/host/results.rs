@@ -1,10 +1,12 @@
 //! Standard output: what a command made or found, and nothing else.
 
 use std::fmt;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
+
+use super::screen;
 
 /// The reader of standard output has gone, as `head` does when it has read enough. It does not want
 /// to hear of it.
@@ -31,12 +33,20 @@ pub fn print(lines: &str) -> Result<()> {
     }
 }
 
+/// Prints lines with names that others may have given. Another program gets them as they are.
+///
+/// # Errors
+/// As [`print`].
+pub(crate) fn text(lines: &str) -> Result<()> {
+    if io::stdout().is_terminal() { print(&screen::plain(lines)) } else { print(lines) }
+}
+
 /// Prints each item on a line.
 ///
 /// # Errors
 /// As [`print`].
 pub(crate) fn list<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> Result<()> {
-    print(&items.into_iter().map(|item| format!("{item}\n")).collect::<String>())
+    text(&items.into_iter().map(|item| format!("{item}\n")).collect::<String>())
 }
 
 /// Prints a value on one line.

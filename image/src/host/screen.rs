@@ -39,7 +39,7 @@ impl Screen {
 
     /// Shows a line, unless the screen is to be quiet.
     pub(crate) fn say(&self, line: impl Display) {
-        self.write(format_args!("{line}\n"));
+        self.write(format_args!("{}\n", plain(line)));
     }
 
     /// Shows a text that need not end a line, unless the screen is to be quiet.
@@ -52,12 +52,20 @@ impl Screen {
 
 /// Shows a warning or an error.
 pub fn warn(line: impl Display) {
-    write(format_args!("{line}\n"));
+    write(format_args!("{}\n", plain(line)));
 }
 
 /// Shows a question. The answer is typed behind it.
 pub fn ask(question: impl Display) {
-    write(question);
+    write(plain(question));
+}
+
+/// Returns a text without characters that control a terminal. A name of a file may have them.
+pub(crate) fn plain(text: impl Display) -> String {
+    let shown = |c: char| {
+        if c.is_control() && !"\n\t".contains(c) { c.escape_default().to_string() } else { c.into() }
+    };
+    text.to_string().chars().map(shown).collect()
 }
 
 fn write(text: impl Display) {
@@ -76,6 +84,12 @@ fn changing(terminal: bool, term: Option<&OsStr>, width: Option<usize>) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_controls_a_terminal_is_shown_and_not_done() {
+        assert_eq!(plain("a\x1b[31m\r\u{9b}b"), "a\\u{1b}[31m\\r\\u{9b}b");
+        assert_eq!(plain("a é\t‣ b\n"), "a é\t‣ b\n");
+    }
 
     #[test]
     fn lines_change_only_on_terminals_that_can_do_it() {

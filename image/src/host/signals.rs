@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread;
 
 use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::{emulate_default_handler, signal_name};
@@ -20,8 +20,8 @@ use super::screen;
 /// The signal that came, or 0.
 static CAUGHT: AtomicI32 = AtomicI32::new(0);
 
-/// Has signals end this run in order from now on. What may wait for a person comes before this: a
-/// signal interrupts only what waits for a program.
+/// Has signals end this run in order from now on. They interrupt only what waits for a program: what
+/// waits for a person, or takes long by itself, asks [`refuse_to_go_on`].
 ///
 /// # Errors
 /// When the signals can't be caught.
@@ -72,6 +72,14 @@ pub(crate) fn refuse_to_go_on() -> io::Result<()> {
     match name() {
         Some(name) => Err(io::Error::new(ErrorKind::Interrupted, format!("stopped by {name}"))),
         None => Ok(()),
+    }
+}
+
+/// After a signal, ends what a program left running that began a group of its own.
+pub(crate) fn end_group(leader: &Child) {
+    if name().is_some() {
+        // There may be nothing left.
+        kill_process_group(Pid::from_child(leader), Signal::TERM).ok();
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use super::screen::Screen;
+use super::screen::{self, Screen};
 
 /// Returns to the line's start, and clears it.
 const AGAIN: &str = "\r\x1b[K";
@@ -26,7 +26,7 @@ pub(crate) struct Step {
 
 impl Step {
     pub(crate) fn new(screen: Screen, what: impl Into<String>) -> Self {
-        let (what, started) = (what.into(), Instant::now());
+        let (what, started) = (screen::plain(what.into()), Instant::now());
         let step = Self { screen, what, started, shown: RefCell::default(), ended: false };
         step.show("…");
         step
@@ -35,7 +35,7 @@ impl Step {
     /// Shows what is being done, if that line can change later.
     pub(crate) fn show(&self, doing: &str) {
         let Some(width) = self.screen.changing() else { return };
-        let line = cut(&self.what, self.seconds(), doing, width);
+        let line = cut(&self.what, self.seconds(), &screen::plain(doing), width);
         if self.shown.replace(line.clone()) != line {
             self.screen.write(format_args!("{AGAIN}{line}"));
         }
@@ -63,7 +63,7 @@ impl Step {
 
     fn finish(&self, how: &str) {
         let start = if self.screen.changing().is_some() { AGAIN } else { "" };
-        self.screen.say(format_args!("{start}{} ({} s): {how}", self.what, self.seconds()));
+        self.screen.write(format_args!("{start}{} ({} s): {how}\n", self.what, self.seconds()));
     }
 
     fn seconds(&self) -> u64 {

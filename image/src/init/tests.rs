@@ -179,7 +179,9 @@ fn a_name_that_no_keyring_can_have_is_refused_before_anything_is_made() {
     let folder = place.path().join("a".repeat(41));
     let options = Init { folder: folder.clone(), kind: Kind::Server, ssh_key: None, tools: "t".into() };
     let error = init(&options, Screen::new(true)).unwrap_err().to_string();
-    assert!(error.contains("its name must consist of at most 40 of "), "{error}");
+    let wanted = "its name is that of its keys, too, and must have at most 40 characters, and has 41; choose another name";
+    assert_eq!(error, format!("making {}: {wanted}", folder.display()));
+    assert_eq!(id(&place.path().join("a".repeat(40))).unwrap().len(), 40);
     assert!(!folder.exists());
 }
 
@@ -195,4 +197,8 @@ fn what_to_type_next_is_said() {
         "{said}"
     );
     assert!(said.contains("--secure-boot --persist machine --ssh 2222\n"), "{said}");
+    let program = std::env::current_exe().unwrap();
+    assert!(program.is_absolute());
+    let burn = format!("\n    sudo {} burn build/images/mine_0.0.1 /dev/DISK\n", program.display());
+    assert!(said.contains(&burn), "{said}");
 }

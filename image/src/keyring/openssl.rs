@@ -1,8 +1,9 @@
 //! Makes RSA keys in PEM: for signed PCR policies, and for Secure Boot.
 
+use std::fs;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use pattern::config::epoch::{private_key, public_key};
 
 use crate::host::durable;
@@ -39,10 +40,39 @@ pub(super) fn keys(folder: &Path, name: &str, tools: &Path) -> Result<()> {
     files.into_iter().chain(DEBUG).try_for_each(|file| make(&source, folder, file))
 }
 
+/// What every version of this tool made. A new one would not be the one that machines know.
+const OLDEST: [&str; 4] = ["pcr-private.pem", "pcr-public.pem", "secure-boot.key", "secure-boot.crt"];
+
 /// Makes what a keyring of an older version lacks, and returns the names. Existing files stay
 /// unchanged.
+///
+/// # Errors
+/// When something is missing that each keyring had: it was lost.
 pub(super) fn missing(folder: &Path, tools: &Path) -> Result<Vec<String>> {
+    let lost = lost(folder)?;
+    if !lost.is_empty() {
+        let (verb, which) = if lost.len() == 1 { ("is", "it") } else { ("are", "them") };
+        bail!(
+            "{}: {} {verb} missing, and can't be made again: restore {which} from your backup",
+            folder.display(),
+            lost.join(" and ")
+        );
+    }
     add(folder, tools, DEBUG)
+}
+
+/// Returns what was there once: what every keyring has, and private keys whose public half is there.
+fn lost(folder: &Path) -> Result<Vec<String>> {
+    let mut wanted: Vec<_> = OLDEST.map(str::to_owned).into();
+    let reading = || format!("reading {}", folder.display());
+    for entry in fs::read_dir(folder).with_context(reading)? {
+        let name = entry.with_context(reading)?.file_name().to_string_lossy().into_owned();
+        wanted.extend(name.strip_suffix("-public.pem").map(|name| format!("{name}-private.pem")));
+    }
+    wanted.retain(|name| !folder.join(name).exists());
+    wanted.sort();
+    wanted.dedup();
+    Ok(wanted)
 }
 
 /// Makes the key of an epoch, and returns the names. There are none if the key already exists.

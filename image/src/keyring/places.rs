@@ -1,6 +1,6 @@
 //! Where a keyring's parts go. They are moved there completely or not at all.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::host::durable;
 
 /// Longest name that fits into a certificate's name with our suffix.
-const NAME_MAX: usize = 40;
+pub(crate) const NAME_MAX: usize = 40;
 
 /// The folder of a keyring, the names of its parts, and a staging folder beside them.
 ///
@@ -38,6 +38,21 @@ impl Places {
         let folder = path.parent().unwrap_or(path).to_owned();
         let staging = folder.join(format!(".{name}.gen-keyring"));
         Ok(Self { folder, name: name.to_owned(), staging })
+    }
+
+    /// Keeps other runs of this tool out of the folder.
+    ///
+    /// # Errors
+    /// When another run works there, or there is no folder.
+    pub(super) fn lock(&self) -> Result<File> {
+        let folder = self.folder.display();
+        if !self.folder.as_os_str().is_empty() && !self.folder.exists() {
+            bail!(
+                "keyring {}: the folder {folder} does not exist; to make it, run: mkdir -p {folder}",
+                self.name
+            );
+        }
+        durable::lock(&self.folder)
     }
 
     /// Returns the name of the GnuPG home.
@@ -76,7 +91,7 @@ impl Places {
     /// # Errors
     /// When parts already exist. The error names all of them.
     pub(super) fn refuse_to_overwrite(&self) -> Result<()> {
-        self.refuse(&self.parts(), "move it away or choose another name")
+        self.refuse(&self.parts(), "or choose another name")
     }
 
     /// Moves the content of the staging folder to its place.
@@ -87,7 +102,7 @@ impl Places {
         let mut parts = self.parts().to_vec();
         parts.retain(|part| is_there(&self.staged(part)));
         let staging = self.staging.display();
-        self.refuse(&parts, &format!("move it away and try again: the new one waits in {staging}"))?;
+        self.refuse(&parts, &format!("and try again: the new one waits in {staging}"))?;
         for part in &parts {
             durable::rename(&self.staged(part), &self.folder.join(part))?;
         }
@@ -103,7 +118,9 @@ impl Places {
         let taken = parts.iter().map(|part| self.folder.join(part)).filter(|path| is_there(path));
         let taken = taken.map(|path| path.display().to_string()).collect::<Vec<_>>();
         if !taken.is_empty() {
-            bail!("making the keyring {}: {} exists already: {next}", self.name, taken.join(" and "));
+            let (exist, which) = if taken.len() == 1 { ("exists", "it") } else { ("exist", "them") };
+            let taken = taken.join(" and ");
+            bail!("making the keyring {}: {taken} {exist} already: move {which} away {next}", self.name);
         }
         Ok(())
     }
@@ -135,6 +152,18 @@ mod tests {
             let error = Places::new(Path::new(wrong)).unwrap_err().to_string();
             assert!(error.contains("its name must consist of at most 40 of A-Z"), "{wrong:?}: {error}");
         }
+    }
+
+    #[test]
+    fn a_folder_that_does_not_exist_is_not_made() {
+        let place = temporary::folder().unwrap();
+        let folder = place.path().join("nodir");
+        let places = Places::new(&folder.join("x")).unwrap();
+        let (error, shown) = (places.lock().unwrap_err().to_string(), folder.display());
+        let wanted = format!("the folder {shown} does not exist; to make it, run: mkdir -p {shown}");
+        assert_eq!(error, format!("keyring x: {wanted}"));
+        fs::create_dir(&folder).unwrap();
+        assert!(places.lock().is_ok());
     }
 
     /// Makes a keyring of empty files that is not moved yet.

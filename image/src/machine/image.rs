@@ -8,6 +8,8 @@ use anyhow::{Context as _, Result, bail};
 use pattern::table::{Found, Guid, ReadError, Refusal};
 use sha2::{Digest as _, Sha256};
 
+use crate::release::image::{self, NOT_OURS};
+
 /// The partition type of an EFI system partition (UEFI Specification 2.10, section 5.3.3).
 const ESP: Guid = Guid::from_uuid(0xC12A7328_F81F_11D2_BA4B_00A0C93EC93B_u128.to_be_bytes());
 /// QEMU shows disks with such sectors.
@@ -32,16 +34,14 @@ pub struct Image {
 }
 
 impl Image {
-    /// Looks at a file.
+    /// Looks at a file, or at the newest image in a folder.
     ///
     /// # Errors
     /// When it is not an image. The error says what it is, as far as that can be seen.
     pub fn open(path: &Path) -> Result<Self> {
+        let path = &image::find(path)?;
         let reading = || format!("reading {}", path.display());
         let found = fs::metadata(path).with_context(reading)?;
-        if found.is_dir() {
-            bail!("{} is a folder: name the image in it, which ends in .raw", path.display());
-        }
         if !found.is_file() {
             bail!("{} is not a file: name the image that `pattern build` made", path.display());
         }
@@ -101,6 +101,9 @@ fn esp_end(file: &mut File) -> Result<u64, String> {
     };
     let esp = table.partitions().find(|part| part.kind == ESP);
     let esp = esp.ok_or("it has no EFI system partition")?;
+    if !image::is_ours(&table) {
+        return Err(NOT_OURS.to_owned());
+    }
     Ok((esp.extent.last + 1).saturating_mul(SECTOR))
 }
 
@@ -118,19 +121,21 @@ mod tests {
     const ESP: [u8; 16] = *b"\x28\x73\x2a\xc1\x1f\xf8\xd2\x11\xba\x4b\x00\xa0\xc9\x3e\xc9\x3b";
     const GENERIC: [u8; 16] = *b"\xaf\x3d\xc6\x0f\x83\x84\x72\x47\x8e\x79\x3d\x69\xd8\x47\x7d\xe4";
 
-    /// Writes a file of 8 MiB with one partition, from 1 MiB to 2 MiB.
-    fn write(path: &Path, kind: [u8; 16]) {
+    /// Writes a file of 8 MiB with two partitions: from 1 MiB to 2 MiB, and the next MiB.
+    fn write(path: &Path, kind: [u8; 16], second: &str) {
         let mut file = File::options().read(true).write(true).create(true).truncate(true).open(path).unwrap();
         file.set_len(8 * MIB).unwrap();
         let mut table = GPT::new_from(&mut file, SECTOR, [7; 16]).unwrap();
-        table[1] = GPTPartitionEntry {
-            partition_type_guid: kind,
-            unique_partition_guid: [1; 16],
-            starting_lba: MIB / SECTOR,
-            ending_lba: 2 * MIB / SECTOR - 1,
-            attribute_bits: 0,
-            partition_name: "x".into(),
-        };
+        for (number, kind, label) in [(1, kind, "x"), (2, GENERIC, second)] {
+            table[number] = GPTPartitionEntry {
+                partition_type_guid: kind,
+                unique_partition_guid: [number as u8; 16],
+                starting_lba: u64::from(number) * MIB / SECTOR,
+                ending_lba: u64::from(number + 1) * MIB / SECTOR - 1,
+                attribute_bits: 0,
+                partition_name: label.into(),
+            };
+        }
         table.write_into(&mut file).unwrap();
     }
 
@@ -144,7 +149,8 @@ mod tests {
         let path = place.path().join("x.raw");
         let name = path.display();
         assert!(refusal(&path).starts_with(&format!("reading {name}: No such file")));
-        assert!(refusal(place.path()).ends_with("is a folder: name the image in it, which ends in .raw"));
+        let none = "it has no image: no file ID_VERSION.raw, .raw.xz or .raw.gz";
+        assert_eq!(refusal(place.path()), format!("reading {}: {none}", place.path().display()));
         assert!(refusal(Path::new("/dev/null")).starts_with("/dev/null is not a file: name the image"));
         let none = format!("{name} is not an image by `pattern build`: it has no partition table");
         for (content, wanted) in [
@@ -166,12 +172,17 @@ mod tests {
             fs::write(&path, content).unwrap();
             assert_eq!(refusal(&path), wanted);
         }
-        write(&path, GENERIC);
+        write(&path, GENERIC, "usr-1");
         assert_eq!(
             refusal(&path),
             format!("{name} is not an image by `pattern build`: it has no EFI system partition")
         );
-        write(&path, ESP);
+        write(&path, ESP, "EFI of another system");
+        assert_eq!(
+            refusal(&path),
+            format!("{name} is not an image by `pattern build`: it has no partition usr-VERSION")
+        );
+        write(&path, ESP, "usr-1");
         fs::File::options().write(true).open(&path).unwrap().set_len(MIB + 5).unwrap();
         assert!(refusal(&path).ends_with("the file ends before its partition 1 (x) does; copy it again"));
     }
@@ -180,7 +191,7 @@ mod tests {
     fn an_image_is_known_by_its_table_and_its_efi_system_partition() {
         let place = temporary::folder().unwrap();
         let path = place.path().join("x.raw");
-        write(&path, ESP);
+        write(&path, ESP, "usr-1");
         let identity = || Image::open(&path).unwrap().identity().unwrap();
         let first = identity();
         let file = File::options().write(true).open(&path).unwrap();

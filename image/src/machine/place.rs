@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use rustix::io::{FdFlags, fcntl_setfd};
 use tempfile::TempDir;
 
@@ -138,6 +138,12 @@ impl Kept {
 fn make_private(path: &Path) -> Result<bool> {
     if path.is_dir() {
         return Ok(false);
+    }
+    if path.exists() {
+        bail!(
+            "keeping a machine in {}: it is a file, not a folder: name a new or an empty folder",
+            path.display()
+        );
     }
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;

@@ -37,6 +37,15 @@ impl Compression {
         packed.unwrap_or(Self::None)
     }
 
+    /// Returns what a compressed file begins with.
+    pub(crate) fn magic(self) -> Option<&'static [u8]> {
+        match self {
+            Self::None => None,
+            Self::Gz => Some(b"\x1f\x8b"),
+            Self::Xz => Some(b"\xfd7zXZ\0"),
+        }
+    }
+
     /// Returns the suffix of file names.
     pub(super) fn suffix(self) -> &'static str {
         match self {

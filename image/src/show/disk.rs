@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use pattern::table::Found;
 
 use super::facts::Partition;
+use crate::release::image::{self, NOT_OURS};
 
 /// Bytes of a sector: of most images, and of ones for disks with larger sectors.
 const SECTORS: [u64; 2] = [512, 4096];
@@ -24,6 +25,9 @@ pub(super) fn read(image: &Path) -> Result<(Vec<Partition>, u64)> {
     let Some(Found { table, .. }) = table else {
         bail!("{name} is not an image: it has no partition table. Unpack it first if it is compressed");
     };
+    if !image::is_ours(&table) {
+        bail!("{name} is not an image by `pattern build`: {NOT_OURS}");
+    }
     let mut parts: Vec<_> = table.partitions().collect();
     parts.sort_by_key(|part| part.extent.first);
     let part = |part: pattern::table::Partition| Partition {
@@ -31,9 +35,5 @@ pub(super) fn read(image: &Path) -> Result<(Vec<Partition>, u64)> {
         start: part.extent.first.saturating_mul(table.sector_size()),
         label: part.label,
     };
-    let parts: Vec<_> = parts.into_iter().map(part).collect();
-    if !parts.iter().any(|part| part.label.starts_with("usr-")) {
-        bail!("{name} is not an image of pattern: it has no partition usr-VERSION");
-    }
-    Ok((parts, bytes))
+    Ok((parts.into_iter().map(part).collect(), bytes))
 }

@@ -1,6 +1,7 @@
 //! The text for people, and what is new in a version: from facts that a test makes up.
 
 use std::collections::BTreeMap;
+use std::fs;
 
 use super::facts::{Partition, Signed};
 use super::kernel::Kernel;
@@ -178,21 +179,6 @@ fn what_can_t_be_compared_is_said() {
     let said = text::change(&Change::between(&bare, &facts()));
     assert!(said.starts_with("\nChanges since old.raw\n  settings and signers: not compared"), "{said}");
     assert!(said.contains("packages: not compared: an image has no manifest beside it"), "{said}");
-}
-
-#[test]
-fn the_image_in_a_folder_is_found() {
-    let place = temporary::folder().unwrap();
-    let folder = place.path();
-    let said = || image(folder).unwrap_err().to_string();
-    assert!(said().contains("has no ID_VERSION.raw: give an image, or a folder that `pattern build` wrote"));
-    for name in ["x_1.efi", "x_1_ab_9.usr.raw", "x_1_cd_9.verity.raw", "x_1.raw"] {
-        fs::write(folder.join(name), "").unwrap();
-    }
-    assert_eq!(image(folder).unwrap(), folder.join("x_1.raw"));
-    assert_eq!(image(Path::new("y.raw")).unwrap(), Path::new("y.raw"));
-    fs::write(folder.join("x_2.raw"), "").unwrap();
-    assert!(said().ends_with("has more than one image: name one of them"));
 }
 
 #[test]

@@ -62,12 +62,19 @@ fn what_is_no_whole_image_is_refused() {
     fs::write(place.path("cut.raw"), &image()[..6 * MIB]).unwrap();
     let expected = "pattern: image cut.raw: it ends before its partitions do: copy it again";
     assert_eq!(place.refuses(&["cut.raw", "vm.raw"]), expected);
+    let mut other = image();
+    let mut disk = std::io::Cursor::new(&mut other);
+    let mut gpt = gptman::GPT::read_from(&mut disk, 512).unwrap();
+    gpt[3].partition_name = "root".into();
+    gpt.write_into(&mut disk).unwrap();
+    fs::write(place.path("other.raw"), other).unwrap();
+    let expected = "pattern: other.raw is not an image by `pattern build`: it has no partition usr-VERSION";
+    assert_eq!(place.refuses(&["other.raw", "vm.raw"]), expected);
     let refusal = place.refuses(&["none.raw", "vm.raw"]);
     assert_eq!(refusal, "pattern: looking at the image none.raw: No such file or directory (os error 2)");
     assert!(place.content("vm.raw").iter().all(|byte| *byte == 0));
 }
 
-/// `dd` would make the file /dev/sdx of a mistyped name, and fill the memory.
 /// Its partitions would be cleared before they are read.
 #[test]
 fn an_image_is_not_burned_onto_itself() {
@@ -85,6 +92,7 @@ fn an_image_is_not_burned_onto_itself() {
     }
 }
 
+/// `dd` would make the file /dev/sdx of a mistyped name, and fill the memory.
 #[test]
 fn nothing_is_made_where_there_is_nothing() {
     let place = Place::new();
@@ -128,6 +136,27 @@ fn what_is_not_blank_is_erased_only_when_it_is_named() {
     assert!(place.content("vm.raw") == before);
     let out = place.burns(&["x_1", "vm.raw", "--erase", "vm.raw"]);
     assert!(out.contains("\n  partition 1 (esp), 2 MiB: a FAT file system\n"), "{out}");
+}
+
+/// It may be a large file that somebody took for another.
+#[test]
+fn a_file_with_anything_in_its_middle_is_not_blank() {
+    let place = Place::new();
+    place.disk("notes", 64);
+    let file = File::options().write(true).open(place.path("notes")).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &[0; MIB], 30 << 20).unwrap();
+    place.burns(&["x_1", "notes"]);
+    place.disk("notes", 0);
+    place.disk("notes", 64);
+    std::os::unix::fs::FileExt::write_all_at(&file, b"mine", 30 << 20).unwrap();
+    let refusal = place.refuses(&["x_1", "notes"]);
+    assert!(
+        refusal.starts_with("pattern: notes: it is not blank, and there is no terminal to ask on"),
+        "{refusal}"
+    );
+    assert_eq!(&place.content("notes")[30 * MIB..30 * MIB + 4], b"mine");
+    let out = place.burns(&["x_1", "notes", "--erase", "notes"]);
+    assert!(out.contains("\n  the whole file, 64 MiB: data of an unknown kind\n"), "{out}");
 }
 
 /// The TPM of the machine whose files they were knows the volume.

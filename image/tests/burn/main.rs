@@ -4,5 +4,6 @@ mod device;
 mod file;
 mod image;
 mod place;
+mod stop;
 mod terminal;
 mod usage;

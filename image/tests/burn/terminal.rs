@@ -1,18 +1,23 @@
 //! A person is asked for the name of the disk.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::io::{Read as _, Write as _};
+use std::process::{Child, Command, Stdio};
 
 use crate::image::{assert_burned, image};
 use crate::place::Place;
 
-/// Burns on a terminal of its own, where somebody types this. Returns all that is shown, and the exit status.
-fn typed(place: &Place, answer: &str) -> (String, i32) {
+/// Begins to burn on a terminal of its own.
+fn started(place: &Place) -> Child {
     let burn = format!("{} burn x_1 vm.raw", env!("CARGO_BIN_EXE_pattern"));
     let mut command = Command::new("script");
     command.args(["--quiet", "--return", "--command", &burn, "/dev/null"]).current_dir(place.path(""));
     command.env("TERM", "xterm");
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
+}
+
+/// Burns there, where somebody types this. Returns all that is shown, and the exit status.
+fn typed(place: &Place, answer: &str) -> (String, i32) {
+    let mut child = started(place);
     child.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code().unwrap())
@@ -44,4 +49,21 @@ fn nobody_is_asked_for_a_blank_disk() {
     let (shown, status) = typed(&place, "");
     assert!(!shown.contains("Type "), "{shown}");
     assert_eq!(status, 0, "{shown}");
+}
+
+#[test]
+fn ctrl_c_ends_the_question_and_changes_nothing() {
+    let place = Place::new();
+    std::fs::write(place.path("vm.raw"), vec![1; 64 << 20]).unwrap();
+    let mut child = started(&place);
+    let (mut keys, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut shown = Vec::new();
+    while !String::from_utf8_lossy(&shown).ends_with("Type vm.raw to erase it: ") {
+        let mut byte = [0];
+        screen.read_exact(&mut byte).unwrap();
+        shown.extend(byte);
+    }
+    keys.write_all(b"\x03").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(128 + 2));
+    assert!(place.content("vm.raw").iter().all(|byte| *byte == 1));
 }

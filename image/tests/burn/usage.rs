@@ -30,3 +30,32 @@ fn an_image_that_is_not_there_is_named_first() {
     let refusal = place.refuses(&["x_2"]);
     assert_eq!(refusal, "pattern: looking at the image x_2: No such file or directory (os error 2)");
 }
+
+#[test]
+fn what_is_not_an_image_is_refused_before_the_disks_are_listed() {
+    let place = Place::new();
+    for name in ["text.raw", "x_2.raw.xz"] {
+        std::fs::write(place.path(name), "hello\n").unwrap();
+    }
+    std::fs::write(place.path("SHA256SUMS"), "").unwrap();
+    std::fs::write(place.path("SHA256SUMS.gpg"), "").unwrap();
+    for (image, message) in [
+        ("text.raw", "image text.raw: it does not begin with a partition table: "),
+        ("x_2.raw.xz", "image x_2.raw.xz: its name says that it is compressed, and its content is not"),
+    ] {
+        let output = place.burn(&[image, "--keyring", "k.pgp"]);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), output.stdout), (Some(1), vec![]), "{errors}");
+        assert!(errors.starts_with(&format!("pattern: {message}")), "{errors}");
+    }
+    std::fs::write(place.path("x_2.raw.xz"), b"\xfd7zXZ\0\0\x04").unwrap();
+    assert_eq!(place.burn(&["x_2.raw.xz", "--keyring", "k.pgp"]).status.code(), Some(2));
+}
+
+/// A file may be called so to clear the screen, or to type.
+#[test]
+fn a_name_does_not_control_the_terminal() {
+    let place = Place::new();
+    let refusal = place.refuses(&["\u{1b}[2Jx"]);
+    assert_eq!(refusal, "pattern: looking at the image \\u{1b}[2Jx: No such file or directory (os error 2)");
+}

@@ -22,6 +22,13 @@ fn nothing_is_made_in_a_folder_that_is_not_a_home() {
         assert_eq!(error, wanted);
         assert_eq!(names(&place.path(folder)), before);
     }
+    let error = place.fails(&["sign-release", "x_1", "x-pubring.pgp"]);
+    let wanted = "pattern: opening the GnuPG home x-pubring.pgp: it is a file, not a folder; name the NAME-gpg that \
+                  `pattern gen-keyring NAME` made\n";
+    assert_eq!(error, wanted);
+    let error = place.fails(&["sign-release", "x_1/x_1.raw", "x-gpg"]);
+    let wanted = "pattern: x_1/x_1.raw is a file: name the folder that `pattern build` wrote it to\n";
+    assert_eq!(error, wanted);
     let error = place.fails(&["sign-release", "x_1", "nowhere"]);
     assert!(error.contains("opening the GnuPG home nowhere: name the NAME-gpg that `pattern gen"), "{error}");
 }

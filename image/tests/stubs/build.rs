@@ -130,6 +130,25 @@ fn mkosi_does_not_outlive_a_build_that_is_killed() {
     wait_until("mkosi is gone", || !is_running(&host.process("initrd")));
 }
 
+/// mkosi ends, and what it started goes on and could still write to the log.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn a_signal_ends_a_build_whose_mkosi_leaves_something_running() {
+    let host = Host::with_mkosi();
+    for (deaf, stays) in [("", false), ("trap '' TERM; ", true)] {
+        let does = format!(r#"({deaf}exec sleep 1000) & sleep 0.1; echo $! >"$STUBS/ready"; wait"#);
+        let mut build = host.starts(host.pattern(&does, &["build", "x"]), "ready");
+        send("TERM", &build.id().to_string());
+        assert_eq!(build.wait().unwrap().signal(), Some(15));
+        let left = host.process("ready");
+        if stays {
+            assert!(is_running(&left));
+            send("KILL", &left);
+        }
+        wait_until("it is gone", || !is_running(&left));
+    }
+}
+
 /// The script that makes the tools tree is the real one, and apt-get is not.
 #[test]
 #[ignore = "needs gnupg openssl; `make test` runs it"]
@@ -154,4 +173,33 @@ fn a_failed_mkosi_is_named() {
     let output = host.pattern("exit 7", &["build", "x"]).output().unwrap();
     let error = said(&output);
     assert!(error.contains("/mkosi failed with exit status: 7; its output is in "), "{error}");
+}
+
+/// mkosi would say so at its end.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn keys_that_do_not_belong_together_are_named_before_mkosi_starts() {
+    let host = Host::with_mkosi();
+    host.succeeds(&["gen-keyring", "y"]);
+    host.succeeds(&["gen-keyring", "y", "--epoch", "1"]);
+    let whole = |name: &str| fs::read(host.path("x-keys").join(name)).unwrap();
+    for (name, message) in [
+        ("secure-boot.crt", "x-keys/secure-boot.crt is not the certificate of "),
+        ("pcr-epoch-1-public.pem", "x-keys/pcr-epoch-1-public.pem is not the public half of "),
+        ("pcr-public.pem", "x-keys/pcr-public.pem is not the public half of "),
+    ] {
+        let before = whole(name);
+        fs::copy(host.path("y-keys").join(name), host.path("x-keys").join(name)).unwrap();
+        let error = host.fails(&["build", "x", "--keys", "x-keys"]);
+        assert!(error.contains(message) && error.ends_with(": restore both from your backup\n"), "{error}");
+        fs::write(host.path("x-keys").join(name), before).unwrap();
+    }
+    assert!(!host.path("stubs/initrd").exists(), "mkosi was started");
+    let other = said(&host.succeeds(&["build", "x", "--keys", "y-keys"]));
+    assert!(
+        other.contains("y-keys are those of \"y\", and x/x-pubring.pgp is the keyring of \"x\": "),
+        "{other}"
+    );
+    let own = said(&host.succeeds(&["build", "x", "--keys", "x-keys", "--force"]));
+    assert!(!own.contains("warning"), "{own}");
 }

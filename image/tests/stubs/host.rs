@@ -87,6 +87,7 @@ impl Host {
         );
         fs::create_dir(self.path(id)).unwrap();
         fs::write(self.path(id).join("pattern.toml"), text).unwrap();
+        fs::write(self.path(id).join("mkosi.conf"), "[Content]\nPackages=linux-image-amd64\n").unwrap();
         fs::copy(self.path("x-pubring.pgp"), self.path(id).join("x-pubring.pgp")).unwrap();
     }
 
@@ -111,15 +112,19 @@ impl Host {
             fs::File::options().read(true).write(true).create(true).truncate(true).open(path).unwrap();
         file.set_len(4 * MIB).unwrap();
         let mut table = GPT::new_from(&mut file, 512, [byte; 16]).unwrap();
-        table[1] = GPTPartitionEntry {
-            // Of an EFI system partition.
-            partition_type_guid: *b"\x28\x73\x2a\xc1\x1f\xf8\xd2\x11\xba\x4b\x00\xa0\xc9\x3e\xc9\x3b",
-            unique_partition_guid: [1; 16],
-            starting_lba: MIB / 512,
-            ending_lba: 2 * MIB / 512 - 1,
-            attribute_bits: 0,
-            partition_name: "esp".into(),
-        };
+        // Of an EFI system partition, and of a `/usr` for x86-64.
+        let esp = *b"\x28\x73\x2a\xc1\x1f\xf8\xd2\x11\xba\x4b\x00\xa0\xc9\x3e\xc9\x3b";
+        let usr = *b"\x0c\x68\x84\x84\x21\x95\xc6\x48\x9c\x11\xb0\x72\x06\x56\xf6\x9e";
+        for (number, kind, label) in [(1, esp, "esp"), (2, usr, "usr-1")] {
+            table[number] = GPTPartitionEntry {
+                partition_type_guid: kind,
+                unique_partition_guid: [number as u8; 16],
+                starting_lba: u64::from(number) * MIB / 512,
+                ending_lba: u64::from(number + 1) * MIB / 512 - 1,
+                attribute_bits: 0,
+                partition_name: label.into(),
+            };
+        }
         table.write_into(&mut file).unwrap();
     }
 

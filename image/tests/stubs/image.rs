@@ -13,12 +13,24 @@ fn what_is_not_an_image_is_not_started() {
     for (image, message) in [
         ("text.raw", "pattern: text.raw is not an image by `pattern build`: it has no partition table\n"),
         ("x_1.raw.xz", "pattern: x_1.raw.xz is compressed; unpack it: xz --decompress --keep x_1.raw.xz\n"),
-        ("x_1", "pattern: x_1 is a folder: name the image in it, which ends in .raw\n"),
+        ("x_1", "pattern: reading x_1: it has no image: no file ID_VERSION.raw, .raw.xz or .raw.gz\n"),
         ("/dev/null", "pattern: /dev/null is not a file: name the image that `pattern build` made\n"),
     ] {
         assert_eq!(host.fails(&["run", image, "--persist", "m"]), message);
     }
     assert!(!host.path("m").exists() && !host.path("stubs/qemu").exists());
+}
+
+#[test]
+fn a_folder_stands_for_the_newest_image_in_it() {
+    let host = Host::new();
+    fs::create_dir(host.path("x")).unwrap();
+    host.image("x/x_9.raw", 1);
+    host.image("x/x_10.raw", 2);
+    fs::write(host.path("x/x_10.efi"), "").unwrap();
+    host.succeeds(&["run", "x", "--persist", "m"]);
+    let made = fs::read_to_string(host.path("m/made-from.json")).unwrap();
+    assert!(made.contains("\"x_10.raw\""), "{made}");
 }
 
 #[test]

@@ -102,6 +102,18 @@ fn a_folder_of_something_else_is_left_alone() {
 }
 
 #[test]
+fn a_file_is_not_taken_for_a_folder() {
+    let host = Host::new();
+    host.image("x_1.raw", 1);
+    fs::write(host.path("m"), "mine").unwrap();
+    let error = host.fails(&["run", "x_1.raw", "--persist", "m"]);
+    let wanted =
+        "pattern: keeping a machine in m: it is a file, not a folder: name a new or an empty folder\n";
+    assert_eq!((error.as_str(), fs::read(host.path("m")).unwrap()), (wanted, b"mine".to_vec()));
+    host.succeeds(&["run", "x_1.raw", "--persist", "new/m"]);
+}
+
+#[test]
 fn a_machine_is_its_owner_s() {
     let host = machine();
     assert_eq!(mode(&host.path("m")), 0o700);
