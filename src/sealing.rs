@@ -1,4 +1,5 @@
 //! Decides what the volume's key is sealed to, and how a sealed key is replaced.
 
+pub mod bank;
 pub mod binding;
 pub mod revocation;

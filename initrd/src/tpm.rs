@@ -25,7 +25,7 @@ mod unseal;
 
 pub use connection::{Tcti, Tpm};
 pub use error::{Result, TpmError};
-use error::{doing, outcome};
+use error::{as_owner, doing, outcome};
 pub use lockout::order;
 pub use nv::{Held, Nv};
 pub use seal::NewPin;

@@ -4,11 +4,13 @@
 //! Both consist of big-endian numbers, and of byte strings with a 16-bit length before them (TPM
 //! 2.0 Library, Part 2, "TPM2B_" types).
 
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 use super::{Digest, TokenError};
 
 const ALG_SHA256: u16 = 0x000b;
+const ALG_SHA384: u16 = 0x000c;
+const ALG_SHA512: u16 = 0x000d;
 const ALG_KEYEDHASH: u16 = 0x0008;
 const ALG_NULL: u16 = 0x0010;
 /// fixedTPM and fixedParent: the object can't leave the TPM. noDA: no dictionary-attack counter.
@@ -30,11 +32,13 @@ pub struct Sealed {
     pub public: Vec<u8>,
 }
 
-/// The storage root key: an ESAPI resource as `Esys_TR_Serialize` writes it.
+/// The storage root key: an ESAPI resource as `Esys_TR_Serialize` writes it. Another system may
+/// have made it, so it may be of any type, and its name of another algorithm than ours.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Srk {
     handle: u32,
-    name: Digest,
+    /// The number of an algorithm, and a digest of the public area.
+    name: Vec<u8>,
     public: Vec<u8>,
 }
 
@@ -81,7 +85,8 @@ impl Srk {
         if !(0x8100_0000..=0x817f_ffff).contains(&srk.handle) {
             return Err(malformed("a persistent key of the owner"));
         }
-        if srk.name != <Digest>::from(Sha256::digest(&srk.public)) {
+        let digest = srk.digest().ok_or(malformed("a key with a name by SHA-256, SHA-384 or SHA-512"))?;
+        if srk.name[2..] != digest {
             return Err(malformed("a key with the name of its public area"));
         }
         if srk.attributes().is_none_or(|bits| bits & STORAGE_KEY != STORAGE_KEY) {
@@ -97,24 +102,30 @@ impl Srk {
         reader.u32()
     }
 
+    /// Returns the digest that the name should have.
+    fn digest(&self) -> Option<Vec<u8>> {
+        match Reader(&self.name).u16()? {
+            ALG_SHA256 => Some(Sha256::digest(&self.public).to_vec()),
+            ALG_SHA384 => Some(Sha384::digest(&self.public).to_vec()),
+            ALG_SHA512 => Some(Sha512::digest(&self.public).to_vec()),
+            _ => None,
+        }
+    }
+
     fn read(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader(bytes);
         let handle = reader.u32()?;
-        let mut name = Reader(reader.sized()?);
-        let sha256 = name.u16()? == ALG_SHA256;
-        let name = name.0.try_into().ok()?;
+        let name = reader.sized()?.to_vec();
         let key = reader.u32()? == ESYS_KEY;
         let public = reader.sized()?.to_vec();
-        (sha256 && key && reader.0.is_empty()).then_some(Self { handle, name, public })
+        (key && reader.0.is_empty()).then_some(Self { handle, name, public })
     }
 
     /// Returns the bytes of `tpm2_srk`, for `Esys_TR_Deserialize`.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.handle.to_be_bytes().to_vec();
-        let mut name = ALG_SHA256.to_be_bytes().to_vec();
-        name.extend_from_slice(&self.name);
-        push_sized(&mut bytes, &name);
+        push_sized(&mut bytes, &self.name);
         bytes.extend_from_slice(&ESYS_KEY.to_be_bytes());
         push_sized(&mut bytes, &self.public);
         bytes

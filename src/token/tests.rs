@@ -1,7 +1,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 use super::*;
 
@@ -266,6 +266,28 @@ fn the_storage_key_must_be_persistent_and_bear_its_own_name() {
     renamed[10] ^= 1;
     let renamed = Srk::parse(&renamed).unwrap_err().to_string();
     assert!(renamed.ends_with("not a key with the name of its public area"), "{renamed}");
+}
+
+/// Tools and vendors make storage root keys whose names are of other algorithms.
+#[test]
+fn the_name_of_the_storage_key_may_be_of_other_algorithms() {
+    let srk = srk_bytes(0x8100_0001);
+    let named = |algorithm: u8, name: &[u8]| {
+        let length = u8::try_from(name.len() + 2).unwrap();
+        [&srk[..4], &[0, length, 0, algorithm], name, &srk[40..]].concat()
+    };
+    let public = &srk[46..];
+    for bytes in [named(12, &Sha384::digest(public)), named(13, &Sha512::digest(public))] {
+        assert_eq!(Srk::parse(&bytes).unwrap().to_bytes(), bytes);
+    }
+    for (bytes, form) in [
+        (named(12, &Sha256::digest(public)), "a key with the name of its public area"),
+        (named(18, &Sha256::digest(public)), "a key with a name by SHA-256, SHA-384 or SHA-512"),
+        (named(0, &[])[..8].to_vec(), "a serialised key"),
+    ] {
+        let refused = Srk::parse(&bytes).unwrap_err().to_string();
+        assert!(refused.ends_with(&format!("is not {form}")), "{refused}");
+    }
 }
 
 #[test]

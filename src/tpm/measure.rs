@@ -10,6 +10,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use crate::hex;
+use crate::token::Bank;
 
 /// systemd's log of what user space measured.
 pub const LOG: &str = "/run/log/systemd/tpm2-measure.log";
@@ -136,6 +137,16 @@ impl Measurement {
     }
 }
 
+/// Returns the value of a PCR into which only a text was measured.
+#[must_use]
+pub fn alone(text: &str, bank: Bank) -> Vec<u8> {
+    let hash = match bank {
+        Bank::Sha256 => Hash::Sha256,
+        Bank::Sha384 => Hash::Sha384,
+    };
+    hash.digest(&[bank.zeros(), hash.digest(text.as_bytes())].concat())
+}
+
 /// Returns whether the log says that anyone measured a text into a PCR in this boot.
 #[must_use]
 pub fn said(log: &str, pcr: u8, text: &str) -> bool {
@@ -165,6 +176,14 @@ mod tests {
             hex::encode(&measurement.digests[0].1),
             "d33dbef61386b7f55346666781e152dc47e112f360320bf270fb565b94f09574"
         );
+    }
+
+    #[test]
+    fn a_word_alone_extends_zeros() {
+        // (head -c 32 /dev/zero; printf enter-initrd | sha256sum | xxd -r -p) | sha256sum
+        let value = hex::encode(&alone(ENTER_INITRD, Bank::Sha256));
+        assert_eq!(value, "d15b0e8e244e65c40f024e95773f2347ce4ef3ffe6b597c9a14b50bbab6df319");
+        assert_eq!(alone(ENTER_INITRD, Bank::Sha384).len(), 48);
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub const PATH: &str = "/dev/tpmrm0";
 const DIRECT: &str = "/dev/tpm0";
 /// This table exists if the firmware has a TPM 2.0 (TCG ACPI Specification, "TPM2 Table").
 const TABLE: &str = "/sys/firmware/acpi/tables/TPM2";
+/// 1 for a TPM 1.2, 2 for a TPM 2.0 (Linux, `Documentation/ABI/stable/sysfs-class-tpm`).
+const VERSION: &str = "/sys/class/tpm/tpm0/tpm_version_major";
 /// How long the kernel's driver may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -34,6 +36,12 @@ pub fn exists() -> bool {
 #[must_use]
 pub fn is_listed() -> bool {
     Path::new(TABLE).exists()
+}
+
+/// Returns whether the machine's TPM is a TPM 1.2, which the kernel shows as `/dev/tpm0` alone.
+#[must_use]
+pub fn is_old() -> bool {
+    std::fs::read_to_string(VERSION).is_ok_and(|version| version.trim() == "1")
 }
 
 /// Waits for the device if the firmware says that the machine has a TPM.

@@ -36,14 +36,17 @@ impl Tpm {
     /// # Errors
     /// When the TPM fails.
     pub fn make_approver(&mut self, auth: Zeroizing<[u8; 32]>) -> Result<Approver> {
-        let (parent, _) = self.srk()?;
+        let (parent, srk) = self.srk()?;
         let template = template().map_err(doing(MAKING))?;
         let password = Auth::from_bytes(&*auth).map_err(doing(MAKING))?;
         let session = self.start_session(parent, SessionType::Hmac, (true, false))?;
         let made = self.context.execute_with_session(Some(session), |context| {
             context.create(parent, template, Some(password), None, None, None)
         });
-        let made = made.map_err(doing(MAKING))?;
+        let made = made.map_err(|error| match outcome(&error) {
+            Outcome::NoAlgorithm => TpmError::NoCurves,
+            _ => Self::below_srk(MAKING, srk.handle())(error),
+        })?;
         self.ended(session);
         let public = made.out_public.marshall().map_err(doing(MAKING))?;
         Ok(Approver { auth, key: Sealed { private: made.out_private.as_bytes().to_vec(), public } })

@@ -75,8 +75,14 @@ pub(super) fn candidates(
     signatures: Option<&Signatures>,
 ) -> Result<Vec<Approval>> {
     let none = |why: fn(Pcrs, Bank) -> Unsigned| TpmError::Unsigned(why(signed.pcrs, bank));
-    let approvals = signatures.ok_or(none(Unsigned::NoFile))?.by(signed, bank);
-    if approvals.is_empty() { Err(none(Unsigned::OtherKey)) } else { Ok(approvals) }
+    let signatures = signatures.ok_or(none(Unsigned::NoFile))?;
+    let in_bank = |bank: &Bank| !signatures.by(signed, *bank).is_empty();
+    let approvals = signatures.by(signed, bank);
+    match [Bank::Sha256, Bank::Sha384].into_iter().find(in_bank) {
+        _ if !approvals.is_empty() => Ok(approvals),
+        Some(other) => Err(TpmError::OtherBank { signed: other, used: bank }),
+        None => Err(none(Unsigned::OtherKey)),
+    }
 }
 
 /// Returns an empty reference, as in systemd's policies.

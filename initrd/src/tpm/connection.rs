@@ -8,6 +8,8 @@
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use pattern::token::Srk;
 use pattern_machine::tpm_device;
@@ -23,10 +25,16 @@ use tss_esapi::tcti_ldr::TctiNameConf;
 use super::approve::Approved;
 use super::{Result, TpmError, doing};
 
+/// Seconds to wait before a command is repeated that the TPM was too busy for. The library repeats it
+/// five times at once. A TPM that protects its memory from wear may want minutes
+/// (TPM 2.0 Library, Part 1, "NV Rate Limiting").
+const PAUSES: [u64; 8] = [1, 2, 4, 8, 15, 30, 30, 30];
+
 /// The way to a TPM, and the connection that waits for the next use.
 pub struct Tcti {
     place: Place,
     idle: Cell<Option<Tpm>>,
+    pause: fn(Duration),
 }
 
 /// Where a TPM is.
@@ -51,13 +59,16 @@ pub struct Tpm {
 
 impl Default for Tcti {
     fn default() -> Self {
-        Self::of(Place::Devices(tpm_device::paths()))
+        let place = Place::Devices(tpm_device::paths());
+        Self { place, idle: Cell::default(), pause: thread::sleep }
     }
 }
 
 impl Tcti {
+    /// Returns the way to a TPM of a test, which nobody waits for.
+    #[cfg(test)]
     pub(super) fn of(place: Place) -> Self {
-        Self { place, idle: Cell::default() }
+        Self { place, idle: Cell::default(), pause: |_| {} }
     }
 
     pub(super) fn place(&self) -> &Place {
@@ -65,21 +76,35 @@ impl Tcti {
     }
 
     /// Uses the connection, and keeps it for the next use. After an error it is closed: the library
-    /// may be in the middle of a command, or remember a key that the TPM does not have.
+    /// may be in the middle of a command, or remember a key that the TPM does not have. While the
+    /// TPM is busy, `act` is repeated, so it has to look before it changes something.
     ///
     /// # Errors
     /// When there is no TPM, it can't be opened, or `act` fails.
-    pub fn ask<T, E: From<TpmError>>(
-        &self,
-        act: impl FnOnce(&mut Tpm) -> std::result::Result<T, E>,
-    ) -> std::result::Result<T, E> {
-        let mut tpm = self.idle.take().map_or_else(|| Tpm::open(&self.place), Ok)?;
-        let answer = act(&mut tpm)?;
-        for object in std::mem::take(&mut tpm.loaded) {
-            tpm.unload(object);
+    pub fn ask<T>(&self, mut act: impl FnMut(&mut Tpm) -> Result<T>) -> Result<T> {
+        self.patiently(|| {
+            let mut tpm = self.idle.take().map_or_else(|| Tpm::open(&self.place), Ok)?;
+            let answer = act(&mut tpm)?;
+            for object in std::mem::take(&mut tpm.loaded) {
+                tpm.unload(object);
+            }
+            self.idle.set(Some(tpm));
+            Ok(answer)
+        })
+    }
+
+    /// Repeats what a busy TPM did not do.
+    pub(super) fn patiently<T>(&self, mut act: impl FnMut() -> Result<T>) -> Result<T> {
+        for pause in PAUSES.map(Duration::from_secs) {
+            match act() {
+                Err(TpmError::Busy(what)) => {
+                    log::info!("{what}: the TPM is busy, trying again in {} s", pause.as_secs());
+                    (self.pause)(pause);
+                }
+                done => return done,
+            }
         }
-        self.idle.set(Some(tpm));
-        Ok(answer)
+        act()
     }
 }
 
@@ -88,6 +113,7 @@ impl Place {
     /// manager.
     fn open(&self) -> Result<Context> {
         match self {
+            Self::Devices(_) if tpm_device::is_old() => Err(TpmError::Old),
             Self::Devices(paths) => {
                 let mut answer = Err(TpmError::Missing("a device"));
                 for path in paths {

@@ -28,7 +28,7 @@ impl Tpm {
 
     /// Returns the error for a wrong PIN.
     pub(super) fn wrong_pin(tcti: &Tcti) -> TpmError {
-        match tcti.ask(|tpm| Ok::<_, TpmError>(tpm.tries_left())) {
+        match tcti.ask(|tpm| Ok(tpm.tries_left())) {
             Ok(Some(0)) => TpmError::Lockout,
             left => TpmError::WrongPin(left.ok().flatten()),
         }
@@ -36,7 +36,9 @@ impl Tpm {
 
     fn look(&mut self, token: &Tpm2Token, presented: Presented<'_>) -> Result<Option<TpmError>> {
         match self.compare_srk(&token.srk) {
-            Err(fact @ (TpmError::NoKey(_) | TpmError::OtherKey(_))) => return Ok(Some(fact)),
+            Err(fact @ (TpmError::NoKey(_) | TpmError::OtherKey(_) | TpmError::Disabled)) => {
+                return Ok(Some(fact));
+            }
             compared => compared?,
         }
         if let Err(fact @ TpmError::Revoked(..)) = self.compare_count(token.counted) {

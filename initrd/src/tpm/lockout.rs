@@ -71,10 +71,12 @@ impl Tpm {
 /// # Errors
 /// When the password is wrong, the TPM accepts none for a while, or it fails.
 pub fn order(tcti: &Tcti, order: Order, password: &[u8], nonce: [u8; BYTES]) -> Result<()> {
-    let mut line = Line::connect(tcti).map_err(TpmError::Unreachable)?;
-    let session = Session::read(nonce, &line.say(&begin(&nonce))?).map_err(explained)?;
-    let answer = line.say(&session.command(order, password))?;
-    session.check(order, password, &answer).map_err(explained)
+    tcti.patiently(|| {
+        let mut line = Line::connect(tcti).map_err(TpmError::Unreachable)?;
+        let session = Session::read(nonce, &line.say(&begin(&nonce))?).map_err(explained)?;
+        let answer = line.say(&session.command(order, password))?;
+        session.check(order, password, &answer).map_err(explained)
+    })
 }
 
 fn explained(refusal: Refusal) -> TpmError {
@@ -91,7 +93,7 @@ fn refused(error: Error) -> TpmError {
     match outcome(&error) {
         Outcome::Lockout => TpmError::PasswordPaused,
         Outcome::WrongAuth => TpmError::OtherPassword,
-        _ => TpmError::Failed(TELLING, error),
+        _ => doing(TELLING)(error),
     }
 }
 

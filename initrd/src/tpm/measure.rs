@@ -71,7 +71,9 @@ pub(crate) fn volume(tcti: &Tcti, name: &str, uuid: &str, key: &[u8]) -> Result<
 /// fails. An image with `debug = true` goes on then, because root is logged in there anyway.
 fn is_reachable(debug: bool) -> Result<bool> {
     let (device, listed) = (tpm_device::exists(), tpm_device::is_listed());
-    let signs = Signs { device, measured: Path::new(STUB).exists(), listed };
+    // A TPM 1.2 has nothing to lock, although a boot loader may have measured into it.
+    let measured = Path::new(STUB).exists() && !tpm_device::is_old();
+    let signs = Signs { device, measured, listed };
     signs.tpm().or_else(|hidden| {
         if !debug {
             return Err(hidden.into());

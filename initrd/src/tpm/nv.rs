@@ -10,7 +10,7 @@ use tss_esapi::interface_types::reserved_handles::{NvAuth, Provision};
 use tss_esapi::interface_types::session_handles::{AuthSession, PolicySession};
 use tss_esapi::structures::{self, CapabilityData, MaxNvBuffer, NvPublic};
 
-use super::{Result, Tcti, Tpm, TpmError, doing, outcome};
+use super::{Result, Tcti, Tpm, TpmError, as_owner, doing, outcome};
 use crate::tpm::error::Outcome;
 
 /// The most handles that are listed at once. `MAX_CAP_HANDLES` of the reference implementation is
@@ -50,7 +50,7 @@ impl<'a> Nv<'a> {
         signatures: Option<&'a Signatures>,
         srk: Option<Srk>,
     ) -> Result<Self> {
-        let policy = tcti.ask(|tpm| binding.policy(false, |pcrs, bank| tpm.pcr_values(pcrs, bank)))?;
+        let policy = tcti.ask(|tpm| binding.policy(false, |pcrs, bank| tpm.values_to_bind(pcrs, bank)))?;
         Ok(Self { tcti, binding, policy, signatures, srk })
     }
 
@@ -142,7 +142,7 @@ impl<'a> Nv<'a> {
     pub fn keep(&self, index: &Index, bytes: &[u8]) -> Result<()> {
         let data = MaxNvBuffer::from_bytes(bytes).map_err(doing("passing a record to the TPM"))?;
         self.write(index, true, |tpm, session, index| {
-            let auth = NvAuth::NvIndex(index);
+            let (auth, data) = (NvAuth::NvIndex(index), data.clone());
             let written =
                 tpm.context.execute_with_session(Some(session), |ctx| ctx.nv_write(auth, index, data, 0));
             written.map_err(doing("writing the record of the volume"))
@@ -166,7 +166,7 @@ impl<'a> Nv<'a> {
         &self,
         which: &Index,
         encrypted: bool,
-        act: impl FnOnce(&mut Tpm, AuthSession, NvIndexHandle) -> Result<()>,
+        act: impl Fn(&mut Tpm, AuthSession, NvIndexHandle) -> Result<()>,
     ) -> Result<()> {
         let Self { tcti, binding, policy, signatures, .. } = self;
         tcti.ask(|tpm| {
@@ -185,8 +185,7 @@ impl<'a> Nv<'a> {
 }
 
 impl Tpm {
-    /// Removes an index, if it exists. The owner of the TPM may do that, and no owner password is
-    /// set.
+    /// Removes an index, if it exists. The owner of the TPM may do that.
     ///
     /// # Errors
     /// When the TPM fails.
@@ -195,7 +194,7 @@ impl Tpm {
         let password = Some(AuthSession::Password);
         let undefined =
             self.context.execute_with_session(password, |ctx| ctx.nv_undefine_space(Provision::Owner, index));
-        undefined.map_err(doing("removing an NV index"))
+        undefined.map_err(as_owner("removing an NV index"))
     }
 
     /// Returns whether the index at this handle was ever written.
@@ -260,7 +259,7 @@ impl Tpm {
         let defined = self.context.execute_with_session(Some(AuthSession::Password), |ctx| {
             ctx.nv_define_space(Provision::Owner, None, public)
         });
-        defined.map_err(doing("making an NV index for the volume's record"))
+        defined.map_err(as_owner("making an NV index for the volume's record"))
     }
 
     fn index(&mut self, which: &Index) -> Result<Option<NvIndexHandle>> {

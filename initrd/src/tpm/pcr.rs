@@ -1,10 +1,11 @@
 //! Reads PCRs.
 
+use pattern::sealing::bank::is_dead;
 use pattern::token::{Bank, Pcrs};
 use tss_esapi::interface_types::algorithm::HashingAlgorithm;
 use tss_esapi::structures::{PcrSelectionList, PcrSlot};
 
-use super::{Result, Tpm, doing};
+use super::{Result, Tpm, TpmError, doing};
 
 /// The most PCRs that a TPM reads at once (`TPML_DIGEST`).
 const AT_ONCE: usize = 8;
@@ -21,6 +22,15 @@ impl Tpm {
             values.extend(digests.value().iter().map(|digest| digest.as_bytes().to_vec()));
         }
         Ok(values)
+    }
+
+    /// Returns the values as a policy is made of them.
+    ///
+    /// # Errors
+    /// When they show that nothing that started this boot was measured in this bank.
+    pub(super) fn values_to_bind(&mut self, pcrs: Pcrs, bank: Bank) -> Result<Vec<Vec<u8>>> {
+        let values = self.pcr_values(pcrs, bank)?;
+        if is_dead(bank, pcrs, &values) { Err(TpmError::Dead(bank)) } else { Ok(values) }
     }
 }
 

@@ -31,7 +31,7 @@ impl Tpm {
         pin: Option<&NewPin<'_>>,
         keyslot: u32,
     ) -> Result<Tpm2Token> {
-        let policy = binding.policy(pin.is_some(), |pcrs, bank| self.pcr_values(pcrs, bank))?;
+        let policy = binding.policy(pin.is_some(), |pcrs, bank| self.values_to_bind(pcrs, bank))?;
         let SealedTo { sealed, srk, pin } = self.seal_to(secret, &policy, pin)?;
         let Binding { bank, counted, .. } = *binding;
         let (signed, literal) = (binding.signed.clone(), binding.literal());
@@ -56,7 +56,7 @@ impl Tpm {
         let made = self.context.execute_with_session(Some(session), |context| {
             context.create(parent, template, auth, Some(secret), None, None)
         });
-        let made = made.map_err(doing("sealing"))?;
+        let made = made.map_err(Self::below_srk("sealing", srk.handle()))?;
         self.ended(session);
         let public = made.out_public.marshall().map_err(doing("reading a sealed object"))?;
         let sealed = Sealed { private: made.out_private.as_bytes().to_vec(), public };

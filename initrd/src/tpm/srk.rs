@@ -1,23 +1,24 @@
 //! The storage root key: the TPM's key that secrets are sealed to.
 
-use pattern::token::Srk;
-use tss_esapi::attributes::ObjectAttributesBuilder;
+use pattern::token::{Srk, TokenError};
+use tss_esapi::Error;
+use tss_esapi::constants::PropertyTag;
 use tss_esapi::handles::{KeyHandle, PersistentTpmHandle, TpmHandle};
-use tss_esapi::interface_types::algorithm::{HashingAlgorithm, PublicAlgorithm};
 use tss_esapi::interface_types::data_handles::Persistent;
-use tss_esapi::interface_types::ecc::EccCurve;
 use tss_esapi::interface_types::reserved_handles::{Hierarchy, Provision};
 use tss_esapi::interface_types::session_handles::AuthSession;
-use tss_esapi::structures::{
-    EccPoint, EccScheme, KeyDerivationFunctionScheme, Public, PublicBuilder, PublicEccParameters,
-    SymmetricDefinitionObject,
-};
+use tss_esapi::structures::Public;
 
-use super::{Result, Tpm, TpmError, doing, outcome};
+mod template;
+
+use super::{Result, Tpm, TpmError, as_owner, doing, outcome};
 use crate::tpm::error::Outcome;
 
 /// Conventional handle of the storage root key (TCG TPM v2.0 Provisioning Guidance, 7.8).
 const SRK: u32 = 0x8100_0001;
+/// `TPMA_STARTUP_CLEAR`, shEnable: the storage hierarchy is enabled.
+const ENABLED: u32 = 1 << 1;
+const MAKING: &str = "making the storage root key";
 
 impl Tpm {
     /// Returns the storage root key. Makes it if the TPM has none.
@@ -49,7 +50,10 @@ impl Tpm {
             answer => answer.map_err(doing("looking for the storage root key"))?,
         };
         let bytes = self.context.tr_serialize(object).map_err(doing("reading the storage root key"))?;
-        let srk = Srk::parse(&bytes).map_err(TpmError::Token)?;
+        let srk = Srk::parse(&bytes).map_err(|flaw| match flaw {
+            TokenError::Malformed(_, form) => TpmError::ForeignKey(handle, form),
+            _ => TpmError::ForeignKey(handle, "a storage key"),
+        })?;
         Ok(Some((KeyHandle::from(object), srk)))
     }
 
@@ -58,58 +62,65 @@ impl Tpm {
     /// # Errors
     /// When the TPM has another key, or none.
     pub(super) fn compare_srk(&mut self, named: &Srk) -> Result<()> {
-        match self.key_at(named.handle())? {
-            None => Err(TpmError::NoKey(named.handle())),
-            Some((_, own)) if own != *named => Err(TpmError::OtherKey(named.handle())),
-            Some(_) => Ok(()),
+        match self.key_at(named.handle()) {
+            // The token has a key to which something could be sealed.
+            Err(TpmError::ForeignKey(handle, _)) => Err(TpmError::OtherKey(handle)),
+            Ok(None) if self.is_disabled()? => Err(TpmError::Disabled),
+            Ok(None) => Err(TpmError::NoKey(named.handle())),
+            Ok(Some((_, own))) if own != *named => Err(TpmError::OtherKey(named.handle())),
+            Ok(Some(_)) => Ok(()),
+            Err(error) => Err(error),
         }
+    }
+
+    /// Returns the error for what a command of the storage root key says.
+    pub(super) fn below_srk(doing_this: &'static str, handle: u32) -> impl Fn(Error) -> TpmError {
+        move |error| match outcome(&error) {
+            Outcome::WrongAuth => TpmError::KeyPassword(handle),
+            _ => doing(doing_this)(error),
+        }
+    }
+
+    /// Returns whether the storage hierarchy is disabled: its keys and records are not there.
+    fn is_disabled(&mut self) -> Result<bool> {
+        let flags = self.context.get_tpm_property(PropertyTag::StartupClear);
+        let flags = flags.map_err(doing("asking the TPM for its hierarchies"))?;
+        Ok(flags.is_some_and(|flags| flags & ENABLED == 0))
     }
 
     fn make_srk(&mut self) -> Result<()> {
         let handle = Persistent::Persistent(persistent(SRK)?);
-        let template = template().map_err(doing("describing a storage root key"))?;
-        self.context.set_sessions((Some(AuthSession::Password), None, None));
-        let made = self.context.create_primary(Hierarchy::Owner, template, None, None, None, None);
-        let key = made.map_err(doing("making the storage root key"))?.key_handle;
-        let kept = self.context.evict_control(Provision::Owner, key.into(), handle);
-        self.context.clear_sessions();
+        let made = self.make_primary(template::ecc()).or_else(|error| match error {
+            // Some TPMs have no elliptic curves. systemd tries RSA then, too.
+            TpmError::Failed(..) => {
+                log::info!("{error}; trying RSA, which takes some TPMs a minute");
+                self.make_primary(template::rsa())
+            }
+            refused => Err(refused),
+        });
+        let key = made?;
+        let kept = self.context.execute_with_session(Some(AuthSession::Password), |context| {
+            context.evict_control(Provision::Owner, key.into(), handle)
+        });
         // The persistent copy is kept. The transient one goes before `kept` is looked at, also
         // after a failure.
         self.unload(key.into());
         match kept {
             // Another program made a key there first. It serves as well.
             Err(error) if outcome(&error) == Outcome::Defined => Ok(()),
-            kept => kept.map(drop).map_err(doing("keeping the storage root key")),
+            kept => kept.map(drop).map_err(as_owner("keeping the storage root key")),
         }
+    }
+
+    fn make_primary(&mut self, template: tss_esapi::Result<Public>) -> Result<KeyHandle> {
+        let template = template.map_err(doing("describing a storage root key"))?;
+        let made = self.context.execute_with_session(Some(AuthSession::Password), |context| {
+            context.create_primary(Hierarchy::Owner, template, None, None, None, None)
+        });
+        Ok(made.map_err(as_owner(MAKING))?.key_handle)
     }
 }
 
 fn persistent(handle: u32) -> Result<PersistentTpmHandle> {
     PersistentTpmHandle::new(handle).map_err(doing("naming the storage root key"))
-}
-
-/// Returns template L-2 of the TCG EK Credential Profile with the changes of the Provisioning
-/// Guidance, as in systemd.
-fn template() -> tss_esapi::Result<Public> {
-    let attributes = ObjectAttributesBuilder::new()
-        .with_fixed_tpm(true)
-        .with_fixed_parent(true)
-        .with_sensitive_data_origin(true)
-        .with_user_with_auth(true)
-        .with_no_da(true)
-        .with_restricted(true)
-        .with_decrypt(true)
-        .build()?;
-    PublicBuilder::new()
-        .with_public_algorithm(PublicAlgorithm::Ecc)
-        .with_name_hashing_algorithm(HashingAlgorithm::Sha256)
-        .with_object_attributes(attributes)
-        .with_ecc_parameters(PublicEccParameters::new(
-            SymmetricDefinitionObject::AES_128_CFB,
-            EccScheme::Null,
-            EccCurve::NistP256,
-            KeyDerivationFunctionScheme::Null,
-        ))
-        .with_ecc_unique_identifier(EccPoint::default())
-        .build()
 }

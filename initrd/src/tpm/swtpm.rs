@@ -1,9 +1,9 @@
-//! A software TPM for one test, and a count of the commands that reach it.
+//! A software TPM for one test, and an ear in between that counts the commands, and plays what this
+//! TPM does not do by itself.
+
+mod ear;
 
 use std::fs;
-use std::io::{Read, Write};
-use std::os::unix::fs::symlink;
-use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::connection::Place;
 use super::{Tcti, Tpm};
+pub use ear::Play;
 
 /// What went over the wire.
 #[derive(Default)]
@@ -135,12 +136,8 @@ impl Swtpm {
     pub fn observed(&self) -> (Tcti, Arc<Mutex<Heard>>) {
         let heard = Arc::new(Mutex::new(Heard::default()));
         let noted = Arc::clone(&heard);
-        let tcti = self.between("observed", move |command, answer| {
-            let mut heard = noted.lock().unwrap();
-            heard.codes.push(u32::from_be_bytes(command[6..10].try_into().unwrap()));
-            heard.bytes.extend_from_slice(command);
-            heard.bytes.extend_from_slice(answer);
-        });
+        let tcti =
+            self.between("observed", |_| Play::Pass, move |command, answer| note(&noted, command, answer));
         (tcti, heard)
     }
 
@@ -148,27 +145,46 @@ impl Swtpm {
     /// bus could.
     pub fn changed(&self, from: &[u8], to: &[u8]) -> Tcti {
         let (from, to) = (from.to_vec(), to.to_vec());
-        self.between("changed", move |_, answer| {
-            if let Some(at) = answer.windows(from.len()).position(|window| window == from) {
-                answer[at..at + to.len()].copy_from_slice(&to);
-            }
-        })
+        self.between(
+            "changed",
+            |_| Play::Pass,
+            move |_, answer| {
+                if let Some(at) = answer.windows(from.len()).position(|window| window == from) {
+                    answer[at..at + to.len()].copy_from_slice(&to);
+                }
+            },
+        )
     }
 
-    fn between(&self, name: &str, act: impl Fn(&[u8], &mut [u8]) + Send + 'static) -> Tcti {
-        let path = self.folder.join(name);
-        symlink(self.folder.join("tpm.ctrl"), self.folder.join(format!("{name}.ctrl"))).ok();
-        fs::remove_file(&path).ok();
-        let listener = UnixListener::bind(&path).unwrap();
-        let tpm = self.folder.join("tpm");
-        thread::spawn(move || {
-            // The library connects again for each command.
-            while let Ok((client, _)) = listener.accept() {
-                forward(client, UnixStream::connect(&tpm).unwrap(), &act);
-            }
-        });
-        Tcti::of(Place::Swtpm(path))
+    /// Makes a socket where `rule` decides by the code of each command, and by how often that code
+    /// came before, what becomes of it. What went over the wire is recorded, too.
+    pub fn playing(&self, rule: impl Fn(u32, usize) -> Play + Send + 'static) -> (Tcti, Arc<Mutex<Heard>>) {
+        let heard = Arc::new(Mutex::new(Heard::default()));
+        let (noted, counted) = (Arc::clone(&heard), Arc::clone(&heard));
+        let decide = move |command: &[u8]| {
+            let code = ear::code(command);
+            let before = counted.lock().unwrap().codes.iter().filter(|one| **one == code).count();
+            rule(code, before)
+        };
+        let tcti = self.between("playing", decide, move |command, answer| note(&noted, command, answer));
+        (tcti, heard)
     }
+
+    fn between(
+        &self,
+        name: &str,
+        decide: impl Fn(&[u8]) -> Play + Send + 'static,
+        act: impl Fn(&[u8], &mut [u8]) + Send + 'static,
+    ) -> Tcti {
+        Tcti::of(Place::Swtpm(ear::listen(&self.folder, name, decide, act)))
+    }
+}
+
+fn note(heard: &Mutex<Heard>, command: &[u8], answer: &[u8]) {
+    let mut heard = heard.lock().unwrap();
+    heard.codes.push(ear::code(command));
+    heard.bytes.extend_from_slice(command);
+    heard.bytes.extend_from_slice(answer);
 }
 
 impl Drop for Swtpm {
@@ -195,17 +211,4 @@ fn spawn(folder: &Path) -> Child {
     });
     assert!(waited, "swtpm did not start");
     child.unwrap()
-}
-
-/// Passes on one command and one answer at a time, until the client disconnects. Bytes 6 to 9 of a
-/// command are its code.
-fn forward(mut client: UnixStream, mut tpm: UnixStream, act: &impl Fn(&[u8], &mut [u8])) {
-    let (mut command, mut answer) = ([0; 4096], [0; 4096]);
-    while let Ok(length @ 1..) = client.read(&mut command) {
-        let command = &command[..length];
-        tpm.write_all(command).unwrap();
-        let length = tpm.read(&mut answer).unwrap();
-        act(command, &mut answer[..length]);
-        client.write_all(&answer[..length]).unwrap();
-    }
 }

@@ -1,4 +1,5 @@
 mod ahead;
+mod faults;
 mod identity;
 pub(crate) mod signed;
 mod stock;
@@ -146,8 +147,13 @@ fn a_policy_that_protects_nothing_is_not_sealed_under() {
     let swtpm = Swtpm::start("nothing");
     let refusal =
         |pcrs| swtpm.connect().seal(&SECRET, &kept(pcrs, Bank::Sha256), None, 0).unwrap_err().to_string();
-    let untouched = refusal(pcr7());
-    assert!(untouched.starts_with("nothing was measured into PCR 7 (sha256)"), "{untouched}");
+    let dead = refusal(pcr7());
+    assert!(
+        dead.starts_with("nothing that started this boot was measured in the sha256 bank of PCRs"),
+        "{dead}"
+    );
+    let untouched = refusal(Pcrs::new([4]).unwrap());
+    assert!(untouched.starts_with("nothing was measured into PCR 4 (sha256)"), "{untouched}");
     swtpm.extend(16);
     let resettable = refusal(Pcrs::new([16]).unwrap());
     assert!(resettable.starts_with("any program can reset PCR 16"), "{resettable}");

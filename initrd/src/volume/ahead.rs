@@ -126,14 +126,14 @@ fn prepare(
     slots: &[Ahead],
     root: &Path,
 ) -> Result<bool> {
-    let bank = bank();
     let missing = slots.is_empty() || slots.iter().any(|slot| is_true(slot, means));
     let unasked = means.config.volume.pin && pin.is_none();
-    if !missing || unasked || !wanted(means, bank) {
+    if !missing || unasked || !wanted(means) {
         return Ok(false);
     }
+    let bank = bank();
     let auth = random::secret()?;
-    let approver = means.tcti.ask(|tpm| tpm.make_approver(auth))?;
+    let approver = means.tcti.ask(|tpm| tpm.make_approver(auth.clone()))?;
     let secret = random::secret()?;
     let pin =
         pin.map(|text| Ok::<_, anyhow::Error>(NewPin { text, salt: *random::secret()? })).transpose()?;
@@ -151,9 +151,9 @@ fn prepare(
 
 /// Returns whether this boot should make a slot. Only a volume bound to PCR 7 needs one, and only a
 /// boot in which PCR 7 protects something may make it.
-fn wanted(means: &Means<'_>, bank: Bank) -> bool {
+fn wanted(means: &Means<'_>) -> bool {
     let Means { config, boot, image, .. } = *means;
-    let kept = of_the_key(config, image, bank).kept;
+    let kept = of_the_key(config, image, Bank::Sha256).kept;
     let bound = kept.is_some_and(|pcrs| pcrs.iter().any(|pcr| pcr == PCR));
     bound && tpm_device::exists() && boot.secure_boot == State::On && means.may_record() && !boot.on_trial
 }
@@ -177,9 +177,10 @@ pub(crate) fn policy(binding: &Binding, seven: &[u8]) -> Result<Digest, Exposed>
     binding.policy(false, read)
 }
 
-/// Returns the bank that the kernel shows.
+/// Returns the bank to use: SHA-256, unless the firmware measured nothing in it.
 fn bank() -> Bank {
-    if registers::has(Bank::Sha256) { Bank::Sha256 } else { Bank::Sha384 }
+    let used = |bank: &Bank| registers::value(*bank, PCR).is_some_and(|value| value != bank.zeros());
+    [Bank::Sha256, Bank::Sha384].into_iter().find(used).unwrap_or(Bank::Sha256)
 }
 
 #[cfg(test)]

@@ -187,8 +187,9 @@ impl<'a> Registry<'a> {
     fn close(&self) -> Result<()> {
         self.means.tcti.ask(|tpm| {
             while tpm.count_up(&MARK)? < 2 {}
-            Ok(tpm.forget(&MARK)?)
-        })
+            tpm.forget(&MARK)
+        })?;
+        Ok(())
     }
 
     /// Records that a volume is being made. Until the table lists it, the next boot may make
@@ -213,7 +214,8 @@ impl<'a> Registry<'a> {
         self.keep(volume, self.means.config.volume.counter)?;
         self.close()?;
         let earlier = [EARLIER_IDENTITY, EARLIER_COUNTER];
-        self.means.tcti.ask(|tpm| earlier.iter().try_for_each(|index| Ok(tpm.forget(index)?)))
+        self.means.tcti.ask(|tpm| earlier.iter().try_for_each(|index| tpm.forget(index)))?;
+        Ok(())
     }
 
     /// Writes the record last, because it says that the counter and the header's generation exist.
@@ -237,8 +239,9 @@ impl<'a> Registry<'a> {
 /// When the TPM fails.
 pub(crate) fn forget(tcti: &Tcti, uuid: &str) -> Result<()> {
     let own = [Index::identity(uuid), Index::counter(uuid), Index::revocation(uuid)];
-    let all = own.into_iter().chain([EARLIER_IDENTITY, EARLIER_COUNTER]);
-    tcti.ask(|tpm| all.into_iter().try_for_each(|index| Ok(tpm.forget(&index)?)))
+    let all: Vec<_> = own.into_iter().chain([EARLIER_IDENTITY, EARLIER_COUNTER]).collect();
+    tcti.ask(|tpm| all.iter().try_for_each(|index| tpm.forget(index)))?;
+    Ok(())
 }
 
 impl Candidate<'_> {

@@ -9,7 +9,8 @@ use pattern::token::{Counted, PublicKey, Signatures};
 use super::*;
 use crate::tpm::{NewPin, Nv};
 
-const MEASURE: &str = "/usr/lib/systemd/systemd-measure";
+/// What ukify runs when an image is built.
+const MEASURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../image/mkosi/ukify/systemd-measure");
 pub(crate) const KERNEL: &[u8] = b"a kernel";
 pub(crate) const PHASE: &str = "enter-initrd";
 const SIX_DIGITS: &str = "271828";
@@ -89,11 +90,17 @@ pub(crate) fn make_key(swtpm: &Swtpm, name: &str) -> PublicKey {
     PublicKey::parse(&fs::read_to_string(swtpm.folder().join(format!("{name}.pub"))).unwrap()).unwrap()
 }
 
-/// Signs for a kernel image of a few bytes.
+/// Signs for a kernel image of a few bytes, in the SHA-256 bank.
 pub(crate) fn sign(swtpm: &Swtpm, key: &str, phases: &[&str]) -> String {
+    sign_in(swtpm, key, phases, &[Bank::Sha256])
+}
+
+/// Signs in these banks.
+pub(crate) fn sign_in(swtpm: &Swtpm, key: &str, phases: &[&str], banks: &[Bank]) -> String {
     fs::write(swtpm.folder().join("linux"), KERNEL).unwrap();
     let mut command = Command::new(MEASURE);
-    command.args(["sign", "--linux=linux", "--bank=sha256", "--json=short"]);
+    command.args(["sign", "--linux=linux", "--json=short"]);
+    command.args(banks.iter().map(|bank| format!("--bank={}", bank.name())));
     command.arg(format!("--private-key={key}")).arg(format!("--public-key={key}.pub"));
     command.args(phases.iter().map(|phase| format!("--phase={phase}")));
     command.arg(format!("--tpm2-device=swtpm:path={}/tpm", swtpm.folder().display()));
