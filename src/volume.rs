@@ -9,6 +9,7 @@ mod creation;
 mod luks2;
 mod recognise;
 pub mod recovery;
+pub mod repair;
 pub mod reset;
 
 use std::fmt;

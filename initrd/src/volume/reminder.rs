@@ -22,7 +22,11 @@ pub(crate) fn is_needed(config: &Config, header: &Header) -> bool {
 /// # Errors
 /// When the header can't be read, or something can't be written.
 pub(crate) fn refresh(config: &Config, device: &Path) -> Result<(String, String)> {
-    let header = place::header(device)?;
+    let (header, locks) = place::recognised(device)?;
+    locks
+        .unusable
+        .iter()
+        .for_each(|token| log::warn!("the TPM does not open {} by {token}", device.display()));
     let slots = header.recovery_slots();
     let message = warning(&slots, is_needed(config, &header));
     if let Some(message) = message {

@@ -26,7 +26,7 @@ use crate::volume::luks::{self, Volume, VolumeKey};
 use crate::volume::means::Means;
 use crate::volume::place::{NAME, recognised};
 use crate::volume::request::Request;
-use crate::volume::{ahead, directories, mounts};
+use crate::volume::{ahead, directories, repair};
 use token::{by_any_token, with_pin};
 
 /// What opened a volume.
@@ -126,7 +126,7 @@ pub(super) fn open(
     // its key again.
     measure::volume(&ctx.tcti, NAME, header.uuid(), opened.key.as_bytes())?;
     volume.activate(NAME, &opened.key)?;
-    let root = mounts::mount()?;
+    let root = repair::mount(boot.on_trial)?;
     // A torn copy is rewritten only now, after the volume was proved to be this machine's, and its
     // file system was found. Whatever was written over the copy is lost.
     if header.torn() {
