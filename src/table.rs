@@ -10,6 +10,7 @@ pub mod base;
 mod commit;
 mod copy;
 mod draft;
+mod earlier;
 mod fit;
 mod gaps;
 mod guid;
@@ -36,10 +37,10 @@ pub use target::{Change, Decision, Wanted, target};
 const GRAIN: u64 = 1 << 20;
 /// Bytes of the largest physical sector of disks.
 pub const BLOCK: u64 = 4096;
-/// Entries of a table. Every common tool writes this number, and no other is accepted.
-const ENTRIES: u32 = 128;
-/// Bytes of one entry. No other number is accepted either.
+/// Bytes of one entry. The kernel accepts no other number.
 const ENTRY_BYTES: u32 = 128;
+/// The kernel numbers no more partitions of a disk (`DISK_MAX_PARTS`, which counts the disk, too).
+const MOST_NUMBERS: u32 = 255;
 
 /// A partition table, as both copies on the disk have it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,7 +51,7 @@ pub struct Table {
     backup_lba: u64,
     first_usable: u64,
     last_usable: u64,
-    /// Always [`ENTRIES`] entries, including unused ones.
+    /// All entries, including unused ones. Common tools write 128.
     entries: Vec<GPTPartitionEntry>,
 }
 
@@ -112,15 +113,13 @@ impl Table {
 
     /// Returns the sectors of one copy's array of entries.
     fn array_sectors(&self) -> u64 {
-        array_sectors(self.sector_size)
+        self.array_sectors_of(self.sector_size)
     }
 
-    /// Returns where the last [`BLOCK`] before the usable area begins, in bytes. No partition may have it.
-    /// It shares no physical sector of a disk with the entries or with a partition. `None` means that
-    /// the table leaves no room for one.
-    #[must_use]
-    pub fn before_usable(&self) -> Option<u64> {
-        before_usable(self.first_usable, self.sector_size)
+    /// Returns the same on a disk with other sectors.
+    fn array_sectors_of(&self, sector_size: u64) -> u64 {
+        let bytes = (self.entries.len() as u64).saturating_mul(u64::from(ENTRY_BYTES));
+        bytes.div_ceil(sector_size.max(1))
     }
 
     /// Returns the sectors of a [`GRAIN`].
@@ -135,7 +134,7 @@ impl Table {
 
     /// Returns the lowest number of an unused entry.
     fn unused_number(&self) -> Result<u32, Refusal> {
-        let unused = (1..).zip(&self.entries).find(|(_, entry)| entry.is_unused());
+        let unused = (1..=MOST_NUMBERS).zip(&self.entries).find(|(_, entry)| entry.is_unused());
         unused.map(|(number, _)| number).ok_or(Refusal::EntriesFull)
     }
 
@@ -171,15 +170,12 @@ impl Table {
     }
 }
 
-fn array_sectors(sector_size: u64) -> u64 {
-    u64::from(ENTRIES * ENTRY_BYTES).div_ceil(sector_size.max(1))
-}
-
-fn before_usable(first_usable: u64, sector_size: u64) -> Option<u64> {
+/// See [`Found::before_usable`]. The entries end before the sector `entries_end`.
+fn before_usable(entries_end: u64, first_usable: u64, sector_size: u64) -> Option<u64> {
     let bytes = |sectors: u64| sectors.checked_mul(sector_size);
-    let entries = bytes(array_sectors(sector_size).checked_add(2)?)?.next_multiple_of(BLOCK);
+    let entries = bytes(entries_end)?.next_multiple_of(BLOCK);
     let start = (bytes(first_usable)? / BLOCK).checked_sub(1)?.checked_mul(BLOCK)?;
-    (start >= entries).then_some(start)
+    (sector_size > 0 && start >= entries).then_some(start)
 }
 
 #[cfg(test)]
@@ -188,22 +184,26 @@ mod tests {
 
     #[test]
     fn a_block_before_the_usable_area_is_nobody_elses() {
-        for (first_usable, sector_size, wanted) in [
-            (0, 512, None),
-            (34, 512, None),
+        for (entries_end, first_usable, sector_size, wanted) in [
+            (34, 0, 512, None),
+            (34, 34, 512, None),
             // The entries end in the block before.
-            (47, 512, None),
-            (48, 512, Some(40 * 512)),
-            (2047, 512, Some(2032 * 512)),
-            (2048, 512, Some(2040 * 512)),
-            (2050, 512, Some(2040 * 512)),
-            (6, 4096, None),
-            (7, 4096, Some(6 * 4096)),
-            (256, 4096, Some(255 * 4096)),
-            (u64::MAX, 4096, None),
-            (2048, 0, None),
+            (34, 47, 512, None),
+            (34, 48, 512, Some(40 * 512)),
+            (34, 2047, 512, Some(2032 * 512)),
+            (34, 2048, 512, Some(2040 * 512)),
+            (34, 2050, 512, Some(2040 * 512)),
+            // Windows moves the entries there.
+            (2048, 2048, 512, None),
+            (2040, 2048, 512, Some(2040 * 512)),
+            (6, 6, 4096, None),
+            (6, 7, 4096, Some(6 * 4096)),
+            (6, 256, 4096, Some(255 * 4096)),
+            (6, u64::MAX, 4096, None),
+            (34, 2048, 0, None),
         ] {
-            assert_eq!(before_usable(first_usable, sector_size), wanted, "{first_usable}, {sector_size}");
+            let block = before_usable(entries_end, first_usable, sector_size);
+            assert_eq!(block, wanted, "{entries_end}, {first_usable}, {sector_size}");
         }
     }
 }

@@ -9,6 +9,7 @@ mod creation;
 mod luks2;
 mod recognise;
 pub mod recovery;
+pub mod repair;
 pub mod reset;
 
 use std::fmt;
@@ -17,7 +18,7 @@ use crate::token::Tpm2Token;
 
 pub use capacity::has_room;
 pub use creation::{Creation, FINISHED, Place, UNFINISHED, creation, place};
-pub use luks2::{Fault, Flaw, Header, header_bytes, metadata};
+pub use luks2::{Fault, Flaw, Header, MOST_HEADER_BYTES, has_first_copy, header_bytes, metadata};
 pub use recognise::{HEAD_BYTES, UNKNOWN, filesystem, recognise};
 
 /// What is at the start of a partition.
@@ -53,6 +54,8 @@ pub enum Refusal {
     NotLuks2(String),
     /// It is a LUKS2 volume that this system did not make.
     Foreign,
+    /// It is a LUKS2 volume whose key slots hold no key of the data.
+    NoKey,
     /// Its header has something that makes opening it unsafe.
     Unsafe(Flaw),
 }
@@ -65,6 +68,9 @@ impl fmt::Display for Refusal {
                 "the partition holds a LUKS2 volume without a systemd-tpm2 or systemd-recovery token, \
                  so it is not one that this system made",
             )?,
+            Self::NoKey => {
+                f.write_str("the partition holds a LUKS2 volume without a key slot, which nothing opens")?
+            }
             Self::Unsafe(what) => {
                 write!(f, "the partition holds a LUKS2 volume that is not safe to open: {what}")?
             }
@@ -78,7 +84,8 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 /// Returns the header of a volume and the keys that can open it, from what is on the partition that
-/// the table lists as `persist`.
+/// the table lists as `persist`. It need not have a key of a TPM: its owner may have left a passphrase
+/// alone. Whether the volume is this machine's is not known before it is open, see [`admission`].
 ///
 /// # Errors
 /// When the partition is not a volume that can be opened here.
@@ -91,7 +98,7 @@ pub fn openable(seen: Seen) -> Result<(Header, Locks), Refusal> {
         Seen::Damaged(cause) => return Err(Refusal::NotLuks2(format!("a damaged LUKS2 header ({cause})"))),
     };
     let locks = header.locks();
-    if locks == Locks::default() { Err(Refusal::Foreign) } else { Ok((header, locks)) }
+    if header.has_key() { Ok((header, locks)) } else { Err(Refusal::NoKey) }
 }
 
 #[cfg(test)]

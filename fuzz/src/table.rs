@@ -31,6 +31,11 @@ pub fn table(input: &[u8]) {
     // last usable one, and any as the backup's.
     let _place = (reset_place(&found.table), persist(&found.table, PERSIST_LEAST));
     let wanted = wanted(flags);
+    if found.changeable().is_err() {
+        // Installed or not, nothing is written.
+        assert!(target(&found, &wanted).is_ok_and(|decision| decision.changes.is_empty()) || !installed(&found));
+        return assert_eq!(commit(&found, &found.table), Ok(Vec::new()));
+    }
     match target(&found, &wanted) {
         Ok(decision) => {
             let shaped = shape(&mut disk, &found, &decision);
@@ -40,6 +45,10 @@ pub fn table(input: &[u8]) {
         }
         Err(refusal) => assert!(!refusal.to_string().is_empty()),
     }
+}
+
+fn installed(found: &Found) -> bool {
+    matches!(persist(&found.table, PERSIST_LEAST), Ok(PersistPlace::Existing { .. }))
 }
 
 /// Sizes in proportion to the base image, so that small disks have room for them.

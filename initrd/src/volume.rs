@@ -18,6 +18,7 @@ pub(crate) mod place;
 pub(crate) mod recovery_key;
 pub(crate) mod reminder;
 pub(crate) mod renewal;
+pub(crate) mod repair;
 pub(crate) mod request;
 pub(crate) mod reset_request;
 #[cfg(test)]

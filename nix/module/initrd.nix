@@ -14,6 +14,11 @@ let
     ext4 = "${pkgs.e2fsprogs}/bin/mkfs.ext4";
     btrfs = "${pkgs.btrfs-progs}/bin/mkfs.btrfs";
   };
+  repair = {
+    xfs.xfs_repair = "${pkgs.xfsprogs}/bin/xfs_repair";
+    ext4.e2fsck = "${pkgs.e2fsprogs}/bin/e2fsck";
+    btrfs = { };
+  };
 in
 {
   boot.initrd.systemd = {
@@ -31,7 +36,9 @@ in
       "/etc/udev/rules.d/90-pattern-dm.rules".source = "${cfg.package}/lib/udev/rules.d/90-pattern-dm.rules";
     };
     storePaths = [ "${programs}/pattern-initrd" ];
-    extraBin."mkfs.${cfg.volume.filesystem}" = mkfs.${cfg.volume.filesystem};
+    extraBin = {
+      "mkfs.${cfg.volume.filesystem}" = mkfs.${cfg.volume.filesystem};
+    } // repair.${cfg.volume.filesystem};
     tpm2.enable = true;
     emergencyAccess = lib.mkDefault cfg.debug;
     # pattern-usr and pattern-persist do what these are for.

@@ -18,6 +18,7 @@ pub fn notes(file: &str, text: &str, config: &Config) -> Vec<Finding> {
         ("image.version", version(&config.image.version)),
         ("volume.secure_boot", secure_boot(config)),
         ("volume.pcrs", pcrs(config)),
+        ("volume.recovery_key", recovery_key(config)),
     ];
     let said = all.into_iter().filter_map(|(key, message)| Some((key, message?)));
     let mut notes: Vec<_> =
@@ -46,6 +47,16 @@ fn secure_boot(config: &Config) -> Option<String> {
     open.then(|| {
         "\"optional\": on a machine with Secure Boot off, anyone who has the machine can start a system of \
          their own on it, and have the TPM open the volume"
+            .to_owned()
+    })
+}
+
+fn recovery_key(config: &Config) -> Option<String> {
+    let kept = config.partitions.persist.asked().next().is_some();
+    (kept && !config.debug && !config.volume.recovery_key).then(|| {
+        "false: if a machine's TPM does not open the volume, nobody can, and all that the machine keeps is lost. That \
+         happens when the TPM is cleared or replaced, and in an image that is not signed with --keys also when an update of \
+         the firmware changes the keys of Secure Boot. With true, the first boot shows a key to write down"
             .to_owned()
     })
 }

@@ -1,6 +1,6 @@
 //! Changes a table step by step to its target shape.
 
-use super::persist::existing;
+use super::persist::{LABEL, existing};
 use super::{Change, Decision, Extent, Found, Guid, Partition, Refusal, Table, Wanted, persist};
 
 /// Types of `/usr` and its verity partition for x86-64 and arm64 (Discoverable Partitions
@@ -32,6 +32,15 @@ impl<'a> Draft<'a> {
     pub(super) fn new(found: &'a Found) -> Result<Self, Refusal> {
         let persist = existing(&found.table)?;
         Ok(Self { found, table: found.table.clone(), changes: Vec::new(), lacks: Vec::new(), persist })
+    }
+
+    /// Leaves the table of an installed system as it is. A fresh system fails, and so does one whose
+    /// volume was given up: both need another table.
+    pub(super) fn unchanged(self, refusal: Refusal) -> Result<Decision, Refusal> {
+        if self.persist.is_none_or(|part| part.label != LABEL) {
+            return Err(refusal);
+        }
+        Ok(Decision { table: self.found.table.clone(), changes: Vec::new(), lacks: vec![refusal] })
     }
 
     /// Moves the backup header to the last sector, with its entries before it. Partitions must end

@@ -8,7 +8,8 @@ use std::io::Cursor;
 
 use super::commit::{self, EncodeError, Step};
 use super::draft::USR_TYPES;
-use super::{Amount, Extent, Fault, Found, Partition, Refusal, Source, Table, array_sectors, copy};
+use super::read::USUAL;
+use super::{Amount, Extent, Fault, Found, Partition, Refusal, Source, Table, copy};
 
 /// Bytes before the first partition. All of the primary copy is there.
 pub const LEAD: u64 = 1 << 20;
@@ -31,7 +32,7 @@ pub struct Fitted {
 pub enum FitError {
     /// The image does not begin with a table.
     NoTable(Fault),
-    /// The table contradicts itself.
+    /// The table contradicts itself, or is not understood.
     Unsound(Refusal),
     /// The partition begins in the first [`LEAD`] bytes.
     Low(String),
@@ -79,8 +80,13 @@ impl Table {
     /// # Errors
     /// When there is none, or it contradicts itself.
     pub fn of_image(lead: &[u8]) -> Result<Self, FitError> {
-        let at = |sector_size| copy::read(&mut Cursor::new(lead), 1, sector_size);
-        let table = at(512).or_else(|fault| at(4096).map_err(|_| fault)).map_err(FitError::NoTable)?;
+        // The image is longer than what is read of it here.
+        let at = |sector_size| copy::read(&mut Cursor::new(lead), 1, sector_size, u64::MAX);
+        let copy = at(512).or_else(|fault| at(4096).map_err(|_| fault)).map_err(FitError::NoTable)?;
+        if let Some(unknown) = copy.unknown {
+            return Err(FitError::Unsound(unknown));
+        }
+        let table = copy.table;
         table.check(table.last_usable).map_err(FitError::Unsound)?;
         let low = table.partitions().find(|part| part.extent.first.saturating_mul(table.sector_size) < LEAD);
         match low {
@@ -99,7 +105,7 @@ impl Table {
     /// Returns the bytes of the smallest disk with such sectors that holds the partitions.
     #[must_use]
     pub fn least_disk(&self, sector_size: u64) -> u64 {
-        let tail = (array_sectors(sector_size) + 1).saturating_mul(sector_size);
+        let tail = (self.array_sectors_of(sector_size) + 1).saturating_mul(sector_size);
         self.partitions_end().saturating_add(tail)
     }
 
@@ -131,7 +137,8 @@ impl Table {
         let size = usize::try_from(sector_size).unwrap_or_default();
         let mut first_sector = lead.get(..512).unwrap_or_default().to_vec();
         first_sector.resize(size, 0);
-        let found = Found { table: table.clone(), source: Source::Both, sectors, first_sector };
+        let source = Source::Both;
+        let found = Found { table: table.clone(), source, sectors, first_sector, entries: USUAL, flaw: None };
         fitted(commit::anew(&found).map_err(FitError::Encode)?, table)
     }
 

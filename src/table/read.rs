@@ -5,7 +5,12 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use gptman::GPTPartitionEntry;
 
-use super::{Fault, Refusal, Table, copy, persist};
+use super::copy::{self, Copy};
+use super::earlier::has_volume;
+use super::{Extent, Fault, Refusal, Table, persist};
+
+/// Where the primary copy has its entries, unless its header says otherwise.
+pub(super) const USUAL: u64 = 2;
 
 /// The table of a disk, and what [`super::commit`] needs to write another one.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,6 +23,10 @@ pub struct Found {
     pub(super) sectors: u64,
     /// The first sector: boot code and protective MBR.
     pub(super) first_sector: Vec<u8>,
+    /// The first sector of the primary copy's entries.
+    pub(super) entries: u64,
+    /// Why the table can be read, but not changed.
+    pub(super) flaw: Option<Refusal>,
 }
 
 /// Which copy of the table is used, and the state of the other.
@@ -57,10 +66,9 @@ pub enum ReadError {
     Geometry(u64, u64),
     /// Neither copy is usable.
     Neither(Fault, Fault),
-    /// The table has no `persist`, but an unrelated backup at the end of the disk lists one.
+    /// The table has no `persist`, but an unrelated backup at the end of the disk lists one that is
+    /// still there.
     Earlier,
-    /// The table contradicts itself or the disk.
-    Unsound(Refusal),
 }
 
 impl fmt::Display for Source {
@@ -94,7 +102,6 @@ impl fmt::Display for ReadError {
                 "the end of the disk holds the table of an earlier installation with a persist partition, which a new \
                  one would overwrite; to discard it, run `sgdisk --move-second-header DISK` from a rescue system",
             ),
-            Self::Unsound(refusal) => refusal.fmt(f),
         }
     }
 }
@@ -110,9 +117,10 @@ impl Found {
     /// is used. If the primary is torn, the backup is used: in the last sector, or where the
     /// primary's header says.
     ///
+    /// What is read may be a table that only a kernel is content with, see [`Found::changeable`].
+    ///
     /// # Errors
-    /// When no copy is usable, the end of the disk has an earlier installation, or the table
-    /// contradicts itself.
+    /// When no copy is usable, or the end of the disk has an earlier installation.
     pub fn read<R: Read + Seek>(disk: &mut R, sector_size: u64) -> Result<Self, ReadError> {
         let cause = |error: io::Error| ReadError::Disk(error.to_string());
         let size = disk.seek(SeekFrom::End(0)).map_err(cause)?;
@@ -120,50 +128,113 @@ impl Found {
         if !matches!(sector_size, 512 | 1024 | 2048 | 4096) || sectors < 128 {
             return Err(ReadError::Geometry(sector_size, sectors));
         }
-        let primary = copy::read(disk, 1, sector_size);
-        let backup = copy::read(disk, sectors - 1, sector_size);
-        let (table, source) = match (primary, backup) {
-            (Err(fault), Err(other)) => elsewhere(disk, sector_size, sectors, fault, other)?,
-            (primary, backup) => choose(primary, backup)?,
-        };
-        table.check(sectors - 1).map_err(ReadError::Unsound)?;
         let mut first_sector = vec![0; usize::try_from(sector_size).unwrap_or_default()];
         disk.seek(SeekFrom::Start(0)).map_err(cause)?;
         disk.read_exact(&mut first_sector).map_err(cause)?;
-        Ok(Self { table, source, sectors, first_sector })
-    }
-}
-
-/// Decides which copy is used, if at least one is valid.
-fn choose(primary: Result<Table, Fault>, backup: Result<Table, Fault>) -> Result<(Table, Source), ReadError> {
-    match (primary, backup) {
-        (Ok(primary), Ok(backup)) if primary == backup => Ok((primary, Source::Both)),
-        (Ok(primary), Ok(backup)) if continues(&backup, &primary) => Ok((backup, Source::BackupNewer)),
-        (Ok(primary), Ok(backup)) if has_persist(&backup) && !has_persist(&primary) => {
-            Err(ReadError::Earlier)
+        let copies = Copies::read(disk, sector_size, sectors);
+        let (table, source) = copies.choose()?;
+        if source == Source::PrimaryNewer && copies.earlier().is_some_and(|at| has_volume(disk, at)) {
+            return Err(ReadError::Earlier);
         }
-        (Ok(primary), Ok(_)) => Ok((primary, Source::PrimaryNewer)),
-        (Ok(primary), Err(fault)) => Ok((primary, Source::Primary(fault))),
-        (Err(fault), Ok(backup)) => Ok((backup, Source::Backup(fault))),
-        (Err(primary), Err(backup)) => Err(ReadError::Neither(primary, backup)),
+        let entries = copies.primary_entries();
+        let flaw = copies.flaw(&table, entries, sectors);
+        Ok(Self { table, source, sectors, first_sector, entries, flaw })
+    }
+
+    /// Fails for a table that is read, but not changed: the kernel accepts it, and writing it anew
+    /// could lose something. Each part of it stays as it is.
+    ///
+    /// # Errors
+    /// Says what is not understood, or what contradicts itself.
+    pub fn changeable(&self) -> Result<(), Refusal> {
+        self.flaw.clone().map_or(Ok(()), Err)
+    }
+
+    /// Returns where the last [`super::BLOCK`] before the usable area begins, in bytes. No partition
+    /// may have it. It shares no physical sector of a disk with the entries or with a partition.
+    /// `None` means that the table leaves no room for one, or can't be changed.
+    #[must_use]
+    pub fn before_usable(&self) -> Option<u64> {
+        let end = self.entries.checked_add(self.table.array_sectors())?;
+        let block = super::before_usable(end, self.table.first_usable, self.table.sector_size);
+        block.filter(|_| self.flaw.is_none())
     }
 }
 
-/// Looks for the backup at another place. If the disk grew and the primary's entries are torn, the
-/// primary's header still has the backup's old place.
-fn elsewhere<R: Read + Seek>(
-    disk: &mut R,
-    sector_size: u64,
-    sectors: u64,
-    primary: Fault,
-    backup: Fault,
-) -> Result<(Table, Source), ReadError> {
-    match primary {
-        Fault::BadEntries(lba) if lba > 1 && lba < sectors => match copy::read(disk, lba, sector_size) {
-            Ok(table) => Ok((table, Source::Backup(primary))),
-            Err(_) => Err(ReadError::Neither(primary, backup)),
-        },
-        _ => Err(ReadError::Neither(primary, backup)),
+/// Both copies, as they were read.
+struct Copies {
+    primary: Result<Copy, Fault>,
+    backup: Result<Copy, Fault>,
+}
+
+impl Copies {
+    /// Reads the primary, and the backup in the disk's last sector. If neither is usable, the
+    /// primary's header may still have the backup's old place, from before the disk grew, or the
+    /// primary is from before the disk shrank.
+    fn read<R: Read + Seek>(disk: &mut R, sector_size: u64, sectors: u64) -> Self {
+        let last = sectors - 1;
+        let mut primary = copy::read(disk, 1, sector_size, last);
+        let mut backup = copy::read(disk, last, sector_size, last);
+        match (&primary, &backup) {
+            (Err(Fault::BadEntries { other, .. }), Err(_)) if (2..last).contains(other) => {
+                backup = copy::read(disk, *other, sector_size, last).or(backup);
+            }
+            (Err(Fault::OtherShape), Err(_)) => {
+                primary = copy::read(disk, 1, sector_size, u64::MAX).or(primary);
+            }
+            _ => {}
+        }
+        Self { primary, backup }
+    }
+
+    /// Decides which copy is used, if at least one is valid.
+    fn choose(&self) -> Result<(Table, Source), ReadError> {
+        match (&self.primary, &self.backup) {
+            (Ok(primary), Ok(backup)) if primary.table == backup.table => {
+                Ok((primary.table.clone(), Source::Both))
+            }
+            (Ok(primary), Ok(backup)) if continues(&backup.table, &primary.table) => {
+                Ok((backup.table.clone(), Source::BackupNewer))
+            }
+            (Ok(primary), Ok(_)) => Ok((primary.table.clone(), Source::PrimaryNewer)),
+            (Ok(primary), Err(fault)) => Ok((primary.table.clone(), Source::Primary(fault.clone()))),
+            (Err(fault), Ok(backup)) => Ok((backup.table.clone(), Source::Backup(fault.clone()))),
+            (Err(primary), Err(backup)) => Err(ReadError::Neither(primary.clone(), backup.clone())),
+        }
+    }
+
+    /// Returns where the backup has a `persist` that the primary does not have, in bytes.
+    fn earlier(&self) -> Option<u64> {
+        let persist = |copy: &Copy| copy.table.partitions().find(|part| part.label == persist::LABEL);
+        let (Ok(primary), Ok(backup)) = (&self.primary, &self.backup) else { return None };
+        let Extent { first, .. } = persist(backup).filter(|_| persist(primary).is_none())?.extent;
+        first.checked_mul(backup.table.sector_size)
+    }
+
+    /// Returns where the primary has its entries. Something else may be at the usual place, such as
+    /// the boot loader of a small computer.
+    fn primary_entries(&self) -> u64 {
+        match &self.primary {
+            Ok(Copy { entries, .. }) | Err(Fault::BadEntries { entries, .. }) => *entries,
+            Err(_) => USUAL,
+        }
+    }
+
+    /// Returns why the table that is used must not be changed.
+    fn flaw(&self, table: &Table, entries: u64, sectors: u64) -> Option<Refusal> {
+        // An outdated backup has nothing that the table needs.
+        let backup = self.backup.iter().filter(|backup| backup.table == *table);
+        if let Some(unknown) = self.primary.iter().chain(backup).find_map(|copy| copy.unknown.clone()) {
+            return Some(unknown);
+        }
+        if matches!(self.primary, Err(Fault::OtherShape)) {
+            return Some(Refusal::OtherDisk);
+        }
+        let end = entries.checked_add(table.array_sectors());
+        if entries < USUAL || end.is_none_or(|end| end > table.first_usable) {
+            return Some(Refusal::OtherEntries { sector: entries });
+        }
+        table.check(sectors - 1).err()
     }
 }
 
@@ -172,6 +243,7 @@ fn elsewhere<R: Read + Seek>(
 fn continues(new: &Table, old: &Table) -> bool {
     new.disk_guid == old.disk_guid
         && new.first_usable == old.first_usable
+        && new.entries.len() == old.entries.len()
         && new.entries.iter().zip(&old.entries).all(|(new, old)| {
             let mut same_end = new.clone();
             same_end.ending_lba = old.ending_lba;
@@ -183,8 +255,4 @@ fn continues(new: &Table, old: &Table) -> bool {
 fn is_remade(new: &GPTPartitionEntry, old: &GPTPartitionEntry) -> bool {
     let labels = (old.partition_name.as_str(), new.partition_name.as_str());
     labels == (persist::RESET, persist::LABEL) && new.starting_lba == old.starting_lba
-}
-
-fn has_persist(table: &Table) -> bool {
-    table.partitions().any(|part| part.label == persist::LABEL)
 }

@@ -25,8 +25,14 @@ pub enum Refusal {
     DiskTooSmall { disk: u64, need: u64 },
     /// No unused extent is large enough.
     NoRoom { what: &'static str, bytes: u64, largest: u64 },
-    /// All 128 entries are in use.
+    /// All entries are in use.
     EntriesFull,
+    /// The header has this many bytes, and some of them have a meaning that is not known here.
+    OtherHeader { bytes: usize },
+    /// The primary copy has its entries at this sector, where a partition may be.
+    OtherEntries { sector: u64 },
+    /// The primary copy is whole, but describes another disk. The backup may be older.
+    OtherDisk,
     /// Two partitions have the label `persist`, or `persist-reset`.
     TwoPersist { first: u32, second: u32 },
 }
@@ -81,7 +87,21 @@ impl fmt::Display for Refusal {
                 Amount(*bytes),
                 Amount(*largest)
             ),
-            Self::EntriesFull => f.write_str("all 128 entries of the table are in use; delete a partition"),
+            Self::EntriesFull => f.write_str("all entries of the table are in use; delete a partition"),
+            Self::OtherHeader { bytes } => write!(
+                f,
+                "the table's header of {bytes} bytes has fields that are not known here, so the table is not changed; \
+                 to have it changed, write it anew from a rescue system"
+            ),
+            Self::OtherEntries { sector } => write!(
+                f,
+                "the table has its entries at sector {sector}, where a partition may be, so it is not changed; \
+                 to have it changed, write it anew from a rescue system"
+            ),
+            Self::OtherDisk => f.write_str(
+                "the primary copy of the table is whole, but for another disk, so neither copy is changed; \
+                 restore the disk's old size, or write the table anew from a rescue system",
+            ),
             Self::TwoPersist { first, second } => write!(
                 f,
                 "partitions {first} and {second} are both labelled persist; remove the label of the one that is not ours"

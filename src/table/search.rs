@@ -11,8 +11,8 @@ use super::{Guid, Table, copy};
 /// another question, which [`super::Found::read`] answers.
 pub fn numbers<R: Read + Seek>(disk: &mut R, sector_size: u64, uuids: [Guid; 2]) -> Option<[u32; 2]> {
     let size = disk.seek(SeekFrom::End(0)).ok()?;
-    let backup = size.checked_div(sector_size)?.checked_sub(1)?;
-    [1, backup].into_iter().find_map(|lba| listed(&copy::read(disk, lba, sector_size).ok()?, uuids))
+    let last = size.checked_div(sector_size)?.checked_sub(1)?;
+    [1, last].into_iter().find_map(|lba| listed(&copy::read(disk, lba, sector_size, last).ok()?.table, uuids))
 }
 
 fn listed(table: &Table, uuids: [Guid; 2]) -> Option<[u32; 2]> {

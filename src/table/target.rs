@@ -77,13 +77,15 @@ pub enum Change {
 ///
 /// On a disk that already has a `persist` partition, [`Decision::lacks`] lists what is not
 /// possible. So an installed system boots, and an update that finds no slot reports that when it is
-/// installed.
+/// installed. A table that can't be changed is such a lack, too.
 ///
 /// # Errors
 /// Before the first installation is complete, the first thing that is not possible.
 pub fn target(found: &Found, wanted: &Wanted) -> Result<Decision, Refusal> {
     let mut draft = Draft::new(found)?;
-    draft.move_backup()?;
+    if let Err(refusal) = found.changeable().and_then(|()| draft.move_backup()) {
+        return draft.unchanged(refusal);
+    }
     let usr = draft.usr(wanted.usr)?;
     draft.fits(&usr, wanted)?;
     draft.grow_usr(&usr, wanted.usr_size)?;

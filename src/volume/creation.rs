@@ -6,6 +6,7 @@
 //! volume is made before the owner gave that one up by a factory reset, or cleared the TPM.
 
 use super::Seen;
+use super::recognise::{has_first_magic, signature};
 
 /// Label of a LUKS2 header while its volume is being made.
 pub const UNFINISHED: &str = "persist-new";
@@ -41,21 +42,31 @@ pub enum Creation {
 /// Returns what is at a place, by its first bytes and by what was recognised there.
 #[must_use]
 pub fn place(head: &[u8], seen: &Seen) -> Place {
+    let Seen::Luks2(header) = seen else {
+        return without_header(head, seen);
+    };
     // A header torn by a power cut still has its label, which is in the sector that is written
     // first.
-    if let Seen::Luks2(_) | Seen::Unsafe(_) | Seen::Damaged(_) = seen
-        && label(head) == UNFINISHED.as_bytes()
-    {
+    if header.is_unfinished() || has_first_magic(head) && label(head) == UNFINISHED.as_bytes() {
         return Place::Unfinished;
     }
+    match signature(head) {
+        Some(what) if !has_first_magic(head) => {
+            Place::Foreign(format!("{what}, which was written over a LUKS2 volume"))
+        }
+        _ if header.is_finished() && header.has_key() => Place::Volume,
+        _ => Place::Foreign("a LUKS2 volume that this system has not made".to_owned()),
+    }
+}
+
+fn without_header(head: &[u8], seen: &Seen) -> Place {
+    let begun = has_first_magic(head) && label(head) == UNFINISHED.as_bytes();
     match seen {
-        Seen::Blank => Place::Free,
+        Seen::Unsafe(_) | Seen::Damaged(_) if begun => Place::Unfinished,
         Seen::Other(what @ "a LUKS1 volume") => Place::Foreign((*what).to_owned()),
-        Seen::Other(_) => Place::Free,
-        Seen::Luks2(header) if label(head) == FINISHED.as_bytes() && header.has_locks() => Place::Volume,
-        Seen::Luks2(_) => Place::Foreign("a LUKS2 volume that this system has not made".to_owned()),
         Seen::Unsafe(flaw) => Place::Foreign(format!("a LUKS2 volume that is not safe to open: {flaw}")),
         Seen::Damaged(cause) => Place::Foreign(format!("a damaged LUKS2 header ({cause})")),
+        Seen::Blank | Seen::Other(_) | Seen::Luks2(_) => Place::Free,
     }
 }
 

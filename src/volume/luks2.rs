@@ -12,6 +12,7 @@ pub mod metadata;
 mod node;
 mod vet;
 
-pub use copies::header_bytes;
+pub(super) use copies::has_second_magic;
+pub use copies::{MOST_HEADER_BYTES, has_first_copy, header_bytes};
 pub use flaw::{Fault, Flaw};
 pub use header::Header;

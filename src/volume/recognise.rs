@@ -1,5 +1,6 @@
 //! Recognises what a partition holds by its first bytes.
 
+use super::luks2::has_second_magic;
 use super::{Fault, Header, Seen};
 use crate::config::Filesystem;
 
@@ -35,23 +36,37 @@ pub const UNKNOWN: &str = "data of an unknown kind";
 
 const LUKS2: &[u8] = b"LUKS\xba\xbe\0\x02";
 
-/// Returns what the first [`HEAD_BYTES`] of a partition are. `read_header` is called if they start
-/// with a LUKS2 header.
+/// Returns what the first bytes of a partition are: [`HEAD_BYTES`], or more if the second copy of a
+/// LUKS2 header may be behind them. `read_header` is called if there is a copy of such a header. As
+/// for libcryptsetup, one whole copy is enough, whatever was written over the other.
 pub fn recognise(head: &[u8], read_header: impl FnOnce() -> Result<Header, Fault>) -> Seen {
-    if head.starts_with(LUKS2) {
-        return match read_header() {
-            Ok(header) => Seen::Luks2(header),
-            Err(Fault::Unsafe(flaw)) => Seen::Unsafe(flaw),
-            Err(Fault::Damaged(cause)) => Seen::Damaged(cause),
-        };
+    let first = has_first_magic(head);
+    let header = (first || has_second_magic(head)).then(read_header);
+    match header {
+        Some(Ok(header)) => return Seen::Luks2(header),
+        Some(Err(Fault::Unsafe(flaw))) => return Seen::Unsafe(flaw),
+        Some(Err(Fault::Damaged(cause))) if first || signature(head).is_none() => {
+            return Seen::Damaged(cause);
+        }
+        Some(Err(Fault::Damaged(_))) | None => {}
     }
-    let known =
-        |(offset, bytes, _): &&Signature| head.get(*offset..).is_some_and(|rest| rest.starts_with(bytes));
-    match SIGNATURES.iter().find(known) {
-        Some((_, _, name)) => Seen::Other(name),
+    match signature(head) {
+        Some(name) => Seen::Other(name),
         None if head.iter().all(|byte| *byte == 0) => Seen::Blank,
         None => Seen::Other(UNKNOWN),
     }
+}
+
+/// Returns what else the first bytes are known to be.
+pub(super) fn signature(head: &[u8]) -> Option<&'static str> {
+    let known =
+        |(offset, bytes, _): &&Signature| head.get(*offset..).is_some_and(|rest| rest.starts_with(bytes));
+    SIGNATURES.iter().find(known).map(|(_, _, name)| *name)
+}
+
+/// Returns whether the first copy of a LUKS2 header seems to begin there.
+pub(super) fn has_first_magic(head: &[u8]) -> bool {
+    head.starts_with(LUKS2)
 }
 
 /// Returns the file system in the first [`HEAD_BYTES`] of an open volume, if it is one of ours.

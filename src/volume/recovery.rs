@@ -1,5 +1,6 @@
 //! The recovery key of a volume, in the form of `systemd-cryptenroll --recovery-key`.
 
+mod entry;
 mod other;
 mod slot;
 
@@ -7,6 +8,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+pub use entry::Entry;
 pub use other::{OtherSlot, others, tokens_of};
 pub use slot::{Escrow, RecoverySlot, slots, token, warning};
 

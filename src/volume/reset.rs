@@ -82,7 +82,9 @@ pub fn wish(request: &str, volume: &Partition) -> Option<Wish> {
 pub fn vouch(seen: &Seen) -> Result<(), Refusal> {
     match seen {
         Seen::Blank | Seen::Damaged(_) | Seen::Unsafe(_) => Ok(()),
-        Seen::Luks2(_) | Seen::Other(_) => volume::openable(seen.clone()).map(drop),
+        Seen::Luks2(header) if header.has_locks() || header.is_finished() || header.is_unfinished() => Ok(()),
+        Seen::Luks2(_) => Err(Refusal::Foreign),
+        Seen::Other(_) => volume::openable(seen.clone()).map(drop),
     }
 }
 
@@ -156,6 +158,17 @@ mod tests {
                 "{words}"
             );
         }
+    }
+
+    /// A volume that only a passphrase opens may be somebody else's.
+    #[test]
+    fn a_volume_without_our_tokens_is_erased_if_our_label_is_in_its_header() {
+        use crate::volume::luks2::fixture::{DEVICE, change, load};
+        let mut bytes = load("cryptsetup-2.7.5-defaults");
+        let seen = |bytes: &[u8]| Seen::Luks2(volume::Header::vet(bytes, DEVICE).unwrap());
+        assert_eq!(vouch(&seen(&bytes)), Err(Refusal::Foreign));
+        change(&mut bytes, |_, copy| copy[24..31].copy_from_slice(b"persist"));
+        assert_eq!(vouch(&seen(&bytes)), Ok(()));
     }
 
     #[test]

@@ -37,6 +37,19 @@ fn a_volume_that_does_not_need_secure_boot_is_noted_unless_the_image_is_for_debu
     assert_eq!(noted(&format!("debug = true\n{text}")), "");
 }
 
+/// Its owner learns it before there is something to lose.
+#[test]
+fn a_volume_that_only_the_tpm_opens_is_noted_unless_nothing_is_kept() {
+    let kept = format!("{SMALLEST}persist = {{ var = true }}\n[volume]\n");
+    let start = "p.toml:11: volume.recovery_key: note: false: if a machine's TPM does not open the volume, nobody can";
+    let said = noted(&format!("{kept}recovery_key = false\n"));
+    assert!(said.starts_with(start), "{said}");
+    assert!(noted(&kept).starts_with("p.toml:10: volume.recovery_key: note: false"), "{}", noted(&kept));
+    assert_eq!(noted(&format!("{kept}recovery_key = true\n")), "");
+    assert_eq!(noted(&format!("debug = true\n{kept}")), "");
+    assert_eq!(noted(&format!("{SMALLEST}[volume]\nrecovery_key = false\n")), "");
+}
+
 /// The recovery key would be asked for after each update.
 #[test]
 fn registers_that_each_version_changes_are_noted() {

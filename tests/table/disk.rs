@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
-use gptman::{GPT, GPTPartitionEntry};
+use gptman::{GPT, GPTHeader, GPTPartitionEntry};
 use pattern::table::{Extent, Found, Guid, Step, Table, Wanted, target};
 
 pub(crate) const MIB: u64 = 1 << 20;
@@ -65,6 +65,28 @@ impl Disk {
         gpt.header.write_into(self, size, &entries).unwrap();
         backup.write_into(self, size, &entries).unwrap();
         GPT::write_protective_mbr_into(self, size).unwrap();
+    }
+
+    /// Changes the primary's header, and corrects its checksum.
+    pub(crate) fn edit_header(&mut self, change: impl FnOnce(&mut GPTHeader)) {
+        let mut header = self.gptman().header;
+        change(&mut header);
+        header.update_crc32_checksum();
+        // gptman writes a header only with all of its entries.
+        let mut bytes = [b"EFI PART", &header.revision[..]].concat();
+        let four = |bytes: &mut Vec<u8>, field: u32| bytes.extend(field.to_le_bytes());
+        four(&mut bytes, header.header_size);
+        four(&mut bytes, header.crc32_checksum);
+        bytes.extend(header.reserved);
+        for lba in [header.primary_lba, header.backup_lba, header.first_usable_lba, header.last_usable_lba] {
+            bytes.extend(lba.to_le_bytes());
+        }
+        bytes.extend(header.disk_guid);
+        bytes.extend(header.partition_entry_lba.to_le_bytes());
+        four(&mut bytes, header.number_of_partition_entries);
+        four(&mut bytes, header.size_of_partition_entry);
+        four(&mut bytes, header.partition_entry_array_crc32);
+        self.put(self.sector_size, &bytes);
     }
 
     pub(crate) fn entry(&self, number: u32, part: &Part) -> GPTPartitionEntry {

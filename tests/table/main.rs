@@ -2,7 +2,9 @@
 
 mod disk;
 mod fit;
+mod kernel;
 mod read;
 mod replay;
+mod shapes;
 mod target;
 mod tools;

@@ -2,6 +2,8 @@
 //! boot finishes the work.
 
 use super::disk::{BASE, BLOCK, Disk, GENERIC, MIB, target_table, wanted};
+use super::kernel;
+use super::shapes::moved;
 use pattern::table::{Found, Guid, PersistPlace, ResetPlace, Step, Table, commit, persist, reset_place};
 use std::collections::BTreeMap;
 
@@ -94,6 +96,29 @@ fn growing_survives_every_cut() {
     }
 }
 
+/// Windows and firmware move the entries. The kernel then reads the backup while entries and header differ.
+#[test]
+fn moved_entries_survive_every_cut() {
+    for (sector_size, entries) in [(512, 3), (512, 64), (512, 2016), (4096, 100)] {
+        for grown in [1, 2] {
+            let disk = moved(sector_size, entries, grown);
+            let found = disk.found();
+            let new = target_table(&found, &wanted());
+            let (olds, news) = survives(&disk, &found.table, &new);
+            assert!(olds > 0 && news > 0, "{sector_size} {entries}: {olds} {news}");
+            let (old, new) = (kernel::partitions(&disk), {
+                let mut done = disk.clone();
+                done.apply(&commit(&found, &new).unwrap());
+                kernel::partitions(&done)
+            });
+            replay(&disk, &commit(&found, &target_table(&found, &wanted())).unwrap(), &mut |torn| {
+                let now = kernel::partitions(torn);
+                assert!(now.is_some() && (now == old || now == new), "{sector_size} {entries}");
+            });
+        }
+    }
+}
+
 #[test]
 fn adding_persist_survives_every_cut() {
     for sector_size in [512, 4096] {
@@ -142,6 +167,7 @@ fn a_backup_with_another_volume_than_the_one_given_up_does_not_count() {
     disk.apply(&commit(&found, &given_up).unwrap());
     let elsewhere = pattern::table::Extent { first: volume.extent.first + 2048, ..volume.extent };
     let other = given_up.with_persist(4, elsewhere, Guid::from_random([3; 16]));
+    disk.put(elsewhere.first * 512, b"LUKS\xba\xbe");
     // The backup and its flush, nothing of the primary.
     disk.apply(&commit(&disk.found(), &other).unwrap()[..2]);
     assert!(disk.refused().contains("the table of an earlier installation"), "{}", disk.refused());

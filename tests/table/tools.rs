@@ -1,7 +1,7 @@
 //! What sfdisk and sgdisk say of our tables.
 
 use super::disk::{BASE, Disk, MIB, layout, target_table, wanted};
-use pattern::table::{Guid, PersistPlace, commit, persist};
+use pattern::table::{Found, Guid, PersistPlace, Step, commit, persist};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -49,6 +49,43 @@ fn sgdisk_finds_no_problem() {
     }
     assert!(text.contains("No problems found.") && !text.contains("Caution"), "{text}");
     assert!(complaint.contains("Main header: ERROR"), "{complaint}");
+}
+
+/// The tool moves the entries, changes their number and makes the disk's table fit a larger disk. What it did stays.
+#[test]
+#[ignore = "needs gdisk; `make test` runs it"]
+fn what_sgdisk_moved_is_read_and_kept() {
+    for (options, entries, count) in [
+        (&["--move-main-table=1024"][..], 1024, 128),
+        (&["--resize-table=248"], 2, 248),
+        (&["--resize-table=56", "--move-main-table=40"], 40, 56),
+    ] {
+        let mut disk = Disk::with(512, 600, &BASE);
+        disk.edit(|gpt| gpt.header.first_usable_lba = 2048);
+        let file = on_file("moved", &disk);
+        run("sgdisk", options, &file);
+        for sectors in [600 * 2048, 8192 * 2048_u64] {
+            std::fs::OpenOptions::new().write(true).open(&file).unwrap().set_len(sectors * 512).unwrap();
+            let mut on_disk = std::fs::OpenOptions::new().read(true).write(true).open(&file).unwrap();
+            let found = Found::read(&mut on_disk, 512).unwrap();
+            assert_eq!(found.changeable(), Ok(()), "{options:?}");
+            assert_eq!(layout(&found.table), layout(&disk.found().table), "{options:?}");
+            if sectors > 600 * 2048 {
+                for step in commit(&found, &target_table(&found, &wanted())).unwrap() {
+                    let Step::Write { offset, bytes } = step else { continue };
+                    std::os::unix::fs::FileExt::write_all_at(&on_disk, &bytes, offset).unwrap();
+                }
+            }
+        }
+        let text = run("sgdisk", &["-v"], &file);
+        let header = std::os::unix::fs::FileExt::read_at;
+        let mut bytes = [0; 12];
+        header(&std::fs::File::open(&file).unwrap(), &mut bytes, 512 + 72).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        assert!(text.contains("No problems found."), "{options:?}: {text}");
+        assert_eq!(u64::from_le_bytes(bytes[..8].try_into().unwrap()), entries);
+        assert_eq!(u32::from_le_bytes(bytes[8..].try_into().unwrap()), count);
+    }
 }
 
 #[test]

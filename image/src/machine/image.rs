@@ -88,17 +88,19 @@ impl Image {
 
 /// Returns where the EFI system partition ends, in bytes, or why there is none.
 fn esp_end(file: &mut File) -> Result<u64, String> {
-    let table = match Found::read(file, SECTOR) {
-        Ok(found) => found.table,
-        Err(ReadError::Unsound(Refusal::BeyondEnd { part, .. })) => {
-            return Err(format!("the file ends before its {part} does; copy it again"));
-        }
+    let found = match Found::read(file, SECTOR) {
+        Ok(found) => found,
         Err(ReadError::Disk(cause)) => return Err(format!("it can't be read ({cause})")),
-        Err(ReadError::Unsound(refusal)) => {
-            return Err(format!("its partition table is damaged ({refusal})"));
-        }
         Err(_) => return Err("it has no partition table".to_owned()),
     };
+    match found.changeable() {
+        Ok(()) => {}
+        Err(Refusal::BeyondEnd { part, .. }) => {
+            return Err(format!("the file ends before its {part} does; copy it again"));
+        }
+        Err(refusal) => return Err(format!("its partition table is damaged ({refusal})")),
+    }
+    let table = found.table;
     let esp = table.partitions().find(|part| part.kind == ESP);
     let esp = esp.ok_or("it has no EFI system partition")?;
     if !image::is_ours(&table) {

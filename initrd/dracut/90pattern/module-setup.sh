@@ -42,6 +42,10 @@ install() {
     inst_multiple "$pattern_toml" "/usr/lib/pattern/pattern-*" "$systemdsystemunitdir/pattern-*" \
         "$systemdutildir/system-generators/pattern-generator" \
         "mkfs.$(configured filesystem xfs)" modprobe "$systemdutildir/systemd-growfs" "$systemdsystemunitdir/systemd-growfs@.service"
+    case $(configured filesystem xfs) in
+        xfs) inst_multiple -o xfs_repair ;;
+        ext4) inst_multiple -o e2fsck ;;
+    esac
     inst_multiple -o "/usr/lib/modprobe.d/*.conf" /usr/lib/os-release
     ln -sf ../usr/lib/os-release "$initdir/etc/initrd-release"
     ln_r "$systemdsystemunitdir/initrd.target" "$systemdsystemunitdir/default.target"

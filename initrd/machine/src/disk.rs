@@ -114,12 +114,13 @@ impl Disk {
         steps.iter().try_for_each(|step| perform(&file, step)).with_context(doing)
     }
 
-    /// Returns the place for the mark of a boot, or `None` if the partition table leaves no room.
+    /// Returns the place for the mark of a boot, or `None` if the partition table leaves no room, or
+    /// is not understood.
     ///
     /// # Errors
     /// When the table can't be read.
     pub fn boot_mark(&self) -> Result<Option<Mark>> {
-        let at = self.table()?.table.before_usable();
+        let at = self.table()?.before_usable();
         Ok(at.map(|at| Mark::new(self.path.clone(), at)))
     }
 

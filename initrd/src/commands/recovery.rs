@@ -16,7 +16,7 @@ use crate::volume::{place, request};
 /// When the header can't be read, or the state can't be written.
 pub(crate) fn status(ctx: &Context, as_json: bool) -> Result<bool> {
     let device = place::volume(ctx)?;
-    let header = place::header(&device)?;
+    let (header, locks) = place::recognised(&device)?;
     let (slots, waiting) = (header.recovery_slots(), request::is_waiting());
     let others = header.other_slots();
     if as_json {
@@ -26,7 +26,15 @@ pub(crate) fn status(ctx: &Context, as_json: bool) -> Result<bool> {
             json!({ "volume": header.uuid(), "keys": keys, "others": others, "new_at_next_boot": waiting });
         output::line(&state.to_string())?;
     } else {
-        output::lines(&lines(&device, &slots, &others, waiting))?;
+        let mut lines = lines(&device, &slots, &others, waiting);
+        // Other tools enroll them, and the next boot asks a person.
+        lines.extend(locks.unusable.iter().map(|token| {
+            format!(
+                "The TPM does not open {} by {token}. To bind the volume again, run: pattern rebind",
+                device.display()
+            )
+        }));
+        output::lines(&lines)?;
     }
     Ok(slots.iter().any(|slot| slot.confirmed))
 }

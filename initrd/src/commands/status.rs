@@ -16,7 +16,7 @@ use pattern_machine::{boot, damage, esp, output};
 
 use super::{check_update, news, slot};
 use crate::context::Context;
-use crate::volume::{place, request, reset_request};
+use crate::volume::{place, reminder, request, reset_request};
 
 /// Prints the state. `verify` reads the other slot. Returns 1 if a person should do something.
 ///
@@ -76,7 +76,10 @@ fn warnings(ctx: &Context, volume: Option<&Volume>) -> Vec<String> {
     let image = &ctx.config.image;
     let mut found: Vec<String> = damage::degraded().into_iter().collect();
     found.extend(secure_boot::warning(boot::secure_boot(), &ctx.config));
-    let keys = volume.and_then(|volume| recovery::warning(&volume.recovery, ctx.config.volume.recovery_key));
+    let keys = volume.and_then(|volume| {
+        let header = place::header(Path::new(&volume.device)).ok()?;
+        recovery::warning(&volume.recovery, reminder::is_needed(&ctx.config, &header))
+    });
     found.extend(keys.map(str::to_owned));
     let full = esp::room(&image.id, &image.version).map(room::check);
     found.extend(full.ok().and_then(Result::err).map(|full| format!("No update fits: {full}")));

@@ -25,8 +25,11 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let decision = decision.with_context(|| format!("partition table of {}", disk.path().display()))?;
     decision.lacks.iter().for_each(|refusal| log::warn!("{refusal}"));
     let table = decision.table([uuid()?, uuid()?]);
-    disk.commit(&found, &table)?;
-    disk.tell_kernel(&table)?;
+    // The kernel leaves out what is not on the disk, and is not told of it again.
+    if found.changeable().is_ok() {
+        disk.commit(&found, &table)?;
+        disk.tell_kernel(&table)?;
+    }
     Ok(report(&disk, &found, decision.to_string()))
 }
 

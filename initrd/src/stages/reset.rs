@@ -58,6 +58,8 @@ fn carry_out(ctx: &Context, disk: &Disk, found: &Found, decision: &Decision) -> 
             })
         }
         Decision::Erase(part) => {
+            // Two partitions may share what is erased.
+            found.changeable().with_context(|| about_table(disk))?;
             let claim = prove_begun(disk, part)?;
             reset_request::forget();
             erase(disk, part, &claim)
@@ -108,15 +110,16 @@ fn kept(error: &anyhow::Error) -> String {
 fn prove(disk: &Disk, found: &Found, part: &Partition) -> Result<Claim> {
     let device = disk.partition_path(part.number);
     let about = || format!("persist volume {}", device.display());
+    found.changeable().with_context(|| about_table(disk))?;
     if found.source != Source::Both {
-        bail!(
-            "partition table of {}: {}; see why pattern-grow.service did not repair it",
-            disk.path().display(),
-            found.source
-        );
+        bail!("{}: {}; see why pattern-grow.service did not repair it", about_table(disk), found.source);
     }
     vouch(&luks::look(&device).with_context(about)?).with_context(about)?;
     Claim::new(&device).with_context(about)
+}
+
+fn about_table(disk: &Disk) -> String {
+    format!("partition table of {}", disk.path().display())
 }
 
 /// Removes the TPM's record before anything is written to the disk. So if only the label says that

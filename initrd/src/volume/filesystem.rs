@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use pattern::config::Filesystem;
+use pattern::table::Amount;
 use pattern::volume;
 
 use crate::volume::luks;
@@ -19,22 +20,23 @@ pub(crate) fn make(kind: Filesystem, device: &Path) -> Result<()> {
     let program = format!("mkfs.{}", kind.name());
     let doing = || format!("making the file system with {program}");
     let bytes = luks::size(device).with_context(doing)?;
+    log::info!("{} ({})", doing(), Amount(bytes));
     let mut command = Command::new(&program);
     command.args(["-q", "-L", LABEL]).args(options(kind, bytes)).arg(device);
     run(&mut command).with_context(doing)
 }
 
 /// Returns the options for a device of this many bytes: each program's own for "don't ask, overwrite
-/// the device", and a log of no more than 64 MiB. The programs write the whole log, and make it up to
+/// the device", for "discard nothing", which takes hours on some disks and is up to fstrim(8), and a log of no more than 64 MiB. The programs write the whole log, and make it up to
 /// 2 GiB on a large device (mkfs.xfs(8), `-l size=`; mke2fs(8), `-J size=`): a first boot would take
 /// the longer, the larger the disk is. On smaller devices, the programs choose 64 MiB or less.
 fn options(kind: Filesystem, bytes: u64) -> &'static [&'static str] {
     const GIB: u64 = 1 << 30;
     match kind {
-        Filesystem::Xfs if bytes >= 128 * GIB => &["-f", "-l", "size=64m"],
-        Filesystem::Ext4 if bytes >= 16 * GIB => &["-F", "-J", "size=64"],
-        Filesystem::Ext4 => &["-F"],
-        Filesystem::Xfs | Filesystem::Btrfs => &["-f"],
+        Filesystem::Xfs if bytes >= 128 * GIB => &["-f", "-K", "-l", "size=64m"],
+        Filesystem::Ext4 if bytes >= 16 * GIB => &["-F", "-E", "nodiscard", "-J", "size=64"],
+        Filesystem::Ext4 => &["-F", "-E", "nodiscard"],
+        Filesystem::Xfs | Filesystem::Btrfs => &["-f", "-K"],
     }
 }
 
@@ -75,11 +77,11 @@ mod tests {
     #[test]
     fn the_log_does_not_grow_with_the_device() {
         const GIB: u64 = 1 << 30;
-        assert_eq!(options(Filesystem::Xfs, 127 * GIB), ["-f"]);
-        assert_eq!(options(Filesystem::Xfs, 128 * GIB), ["-f", "-l", "size=64m"]);
-        assert_eq!(options(Filesystem::Ext4, 16 * GIB - 1), ["-F"]);
-        assert_eq!(options(Filesystem::Ext4, 16 * GIB), ["-F", "-J", "size=64"]);
-        assert_eq!(options(Filesystem::Btrfs, 8192 * GIB), ["-f"]);
+        assert_eq!(options(Filesystem::Xfs, 127 * GIB), ["-f", "-K"]);
+        assert_eq!(options(Filesystem::Xfs, 128 * GIB), ["-f", "-K", "-l", "size=64m"]);
+        assert_eq!(options(Filesystem::Ext4, 16 * GIB - 1), ["-F", "-E", "nodiscard"]);
+        assert_eq!(options(Filesystem::Ext4, 16 * GIB), ["-F", "-E", "nodiscard", "-J", "size=64"]);
+        assert_eq!(options(Filesystem::Btrfs, 8192 * GIB), ["-f", "-K"]);
     }
 
     #[test]

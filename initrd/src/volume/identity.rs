@@ -27,7 +27,8 @@ const CLOSED: &str = "an earlier version of pattern made it, and this TPM has co
 /// For a refused volume. Nobody is asked for its key, because whoever put the volume there knows
 /// one.
 const ANOTHER: &str = "this is not the volume that this machine made; nothing of it was used. If you put it there yourself, \
-    clear the TPM in the firmware's setup, and enter the volume's recovery key";
+    or gave it another key or UUID (cryptsetup reencrypt, luksUUID), clear the TPM in the firmware's setup, and enter the \
+    volume's recovery key";
 
 /// The TPM's records of volumes.
 pub(crate) struct Registry<'a> {

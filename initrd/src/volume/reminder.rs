@@ -5,10 +5,16 @@ use std::path::Path;
 
 use anyhow::Result;
 use pattern::config::Config;
+use pattern::volume::Header;
 use pattern::volume::recovery::warning;
 use pattern_machine::people::banner;
 
 use crate::volume::{escrow, place};
+
+/// Returns whether a recovery key is missed: the image requires one, or nothing else can be typed.
+pub(crate) fn is_needed(config: &Config, header: &Header) -> bool {
+    config.volume.recovery_key || header.entry().asked().is_none()
+}
 
 /// Makes the reminder and the escrow's copy match the header. Returns the number of recovery keys
 /// and what was done, both in words.
@@ -16,9 +22,13 @@ use crate::volume::{escrow, place};
 /// # Errors
 /// When the header can't be read, or something can't be written.
 pub(crate) fn refresh(config: &Config, device: &Path) -> Result<(String, String)> {
-    let header = place::header(device)?;
+    let (header, locks) = place::recognised(device)?;
+    locks
+        .unusable
+        .iter()
+        .for_each(|token| log::warn!("the TPM does not open {} by {token}", device.display()));
     let slots = header.recovery_slots();
-    let message = warning(&slots, config.volume.recovery_key);
+    let message = warning(&slots, is_needed(config, &header));
     if let Some(message) = message {
         log::warn!("{message}");
     }

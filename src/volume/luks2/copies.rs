@@ -11,6 +11,8 @@ pub(super) const BINARY: usize = 4096;
 /// Valid sizes of a copy, which are also the possible positions of the second copy.
 const SIZES: [usize; 9] =
     [16 << 10, 32 << 10, 64 << 10, 128 << 10, 256 << 10, 512 << 10, 1 << 20, 2 << 20, 4 << 20];
+/// Bytes that hold both copies, whatever their size.
+pub const MOST_HEADER_BYTES: usize = 8 << 20;
 const MAGIC: [&[u8]; 2] = [b"LUKS\xba\xbe", b"SKUL\xba\xbe"];
 const CHECKSUM_BYTES: usize = 64;
 
@@ -38,6 +40,18 @@ pub(super) struct Copy<'a> {
 pub(super) struct Counted<'a> {
     pub(super) copy: Copy<'a>,
     pub(super) torn: bool,
+}
+
+/// Returns whether the first copy is whole. If it is not, the second one may be anywhere in
+/// [`MOST_HEADER_BYTES`], whatever the first one says of its size.
+#[must_use]
+pub fn has_first_copy(bytes: &[u8]) -> bool {
+    Copy::read(bytes, 0, false).is_ok()
+}
+
+/// Returns whether a second copy seems to begin at one of its places.
+pub(in crate::volume) fn has_second_magic(bytes: &[u8]) -> bool {
+    SIZES.iter().any(|offset| bytes.get(*offset..).is_some_and(|rest| rest.starts_with(MAGIC[1])))
 }
 
 /// Returns how many bytes hold both copies, by the first bytes of the device.

@@ -11,8 +11,8 @@ use crate::record::generation::{self, Said};
 use crate::token::Token;
 use crate::token::ahead::Ahead;
 use crate::volume::Locks;
-use crate::volume::creation::{UNFINISHED, label};
-use crate::volume::recovery::{self, OtherSlot, RecoverySlot};
+use crate::volume::creation::{FINISHED, UNFINISHED, label};
+use crate::volume::recovery::{self, Entry, OtherSlot, RecoverySlot};
 
 /// The vetted header, as bytes that can be opened in place of what the device has by then.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,6 +22,8 @@ pub struct Header {
     bytes: Vec<u8>,
     areas: Vec<Range<u64>>,
     length: u64,
+    /// The key slots that hold the volume key.
+    bound: Vec<u32>,
     torn: bool,
 }
 
@@ -37,7 +39,8 @@ impl Header {
         copy.names()?;
         let vetted = vet::metadata(&copy.metadata, copy.size(), device)?;
         let bytes = copy.twice();
-        Ok(Self { bytes, uuid, metadata: copy.metadata, areas: vetted.areas, length: vetted.length, torn })
+        let vet::Vetted { areas, length, bound } = vetted;
+        Ok(Self { bytes, uuid, metadata: copy.metadata, areas, length, bound, torn })
     }
 
     /// Returns both copies as they were vetted. They are equal, so that no reader can pick another
@@ -77,7 +80,17 @@ impl Header {
         label(&self.bytes) == UNFINISHED.as_bytes()
     }
 
-    /// Returns whether a TPM or a recovery key can open it.
+    /// Returns whether the label says that the volume was finished.
+    pub(crate) fn is_finished(&self) -> bool {
+        label(&self.bytes) == FINISHED.as_bytes()
+    }
+
+    /// Returns whether a key slot holds the volume key.
+    pub(crate) fn has_key(&self) -> bool {
+        !self.bound.is_empty()
+    }
+
+    /// Returns whether a token names a TPM or a recovery key.
     pub(crate) fn has_locks(&self) -> bool {
         self.locks() != Locks::default()
     }
@@ -85,10 +98,23 @@ impl Header {
     /// Returns the key slots for recovery keys.
     #[must_use]
     pub fn recovery_slots(&self) -> Vec<RecoverySlot> {
-        recovery::slots(&self.metadata)
+        let mut slots = recovery::slots(&self.metadata);
+        slots.retain(|slot| self.bound.contains(&slot.keyslot));
+        slots
     }
 
-    /// Returns the key slots that are neither the TPM's nor for recovery keys.
+    /// Returns what a person can open the volume with.
+    #[must_use]
+    pub fn entry(&self) -> Entry {
+        let others = self.other_slots();
+        Entry::new(
+            !self.recovery_slots().is_empty(),
+            others.iter().filter(|slot| self.bound.contains(&slot.keyslot)),
+        )
+    }
+
+    /// Returns the key slots that are neither the TPM's nor for recovery keys. Some may hold another
+    /// key than the volume's.
     #[must_use]
     pub fn other_slots(&self) -> Vec<OtherSlot> {
         recovery::others(&self.metadata)
@@ -108,12 +134,15 @@ impl Header {
 
     /// Returns the keys that can open the volume, by its tokens.
     pub(crate) fn locks(&self) -> Locks {
-        let mut locks = Locks::default();
+        let mut locks = Locks { recovery: !self.recovery_slots().is_empty(), ..Locks::default() };
         for (id, token) in tokens(&self.metadata) {
             match Token::parse(&token.to_string()) {
-                Ok(Token::Tpm2(token)) => locks.tokens.push(*token),
-                Ok(Token::Recovery) => locks.recovery = true,
-                Ok(Token::Other(_)) => {}
+                Ok(Token::Tpm2(token)) if self.bound.contains(&token.keyslot) => locks.tokens.push(*token),
+                Ok(Token::Tpm2(token)) => locks.unusable.push(format!(
+                    "token {id}: key slot {} holds another key than the volume's",
+                    token.keyslot
+                )),
+                Ok(Token::Recovery | Token::Other(_)) => {}
                 Err(error) => locks.unusable.push(format!("token {id}: {error}")),
             }
         }

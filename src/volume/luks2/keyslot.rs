@@ -16,16 +16,25 @@ const WORK: u64 = 1 << 30;
 const STRIPES: u64 = 4000;
 /// Bytes of an XTS key for ciphers of 128 or 256 bits.
 const KEY_BYTES: [u64; 2] = [32, 64];
+/// Bytes of a key that belongs to no segment.
+const UNBOUND_BYTES: RangeInclusive<u64> = 1..=512;
 
-/// Checks all key slots. Returns where their material is, all of it within `place`.
-pub(super) fn all(slots: &[(String, Node<'_>)], place: &Range<u64>) -> Result<Vec<Range<u64>>, Flaw> {
+/// Checks all key slots, and the size of the key in those that are `bound` to the data. Returns
+/// where their material is, all of it within `place`.
+pub(super) fn all(
+    slots: &[(String, Node<'_>)],
+    bound: &[&str],
+    place: &Range<u64>,
+) -> Result<Vec<Range<u64>>, Flaw> {
     let mut areas: Vec<Range<u64>> = Vec::new();
     let mut first_key = None;
-    for (_, slot) in slots {
+    for (name, slot) in slots {
         let _luks2 = slot.at("type").one_of(&["luks2"])?;
-        let key = key_bytes(&slot.at("key_size"))?;
-        if *first_key.get_or_insert(key) != key {
-            return Err(slot.at("key_size").flaw("that of the other key slots"));
+        let size = slot.at("key_size");
+        let is_bound = bound.contains(&name.as_str());
+        let key = if is_bound { key_bytes(&size)? } else { size.number(UNBOUND_BYTES)? };
+        if is_bound && *first_key.get_or_insert(key) != key {
+            return Err(size.flaw("that of the other key slots"));
         }
         spreading(&slot.at("af"))?;
         derivation(&slot.at("kdf"))?;

@@ -26,7 +26,7 @@ impl<'a> Node<'a> {
     }
 
     /// Returns a flaw like [`Node::flaw`], for a wrong count.
-    fn miscounted(&self, count: usize, expected: impl Into<String>) -> Flaw {
+    pub(super) fn miscounted(&self, count: usize, expected: impl Into<String>) -> Flaw {
         Flaw::new(&self.path, format!("an object of {count}"), expected)
     }
 

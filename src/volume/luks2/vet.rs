@@ -35,6 +35,8 @@ const TOKENS: u32 = 32;
 pub(super) struct Vetted {
     pub(super) areas: Vec<Range<u64>>,
     pub(super) length: u64,
+    /// The key slots that hold the volume key. Others hold keys that open nothing here.
+    pub(super) bound: Vec<u32>,
 }
 
 /// Vets the metadata of a header whose copies have `size` bytes each, on a device of `device`
@@ -43,11 +45,12 @@ pub(super) fn metadata(metadata: &Value, size: u64, device: u64) -> Result<Vette
     let place = config(metadata, size)?;
     segment(&Node::root("segments", metadata), place.end, device)?;
     let slots = Node::root("keyslots", metadata).numbered(SLOTS)?;
-    let areas = keyslot::all(&slots, &place)?;
     let names: Vec<&str> = slots.iter().map(|(name, _)| name.as_str()).collect();
-    digest(&Node::root("digests", metadata), &names)?;
+    let bound = digests(&Node::root("digests", metadata), &names)?;
+    let areas = keyslot::all(&slots, &bound, &place)?;
     tokens(&Node::root("tokens", metadata), &names)?;
-    Ok(Vetted { areas, length: place.end })
+    let bound = bound.iter().filter_map(|name| name.parse().ok()).collect();
+    Ok(Vetted { areas, length: place.end, bound })
 }
 
 /// Checks the configuration. Returns where key slots may be.
@@ -117,25 +120,43 @@ fn extent(segment: &Node<'_>, least: u64, device: u64) -> Result<(), Flaw> {
     Ok(())
 }
 
-/// Requires one digest for the one volume key, which each key slot holds.
-fn digest(digests: &Node<'_>, slots: &[&str]) -> Result<(), Flaw> {
-    let (_, digest) = digests.only(8)?;
+/// Requires one digest for the one volume key. Other digests are for keys of no segment, which
+/// `cryptsetup luksAddKey --unbound` and a reencryption that was given up leave. Returns the key
+/// slots that hold the volume key.
+fn digests<'a>(digests: &Node<'a>, slots: &[&str]) -> Result<Vec<&'a str>, Flaw> {
+    let all = digests.numbered(8)?;
+    let mut named: Vec<&str> = Vec::new();
+    let mut shared = None;
+    let mut data = Vec::new();
+    for (_, digest) in &all {
+        let bound = digest_slots(digest, slots)?;
+        if bound.iter().any(|name| named.contains(name)) {
+            shared = Some(digest.at("keyslots"));
+        }
+        named.extend(&bound);
+        let covered = digest.at("segments");
+        match covered.texts()?[..] {
+            ["0"] => data.push(bound),
+            [] if all.len() > 1 => {}
+            _ => return Err(covered.flaw("[\"0\"]")),
+        }
+    }
+    match (data.pop(), data.pop(), shared) {
+        (Some(bound), None, None) => Ok(bound),
+        (Some(_), None, Some(shared)) => Err(shared.flaw("key slots of no other digest")),
+        _ => Err(digests.miscounted(all.len(), "exactly one")),
+    }
+}
+
+/// Checks a digest. Returns the key slots that it names.
+fn digest_slots<'a>(digest: &Node<'a>, slots: &[&str]) -> Result<Vec<&'a str>, Flaw> {
     let _type = digest.at("type").one_of(&["pbkdf2"])?;
     let _hash = digest.at("hash").one_of(HASHES)?;
     let _rounds = digest.at("iterations").number(ROUNDS)?;
     let bound = digest.at("keyslots");
-    let mut names = bound.texts()?;
-    names.sort_unstable();
-    let mut all = slots.to_vec();
-    all.sort_unstable();
-    if names != all {
-        return Err(bound.flaw(format!("every key slot: {}", all.join(", "))));
-    }
-    let covered = digest.at("segments");
-    if covered.texts()? != ["0"] {
-        return Err(covered.flaw("[\"0\"]"));
-    }
-    Ok(())
+    let names = bound.texts()?;
+    let known = names.iter().all(|name| slots.contains(name));
+    if known { Ok(names) } else { Err(bound.flaw(format!("some of the key slots {}", slots.join(", ")))) }
 }
 
 fn tokens(tokens: &Node<'_>, slots: &[&str]) -> Result<(), Flaw> {

@@ -97,7 +97,7 @@ pub fn token(metadata: &Value, keyslot: u32, confirmed: bool, escrow: Option<&Es
 }
 
 /// Returns the message for each login until the problem is solved. `wanted` says whether the image
-/// requires a recovery key.
+/// requires a recovery key, or a person has no other key that opens the volume.
 #[must_use]
 pub fn warning(slots: &[RecoverySlot], wanted: bool) -> Option<&'static str> {
     if slots.iter().any(|slot| slot.confirmed) || (slots.is_empty() && !wanted) {

@@ -64,7 +64,7 @@ fn at_boot(key: &RecoveryKey, device: &Path) -> Result<()> {
 pub fn tell(lines: &[String]) -> Result<()> {
     let text: String = lines.iter().map(|line| format!("\r\n{line}")).collect();
     let told = Consoles::open().and_then(|mut consoles| consoles.show(&format!("{text}\r\n")));
-    told.context("showing on the consoles what was added to this boot")
+    told.context("showing a message on the consoles")
 }
 
 /// Opens the terminal of the person who runs a command. Called early, so that a missing one is noticed before

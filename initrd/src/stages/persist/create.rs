@@ -23,6 +23,10 @@ use crate::volume::place::{DEVICE, NAME, recognised};
 use crate::volume::sealing::Sealer;
 use crate::volume::{ahead, directories, filesystem, lockout, mounts, recovery_key};
 
+/// For the first boot of an image without recovery keys, while nothing is in the volume yet.
+const NO_OTHER_KEY: &str = "the persist volume has no recovery key: if the TPM does not open it, everything in it is \
+    lost; to make a key, run: pattern recovery new";
+
 /// Makes the volume on a free extent, fills it, and then lists it in the table.
 ///
 /// # Errors
@@ -63,6 +67,10 @@ pub(super) fn create(means: Means<'_>, site: &Site<'_>, found: &Found) -> Result
         // The volume is complete, and another recovery key is easily made.
         show::show(&key, &site.device, show::Place::Boot)
             .unwrap_or_else(|error| log::warn!("{error:#}; make another: pattern recovery new"));
+    }
+    if !config.volume.recovery_key {
+        log::warn!("{NO_OTHER_KEY}");
+        show::tell(&[NO_OTHER_KEY.to_owned()]).unwrap_or_else(|error| log::warn!("{error:#}"));
     }
     ahead::tend(&sealer, &candidate, &[], root);
     if config.volume.pin {

@@ -26,7 +26,7 @@ use crate::volume::luks::{self, Volume, VolumeKey};
 use crate::volume::means::Means;
 use crate::volume::place::{NAME, recognised};
 use crate::volume::request::Request;
-use crate::volume::{ahead, directories, mounts};
+use crate::volume::{ahead, directories, repair};
 use token::{by_any_token, with_pin};
 
 /// What opened a volume.
@@ -126,12 +126,17 @@ pub(super) fn open(
     // its key again.
     measure::volume(&ctx.tcti, NAME, header.uuid(), opened.key.as_bytes())?;
     volume.activate(NAME, &opened.key)?;
-    // A torn copy is rewritten only now, after the volume was proved to be this machine's.
+    let root = repair::mount(boot.on_trial)?;
+    // A torn copy is rewritten only now, after the volume was proved to be this machine's, and its
+    // file system was found. Whatever was written over the copy is lost.
     if header.torn() {
-        let repaired = luks::repair(device);
-        repaired.unwrap_or_else(|error| log::warn!("{}: {error:#}", device.display()));
+        match luks::repair(device) {
+            Ok(()) => {
+                log::warn!("{}: a copy of the header was damaged, and is whole again", device.display())
+            }
+            Err(error) => log::warn!("{}: {error:#}", device.display()),
+        }
     }
-    let root = mounts::mount()?;
     let (made, requests) = directories::complete(root, &ctx.config.partitions.persist)?;
     Ok(InUse {
         uuid: header.uuid().to_owned(),
@@ -177,11 +182,12 @@ impl Opening<'_> {
             Ok(means) => means,
             Err(flaw) => return (None, vec![format!("{flaw:#}")]),
         };
-        let (given, mut reasons) = by_any_token(volume, self.device, self.locks, &means);
+        let about = (self.device, self.header.entry().asked());
+        let (given, mut reasons) = by_any_token(volume, about, self.locks, &means);
         if given.is_some() {
             return (given, reasons);
         }
-        let with_pin = |unseal: ahead::Unseal<'_>| with_pin(self.device, ask::pin, unseal);
+        let with_pin = |unseal: ahead::Unseal<'_>| with_pin(about, ask::pin, unseal);
         let found = ahead::unlock(volume, self.header, &means, with_pin, &mut reasons);
         let given = found.map(|found| Given {
             key: found.key,

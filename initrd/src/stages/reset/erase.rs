@@ -4,14 +4,36 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use nix::libc::O_EXCL;
+use pattern::table::Amount;
 use pattern::volume::reset::KEY_AREA;
 use pattern_machine::ioctl;
 
 /// Bytes that are written at once.
 const PIECE: usize = 1 << 20;
+
+/// Bytes that are discarded at once. Nothing can end a discard before it is done.
+const DISCARDED: u64 = 1 << 30;
+/// How long the disk may discard. Without its keys, nobody can read what is left.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Discards from the start on, while there is time. Returns how many bytes it discarded.
+fn discarded<E>(
+    bytes: u64,
+    discard: impl Fn(u64, u64) -> Result<(), E>,
+    in_time: impl Fn() -> bool,
+) -> Result<u64, E> {
+    let mut at = 0;
+    while at < bytes && in_time() {
+        let length = DISCARDED.min(bytes - at);
+        discard(at, length)?;
+        at += length;
+    }
+    Ok(at)
+}
 
 /// A partition that nobody else uses while this exists. `O_EXCL` ensures that for a block device.
 pub(super) struct Claim(File);
@@ -33,8 +55,13 @@ impl Claim {
         let mut file = &self.0;
         let bytes = file.seek(SeekFrom::End(0))?;
         // The discard comes before the zeros, so that later reads return what was written here.
-        if let Err(error) = ioctl::discard(file, 0, bytes) {
-            log::info!("this disk does not discard what it held: {error}");
+        log::info!("discarding {}, for at most {} s", Amount(bytes), PATIENCE.as_secs());
+        let begun = Instant::now();
+        let discard = |at, length| ioctl::discard(file, at, length);
+        match discarded(bytes, discard, || begun.elapsed() < PATIENCE) {
+            Ok(done) if done < bytes => log::warn!("this disk discarded only {} in time", Amount(done)),
+            Ok(_) => {}
+            Err(error) => log::info!("this disk does not discard what it held: {error}"),
         }
         let zeros = vec![0; PIECE];
         let end = bytes.min(KEY_AREA);
@@ -50,6 +77,8 @@ impl Claim {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
     use crate::volume::luks;
     use pattern::volume::Seen;
@@ -72,6 +101,21 @@ mod tests {
         // A plain file can't be discarded, which is not an error.
         assert!(rest.starts_with(b"data"));
         std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn a_slow_disk_discards_a_part() {
+        let pieces = RefCell::new(Vec::new());
+        let discard = |at: u64, length: u64| {
+            pieces.borrow_mut().push((at, length));
+            if length == 7 { Err("refused") } else { Ok(()) }
+        };
+        assert_eq!(discarded(DISCARDED + 5, discard, || true), Ok(DISCARDED + 5));
+        assert_eq!(*pieces.borrow(), [(0, DISCARDED), (DISCARDED, 5)]);
+        pieces.borrow_mut().clear();
+        assert_eq!(discarded(4 * DISCARDED, discard, || pieces.borrow().len() < 2), Ok(2 * DISCARDED));
+        assert_eq!(discarded(DISCARDED, discard, || false), Ok(0));
+        assert_eq!(discarded(7, discard, || true), Err("refused"));
     }
 
     #[test]

@@ -5,19 +5,21 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use pattern::volume::{HEAD_BYTES, Header, Seen, header_bytes, recognise};
+use pattern::volume::{HEAD_BYTES, Header, MOST_HEADER_BYTES, Seen, has_first_copy, header_bytes, recognise};
 
 /// Returns what a partition holds. Writes nothing.
 ///
 /// # Errors
 /// When the partition can't be read.
 pub fn look(device: &Path) -> Result<Seen> {
-    let head = head(device)?;
-    let wanted = header_bytes(&head);
-    // What the first read returned is not read a second time, so it can't differ between the two.
-    let header = if wanted > head.len() { start(device, wanted)? } else { head.clone() };
+    let mut start = Start::open(device)?;
+    start.read_to(HEAD_BYTES)?;
+    start.read_to(header_bytes(&start.bytes))?;
+    if !has_first_copy(&start.bytes) {
+        start.read_to(MOST_HEADER_BYTES)?;
+    }
     let size = size(device).with_context(|| format!("reading {}", device.display()))?;
-    Ok(recognise(&head, || Header::vet(&header, size)))
+    Ok(recognise(&start.bytes, || Header::vet(&start.bytes, size)))
 }
 
 /// Returns the start of a device, by which [`pattern::volume`] recognises what it holds.
@@ -25,15 +27,30 @@ pub fn look(device: &Path) -> Result<Seen> {
 /// # Errors
 /// When the device can't be read.
 pub fn head(device: &Path) -> Result<Vec<u8>> {
-    start(device, HEAD_BYTES)
+    let mut start = Start::open(device)?;
+    start.read_to(HEAD_BYTES)?;
+    Ok(start.bytes)
 }
 
-fn start(device: &Path, length: usize) -> Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(length);
-    let file = File::open(device);
-    let read = file.and_then(|file| file.take(length as u64).read_to_end(&mut bytes));
-    read.with_context(|| format!("reading {}", device.display()))?;
-    Ok(bytes)
+/// The first bytes of a device. Each is read once, so it can't differ between two looks.
+struct Start<'a> {
+    device: &'a Path,
+    file: File,
+    bytes: Vec<u8>,
+}
+
+impl<'a> Start<'a> {
+    fn open(device: &'a Path) -> Result<Self> {
+        let file = File::open(device).with_context(|| format!("reading {}", device.display()))?;
+        Ok(Self { device, file, bytes: Vec::new() })
+    }
+
+    /// Reads on until there are this many bytes, or all that the device has.
+    fn read_to(&mut self, length: usize) -> Result<()> {
+        let missing = length.saturating_sub(self.bytes.len()) as u64;
+        let read = (&self.file).take(missing).read_to_end(&mut self.bytes);
+        read.map(drop).with_context(|| format!("reading {}", self.device.display()))
+    }
 }
 
 /// Returns the bytes of a file or block device.

@@ -120,8 +120,8 @@ fn each_field_that_an_attack_needs_is_named() {
         ("/digests/0/segments", json!([]), "[], expected [\"0\"]"),
         (
             "/digests/0/keyslots",
-            json!(["1", "2", "3"]),
-            "[\"1\",\"2\",\"3\"], expected every key slot: 1, 2, 3, 4",
+            json!(["1", "2", "3", "5"]),
+            "[\"1\",\"2\",\"3\",\"5\"], expected some of the key slots 1, 2, 3, 4",
         ),
         ("/tokens/0/keyslots", json!(["7"]), "[\"7\"], expected some of the key slots 1, 2, 3, 4"),
         ("/tokens/0/type", json!(7), "7, expected a text"),
@@ -186,12 +186,58 @@ fn counts_are_kept() {
         metadata["tokens"] = (0..33).map(|id| (id.to_string(), token.clone())).collect();
     });
     assert_eq!(refusal(&many), "tokens is an object of 33, expected at most 32");
-    let unbound = with(|metadata| {
+}
+
+/// `cryptsetup luksAddKey --unbound` makes a digest of its own, and a reencryption that was given up leaves a key slot
+/// without one. Neither holds the volume's key.
+#[test]
+fn key_slots_of_another_key_are_legal_and_open_nothing() {
+    let unbound = |edit: fn(&mut Value)| {
+        with(move |metadata| {
+            metadata["keyslots"]["9"] = metadata["keyslots"]["1"].clone();
+            metadata["keyslots"]["9"]["key_size"] = json!(16);
+            metadata["keyslots"]["9"]["area"]["offset"] = json!("8388608");
+            edit(metadata);
+        })
+    };
+    let own = |metadata: &mut Value| {
+        metadata["digests"]["1"] = metadata["digests"]["0"].clone();
+        metadata["digests"]["1"]["segments"] = json!([]);
+        metadata["digests"]["1"]["keyslots"] = json!(["9"]);
+    };
+    for edit in [|_: &mut Value| {}, own] {
+        let header = Header::vet(&unbound(edit), DEVICE).unwrap();
+        assert_eq!(header.areas().len(), 5);
+        // The copy that is opened has it, too, so its place is checked.
+        assert_eq!(header.entry().asked(), Some("Recovery key"));
+    }
+    let misplaced = unbound(|metadata| metadata["keyslots"]["9"]["area"]["offset"] = json!("4096"));
+    assert!(refusal(&misplaced).starts_with("keyslots.9.area.offset is"));
+    let twice = unbound(|metadata| {
+        metadata["digests"]["1"] = metadata["digests"]["0"].clone();
+        metadata["digests"]["1"]["segments"] = json!([]);
+    });
+    assert!(refusal(&twice).ends_with("expected key slots of no other digest"), "{}", refusal(&twice));
+    let token = json!({ "0": { "type": "systemd-recovery", "keyslots": ["9"] } });
+    let unbound_recovery =
+        unbound(|metadata| metadata["tokens"]["9"] = json!({ "type": "x", "keyslots": ["9"] }));
+    assert!(Header::vet(&unbound_recovery, DEVICE).unwrap().entry().asked() == Some("Recovery key"));
+    let only = with(move |metadata| {
         metadata["keyslots"]["9"] = metadata["keyslots"]["1"].clone();
         metadata["keyslots"]["9"]["area"]["offset"] = json!("8388608");
+        metadata["tokens"] = token.clone();
     });
-    let message = "digests.0.keyslots is [\"1\",\"2\",\"3\",\"4\"], expected every key slot: 1, 2, 3, 4, 9";
-    assert_eq!(refusal(&unbound), message);
+    let header = Header::vet(&only, DEVICE).unwrap();
+    assert!(header.recovery_slots().is_empty() && header.entry().asked() == Some("Passphrase"));
+}
+
+#[test]
+fn a_token_of_a_key_slot_with_another_key_is_passed_over() {
+    let bytes = set("/digests/0/keyslots", &json!(["1", "3", "4"]));
+    let locks = Header::vet(&bytes, DEVICE).unwrap().locks();
+    assert_eq!(locks.tokens.iter().map(|token| token.keyslot).collect::<Vec<_>>(), [3, 4]);
+    assert_eq!(locks.unusable.len(), 1);
+    assert!(locks.unusable[0].ends_with(": key slot 2 holds another key than the volume's"), "{locks:?}");
 }
 
 #[test]

@@ -14,15 +14,23 @@ const NO_TPM: &str = "there is no TPM that could tell whether this machine made 
 
 impl Opening<'_> {
     /// Opens the volume with a person's key. What was added to this boot is shown first.
+    ///
+    /// # Errors
+    /// When nobody enters a key, or nothing that can be typed opens the volume: then nobody is asked.
     pub(super) fn by_person(&self, volume: &mut Volume, reason: &str) -> Result<Opened> {
-        log::error!("the TPM does not open {}: {reason}; enter the recovery key", self.device.display());
+        let entry = self.header.entry();
+        let Some(asked) = entry.asked() else {
+            bail!("the TPM does not open it: {reason}; {entry}");
+        };
+        let wanted = asked.to_lowercase();
+        log::error!("the TPM does not open {}: {reason}; enter the {wanted}", self.device.display());
         if self.boot.added {
             let lines = added::describe();
             lines.iter().for_each(|line| log::error!("{line}"));
             show::tell(&lines).unwrap_or_else(|error| log::warn!("{error:#}"));
         }
         let device = self.device.display();
-        let question = format!("The TPM does not open {device}: {reason}. Recovery key for {device}:");
+        let question = format!("The TPM does not open {device}: {reason}. {asked} for {device}:");
         let key = ask::entered_at_boot(&question, |key| volume.unlock_entered(key))?;
         self.vouch(&key)?;
         self.advise();

@@ -13,12 +13,19 @@ use crate::volume::samples::{config, means};
 
 /// Returns the result and the questions, for these answers. Only `1234` is right.
 fn entered(answers: &[&str]) -> (Result<(u32, Zeroizing<String>)>, Vec<String>) {
+    entered_instead_of(Some("Recovery key"), answers)
+}
+
+fn entered_instead_of(
+    other: Option<&'static str>,
+    answers: &[&str],
+) -> (Result<(u32, Zeroizing<String>)>, Vec<String>) {
     let questions = RefCell::new(Vec::new());
     let ask = |question: &str| {
         questions.borrow_mut().push(question.to_owned());
         Ok(Zeroizing::new(answers[questions.borrow().len() - 1].to_owned()))
     };
-    let secret = with_pin(Path::new("/dev/vda3"), ask, |pin| match pin {
+    let secret = with_pin((Path::new("/dev/vda3"), other), ask, |pin| match pin {
         "1234" => Ok(7),
         "locked" => Err(TpmError::Lockout),
         _ => Err(TpmError::WrongPin(Some(3))),
@@ -32,6 +39,14 @@ fn a_wrong_pin_is_asked_for_again() {
     assert_eq!(secret.unwrap().0, 7);
     assert_eq!(questions[0], "PIN for /dev/vda3 (empty for the recovery key):");
     assert!(questions[1].starts_with("the PIN is wrong; after 3 more wrong ones"), "{questions:?}");
+}
+
+#[test]
+fn nobody_is_sent_to_a_key_that_does_not_exist() {
+    let (_, questions) = entered_instead_of(None, &["1234"]);
+    assert_eq!(questions, ["PIN for /dev/vda3:"]);
+    let (_, questions) = entered_instead_of(Some("Passphrase"), &["1234"]);
+    assert_eq!(questions, ["PIN for /dev/vda3 (empty for the passphrase):"]);
 }
 
 #[test]
@@ -58,7 +73,7 @@ fn several_tpm_slots_are_tried_in_turn() {
     let config = config(false);
     let tcti = swtpm.tcti();
     let means = means(&config, &tcti);
-    let (given, reasons) = by_any_token(&mut volume, &device, &locks, &means);
+    let (given, reasons) = by_any_token(&mut volume, (&device, None), &locks, &means);
     let by_slot = volume.unlock_sealed(&locks.tokens[2], &[2; 32]).unwrap();
     let given = given.unwrap();
     let By::Token(token) = given.by else { panic!("not by a token") };
@@ -67,7 +82,7 @@ fn several_tpm_slots_are_tried_in_turn() {
     assert!(reasons[0].starts_with("the TPM was cleared"), "{reasons:?}");
     assert!(reasons[1].starts_with("PCR 8 (sha256) changed"), "{reasons:?}");
     locks.tokens.truncate(2);
-    assert!(by_any_token(&mut volume, &device, &locks, &means).0.is_none());
+    assert!(by_any_token(&mut volume, (&device, None), &locks, &means).0.is_none());
 }
 
 #[test]

@@ -14,10 +14,13 @@ use crate::volume::luks::{Volume, VolumeKey};
 use crate::volume::means::Means;
 use crate::volume::sealing::is_outdated;
 
+/// The volume's device, and what else a person can be asked for.
+pub(super) type About<'a> = (&'a Path, Option<&'static str>);
+
 /// Returns the key by the first token that gives it, and why the others did not.
 pub(super) fn by_any_token<'a>(
     volume: &mut Volume,
-    device: &Path,
+    about: About<'_>,
     locks: &'a Locks,
     means: &Means<'_>,
 ) -> (Option<Given<'a>>, Vec<String>) {
@@ -27,7 +30,7 @@ pub(super) fn by_any_token<'a>(
     // versions come after those of this one.
     tokens.sort_by_key(|token| (token.pin.is_some(), is_outdated(token, means)));
     for token in tokens {
-        match by_tpm(volume, device, token, means) {
+        match by_tpm(volume, about, token, means) {
             Ok((key, pin)) => return (Some(Given { key, pin, by: By::Token(token) }), reasons),
             Err(error) => reasons.push(format!("{error:#}")),
         }
@@ -40,14 +43,14 @@ pub(super) fn by_any_token<'a>(
 
 fn by_tpm(
     volume: &mut Volume,
-    device: &Path,
+    about: About<'_>,
     token: &Tpm2Token,
     &Means { tcti, signatures, .. }: &Means<'_>,
 ) -> Result<(VolumeKey, Option<Zeroizing<String>>)> {
     let unseal = |pin: Option<&str>| Tpm::unseal(tcti, token, Presented { signatures, pin });
     let (secret, pin) = match unseal(None) {
         Err(TpmError::NoPin) => {
-            let (secret, pin) = with_pin(device, ask::pin, |pin| unseal(Some(pin)))?;
+            let (secret, pin) = with_pin(about, ask::pin, |pin| unseal(Some(pin)))?;
             (secret, Some(pin))
         }
         answer => (answer?, None),
@@ -56,16 +59,18 @@ fn by_tpm(
 }
 
 /// Asks for the PIN until it is right. Returns the PIN, too. An empty answer means that the person
-/// wants to enter the recovery key instead.
+/// wants to enter the recovery key or passphrase instead, if there is one.
 pub(super) fn with_pin<T>(
-    device: &Path,
+    (device, otherwise): About<'_>,
     ask: impl Fn(&str) -> Result<Zeroizing<String>>,
     try_pin: impl Fn(&str) -> tpm::Result<T>,
 ) -> Result<(T, Zeroizing<String>)> {
     let device = device.display();
+    let otherwise = otherwise.map(|key| format!(" (empty for the {})", key.to_lowercase()));
+    let otherwise = otherwise.unwrap_or_default();
     let mut before = String::new();
     loop {
-        let pin = ask(&format!("{before}PIN for {device} (empty for the recovery key):"))?;
+        let pin = ask(&format!("{before}PIN for {device}{otherwise}:"))?;
         if pin.is_empty() {
             bail!("no PIN was entered");
         }

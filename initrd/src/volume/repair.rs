@@ -1,0 +1,136 @@
+//! Mounts a volume whose file system may be damaged, after years or a broken disk. See
+//! [`pattern::volume::repair`].
+
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Error, Result, bail};
+use nix::errno::Errno;
+use pattern::config::Filesystem;
+use pattern::volume::repair::{Tool, WORD, has_errors, is_damage, question, safe};
+use pattern_machine::people::ask;
+
+use crate::volume::place::DEVICE;
+use crate::volume::{filesystem, luks, mounts};
+
+/// Mounts the open volume. Repairs before that what loses no file, and what a person confirms.
+///
+/// # Errors
+/// When it can't be mounted, and nobody confirms a repair, or that fails.
+pub(crate) fn mount(on_trial: bool) -> Result<&'static Path> {
+    let device = Path::new(DEVICE);
+    let kind = filesystem::of(device)?;
+    if has_errors(&luks::head(device)?) {
+        log::warn!("{DEVICE}: the kernel met errors in its file system; checking it");
+        try_safe(kind, device);
+    }
+    let refused = match mounts::mount() {
+        Err(error) if is_damage(number(&error)) => error,
+        mounted => return mounted,
+    };
+    log::error!("{refused:#}");
+    if try_safe(kind, device)
+        && let Ok(mounted) = mounts::mount()
+    {
+        return Ok(mounted);
+    }
+    let (tool, question) = question(kind, on_trial).map_err(Error::msg).context(refused)?;
+    if ask::word(&question, ask::PATIENCE).is_none_or(|answer| answer.trim() != WORD) {
+        bail!(
+            "its {} file system is damaged, and nobody typed {WORD:?} on the console; nothing was changed; restart to be \
+             asked again",
+            kind.name()
+        );
+    }
+    run(tool, device)?;
+    mounts::mount()
+}
+
+fn number(error: &Error) -> Option<i32> {
+    error.downcast_ref::<Errno>().map(|errno| *errno as i32)
+}
+
+/// Returns whether a repair that loses nothing made the file system whole.
+fn try_safe(kind: Filesystem, device: &Path) -> bool {
+    let done = safe(kind).map(|tool| run(tool, device));
+    done.is_some_and(|done| done.inspect_err(|error| log::error!("{error:#}")).is_ok())
+}
+
+/// Runs a program on the device, and logs what it says.
+fn run(tool: Tool, device: &Path) -> Result<()> {
+    let Tool { program, options, whole } = tool;
+    let doing = || format!("repairing the file system of {} with {program}", device.display());
+    let output = Command::new(program).args(options).arg(device).stdin(Stdio::null()).output();
+    let output = match output {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            bail!("{}: the initrd does not have it; repair it from a rescue system", doing())
+        }
+        output => output.with_context(doing)?,
+    };
+    let said = [output.stdout, output.stderr].concat();
+    String::from_utf8_lossy(&said)
+        .lines()
+        .for_each(|line| log::warn!("{program}: {}", pattern::plain::plain(line)));
+    match output.status.code() {
+        Some(code) if whole.contains(&code) => Ok(()),
+        _ => bail!("{}: it ended with {}; repair it from a rescue system", doing(), output.status),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// A file with an ext4 file system whose superblock counts the wrong free blocks and says that errors were met.
+    fn damaged(name: &str) -> PathBuf {
+        let device = std::env::temp_dir().join(format!("pattern-repair-{name}-{}", std::process::id()));
+        fs::File::create(&device).unwrap().set_len(16 << 20).unwrap();
+        let made = Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&device).status().unwrap();
+        assert!(made.success());
+        for change in ["ssv state 2", "ssv free_blocks_count 1"] {
+            let edit = Command::new("debugfs").args(["-w", "-R", change]).arg(&device).output().unwrap();
+            assert!(edit.status.success());
+        }
+        assert!(has_errors(&luks::head(&device).unwrap()));
+        device
+    }
+
+    #[test]
+    fn what_loses_no_file_is_repaired_by_itself() {
+        let device = damaged("safe");
+        assert!(try_safe(Filesystem::Ext4, &device));
+        assert!(!has_errors(&luks::head(&device).unwrap()));
+        // xfs has nothing that is safe, and is left alone.
+        assert!(!try_safe(Filesystem::Xfs, &device));
+        fs::remove_file(device).unwrap();
+    }
+
+    #[test]
+    fn a_repair_that_fails_is_named() {
+        let error = |program, device: &Path| {
+            let tool = Tool { program, options: &[], whole: &[0] };
+            format!("{:#}", run(tool, device).unwrap_err())
+        };
+        let missing = error("fsck.that-is-not-there", Path::new("/dev/x"));
+        assert!(
+            missing.ends_with("the initrd does not have it; repair it from a rescue system"),
+            "{missing}"
+        );
+        let failed = error("false", Path::new("/dev/x"));
+        assert!(
+            failed.ends_with("with false: it ended with exit status: 1; repair it from a rescue system"),
+            "{failed}"
+        );
+    }
+
+    #[test]
+    fn the_number_of_a_mount_error_is_found() {
+        let refused = Err::<(), _>(Errno::EUCLEAN).context("mounting").context("more").unwrap_err();
+        assert!(is_damage(number(&refused)));
+        assert_eq!(number(&Error::msg("no")), None);
+    }
+}

@@ -1,0 +1,121 @@
+//! Decides what to do about a damaged file system: check it, repair what is safe, and ask a person
+//! before a repair that can lose files. It is never made anew.
+
+use super::filesystem;
+use crate::config::Filesystem;
+
+/// The word that a person types.
+pub const WORD: &str = "repair";
+
+/// ext4: its superblock, the state in it, and the flag of errors that the kernel met (kernel
+/// documentation, filesystems/ext4/super.rst).
+const EXT4_STATE: usize = 1024 + 0x3a;
+const EXT4_ERRORS: u8 = 2;
+/// What the kernel says of a damaged file system: `EBADMSG`, `EUCLEAN`. ext4 and btrfs also say
+/// `EINVAL`.
+const DAMAGED: [i32; 3] = [74, 117, 22];
+
+/// A program and what comes before the device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tool {
+    /// Its name.
+    pub program: &'static str,
+    /// Its options.
+    pub options: &'static [&'static str],
+    /// The exit statuses that say that the file system is whole.
+    pub whole: &'static [i32],
+}
+
+/// Returns the program that repairs what loses no file, and asks nobody. xfs and btrfs do that in
+/// the kernel, when they are mounted.
+#[must_use]
+pub fn safe(kind: Filesystem) -> Option<Tool> {
+    // e2fsck(8), EXIT CODE: 1 is "errors corrected".
+    let ext4 = Tool { program: "e2fsck", options: &["-p"], whole: &[0, 1] };
+    (kind == Filesystem::Ext4).then_some(ext4)
+}
+
+/// Returns the program that repairs all that it can, whatever is lost. btrfs has none that its own
+/// manual recommends (btrfs-check(8)).
+#[must_use]
+pub fn full(kind: Filesystem) -> Option<Tool> {
+    match kind {
+        Filesystem::Xfs => Some(Tool { program: "xfs_repair", options: &[], whole: &[0] }),
+        Filesystem::Ext4 => Some(Tool { program: "e2fsck", options: &["-f", "-y"], whole: &[0, 1] }),
+        Filesystem::Btrfs => None,
+    }
+}
+
+/// Returns whether a file system says that the kernel met errors in it. `head` has the device's
+/// first [`super::HEAD_BYTES`]. Such a file system can still be mounted, and gets worse.
+#[must_use]
+pub fn has_errors(head: &[u8]) -> bool {
+    let state = head.get(EXT4_STATE).copied().unwrap_or_default();
+    filesystem(head) == Some(Filesystem::Ext4) && state & EXT4_ERRORS != 0
+}
+
+/// Returns whether the kernel refused a mount because of damage, by the number of the error.
+#[must_use]
+pub fn is_damage(error: Option<i32>) -> bool {
+    error.is_some_and(|error| DAMAGED.contains(&error))
+}
+
+/// Returns what a person is asked, or why nobody is.
+///
+/// # Errors
+/// During a trial the version before may be able to mount it, and some have no program for it.
+pub fn question(kind: Filesystem, on_trial: bool) -> Result<(Tool, String), String> {
+    let damaged = format!("its {} file system is damaged", kind.name());
+    if on_trial {
+        return Err(format!("{damaged}; this version is on trial, so nobody is asked to repair it"));
+    }
+    let Some(tool) = full(kind) else {
+        return Err(format!("{damaged}; nothing was changed; repair it from a rescue system"));
+    };
+    let question = format!(
+        "The volume is open, and {damaged}. {} may repair it, and files may be lost. Type {WORD} to try, anything else to \
+         leave all as it is:",
+        tool.program
+    );
+    Ok((tool, question))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::volume::HEAD_BYTES;
+
+    #[test]
+    fn a_file_system_with_errors_says_so() {
+        let head = |state: u8| {
+            let mut head = vec![0; HEAD_BYTES];
+            head[1080..1082].copy_from_slice(b"\x53\xef");
+            head[EXT4_STATE] = state;
+            head
+        };
+        assert!(has_errors(&head(3)) && has_errors(&head(2)));
+        assert!(!has_errors(&head(1)) && !has_errors(&head(0)) && !has_errors(b"XFSB") && !has_errors(&[]));
+    }
+
+    /// A missing driver or a broken disk is not repaired.
+    #[test]
+    fn only_damage_is_repaired() {
+        assert!([Some(117), Some(74), Some(22)].into_iter().all(is_damage));
+        assert!([None, Some(5), Some(19), Some(1)].into_iter().all(|error| !is_damage(error)));
+    }
+
+    #[test]
+    fn a_person_decides_about_what_can_lose_files() {
+        let (tool, words) = question(Filesystem::Xfs, false).unwrap();
+        assert_eq!((tool.program, tool.options), ("xfs_repair", &[][..]));
+        assert!(
+            words.starts_with("The volume is open, and its xfs file system is damaged. xfs_repair may"),
+            "{words}"
+        );
+        assert!(question(Filesystem::Ext4, false).unwrap().1.contains("Type repair to try"));
+        let btrfs = question(Filesystem::Btrfs, false).unwrap_err();
+        assert!(btrfs.ends_with("nothing was changed; repair it from a rescue system"), "{btrfs}");
+        assert!(question(Filesystem::Ext4, true).unwrap_err().contains("this version is on trial"));
+        assert_eq!((safe(Filesystem::Xfs), safe(Filesystem::Btrfs)), (None, None));
+    }
+}
