@@ -6,19 +6,23 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread;
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::{emulate_default_handler, signal_name};
 
 use super::screen;
 
-/// The signal that came, or 0.
-static CAUGHT: AtomicI32 = AtomicI32::new(0);
+/// The signal that came, or 0. It is set before what the same signal ended is noticed.
+static CAME: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
+/// The last signal that the programs were told of.
+static TOLD: AtomicI32 = AtomicI32::new(0);
 
 /// Has signals end this run in order from now on. They interrupt only what waits for a program: what
 /// waits for a person, or takes long by itself, asks [`refuse_to_go_on`].
@@ -27,6 +31,11 @@ static CAUGHT: AtomicI32 = AtomicI32::new(0);
 /// When the signals can't be caught.
 pub(crate) fn catch() -> Result<()> {
     let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal));
+    let wanted: Vec<_> = wanted.collect();
+    for signal in &wanted {
+        let number = usize::try_from(*signal).unwrap_or_default();
+        flag::register_usize(*signal, Arc::clone(&CAME), number).context("catching signals")?;
+    }
     let mut signals = Signals::new(wanted).context("catching signals")?;
     thread::spawn(move || signals.forever().for_each(receive));
     Ok(())
@@ -88,19 +97,23 @@ pub(crate) fn end_group(leader: &Child) {
 pub fn pass_on() {
     if let Some(name) = name() {
         screen::warn(format_args!("pattern: stopped by {name}"));
-        end(CAUGHT.load(Ordering::SeqCst));
+        end(came());
     }
 }
 
+fn came() -> i32 {
+    i32::try_from(CAME.load(Ordering::SeqCst)).unwrap_or_default()
+}
+
 fn name() -> Option<&'static str> {
-    match CAUGHT.load(Ordering::SeqCst) {
+    match came() {
         0 => None,
         signal => Some(signal_name(signal).unwrap_or("a signal")),
     }
 }
 
 fn receive(signal: i32) {
-    let before = CAUGHT.swap(signal, Ordering::SeqCst);
+    let before = TOLD.swap(signal, Ordering::SeqCst);
     // A closed terminal sends SIGHUP more than once. Only a person presses Ctrl-C again.
     if signal == SIGINT && before == SIGINT {
         tell_children(Signal::KILL);

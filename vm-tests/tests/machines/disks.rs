@@ -3,7 +3,7 @@
 use pattern_image::machine::qemu::Port;
 use pattern_vm_tests::{Computer, Desk};
 
-use crate::shop::{Row, starts_twice};
+use crate::shop::{Row, opens_twice, starts_twice};
 
 const BASE: Row = Row { what: "", from: Computer::new, prepare: |_| {}, end: starts_twice };
 
@@ -78,18 +78,21 @@ machines! {
         what: "MegaRAID SAS",
         from: pc_from_the_host,
         prepare: |computer| computer.has_its_disk_at(at("megasas,id=s", "scsi-hd,bus=s.0")),
+        end: opens_twice,
         ..BASE
     };
     seldom megaraid_gen2: Row {
         what: "MegaRAID SAS, second generation",
         from: pc_from_the_host,
         prepare: |computer| computer.has_its_disk_at(at("megasas-gen2,id=s", "scsi-hd,bus=s.0")),
+        end: opens_twice,
         ..BASE
     };
     seldom mptsas: Row {
         what: "LSI SAS1068 (Fusion MPT)",
         from: pc_from_the_host,
         prepare: |computer| computer.has_its_disk_at(at("mptsas1068,id=s", "scsi-hd,bus=s.0")),
+        end: opens_twice,
         ..BASE
     };
     seldom sd_card: Row {
@@ -98,6 +101,7 @@ machines! {
         prepare: |computer| {
             computer.has_its_disk_at(Port { identity: false, ..at("sdhci-pci", "sd-card") });
         },
+        end: opens_twice,
         ..BASE
     };
     seldom ufs: Row {
@@ -106,6 +110,7 @@ machines! {
         prepare: |computer| {
             computer.has_its_disk_at(Port { identity: false, ..at("ufs,id=u", "ufs-lu,bus=u") });
         },
+        end: opens_twice,
         ..BASE
     };
 }
