@@ -33,7 +33,9 @@ pub fn table(input: &[u8]) {
     let wanted = wanted(flags);
     if found.changeable().is_err() {
         // Installed or not, nothing is written.
-        assert!(target(&found, &wanted).is_ok_and(|decision| decision.changes.is_empty()) || !installed(&found));
+        assert!(
+            target(&found, &wanted).is_ok_and(|decision| decision.changes.is_empty()) || !installed(&found)
+        );
         return assert_eq!(commit(&found, &found.table), Ok(Vec::new()));
     }
     match target(&found, &wanted) {
