@@ -7,6 +7,9 @@ use crate::shop::{Row, opens_twice, starts_twice};
 
 const BASE: Row = Row { what: "", from: Computer::new, prepare: |_| {}, end: starts_twice };
 
+const PC: Row = Row { from: pc, ..BASE };
+const FROM_HOST: Row = Row { from: pc_from_the_host, end: opens_twice, ..BASE };
+
 machines! {
     often nvme: Row {
         what: "NVMe",
@@ -55,63 +58,50 @@ machines! {
     };
     seldom usb: Row {
         what: "USB mass storage, xHCI",
-        from: pc,
         prepare: |computer| computer.has_its_disk_at(Port::STICK),
-        ..BASE
+        ..PC
     };
     seldom uas: Row {
         what: "USB attached SCSI",
-        from: pc,
         prepare: |computer| {
             computer.has(&["-device", "qemu-xhci,id=ports"]);
             computer.has_its_disk_at(at("usb-uas,id=s,bus=ports.0", "scsi-hd,bus=s.0"));
         },
-        ..BASE
+        ..PC
     };
     seldom ehci: Row {
         what: "USB mass storage, EHCI",
-        from: pc,
         prepare: |computer| computer.has_its_disk_at(at("usb-ehci,id=ports", "usb-storage,bus=ports.0")),
-        ..BASE
+        ..PC
     };
     seldom megaraid: Row {
         what: "MegaRAID SAS",
-        from: pc_from_the_host,
         prepare: |computer| computer.has_its_disk_at(at("megasas,id=s", "scsi-hd,bus=s.0")),
-        end: opens_twice,
-        ..BASE
+        ..FROM_HOST
     };
     seldom megaraid_gen2: Row {
         what: "MegaRAID SAS, second generation",
-        from: pc_from_the_host,
         prepare: |computer| computer.has_its_disk_at(at("megasas-gen2,id=s", "scsi-hd,bus=s.0")),
-        end: opens_twice,
-        ..BASE
+        ..FROM_HOST
     };
     seldom mptsas: Row {
         what: "LSI SAS1068 (Fusion MPT)",
-        from: pc_from_the_host,
         prepare: |computer| computer.has_its_disk_at(at("mptsas1068,id=s", "scsi-hd,bus=s.0")),
-        end: opens_twice,
-        ..BASE
+        ..FROM_HOST
     };
     seldom sd_card: Row {
         what: "an SD card (SDHCI, PCI)",
-        from: pc_from_the_host,
         prepare: |computer| {
             computer.has_its_disk_at(Port { identity: false, ..at("sdhci-pci", "sd-card") });
         },
-        end: opens_twice,
-        ..BASE
+        ..FROM_HOST
     };
     seldom ufs: Row {
         what: "UFS",
-        from: pc_from_the_host,
         prepare: |computer| {
             computer.has_its_disk_at(Port { identity: false, ..at("ufs,id=u", "ufs-lu,bus=u") });
         },
-        end: opens_twice,
-        ..BASE
+        ..FROM_HOST
     };
 }
 
