@@ -135,16 +135,16 @@ fn has(table: &Table, number: u32) -> bool {
     table.partitions().any(|part| part.number == number)
 }
 
-/// No two partitions overlap, and none overlaps a copy of the table.
+/// No two partitions overlap, and none overlaps a header. Where the entries are depends on their number.
 fn sound(disk: &Disk, table: &Table) {
     let mut extents: Vec<Extent> = table.partitions().map(|part| part.extent).collect();
     extents.sort_by_key(|extent| extent.first);
-    let mut free = disk.first_usable();
+    let mut free = 2;
     for extent in extents {
         assert!(free <= extent.first && extent.first <= extent.last, "{extent:?} from {free}");
         free = extent.last + 1;
     }
-    assert!(free <= disk.last_usable() + 1, "{free} is beyond the usable end");
+    assert!(free * disk.sector_size <= disk.size() - disk.sector_size, "{free} is beyond the usable end");
 }
 
 /// Commits a table: no partition and no boot code is overwritten, each flush leaves a disk that is
@@ -156,7 +156,7 @@ fn write(disk: &mut Disk, found: &Found, table: &Table) -> Found {
     let boot_code = disk.get(0, 446);
     for step in commit(found, table).expect("what was read can be written") {
         if let Step::Write { offset, bytes } = step {
-            beside_partitions(disk, offset, bytes.len() as u64);
+            beside_partitions(disk, [&found.table, table], offset, bytes.len() as u64);
             disk.put(offset, &bytes);
         } else {
             let now = read(disk).expect("each flush leaves a table");
@@ -170,11 +170,14 @@ fn write(disk: &mut Disk, found: &Found, table: &Table) -> Found {
     now
 }
 
-/// A write is of whole sectors in one of the two regions of the table, which `sound` keeps free.
-fn beside_partitions(disk: &Disk, offset: u64, length: u64) {
-    let [primary_end, backup] =
-        [disk.first_usable(), disk.last_usable() + 1].map(|sector| sector * disk.sector_size);
+/// A write is of whole sectors, and over no partition of the old table or the new one.
+fn beside_partitions(disk: &Disk, tables: [&Table; 2], offset: u64, length: u64) {
     let end = offset + length;
     assert_eq!((offset % disk.sector_size, length % disk.sector_size), (0, 0));
-    assert!(end <= primary_end || backup <= offset && end <= disk.size(), "{offset} to {end}");
+    for part in tables.into_iter().flat_map(Table::partitions) {
+        let [first, behind] =
+            [part.extent.first, part.extent.last + 1].map(|sector| sector * disk.sector_size);
+        assert!(end <= first || behind <= offset, "{offset} to {end} is over {part}");
+    }
+    assert!(end <= disk.size());
 }

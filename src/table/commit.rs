@@ -94,6 +94,9 @@ pub(super) fn anew(found: &Found) -> Result<Vec<Step>, EncodeError> {
 /// Returns one write of entries and header, which are next to each other.
 fn backup(new: &Table) -> Result<[Step; 2], EncodeError> {
     let first = new.backup_lba.saturating_sub(new.array_sectors());
+    if first <= new.last_usable {
+        return Err(EncodeError::Encoding("the backup copy would lie among the partitions".to_owned()));
+    }
     let mut area = Area::new(new, &[(first, new.array_sectors() + 1)])?;
     area.write(new, &header(new, new.backup_lba, 1, first))?;
     let offset = first.saturating_mul(new.sector_size);

@@ -234,7 +234,9 @@ impl Copies {
         if entries < USUAL || end.is_none_or(|end| end > table.first_usable) {
             return Some(Refusal::OtherEntries { sector: entries });
         }
-        table.check(sectors - 1).err()
+        // The backup needs room at the end.
+        let last = sectors.saturating_sub(2).saturating_sub(table.array_sectors());
+        table.check(sectors - 1).and_then(|()| table.check(last)).err()
     }
 }
 

@@ -83,9 +83,10 @@ pub enum Change {
 /// Before the first installation is complete, the first thing that is not possible.
 pub fn target(found: &Found, wanted: &Wanted) -> Result<Decision, Refusal> {
     let mut draft = Draft::new(found)?;
-    if let Err(refusal) = found.changeable().and_then(|()| draft.move_backup()) {
+    if let Err(refusal) = found.changeable() {
         return draft.unchanged(refusal);
     }
+    draft.move_backup()?;
     let usr = draft.usr(wanted.usr)?;
     draft.fits(&usr, wanted)?;
     draft.grow_usr(&usr, wanted.usr_size)?;

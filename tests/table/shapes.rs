@@ -3,7 +3,7 @@
 
 use super::disk::{BASE, Disk, ESP, GENERIC, MIB, Part, USR, USR_VERITY, layout, target_table, wanted};
 use super::kernel::{self, crc};
-use pattern::table::{Found, PersistPlace, Source, commit, numbers, persist, target};
+use pattern::table::{Fault, Found, PersistPlace, Source, commit, numbers, persist, target};
 
 const INSTALLED: [Part; 6] = [
     (ESP, "esp", 1, 200),
@@ -221,6 +221,31 @@ fn an_installed_machine_starts_from_a_table_that_contradicts_itself() {
         begun.edit(|gpt| gpt[6].partition_name = "persist-reset".into());
         assert!(target(&begun.found(), &wanted()).is_err());
     }
+}
+
+/// A bridge or a controller took the disk's last sectors, with the backup, or the header names a sector of a partition
+/// as the backup's: nothing is written there.
+#[test]
+fn no_backup_is_written_over_a_partition() {
+    let mut cut = USUAL.write(&INSTALLED);
+    cut.size -= MIB + 16 * 512;
+    let found = cut.found();
+    assert_eq!(found.source, Source::Primary(Fault::NoHeader));
+    assert_eq!(commit(&found, &found.table).unwrap(), []);
+    let decision = target(&found, &wanted()).unwrap().to_string();
+    assert!(decision.contains("persist) ends") && decision.contains("beyond the room"), "{decision}");
+
+    let mut inside = USUAL.write(&INSTALLED);
+    inside.put(inside.last_sector(), &[0; 512]);
+    inside.edit_header(|header| header.backup_lba = 5000 * 2048);
+    let found = inside.found();
+    let words = commit(&found, &found.table).unwrap_err().to_string();
+    assert!(words.ends_with("the backup copy would lie among the partitions"), "{words}");
+    let moved = target_table(&found, &wanted());
+    let before = inside.get(5000 * MIB - 64 * 512, 128 * 512);
+    inside.apply(&commit(&found, &moved).unwrap());
+    assert!(inside.get(5000 * MIB - 64 * 512, 128 * 512) == before);
+    assert_eq!(inside.found().source, Source::Both);
 }
 
 /// A larger disk's table, copied to a disk that still has its own backup at the end: the kernel starts from the backup.

@@ -28,16 +28,6 @@ impl Disk {
         ARRAY / self.sector_size
     }
 
-    /// Returns the first sector behind the primary copy.
-    pub(super) fn first_usable(&self) -> u64 {
-        2 + self.array_sectors()
-    }
-
-    /// Returns the last sector before the backup's entries, if the backup is at the end of the disk.
-    pub(super) fn last_usable(&self) -> u64 {
-        self.sectors - 2 - self.array_sectors()
-    }
-
     pub(super) fn put(&mut self, offset: u64, bytes: &[u8]) {
         self.written.push((offset, bytes.to_vec()));
     }
