@@ -4,11 +4,17 @@
 //! It writes only below the directories that it is given, and has no other side effect. In an image
 //! it is one of the names of the static program of `initrd/`, which shares most of its code.
 
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they end the program where nobody reads, such as on a serial line that is not there"
+)]
+
 mod write;
 
 use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -27,7 +33,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             tell_kernel(&[format!("{error:#}")]);
-            eprintln!("pattern-generator: {error:#}");
+            complain(&format!("pattern-generator: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -37,9 +43,9 @@ fn run(mut args: Vec<OsString>) -> Result<ExitCode> {
     let root = take_root(&mut args);
     let words: Vec<&str> = args.iter().filter_map(|word| word.to_str()).collect();
     match *words {
-        ["--version"] => println!("pattern-generator {}", env!("CARGO_PKG_VERSION")),
-        ["--help"] => println!("{USAGE}"),
-        ["--print"] => print!("{}", look_and_decide(&root, manager(&root))?.plan),
+        ["--version"] => print(&format!("pattern-generator {}\n", env!("CARGO_PKG_VERSION")))?,
+        ["--help"] => print(&format!("{USAGE}\n"))?,
+        ["--print"] => print(&look_and_decide(&root, manager(&root))?.plan.to_string())?,
         ["--check"] => return check(&look_and_decide(&root, manager(&root))?),
         [normal] => generate(&root, normal, normal)?,
         [normal, early, _] => generate(&root, normal, early)?,
@@ -68,8 +74,18 @@ fn generate(root: &Path, normal: &str, early: &str) -> Result<()> {
 
 /// Prints the problems, for `systemctl status` to show, and fails if there are any.
 fn check(outcome: &Outcome) -> Result<ExitCode> {
-    outcome.problems.iter().for_each(|problem| eprintln!("{problem}"));
+    outcome.problems.iter().for_each(|problem| complain(problem));
     Ok(if outcome.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn print(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("writing to standard output")
+}
+
+/// Writes a line to standard error. Nowhere is left to report that it failed.
+fn complain(line: &str) {
+    writeln!(io::stderr(), "{line}").ok();
 }
 
 fn look_and_decide(root: &Path, manager: Manager) -> Result<Outcome> {
