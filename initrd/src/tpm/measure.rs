@@ -100,10 +100,7 @@ fn phase(tcti: &Tcti, word: &str) -> Result<bool> {
 fn extend(tcti: &Tcti, measurement: &Measurement) -> Result<()> {
     let record = Record::open();
     let extended = tcti.ask(|tpm| tpm.extend(measurement));
-    extended.with_context(|| {
-        let text = &measurement.text;
-        format!("measuring {text:?}; a TPM that is broken can be turned off in the firmware's setup, and the recovery key entered")
-    })?;
+    extended.with_context(|| format!("measuring {:?}", measurement.text))?;
     // As with systemd, the record is for information. The register is what counts.
     if let Err(error) = record.and_then(|record| record.write(measurement)) {
         log::warn!("recording what was measured: {error:#}");

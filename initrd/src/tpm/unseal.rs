@@ -128,7 +128,7 @@ impl Tpm {
 }
 
 /// Tries again if another program extended a PCR meanwhile.
-pub(super) fn while_pcrs_change(attempt: impl Fn() -> Result<Secret>) -> Result<Secret> {
+pub(super) fn while_pcrs_change<T>(attempt: impl Fn() -> Result<T>) -> Result<T> {
     let mut answer = attempt();
     for _ in 1..TRIES {
         match &answer {
