@@ -26,6 +26,8 @@ pub enum Play {
     Restart,
     /// The TPM gets it, and the answer comes this much later.
     Late(Duration),
+    /// The TPM gets it, and the answer is lost.
+    Lost,
     /// Nobody answers.
     Silence,
 }
@@ -77,6 +79,10 @@ fn forward(
         let mut answer = match play {
             Play::Silence => Vec::new(),
             Play::Code(code) => [&[0x80, 1, 0, 0, 0, 10][..], &code.to_be_bytes()].concat(),
+            Play::Lost => {
+                say(folder, command);
+                Vec::new()
+            }
             Play::Late(time) => {
                 thread::sleep(time);
                 say(folder, command)
