@@ -162,6 +162,32 @@ fn keys_of_others_that_nothing_can_be_sealed_to_are_named() {
     }
 }
 
+/// The same key as ours, from the same seed, so it has the same name.
+#[test]
+fn a_storage_root_key_that_got_a_password_is_not_a_wrong_pin() {
+    let swtpm = measured("got-password");
+    let pin = crate::tpm::NewPin { text: "271828", salt: [3; 32] };
+    let token = swtpm.connect().seal(&SECRET, &kept(pcr7(), Bank::Sha256), Some(&pin), 0).unwrap();
+    let right = Presented { pin: Some("271828"), ..Presented::default() };
+    assert_eq!(*Tpm::unseal(&swtpm.tcti(), &token, right).unwrap(), SECRET);
+    swtpm.tool("tpm2_evictcontrol -C o -c 0x81000001");
+    let like_ours = "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt";
+    swtpm.tool(&format!("tpm2_createprimary -C o -G ecc256:aes128cfb -a {like_ours} -p secret -c s"));
+    swtpm.tool("tpm2_evictcontrol -C o -c s 0x81000001");
+    let said = words(Tpm::unseal(&swtpm.tcti(), &token, right));
+    assert!(said.starts_with("the storage root key at 0x81000001 has a password"), "{said}");
+}
+
+#[test]
+fn passwords_of_other_hierarchies_change_nothing() {
+    let swtpm = measured("others");
+    for hierarchy in ["endorsement", "lockout", "platform"] {
+        swtpm.tool(&format!("tpm2_changeauth -c {hierarchy} secret"));
+    }
+    opens(&swtpm, &seal(&swtpm, pcr7(), Bank::Sha256));
+    record(&swtpm.tcti(), 1).unwrap();
+}
+
 #[test]
 fn an_owners_password_is_named_and_stops_only_what_needs_it() {
     let swtpm = measured("owner");
