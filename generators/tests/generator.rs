@@ -1,6 +1,6 @@
 //! The real program on real directories.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -138,6 +138,25 @@ fn another_number_of_directories_is_refused() {
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         assert!(text(&output.stderr).contains("one or three directories are expected"), "{output:?}");
     }
+}
+
+/// As on a serial line that is not there. In the initrd, standard error is the last console.
+#[test]
+fn output_that_nobody_takes_ends_nothing_in_the_middle() {
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let code = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pattern-generator"));
+        command.args(arguments).stdout(full()).stderr(full()).status().unwrap().code()
+    };
+    let machine = Machine::from_case("nobody", "11-mistakes-in-the-configuration").in_initrd();
+    for arguments in [&["--check"][..], &["--print"], &["one", "two"]] {
+        assert_eq!(code(&[&[machine.root().as_str()], arguments].concat()), Some(1), "{arguments:?}");
+    }
+    assert_eq!(code(&["--help"]), Some(1));
+    let arguments = machine.arguments();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    assert_eq!(code(&arguments), Some(0));
+    assert!(machine.0.join("early/initrd.target.wants/pattern-config.service").is_symlink());
 }
 
 #[test]

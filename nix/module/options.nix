@@ -64,7 +64,7 @@ in
       sizes = {
         esp = size "200M" "size of the EFI system partition, at least 40M";
         verity = size "200M" "size of each hash tree partition, large enough for `usr`";
-        usr = size "2G" "size of each `/usr` partition";
+        usr = size "2G" "size of each `/usr` partition, at least 64M";
       };
       persist = {
         etc = flag "keep `/etc`";

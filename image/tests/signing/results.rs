@@ -30,12 +30,15 @@ version = "1"
 updates = { url = "https://example.org/", pubring = "x-pubring.pgp" }
 [partitions]
 sizes = { esp = "200M", verity = "200M", usr = "2G" }
+[volume]
+recovery_key = true
 "#;
 
 /// With a keyring, and all that `pattern build` asks for.
 fn place() -> Place {
     let place = Place::with_keys();
     fs::write(place.path("pattern.toml"), CONFIG).unwrap();
+    fs::write(place.path("mkosi.conf"), "[Content]\nPackages=linux-image-amd64\n").unwrap();
     fs::write(place.path("users.lock"), "").unwrap();
     for folder in ["share/pattern/mkosi", "share/pattern/units", "lib/pattern"] {
         fs::create_dir_all(place.path("installed").join(folder)).unwrap();

@@ -67,7 +67,13 @@ pub fn is_zero(bank: Hash, pcr: u8) -> Result<bool> {
 
 fn is_zero_in(tpm: &Path, bank: Hash, pcr: u8) -> Result<bool> {
     let path = tpm.join(format!("{BANK}{}/{pcr}", bank.name()));
-    let text = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+    let text = fs::read(&path).with_context(|| {
+        format!(
+            "reading {} (switch the machine off and on; a TPM that is broken can be turned off in the firmware's setup, and the \
+             recovery key entered)",
+            path.display()
+        )
+    })?;
     let value = hex::decode(String::from_utf8_lossy(&text).trim()).filter(|value| !value.is_empty());
     match value {
         Some(value) => Ok(value.iter().all(|byte| *byte == 0)),
@@ -133,6 +139,11 @@ mod tests {
         let root = tpm("values", &files);
         let zero = |pcr| is_zero_in(&root, Hash::Sha256, pcr).map_err(|error| error.to_string());
         assert_eq!((zero(0), zero(1)), (Ok(true), Ok(false)));
+        let missing = zero(4).unwrap_err();
+        assert!(
+            missing.contains("pcr-sha256/4 (switch the machine off and on; a TPM that is broken can"),
+            "{missing}"
+        );
         for pcr in [2, 3] {
             let words = format!("the TPM gives no value of PCR {pcr} (sha256); restart the machine");
             assert_eq!(zero(pcr), Err(words));

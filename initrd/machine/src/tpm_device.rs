@@ -1,7 +1,10 @@
 //! The kernel's device for the TPM.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+use pattern::tpm::latch::Signs;
 
 use crate::drivers::Drivers;
 use crate::initrd;
@@ -12,6 +15,9 @@ pub const PATH: &str = "/dev/tpmrm0";
 const DIRECT: &str = "/dev/tpm0";
 /// This table exists if the firmware has a TPM 2.0 (TCG ACPI Specification, "TPM2 Table").
 const TABLE: &str = "/sys/firmware/acpi/tables/TPM2";
+/// systemd-stub sets this variable when it has measured the kernel image (UAPI.5 "UKI",
+/// systemd-stub(7)).
+const STUB: &str = "/sys/firmware/efi/efivars/StubPcrKernelImage-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
 /// 1 for a TPM 1.2, 2 for a TPM 2.0 (Linux, `Documentation/ABI/stable/sysfs-class-tpm`).
 const VERSION: &str = "/sys/class/tpm/tpm0/tpm_version_major";
 /// How long the kernel's driver may take.
@@ -32,21 +38,33 @@ pub fn exists() -> bool {
     Path::new(PATH).exists()
 }
 
-/// Returns whether the firmware says that the machine has a TPM.
+/// Returns what is visible of a TPM 2.0.
 #[must_use]
-pub fn is_listed() -> bool {
-    Path::new(TABLE).exists()
+pub fn signs() -> Signs {
+    // A boot loader may have measured into a TPM 1.2, which has nothing to lock.
+    let measured = was_measured() && !is_old();
+    Signs { device: exists(), measured, listed: Path::new(TABLE).exists() }
+}
+
+/// Returns whether systemd-stub measured the kernel image.
+#[must_use]
+pub fn was_measured() -> bool {
+    Path::new(STUB).exists()
 }
 
 /// Returns whether the machine's TPM is a TPM 1.2, which the kernel shows as `/dev/tpm0` alone.
 #[must_use]
 pub fn is_old() -> bool {
-    std::fs::read_to_string(VERSION).is_ok_and(|version| version.trim() == "1")
+    is_one(Path::new(VERSION))
 }
 
-/// Waits for the device if the firmware says that the machine has a TPM.
+fn is_one(version: &Path) -> bool {
+    fs::read_to_string(version).is_ok_and(|version| version.trim() == "1")
+}
+
+/// Waits for the device if the firmware or the boot loader say that the machine has a TPM.
 pub fn wait() {
-    if exists() || !is_listed() {
+    if signs().tpm().is_ok() {
         return;
     }
     log::info!("waiting for {PATH}");
@@ -60,4 +78,20 @@ pub fn wait() {
         }
     });
     waited.unwrap_or_else(|error| log::warn!("waiting for {PATH}: {error:#}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tpm_1_2_is_told_from_a_tpm_2_0() {
+        let file = std::env::temp_dir().join(format!("pattern-tpm-version-{}", std::process::id()));
+        for (text, old) in [("1\n", true), ("2\n", false), ("", false)] {
+            fs::write(&file, text).unwrap();
+            assert_eq!(is_one(&file), old, "{text:?}");
+        }
+        fs::remove_file(&file).unwrap();
+        assert!(!is_one(&file));
+    }
 }

@@ -23,7 +23,8 @@ use tss_esapi::structures::{Public, SymmetricDefinition};
 use tss_esapi::tcti_ldr::TctiNameConf;
 
 use super::approve::Approved;
-use super::{Result, TpmError, doing};
+use super::error::Outcome;
+use super::{Result, TpmError, doing, outcome};
 
 /// Seconds to wait before a command is repeated that the TPM was too busy for. The library repeats it
 /// five times at once. A TPM that protects its memory from wear may want minutes
@@ -55,6 +56,8 @@ pub struct Tpm {
     pub(super) approved: Vec<Approved>,
     /// What is loaded in the TPM.
     loaded: Vec<ObjectHandle>,
+    /// Whether an answer was lost that nobody waits for.
+    lost: bool,
 }
 
 impl Default for Tcti {
@@ -88,7 +91,9 @@ impl Tcti {
             for object in std::mem::take(&mut tpm.loaded) {
                 tpm.unload(object);
             }
-            self.idle.set(Some(tpm));
+            if !tpm.lost {
+                self.idle.set(Some(tpm));
+            }
             Ok(answer)
         })
     }
@@ -145,7 +150,7 @@ fn open_device(path: &Path) -> Result<Context> {
 impl Tpm {
     pub(super) fn open(place: &Place) -> Result<Self> {
         let context = place.open()?;
-        Ok(Self { context, srk: None, approved: Vec::new(), loaded: Vec::new() })
+        Ok(Self { context, srk: None, approved: Vec::new(), loaded: Vec::new(), lost: false })
     }
 
     /// Starts a session whose key only the TPM that owns `srk` can derive. Parameters are
@@ -200,6 +205,7 @@ impl Tpm {
     /// Removes an object from the TPM. If that fails, the object is only in the way.
     pub(super) fn unload(&mut self, object: ObjectHandle) {
         self.loaded.retain(|one| *one != object);
-        self.context.flush_context(object).ok();
+        let flushed = self.context.flush_context(object);
+        self.lost |= flushed.is_err_and(|error| outcome(&error) == Outcome::Silent);
     }
 }

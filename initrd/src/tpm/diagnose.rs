@@ -1,5 +1,6 @@
 //! Finds out why unsealing failed. It takes a few more commands, which is fine after a failure.
 
+use pattern::sealing::bank::is_dead;
 use pattern::token::{self, ADDED, Bank, Exposed, Pcrs, SPENT, Signed, Tpm2Token, Unsigned};
 use tss_esapi::constants::PropertyTag;
 
@@ -75,6 +76,8 @@ impl Tpm {
         let values = self.pcr_values(pcrs, bank)?;
         Ok(if values.len() != pcrs.iter().count() {
             Some(Exposed::NoBank(bank).into())
+        } else if is_dead(bank, pcrs, &values) {
+            Some(TpmError::Dead(bank))
         } else if token.is_spent(SPENT, &values) {
             Some(TpmError::Spent(bank))
         } else if token.is_spent(ADDED, &values) {

@@ -84,6 +84,8 @@ pub enum TpmError {
     Exposed(Exposed),
     /// The TPM did not return this.
     Missing(&'static str),
+    /// Any other failure of what every boot needs.
+    Refused(&'static str, Error),
     /// Any other failure: what was being done, and the TPM's error.
     Failed(&'static str, Error),
 }
@@ -126,7 +128,18 @@ impl fmt::Display for TpmError {
             Self::Dead(bank) => write!(f, "nothing that started this boot was measured in the {} bank of PCRs, so nothing can be bound to it; turn another bank on in the firmware's setup, or update the firmware", bank.name()),
             Self::Exposed(exposed) => exposed.fmt(f),
             Self::Missing(what) => write!(f, "the TPM did not answer with {what}"),
+            Self::Refused(doing, cause) => write!(f, "{doing}: {cause}; {WITHOUT}"),
             Self::Failed(doing, cause) => write!(f, "{doing}: {cause}"),
+        }
+    }
+}
+
+impl TpmError {
+    /// Adds the way around the TPM to a failure that nothing is known of. No boot goes on after it.
+    pub(super) fn or_without_tpm(self) -> Self {
+        match self {
+            Self::Failed(doing, cause) => Self::Refused(doing, cause),
+            known => known,
         }
     }
 }

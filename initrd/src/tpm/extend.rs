@@ -23,7 +23,7 @@ impl Tpm {
         }
         let session = Some(AuthSession::Password);
         let extended = self.context.execute_with_session(session, |ctx| ctx.pcr_extend(pcr, values));
-        extended.map_err(doing("extending a PCR"))
+        extended.map_err(|error| doing("extending a PCR")(error).or_without_tpm())
     }
 }
 

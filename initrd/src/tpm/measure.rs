@@ -7,20 +7,13 @@
 
 mod record;
 
-use std::path::Path;
-
 use anyhow::{Context as _, Result};
-use pattern::tpm::latch::Signs;
 use pattern::tpm::measure::{ENTER_INITRD, IDENTITY, LEAVE_INITRD, Measurement, PHASES, said};
 use pattern_machine::registers::{self, banks};
 use pattern_machine::tpm_device;
 
 use crate::tpm::Tcti;
 use record::Record;
-
-/// systemd-stub sets this variable when it has measured the kernel image (UAPI.5 "UKI",
-/// systemd-stub(7)).
-const STUB: &str = "/sys/firmware/efi/efivars/StubPcrKernelImage-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
 
 /// Makes sure that nobody gets the volume's key any more in this boot. Returns what was done, in
 /// words. `debug` is the image's option.
@@ -70,11 +63,7 @@ pub(crate) fn volume(tcti: &Tcti, name: &str, uuid: &str, key: &[u8]) -> Result<
 /// Returns whether there is a TPM to lock. If the kernel does not show the machine's TPM, this
 /// fails. An image with `debug = true` goes on then, because root is logged in there anyway.
 fn is_reachable(debug: bool) -> Result<bool> {
-    let (device, listed) = (tpm_device::exists(), tpm_device::is_listed());
-    // A TPM 1.2 has nothing to lock, although a boot loader may have measured into it.
-    let measured = Path::new(STUB).exists() && !tpm_device::is_old();
-    let signs = Signs { device, measured, listed };
-    signs.tpm().or_else(|hidden| {
+    tpm_device::signs().tpm().or_else(|hidden| {
         if !debug {
             return Err(hidden.into());
         }
@@ -88,7 +77,7 @@ fn is_reachable(debug: bool) -> Result<bool> {
 fn phase(tcti: &Tcti, word: &str) -> Result<bool> {
     // systemd may have measured the phase. A second extension would lead to a value that nobody
     // signed.
-    if !Path::new(STUB).exists() || said(&record::read()?, PHASES, word) {
+    if !tpm_device::was_measured() || said(&record::read()?, PHASES, word) {
         return Ok(false);
     }
     extend(tcti, &Measurement::phase(word, &banks()?))?;
@@ -100,10 +89,7 @@ fn phase(tcti: &Tcti, word: &str) -> Result<bool> {
 fn extend(tcti: &Tcti, measurement: &Measurement) -> Result<()> {
     let record = Record::open();
     let extended = tcti.ask(|tpm| tpm.extend(measurement));
-    extended.with_context(|| {
-        let text = &measurement.text;
-        format!("measuring {text:?}; a TPM that is broken can be turned off in the firmware's setup, and the recovery key entered")
-    })?;
+    extended.with_context(|| format!("measuring {:?}", measurement.text))?;
     // As with systemd, the record is for information. The register is what counts.
     if let Err(error) = record.and_then(|record| record.write(measurement)) {
         log::warn!("recording what was measured: {error:#}");

@@ -12,6 +12,7 @@ use tss_esapi::structures::{self, CapabilityData, MaxNvBuffer, NvPublic};
 
 use super::{Result, Tcti, Tpm, TpmError, as_owner, doing, outcome};
 use crate::tpm::error::Outcome;
+use crate::tpm::unseal::while_pcrs_change;
 
 /// The most handles that are listed at once. `MAX_CAP_HANDLES` of the reference implementation is
 /// 254.
@@ -169,7 +170,7 @@ impl<'a> Nv<'a> {
         act: impl Fn(&mut Tpm, AuthSession, NvIndexHandle) -> Result<()>,
     ) -> Result<()> {
         let Self { tcti, binding, policy, signatures, .. } = self;
-        tcti.ask(|tpm| {
+        let attempt = |tpm: &mut Tpm| {
             let approve = |signed| tpm.approve(signed, binding.bank, *signatures);
             let approved = binding.signed.as_ref().map(approve).transpose()?;
             let index = tpm.define(which, policy)?;
@@ -180,7 +181,8 @@ impl<'a> Nv<'a> {
             act(tpm, session, index)?;
             tpm.ended(session);
             Ok(())
-        })
+        };
+        while_pcrs_change(|| tcti.ask(attempt))
     }
 }
 

@@ -81,6 +81,14 @@ impl Tpm {
         }
     }
 
+    /// Returns the error for a key that has a password.
+    pub(super) fn locked_key(&mut self, key: KeyHandle) -> TpmError {
+        let bytes = self.context.tr_serialize(key.into()).unwrap_or_default();
+        // An ESAPI resource begins with the handle.
+        let handle = bytes.first_chunk().map_or(SRK, |handle| u32::from_be_bytes(*handle));
+        TpmError::KeyPassword(handle)
+    }
+
     /// Returns whether the storage hierarchy is disabled: its keys and records are not there.
     fn is_disabled(&mut self) -> Result<bool> {
         let flags = self.context.get_tpm_property(PropertyTag::StartupClear);

@@ -6,6 +6,7 @@ mod ear;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -168,6 +169,15 @@ impl Swtpm {
         };
         let tcti = self.between("playing", decide, move |command, answer| note(&noted, command, answer));
         (tcti, heard)
+    }
+
+    /// Loses the answer to one command, the one after `number` others.
+    pub fn losing(&self, number: usize) -> (Tcti, Arc<Mutex<Heard>>) {
+        let before = AtomicUsize::new(0);
+        let rule = move |_, _| {
+            if before.fetch_add(1, Ordering::Relaxed) == number { Play::Lost } else { Play::Pass }
+        };
+        self.playing(rule)
     }
 
     fn between(

@@ -122,13 +122,17 @@ impl Tpm {
         let password = Some(AuthSession::Password);
         let object =
             self.context.execute_with_session(password, |context| context.load(srk, private, public));
-        let object = object.map_err(doing("loading the sealed object"))?;
+        let object = object.map_err(|error| match outcome(&error) {
+            // What is loaded has no password of its own here, so it is that of the storage root key.
+            Outcome::WrongAuth => self.locked_key(srk),
+            _ => doing("loading the sealed object")(error),
+        })?;
         Ok(self.has_loaded(object.into()))
     }
 }
 
 /// Tries again if another program extended a PCR meanwhile.
-pub(super) fn while_pcrs_change(attempt: impl Fn() -> Result<Secret>) -> Result<Secret> {
+pub(super) fn while_pcrs_change<T>(attempt: impl Fn() -> Result<T>) -> Result<T> {
     let mut answer = attempt();
     for _ in 1..TRIES {
         match &answer {

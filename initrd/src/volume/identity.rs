@@ -212,18 +212,35 @@ impl<'a> Registry<'a> {
             return Ok(());
         }
         // In this order: the earlier record stays valid until the new one exists.
-        self.keep(volume, self.means.config.volume.counter)?;
+        let counted = self.means.config.volume.counter;
+        if !counted || self.count_of(volume)?.flatten().is_none() {
+            self.keep(volume, counted)?;
+        }
         self.close()?;
         let earlier = [EARLIER_IDENTITY, EARLIER_COUNTER];
         self.means.tcti.ask(|tpm| earlier.iter().try_for_each(|index| tpm.forget(index)))?;
         Ok(())
     }
 
+    /// Returns the count of a volume whose record says that its openings are counted. The counter
+    /// itself may be gone.
+    fn count_of(&self, volume: &Candidate<'_>) -> Result<Option<Option<u64>>> {
+        let Held::Ours(held) = self.nv.held(&Index::identity(volume.uuid))? else { return Ok(None) };
+        let kept = compare(&held, volume.key.as_bytes(), volume.uuid);
+        (kept == Some(Kept::Counted)).then(|| Ok(self.nv.counted(&Index::counter(volume.uuid))?)).transpose()
+    }
+
     /// Writes the record last, because it says that the counter and the header's generation exist.
     fn keep(&self, volume: &Candidate<'_>, counted: bool) -> Result<()> {
         let kept = if counted { Kept::Counted } else { Kept::Known };
         if counted {
-            let counter = Index::counter(volume.uuid);
+            let (counter, record) = (Index::counter(volume.uuid), Index::identity(volume.uuid));
+            // With a record that says so, a count that the header does not have yet would make the
+            // newest header an old copy, if the power goes in between. Without a record, the next
+            // boot asks a person.
+            if self.count_of(volume)?.is_some() {
+                self.means.tcti.ask(|tpm| tpm.forget(&record))?;
+            }
             self.nv.count(&counter)?;
             // The TPM chooses where a new counter begins. Earlier copies are old from now on,
             // whatever generation they name.

@@ -46,6 +46,8 @@ pub(crate) fn outcome(error: &Error) -> Outcome {
     // The upper half names the layer: 0 is the TPM itself, 10 the way to it, 11 and 12 a resource
     // manager that passes its answers on.
     match code >> 16 {
+        // TSS2_ESYS_RC_BAD_SEQUENCE: the command before had no answer.
+        _ if code == 0x0007_0007 => Outcome::Silent,
         0 | 11 | 12 => of_the_tpm(code & 0xffff),
         10 => Outcome::Silent,
         _ => Outcome::Other,

@@ -6,6 +6,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 /// `TPM2_Startup(CLEAR)`.
 const STARTUP: [u8; 12] = [0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x44, 0, 0];
@@ -23,6 +24,10 @@ pub enum Play {
     Reset,
     /// The TPM is reset and started up, as by a firmware. Then it gets the command.
     Restart,
+    /// The TPM gets it, and the answer comes this much later.
+    Late(Duration),
+    /// The TPM gets it, and the answer is lost.
+    Lost,
     /// Nobody answers.
     Silence,
 }
@@ -74,6 +79,14 @@ fn forward(
         let mut answer = match play {
             Play::Silence => Vec::new(),
             Play::Code(code) => [&[0x80, 1, 0, 0, 0, 10][..], &code.to_be_bytes()].concat(),
+            Play::Lost => {
+                say(folder, command);
+                Vec::new()
+            }
+            Play::Late(time) => {
+                thread::sleep(time);
+                say(folder, command)
+            }
             _ => say(folder, command),
         };
         act(command, &mut answer);

@@ -2,6 +2,7 @@
 //! signed, so the policy has PCR 7, 12 and 15.
 
 mod cuts;
+mod faults;
 mod records;
 
 use std::fs::{self, File};

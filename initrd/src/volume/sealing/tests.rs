@@ -1,6 +1,8 @@
 //! A volume in a plain file, and a software TPM that counts which of its keys is valid. The images
 //! are not signed, so the policy has PCR 7, 12 and 15.
 
+mod faults;
+
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;

@@ -76,7 +76,7 @@ fn what_was_added_writes_no_record_and_does_not_count() {
     assert_eq!(proof, Proof::Given);
     machine.with_in(&added, true, |volume, registry| registry.finish(volume)).unwrap();
     assert!((machine.disk(), machine.count()) == before, "something was written");
-    let error = machine.with(true, |volume, registry| registry.finish(volume)).unwrap_err().to_string();
+    let error = machine.with(true, |volume, registry| registry.keep(volume, true)).unwrap_err().to_string();
     assert!(error.starts_with("counting that the volume is opened: "), "{error}");
     assert!((machine.disk(), machine.count()) == before, "something was written");
 }
