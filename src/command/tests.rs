@@ -114,6 +114,7 @@ fn the_help_of_a_command_is_its_part_of_the_whole() {
         assert_eq!(usage, topic.usage().trim_end());
         assert!(all.contains(&format!("\n\n{lines}\n")) || all.contains(&format!("\n{lines}\n")), "{lines}");
         assert!(end.starts_with("Exit status: ") && all.ends_with(end), "{end}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         let named = |text: &str| topic.options.iter().filter(|option| text.contains(**option)).count();
         assert_eq!((named(usage), named(lines)), (topic.options.len(), topic.options.len()), "{text}");
         assert_eq!(

@@ -17,7 +17,8 @@ pub(super) const STATUS: Topic = Topic {
     usage: &["pattern status [--json] [--verify]"],
     options: &["--json", "--verify"],
     lines: "
-  status             say what runs, what the next boot starts, what the volume is like, and what to do about it
+  status             say what runs, what the next boot starts, what the volume
+                     is like, and what to do about it
       --json         as a JSON object
       --verify       and read all of the version in the other slot",
 };
@@ -27,9 +28,11 @@ pub(super) const UPDATE: Topic = Topic {
     usage: &["pattern update [--force]", "pattern update [--force] VERSION"],
     options: &["--force"],
     lines: "
-  update             install the newest version beside the one that runs; it is started at the next boot
+  update             install the newest version beside the one that runs; it is
+                     started at the next boot
       --force        even while this version is on trial
-  update VERSION     have the next boot start this version: one that is installed, or is fetched; newer ones are put aside",
+  update VERSION     have the next boot start this version: one that is
+                     installed, or is fetched; newer ones are put aside",
 };
 
 pub(super) const ROLLBACK: Topic = Topic {
@@ -45,7 +48,8 @@ pub(super) const CHECK_UPDATE: Topic = Topic {
     usage: &["pattern check-update [--json]"],
     options: &["--json"],
     lines: "
-  check-update       say which version the next boot starts, and whether it will open the persist volume by itself
+  check-update       say which version the next boot starts, and whether it will
+                     open the persist volume by itself
       --json         as a JSON object",
 };
 
@@ -54,9 +58,11 @@ pub(super) const REBIND: Topic = Topic {
     usage: &["pattern rebind", "pattern rebind --ahead [dbx=FILE | db=FILE | KEK=FILE]..."],
     options: &["--ahead"],
     lines: "
-  rebind             bind the persist volume to the TPM as it is now, with the recovery key
-      --ahead        before a restart that changes Secure Boot's keys: have the volume open after it too, with no key;
-                     also by files that will be appended: --ahead dbx=FILE, db=FILE, KEK=FILE",
+  rebind             bind the persist volume to the TPM as it is now, with the
+                     recovery key
+      --ahead        before a restart that changes Secure Boot's keys: have the
+                     volume open after it too, with no key; also by files that
+                     will be appended: --ahead dbx=FILE, db=FILE, KEK=FILE",
 };
 
 pub(super) const RECOVERY: Topic = Topic {
@@ -69,12 +75,14 @@ pub(super) const RECOVERY: Topic = Topic {
     ],
     options: &["--json"],
     lines: "
-  recovery           say whether there is a recovery key, and whether it was confirmed as kept
+  recovery           say whether there is a recovery key, and whether it was
+                     confirmed as kept
       --json         as a JSON object
   recovery confirm   enter the recovery key, to confirm that it was kept
   recovery new       make a new recovery key in place of the one there is
   recovery wipe-slot KEYSLOT
-                     remove a keyslot that is neither the TPM's nor a recovery key's",
+                     remove a keyslot that is neither the TPM's nor a recovery
+                     key's",
 };
 
 pub(super) const RESET: Topic = Topic {
@@ -88,15 +96,16 @@ pub(super) const RESET: Topic = Topic {
     lines: "
   reset              have the next boot erase all that is kept: a factory reset
       --yes          without asking first
-      --ask          have the next boot ask on its console, and erase only after that answer
+      --ask          have the next boot ask on its console, and erase only after
+                     that answer
       --now          and restart
       --cancel       keep it after all
       --status       say whether the next boot does so; --json: as a JSON object",
 };
 
 const END: &str = "
-Exit status: 0 success, or yes; 1 failure, or no; 2 wrong usage; 3 can't be said from here;
-75 not now, later.
+Exit status: 0 success, or yes; 1 failure, or no; 2 wrong usage; 3 can't be
+said from here; 75 not now, later.
 ";
 
 impl Topic {
