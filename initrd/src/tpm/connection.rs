@@ -36,6 +36,7 @@ pub struct Tcti {
     place: Place,
     idle: Cell<Option<Tpm>>,
     pause: fn(Duration),
+    faulty: Cell<bool>,
 }
 
 /// Where a TPM is.
@@ -63,7 +64,7 @@ pub struct Tpm {
 impl Default for Tcti {
     fn default() -> Self {
         let place = Place::Devices(tpm_device::paths());
-        Self { place, idle: Cell::default(), pause: thread::sleep }
+        Self { place, idle: Cell::default(), pause: thread::sleep, faulty: Cell::default() }
     }
 }
 
@@ -71,7 +72,7 @@ impl Tcti {
     /// Returns the way to a TPM of a test, which nobody waits for.
     #[cfg(test)]
     pub(super) fn of(place: Place) -> Self {
-        Self { place, idle: Cell::default(), pause: |_| {} }
+        Self { place, idle: Cell::default(), pause: |_| {}, faulty: Cell::default() }
     }
 
     pub(super) fn place(&self) -> &Place {
@@ -85,7 +86,7 @@ impl Tcti {
     /// # Errors
     /// When there is no TPM, it can't be opened, or `act` fails.
     pub fn ask<T>(&self, mut act: impl FnMut(&mut Tpm) -> Result<T>) -> Result<T> {
-        self.patiently(|| {
+        let done = self.patiently(|| {
             let mut tpm = self.idle.take().map_or_else(|| Tpm::open(&self.place), Ok)?;
             let answer = act(&mut tpm)?;
             for object in std::mem::take(&mut tpm.loaded) {
@@ -95,7 +96,16 @@ impl Tcti {
                 self.idle.set(Some(tpm));
             }
             Ok(answer)
-        })
+        });
+        if done.as_ref().is_err_and(TpmError::is_fault) {
+            self.faulty.set(true);
+        }
+        done
+    }
+
+    /// Returns whether the TPM failed in a way that a restart of the machine may end.
+    pub fn is_faulty(&self) -> bool {
+        self.faulty.get()
     }
 
     /// Repeats what a busy TPM did not do.

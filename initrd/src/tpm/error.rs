@@ -135,6 +135,19 @@ impl fmt::Display for TpmError {
 }
 
 impl TpmError {
+    /// Returns whether the TPM did not work, and may work after a restart of the machine.
+    pub(super) fn is_fault(&self) -> bool {
+        matches!(
+            self,
+            Self::Silent(..)
+                | Self::Unreachable(_)
+                | Self::Busy(_)
+                | Self::Reset(_)
+                | Self::Broken(_)
+                | Self::Crowded(_)
+        )
+    }
+
     /// Adds the way around the TPM to a failure that nothing is known of. No boot goes on after it.
     pub(super) fn or_without_tpm(self) -> Self {
         match self {

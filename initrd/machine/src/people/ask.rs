@@ -23,6 +23,8 @@ const DIGITS: &str = "1234567890";
 const SHIFTED: &str = "!@#$%^&*()";
 /// Seconds that a person at the console has to answer.
 pub const PATIENCE: u32 = 120;
+/// Seconds that a person has to answer where the machine restarts otherwise: to find a recovery key.
+pub const SEARCH: u32 = 600;
 /// How often a person may enter a wrong key in the running system.
 const TRIES: u32 = 3;
 /// The same at boot, where a restart is the only other way.
@@ -33,10 +35,20 @@ const TRIES_AT_BOOT: u32 = 5;
 /// # Errors
 /// When nobody can be asked.
 pub fn secret(question: &str) -> Result<Zeroizing<String>> {
+    within(0, question)
+}
+
+/// Asks like [`secret`], for this many seconds. 0 is for ever.
+fn within(seconds: u32, question: &str) -> Result<Zeroizing<String>> {
+    let read = read(&mut asking(seconds, question));
+    read.with_context(|| format!("asking for a key with {PROGRAM}"))
+}
+
+fn asking(seconds: u32, question: &str) -> Command {
     let mut command = Command::new(PROGRAM);
-    let question = plain(question);
-    command.args(["--id=pattern-persist", "--icon=drive-harddisk", "--timeout=0", "--", &question]);
-    read(&mut command).with_context(|| format!("asking for a key with {PROGRAM}"))
+    let (timeout, question) = (format!("--timeout={seconds}"), plain(question));
+    command.args(["--id=pattern-persist", "--icon=drive-harddisk", &timeout, "--", &question]);
+    command
 }
 
 /// Asks for a word that may be visible, and waits for this many seconds. Returns `None` if nobody
@@ -114,12 +126,14 @@ pub fn entered<T>(question: &str, attempt: impl FnMut(&str) -> Result<T>) -> Res
     until_accepted(secret, question, TRIES, |why| output::message(&format!("pattern: {why}")), attempt)
 }
 
-/// Asks a person at boot until the entered key is accepted, at most 5 times.
+/// Asks a person at boot until the entered key is accepted, at most 5 times, and each time for this
+/// many seconds. 0 is for ever.
 ///
 /// # Errors
-/// When nobody can be asked, or no key was accepted.
-pub fn entered_at_boot<T>(question: &str, attempt: impl FnMut(&str) -> Result<T>) -> Result<T> {
-    let asked = until_accepted(secret, question, TRIES_AT_BOOT, |why| log::error!("{why}"), attempt);
+/// When nobody can be asked, nobody answers, or no key was accepted.
+pub fn entered_at_boot<T>(question: &str, seconds: u32, attempt: impl FnMut(&str) -> Result<T>) -> Result<T> {
+    let ask = |question: &str| within(seconds, question);
+    let asked = until_accepted(ask, question, TRIES_AT_BOOT, |why| log::error!("{why}"), attempt);
     asked.map_err(|error| anyhow!("{error:#}; restart to try again"))
 }
 
@@ -228,6 +242,15 @@ mod tests {
         let error = ask_with("other").unwrap_err().to_string();
         assert_eq!(error, "no key that opens the volume was entered in 2 tries; nothing was changed");
         assert_eq!(*told.borrow(), ["wrong; tries left: 1", "wrong; tries left: 0"]);
+    }
+
+    #[test]
+    fn a_question_has_the_time_that_is_meant() {
+        for (seconds, timeout) in [(0, "--timeout=0"), (SEARCH, "--timeout=600")] {
+            let command = asking(seconds, "Key\nfor:");
+            let args: Vec<_> = command.get_args().filter_map(|arg| arg.to_str()).collect();
+            assert_eq!(args[2..], [timeout, "--", "Key for:"]);
+        }
     }
 
     #[test]

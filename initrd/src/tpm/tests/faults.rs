@@ -269,6 +269,7 @@ fn a_fault_at_any_command_is_named_and_loses_nothing() {
             let opened = Tpm::unseal(&tcti, &started, Presented::default()).map(drop);
             let recorded = opened.and_then(|()| record(&tcti, 2));
             let met = heard.lock().unwrap().codes.contains(&fault);
+            assert_eq!(tcti.is_faulty(), met, "{name} at {fault:#x}");
             if met {
                 let said = words(recorded);
                 assert!(said.contains(expected), "{name} at {fault:#x}: {said}");
@@ -294,5 +295,6 @@ fn a_tpm_that_was_started_again_opens_nothing() {
             .playing(move |code, before| if code == at && before == 0 { Play::Restart } else { Play::Pass });
         let said = words(Tpm::unseal(&tcti, &token, Presented::default()));
         assert!(said.starts_with("nothing that started this boot was measured in the sha256 bank"), "{said}");
+        assert!(!tcti.is_faulty());
     }
 }

@@ -29,13 +29,26 @@ impl Opening<'_> {
             lines.iter().for_each(|line| log::error!("{line}"));
             show::tell(&lines).unwrap_or_else(|error| log::warn!("{error:#}"));
         }
-        let device = self.device.display();
-        let question = format!("The TPM does not open {device}: {reason}. {asked} for {device}:");
-        let key = ask::entered_at_boot(&question, |key| volume.unlock_entered(key))?;
+        let (seconds, question) = self.question(reason, asked);
+        let key = ask::entered_at_boot(&question, seconds, |key| volume.unlock_entered(key))?;
         self.vouch(&key)?;
         self.advise();
         let how = format!("opened it with an entered key, because the TPM did not open it ({reason})");
         Ok(Opened { key, giver: Giver::Person, how, pin: None, slots: Some(self.header.ahead()) })
+    }
+
+    /// Returns the question for what is `asked`, and for how many seconds it is asked. A TPM that failed may work after a
+    /// restart, so a machine that nobody watches does not wait for ever.
+    pub(super) fn question(&self, reason: &str, asked: &str) -> (u32, String) {
+        let device = self.device.display();
+        let faulty = self.means.is_ok_and(|means| means.tcti.is_faulty());
+        let (seconds, hint) = if faulty && !self.config.debug {
+            let minutes = ask::SEARCH / 60;
+            (ask::SEARCH, format!(" The machine tries again if nobody answers in {minutes} minutes."))
+        } else {
+            (0, String::new())
+        };
+        (seconds, format!("The TPM does not open {device}: {reason}.{hint} {asked} for {device}:"))
     }
 
     /// Checks a volume that a person has a key for. If the TPM can't tell whether the volume is the

@@ -90,3 +90,41 @@ fn without_a_right_pin_the_recovery_key_is_left() {
     assert_eq!(entered(&["12", ""]).0.unwrap_err().to_string(), "no PIN was entered");
     assert!(entered(&["locked"]).0.unwrap_err().to_string().starts_with("the TPM is locked out"));
 }
+
+/// A machine that nobody watches tries again after a fault of its TPM. For every other reason
+/// somebody has to come.
+#[test]
+fn after_a_fault_of_the_tpm_the_question_ends() {
+    let (swtpm, device) = machine("open-fault");
+    let binding = Binding::new(Bank::Sha256, None, Pcrs::new([7]).ok());
+    let token = swtpm.connect().seal(&[1; 32], &binding, None, 0).unwrap();
+    let mut draft = Draft::new(&device, 32 << 20, random::uuid().unwrap()).unwrap();
+    draft.add_sealed(&token, &[1; 32]).unwrap();
+    draft.write(&device).unwrap();
+    let mut volume = Volume::load(&device).unwrap();
+    let (header, locks) = recognised(&device).unwrap();
+    let config = config(false);
+    let mut question = |tcti: &crate::tpm::Tcti| {
+        let means = means(&config, tcti);
+        let boot = means.boot;
+        let opening = Opening {
+            device: &device,
+            header: &header,
+            locks: &locks,
+            config: &config,
+            boot,
+            means: Ok(means),
+        };
+        let (given, reasons) = by_any_token(&mut volume, (&device, None), &locks, &means);
+        assert!(given.is_none());
+        opening.question(&reasons.join("; "), "Recovery key")
+    };
+    let (seconds, words) = question(&swtpm.losing(0).0);
+    assert_eq!(seconds, 600);
+    let end = " The machine tries again if nobody answers in 10 minutes. Recovery key for ";
+    assert!(words.contains("the TPM does not answer (") && words.contains(end), "{words}");
+    swtpm.extend(7);
+    let (seconds, words) = question(&swtpm.tcti());
+    assert_eq!(seconds, 0);
+    assert!(words.contains("PCR 7 (sha256) changed") && !words.contains("tries again"), "{words}");
+}
