@@ -77,12 +77,12 @@ impl Desk {
         assert_eq!(status, Some(wanted), "{typed}");
     }
 
-    /// Burns the demonstration onto the disk, while that has sectors of 4096 bytes.
-    pub fn burns_onto_4096(&self) {
+    /// Burns the image `id`, or else the demonstration, onto the disk, while that has sectors of 4096 bytes.
+    pub fn burns_onto_4096(&self, id: Option<&str>) {
         let device =
             output(Command::new("losetup").args(["--find", "--show", "--sector-size=4096"]).arg(self.disk()));
         let name = device.trim_start_matches("/dev/");
-        let (image, tools) = (setting::image(), setting::tools());
+        let (image, tools) = (id.map_or_else(setting::image, setting::image_of), setting::tools());
         let mut burn = Command::new(setting::installed().join("pattern"));
         burn.arg("burn").arg(image).args([&device, "--erase", name, "--tools"]).arg(tools);
         let burned = burn.status().expect("starting pattern burn");

@@ -8,6 +8,7 @@ use super::Computer;
 use crate::ear::Ear;
 use crate::screen::{self, Screen};
 use crate::server::Server;
+use crate::setting;
 use crate::tls::Tls;
 
 impl Computer {
@@ -68,9 +69,9 @@ impl Computer {
         self.options.more.extend(arguments.iter().map(|&one| one.to_owned()));
     }
 
-    /// Starts the unified kernel image of its disk from this host: the firmware has no driver for the disk.
-    pub fn gets_its_kernel_from_the_host(&mut self) {
-        let kernel = self.kernel_image();
+    /// Starts the kernel image of the image `id` from this host: the firmware has no driver for the disk.
+    pub fn gets_its_kernel_from_the_host(&mut self, id: &str) {
+        let kernel = setting::image_of(id).with_extension("efi");
         self.has(&["-kernel", kernel.to_str().expect("a path that is text")]);
     }
 

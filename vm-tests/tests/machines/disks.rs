@@ -33,13 +33,13 @@ machines! {
     };
     seldom virtio_4096: Row {
         what: "sectors of 4096 bytes (virtio), by `pattern burn`",
-        from: burned,
+        from: |name| burned(name, None),
         prepare: |computer| computer.has_its_disk_at(at("", "virtio-blk-pci,logical_block_size=4096,physical_block_size=4096")),
         ..BASE
     };
     seldom nvme_4096: Row {
         what: "sectors of 4096 bytes (NVMe), by `pattern burn`",
-        from: burned,
+        from: |name| burned(name, None),
         prepare: |computer| computer.has_its_disk_at(at("", "nvme,logical_block_size=4096,physical_block_size=4096")),
         ..BASE
     };
@@ -92,12 +92,20 @@ machines! {
     seldom sd_card: Row {
         what: "an SD card (SDHCI, PCI)",
         prepare: |computer| {
+            // Cards have such sizes.
+            computer.enlarge("8G");
             computer.has_its_disk_at(Port { identity: false, ..at("sdhci-pci", "sd-card") });
         },
         ..FROM_HOST
     };
     seldom ufs: Row {
-        what: "UFS",
+        what: "UFS, which has sectors of 4096 bytes, by `pattern burn`",
+        from: |name| {
+            let mut computer = burned(name, Some("pc"));
+            computer.words("console=ttyS0");
+            computer.gets_its_kernel_from_the_host("pc");
+            computer
+        },
         prepare: |computer| {
             computer.has_its_disk_at(Port { identity: false, ..at("ufs,id=u", "ufs-lu,bus=u") });
         },
@@ -110,9 +118,9 @@ const fn at(controller: &'static str, device: &'static str) -> Port {
 }
 
 /// From a disk with sectors of 4096 bytes.
-fn burned(name: &str) -> Computer {
+fn burned(name: &str, id: Option<&str>) -> Computer {
     let desk = Desk::new(name, 9);
-    desk.burns_onto_4096();
+    desk.burns_onto_4096(id);
     Computer::with_the_disk_of(desk)
 }
 
@@ -125,6 +133,6 @@ fn pc(name: &str) -> Computer {
 
 fn pc_from_the_host(name: &str) -> Computer {
     let mut computer = pc(name);
-    computer.gets_its_kernel_from_the_host();
+    computer.gets_its_kernel_from_the_host("pc");
     computer
 }
