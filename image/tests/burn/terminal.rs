@@ -9,8 +9,11 @@ use crate::place::{Place, untimed};
 /// Begins to burn on a terminal of its own.
 fn started(place: &Place) -> Child {
     let burn = format!("{} burn x_1 vm.raw", env!("CARGO_BIN_EXE_pattern"));
-    let mut command = Command::new("script");
-    command.args(["--quiet", "--return", "--command", &burn, "/dev/null"]).current_dir(place.path(""));
+    // What starts the tests may ignore Ctrl-C, as a shell does in the background.
+    let mut command = Command::new("env");
+    command
+        .args(["--default-signal=INT", "script", "--quiet", "--return", "--command", &burn, "/dev/null"])
+        .current_dir(place.path(""));
     command.env("TERM", "xterm");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
 }
