@@ -42,7 +42,7 @@ machines! {
     seldom owner_password: Row {
         what: "the owner has a password",
         prepare: has_an_owner,
-        end: |computer| says(computer, "the TPM's owner has a password"),
+        end: |computer| says(computer, "the TPM's owner hierarchy has a password"),
         ..BASE
     };
     seldom absent: Row {
