@@ -20,7 +20,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueHint};
-use pattern::config::Config;
+use pattern::config::{Config, SecureBoot};
 use pattern::table::base;
 use serde_json::json;
 
@@ -73,7 +73,7 @@ pub fn build(options: &Build, screen: Screen) -> Result<()> {
     let file = options.folder.join("pattern.toml");
     let config = read(&file, screen)?;
     let data = Data::find(options.data.as_deref())?;
-    let keys = signing(options, &config)?;
+    let keys = signing(options, &config, screen)?;
     let checked = keys.as_ref().map_or(Ok(true), |keys| pairs::check(keys, &options.tools))?;
     let base = format!("{}_{}", config.image.id, config.image.version);
     let to = options.output.join(&base);
@@ -122,10 +122,19 @@ fn print_made(json: bool, base: &str, to: &Path, names: &[String]) -> Result<()>
     results::json(&json!({ "result": to.display().to_string(), "image": image, "files": files }))
 }
 
+/// An image by this build needs Secure Boot for its volume.
+const UNSIGNED: &str = "Nothing is signed, because there is no --keys: with Secure Boot on, firmware does not start the image, and \
+    with Secure Boot off, the image makes no volume (volume.secure_boot in pattern.toml(5))";
+
 /// Returns the keys that sign the image. Prints a warning if an image with a shell is signed with
 /// the key of images with `debug = false`.
-fn signing(options: &Build, config: &Config) -> Result<Option<Keys>> {
-    let Some(folder) = &options.keys else { return Ok(None) };
+fn signing(options: &Build, config: &Config, screen: Screen) -> Result<Option<Keys>> {
+    let Some(folder) = &options.keys else {
+        if config.secure_boot() == SecureBoot::Required {
+            screen.say(UNSIGNED);
+        }
+        return Ok(None);
+    };
     let pcr = keys::Pcr::of(config.debug, options.debug_as_production, config.image.epoch);
     if config.debug && pcr != keys::Pcr::Debug {
         screen::warn(keys::DEBUG_AS_PRODUCTION);

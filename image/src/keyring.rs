@@ -30,7 +30,7 @@ pub struct GenKeyring {
     pub add_missing: bool,
     /// Add the key of images with image.epoch = N to a keyring, and change nothing else
     #[arg(long, value_name = "N", value_hint = ValueHint::Other, value_parser = number_of_epoch)]
-    #[arg(allow_negative_numbers = true)]
+    #[arg(allow_hyphen_values = true)]
     pub epoch: Option<u32>,
     /// The tools tree with gpg and openssl, for a host that has none
     #[arg(long, value_name = "DIR", default_value = TREE, value_hint = ValueHint::DirPath)]
@@ -90,8 +90,9 @@ fn add(places: &Places, options: &GenKeyring, screen: Screen) -> Result<()> {
     if !keys.is_dir() {
         let (name, keys) = (options.name.display(), keys.display());
         bail!(
-            "adding to the keyring {name}: the folder {keys} does not exist; `pattern gen-keyring {name}`, without \
-             --add-missing or --epoch, makes a new keyring"
+            "adding to the keyring {name}: the folder {keys} does not exist; if there was one, restore it from your backup: no \
+             other keys open volumes and sign for machines of this keyring; `pattern gen-keyring {name}`, without --add-missing \
+             or --epoch, makes a new keyring"
         );
     }
     let added = match options.epoch {

@@ -32,7 +32,7 @@ pub struct Run {
     pub image: Option<PathBuf>,
     /// Make the copy's disk this large, or larger by +SIZE [default: +8G, or as it was kept]
     #[arg(long, value_name = "SIZE", value_hint = ValueHint::Other, value_parser = Growth::parse)]
-    #[arg(allow_negative_numbers = true)]
+    #[arg(allow_hyphen_values = true)]
     pub disk: Option<Growth>,
     /// Keep disk, TPM and UEFI variables in DIR, and go on from there next time
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -41,7 +41,7 @@ pub struct Run {
     #[arg(long, requires_all = ["persist", "image"])]
     pub fresh: bool,
     /// Memory
-    #[arg(long, value_name = "SIZE", default_value = "2G", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SIZE", default_value = "2G", allow_hyphen_values = true)]
     #[arg(value_hint = ValueHint::Other, value_parser = values::memory)]
     pub memory: Size,
     /// Firmware with Secure Boot: in Setup Mode until an image enrolls its keys
@@ -60,10 +60,10 @@ pub struct Run {
     pub credentials: Vec<Source>,
     /// Let the guest reach this host's loopback PORT as http://10.0.2.100:8000
     #[arg(long, value_name = "PORT", value_hint = ValueHint::Other, value_parser = values::port)]
-    #[arg(allow_negative_numbers = true)]
+    #[arg(allow_hyphen_values = true)]
     pub server: Option<u16>,
     /// Let this host reach the guest's SSH server at its own loopback PORT
-    #[arg(long, value_name = "PORT", value_parser = values::port, allow_negative_numbers = true)]
+    #[arg(long, value_name = "PORT", value_parser = values::port, allow_hyphen_values = true)]
     pub ssh: Option<u16>,
     /// The tools tree to take QEMU from when the host's is too old
     #[arg(long, value_name = "DIR", default_value = TREE, value_hint = ValueHint::DirPath)]

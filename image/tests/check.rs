@@ -124,7 +124,8 @@ fn a_folder_stands_for_the_file_in_it() {
     let place = Place::new();
     assert_eq!(place.check(&["image"]), (NO_GPG.to_owned(), 0));
     fs::create_dir(place.0.path().join("empty")).unwrap();
-    let none = "empty/pattern.toml:1: can't be read: No such file or directory (os error 2)\n";
+    let none = "empty/pattern.toml:1: can't be read: No such file or directory (os error 2); name an image's folder, or make one: \
+                pattern init DIR\n";
     assert_eq!(place.check(&["empty"]), (none.to_owned(), 1));
 }
 

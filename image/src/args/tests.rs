@@ -198,7 +198,7 @@ fn a_group_of_commands_lists_them() {
 }
 
 /// Each wrong command line, and what is said about it.
-const WRONG: [(&str, &str); 22] = [
+const WRONG: [(&str, &str); 23] = [
     ("bulid", "pattern: unrecognized subcommand 'bulid'\n\n  tip: a similar subcommand exists: 'build'"),
     ("build a b", "pattern: unexpected argument 'b' found"),
     ("build --sign-debug-as-production", "required arguments were not provided:\n  --keys <DIR>"),
@@ -221,6 +221,7 @@ const WRONG: [(&str, &str); 22] = [
         "unexpected argument '-i' found; type: pattern recovery decrypt FILE --identity",
     ),
     ("run i --memory -1", "'-1' for '--memory <SIZE>': must be a whole number and a unit"),
+    ("run i --disk -1G", "'-1G' for '--disk <SIZE>': "),
     ("run i --ssh -1", "'-1' for '--ssh <PORT>': must be a port: a number from 1 to 65535"),
     ("gen-keyring a --epoch -1", "'-1' for '--epoch <N>': must be a number from 1 to 2147483647"),
     ("config frob", "pattern: unrecognized subcommand 'frob'"),

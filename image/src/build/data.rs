@@ -26,7 +26,10 @@ impl Data {
             None => beside(&env::current_exe().context("finding this program")?),
         };
         let found = share.canonicalize();
-        let share = found.with_context(|| format!("reading the installed files at {}", share.display()))?;
+        let share = found.with_context(|| {
+            let share = share.display();
+            format!("reading the installed files at {share} (`make install` puts them there, --data names another folder)")
+        })?;
         let data = Self { lib: share.join("../../lib/pattern"), share };
         data.check()?;
         Ok(data)
@@ -77,7 +80,10 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let error = Data::find(Some(Path::new("/nonexistent"))).unwrap_err();
-        assert!(format!("{error:#}").starts_with("reading the installed files at /nonexistent: No such"));
+        assert!(
+            format!("{error:#}")
+                .starts_with("reading the installed files at /nonexistent (`make install` puts them there")
+        );
         let place = crate::host::temporary::folder().unwrap();
         let error = Data::find(Some(place.path())).unwrap_err().to_string();
         assert!(error.ends_with("/mkosi is missing: `make install` puts it there"), "{error}");

@@ -1,6 +1,7 @@
 //! Reads one `pattern.toml`. A file that can't be read is a finding like any other.
 
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use pattern::config::{Finding, TEXT_MAX, too_long};
@@ -24,7 +25,12 @@ pub(super) fn read(path: &Path, name: &str) -> Result<String, Finding> {
                 .to_owned(),
         ));
     }
-    let bytes = small::read(path, TEXT_MAX).map_err(|error| wrong(1, format!("can't be read: {error:#}")))?;
+    let bytes = small::read(path, TEXT_MAX).map_err(|error| {
+        let missing =
+            error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::NotFound);
+        let next = if missing { "; name an image's folder, or make one: pattern init DIR" } else { "" };
+        wrong(1, format!("can't be read: {error:#}{next}"))
+    })?;
     if bytes.len() > TEXT_MAX {
         return Err(too_long(name, fs::metadata(path).map_or(0, |found| found.len())));
     }
@@ -66,7 +72,10 @@ mod tests {
     fn what_can_not_be_read_is_a_finding() {
         let said = |path: &str| read(Path::new(path), path).unwrap_err().to_string();
         assert_eq!(said("/dev/zero"), "/dev/zero:1: can't be read: it is a device, not a file");
-        assert_eq!(said("/none"), "/none:1: can't be read: No such file or directory (os error 2)");
+        assert_eq!(
+            said("/none"),
+            "/none:1: can't be read: No such file or directory (os error 2); name an image's folder, or make one: pattern init DIR"
+        );
         assert!(said("-").starts_with("-:1: standard input is not read, "), "{}", said("-"));
     }
 }

@@ -86,7 +86,7 @@ fn an_older_keyring_gets_what_it_lacks() {
     let place = Place::with_keys();
     let error = place.fails(&["gen-keyring", "y", "--add-missing"]);
     assert!(
-        error.contains("adding to the keyring y: the folder y-keys does not exist; `pattern gen-keyring y`"),
+        error.contains("adding to the keyring y: the folder y-keys does not exist; if there was one, restore it from your backup"),
         "{error}"
     );
     let all = names(&place.path("x-keys"));
