@@ -43,6 +43,8 @@ install: programs ## build: lay the files out for packagers: DESTDIR=, PREFIX=
 	target/release/pattern completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/pattern
 	target/release/pattern completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_pattern
 	target/release/pattern completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/pattern.fish
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/pattern README.md CHANGELOG.md
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/pattern/docs docs/*.md docs/*.svg docs/*.png
 	rm -rf $(DESTDIR)$(PREFIX)/share/pattern/mkosi
 	cp -r image/mkosi $(DESTDIR)$(PREFIX)/share/pattern/mkosi
 	chmod -R u=rwX,go=rX $(DESTDIR)$(PREFIX)/share/pattern/mkosi

@@ -18,7 +18,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueHint};
 use pattern::config::{Config, SecureBoot};
 use pattern::table::base;
@@ -76,6 +76,7 @@ pub fn build(options: &Build, screen: Screen) -> Result<()> {
     let keys = signing(options, &config, screen)?;
     let checked = keys.as_ref().map_or(Ok(true), |keys| pairs::check(keys, &options.tools))?;
     let base = format!("{}_{}", config.image.id, config.image.version);
+    refuse_own_folder(options)?;
     let to = options.output.join(&base);
     signals::catch()?;
     let _version = claim::version(&options.output.join(".work").join(&base))?;
@@ -120,6 +121,21 @@ fn print_made(json: bool, base: &str, to: &Path, names: &[String]) -> Result<()>
     }
     let image = to.join(format!("{base}.raw")).display().to_string();
     results::json(&json!({ "result": to.display().to_string(), "image": image, "files": files }))
+}
+
+/// Results and caches do not go among an image's own files or keys, which somebody keeps and publishes.
+fn refuse_own_folder(options: &Build) -> Result<()> {
+    let at = |path: &Path| path.canonicalize().ok();
+    let own = [Some(options.folder.as_path()), options.keys.as_deref()];
+    if let Some(own) =
+        own.into_iter().flatten().find(|own| at(own).is_some() && at(own) == at(&options.output))
+    {
+        bail!(
+            "building into {}: it holds the image's own files; name another folder with --output",
+            own.display()
+        );
+    }
+    Ok(())
 }
 
 /// An image by this build needs Secure Boot for its volume.

@@ -25,6 +25,11 @@ const RESULT: &str = "build/images/x_1";
 #[ignore = "needs gnupg openssl; `make test` runs it"]
 fn a_version_is_replaced_on_request_and_what_is_not_its_own_stays() {
     let host = Host::with_mkosi();
+    let error = host.fails(&["build", "x", "--output", "x"]);
+    assert!(
+        error.contains("building into x: it holds the image's own files; name another folder"),
+        "{error}"
+    );
     host.succeeds(&["build", "x"]);
     assert_eq!(host.names(RESULT), BUILT);
     for (name, text) in [("x_1.raw", "older"), ("disk.raw", "a machine"), ("x_1_0c_9.usr.raw", "older")] {
