@@ -139,7 +139,7 @@ fn refuse_own_folder(options: &Build) -> Result<()> {
 }
 
 /// An image by this build needs Secure Boot for its volume.
-const UNSIGNED: &str = "Nothing is signed, because there is no --keys: with Secure Boot on, firmware does not start the image, and \
+const UNSIGNED: &str = "Nothing is signed, because --keys names no keys: with Secure Boot on, firmware does not start the image, and \
     with Secure Boot off, the image makes no volume (volume.secure_boot in pattern.toml(5))";
 
 /// Returns the keys that sign the image. Prints a warning if an image with a shell is signed with

@@ -63,7 +63,7 @@ fn a_volume_that_only_a_passphrase_or_a_device_opens_is_not_refused() {
         let (header, locks) = others(kind);
         assert_eq!((header.entry().asked(), locks.tokens.len()), (asked, 0), "{kind}");
     }
-    // A token without a key slot is no recovery key.
+    // A token without a key slot is not a recovery key.
     let orphan = json!({ "0": { "type": "systemd-recovery", "keyslots": [] } });
     let (header, locks) = openable(seen(&set("/tokens", &orphan))).unwrap();
     assert_eq!((header.entry().asked(), locks.recovery), (Some("Passphrase"), false));

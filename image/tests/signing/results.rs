@@ -73,7 +73,7 @@ fn each_step_is_told_once_and_each_file_printed() {
     assert_eq!(steps, ["tools tree", "initrd", "image"], "{told}");
     assert!(told.contains(" s): done\n") && !told.contains(['\r', '\x1b', '…']), "{told}");
 
-    assert!(told.contains("\nNothing is signed, because there is no --keys: "), "{told}");
+    assert!(told.contains("\nNothing is signed, because --keys names no keys: "), "{told}");
 
     let (made, told) = place.tells(&["sign-release", "build/images/x_1", "x-gpg", "--compress", "none"]);
     let published = ["x_1.efi", "x_1.raw", "x_1.spdx.json", "x_1_0a_11.usr.raw", "x_1_0b_14.verity.raw"];
