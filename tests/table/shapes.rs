@@ -105,7 +105,7 @@ fn what_the_kernel_accepts_is_read_alike() {
         );
         let uuids = [wanted().usr, wanted().verity];
         assert_eq!(numbers(&mut disk.clone(), shape.sector_size, uuids), Some([3, 2]), "{shape:?}");
-        // It boots: what can't be done is no error.
+        // It boots: what can't be done is not an error.
         assert!(target(&found, &wanted()).is_ok(), "{shape:?}");
     }
 }
