@@ -14,7 +14,7 @@ machines! {
         prepare: Computer::has_a_crb_tpm,
         ..BASE
     };
-    seldom sha384_only: Row {
+    often sha384_only: Row {
         what: "registers of SHA-384 alone",
         prepare: |computer| computer.gets_a_tpm("sha384"),
         ..BASE

@@ -26,9 +26,13 @@ machines! {
         prepare: |computer| computer.has_its_disk_at(at("virtio-scsi-pci,id=s", "scsi-hd,bus=s.0")),
         ..BASE
     };
-    often pvscsi: Row {
+    seldom pvscsi: Row {
         what: "VMware PVSCSI",
-        prepare: |computer| computer.has_its_disk_at(at("pvscsi,id=s", "scsi-hd,bus=s.0")),
+        prepare: |computer| {
+            computer.gets_its_kernel_from_the_host("demo");
+            computer.has_its_disk_at(at("pvscsi,id=s", "scsi-hd,bus=s.0"));
+        },
+        end: opens_twice,
         ..BASE
     };
     seldom virtio_4096: Row {
