@@ -74,18 +74,17 @@ pub fn new_pin() -> Result<Zeroizing<String>> {
     chosen(pin)
 }
 
-/// Asks for a PIN, without a time limit.
-///
-/// # Errors
-/// When nobody can be asked.
-pub fn pin(question: &str) -> Result<Zeroizing<String>> {
+fn pin(question: &str) -> Result<Zeroizing<String>> {
     let typed = secret(question)?;
-    Ok(if initrd::is_here() { digits(&typed) } else { typed })
+    // The running system knows the person's keyboard.
+    Ok(if initrd::is_here() { meant(&typed) } else { typed })
 }
 
-/// Returns what a person meant who has a French keyboard: digits, with Shift. The initrd's console has the letters of the United
-/// States, where these keys are other signs. A PIN with anything that a new one can't have stays as it is.
-fn digits(typed: &Zeroizing<String>) -> Zeroizing<String> {
+/// Returns the PIN that a person means who has a French keyboard and types digits with Shift in the initrd. Its console has
+/// the layout of the United States, where these keys are other signs. A PIN with anything that a new one can't have stays as it
+/// is.
+#[must_use]
+pub fn meant(typed: &Zeroizing<String>) -> Zeroizing<String> {
     let digit =
         |sign| SHIFTED.chars().position(|other| other == sign).and_then(|place| DIGITS.chars().nth(place));
     let mut meant = Zeroizing::new(String::with_capacity(LONGEST));
@@ -221,7 +220,7 @@ mod tests {
 
     #[test]
     fn digits_of_a_french_keyboard_are_digits() {
-        let meant = |typed: &str| digits(&Zeroizing::new(typed.to_owned())).to_string();
+        let meant = |typed: &str| meant(&Zeroizing::new(typed.to_owned())).to_string();
         assert_eq!(meant("!@#$%^&*()"), "1234567890");
         assert_eq!(meant("12tu!"), "12tu1");
         // An older PIN.

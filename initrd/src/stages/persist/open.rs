@@ -187,7 +187,7 @@ impl Opening<'_> {
         if given.is_some() {
             return (given, reasons);
         }
-        let with_pin = |unseal: ahead::Unseal<'_>| with_pin(about, ask::pin, unseal);
+        let with_pin = |unseal: ahead::Unseal<'_>| with_pin(about, ask::secret, unseal);
         let found = ahead::unlock(volume, self.header, &means, with_pin, &mut reasons);
         let given = found.map(|found| Given {
             key: found.key,

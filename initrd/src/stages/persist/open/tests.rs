@@ -27,6 +27,7 @@ fn entered_instead_of(
     };
     let secret = with_pin((Path::new("/dev/vda3"), other), ask, |pin| match pin {
         "1234" => Ok(7),
+        "!@#456" => Ok(8),
         "locked" => Err(TpmError::Lockout),
         _ => Err(TpmError::WrongPin(Some(3))),
     });
@@ -39,6 +40,17 @@ fn a_wrong_pin_is_asked_for_again() {
     assert_eq!(secret.unwrap().0, 7);
     assert_eq!(questions[0], "PIN for /dev/vda3 (empty for the recovery key):");
     assert!(questions[1].starts_with("the PIN is wrong; after 3 more wrong ones"), "{questions:?}");
+}
+
+/// The initrd's console has the layout of the United States.
+#[test]
+fn digits_with_shift_are_the_pin_and_so_is_what_was_chosen_before() {
+    let (french, _) = entered(&["!@#$"]);
+    let (value, pin) = french.unwrap();
+    assert_eq!((value, pin.as_str()), (7, "1234"));
+    let (older, questions) = entered(&["!@#456"]);
+    let (value, pin) = older.unwrap();
+    assert_eq!((value, pin.as_str(), questions.len()), (8, "!@#456", 1));
 }
 
 #[test]

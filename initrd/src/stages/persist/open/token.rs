@@ -50,7 +50,7 @@ fn by_tpm(
     let unseal = |pin: Option<&str>| Tpm::unseal(tcti, token, Presented { signatures, pin });
     let (secret, pin) = match unseal(None) {
         Err(TpmError::NoPin) => {
-            let (secret, pin) = with_pin(about, ask::pin, |pin| unseal(Some(pin)))?;
+            let (secret, pin) = with_pin(about, ask::secret, |pin| unseal(Some(pin)))?;
             (secret, Some(pin))
         }
         answer => (answer?, None),
@@ -70,16 +70,22 @@ pub(super) fn with_pin<T>(
     let otherwise = otherwise.unwrap_or_default();
     let mut before = String::new();
     loop {
-        let pin = ask(&format!("{before}PIN for {device}{otherwise}:"))?;
-        if pin.is_empty() {
+        let typed = ask(&format!("{before}PIN for {device}{otherwise}:"))?;
+        if typed.is_empty() {
             bail!("no PIN was entered");
         }
-        match try_pin(&pin) {
-            Err(error @ TpmError::WrongPin(_)) => {
+        let meant = ask::meant(&typed);
+        let answer = match try_pin(&meant) {
+            // A PIN that was chosen before may have just these signs.
+            Err(TpmError::WrongPin(_)) if meant != typed => (try_pin(&typed), typed),
+            answer => (answer, meant),
+        };
+        match answer {
+            (Err(error @ TpmError::WrongPin(_)), _) => {
                 log::error!("{device}: {error}");
                 before = format!("{error}. ");
             }
-            answer => return Ok((answer?, pin)),
+            (answer, pin) => return Ok((answer?, pin)),
         }
     }
 }
