@@ -11,9 +11,10 @@ pub const WORD: &str = "repair";
 /// documentation, filesystems/ext4/super.rst).
 const EXT4_STATE: usize = 1024 + 0x3a;
 const EXT4_ERRORS: u8 = 2;
-/// What the kernel says of a damaged file system: `EBADMSG`, `EUCLEAN`. ext4 and btrfs also say
-/// `EINVAL`.
-const DAMAGED: [i32; 3] = [74, 117, 22];
+/// What the kernel says of a damaged file system: `EBADMSG`, `EUCLEAN`.
+const DAMAGED: [i32; 2] = [74, 117];
+/// What ext4 and btrfs say, too: `EINVAL`. xfs says it of features that are newer than the kernel, and those are not damage.
+const INVALID: i32 = 22;
 
 /// A program and what comes before the device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,8 +57,8 @@ pub fn has_errors(head: &[u8]) -> bool {
 
 /// Returns whether the kernel refused a mount because of damage, by the number of the error.
 #[must_use]
-pub fn is_damage(error: Option<i32>) -> bool {
-    error.is_some_and(|error| DAMAGED.contains(&error))
+pub fn is_damage(kind: Filesystem, error: Option<i32>) -> bool {
+    error.is_some_and(|error| DAMAGED.contains(&error) || (error == INVALID && kind != Filesystem::Xfs))
 }
 
 /// Returns what a person is asked, or why nobody is.
@@ -100,8 +101,14 @@ mod tests {
     /// A missing driver or a broken disk is not repaired.
     #[test]
     fn only_damage_is_repaired() {
-        assert!([Some(117), Some(74), Some(22)].into_iter().all(is_damage));
-        assert!([None, Some(5), Some(19), Some(1)].into_iter().all(|error| !is_damage(error)));
+        for kind in [Filesystem::Xfs, Filesystem::Ext4, Filesystem::Btrfs] {
+            assert!(is_damage(kind, Some(117)) && is_damage(kind, Some(74)), "{kind:?}");
+            assert!(
+                [None, Some(5), Some(19), Some(1)].into_iter().all(|error| !is_damage(kind, error)),
+                "{kind:?}"
+            );
+            assert_eq!(is_damage(kind, Some(22)), kind != Filesystem::Xfs, "{kind:?}");
+        }
     }
 
     #[test]

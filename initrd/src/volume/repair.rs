@@ -26,7 +26,7 @@ pub(crate) fn mount(on_trial: bool) -> Result<&'static Path> {
         try_safe(kind, device);
     }
     let refused = match mounts::mount() {
-        Err(error) if is_damage(number(&error)) => error,
+        Err(error) if is_damage(kind, number(&error)) => error,
         mounted => return mounted,
     };
     log::error!("{refused:#}");
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn the_number_of_a_mount_error_is_found() {
         let refused = Err::<(), _>(Errno::EUCLEAN).context("mounting").context("more").unwrap_err();
-        assert!(is_damage(number(&refused)));
+        assert!(is_damage(Filesystem::Xfs, number(&refused)));
         assert_eq!(number(&Error::msg("no")), None);
     }
 }
