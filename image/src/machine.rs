@@ -20,7 +20,7 @@ use pattern::table::Amount;
 
 use crate::host::tools;
 use programs::Programs;
-use qemu::{Boot, Console, Options, Port};
+use qemu::{Boot, Options};
 
 /// Everything that the guest printed on its serial console.
 pub const CONSOLE_LOG: &str = "console.log";
@@ -117,35 +117,10 @@ impl Machine {
     /// folder's state.
     #[must_use]
     pub fn options(&self, programs: &Programs) -> Options {
-        Options {
-            memory_mib: 2048,
-            cpus: 2,
-            kvm: programs.kvm,
-            boot: Boot::Uefi {
-                code: programs.firmware.plain.clone(),
-                variables: self.variables(),
-                secure: false,
-            },
-            words: String::new(),
-            strings: Vec::new(),
-            disks: vec![self.disk()],
-            instructions: false,
-            remote: None,
-            writes: None,
-            tpm: true,
-            tpm_interface: "tpm-tis",
-            tpm_socket: swtpm::SOCKET.to_owned(),
-            server: None,
-            ssh: None,
-            clock: None,
-            watchdog: false,
-            port: Port::VIRTIO,
-            more: Vec::new(),
-            display: None,
-            commands: None,
-            console: Console::Pipe,
-            log: self.folder.join(CONSOLE_LOG),
-        }
+        let boot =
+            Boot::Uefi { code: programs.firmware.plain.clone(), variables: self.variables(), secure: false };
+        let plain = Options::of(boot, self.folder.join(CONSOLE_LOG));
+        Options { kvm: programs.kvm, disks: vec![self.disk()], tpm: true, ..plain }
     }
 
     /// Returns firmware that enforces Secure Boot, with this machine's variables. While they have

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use pattern_image::machine::programs::Programs;
-use pattern_image::machine::qemu::{Boot, Console, Options, Port};
+use pattern_image::machine::qemu::{Boot, Options};
 use pattern_image::machine::vm::Vm;
 
 use crate::cpio::Entry;
@@ -50,30 +50,14 @@ impl Small {
         fs::create_dir_all(folder).expect("creating the machine's folder");
         let folder = folder.canonicalize().expect("finding the machine's folder");
         let programs = setting::programs();
+        let boot = Boot::Kernel { kernel: "kernel".into(), initrd: "initrd".into() };
         let options = Options {
             memory_mib: 512,
             cpus: 1,
             kvm: programs.kvm,
-            boot: Boot::Kernel { kernel: "kernel".into(), initrd: "initrd".into() },
             words: "console=ttyS0 quiet rdinit=/small-init".to_owned(),
-            disks: Vec::new(),
-            instructions: false,
-            remote: None,
-            writes: None,
             tpm: true,
-            tpm_interface: "tpm-tis",
-            tpm_socket: pattern_image::machine::swtpm::SOCKET.to_owned(),
-            strings: Vec::new(),
-            server: None,
-            ssh: None,
-            clock: None,
-            watchdog: false,
-            port: Port::VIRTIO,
-            more: Vec::new(),
-            display: None,
-            commands: None,
-            console: Console::Pipe,
-            log: folder.join("console.log"),
+            ..Options::of(boot, folder.join("console.log"))
         };
         Self { folder, programs, options, scratch }
     }

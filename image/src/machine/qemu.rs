@@ -70,6 +70,38 @@ pub struct Options {
     pub log: PathBuf,
 }
 
+impl Options {
+    /// Returns a machine of 2 GiB and two processors, with nothing but what it starts, and with its console in this file.
+    #[must_use]
+    pub fn of(boot: Boot, log: PathBuf) -> Self {
+        Self {
+            memory_mib: 2048,
+            cpus: 2,
+            kvm: false,
+            instructions: false,
+            boot,
+            words: String::new(),
+            disks: Vec::new(),
+            port: Port::VIRTIO,
+            remote: None,
+            writes: None,
+            strings: Vec::new(),
+            tpm: false,
+            tpm_interface: "tpm-tis",
+            tpm_socket: super::swtpm::SOCKET.to_owned(),
+            server: None,
+            ssh: None,
+            clock: None,
+            watchdog: false,
+            display: None,
+            commands: None,
+            console: Console::Pipe,
+            log,
+            more: Vec::new(),
+        }
+    }
+}
+
 /// How a disk is connected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Port {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::facts::{Facts, Signed};
+use super::facts::Facts;
 use super::packages::PackageChange;
+use super::signature::Signed;
 
 /// The differences from an older image. A list that could not be made is `None`.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]

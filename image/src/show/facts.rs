@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::kernel::Kernel;
 use super::packages::Packages;
-use super::signature::Signature;
+use super::signature::Signed;
 use super::system::System;
 
 /// Everything. `None` stands for what could not be read; `unread` says why.
@@ -32,16 +32,6 @@ pub(super) struct Partition {
     pub(super) bytes: u64,
     /// Where it starts, in bytes.
     pub(super) start: u64,
-}
-
-/// A program for the firmware.
-#[derive(Serialize, Clone, PartialEq, Eq, Debug)]
-pub(super) struct Signed {
-    /// Its path on the EFI system partition.
-    pub(super) file: String,
-    pub(super) bytes: u64,
-    /// `None` if it is not signed.
-    pub(super) signature: Option<Signature>,
 }
 
 impl Facts {

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::facts::{Facts, Signed};
+use super::facts::Facts;
 use super::kernel::Kernel;
 use super::programs::{Esp, Usr};
+use super::signature::Signed;
 use super::system::System;
 use super::{disk, packages, signature};
 use crate::host::pubring::Pubring;

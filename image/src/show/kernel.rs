@@ -6,7 +6,7 @@ use pattern::token::{PublicKey, Signatures};
 use pattern::update::uki::{place, section};
 use serde::Serialize;
 
-use super::facts::Signed;
+use super::signature::Signed;
 
 /// What is in the file.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]

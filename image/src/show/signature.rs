@@ -7,13 +7,22 @@ use anyhow::{Context, Result};
 use pattern::update::uki;
 use serde::Serialize;
 
-use super::facts::Signed;
 use crate::host::signals;
 use crate::host::temporary;
 use crate::host::tools::{self, Need, Source};
 
 const OPENSSL: Need = Need { programs: &["openssl"], package: "openssl" };
 const SBVERIFY: Need = Need { programs: &["sbverify"], package: "sbsigntool" };
+
+/// A program for the firmware.
+#[derive(Serialize, Clone, PartialEq, Eq, Debug)]
+pub(super) struct Signed {
+    /// Its path on the EFI system partition.
+    pub(super) file: String,
+    pub(super) bytes: u64,
+    /// `None` if it is not signed.
+    pub(super) signature: Option<Signature>,
+}
 
 /// A signature, and the certificate that came with it.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug, Default)]

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use super::facts::{Partition, Signed};
+use super::facts::Partition;
 use super::kernel::Kernel;
 use super::signature::Signature;
+use super::signature::Signed;
 use super::system::System;
 use super::*;
 use crate::host::temporary;

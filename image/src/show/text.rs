@@ -5,9 +5,10 @@ use pattern::plain::plain;
 use pattern::table::Amount;
 
 use super::change::Change;
-use super::facts::{Facts, Signed};
+use super::facts::Facts;
 use super::kernel::Kernel;
 use super::packages::{PackageChange, Packages};
+use super::signature::Signed;
 use super::system::System;
 
 /// Columns of a bar.

@@ -1,31 +1,8 @@
 use super::*;
 
 fn options() -> Options {
-    Options {
-        memory_mib: 2048,
-        cpus: 2,
-        kvm: false,
-        boot: Boot::Uefi { code: "/fw/code.fd".into(), variables: "vars.fd".into(), secure: false },
-        words: String::new(),
-        strings: Vec::new(),
-        disks: vec!["/d/a,b.raw".into()],
-        instructions: false,
-        remote: None,
-        writes: None,
-        tpm: false,
-        tpm_interface: "tpm-tis",
-        tpm_socket: crate::machine::swtpm::SOCKET.to_owned(),
-        server: None,
-        ssh: None,
-        clock: None,
-        watchdog: false,
-        port: Port::VIRTIO,
-        more: Vec::new(),
-        display: None,
-        commands: None,
-        console: Console::Pipe,
-        log: "console.log".into(),
-    }
+    let boot = Boot::Uefi { code: "/fw/code.fd".into(), variables: "vars.fd".into(), secure: false };
+    Options { disks: vec!["/d/a,b.raw".into()], ..Options::of(boot, "console.log".into()) }
 }
 
 fn line(options: &Options) -> String {
