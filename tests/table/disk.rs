@@ -30,6 +30,16 @@ pub(crate) struct Disk {
 /// Type, label, start and size in MiB.
 pub(crate) type Part = (u128, &'static str, u64, u64);
 
+/// An installed machine, which had one version.
+pub(crate) const INSTALLED: [Part; 6] = [
+    (ESP, "esp", 1, 200),
+    (USR_VERITY, "verity-1", 201, 200),
+    (USR, "usr-1", 401, 2048),
+    (USR_VERITY, "_empty", 2449, 200),
+    (USR, "_empty", 2649, 2048),
+    (GENERIC, "persist", 4697, 3494),
+];
+
 /// The base image: ESP, verity A, usr A.
 pub(crate) const BASE: [Part; 3] =
     [(ESP, "esp", 1, 200), (USR_VERITY, "verity-1", 201, 200), (USR, "usr-1", 401, 174)];

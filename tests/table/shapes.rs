@@ -1,18 +1,9 @@
 //! Tables as other systems and tools leave them. An installed machine finds its volume in each that the kernel accepts,
 //! and only what is fully understood is changed.
 
-use super::disk::{BASE, Disk, ESP, GENERIC, MIB, Part, USR, USR_VERITY, layout, target_table, wanted};
+use super::disk::{BASE, Disk, ESP, INSTALLED, MIB, Part, USR, USR_VERITY, layout, target_table, wanted};
 use super::kernel::{self, crc};
 use pattern::table::{Fault, Found, PersistPlace, Source, commit, numbers, persist, target};
-
-const INSTALLED: [Part; 6] = [
-    (ESP, "esp", 1, 200),
-    (USR_VERITY, "verity-1", 201, 200),
-    (USR, "usr-1", 401, 2048),
-    (USR_VERITY, "_empty", 2449, 200),
-    (USR, "_empty", 2649, 2048),
-    (GENERIC, "persist", 4697, 3494),
-];
 
 /// How a table differs from a usual one.
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,6 @@
 //! The target shape: what is changed, and what is refused.
 
-use super::disk::{
-    BASE, Disk, ESP, GENERIC, MIB, Part, USR, USR_ARM, USR_VERITY, layout, target_table, wanted,
-};
+use super::disk::{BASE, Disk, GENERIC, INSTALLED, MIB, USR, USR_ARM, layout, target_table, wanted};
 use pattern::table::{Decision, Guid, PersistPlace, Refusal, Wanted, commit, persist, target};
 
 /// The base image at the start of a larger disk.
@@ -24,15 +22,6 @@ fn row(number: u32, label: &str, start: u64, size: u64) -> (u32, String, u64, u6
     (number, label.to_owned(), start, size)
 }
 
-const FULL: [Part; 6] = [
-    (ESP, "esp", 1, 200),
-    (USR_VERITY, "verity-1", 201, 200),
-    (USR, "usr-1", 401, 2048),
-    (USR_VERITY, "_empty", 2449, 200),
-    (USR, "_empty", 2649, 2048),
-    (GENERIC, "persist", 4697, 3494),
-];
-
 #[test]
 fn a_fresh_disk_gets_its_shape() {
     for sector_size in [512, 4096] {
@@ -42,8 +31,10 @@ fn a_fresh_disk_gets_its_shape() {
             decision.to_string(),
             "backup table moves to the end; usr-1 174 MiB -> 2 GiB; add verity slot B 200 MiB; add usr slot B 2 GiB"
         );
-        let expected: Vec<_> =
-            (1..).zip(&FULL[..5]).map(|(n, (_, label, start, size))| row(n, label, *start, *size)).collect();
+        let expected: Vec<_> = (1..)
+            .zip(&INSTALLED[..5])
+            .map(|(n, (_, label, start, size))| row(n, label, *start, *size))
+            .collect();
         assert_eq!(layout(decision.planned()), expected);
         let Ok(PersistPlace::Free { number: 6, extent }) = persist(decision.planned(), 320 * MIB) else {
             panic!()
@@ -84,7 +75,7 @@ fn slot_b_has_the_types_of_slot_a() {
 
 #[test]
 fn an_installed_disk_is_left_alone_or_grows_its_persist() {
-    let mut disk = Disk::with(512, 8192, &FULL);
+    let mut disk = Disk::with(512, 8192, &INSTALLED);
     assert_eq!(words(&disk), "nothing to change");
     disk.size += 5000 * MIB + 512;
     assert_eq!(words(&disk), "backup table moves to the end; persist 3.5 GiB -> 8.3 GiB");
@@ -94,17 +85,17 @@ fn an_installed_disk_is_left_alone_or_grows_its_persist() {
 
 #[test]
 fn copies_are_restored() {
-    let mut torn = Disk::with(512, 8192, &FULL);
+    let mut torn = Disk::with(512, 8192, &INSTALLED);
     torn.put(512, &[0]);
     assert_eq!(words(&torn), "restore primary table");
-    let mut missing = Disk::with(512, 8192, &FULL);
+    let mut missing = Disk::with(512, 8192, &INSTALLED);
     missing.put(missing.last_sector(), &[0]);
     assert_eq!(words(&missing), "restore backup table");
 }
 
 #[test]
 fn a_disk_shrunk_behind_its_partitions_moves_the_backup_back() {
-    let mut disk = Disk::with(512, 20000, &FULL);
+    let mut disk = Disk::with(512, 20000, &INSTALLED);
     disk.size = 10000 * MIB;
     assert_eq!(words(&disk), "backup table moves to the end; persist 3.5 GiB -> 5.2 GiB");
     disk.size = 8191 * MIB;
@@ -125,7 +116,7 @@ fn every_impossibility_is_named_with_its_numbers() {
         ),
         (
             5000,
-            FULL[..5].to_vec(),
+            INSTALLED[..5].to_vec(),
             "no room for persist: it needs 320 MiB, the largest unused extent has 302 MiB; enlarge the disk",
         ),
         (
@@ -178,7 +169,7 @@ fn a_full_table_is_refused() {
 
 #[test]
 fn an_installed_system_does_without_what_no_longer_fits() {
-    let disk = Disk::with(512, 8192, &FULL);
+    let disk = Disk::with(512, 8192, &INSTALLED);
     let larger = Wanted { usr_size: 3000 * MIB, ..wanted() };
     let decision = target(&disk.found(), &larger).unwrap();
     assert_eq!(
@@ -202,14 +193,14 @@ fn an_installed_system_at_the_end_of_its_disk_does_without_growth() {
 
 #[test]
 fn a_larger_partition_is_never_shrunk() {
-    let disk = Disk::with(512, 8192, &FULL);
+    let disk = Disk::with(512, 8192, &INSTALLED);
     let smaller = Wanted { usr_size: 100 * MIB, verity_size: MIB, ..wanted() };
     assert_eq!(target(&disk.found(), &smaller).unwrap().to_string(), "nothing to change");
 }
 
 #[test]
 fn a_finished_volume_becomes_persist() {
-    let table = Disk::with(512, 8192, &FULL[..5]).found().table;
+    let table = Disk::with(512, 8192, &INSTALLED[..5]).found().table;
     let Ok(PersistPlace::Free { number, extent }) = persist(&table, 320 * MIB) else { panic!() };
     let new = table.with_persist(number, extent, Guid::from_random([3; 16]));
     assert_eq!(layout(&new).last(), Some(&row(6, "persist", 4697, 3494)));

@@ -37,7 +37,7 @@ pub(super) fn decide(facts: &Facts, named: Option<&str>, asks: bool) -> Decision
         None if facts.things.is_empty() => Decision::Erase,
         None if asks => Decision::Ask,
         None => Decision::Refuse(format!(
-            "it is not blank, and there is no terminal to ask on: nothing was changed; to erase it, add --erase with its \
+            "it is not blank, and the command has no terminal to ask on: nothing was changed; to erase it, add --erase with its \
              serial number or name: {}",
             facts.names()
         )),
@@ -99,7 +99,7 @@ mod tests {
         for word in ["sda", "", "/dev/sdb", "4c53", "y", "yes"] {
             assert!(!used.is_called(word), "{word}");
         }
-        let refusal = "it is not blank, and there is no terminal to ask on: nothing was changed; to erase it, add --erase with \
+        let refusal = "it is not blank, and the command has no terminal to ask on: nothing was changed; to erase it, add --erase with \
                        its serial number or name: sdb (serial 4C53)";
         assert_eq!(decide(&used, None, false), Decision::Refuse(refusal.to_owned()));
     }

@@ -43,7 +43,7 @@ impl Places {
     /// Keeps other runs of this tool out of the folder.
     ///
     /// # Errors
-    /// When another run works there, or there is no folder.
+    /// When another run works there, or the folder is missing.
     pub(super) fn lock(&self) -> Result<File> {
         let folder = self.folder.display();
         if !self.folder.as_os_str().is_empty() && !self.folder.exists() {

@@ -125,7 +125,7 @@ fn what_is_not_blank_is_erased_only_when_it_is_named() {
     place.disk("vm.raw", 64);
     place.burns(&["x_1", "vm.raw"]);
     let before = place.content("vm.raw");
-    let expected = "pattern: vm.raw: it is not blank, and there is no terminal to ask on: nothing was changed; to erase it, \
+    let expected = "pattern: vm.raw: it is not blank, and the command has no terminal to ask on: nothing was changed; to erase it, \
                     add --erase with its serial number or name: vm.raw";
     assert_eq!(place.refuses(&["x_1", "vm.raw"]), expected);
     let expected = "pattern: vm.raw: --erase names \"sdb\", but this is vm.raw: nothing was changed";
@@ -148,7 +148,7 @@ fn a_file_with_anything_in_its_middle_is_not_blank() {
     std::os::unix::fs::FileExt::write_all_at(&file, b"mine", 30 << 20).unwrap();
     let refusal = place.refuses(&["x_1", "notes"]);
     assert!(
-        refusal.starts_with("pattern: notes: it is not blank, and there is no terminal to ask on"),
+        refusal.starts_with("pattern: notes: it is not blank, and the command has no terminal to ask on"),
         "{refusal}"
     );
     assert_eq!(&place.content("notes")[30 * MIB..30 * MIB + 4], b"mine");

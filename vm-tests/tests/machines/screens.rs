@@ -14,6 +14,9 @@ const BASE: Row = Row {
     end: key_and_question,
 };
 
+/// Debian's kernel for clouds has no USB.
+const PC: Row = Row { from: |name| Computer::of_image("pc", name), ..BASE };
+
 machines! {
     often screen: Row {
         what: "a screen, no serial port: recovery key, boot, and a question",
@@ -39,27 +42,23 @@ machines! {
     };
     seldom keyboard_xhci: Row {
         what: "a keyboard at a USB 3 port alone",
-        from: |name| Computer::of_image("pc", name),
         prepare: |computer| keyboard_at(computer, "qemu-xhci"),
-        ..BASE
+        ..PC
     };
     seldom keyboard_ehci: Row {
         what: "a keyboard at a USB 2 port alone",
-        from: |name| Computer::of_image("pc", name),
         prepare: |computer| keyboard_at(computer, "usb-ehci"),
-        ..BASE
+        ..PC
     };
     seldom keyboard_uhci: Row {
         what: "a keyboard at a USB 1 port alone (UHCI)",
-        from: |name| Computer::of_image("pc", name),
         prepare: |computer| keyboard_at(computer, "piix3-usb-uhci"),
-        ..BASE
+        ..PC
     };
     seldom keyboard_ohci: Row {
         what: "a keyboard at a USB 1 port alone (OHCI)",
-        from: |name| Computer::of_image("pc", name),
         prepare: |computer| keyboard_at(computer, "pci-ohci"),
-        ..BASE
+        ..PC
     };
 }
 

@@ -1,4 +1,4 @@
-//! Tries a machine, and notes what came of it in `build/machines`.
+//! Tries a machine, and keeps the result in `build/machines`.
 
 use std::fs;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub(crate) fn try_out(name: &str, group: &str, row: &Row) {
     let mut computer = (row.from)(name);
     (row.prepare)(&mut computer);
     let end = (row.end)(computer);
-    fs::write(&note, format!("{} | {end}\n", row.what)).expect("noting what came of it");
+    fs::write(&note, format!("{} | {end}\n", row.what)).expect("keeping the result");
 }
 
 /// Sorted by their names, the notes are in the order of the table.

@@ -28,7 +28,7 @@ pub(crate) enum Outcome {
     Reset,
     /// The TPM is in failure mode.
     Broken,
-    /// There is no memory left.
+    /// All memory for records is used.
     Full,
     /// Other programs left objects or sessions loaded.
     Crowded,
