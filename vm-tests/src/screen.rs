@@ -82,12 +82,13 @@ impl Screen {
         }
     }
 
-    /// Types lower-case letters, digits, hyphens and spaces, on a keyboard with the letters of the United States.
+    /// Types lower-case letters, digits, hyphens, slashes and spaces, on a keyboard with the letters of the United States.
     pub fn write(&mut self, text: &str) {
         for letter in text.chars() {
             let key = match letter {
                 ' ' => "spc".to_owned(),
                 '-' => "minus".to_owned(),
+                '/' => "slash".to_owned(),
                 other => other.to_string(),
             };
             self.press(&key);

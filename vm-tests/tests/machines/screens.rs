@@ -1,5 +1,8 @@
 //! Where people are: screens with and without a serial port, and the keyboards there.
 
+use std::thread;
+use std::time::Duration;
+
 use pattern_vm_tests::{Computer, Guest, Screen, recovery_key_in};
 
 use crate::shop::Row;
@@ -15,7 +18,8 @@ const BASE: Row = Row {
 };
 
 /// Debian's kernel for clouds has no USB.
-const PC: Row = Row { from: |name| Computer::of_image("pc", name), ..BASE };
+const PC: Row =
+    Row { from: |name| Computer::of_image("pc", name), end: |computer| walk(computer, "root@pc"), ..BASE };
 
 machines! {
     often screen: Row {
@@ -37,7 +41,10 @@ machines! {
     seldom first_user: Row {
         what: "a screen and a serial port that nobody watches: the first user",
         from: |name| Computer::of_image("my-server", name),
-        prepare: |computer| computer.has_a_screen(true, &[]),
+        prepare: |computer| {
+            computer.secure_boot();
+            computer.has_a_screen(true, &[]);
+        },
         end: first_user_by_screen,
     };
     seldom keyboard_xhci: Row {
@@ -78,14 +85,19 @@ fn keyboard_at(computer: &mut Computer, port: &str) {
     computer.has_a_screen(false, &[port, "usb-kbd"]);
 }
 
-/// The first boot shows the key, and waits for Enter. Without its TPM the machine asks for the key, and takes it.
-fn key_and_question(mut computer: Computer) -> String {
+fn key_and_question(computer: Computer) -> String {
+    walk(computer, "login:")
+}
+
+/// The first boot shows the key, and waits for Enter. Without its TPM the machine asks for the key, and takes it. Each ends with
+/// these words on the screen.
+fn walk(mut computer: Computer, end: &str) -> String {
     let (guest, mut screen) = start(&mut computer);
     let page = screen.expect("Press Enter when you have kept it");
     let key = recovery_key_in(&page);
     screen.take_picture("key.png");
     screen.press("ret");
-    screen.expect("login:");
+    screen.expect(end);
     screen.take_picture("boot.png");
     drop(guest);
 
@@ -95,7 +107,7 @@ fn key_and_question(mut computer: Computer) -> String {
     screen.take_picture("question.png");
     screen.write(&key);
     screen.press("ret");
-    screen.expect("login:");
+    screen.expect(end);
     "shows the key, starts, and asks on the screen".to_owned()
 }
 
@@ -114,9 +126,20 @@ fn emergency(mut computer: Computer) -> String {
 /// The serial port is the console that was named last. The screen asks, too, and its answer counts.
 fn first_user_by_screen(mut computer: Computer) -> String {
     let (mut guest, mut screen) = start(&mut computer);
-    screen.expect("Please enter user name to create");
-    screen.take_picture("user.png");
-    for answer in ["owner", "sudo", "", "/bin/bash", PASSWORD, PASSWORD] {
+    screen.expect("Press Enter when you have kept it");
+    screen.press("ret");
+    for (question, answer) in [
+        ("Press any key to proceed", ""),
+        ("enter user name to create", "owner"),
+        ("enter an auxiliary group", "sudo"),
+        ("enter an auxiliary group", ""),
+        ("enter the shell", ""),
+        ("enter new password for user owner:", PASSWORD),
+        ("(repeat):", PASSWORD),
+    ] {
+        screen.expect(question);
+        // The same question may still be there from before.
+        thread::sleep(Duration::from_secs(5));
         screen.write(answer);
         screen.press("ret");
     }
