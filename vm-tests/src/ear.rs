@@ -3,6 +3,7 @@
 //! QEMU connects to swtpm's control socket and passes one end of a pair of sockets, for commands
 //! and answers. The ear forwards the control socket, but passes an end of its own pair.
 
+use std::collections::HashMap;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
@@ -51,13 +52,14 @@ impl Heard {
     }
 }
 
+const STARTUP: u32 = 0x144;
 const NAMES: &[(u32, &str)] = &[
     (0x120, "EvictControl"),
     (0x12a, "NV_DefineSpace"),
     (0x131, "CreatePrimary"),
     (0x134, "NV_Increment"),
     (0x137, "NV_Write"),
-    (0x144, "Startup"),
+    (STARTUP, "Startup"),
     (0x14e, "NV_Read"),
     (0x153, "Create"),
     (0x157, "Load"),
@@ -85,7 +87,26 @@ pub struct Ear {
     heard: Arc<Mutex<Vec<Heard>>>,
     /// Milliseconds that each command takes longer.
     delay: Arc<AtomicU64>,
+    player: Arc<Mutex<Option<Player>>>,
 }
+
+/// What becomes of a command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Play {
+    /// The TPM answers.
+    Ask,
+    /// This `TPM_RC` is the answer, and the TPM does not get the command.
+    Answer(u32),
+    /// No answer comes, to this command and all that follow.
+    Silence,
+}
+
+/// Plays a TPM that swtpm is not. Gets a command's code, its bytes, and how many with this code were sent in this boot.
+pub type Player = fn(u32, &[u8], usize) -> Play;
+
+/// What was sent since the machine was switched on.
+#[derive(Default)]
+struct Sent(HashMap<u32, usize>);
 
 impl Ear {
     /// Listens at `socket`, where QEMU looks for the TPM, and connects to swtpm at `tpm`, which may
@@ -117,9 +138,15 @@ impl Ear {
         std::mem::take(&mut *self.heard.lock().expect("no thread panics with it"))
     }
 
-    /// Makes each command take this much longer from now on, like a slower chip.
+    /// Makes each command after the firmware's `Startup` take this much longer from now on, like a slower chip. QEMU tries the
+    /// TPM before that, and gives it a second.
     pub fn slow_down(&self, by: Duration) {
         self.delay.store(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Has commands played from now on.
+    pub fn play(&self, player: Player) {
+        *self.player.lock().expect("no thread panics with it") = Some(player);
     }
 
     fn control(&self, client: UnixStream, tpm: UnixStream) -> io::Result<()> {
@@ -151,20 +178,39 @@ impl Ear {
         let (mut tpm, handed) = UnixStream::pair()?;
         let (mut qemu, heard) = (UnixStream::from(qemu), self.clone());
         thread::spawn(move || {
-            while let Ok(said) = heard.exchange(&mut qemu, &mut tpm) {
+            let mut sent = Sent::default();
+            while let Ok(said) = heard.exchange(&mut qemu, &mut tpm, &mut sent) {
                 heard.heard.lock().expect("no thread panics with it").push(said);
             }
         });
         Ok(handed.into())
     }
 
-    fn exchange(&self, qemu: &mut UnixStream, tpm: &mut UnixStream) -> io::Result<Heard> {
+    fn exchange(&self, qemu: &mut UnixStream, tpm: &mut UnixStream, sent: &mut Sent) -> io::Result<Heard> {
         let command = message(qemu)?;
-        tpm.write_all(&command)?;
-        let answer = message(tpm)?;
-        thread::sleep(Duration::from_millis(self.delay.load(Ordering::Relaxed)));
+        let code = number(&command[6..]);
+        let answer = match self.decide(code, &command, sent) {
+            Play::Ask => {
+                tpm.write_all(&command)?;
+                message(tpm)?
+            }
+            Play::Answer(answer) => [&[0x80, 1, 0, 0, 0, HEAD as u8][..], &answer.to_be_bytes()].concat(),
+            Play::Silence => loop {
+                thread::park();
+            },
+        };
+        if sent.0.contains_key(&STARTUP) {
+            thread::sleep(Duration::from_millis(self.delay.load(Ordering::Relaxed)));
+        }
         qemu.write_all(&answer)?;
-        Ok(Heard { code: number(&command[6..]), answer: number(&answer[6..]) })
+        Ok(Heard { code, answer: number(&answer[6..]) })
+    }
+
+    fn decide(&self, code: u32, command: &[u8], sent: &mut Sent) -> Play {
+        let before = sent.0.entry(code).or_default();
+        *before += 1;
+        let player = *self.player.lock().expect("no thread panics with it");
+        player.map_or(Play::Ask, |player| player(code, command, *before - 1))
     }
 }
 
@@ -251,6 +297,23 @@ mod tests {
             thread::sleep(Duration::from_millis(10));
         }
         child
+    }
+
+    #[test]
+    fn a_command_is_played_instead_of_sent() {
+        let folder = std::env::temp_dir().join(format!("pattern-ear-plays-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let ear = Ear::new(&folder.join("ear.sock"), &folder.join("tpm.sock"));
+        ear.play(
+            |code, _, before| if code == 0x17b && before == 1 { Play::Answer(0x922) } else { Play::Ask },
+        );
+        let mut child = swtpm(&folder);
+        let mut tpm = connect(&folder.join("ear.sock"));
+        assert_eq!(say(&mut tpm, 0x144, &[0, 0]), 0);
+        assert_eq!([0; 3].map(|_| say(&mut tpm, 0x17b, &[0, 8])), [0, 0x922, 0]);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        std::fs::remove_dir_all(&folder).ok();
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub use chip::Chip;
 pub use computer::{Computer, recovery_key_in};
 pub use desk::Desk;
 pub use disk::Disk;
-pub use ear::{Ear, Heard};
+pub use ear::{Ear, Heard, Play, Player};
 pub use firmware::Firmware;
 pub use gpt::Partition;
 pub use guest::{Guest, Output};

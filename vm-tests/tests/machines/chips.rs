@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pattern_vm_tests::{Chip, Computer};
+use pattern_vm_tests::{Chip, Computer, Play, Player};
 
 use crate::shop::{Row, says, starts_twice};
 
@@ -39,6 +39,51 @@ machines! {
         prepare: |computer| computer.listen_to_tpm().slow_down(Duration::from_secs(1)),
         ..BASE
     };
+    seldom no_curves: Row {
+        what: "no elliptic curves",
+        prepare: |computer| plays(computer, |code, command, _| {
+            answer_if(code == CREATE_PRIMARY && is_for_a_curve(command), 0x2ca)
+        }),
+        ..BASE
+    };
+    seldom rests: Row {
+        what: "its memory is written seldom: each second write has to wait",
+        prepare: |computer| plays(computer, |code, _, before| {
+            answer_if(WRITES.contains(&code) && before % 2 == 0, 0x920)
+        }),
+        ..BASE
+    };
+    seldom busy: Row {
+        what: "busy when the volume's key is made and when it is opened",
+        prepare: |computer| plays(computer, |code, _, before| {
+            answer_if([CREATE, UNSEAL].contains(&code) && before == 0, 0x922)
+        }),
+        ..BASE
+    };
+    seldom full: Row {
+        what: "no memory left for records",
+        prepare: |computer| plays(computer, |code, _, _| answer_if(code == DEFINE_SPACE, 0x14b)),
+        end: |computer| says(computer, "the TPM has no memory left"),
+        ..BASE
+    };
+    seldom disabled: Row {
+        what: "the storage hierarchy is disabled",
+        prepare: |computer| plays(computer, |code, _, _| answer_if(code == CREATE_PRIMARY, 0x185)),
+        end: |computer| says(computer, "the TPM's storage hierarchy is disabled"),
+        ..BASE
+    };
+    seldom broken: Row {
+        what: "it finds a fault in itself when the volume's key is made",
+        prepare: |computer| plays(computer, |code, _, _| answer_if(code == CREATE, 0x101)),
+        end: |computer| says(computer, "the TPM found a fault in itself (failure mode)"),
+        ..BASE
+    };
+    seldom dies: Row {
+        what: "it stops answering while the volume's key is made",
+        prepare: |computer| plays(computer, |code, _, _| if code == CREATE { Play::Silence } else { Play::Ask }),
+        end: |computer| says(computer, "the TPM does not answer"),
+        ..BASE
+    };
     seldom owner_password: Row {
         what: "the owner has a password",
         prepare: has_an_owner,
@@ -51,6 +96,26 @@ machines! {
         end: |computer| says(computer, "no TPM: /dev/tpmrm0 does not exist; turn the TPM on"),
         ..BASE
     };
+}
+
+const CREATE_PRIMARY: u32 = 0x131;
+const CREATE: u32 = 0x153;
+const UNSEAL: u32 = 0x15e;
+const DEFINE_SPACE: u32 = 0x12a;
+/// `NV_DefineSpace`, `NV_Write`, `NV_Increment` and `EvictControl`.
+const WRITES: [u32; 4] = [DEFINE_SPACE, 0x137, 0x134, 0x120];
+
+fn plays(computer: &mut Computer, player: Player) {
+    computer.listen_to_tpm().play(player);
+}
+
+fn answer_if(so: bool, code: u32) -> Play {
+    if so { Play::Answer(code) } else { Play::Ask }
+}
+
+/// A public area of `TPM_ALG_ECC` whose name is by SHA-256.
+fn is_for_a_curve(command: &[u8]) -> bool {
+    command.windows(4).any(|bytes| bytes == [0, 0x23, 0, 0x0b])
 }
 
 /// Makes a storage root key as another system made it.

@@ -68,8 +68,8 @@ machines! {
     seldom uas: Row {
         what: "USB attached SCSI",
         prepare: |computer| {
-            computer.has(&["-device", "qemu-xhci,id=ports"]);
-            computer.has_its_disk_at(at("usb-uas,id=s,bus=ports.0", "scsi-hd,bus=s.0"));
+            computer.has(&["-machine", "usb=on"]);
+            computer.has_its_disk_at(at("usb-uas,id=s", "scsi-hd,bus=s.0"));
         },
         ..PC
     };
@@ -86,11 +86,6 @@ machines! {
     seldom megaraid_gen2: Row {
         what: "MegaRAID SAS, second generation",
         prepare: |computer| computer.has_its_disk_at(at("megasas-gen2,id=s", "scsi-hd,bus=s.0")),
-        ..FROM_HOST
-    };
-    seldom mptsas: Row {
-        what: "LSI SAS1068 (Fusion MPT)",
-        prepare: |computer| computer.has_its_disk_at(at("mptsas1068,id=s", "scsi-hd,bus=s.0")),
         ..FROM_HOST
     };
     seldom sd_card: Row {

@@ -25,3 +25,5 @@ mod chips;
 mod disks;
 mod screens;
 mod shop;
+mod tables;
+mod volumes;

@@ -61,6 +61,18 @@ fn twice(mut computer: Computer, look: fn(&mut Guest)) {
     guest.power_off();
 }
 
+/// A machine whose volume was made before: the boot opens it by the TPM, and finds the files. The kernel's log has these words.
+pub(crate) fn opens(mut computer: Computer, words: &str) -> String {
+    let mut guest = computer.boot();
+    assert_eq!(guest.must("systemctl --failed --no-legend"), "");
+    assert_eq!(guest.must("cat /home/kept"), "kept");
+    let log = guest.must("journalctl -b -k");
+    assert!(log.contains("opened it by the TPM"), "{log}");
+    assert!(log.contains(words), "{words:?} is not in {log}");
+    guest.power_off();
+    "opens its volume".to_owned()
+}
+
 /// The boot ends with these words, and leaves no volume.
 pub(crate) fn says(mut computer: Computer, words: &str) -> String {
     let mut guest = computer.start();
