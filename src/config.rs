@@ -21,7 +21,7 @@ mod suggest;
 mod url;
 pub mod version;
 
-pub use choice::{Corruption, Enroll, Filesystem, FlagName, SecureBoot};
+pub use choice::{Corruption, Enroll, Filesystem, FlagName, SecureBoot, TpmNeed};
 pub use document::line_of;
 pub use finding::{Finding, Severity};
 pub use keys::{Absent, KEYS, Key, Kind};

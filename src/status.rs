@@ -125,6 +125,7 @@ impl Status {
         match &self.outlook.verdict {
             Some(Verdict::Opens(_)) => "; it opens the volume by itself",
             Some(Verdict::Asks(_)) => "; it asks for the recovery key",
+            Some(Verdict::Passphrase) => "; it asks for the passphrase, as each boot does",
             Some(Verdict::Unclear(_)) => "; whether it opens the volume by itself can't be said",
             None => "",
         }

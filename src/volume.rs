@@ -17,7 +17,7 @@ use std::fmt;
 use crate::token::Tpm2Token;
 
 pub use capacity::has_room;
-pub use creation::{Creation, FINISHED, Place, UNFINISHED, creation, place};
+pub use creation::{Creation, FINISHED, Lock, Place, UNFINISHED, creation, is_for_people, lock, place};
 pub use luks2::{Fault, Flaw, Header, MOST_HEADER_BYTES, has_first_copy, header_bytes, metadata};
 pub use recognise::{HEAD_BYTES, UNKNOWN, filesystem, recognise};
 

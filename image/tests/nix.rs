@@ -108,6 +108,7 @@ const EVERYTHING: &str = r#"
     firmware = true
     [volume]
     filesystem = "btrfs"
+    tpm = "preferred"
     pcrs = [7, 11]
     pin = true
     counter = true

@@ -32,6 +32,7 @@
     };
     volume = {
       filesystem = "btrfs";
+      tpm = "preferred";
       pcrs = [
         7
         11

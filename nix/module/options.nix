@@ -93,6 +93,14 @@ in
         example = "btrfs";
         description = "file system of a new persist volume";
       };
+      tpm = mkOption {
+        type = types.enum [
+          "required"
+          "preferred"
+        ];
+        default = "required";
+        description = "whether a new volume needs a TPM; with `preferred`, a machine without one asks for a passphrase";
+      };
       pcrs = mkOption {
         type = types.nullOr (types.listOf (types.ints.between 0 23));
         default = null;

@@ -49,6 +49,29 @@ impl SecureBoot {
     }
 }
 
+/// Whether a new volume needs a TPM.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TpmNeed {
+    /// No volume is made on a machine without a TPM.
+    Required,
+    /// On a machine without a TPM, a passphrase opens the volume.
+    Preferred,
+}
+
+impl TpmNeed {
+    /// Both values, the default first.
+    pub const ALL: [Self; 2] = [Self::Required, Self::Preferred];
+
+    /// Returns the name in `pattern.toml`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Preferred => "preferred",
+        }
+    }
+}
+
 /// What to do when a block of `/usr` has a wrong hash. Its data is never readable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Corruption {

@@ -84,6 +84,7 @@ const fn unset(path: &'static str, kind: Kind, help: &'static str) -> Key {
 
 const FILESYSTEMS: Kind = Kind::Choice(&["xfs", "ext4", "btrfs"]);
 const SECURE_BOOT: Kind = Kind::Choice(&["required", "optional"]);
+const TPM_NEEDS: Kind = Kind::Choice(&["required", "preferred"]);
 const CORRUPTIONS: Kind = Kind::Choice(&["restart", "panic", "io-error"]);
 const ENROLLS: Kind = Kind::Choice(&["if-safe", "manual", "force", "off"]);
 const FLAGS: Kind = Kind::Names(&["break", "volatile", "plan_only", "grow"]);
@@ -138,6 +139,12 @@ pub const KEYS: &[Key] = &[
         "firmware and microcode of PCs, which is not free software",
     ),
     optional("volume.filesystem", FILESYSTEMS, "\"xfs\"", "file system of a new persist volume"),
+    optional(
+        "volume.tpm",
+        TPM_NEEDS,
+        "\"required\"",
+        "whether a new volume needs a TPM; with `preferred`, a machine without one asks for a passphrase",
+    ),
     unset(
         "volume.pcrs",
         Kind::Pcrs,

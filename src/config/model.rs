@@ -1,6 +1,6 @@
 //! A configuration in which every value is valid.
 
-use super::choice::{Corruption, Enroll, Filesystem, FlagName, SecureBoot};
+use super::choice::{Corruption, Enroll, Filesystem, FlagName, SecureBoot, TpmNeed};
 use crate::age::Recipient;
 use crate::config::size::Size;
 use crate::token::Pcrs;
@@ -129,6 +129,8 @@ pub struct Userspace {
 pub struct Volume {
     /// The file system of a new volume.
     pub filesystem: Filesystem,
+    /// Whether a new volume needs a TPM.
+    pub tpm: TpmNeed,
     /// TPM registers that the key is sealed to, besides those that the image always has. `None` if
     /// the file does not say.
     pub pcrs: Option<Pcrs>,

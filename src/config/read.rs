@@ -10,7 +10,7 @@ use super::keys::{Absent, find};
 use super::url::url;
 use super::{
     Boot, Config, Corruption, DiskChoice, Enroll, Filesystem, FlagName, Image, Partitions, Persist,
-    SecureBoot, Sizes, Updates, Userspace, Verity, Volume,
+    SecureBoot, Sizes, TpmNeed, Updates, Userspace, Verity, Volume,
 };
 
 /// Reads every key. Returns the configuration if there is no problem.
@@ -115,6 +115,7 @@ impl Reader<'_> {
     fn volume(&mut self) -> Option<Volume> {
         let filesystem =
             self.text("volume.filesystem", |text| one_of(&Filesystem::ALL, Filesystem::name, text));
+        let tpm = self.text("volume.tpm", |text| one_of(&TpmNeed::ALL, TpmNeed::name, text));
         let pcrs = self.given("volume.pcrs", |value| check::pcrs(&numbers(value)?));
         let pin = self.boolean("volume.pin");
         let counter = self.boolean("volume.counter");
@@ -127,6 +128,7 @@ impl Reader<'_> {
         });
         Some(Volume {
             filesystem: filesystem?,
+            tpm: tpm?,
             pcrs: pcrs?,
             pin: pin?,
             counter: counter?,

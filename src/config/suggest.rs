@@ -65,7 +65,7 @@ mod tests {
         let cases = [
             (
                 "volume.cipher",
-                "there is no such key; [volume] has filesystem, pcrs, pin, counter, secure_boot, recovery_key, escrow",
+                "there is no such key; [volume] has filesystem, tpm, pcrs, pin, counter, secure_boot, recovery_key, escrow",
             ),
             (
                 "x",

@@ -18,6 +18,8 @@ pub enum Verdict {
     Opens(String),
     /// The version will ask for the recovery key.
     Asks(String),
+    /// The version will ask for the passphrase, as each boot of this machine does, because it has no TPM.
+    Passphrase,
     /// It depends on something that can't be seen from here.
     Unclear(String),
 }
@@ -34,7 +36,7 @@ pub fn verdict(
     let mut unclear = false;
     for token in &locks.tokens {
         match of_token(token, secure_boot, staged, &read) {
-            Verdict::Opens(reason) => return Verdict::Opens(reason),
+            sure @ (Verdict::Opens(_) | Verdict::Passphrase) => return sure,
             Verdict::Asks(reason) => reasons.push(reason),
             Verdict::Unclear(reason) => {
                 unclear = true;

@@ -118,6 +118,9 @@ fn words(verdict: &Verdict) -> (&'static str, &'static str, &str, u8) {
     match verdict {
         Verdict::Opens(reason) => ("yes", "will open the persist volume by itself", reason, 0),
         Verdict::Asks(reason) => ("no", "will ask for the recovery key", reason, 1),
+        Verdict::Passphrase => {
+            ("passphrase", "will ask for the passphrase, as each boot does", "this machine has no TPM", 0)
+        }
         Verdict::Unclear(reason) => ("unclear", "may or may not open the persist volume", reason, 3),
     }
 }
@@ -142,6 +145,16 @@ mod tests {
 
     fn default(name: &str) -> Settings {
         Settings { default: Some(name.to_owned()), ..Settings::default() }
+    }
+
+    /// So that the status of a machine without a TPM is not an error for ever.
+    #[test]
+    fn a_passphrase_that_each_boot_asks_for_is_not_a_warning() {
+        let mut outlook = outlook(&["demo_1.efi", "demo_2+3-0.efi"], Settings::default());
+        outlook.verdict = Some(Verdict::Passphrase);
+        let words = "Version 2 will ask for the passphrase, as each boot does: this machine has no TPM.";
+        assert_eq!((outlook.lines(), outlook.code()), (vec![words.to_owned()], 0));
+        assert_eq!(outlook.json()["opens"], "passphrase");
     }
 
     #[test]

@@ -84,13 +84,14 @@ pub fn admit(giver: Giver, proof: &Proof, allowed: Allowed) -> Next {
 }
 
 /// Decides about a volume that the TPM does not open, for these reasons. Returns the reason to ask
-/// a person with.
+/// a person with. Without a reason the TPM is not expected to open the volume.
 ///
 /// # Errors
-/// During a trial nobody is asked: the version before is started instead.
+/// During a trial nobody is asked: the version before is started instead. But where the TPM is not expected to open the volume,
+/// that version would ask, too.
 pub fn without_tpm(reasons: &[String], allowed: Allowed) -> Result<String, String> {
     let reasons = reasons.join("; ");
-    if !allowed.on_trial {
+    if !allowed.on_trial || reasons.is_empty() {
         return Ok(reasons);
     }
     Err(format!(
@@ -158,5 +159,11 @@ mod tests {
         assert_eq!(without_tpm(&reasons, RECORDS).unwrap(), "PCR 7 changed; no PIN was entered");
         let reason = without_tpm(&reasons, Allowed { on_trial: true, ..RECORDS }).unwrap_err();
         assert!(reason.contains("PCR 7 changed; no PIN was entered; this version is on trial"), "{reason}");
+    }
+
+    /// Or no update of a machine without a TPM could be kept.
+    #[test]
+    fn a_passphrase_is_asked_for_during_a_trial() {
+        assert_eq!(without_tpm(&[], Allowed { on_trial: true, ..RECORDS }).unwrap(), "");
     }
 }

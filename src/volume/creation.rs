@@ -5,8 +5,11 @@
 //! place does not begin with a LUKS header, and the TPM knows no volume. If the TPM knows one, no
 //! volume is made before the owner gave that one up by a factory reset, or cleared the TPM.
 
-use super::Seen;
+use crate::config::TpmNeed;
+use crate::tpm::latch::{Hidden, Signs};
+
 use super::recognise::{has_first_magic, signature};
+use super::{Locks, Seen};
 
 /// Label of a LUKS2 header while its volume is being made.
 pub const UNFINISHED: &str = "persist-new";
@@ -37,6 +40,33 @@ pub enum Creation {
     Ask(String),
     /// Make none: the TPM knows this many volumes, and this is not one of them.
     Refuse(usize),
+}
+
+/// What opens a new volume by itself, or with a person.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lock {
+    /// The TPM.
+    Tpm,
+    /// A passphrase that a person chooses now: the machine has no TPM, and the image allows that.
+    Passphrase,
+}
+
+/// Decides what opens a new volume. Whoever can hide the TPM for a boot gains nothing: a person at the console has to choose
+/// the passphrase, and with its TPM the machine does not use such a volume in the place of one that the TPM knows.
+///
+/// # Errors
+/// When the machine may have a TPM that can't be reached.
+pub fn lock(need: TpmNeed, signs: Signs) -> Result<Lock, Hidden> {
+    match need {
+        TpmNeed::Required => Ok(Lock::Tpm),
+        TpmNeed::Preferred => signs.tpm().map(|tpm| if tpm { Lock::Tpm } else { Lock::Passphrase }),
+    }
+}
+
+/// Returns whether people open a volume at each boot: it was made without a TPM, the machine has none, and the image allows that.
+#[must_use]
+pub fn is_for_people(locks: &Locks, need: TpmNeed, signs: Signs) -> bool {
+    locks.tokens.is_empty() && locks.unusable.is_empty() && lock(need, signs) == Ok(Lock::Passphrase)
 }
 
 /// Returns what is at a place, by its first bytes and by what was recognised there.
@@ -139,6 +169,31 @@ mod tests {
         assert_eq!(place(&[1; 512], &Seen::Other("an ext4 file system")), Place::Free);
         let luks1 = Seen::Other("a LUKS1 volume");
         assert_eq!(place(b"LUKS\xba\xbe\0\x01", &luks1), Place::Foreign("a LUKS1 volume".to_owned()));
+    }
+
+    #[test]
+    fn a_passphrase_is_for_machines_without_any_sign_of_a_tpm() {
+        let signs = |device, measured, listed| Signs { device, measured, listed };
+        let (none, there) = (signs(false, false, false), signs(true, true, true));
+        assert_eq!(lock(TpmNeed::Preferred, none), Ok(Lock::Passphrase));
+        assert_eq!(lock(TpmNeed::Preferred, there), Ok(Lock::Tpm));
+        for hidden in [signs(false, true, false), signs(false, false, true)] {
+            assert!(lock(TpmNeed::Preferred, hidden).is_err(), "{hidden:?}");
+        }
+        for any in [none, there, signs(false, false, true)] {
+            assert_eq!(lock(TpmNeed::Required, any), Ok(Lock::Tpm), "{any:?}");
+        }
+    }
+
+    #[test]
+    fn a_volume_with_a_key_of_a_tpm_is_not_for_people() {
+        let (none, there) = (Signs::default(), Signs { device: true, ..Signs::default() });
+        let passphrase = Locks { recovery: true, ..Locks::default() };
+        let sealed = Locks { unusable: vec!["a token of another TPM".to_owned()], ..Locks::default() };
+        assert!(is_for_people(&passphrase, TpmNeed::Preferred, none));
+        assert!(!is_for_people(&passphrase, TpmNeed::Preferred, there));
+        assert!(!is_for_people(&passphrase, TpmNeed::Required, none));
+        assert!(!is_for_people(&sealed, TpmNeed::Preferred, none));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What is read from a file that is right.
 
-use pattern::config::{Corruption, DiskChoice, Enroll, Filesystem, FlagName, KEYS, Kind, SecureBoot};
+use pattern::config::{
+    Corruption, DiskChoice, Enroll, Filesystem, FlagName, KEYS, Kind, SecureBoot, TpmNeed,
+};
 use pattern::token::Pcrs;
 
 use super::{EVERYTHING, SMALLEST, read};
@@ -27,6 +29,7 @@ firmware = false
 
 [volume]
 filesystem = "xfs"
+tpm = "required"
 pin = false
 counter = false
 recovery_key = false
@@ -58,6 +61,7 @@ fn every_key_is_read() {
     assert_eq!(config.partitions.disk, disk);
     assert!(config.partitions.persist.asked().eq(["etc", "home", "var"]));
     assert_eq!(config.volume.filesystem, Filesystem::Btrfs);
+    assert_eq!(config.volume.tpm, TpmNeed::Preferred);
     assert_eq!(config.volume.pcrs, Pcrs::new([7, 11]).ok());
     assert!(config.volume.pin);
     assert!(config.volume.counter);
@@ -114,6 +118,7 @@ fn the_list_of_keys_names_what_the_types_accept() {
         _ => Vec::new(),
     };
     assert_eq!(names("volume.filesystem"), Filesystem::ALL.map(Filesystem::name));
+    assert_eq!(names("volume.tpm"), TpmNeed::ALL.map(TpmNeed::name));
     assert_eq!(names("volume.secure_boot"), SecureBoot::ALL.map(SecureBoot::name));
     assert_eq!(names("verity.on_corruption"), Corruption::ALL.map(Corruption::name));
     assert_eq!(names("boot.flags"), FlagName::ALL.map(FlagName::name));

@@ -41,6 +41,7 @@ var = true
 homed = true
 [volume]
 filesystem = "btrfs"
+tpm = "preferred"
 pcrs = [11, 0x7, 7]
 pin = true
 counter = true

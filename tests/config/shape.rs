@@ -60,7 +60,7 @@ fn keys_and_sections_that_are_not_there_are_named() {
         ),
         (
             "[[volume]]\npcrs = [7]",
-            "volume: must be a section with filesystem, pcrs, pin, counter, secure_boot, recovery_key, escrow, not a list"
+            "volume: must be a section with filesystem, tpm, pcrs, pin, counter, secure_boot, recovery_key, escrow, not a list"
                 .to_owned(),
         ),
         (

@@ -139,6 +139,11 @@ impl Computer {
         self.options.tpm = false;
     }
 
+    /// Puts the TPM back, or an empty one where the machine had none.
+    pub fn put_the_tpm_back(&mut self) {
+        self.options.tpm = true;
+    }
+
     /// Inserts an empty TPM, like clearing it in the firmware's menu.
     pub fn clear_tpm(&mut self) {
         fs::remove_dir_all(self.machine.tpm_state()).expect("removing the TPM's state");

@@ -3,6 +3,7 @@
 pub mod added;
 pub mod ask;
 pub mod banner;
+pub mod choose;
 pub mod consoles;
 pub mod qr;
 pub mod root;

@@ -9,13 +9,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use pattern::token::Signatures;
-use pattern::update::forecast::verdict;
+use pattern::update::forecast::{Verdict, verdict};
 use pattern::update::next::Next;
 use pattern::update::outlook::Outlook;
 use pattern::update::uki;
-use pattern::volume::Locks;
+use pattern::volume::{Locks, is_for_people};
 use pattern_machine::disk::Disk;
-use pattern_machine::{esp, output, registers};
+use pattern_machine::{esp, output, registers, tpm_device};
 
 use crate::context::Context;
 use crate::volume::place::{self, recognised};
@@ -42,8 +42,12 @@ pub(super) fn look(ctx: &Context, each: bool) -> Result<Outlook> {
         Some(Next::Version(entry, _))
             if entry.version != image.version || (each && place::listed(ctx)?.is_some()) =>
         {
-            let signatures = signatures(&esp::file(&image.id, entry)?)?;
-            Some(verdict(&locks(ctx)?, secure_boot(), signatures.as_ref(), registers::value))
+            let (locks, signatures) = (locks(ctx)?, signatures(&esp::file(&image.id, entry)?)?);
+            if is_for_people(&locks, ctx.config.volume.tpm, tpm_device::signs()) {
+                Some(Verdict::Passphrase)
+            } else {
+                Some(verdict(&locks, secure_boot(), signatures.as_ref(), registers::value))
+            }
         }
         _ => None,
     };

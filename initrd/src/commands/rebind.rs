@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use pattern::sealing::binding::with_additions;
 use pattern_machine::boot::Boot;
 use pattern_machine::output;
-use pattern_machine::people::{added, ask};
+use pattern_machine::people::{added, ask, choose};
 use pattern_machine::uki::Companions;
 
 use crate::context::Context;
@@ -37,7 +37,14 @@ pub(crate) fn rebind(ctx: &Context, device: &Path) -> Result<String> {
     let (header, locks) = recognised(device).with_context(about)?;
     require_open(header.uuid()).with_context(about)?;
     let mut volume = Volume::load(device).with_context(about)?;
-    let question = format!("Recovery key for {}:", device.display());
+    let Some(asked) = header.entry().asked() else {
+        bail!(
+            "{}: the volume has no recovery key and no passphrase, so nobody can show that they own it; make a recovery key \
+             first: pattern recovery new",
+            about()
+        );
+    };
+    let question = format!("{asked} for {}:", device.display());
     let key = ask::entered(&question, |key| volume.unlock_entered(key)).with_context(about)?;
     drop(volume);
     if !config.volume.pin && locks.tokens.iter().any(|token| token.pin.is_some()) {
@@ -45,7 +52,7 @@ pub(crate) fn rebind(ctx: &Context, device: &Path) -> Result<String> {
             "pattern: this image has volume.pin = false: from now on the volume opens without a PIN",
         );
     }
-    let pin = config.volume.pin.then(ask::new_pin).transpose()?;
+    let pin = config.volume.pin.then(choose::pin).transpose()?;
     let adapt = |binding| if boot.added { with_additions(binding) } else { binding };
     let brought = Companions::read()?;
     let sealer = Sealer { means: Means::new(config, &boot, &ctx.tcti, &brought), pin: pin.as_deref() };

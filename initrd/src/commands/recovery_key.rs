@@ -38,9 +38,10 @@ pub(crate) fn renew(config: &Config, device: &Path) -> Result<String> {
     let about = || format!("persist volume {}", device.display());
     let _terminal = show::open_terminal()
         .context("the recovery key is shown on a terminal, and this command was started without one")?;
-    let _vetted = recognised(device).with_context(about)?;
+    let (header, _) = recognised(device).with_context(about)?;
     let mut volume = Volume::load(device).with_context(about)?;
-    let question = format!("Recovery key of {} (empty if it is lost):", device.display());
+    let asked = header.entry().asked().unwrap_or("Recovery key");
+    let question = format!("{asked} of {} (empty if it is lost):", device.display());
     let key =
         ask::entered(
             &question,

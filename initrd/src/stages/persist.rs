@@ -5,9 +5,11 @@ mod create;
 mod open;
 mod site;
 mod tend;
+mod without_tpm;
 
 use anyhow::{Context as _, Error, Result};
 use pattern::table::target;
+use pattern::volume::{Lock, lock};
 use pattern_machine::boot::Boot;
 use pattern_machine::disk::Disk;
 use pattern_machine::tpm_device;
@@ -45,11 +47,16 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     if !site.listed {
         shape::require(&target?).with_context(about_table)?;
         let means = means.map_err(|flaw| Error::msg(format!("{flaw:#}"))).with_context(|| site.making())?;
-        if absent::decide(&means, &site).with_context(|| site.making())? == Absent::Make {
-            create::create(means, &site, &found).with_context(|| site.making())?;
+        let lock = lock(ctx.config.volume.tpm, tpm_device::signs()).with_context(|| site.making())?;
+        if absent::decide(&means, lock, &site).with_context(|| site.making())? == Absent::Make {
+            let (made, by) = match lock {
+                Lock::Tpm => (create::create(means, &site, &found), ""),
+                Lock::Passphrase => (without_tpm::create(means, &site, &found), ", opened by a passphrase"),
+            };
+            made.with_context(|| site.making())?;
             show(ctx).with_context(|| site.volume())?;
             let kind = ctx.config.volume.filesystem.name();
-            return Ok(Report { found: site.free(), decided: format!("made one with {kind}") });
+            return Ok(Report { found: site.free(), decided: format!("made one with {kind}{by}") });
         }
     }
     let in_use = open::open(ctx, &boot, means, &site).with_context(|| site.volume())?;

@@ -116,9 +116,20 @@ impl Volume {
     /// Adds a key slot, any free one if `slot` is `None`. Returns its number. `key` may be `None`
     /// only for a [`Draft`], while libcryptsetup still has the new volume key.
     fn add_key(&mut self, slot: Option<u32>, key: Option<&VolumeKey>, passphrase: &str) -> Result<u32> {
+        self.add_derived(&fewest_rounds(), slot, key, passphrase)
+    }
+
+    /// Adds a key slot like [`Volume::add_key`], with a key that is derived this way from the passphrase.
+    fn add_derived(
+        &mut self,
+        how: &CryptPbkdfType,
+        slot: Option<u32>,
+        key: Option<&VolumeKey>,
+        passphrase: &str,
+    ) -> Result<u32> {
         let doing = failed("adding a key slot");
         // The setting belongs to this handle. The header does not store it.
-        self.device.settings_handle().set_pbkdf_type(&fewest_rounds()).map_err(&doing)?;
+        self.device.settings_handle().set_pbkdf_type(how).map_err(&doing)?;
         let key = key.map(|key| Either::Left(key.as_bytes()));
         let mut slots = self.device.keyslot_handle();
         let added = slots.add_by_key(slot, key, passphrase.as_bytes(), CryptVolumeKey::empty());
@@ -217,6 +228,20 @@ fn fewest_rounds() -> CryptPbkdfType {
         parallel_threads: 0,
         // Otherwise libcryptsetup runs a benchmark, and chooses the iterations itself.
         flags: CryptPbkdf::NO_BENCHMARK,
+    }
+}
+
+/// Makes guesses at a person's passphrase expensive. The values are the defaults of cryptsetup(8), which fits the memory to
+/// the machine and measures the iterations.
+fn slow() -> CryptPbkdfType {
+    CryptPbkdfType {
+        type_: CryptKdf::Argon2Id,
+        hash: Some("sha512".to_owned()),
+        time_ms: 2000,
+        iterations: 0,
+        max_memory_kb: 1 << 20,
+        parallel_threads: 4,
+        flags: CryptPbkdf::empty(),
     }
 }
 

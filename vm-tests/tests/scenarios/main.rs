@@ -31,6 +31,7 @@ mod on_corruption;
 mod only_var;
 mod other_firmware;
 mod own_ways;
+mod passphrase;
 mod pin;
 mod plan_only;
 mod power_cut;

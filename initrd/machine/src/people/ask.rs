@@ -7,20 +7,12 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use pattern::plain::plain;
 use zeroize::Zeroizing;
 
-use crate::{drivers, initrd, output};
+use crate::{drivers, output};
 
 const PROGRAM: &str = "systemd-ask-password";
 /// Longer than any passphrase that cryptsetup reads from a terminal (512). It is reserved at once,
 /// because a buffer that grows leaves copies of the secret in memory.
-const LONGEST: usize = 1024;
-/// Fewest characters of a new PIN. A million possible numbers are enough if the TPM counts wrong
-/// ones.
-const SHORTEST_PIN: usize = 6;
-/// The keys with these letters are at the same place on most keyboards, as recovery keys need it.
-const MODHEX: &str = "bcdefghijklnrtuv";
-/// The keys above the letters, and what they are with Shift in the United States.
-const DIGITS: &str = "1234567890";
-const SHIFTED: &str = "!@#$%^&*()";
+pub(super) const LONGEST: usize = 1024;
 /// Seconds that a person at the console has to answer.
 pub const PATIENCE: u32 = 120;
 /// Seconds that a person has to answer where the machine restarts otherwise: to find a recovery key.
@@ -62,57 +54,6 @@ pub fn word(question: &str, seconds: u32) -> Option<String> {
         Err(error) => {
             log::info!("no answer to {question:?}: {error:#}");
             None
-        }
-    }
-}
-
-/// Asks for a new PIN until one that will do was entered twice in a row.
-///
-/// # Errors
-/// When nobody can be asked.
-pub fn new_pin() -> Result<Zeroizing<String>> {
-    chosen(pin)
-}
-
-fn pin(question: &str) -> Result<Zeroizing<String>> {
-    let typed = secret(question)?;
-    // The running system knows the person's keyboard.
-    Ok(if initrd::is_here() { meant(&typed) } else { typed })
-}
-
-/// Returns the PIN that a person means who has a French keyboard and types digits with Shift in the initrd. Its console has
-/// the layout of the United States, where these keys are other signs. A PIN with anything that a new one can't have stays as it
-/// is.
-#[must_use]
-pub fn meant(typed: &Zeroizing<String>) -> Zeroizing<String> {
-    let digit =
-        |sign| SHIFTED.chars().position(|other| other == sign).and_then(|place| DIGITS.chars().nth(place));
-    let mut meant = Zeroizing::new(String::with_capacity(LONGEST));
-    meant.extend(typed.chars().map(|sign| digit(sign).unwrap_or(sign)));
-    if meant.chars().all(alike) { meant } else { typed.clone() }
-}
-
-/// Whether a key is at the same place on the keyboards of most countries.
-fn alike(sign: char) -> bool {
-    DIGITS.contains(sign) || MODHEX.contains(sign)
-}
-
-fn chosen(mut ask: impl FnMut(&str) -> Result<Zeroizing<String>>) -> Result<Zeroizing<String>> {
-    let mut before = String::new();
-    loop {
-        let first = ask(&format!(
-            "{before}Choose a PIN for this machine, of at least {SHORTEST_PIN} characters, asked at each boot:"
-        ))?;
-        if first.chars().count() < SHORTEST_PIN {
-            before = "This PIN was too short. ".to_owned();
-        } else if !first.chars().all(alike) {
-            before = format!(
-                "Not every keyboard has all keys of this PIN at the same place. Digits and the letters {MODHEX} will do. "
-            );
-        } else if first != ask("The same PIN again:")? {
-            before = "These were two different PINs. ".to_owned();
-        } else {
-            return Ok(first);
         }
     }
 }
@@ -175,56 +116,6 @@ mod tests {
     #[test]
     fn the_answer_comes_through_a_pipe() {
         assert_eq!(*read(Command::new("printf").arg("a key with spaces \n")).unwrap(), "a key with spaces ");
-    }
-
-    /// Returns the chosen PIN, the questions, and the number of unused answers.
-    fn choose(answers: &[&str]) -> (String, Vec<String>, usize) {
-        let mut left = answers.iter();
-        let mut questions = Vec::new();
-        let pin = chosen(|question| {
-            questions.push(question.to_owned());
-            Ok(Zeroizing::new((*left.next().unwrap()).to_owned()))
-        });
-        (pin.unwrap().to_string(), questions, left.count())
-    }
-
-    #[test]
-    fn a_new_pin_is_what_was_entered_twice() {
-        let (pin, questions, left) = choose(&["123456", "124356", "123456", "123456", "left"]);
-        assert_eq!((pin.as_str(), left), ("123456", 1));
-        let question = "Choose a PIN for this machine, of at least 6 characters, asked at each boot:";
-        assert_eq!(questions[..2], [question, "The same PIN again:"]);
-        assert_eq!(questions[2], format!("These were two different PINs. {question}"));
-    }
-
-    #[test]
-    fn a_new_pin_has_six_characters_or_more() {
-        let (pin, questions, left) = choose(&["", "12345", "ééééé", "tulben", "tulben"]);
-        assert_eq!((pin.as_str(), left), ("tulben", 0));
-        assert!(
-            questions[1..4].iter().all(|one| one.starts_with("This PIN was too short. ")),
-            "{questions:?}"
-        );
-        assert_eq!(questions[4], "The same PIN again:");
-    }
-
-    #[test]
-    fn a_new_pin_can_be_typed_alike_on_most_keyboards() {
-        // QWERTZ, AZERTY, signs, and letters of one country
-        for other in ["yz1234", "aqwert", "12-456", "éééééé", "TULBEN"] {
-            let (pin, questions, left) = choose(&[other, "123456", "123456"]);
-            assert_eq!((pin.as_str(), left), ("123456", 0));
-            assert!(questions[1].starts_with("Not every keyboard has all keys of this PIN"), "{questions:?}");
-        }
-    }
-
-    #[test]
-    fn digits_of_a_french_keyboard_are_digits() {
-        let meant = |typed: &str| meant(&Zeroizing::new(typed.to_owned())).to_string();
-        assert_eq!(meant("!@#$%^&*()"), "1234567890");
-        assert_eq!(meant("12tu!"), "12tu1");
-        // An older PIN.
-        assert_eq!(meant("pass!word"), "pass!word");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use pattern::table::{ResetPlace, reset_place};
 use pattern::volume::reset::WORD;
-use pattern::volume::{Creation, creation, place};
+use pattern::volume::{Creation, Lock, creation, place};
 use pattern_machine::people::ask;
 
 use super::site::Site;
@@ -27,12 +27,15 @@ pub(super) enum Absent {
 ///
 /// # Errors
 /// When the TPM knows another volume, or nobody confirms on the console that a volume may be made.
-pub(super) fn decide(means: &Means<'_>, site: &Site<'_>) -> Result<Absent> {
+pub(super) fn decide(means: &Means<'_>, lock: Lock, site: &Site<'_>) -> Result<Absent> {
     // Only the kernel learns of this partition, so that its content can be read.
     site.disk.add_partition(site.number, site.extent, site.table)?;
     let given_up = matches!(reset_place(site.table)?, ResetPlace::Begun(_));
     let place = place(&luks::head(&site.device)?, &luks::look(&site.device)?);
-    let known = Registry::open(*means, None)?.known()?;
+    let known = match lock {
+        Lock::Tpm => Registry::open(*means, None)?.known()?,
+        Lock::Passphrase => 0,
+    };
     match creation(given_up, &place, known) {
         Creation::Make => Ok(Absent::Make),
         Creation::Restore => Ok(Absent::Restore),

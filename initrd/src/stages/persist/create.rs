@@ -10,7 +10,7 @@ use pattern::table::{Found, Guid};
 use pattern::token::Tpm2Token;
 use pattern::volume::recovery::{Escrow, RecoveryKey};
 use pattern_machine::disk::announce_mapper;
-use pattern_machine::people::{ask, show};
+use pattern_machine::people::{choose, show};
 use pattern_machine::random;
 
 use super::site::Site;
@@ -37,7 +37,7 @@ pub(super) fn create(means: Means<'_>, site: &Site<'_>, found: &Found) -> Result
     require_a_good_boot(&means)?;
     let (secret, guid) = (random::secret()?, random::uuid()?);
     let uuid = guid.to_string();
-    let pin = config.volume.pin.then(ask::new_pin).transpose()?;
+    let pin = config.volume.pin.then(choose::pin).transpose()?;
     let sealer = Sealer { means, pin: pin.as_deref() };
     let registry = Registry::open(means, None)?;
     registry.forget_unfinished()?;
@@ -64,9 +64,7 @@ pub(super) fn create(means: Means<'_>, site: &Site<'_>, found: &Found) -> Result
     finished.unwrap_or_else(|error| log::warn!("{}: {error:#}", site.device.display()));
     measure::volume(tcti, NAME, &uuid, key.as_bytes())?;
     if let Some((key, _)) = recovery {
-        // The volume is complete, and another recovery key is easily made.
-        show::show(&key, &site.device, show::Place::Boot)
-            .unwrap_or_else(|error| log::warn!("{error:#}; make another: pattern recovery new"));
+        show(&key, site);
     }
     if !config.volume.recovery_key {
         log::warn!("{NO_OTHER_KEY}");
@@ -79,8 +77,14 @@ pub(super) fn create(means: Means<'_>, site: &Site<'_>, found: &Found) -> Result
     Ok(())
 }
 
+/// Shows the recovery key. The volume is complete, and another recovery key is easily made.
+pub(super) fn show(key: &RecoveryKey, site: &Site<'_>) {
+    show::show(key, &site.device, show::Place::Boot)
+        .unwrap_or_else(|error| log::warn!("{error:#}; make another: pattern recovery new"));
+}
+
 /// Fails in a boot that must not seal anything, and warns where a seal protects little.
-fn require_a_good_boot(Means { config, boot, .. }: &Means<'_>) -> Result<()> {
+pub(super) fn require_a_good_boot(Means { config, boot, .. }: &Means<'_>) -> Result<()> {
     if let Some(damage) = &boot.damage {
         bail!("{damage}; no volume is made while /usr is damaged");
     }
@@ -127,7 +131,7 @@ pub(super) fn finish(registry: &Registry<'_>, volume: &Candidate<'_>) -> Result<
 
 /// Makes the file system and the directories, and mounts them for the system. All of it is on the
 /// medium when this returns.
-fn fill(config: &Config) -> Result<&'static Path> {
+pub(super) fn fill(config: &Config) -> Result<&'static Path> {
     filesystem::make(config.volume.filesystem, Path::new(DEVICE))?;
     let root = mounts::mount()?;
     directories::begin(root, &config.partitions.persist)?;
@@ -136,7 +140,7 @@ fn fill(config: &Config) -> Result<&'static Path> {
     Ok(root)
 }
 
-fn list(site: &Site<'_>, found: &Found) -> Result<()> {
+pub(super) fn list(site: &Site<'_>, found: &Found) -> Result<()> {
     site.list(found)?;
     // udev saw the volume before it held a file system. It may have looked again already. The
     // volume is complete in either case.

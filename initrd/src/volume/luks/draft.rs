@@ -19,7 +19,7 @@ use pattern::volume::UNFINISHED;
 use pattern::volume::recovery::{Escrow, RecoveryKey};
 use uuid::Uuid;
 
-use super::{Volume, copy as memory, failed, fewest_rounds, passphrase};
+use super::{Volume, copy as memory, failed, fewest_rounds, passphrase, slow};
 
 /// Bytes of metadata before the data: the default of LUKS2 and of systemd.
 pub(super) const DATA_OFFSET: u64 = 16 << 20;
@@ -90,6 +90,14 @@ impl Draft {
     /// When no slot is free, or memory is short.
     pub fn add_recovery(&mut self, key: &RecoveryKey, escrow: Option<&Escrow>) -> Result<u32> {
         self.volume.add_recovery(None, key, escrow)
+    }
+
+    /// Adds the key slot of a person's passphrase.
+    ///
+    /// # Errors
+    /// When no slot is free, or memory is short.
+    pub fn add_passphrase(&mut self, passphrase: &str) -> Result<u32> {
+        self.volume.add_derived(&slow(), None, None, passphrase)
     }
 
     /// Writes the header to the start of a device. What the device held there is lost. All of it is on

@@ -280,6 +280,25 @@ fn what_cryptsetup_has_made_is_opened_from_a_copy() {
     }
 }
 
+/// A guess at a person's passphrase costs time and memory. A recovery key can't be guessed, and costs little.
+#[test]
+fn a_passphrase_is_hardened_and_cryptsetup_takes_it() {
+    let (_swtpm, device) = machine("passphrase");
+    let mut draft = Draft::new(&device, BYTES, random::uuid().unwrap()).unwrap();
+    let slot = draft.add_passphrase("rude blue tree 7").unwrap();
+    let recovery = draft.add_recovery(&RecoveryKey::from_bytes(&[7; 32]), None).unwrap();
+    draft.write(&device).unwrap();
+    let mut volume = Volume::vetted(&device, &header(look(&device).unwrap())).unwrap();
+    let metadata = volume.metadata().unwrap();
+    let kdf = |slot: u32| metadata.pointer(&format!("/keyslots/{slot}/kdf")).unwrap();
+    assert_eq!(kdf(slot)["type"], "argon2id");
+    assert!(kdf(slot)["memory"].as_u64().unwrap() >= 64 << 10, "{}", kdf(slot));
+    assert_eq!(kdf(recovery)["type"], "pbkdf2");
+    volume.unlock_entered("rude blue tree 7").unwrap();
+    assert!(volume.unlock_entered("rude blue tree 8").is_err());
+    assert!(cryptsetup("open --test-passphrase --key-file=-", &device, "rude blue tree 7").0);
+}
+
 #[test]
 fn libcryptsetup_reads_the_copy_of_each_header_that_is_accepted() {
     let (_swtpm, device) = machine("fixtures");

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Error, Result, bail};
 use pattern::volume::admission::{Giver, Next, Proof, admit};
 use pattern_machine::boot::Boot;
-use pattern_machine::people::{added, ask, show};
+use pattern_machine::people::{added, ask, choose, show};
 use pattern_machine::tpm_device;
 
 use super::{Opened, Opening};
@@ -22,18 +22,25 @@ impl Opening<'_> {
         let Some(asked) = entry.asked() else {
             bail!("the TPM does not open it: {reason}; {entry}");
         };
-        let wanted = asked.to_lowercase();
-        log::error!("the TPM does not open {}: {reason}; enter the {wanted}", self.device.display());
+        if !reason.is_empty() {
+            let wanted = asked.to_lowercase();
+            log::error!("the TPM does not open {}: {reason}; enter the {wanted}", self.device.display());
+        }
         if self.boot.added {
             let lines = added::describe();
             lines.iter().for_each(|line| log::error!("{line}"));
             show::tell(&lines).unwrap_or_else(|error| log::warn!("{error:#}"));
         }
         let (seconds, question) = self.question(reason, asked);
-        let key = ask::entered_at_boot(&question, seconds, |key| volume.unlock_entered(key))?;
+        let key = ask::entered_at_boot(&question, seconds, |key| by_typed(volume, key))?;
         self.vouch(&key)?;
-        self.advise();
-        let how = format!("opened it with an entered key, because the TPM did not open it ({reason})");
+        if !reason.is_empty() {
+            self.advise();
+        }
+        let how = match reason {
+            "" => "opened it with an entered key".to_owned(),
+            _ => format!("opened it with an entered key, because the TPM did not open it ({reason})"),
+        };
         Ok(Opened { key, giver: Giver::Person, how, pin: None, slots: Some(self.header.ahead()) })
     }
 
@@ -41,6 +48,9 @@ impl Opening<'_> {
     /// restart, so a machine that nobody watches does not wait for ever.
     pub(super) fn question(&self, reason: &str, asked: &str) -> (u32, String) {
         let device = self.device.display();
+        if reason.is_empty() {
+            return (0, format!("{asked} for {device}:"));
+        }
         let faulty = self.means.is_ok_and(|means| means.tcti.is_faulty());
         let (seconds, hint) = if faulty && !self.config.debug {
             let minutes = ask::SEARCH / 60;
@@ -92,4 +102,13 @@ impl Opening<'_> {
             boot => log::warn!("{}; nothing was recorded", boot.secure_boot),
         }
     }
+}
+
+/// Unlocks with what was typed, or with the passphrase that it means on another keyboard.
+fn by_typed(volume: &mut Volume, typed: &str) -> Result<VolumeKey> {
+    let meant = choose::meant_passphrase(typed);
+    volume.unlock_entered(typed).or_else(|error| match *meant == *typed {
+        true => Err(error),
+        false => volume.unlock_entered(&meant),
+    })
 }

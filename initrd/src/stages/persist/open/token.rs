@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use pattern::token::Tpm2Token;
 use pattern::volume::Locks;
-use pattern_machine::people::ask;
+use pattern_machine::people::{ask, choose};
 use zeroize::Zeroizing;
 
 use super::{By, Given};
@@ -74,10 +74,10 @@ pub(super) fn with_pin<T>(
         if typed.is_empty() {
             bail!("no PIN was entered");
         }
-        let meant = ask::meant(&typed);
+        let meant = choose::meant(&typed);
         let answer = match try_pin(&meant) {
             // A PIN that was chosen before may have just these signs.
-            Err(TpmError::WrongPin(_)) if meant != typed => (try_pin(&typed), typed),
+            Err(TpmError::WrongPin(_)) if *meant != *typed => (try_pin(&typed), typed),
             answer => (answer, meant),
         };
         match answer {
