@@ -15,14 +15,14 @@ pub(super) fn before_the_system(plan: &mut Plan) {
     }
 }
 
-/// Locks the key before an emergency shell, too. A version on trial restarts earlier, whatever its
-/// TPM does. An image without a shell has nobody to keep the key from, and a TPM that stopped
-/// answering would take the time in which people are told: systemd ends a command before the
-/// service after 90 seconds, and the service with it.
+/// Locks the key before the emergency shell of an image with `debug = true`, too. If the TPM does not let it, the shell comes
+/// nevertheless: root is logged in there anyway, and finds out why. A TPM that stopped answering takes minutes to say so, and
+/// systemd would end the service after 90 seconds. A version on trial restarts earlier, whatever its TPM does. An image without
+/// a shell has nobody to keep the key from.
 pub(super) fn before_a_shell(plan: &mut Plan) {
-    let command = format!("{} --emergency", Program::Latch.path());
+    let command = format!("-{} --emergency", Program::Latch.path());
     for name in ["emergency.service", "rescue.service"] {
-        let settings = [("ExecStartPre", command.as_str())];
+        let settings = [("TimeoutStartSec", "infinity"), ("ExecStartPre", command.as_str())];
         let text = Text::from_source(CONFIG_PATH).section("Service", &settings);
         plan.file(&format!("{name}.d/70-pattern-latch.conf"), text);
     }

@@ -10,6 +10,12 @@ const QUESTION: &str = "This machine has no TPM, so a passphrase opens its volum
                         12 characters, asked at each boot:";
 const ASKS: &str = "Recovery key or passphrase for /dev/vda6:";
 
+fn pc(name: &str) -> Computer {
+    let mut computer = Computer::of_image("pc", name);
+    computer.words("console=ttyS0");
+    computer
+}
+
 fn choose(guest: &mut Guest) {
     guest.expect(QUESTION);
     guest.send("rude tree");
@@ -22,7 +28,7 @@ fn choose(guest: &mut Guest) {
 #[test]
 #[ignore = "long; `make check-all` runs it"]
 fn passphrase() {
-    let mut computer = Computer::of_image("pc", "passphrase");
+    let mut computer = pc("passphrase");
     computer.remove_tpm();
     let mut guest = computer.start();
     choose(&mut guest);
@@ -70,7 +76,7 @@ fn bound(computer: &mut Computer) {
 #[test]
 #[ignore = "long; `make check-all` runs it"]
 fn passphrase_of_a_thief() {
-    let mut computer = Computer::of_image("pc", "passphrase_of_a_thief");
+    let mut computer = pc("passphrase_of_a_thief");
     computer.boot().power_off();
     let volume = computer.disk().partition("persist");
     computer.remove_tpm();
