@@ -29,7 +29,8 @@ use crate::host::pubring::Pubring;
 use crate::host::results;
 use crate::host::screen::{self, Screen};
 use crate::host::signals;
-use crate::host::tools::{Source, TREE};
+use crate::host::tools::Source;
+use crate::host::tree::{CACHE, Tools, Tree};
 use data::Data;
 use date::Date;
 use keys::Keys;
@@ -55,8 +56,8 @@ pub struct Build {
     #[arg(long, value_name = "DIR", default_value = "build/images", value_hint = ValueHint::DirPath)]
     pub output: PathBuf,
     /// Where the tools tree is kept
-    #[arg(long, value_name = "DIR", default_value = TREE, value_hint = ValueHint::DirPath)]
-    pub tools: PathBuf,
+    #[arg(long, value_name = "DIR", default_value = CACHE, value_hint = ValueHint::DirPath)]
+    pub tools: Tools,
     /// The files this program was installed with
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data: Option<PathBuf>,
@@ -90,6 +91,7 @@ pub fn build(options: &Build, screen: Screen) -> Result<()> {
         progress::run(screen, what, command, &places.work.join(log))
     };
     step("tools tree", "tools.log", &places.tools, &mut tools(&data, &places))?;
+    let _tree = Tree::hold(&places.tools)?;
     let pubring = file.with_file_name(&config.image.updates.pubring);
     let trusted = Pubring::read(&pubring, &options.tools)?;
     screen.say(format_args!("Updates are verified with {}: {}", pubring.display(), trusted.keys.join(", ")));
@@ -176,7 +178,7 @@ fn places(options: &Build, data: &Data, config: &Config, base: &str, date: Date)
         date,
         folder: made(&options.folder)?,
         mkosi: data.mkosi(),
-        tools: made(&options.tools)?,
+        tools: options.tools.made()?,
         initrd_cache: made(&cache.join("initrd"))?,
         image_cache: made(&cache.join(&config.image.id))?,
         work: made(&work)?,

@@ -32,7 +32,8 @@ use crate::host::results;
 use crate::host::screen::{self, Screen};
 use crate::host::signals;
 use crate::host::step::Step;
-use crate::host::tools::{self, TREE};
+use crate::host::tools;
+use crate::host::tree::{CACHE, Tools};
 use crate::host::waiting::{self, A_WHILE};
 
 /// Options of `burn`.
@@ -54,8 +55,8 @@ pub struct Burn {
     #[arg(long, conflicts_with = "device")]
     pub json: bool,
     /// The tools tree with gpg, xz, mtools and dosfstools, for a host that has none
-    #[arg(long, value_name = "DIR", default_value = TREE, value_hint = ValueHint::DirPath)]
-    pub tools: PathBuf,
+    #[arg(long, value_name = "DIR", default_value = CACHE, value_hint = ValueHint::DirPath)]
+    pub tools: Tools,
 }
 
 /// Burns the image. Returns whether it was told which disk to take; if not, it lists them.

@@ -13,6 +13,7 @@ pub(crate) mod ssh_key;
 pub(crate) mod step;
 pub mod temporary;
 pub(crate) mod tools;
+pub mod tree;
 pub(crate) mod waiting;
 
 /// Returns when a new keyring is right. With a new one in the place of an old one, machines take no

@@ -16,7 +16,7 @@ use crate::host::results;
 use crate::host::screen::Screen;
 use crate::host::signals;
 use crate::host::ssh_key::{self, SshKey};
-use crate::host::tools::TREE;
+use crate::host::tree::{CACHE, Tools};
 use crate::keyring::{self, NAME_MAX};
 pub use kind::Kind;
 use template::Template;
@@ -34,8 +34,8 @@ pub struct Init {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub ssh_key: Option<PathBuf>,
     /// The tools tree with gpg and openssl, for a host that has none
-    #[arg(long, value_name = "DIR", default_value = TREE, value_hint = ValueHint::DirPath)]
-    pub tools: PathBuf,
+    #[arg(long, value_name = "DIR", default_value = CACHE, value_hint = ValueHint::DirPath)]
+    pub tools: Tools,
 }
 
 /// Writes the files and makes the keys. Prints what was made, and says what to type next.

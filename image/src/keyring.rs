@@ -15,7 +15,7 @@ use crate::host::gpg;
 use crate::host::results;
 use crate::host::screen::{self, Screen};
 use crate::host::signals;
-use crate::host::tools::TREE;
+use crate::host::tree::{CACHE, Tools};
 pub(crate) use places::NAME_MAX;
 use places::Places;
 
@@ -33,8 +33,8 @@ pub struct GenKeyring {
     #[arg(allow_hyphen_values = true)]
     pub epoch: Option<u32>,
     /// The tools tree with gpg and openssl, for a host that has none
-    #[arg(long, value_name = "DIR", default_value = TREE, value_hint = ValueHint::DirPath)]
-    pub tools: PathBuf,
+    #[arg(long, value_name = "DIR", default_value = CACHE, value_hint = ValueHint::DirPath)]
+    pub tools: Tools,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -65,7 +65,7 @@ pub fn generate(options: &GenKeyring, screen: Screen) -> Result<()> {
 }
 
 /// Makes the keys, and says what each is for. Returns where its parts are.
-pub(crate) fn new(name: &Path, tools: &Path, screen: Screen) -> Result<[PathBuf; 3]> {
+pub(crate) fn new(name: &Path, tools: &Tools, screen: Screen) -> Result<[PathBuf; 3]> {
     let places = Places::new(name)?;
     let _lock = places.lock()?;
     if places.only_moves_are_missing() {
@@ -134,7 +134,7 @@ fn warn_of_missing(part: &Path) {
 
 /// Makes everything in the staging folder. The public key gets its name last, which says that the
 /// rest exists.
-fn make(places: &Places, tools: &Path) -> Result<()> {
+fn make(places: &Places, tools: &Tools) -> Result<()> {
     durable::private_folder(&places.staging)?;
     let keys = places.staged(&places.keys());
     durable::private_folder(&keys)?;
@@ -146,7 +146,7 @@ fn make(places: &Places, tools: &Path) -> Result<()> {
 }
 
 /// Makes the GnuPG home, and leaves no daemon and no socket.
-fn gnupg(places: &Places, tools: &Path, pubring: &Path) -> Result<()> {
+fn gnupg(places: &Places, tools: &Tools, pubring: &Path) -> Result<()> {
     let folder = places.staged(&places.gpg());
     durable::private_folder(&folder)?;
     let home = gpg::Home::open(&folder, tools)?;

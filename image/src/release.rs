@@ -19,7 +19,7 @@ use crate::host::gpg::{self, Home};
 use crate::host::results;
 use crate::host::screen::{self, Screen};
 use crate::host::signals;
-use crate::host::tools::TREE;
+use crate::host::tree::{CACHE, Tools};
 use addition::Addition;
 use built::Built;
 pub(crate) use built::PUBRING;
@@ -62,8 +62,8 @@ pub struct SignRelease {
     #[arg(long = "compress", value_name = "HOW", value_enum, default_value = "xz")]
     pub compression: Compression,
     /// The tools tree with gpg and xz, for a host that has none
-    #[arg(long, value_name = "DIR", default_value = TREE, value_hint = ValueHint::DirPath)]
-    pub tools: PathBuf,
+    #[arg(long, value_name = "DIR", default_value = CACHE, value_hint = ValueHint::DirPath)]
+    pub tools: Tools,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

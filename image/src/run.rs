@@ -14,7 +14,7 @@ use rustix::process::umask;
 
 use crate::host::screen::Screen;
 use crate::host::signals;
-use crate::host::tools::TREE;
+use crate::host::tree::{CACHE, Tools};
 use crate::machine::credential::{Credentials, Source};
 use crate::machine::growth::Growth;
 use crate::machine::image::Image;
@@ -66,8 +66,8 @@ pub struct Run {
     #[arg(long, value_name = "PORT", value_parser = values::port, allow_hyphen_values = true)]
     pub ssh: Option<u16>,
     /// The tools tree to take QEMU from when the host's is too old
-    #[arg(long, value_name = "DIR", default_value = TREE, value_hint = ValueHint::DirPath)]
-    pub tools: PathBuf,
+    #[arg(long, value_name = "DIR", default_value = CACHE, value_hint = ValueHint::DirPath)]
+    pub tools: Tools,
 }
 
 /// Additional space on a new machine's disk: room for the second slot and a volume.

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::host::results;
 use crate::host::signals;
-use crate::host::tools::TREE;
+use crate::host::tree::{CACHE, Tools};
 use crate::release::image;
 use change::Change;
 use facts::Facts;
@@ -36,8 +36,8 @@ pub struct Show {
     #[arg(value_name = "OLD", value_hint = ValueHint::AnyPath)]
     pub old: Option<PathBuf>,
     /// The tools tree with what reads images, for a host that has none
-    #[arg(long, value_name = "DIR", default_value = TREE, value_hint = ValueHint::DirPath)]
-    pub tools: PathBuf,
+    #[arg(long, value_name = "DIR", default_value = CACHE, value_hint = ValueHint::DirPath)]
+    pub tools: Tools,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pattern_image::host::screen::Screen;
+use pattern_image::host::tree::Tools;
 use pattern_image::init::{Init, Kind, init};
 use tempfile::TempDir;
 
@@ -16,7 +17,8 @@ fn made(place: &TempDir, (kind, name, with_key): (Kind, &str, bool)) -> Init {
     let key = place.path().join("key.pub");
     fs::write(&key, KEY).unwrap();
     let folder = place.path().join(format!("my-{name}"));
-    let options = Init { folder, kind, ssh_key: with_key.then_some(key), tools: "/nonexistent".into() };
+    let options =
+        Init { folder, kind, ssh_key: with_key.then_some(key), tools: Tools::At("/nonexistent".into()) };
     init(&options, Screen::new(true)).unwrap();
     options
 }
@@ -94,7 +96,8 @@ fn without_keys_the_files_are_there_and_the_command_that_makes_the_keys_is_named
     fs::create_dir(&folder).unwrap();
     let other = fs::File::open(&folder).unwrap();
     other.lock().unwrap();
-    let options = Init { folder: folder.clone(), kind: Kind::Server, ssh_key: None, tools: "t".into() };
+    let options =
+        Init { folder: folder.clone(), kind: Kind::Server, ssh_key: None, tools: Tools::At("t".into()) };
     let error = format!("{:#}", init(&options, Screen::new(true)).unwrap_err());
     let folder = folder.display();
     let next =

@@ -46,6 +46,7 @@ fn told(options: &[&str]) -> String {
     let place = place();
     let mut command = Command::new(env!("CARGO_BIN_EXE_pattern"));
     command.args(["build", "--data", "share/pattern"]).args(options).current_dir(place.path());
+    command.env("XDG_CACHE_HOME", place.path().join("cache"));
     let output = command.env("PATH", place.path().join("bin")).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty(), "{output:?}");
@@ -58,7 +59,7 @@ fn shown(term: &str, options: &str) -> String {
     let pattern = env!("CARGO_BIN_EXE_pattern");
     let line = format!("stty cols 30 rows 10; '{pattern}' build --data share/pattern {options}");
     let mut command = Command::new("/usr/bin/script");
-    command.env("PATH", place.path().join("bin"));
+    command.env("PATH", place.path().join("bin")).env("XDG_CACHE_HOME", place.path().join("cache"));
     command.args(["-qec", &line, "/dev/null"]).current_dir(place.path()).env("TERM", term);
     let output = command.env("SHELL", "/bin/sh").stdin(std::process::Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));

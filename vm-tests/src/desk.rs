@@ -29,6 +29,9 @@ impl Desk {
         let folder = scratch.path().to_owned();
         fs::create_dir_all(&folder).expect("making a folder");
         let desk = Self { scratch, folder };
+        // Making another tools tree would show nothing.
+        fs::create_dir_all(desk.cache().join("pattern")).expect("making a folder");
+        symlink(setting::tools(), desk.cache().join("pattern/tools")).expect("linking the tools tree");
         let disk = File::create(desk.disk()).expect("making a disk");
         disk.set_len(gib << 30).expect("making a disk");
         desk
@@ -38,6 +41,10 @@ impl Desk {
     #[must_use]
     pub fn disk(&self) -> PathBuf {
         self.scratch.path().join("disk.raw")
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.scratch.path().join("cache")
     }
 
     /// Returns the folder that the shell is in.
@@ -58,12 +65,6 @@ impl Desk {
 
     fn enter(&mut self, folder: &str) {
         self.folder = self.folder.join(folder).canonicalize().expect("entering a folder");
-        // Making another tools tree would show nothing.
-        let tools = self.folder.join("build/tools");
-        fs::create_dir_all(self.folder.join("build")).expect("making a folder");
-        if !tools.exists() {
-            symlink(setting::tools(), tools).expect("linking the tools tree");
-        }
     }
 
     fn run(&self, command: &str) {
@@ -71,7 +72,8 @@ impl Desk {
         let path =
             format!("{}:{}", setting::installed().display(), std::env::var("PATH").unwrap_or_default());
         let mut shell = Command::new("bash");
-        let status = shell.args(["-c", &typed]).current_dir(&self.folder).env("PATH", path).status();
+        shell.args(["-c", &typed]).current_dir(&self.folder).env("PATH", path);
+        let status = shell.env("XDG_CACHE_HOME", self.cache()).status();
         let status = status.expect("starting bash").code();
         let wanted = if command.starts_with(LISTS) && !command.contains(DEVICE) { LISTED } else { 0 };
         assert_eq!(status, Some(wanted), "{typed}");

@@ -3,6 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use pattern_image::host::tree::Tools;
 use pattern_image::machine::programs::Programs;
 
 /// Returns the base image of the machines. It is a debug image: root is logged in on the serial
@@ -59,7 +60,7 @@ pub(crate) fn certificate() -> PathBuf {
 /// `build/tools`.
 pub(crate) fn programs() -> Programs {
     let tools = env::var_os("PATTERN_TOOLS").map_or_else(|| build().join("tools"), PathBuf::from);
-    Programs::find(&tools).unwrap_or_else(|error| panic!("{error:#}"))
+    Programs::find(&Tools::At(tools)).unwrap_or_else(|error| panic!("{error:#}"))
 }
 
 /// Returns the folder of the host's programs that `make dist` installed.

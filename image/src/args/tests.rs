@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use pattern::config::size::Size;
 
 use super::*;
+use crate::host::tree::Tools;
 use crate::machine::credential::Source;
 use crate::machine::growth::Growth;
 use crate::release::Compression;
@@ -62,7 +63,7 @@ fn run_takes_sizes() {
         credentials: vec![Source { id: "home.create.me".into(), path: "me.json".into() }],
         server: Some(8000),
         ssh: Some(2222),
-        tools: "build/tools".into(),
+        tools: Tools::Cache,
     };
     let line = "run i.raw --secure-boot --disk +50G --persist state --fresh --memory=1G --server 8000 --ssh 2222 \
                 --load-credential home.create.me:me.json --display gtk --append";
@@ -86,7 +87,7 @@ fn burn_lists_disks_or_takes_one() {
         keyring: None,
         erase: None,
         json: false,
-        tools: "build/tools".into(),
+        tools: Tools::Cache,
     };
     assert_eq!(command_of("burn i"), Command::Burn(burn.clone()));
     (burn.device, burn.keyring) = (Some("/dev/sdb".into()), Some("k.pgp".into()));
@@ -104,7 +105,7 @@ fn build_has_defaults() {
         debug_as_production: false,
         force: false,
         output: "build/images".into(),
-        tools: "build/tools".into(),
+        tools: Tools::Cache,
         data: None,
         json: false,
     };
@@ -118,7 +119,7 @@ fn build_has_defaults() {
 
 #[test]
 fn gen_keyring_takes_a_name() {
-    let (name, tools) = ("demo/demo".into(), "t".into());
+    let (name, tools) = ("demo/demo".into(), Tools::At("t".into()));
     let mut keyring = GenKeyring { name, add_missing: false, epoch: None, tools, json: false };
     let line = "gen-keyring demo/demo --tools t";
     assert_eq!(command_of(line), Command::GenKeyring(keyring.clone()));
@@ -136,7 +137,7 @@ fn sign_release_has_defaults() {
         home: "demo-gpg".into(),
         output: "pattern-release".into(),
         compression: Compression::Xz,
-        tools: "build/tools".into(),
+        tools: Tools::Cache,
         json: false,
     };
     let line = "sign-release build/images/demo_1 demo-gpg";

@@ -9,6 +9,7 @@ use super::keys::Keys;
 use crate::host::pubring::Pubring;
 use crate::host::small;
 use crate::host::tools::{self, Need, Source};
+use crate::host::tree::Tools;
 
 const OPENSSL: Need = Need { programs: &["openssl"], package: "openssl" };
 /// Longest file in bytes.
@@ -19,7 +20,7 @@ const LONGEST: usize = 64 << 10;
 ///
 /// # Errors
 /// When a file is not a key, or does not belong to the others.
-pub(super) fn check(keys: &Keys, tools: &Path) -> Result<bool> {
+pub(super) fn check(keys: &Keys, tools: &Tools) -> Result<bool> {
     let pcr: Vec<_> =
         [Some(keys.pcr()), keys.pcr_before().map(Path::to_owned)].into_iter().flatten().collect();
     for file in pcr.iter().chain([&keys.key()]) {
@@ -41,7 +42,7 @@ pub(super) fn check(keys: &Keys, tools: &Path) -> Result<bool> {
 }
 
 /// Returns a warning if the keys and the keyring are those of two systems, by the names that `gen-keyring` gave them.
-pub(super) fn warning(keys: &Keys, pubring: &Pubring, file: &Path, tools: &Path) -> Option<String> {
+pub(super) fn warning(keys: &Keys, pubring: &Pubring, file: &Path, tools: &Tools) -> Option<String> {
     let openssl = Source::of(OPENSSL, tools).ok()?;
     let subject = in_certificate(&openssl, &keys.certificate(), "-subject").ok()?;
     let name = subject.trim().strip_prefix("subject=CN=")?.strip_suffix("-secure-boot")?;
@@ -136,8 +137,8 @@ mod tests {
             fs::write(folder.join(name), text).unwrap();
         }
         let keys = Keys::find(&folder, Pcr::Production(0)).unwrap();
-        let said =
-            check(&keys, Path::new("/nonexistent")).map_or_else(|e| format!("{e:#}"), |all| all.to_string());
+        let said = check(&keys, &Tools::At("/nonexistent".into()))
+            .map_or_else(|e| format!("{e:#}"), |all| all.to_string());
         said.replace(&folder.display().to_string(), "x-keys")
     }
 

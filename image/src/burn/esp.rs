@@ -15,6 +15,7 @@ use super::image::Image;
 use crate::host::screen::Screen;
 use crate::host::temporary;
 use crate::host::tools::{self, Need, Source};
+use crate::host::tree::Tools;
 
 const MCOPY: Need = Need { programs: &["mcopy"], package: "mtools" };
 const MKFS: Need = Need { programs: &["mkfs.vfat"], package: "dosfstools" };
@@ -23,7 +24,7 @@ const MKFS: Need = Need { programs: &["mkfs.vfat"], package: "dosfstools" };
 ///
 /// # Errors
 /// When a program is missing or fails, or the partition is too small for its files in larger clusters.
-pub(super) fn fitted(mut image: Image, sector: u64, tools: &Path, screen: Screen) -> Result<Image> {
+pub(super) fn fitted(mut image: Image, sector: u64, tools: &Tools, screen: Screen) -> Result<Image> {
     let Some(fat) = image.fat_sector.filter(|fat| *fat != sector) else { return Ok(image) };
     let doing = format!(
         "the disk has sectors of {sector} bytes, and the file system of the image's EFI system partition has sectors of {fat}: \
@@ -51,12 +52,13 @@ fn first_partition(image: &Image) -> Option<u64> {
 }
 
 /// Makes a file system of this many bytes with the files of another one. Returns its file.
-fn anew(folder: &Path, old: &Path, bytes: u64, sector: u64, tools: &Path) -> Result<std::path::PathBuf> {
+fn anew(folder: &Path, old: &Path, bytes: u64, sector: u64, tools: &Tools) -> Result<std::path::PathBuf> {
     let (files, new) = (folder.join("files"), folder.join("new"));
     fs::create_dir(&files)?;
     mcopy("unpacking it", tools, |command| command.arg(old).arg("::*").arg(&files))?;
     File::create(&new)?.set_len(bytes)?;
-    let mut command = Source::of(MKFS, tools)?.command("mkfs.vfat");
+    let source = Source::of(MKFS, tools)?;
+    let mut command = source.command("mkfs.vfat");
     command.args(["-n", "ESP", "-S", &sector.to_string()]).arg(&new);
     tools::output("formatting it", &mut command)?;
     let names = fs::read_dir(&files)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
@@ -67,8 +69,9 @@ fn anew(folder: &Path, old: &Path, bytes: u64, sector: u64, tools: &Path) -> Res
     Ok(new)
 }
 
-fn mcopy(doing: &str, tools: &Path, operands: impl FnOnce(&mut Command) -> &mut Command) -> Result<()> {
-    let mut command = Source::of(MCOPY, tools)?.command("mcopy");
+fn mcopy(doing: &str, tools: &Tools, operands: impl FnOnce(&mut Command) -> &mut Command) -> Result<()> {
+    let source = Source::of(MCOPY, tools)?;
+    let mut command = source.command("mcopy");
     // With all folders and times, without questions, from or to this image.
     command.args(["-s", "-p", "-Q", "-m", "-n", "-i"]).env("TZ", "UTC");
     tools::output(doing, operands(&mut command)).map(|_| ())

@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io::{Cursor, Read};
-use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use pattern::table::{LEAD, Table};
 
 use super::source::Source;
+use crate::host::tree::Tools;
 use crate::release::image::{self, NOT_OURS};
 use crate::release::{Codec, Compression};
 
@@ -30,7 +30,7 @@ impl Image {
     ///
     /// # Errors
     /// When it is not a whole image.
-    pub(super) fn open(source: &Source, tools: &Path) -> Result<Self> {
+    pub(super) fn open(source: &Source, tools: &Tools) -> Result<Self> {
         let about = || format!("image {}", source.file.display());
         let file = File::open(&source.file).with_context(about)?;
         let bytes = file.metadata().with_context(about)?.len();
@@ -57,7 +57,7 @@ impl Image {
 ///
 /// # Errors
 /// When it is something else.
-pub(super) fn look(source: &Source, tools: &Path) -> Result<()> {
+pub(super) fn look(source: &Source, tools: &Tools) -> Result<()> {
     let about = || format!("image {}", source.file.display());
     let Some(magic) = source.compression.magic() else { return Image::open(source, tools).map(drop) };
     let mut start = Vec::new();

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::host::pubring::Pubring;
 use crate::host::screen::Screen;
 use crate::host::step::Step;
+use crate::host::tree::Tools;
 use crate::release::manifest::{self, MANIFEST};
 use crate::release::{Compression, SIGNATURE, image, sum};
 
@@ -63,7 +64,12 @@ impl Source {
     ///
     /// # Errors
     /// When it was changed, or the signature is not by a key of the keyring.
-    pub(super) fn check(&self, keyring: Option<&Path>, tools: &Path, screen: Screen) -> Result<&'static str> {
+    pub(super) fn check(
+        &self,
+        keyring: Option<&Path>,
+        tools: &Tools,
+        screen: Screen,
+    ) -> Result<&'static str> {
         let folder = folder(&self.file);
         let said = match (self.check, keyring) {
             (Check::Nothing, _) => return Ok("not checked: no SHA256SUMS lies beside it"),

@@ -16,7 +16,7 @@ use super::{screen, signals};
 /// # Errors
 /// When another run works there, or the folder can't be opened.
 pub(crate) fn lock(folder: &Path) -> Result<File> {
-    let Some(file) = try_lock(folder)? else {
+    let Some(file) = attempt(File::try_lock, folder)? else {
         bail!(
             "another pattern process is using {}; try again when it has finished",
             or_here(folder).display()
@@ -30,9 +30,23 @@ pub(crate) fn lock(folder: &Path) -> Result<File> {
 /// # Errors
 /// When the folder can't be locked, or a signal ends the waiting.
 pub(crate) fn wait_for_lock(folder: &Path) -> Result<File> {
+    wait(File::try_lock, folder)
+}
+
+/// Keeps out, while the returned value lives, only those who want a file or a folder for themselves.
+///
+/// # Errors
+/// As [`wait_for_lock`].
+pub(crate) fn wait_to_share(path: &Path) -> Result<File> {
+    wait(File::try_lock_shared, path)
+}
+
+type TryLock = fn(&File) -> std::result::Result<(), TryLockError>;
+
+fn wait(lock: TryLock, folder: &Path) -> Result<File> {
     let mut is_told = false;
     loop {
-        if let Some(file) = try_lock(folder)? {
+        if let Some(file) = attempt(lock, folder)? {
             return Ok(file);
         }
         if !is_told {
@@ -46,9 +60,9 @@ pub(crate) fn wait_for_lock(folder: &Path) -> Result<File> {
 }
 
 /// Returns nothing if another run has the lock.
-fn try_lock(folder: &Path) -> Result<Option<File>> {
+fn attempt(lock: TryLock, folder: &Path) -> Result<Option<File>> {
     let file = open(folder)?;
-    match file.try_lock() {
+    match lock(&file) {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => {

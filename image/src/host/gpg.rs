@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use super::tools::{self, Need, Source};
+use super::tree::Tools;
 use super::{durable, only_new, signals, temporary};
 
 const GNUPG: Need = Need { programs: &["gpg", "gpgconf", "gpg-agent"], package: "gnupg" };
@@ -50,7 +51,7 @@ impl Home {
     ///
     /// # Errors
     /// When the folder is not such a home, or gpg does not exist.
-    pub(crate) fn of_key(folder: &Path, tools: &Path) -> Result<Self> {
+    pub(crate) fn of_key(folder: &Path, tools: &Tools) -> Result<Self> {
         if folder.exists() && !folder.is_dir() {
             bail!("opening the GnuPG home {}: it is a file, not a folder; {ITS_NAME}", folder.display());
         }
@@ -67,7 +68,7 @@ impl Home {
     ///
     /// # Errors
     /// When the folder or gpg does not exist.
-    pub(crate) fn open(folder: &Path, tools: &Path) -> Result<Self> {
+    pub(crate) fn open(folder: &Path, tools: &Tools) -> Result<Self> {
         let source = Source::of(GNUPG, tools)?;
         let opening = || format!("opening the GnuPG home {}: {ITS_NAME}", folder.display());
         let absolute = folder.canonicalize().with_context(opening)?;

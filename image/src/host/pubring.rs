@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use super::gpg::{PLAIN, is_good, signing_keys};
 use super::packets::{self, PUBLIC, SECRET};
 use super::tools::{self, Need, Source};
+use super::tree::Tools;
 use super::{only_new, small, temporary};
 
 const GPG: Need = Need { programs: &["gpg"], package: "gpg" };
@@ -34,7 +35,7 @@ impl Pubring {
     ///
     /// # Errors
     /// When the file is not a binary keyring, has a secret key, or no key that can sign now.
-    pub(crate) fn read(file: &Path, tools: &Path) -> Result<Self> {
+    pub(crate) fn read(file: &Path, tools: &Tools) -> Result<Self> {
         vet(file)?;
         let gpg = Source::of(GPG, tools).with_context(|| about(file))?;
         Self::listed(file, &gpg)
@@ -63,13 +64,14 @@ impl Pubring {
     ///
     /// # Errors
     /// When it is not, or the keyring is not usable.
-    pub(crate) fn verify(keyring: &Path, file: &Path, signature: &Path, tools: &Path) -> Result<()> {
+    pub(crate) fn verify(keyring: &Path, file: &Path, signature: &Path, tools: &Tools) -> Result<()> {
         Self::read(keyring, tools)?;
         let (shown, keys) = (signature.display(), keyring.display());
         let doing = format!("verifying {shown} with {keys}");
         let keyring = keyring.canonicalize().context(doing.clone())?;
         let home = temporary::folder()?;
-        let mut command = with_home(&Source::of(GPG, tools)?, &home);
+        let gpg = Source::of(GPG, tools)?;
+        let mut command = with_home(&gpg, &home);
         command.args(["--trust-model=always", "--status-fd=1", "--keyring"]).arg(keyring);
         let status = tools::output(&doing, command.arg("--verify").arg(signature).arg(file))?;
         if !is_good(&String::from_utf8_lossy(&status)) {

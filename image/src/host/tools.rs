@@ -5,14 +5,13 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use super::signals;
-/// Where `pattern build` keeps the tools tree, unless it is told another folder.
-pub(crate) const TREE: &str = "build/tools";
+use super::tree::{Tools, Tree};
 
 /// Programs of one package.
 #[derive(Clone, Copy, Debug)]
@@ -24,12 +23,12 @@ pub(crate) struct Need {
 }
 
 /// A place where programs are.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// This host.
     Host,
     /// A tools tree.
-    Tree(PathBuf),
+    Tree(Tree),
 }
 
 impl Source {
@@ -38,23 +37,26 @@ impl Source {
         need.programs.iter().all(|program| is_in_path(program)).then_some(Self::Host)
     }
 
-    /// Looks in `PATH` first, then in the tree that `pattern build` keeps in `tools`.
+    /// Looks in `PATH` first, then in the tools tree.
     ///
     /// # Errors
     /// When neither has the programs. The error names the Debian package.
-    pub(crate) fn of(need: Need, tools: &Path) -> Result<Self> {
+    pub(crate) fn of(need: Need, tools: &Tools) -> Result<Self> {
         let missing = need.programs.iter().find(|program| !is_in_path(program));
         let Some(missing) = missing else { return Ok(Self::Host) };
         let instead = format!("install it on Debian: apt-get install {}", need.package);
-        let Ok(tree) = tools.join("tree").canonicalize() else {
-            let tools = tools.display();
+        let tree = tools.tree().map_err(|why| {
+            anyhow!(
+                "this host has no {missing}, and {why:#}: {instead}; or let `pattern build` make the tree; or name \
+                 another with --tools DIR"
+            )
+        })?;
+        if let Some(missing) = need.programs.iter().find(|name| !is_in_tree(&tree.path, name)) {
+            let tree = tree.path.display();
             bail!(
-                "this host has no {missing}, and there is no tools tree at {tools}: {instead}; or let \
-                 `pattern build` make the tree"
+                "neither this host nor the tools tree {tree} has {missing}: {instead}; or let `pattern build` make the \
+                 tree anew, if another version of pattern made it"
             );
-        };
-        if let Some(missing) = need.programs.iter().find(|name| !is_in_tree(&tree, name)) {
-            bail!("neither this host nor the tools tree {} has {missing}: {instead}", tree.display());
         }
         Ok(Self::Tree(tree))
     }
@@ -63,10 +65,10 @@ impl Source {
     ///
     /// # Errors
     /// When neither has the programs. The error names the Debian package.
-    pub(crate) fn tree_first(need: Need, tools: &Path) -> Result<Self> {
-        let tree = tools.join("tree").canonicalize().ok();
-        let has = |tree: &PathBuf| need.programs.iter().all(|name| tree.join("usr/bin").join(name).exists());
-        tree.filter(has).map_or_else(|| Self::of(need, tools), |tree| Ok(Self::Tree(tree)))
+    pub(crate) fn tree_first(need: Need, tools: &Tools) -> Result<Self> {
+        let has =
+            |tree: &Tree| need.programs.iter().all(|name| tree.path.join("usr/bin").join(name).exists());
+        tools.tree().ok().filter(has).map_or_else(|| Self::of(need, tools), |tree| Ok(Self::Tree(tree)))
     }
 
     /// Returns a command that runs one of the programs. It is told to end when the process that
@@ -74,7 +76,7 @@ impl Source {
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = match self {
             Self::Host => Command::new("setpriv"),
-            Self::Tree(tree) => private_mounts(tree),
+            Self::Tree(tree) => private_mounts(&tree.path),
         };
         // QEMU gives the terminal back then.
         command.args(["--pdeathsig", "TERM", "--"]).arg(program);
@@ -95,7 +97,7 @@ fn private_mounts(tree: &Path) -> Command {
     command
 }
 
-fn is_root() -> bool {
+pub(super) fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 
@@ -154,38 +156,44 @@ mod tests {
 
     const NOWHERE: Need = Need { programs: &["sh", "no-such-program"], package: "some-package" };
 
+    fn at(folder: &Path) -> Tools {
+        Tools::At(folder.to_owned())
+    }
+
     #[test]
     fn the_host_comes_first() {
         let need = Need { programs: &["sh"], package: "dash" };
-        assert_eq!(Source::of(need, Path::new("/nonexistent")).unwrap(), Source::Host);
+        assert!(matches!(Source::of(need, &at(Path::new("/nonexistent"))), Ok(Source::Host)));
     }
 
     #[test]
     fn the_tools_tree_comes_second() {
         let place = temporary::folder().unwrap();
+        let tools = at(place.path());
         let programs = place.path().join("tree/usr/bin");
         fs::create_dir_all(&programs).unwrap();
         fs::write(programs.join("sh"), "").unwrap();
-        let error = Source::of(NOWHERE, place.path()).unwrap_err().to_string();
+        let error = Source::of(NOWHERE, &tools).unwrap_err().to_string();
         assert!(error.starts_with("neither this host nor the tools tree "), "{error}");
+        assert!(error.ends_with("make the tree anew, if another version of pattern made it"), "{error}");
         fs::write(programs.join("no-such-program"), "").unwrap();
         let tree = place.path().join("tree").canonicalize().unwrap();
-        assert_eq!(Source::of(NOWHERE, place.path()).unwrap(), Source::Tree(tree));
+        let found = Source::of(NOWHERE, &tools).unwrap();
+        assert!(matches!(&found, Source::Tree(found) if found.path == tree), "{found:?}");
+        let command = format!("{:?}", found.command("swtpm"));
+        assert!(command.starts_with(r#""unshare" "--mount""#), "{command}");
+        let usr = tree.join("usr");
+        let end = format!("{usr:?} \"setpriv\" \"--pdeathsig\" \"TERM\" \"--\" \"swtpm\"");
+        assert!(command.ends_with(&end), "{command}");
     }
 
     #[test]
     fn the_package_is_named_when_a_program_is_nowhere() {
-        let error = Source::of(NOWHERE, Path::new("/nonexistent")).unwrap_err().to_string();
+        let error = Source::of(NOWHERE, &at(Path::new("/nonexistent"))).unwrap_err().to_string();
         let expected = "this host has no no-such-program, and there is no tools tree at /nonexistent: install it \
-                        on Debian: apt-get install some-package; or let `pattern build` make the tree";
+                        on Debian: apt-get install some-package; or let `pattern build` make the tree; or name \
+                        another with --tools DIR";
         assert_eq!(error, expected);
-    }
-
-    #[test]
-    fn runs_from_the_tools_tree_in_private_mounts() {
-        let command = format!("{:?}", Source::Tree("/t".into()).command("swtpm"));
-        assert!(command.starts_with(r#""unshare" "--mount""#), "{command}");
-        assert!(command.ends_with(r#""/t/usr" "setpriv" "--pdeathsig" "TERM" "--" "swtpm""#), "{command}");
     }
 
     #[test]
@@ -197,7 +205,7 @@ mod tests {
     #[test]
     fn a_program_has_its_own_name() {
         assert_eq!(name(&Source::Host.command("swtpm")), "swtpm");
-        assert_eq!(name(Source::Tree("/t".into()).command("swtpm").arg("--")), "swtpm");
+        assert_eq!(name(private_mounts(Path::new("/t")).args(["--", "swtpm", "--"])), "swtpm");
         assert_eq!(name(Command::new("cp").args(["--", "a"])), "cp");
     }
 

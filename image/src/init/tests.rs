@@ -143,7 +143,8 @@ fn nothing_is_overwritten() {
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("notes"), "a thesis").unwrap();
     fs::write(folder.join("mkosi.conf"), "mine").unwrap();
-    let options = Init { folder: folder.clone(), kind: Kind::Server, ssh_key: None, tools: "t".into() };
+    let options =
+        Init { folder: folder.clone(), kind: Kind::Server, ssh_key: None, tools: Tools::At("t".into()) };
     let before = content(&folder);
     let error = init(&options, Screen::new(true)).unwrap_err().to_string();
     assert_eq!(error, format!("{0}/mkosi.conf exists already: choose another folder", folder.display()));
@@ -164,7 +165,12 @@ fn a_desktop_takes_no_key_and_nothing_is_made() {
     let key = place.path().join("key.pub");
     fs::write(&key, KEY).unwrap();
     let folder = place.path().join("mine");
-    let options = Init { folder: folder.clone(), kind: Kind::Desktop, ssh_key: Some(key), tools: "t".into() };
+    let options = Init {
+        folder: folder.clone(),
+        kind: Kind::Desktop,
+        ssh_key: Some(key),
+        tools: Tools::At("t".into()),
+    };
     let error = init(&options, Screen::new(true)).unwrap_err().to_string();
     assert_eq!(
         error,
@@ -177,7 +183,8 @@ fn a_desktop_takes_no_key_and_nothing_is_made() {
 fn a_name_that_no_keyring_can_have_is_refused_before_anything_is_made() {
     let place = temporary::folder().unwrap();
     let folder = place.path().join("a".repeat(41));
-    let options = Init { folder: folder.clone(), kind: Kind::Server, ssh_key: None, tools: "t".into() };
+    let options =
+        Init { folder: folder.clone(), kind: Kind::Server, ssh_key: None, tools: Tools::At("t".into()) };
     let error = init(&options, Screen::new(true)).unwrap_err().to_string();
     let wanted = "its name is that of its keys, too, and must have at most 40 characters, and has 41; choose another name";
     assert_eq!(error, format!("making {}: {wanted}", folder.display()));

@@ -8,6 +8,7 @@ use pattern::config::epoch::{private_key, public_key};
 
 use crate::host::durable;
 use crate::host::tools::{self, Need, Source};
+use crate::host::tree::Tools;
 
 const OPENSSL: Need = Need { programs: &["openssl"], package: "openssl" };
 
@@ -27,7 +28,7 @@ const DEBUG: [Made<'static>; 2] = [
 ];
 
 /// Makes all files, in a folder that only its owner can read.
-pub(super) fn keys(folder: &Path, name: &str, tools: &Path) -> Result<()> {
+pub(super) fn keys(folder: &Path, name: &str, tools: &Tools) -> Result<()> {
     let source = Source::of(OPENSSL, tools)?;
     let certificate =
         format!("req -new -x509 -sha256 -days {DAYS} -subj /CN={name}-secure-boot -key secure-boot.key -out");
@@ -48,7 +49,7 @@ const OLDEST: [&str; 4] = ["pcr-private.pem", "pcr-public.pem", "secure-boot.key
 ///
 /// # Errors
 /// When something is missing that each keyring had: it was lost.
-pub(super) fn missing(folder: &Path, tools: &Path) -> Result<Vec<String>> {
+pub(super) fn missing(folder: &Path, tools: &Tools) -> Result<Vec<String>> {
     let lost = lost(folder)?;
     if !lost.is_empty() {
         let (verb, which) = if lost.len() == 1 { ("is", "it") } else { ("are", "them") };
@@ -76,7 +77,7 @@ fn lost(folder: &Path) -> Result<Vec<String>> {
 }
 
 /// Makes the key of an epoch, and returns the names. There are none if the key already exists.
-pub(super) fn epoch(folder: &Path, epoch: u32, tools: &Path) -> Result<Vec<String>> {
+pub(super) fn epoch(folder: &Path, epoch: u32, tools: &Tools) -> Result<Vec<String>> {
     let [private, public] = [private_key(epoch), public_key(epoch)];
     let publish = format!("pkey -in {private} -pubout -out");
     add(folder, tools, [(&private, 0o600, PRIVATE), (&public, 0o644, &publish)])
@@ -84,7 +85,7 @@ pub(super) fn epoch(folder: &Path, epoch: u32, tools: &Path) -> Result<Vec<Strin
 
 /// Makes what is missing of a private key and its public half, in this order. So a public half
 /// without a private key means that the private key was lost, and a new one would not match.
-fn add(folder: &Path, tools: &Path, pair: [Made<'_>; 2]) -> Result<Vec<String>> {
+fn add(folder: &Path, tools: &Tools, pair: [Made<'_>; 2]) -> Result<Vec<String>> {
     let [private, public] = pair.map(|(name, ..)| folder.join(name));
     if public.exists() && !private.exists() {
         bail!(

@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::host::tools::Source;
+use crate::host::tree::Tools;
 
 /// The oldest QEMU that emulates a current kernel without crashes (cmpxchg16b was wrong before).
 const OLDEST_QEMU: u32 = 10;
@@ -64,23 +65,23 @@ impl Programs {
     ///
     /// # Errors
     /// When neither has everything. The error names what is missing and how to get it.
-    pub fn find(tools: &Path) -> Result<Self> {
+    pub fn find(tools: &Tools) -> Result<Self> {
         let missing = match missing(&host(), host_qemu()) {
             Ok(firmware) => return Ok(Self { source: Source::Host, firmware, kvm: kvm_works() }),
             Err(missing) => missing,
         };
-        let Ok(tools) = tools.join("tree").canonicalize() else {
-            bail!(
-                "this host has no {}, and there is no tools tree at {}: `pattern build` makes one; \
-                 or install them on Debian 13 or newer: apt-get install qemu-system-x86 ovmf socat swtpm swtpm-tools",
+        let tree = tools.tree().map_err(|why| {
+            anyhow!(
+                "this host has no {}, and {why:#}: `pattern build` makes one; --tools DIR names another; or install \
+                 them on Debian 13 or newer: apt-get install qemu-system-x86 ovmf socat swtpm swtpm-tools",
                 missing.join(", no "),
-                tools.display()
-            );
-        };
-        let has_qemu = tools.join("usr/bin").join(QEMU).exists().then_some(OLDEST_QEMU);
-        match self::missing(&tools.join("usr"), has_qemu) {
-            Ok(firmware) => Ok(Self { source: Source::Tree(tools), firmware, kvm: kvm_works() }),
-            Err(missing) => bail!("the tools tree {} has no {}", tools.display(), missing.join(", no ")),
+            )
+        })?;
+        let usr = tree.path.join("usr");
+        let has_qemu = usr.join("bin").join(QEMU).exists().then_some(OLDEST_QEMU);
+        match self::missing(&usr, has_qemu) {
+            Ok(firmware) => Ok(Self { source: Source::Tree(tree), firmware, kvm: kvm_works() }),
+            Err(missing) => bail!("the tools tree {} has no {}", tree.path.display(), missing.join(", no ")),
         }
     }
 
@@ -95,7 +96,7 @@ impl Programs {
     #[must_use]
     pub fn describe(&self) -> String {
         let source = match &self.source {
-            Source::Tree(tree) => format!("QEMU of {}", tree.display()),
+            Source::Tree(tree) => format!("QEMU of {}", tree.path.display()),
             Source::Host => "this host's QEMU".to_owned(),
         };
         let how = if self.kvm { "KVM" } else { "plain emulation, about 10 times slower than KVM" };

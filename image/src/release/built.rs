@@ -11,6 +11,7 @@ use super::sum;
 use crate::host::pubring::Pubring;
 use crate::host::screen::Screen;
 use crate::host::step::Step;
+use crate::host::tree::Tools;
 
 /// The end of the name of the keyring's copy. It is not published.
 pub(crate) const PUBRING: &str = ".pubring.pgp";
@@ -78,7 +79,7 @@ impl Built {
     ///
     /// # Errors
     /// When the image does not have the key.
-    pub(super) fn trusts(&self, key: &str, tools: &Path) -> Result<()> {
+    pub(super) fn trusts(&self, key: &str, tools: &Tools) -> Result<()> {
         let keys = Pubring::read(&self.folder.join(&self.pubring.0), tools)?.keys;
         if !keys.iter().any(|one| one == key) {
             bail!(

@@ -15,6 +15,7 @@ use super::sum;
 use crate::host::signals;
 use crate::host::step::Step;
 use crate::host::tools::{self, Need, Source};
+use crate::host::tree::Tools;
 
 const XZ: Need = Need { programs: &["xz"], package: "xz-utils" };
 const GZIP: Need = Need { programs: &["gzip"], package: "gzip" };
@@ -67,7 +68,7 @@ pub(crate) struct Codec {
 impl Codec {
     /// # Errors
     /// When its program is missing.
-    pub(crate) fn find(compression: Compression, tools: &Path) -> Result<Self> {
+    pub(crate) fn find(compression: Compression, tools: &Tools) -> Result<Self> {
         let program: Option<(&'static [&'static str], Source)> = match compression {
             Compression::None => None,
             Compression::Gz => Some((&["gzip", "--no-name", "--best"], Source::of(GZIP, tools)?)),

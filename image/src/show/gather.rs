@@ -13,6 +13,7 @@ use super::system::System;
 use super::{disk, packages, signature};
 use crate::host::pubring::Pubring;
 use crate::host::temporary;
+use crate::host::tree::Tools;
 
 /// Where firmware finds the boot loader (UEFI Specification, "Removable Media Boot Behavior").
 const LOADERS: &str = "EFI/BOOT";
@@ -24,7 +25,7 @@ const KEYRING: &str = "/lib/systemd/import-pubring.gpg";
 ///
 /// # Errors
 /// When the file is not an image.
-pub(super) fn gather(image: &Path, tools: &Path) -> Result<Facts> {
+pub(super) fn gather(image: &Path, tools: &Tools) -> Result<Facts> {
     let (partitions, bytes) = disk::read(image)?;
     let mut facts = Facts { file: image.display().to_string(), bytes, partitions, ..Facts::default() };
     let start = |kind| {
@@ -45,7 +46,7 @@ pub(super) fn gather(image: &Path, tools: &Path) -> Result<Facts> {
 }
 
 /// Reads the first program of a folder. An image has one in each.
-fn program(esp: &Esp, folder: &str, tools: &Path) -> Result<(Vec<u8>, Signed)> {
+fn program(esp: &Esp, folder: &str, tools: &Tools) -> Result<(Vec<u8>, Signed)> {
     let found = esp.list(folder)?.into_iter().find(|path| path.to_lowercase().ends_with(".efi"));
     let file = found.with_context(|| format!("{folder} of the EFI system partition has no program"))?;
     let bytes = esp.file(&file)?;
@@ -53,16 +54,16 @@ fn program(esp: &Esp, folder: &str, tools: &Path) -> Result<(Vec<u8>, Signed)> {
     Ok((bytes, signed))
 }
 
-fn kernel(esp: &Esp, tools: &Path) -> Result<Kernel> {
+fn kernel(esp: &Esp, tools: &Tools) -> Result<Kernel> {
     let (bytes, signed) = program(esp, KERNELS, tools)?;
     Kernel::read(&bytes, signed)
 }
 
-fn boot_loader(esp: &Esp, tools: &Path) -> Result<Signed> {
+fn boot_loader(esp: &Esp, tools: &Tools) -> Result<Signed> {
     program(esp, LOADERS, tools).map(|(_, signed)| signed)
 }
 
-fn update_keys(usr: &Usr, tools: &Path) -> Result<Vec<String>> {
+fn update_keys(usr: &Usr, tools: &Tools) -> Result<Vec<String>> {
     let bytes = usr.bytes(KEYRING)?.with_context(|| format!("/usr{KEYRING} is missing in the image"))?;
     let place = temporary::folder()?;
     let file = place.path().join("keyring of the image");

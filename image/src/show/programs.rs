@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::host::signals;
 use crate::host::tools::{self, Need, Source};
+use crate::host::tree::Tools;
 
 /// dump.erofs of Debian 12 can't print files, so the tools tree comes first.
 const EROFS: Need = Need { programs: &["dump.erofs"], package: "erofs-utils" };
@@ -19,7 +20,7 @@ pub(super) struct Usr {
 }
 
 impl Usr {
-    pub(super) fn new(image: &Path, start: u64, tools: &Path) -> Result<Self> {
+    pub(super) fn new(image: &Path, start: u64, tools: &Tools) -> Result<Self> {
         Ok(Self { source: Source::tree_first(EROFS, tools)?, image: image.to_owned(), start })
     }
 
@@ -62,7 +63,7 @@ pub(super) struct Esp {
 }
 
 impl Esp {
-    pub(super) fn new(image: &Path, start: u64, tools: &Path) -> Result<Self> {
+    pub(super) fn new(image: &Path, start: u64, tools: &Tools) -> Result<Self> {
         let Some(name) = image.to_str() else { bail!("{}: its name is not UTF-8", image.display()) };
         Ok(Self { source: Source::tree_first(MTOOLS, tools)?, place: format!("{name}@@{start}") })
     }

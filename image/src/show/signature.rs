@@ -1,7 +1,6 @@
 //! Who signed a program for the firmware (Authenticode).
 
 use std::fs;
-use std::path::Path;
 
 use anyhow::{Context, Result};
 use pattern::update::uki;
@@ -10,6 +9,7 @@ use serde::Serialize;
 use crate::host::signals;
 use crate::host::temporary;
 use crate::host::tools::{self, Need, Source};
+use crate::host::tree::Tools;
 
 const OPENSSL: Need = Need { programs: &["openssl"], package: "openssl" };
 const SBVERIFY: Need = Need { programs: &["sbverify"], package: "sbsigntool" };
@@ -41,7 +41,7 @@ pub(super) struct Signature {
 ///
 /// # Errors
 /// When a program is missing, or the signature can't be read.
-pub(super) fn read(file: &str, bytes: &[u8], tools: &Path) -> Result<Signed> {
+pub(super) fn read(file: &str, bytes: &[u8], tools: &Tools) -> Result<Signed> {
     let signed = |signature| Signed { file: file.to_owned(), bytes: bytes.len() as u64, signature };
     let Some(pkcs7) = uki::signature(bytes) else { return Ok(signed(None)) };
     let found =
@@ -49,7 +49,7 @@ pub(super) fn read(file: &str, bytes: &[u8], tools: &Path) -> Result<Signed> {
     Ok(signed(Some(found)))
 }
 
-fn certificate(bytes: &[u8], pkcs7: &[u8], tools: &Path) -> Result<Signature> {
+fn certificate(bytes: &[u8], pkcs7: &[u8], tools: &Tools) -> Result<Signature> {
     let place = temporary::folder()?;
     let [program, der, pem] =
         ["program.efi", "signature.der", "certificate.pem"].map(|name| place.path().join(name));
@@ -73,7 +73,8 @@ fn certificate(bytes: &[u8], pkcs7: &[u8], tools: &Path) -> Result<Signature> {
     ]);
     command.args(["-dateopt", "iso_8601", "-in"]).arg(&pem);
     let said = tools::output("reading the certificate with openssl", &mut command)?;
-    let mut verify = Source::of(SBVERIFY, tools)?.command("sbverify");
+    let source = Source::of(SBVERIFY, tools)?;
+    let mut verify = source.command("sbverify");
     let verified =
         signals::output(verify.arg("--cert").arg(&pem).arg(&program)).context("starting sbverify")?;
     Ok(Signature { valid: verified.status.success(), ..words(&String::from_utf8_lossy(&said)) })
@@ -114,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_file_without_a_signature_needs_no_program() {
-        let signed = read("x.efi", b"MZ", Path::new("/nonexistent")).unwrap();
+        let signed = read("x.efi", b"MZ", &Tools::At("/nonexistent".into())).unwrap();
         assert_eq!(signed, Signed { file: "x.efi".into(), bytes: 2, signature: None });
     }
 }

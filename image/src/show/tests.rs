@@ -187,7 +187,7 @@ fn another_file_is_not_an_image() {
     let place = temporary::folder().unwrap();
     let file = place.path().join("x.raw");
     fs::write(&file, "hello").unwrap();
-    let options = Show { image: file.clone(), old: None, json: false, tools: "t".into() };
+    let options = Show { image: file.clone(), old: None, json: false, tools: Tools::At("t".into()) };
     let error = read(&options).unwrap_err().to_string();
     let expected = "is not an image: it has no partition table. Unpack it first if it is compressed";
     assert_eq!(error, format!("{} {expected}", file.display()));

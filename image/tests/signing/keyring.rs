@@ -231,12 +231,16 @@ fn a_failure_leaves_nothing() {
     let output = Command::new(env!("CARGO_BIN_EXE_pattern"))
         .args(["gen-keyring", "x"])
         .env("PATH", "/nonexistent")
+        .env("XDG_CACHE_HOME", "/nonexistent")
         .current_dir(place.path(""))
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let error = String::from_utf8(output.stderr).unwrap();
-    assert!(error.contains("this host has no openssl, and there is no tools tree at build/tools"), "{error}");
+    assert!(
+        error.contains("this host has no openssl, and there is no tools tree at /nonexistent/pattern/tools"),
+        "{error}"
+    );
     assert!(error.contains("apt-get install openssl"), "{error}");
     assert!(names(&place.path("")).is_empty());
 }

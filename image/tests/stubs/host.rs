@@ -78,17 +78,18 @@ impl Host {
         host
     }
 
-    /// Makes a folder with the `pattern.toml` of version 1 of an image.
-    pub(crate) fn image_folder(&self, id: &str) {
+    /// Makes a folder, whose path ends with an image's ID, with the `pattern.toml` of version 1.
+    pub(crate) fn image_folder(&self, path: &str) {
+        let (folder, id) = (self.path(path), path.rsplit('/').next().unwrap());
         let text = format!(
             "[image]\nid = \"{id}\"\nversion = \"1\"\nepoch = 1\n\
              updates = {{ url = \"https://x.example\", pubring = \"x-pubring.pgp\" }}\n\
              [partitions]\nsizes = {{ esp = \"200M\", verity = \"200M\", usr = \"2G\" }}\n"
         );
-        fs::create_dir(self.path(id)).unwrap();
-        fs::write(self.path(id).join("pattern.toml"), text).unwrap();
-        fs::write(self.path(id).join("mkosi.conf"), "[Content]\nPackages=linux-image-amd64\n").unwrap();
-        fs::copy(self.path("x-pubring.pgp"), self.path(id).join("x-pubring.pgp")).unwrap();
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("pattern.toml"), text).unwrap();
+        fs::write(folder.join("mkosi.conf"), "[Content]\nPackages=linux-image-amd64\n").unwrap();
+        fs::copy(self.path("x-pubring.pgp"), folder.join("x-pubring.pgp")).unwrap();
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -141,6 +142,7 @@ impl Host {
         command.env("PATH", format!("{}:{path}", self.path("stubs/bin").display()));
         command.env("PATTERN_PROGRAMS", self.path("stubs")).env("STUBS", self.path("stubs"));
         command.env("PATTERN_DATA", self.path("data/share/pattern"));
+        command.env("XDG_CACHE_HOME", self.path("cache"));
         command.env("TMPDIR", self.path("temporary")).env("DOES", does);
         command.current_dir(self.0.path()).stdin(Stdio::null());
     }

@@ -10,3 +10,4 @@ mod image;
 mod kept;
 mod log;
 mod stop;
+mod tree;

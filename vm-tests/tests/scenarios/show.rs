@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use pattern_image::host::tree::Tools;
 use pattern_image::show::{Show, read};
 use pattern_vm_tests::Computer;
 use serde_json::Value;
@@ -9,7 +10,7 @@ use serde_json::Value;
 const KERNEL: &str = "::/EFI/Linux/demo_0.0.1.efi";
 
 fn shown(image: &Path) -> Value {
-    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../build/tools");
+    let tools = Tools::At(Path::new(env!("CARGO_MANIFEST_DIR")).join("../build/tools"));
     let options = Show { image: image.to_owned(), old: None, json: true, tools };
     read(&options).unwrap_or_else(|error| panic!("{error:#}")).json()
 }

@@ -1,0 +1,182 @@
+//! The tools tree: where it is, and that nobody makes it anew while somebody uses it.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+
+use super::durable;
+use super::tools::is_root;
+
+/// The cache's folder as people write it; see [`Tools::folder`].
+pub const CACHE: &str = "~/.cache/pattern/tools";
+
+/// The folder for the tools tree and what it is made from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Tools {
+    /// In the cache of the user: one for all images.
+    Cache,
+    /// Here.
+    At(PathBuf),
+}
+
+/// The value of an option.
+impl From<OsString> for Tools {
+    fn from(value: OsString) -> Self {
+        if value == CACHE { Self::Cache } else { Self::At(value.into()) }
+    }
+}
+
+impl Tools {
+    /// Returns the folder, which need not exist.
+    ///
+    /// # Errors
+    /// When it is that of the cache, and the environment does not say where that is.
+    pub(crate) fn folder(&self) -> Result<PathBuf> {
+        match self {
+            Self::At(folder) => Ok(folder.clone()),
+            Self::Cache => cache(env::var_os("XDG_CACHE_HOME"), env::var_os("HOME"), is_another_users)
+                .context("the environment has neither HOME nor XDG_CACHE_HOME"),
+        }
+    }
+
+    /// Returns the folder's absolute path, and makes it if it does not exist.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub(crate) fn made(&self) -> Result<PathBuf> {
+        let folder = self.folder().context("no folder for the tools tree (name one with --tools DIR)")?;
+        let made = fs::create_dir_all(&folder).and_then(|()| folder.canonicalize());
+        made.with_context(|| {
+            format!("keeping the tools tree in {} (another folder: --tools DIR)", folder.display())
+        })
+    }
+
+    /// Returns the tree. Waits while it is made anew.
+    ///
+    /// # Errors
+    /// When there is none, or a signal ends the waiting.
+    pub(crate) fn tree(&self) -> Result<Tree> {
+        let folder = self.folder().context("there is no tools tree")?;
+        let used = Tree::hold(&folder)?;
+        let Ok(path) = folder.join("tree").canonicalize() else {
+            bail!("there is no tools tree at {}", folder.display())
+        };
+        Ok(Tree { path, _used: used.map(Arc::new) })
+    }
+}
+
+/// A tree that stays as it is while this value lives.
+#[derive(Clone, Debug)]
+pub(crate) struct Tree {
+    pub(crate) path: PathBuf,
+    _used: Option<Arc<File>>,
+}
+
+impl Tree {
+    /// Keeps the tree in a folder as it is. A tree is complete when it has this file, which the script
+    /// that makes trees locks before it replaces one.
+    ///
+    /// # Errors
+    /// When a signal ends the waiting for that script.
+    pub(crate) fn hold(folder: &Path) -> Result<Option<File>> {
+        let file = folder.join("tree.conf");
+        if file.exists() { durable::wait_to_share(&file).map(Some) } else { Ok(None) }
+    }
+}
+
+/// Returns the folder in the cache. A relative path in the environment is not one (XDG Base Directory
+/// Specification). What root makes does not go into the home of another user, which `sudo` may leave
+/// in the environment.
+fn cache(
+    xdg: Option<OsString>,
+    home: Option<OsString>,
+    is_anothers: impl Fn(&Path) -> bool,
+) -> Option<PathBuf> {
+    let absolute = |value: Option<OsString>| value.map(PathBuf::from).filter(|path| path.is_absolute());
+    let of_home = || {
+        let home = absolute(home)?;
+        Some(if is_anothers(&home) { PathBuf::from("/root") } else { home }.join(".cache"))
+    };
+    Some(absolute(xdg).or_else(of_home)?.join("pattern/tools"))
+}
+
+fn is_another_users(home: &Path) -> bool {
+    is_root() && fs::metadata(home).is_ok_and(|home| home.uid() != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    use super::*;
+    use crate::host::temporary;
+
+    #[test]
+    fn the_environment_says_where_the_cache_is() {
+        let some = |value: &str| Some(OsString::from(value));
+        let at = |xdg, home| cache(xdg, home, |home| home == "/home/another");
+        for (xdg, home, wanted) in [
+            (some("/x"), some("/home/me"), Some("/x/pattern/tools")),
+            (some("/x"), None, Some("/x/pattern/tools")),
+            (None, some("/home/me"), Some("/home/me/.cache/pattern/tools")),
+            (some(""), some("/home/me"), Some("/home/me/.cache/pattern/tools")),
+            (some("x"), some("/home/me"), Some("/home/me/.cache/pattern/tools")),
+            (None, some("/home/another"), Some("/root/.cache/pattern/tools")),
+            (None, some(""), None),
+            (None, some("here"), None),
+            (some("x"), None, None),
+        ] {
+            assert_eq!(at(xdg.clone(), home.clone()), wanted.map(PathBuf::from), "{xdg:?} {home:?}");
+        }
+    }
+
+    #[test]
+    fn an_option_names_another_folder() {
+        assert_eq!(Tools::from(OsString::from(CACHE)), Tools::Cache);
+        assert_eq!(Tools::from(OsString::from("t")), Tools::At("t".into()));
+    }
+
+    #[test]
+    fn a_folder_that_can_not_be_made_is_named_with_what_to_type() {
+        let place = temporary::folder().unwrap();
+        let file = place.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = format!("{:#}", Tools::At(file.join("tools")).made().unwrap_err());
+        let wanted = format!(
+            "keeping the tools tree in {}/tools (another folder: --tools DIR): Not a directory",
+            file.display()
+        );
+        assert!(error.starts_with(&wanted), "{error}");
+    }
+
+    #[test]
+    fn a_tree_that_is_used_is_not_made_anew_and_one_that_is_made_anew_is_waited_for() {
+        let place = temporary::folder().unwrap();
+        let tools = Tools::At(place.path().to_owned());
+        let error = tools.tree().unwrap_err().to_string();
+        assert_eq!(error, format!("there is no tools tree at {}", place.path().display()));
+        fs::create_dir(place.path().join("tree")).unwrap();
+        let file = place.path().join("tree.conf");
+        fs::write(&file, "").unwrap();
+        let (one, other) = (tools.tree().unwrap(), tools.tree().unwrap());
+        let making = File::open(&file).unwrap();
+        assert!(making.try_lock().is_err());
+        drop((one, other));
+        making.lock().unwrap();
+        let is_made = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let _tree = tools.tree().unwrap();
+                assert!(is_made.load(Ordering::SeqCst));
+            });
+            is_made.store(true, Ordering::SeqCst);
+            drop(making);
+        });
+    }
+}
