@@ -1,5 +1,6 @@
 //! Reads the command line of `pattern` on the machine that an image runs on.
 
+mod elsewhere;
 mod given;
 mod host;
 mod read;
@@ -13,6 +14,7 @@ use lexopt::Parser;
 use lexopt::prelude::*;
 
 use crate::firmware::Variable;
+pub use elsewhere::Elsewhere;
 use given::Given;
 pub use topic::Topic;
 pub use wrong::Wrong;

@@ -17,8 +17,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use pattern::command::{self, Command, Recovery, Reset};
+use pattern::command::{self, Command, Elsewhere, Recovery, Reset};
 use pattern::plain::plain;
+use pattern::plan::CONFIG_PATH;
 use pattern_machine::output;
 use pattern_machine::people::root::require_root;
 
@@ -28,6 +29,8 @@ use update::{Done, Later};
 
 /// Wrong usage.
 const WRONG: u8 = 2;
+/// What can't be said from here.
+const UNKNOWN: u8 = 3;
 /// `EX_TEMPFAIL` (sysexits.h(3head)): what can't be done now, and may be done later.
 const LATER: u8 = 75;
 
@@ -37,12 +40,22 @@ const LATER: u8 = 75;
 /// When the command fails. Wrong usage is an exit status, not an error.
 pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<ExitCode> {
     match command::parse(args) {
-        Ok(command) => perform(command),
+        Ok(command) => match command.elsewhere().filter(|_| !Path::new(CONFIG_PATH).exists()) {
+            Some(said) => refuse(&said),
+            None => perform(command),
+        },
         Err(wrong) => {
             output::message(&format!("pattern: {wrong}"));
             Ok(ExitCode::from(WRONG))
         }
     }
+}
+
+/// Answers on a system that is not a pattern system.
+fn refuse(said: &Elsewhere) -> Result<ExitCode> {
+    output::message(&format!("pattern: {}", said.message));
+    said.json.iter().try_for_each(|json| output::line(json))?;
+    Ok(ExitCode::from(UNKNOWN))
 }
 
 fn perform(command: Command) -> Result<ExitCode> {

@@ -54,6 +54,26 @@ fn a_full_disk_is_an_error() {
     }
 }
 
+/// The tests run on a host, which is not a pattern system.
+#[test]
+fn elsewhere_each_command_says_so() {
+    for words in [
+        &["status"][..],
+        &["check-update", "--json"],
+        &["recovery", "confirm"],
+        &["reset", "--status", "--json"],
+    ] {
+        let (code, said, errors) = run(&mut pattern(words));
+        assert!(errors.starts_with("pattern: this is not a pattern system: "), "{words:?}: {errors}");
+        assert_eq!(
+            said.starts_with("{\"error\":\"this is not "),
+            words.contains(&"--json"),
+            "{words:?}: {said}"
+        );
+        assert_eq!(code, Some(3), "{words:?}");
+    }
+}
+
 #[test]
 fn wrong_usage_has_status_2_whether_anybody_reads_why_or_not() {
     let (code, said, errors) = run(&mut pattern(&["rset"]));
