@@ -1,7 +1,10 @@
 //! Runs GnuPG on one home folder, and leaves no agent and no sockets there.
 
+mod cause;
+pub(super) mod listing;
+
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -9,6 +12,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
+
+use listing::EXPIRED;
 
 use super::tools::{self, Need, Source};
 use super::tree::Tools;
@@ -52,14 +57,20 @@ impl Home {
     /// # Errors
     /// When the folder is not such a home, or gpg does not exist.
     pub(crate) fn of_key(folder: &Path, tools: &Tools) -> Result<Self> {
-        if folder.exists() && !folder.is_dir() {
-            bail!("opening the GnuPG home {}: it is a file, not a folder; {ITS_NAME}", folder.display());
-        }
-        if folder.is_dir() && !is_home(folder) {
-            bail!(
-                "opening the GnuPG home {}: it has no folder {SECRET_KEYS}, so it has no key that can sign; {ITS_NAME}",
-                folder.display()
-            );
+        let opening = || format!("opening the GnuPG home {}", folder.display());
+        match fs::metadata(folder.join(SECRET_KEYS)) {
+            Ok(keys) if keys.is_dir() => {}
+            Err(error)
+                if ![io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) =>
+            {
+                return Err(error).with_context(opening);
+            }
+            _ if !folder.exists() => bail!("{}: it does not exist; {ITS_NAME}", opening()),
+            _ if !folder.is_dir() => bail!("{}: it is a file, not a folder; {ITS_NAME}", opening()),
+            _ => bail!(
+                "{}: it has no folder {SECRET_KEYS}, so it has no key that can sign; {ITS_NAME}",
+                opening()
+            ),
         }
         Self::open(folder, tools)
     }
@@ -102,7 +113,7 @@ impl Home {
     pub(crate) fn export(&self, to: &Path) -> Result<()> {
         let mut command = self.gpg();
         command.arg("--output").arg(to).arg("--export");
-        tools::output("exporting the public key with gpg", &mut command).map(|_| ())
+        self.run("exporting the public key", &mut command).map(|_| ())
     }
 
     /// Returns the fingerprint of the only key that can sign.
@@ -112,20 +123,16 @@ impl Home {
     pub(crate) fn key(&self) -> Result<String> {
         let mut command = self.gpg();
         command.args(["--with-colons", "--list-secret-keys"]);
-        let listing = self.with_agent("listing keys with gpg", &mut command)?;
-        let mut keys = signing_keys(&String::from_utf8_lossy(&listing), "sec");
-        match (keys.len(), keys.pop()) {
-            (1, Some(key)) => Ok(key),
-            (0, _) => bail!(
-                "{} has no secret key that can sign (an expired or revoked one can't): restore the one that the \
-                 images of this system trust, from your backup; {}",
-                self.folder.display(),
-                only_new("NAME")
-            ),
-            (count, _) => bail!(
-                "{} has {count} secret keys that can sign: name a GnuPG home that has the key of this \
-                 release only",
-                self.folder.display()
+        let home = self.folder.display();
+        let said = self.with_agent(&format!("listing the secret keys of {home}"), &mut command)?;
+        let said = String::from_utf8_lossy(&said);
+        match listing::signing_keys(&said, "sec").as_slice() {
+            [key] => Ok(key.clone()),
+            [] => bail!("{home} has no secret key that can sign: {}", no_key(&said, &self.folder)),
+            keys => bail!(
+                "{home} has {} secret keys that can sign ({}): name a GnuPG home that has the key of this release only",
+                keys.len(),
+                keys.join(", ")
             ),
         }
     }
@@ -150,11 +157,7 @@ impl Home {
         let folder = temporary::folder()?;
         let (file, signature) = (folder.path().join("byte"), folder.path().join("byte.gpg"));
         fs::write(&file, "x").with_context(|| format!("writing {}", file.display()))?;
-        let home = self.folder.display();
-        let doing = format!(
-            "trying to sign with the key {key} of {home} (gpg can't ask for a passphrase here; if the key has one, let \
-             gpg-agent learn it first: gpg --homedir {home} --sign --output /dev/null /dev/null)"
-        );
+        let doing = format!("trying to sign with the key {key} of {}", self.folder.display());
         self.detach_sign(&doing, key, &file, &signature).and_then(|()| self.verify(&file, &signature))
     }
 
@@ -167,7 +170,7 @@ impl Home {
         let mut command = self.gpg();
         command.args(["--trust-model=always", "--status-fd=1", "--verify"]).arg(signature).arg(file);
         let doing = format!("verifying {} with the keys in {}", signature.display(), self.folder.display());
-        let status = tools::output(&doing, &mut command)?;
+        let status = self.run(&doing, &mut command)?;
         if !is_good(&String::from_utf8_lossy(&status)) {
             bail!("{doing}: the key or the signature has expired, or was revoked");
         }
@@ -176,7 +179,8 @@ impl Home {
 
     fn gpg(&self) -> Command {
         let mut command = self.source.command("gpg");
-        command.args(PLAIN).arg("--homedir").arg(&self.path);
+        // What it says is read, too.
+        command.env("LC_ALL", "C").args(PLAIN).arg("--homedir").arg(&self.path);
         command
     }
 
@@ -187,10 +191,18 @@ impl Home {
         tools::output_always("asking gpgconf", &mut command)
     }
 
+    /// Runs gpg. The error says what stands in the way, and then what gpg said.
+    fn run(&self, doing: &str, command: &mut Command) -> Result<Vec<u8>> {
+        tools::output("gpg said", command).map_err(|error| {
+            let cause = cause::cause(&error.to_string(), &self.folder);
+            error.context(cause.map_or_else(|| doing.to_owned(), |cause| format!("{doing}: {cause}")))
+        })
+    }
+
     /// Runs a command that needs secret keys. gpg starts an agent for it, which would stay. The
     /// agent is stopped at once, because the next such command may come minutes later, or never.
     fn with_agent(&self, doing: &str, command: &mut Command) -> Result<Vec<u8>> {
-        let result = tools::output(doing, command);
+        let result = self.run(doing, command);
         self.stop_agent();
         result
     }
@@ -208,6 +220,27 @@ impl Home {
     }
 }
 
+/// Says why no key in a home's list can sign, and what to do.
+fn no_key(listing: &str, home: &Path) -> String {
+    let restore = format!(
+        "restore the one that the images of this system trust, from your backup; {}",
+        only_new("NAME")
+    );
+    match listing::flaws(listing, "sec").as_slice() {
+        [] => format!("it has none at all: {restore}"),
+        [(key, EXPIRED)] => {
+            let fingerprint = listing.lines().find_map(|line| line.strip_prefix("fpr:")?.split(':').nth(8));
+            format!(
+                "{key} {EXPIRED}: give it more time: gpg --homedir {} --quick-set-expire {} 5y; and build the image with \
+                 the public key that gpg exports then",
+                home.display(),
+                fingerprint.unwrap_or(key)
+            )
+        }
+        flaws => format!("{}: {restore}", listing::told(flaws)),
+    }
+}
+
 /// Returns a path that leaves room for the names of sockets. If it is a link, also returns the
 /// folder of the link.
 fn short(path: PathBuf) -> Result<(PathBuf, Option<TempDir>)> {
@@ -220,30 +253,6 @@ fn short(path: PathBuf) -> Result<(PathBuf, Option<TempDir>)> {
     Ok((link, Some(folder)))
 }
 
-/// Returns fingerprints of usable keys from gpg's machine-readable list: a line for each key, of this
-/// kind, followed by its `fpr` line.
-pub(super) fn signing_keys(listing: &str, kind: &str) -> Vec<String> {
-    let mut keys = Vec::new();
-    let mut usable = false;
-    for line in listing.lines() {
-        let fields = line.split(':').collect::<Vec<_>>();
-        match fields.as_slice() {
-            // The second field is the validity. The twelfth has a capital S if the key as a whole
-            // can sign.
-            [found, validity, ..] if *found == kind => {
-                let signs = fields.get(11).is_some_and(|can| can.contains('S'));
-                usable = signs && !["d", "e", "i", "r"].contains(validity);
-            }
-            ["fpr", ..] if usable => {
-                keys.extend(fields.get(9).map(|&fingerprint| fingerprint.to_owned()));
-                usable = false;
-            }
-            _ => {}
-        }
-    }
-    keys
-}
-
 /// Returns whether gpg found a valid signature by a usable key.
 pub(super) fn is_good(status: &str) -> bool {
     status.lines().any(|line| line.starts_with("[GNUPG:] GOODSIG "))
@@ -252,19 +261,6 @@ pub(super) fn is_good(status: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn usable_keys_are_told_from_others() {
-        let good =
-            "sec:u:255:22:B528:1795400496:::u:::scSC:::+::ed25519:::0:\nfpr:::::::::AC0A:\ngrp:::::::::0B:\n";
-        let expired =
-            "sec:e:255:22:2533:1795400499:1795400501::u:::sc:::+::ed25519:::0:\nfpr:::::::::AD33:\n";
-        let encrypting = "sec:u:255:18:11:1:::u:::eE:::+::cv25519:::0:\nfpr:::::::::AA:\n";
-        let subkey = "ssb:u:255:18:22:1::::::e:::+::cv25519::\nfpr:::::::::BB:\n";
-        assert_eq!(signing_keys(&format!("{good}{subkey}{expired}{encrypting}"), "sec"), ["AC0A"]);
-        assert_eq!(signing_keys(&format!("{expired}{good}{good}"), "sec"), ["AC0A", "AC0A"]);
-        assert!(signing_keys("", "sec").is_empty() && signing_keys(good, "pub").is_empty());
-    }
 
     #[test]
     fn only_a_good_signature_is_good() {

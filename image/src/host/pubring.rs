@@ -8,7 +8,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use super::gpg::{PLAIN, is_good, signing_keys};
+use super::gpg::listing::{flaws, signing_keys, told};
+use super::gpg::{PLAIN, is_good};
 use super::packets::{self, PUBLIC, SECRET};
 use super::tools::{self, Need, Source};
 use super::tree::Tools;
@@ -154,22 +155,10 @@ fn names(listing: &str) -> Option<Vec<String>> {
 
 /// Says what the keys lack.
 fn why(listing: &str) -> String {
-    let lines = listing.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    let said: Vec<String> = lines
-        .filter(|fields| fields.first() == Some(&"pub"))
-        .map(|fields| {
-            let id = fields.get(4).unwrap_or(&"");
-            let flaw = match fields.get(1) {
-                Some(&"e") => "has expired",
-                Some(&"r") => "was revoked",
-                Some(&"d") => "is disabled",
-                Some(&"i") => "is not valid",
-                _ => "is not for signing",
-            };
-            format!("{id} {flaw}")
-        })
-        .collect();
-    if said.is_empty() { "it has no public key".to_owned() } else { said.join(", ") }
+    match flaws(listing, "pub").as_slice() {
+        [] => "it has no public key".to_owned(),
+        flaws => told(flaws),
+    }
 }
 
 #[cfg(test)]
@@ -225,17 +214,5 @@ mod tests {
         for other in ["Ann <ann@example.org>", "x <y@pattern.invalid>", ""] {
             assert_eq!(names(&format!("{x}{}", uid(other))), None, "{other}");
         }
-    }
-
-    #[test]
-    fn keys_that_do_not_sign_are_named() {
-        let expired = "pub:e:255:22:2533:1795400499:1795400501::-:::sc:::::ed25519:::0:\nfpr:::::::::AD33:\n";
-        let revoked = "pub:r:255:22:0102:1795400499:::-:::sc:::::ed25519:::0:\n";
-        let encrypting = "pub:-:255:18:11:1:::-:::eE:::::cv25519:::0:\n";
-        assert_eq!(
-            why(&format!("{expired}{revoked}{encrypting}")),
-            "2533 has expired, 0102 was revoked, 11 is not for signing"
-        );
-        assert_eq!(why("tru::1:1:0:3:1:5\n"), "it has no public key");
     }
 }

@@ -30,7 +30,10 @@ fn nothing_is_made_in_a_folder_that_is_not_a_home() {
     let wanted = "pattern: x_1/x_1.raw is a file: name the folder that `pattern build` wrote it to\n";
     assert_eq!(error, wanted);
     let error = place.fails(&["sign-release", "x_1", "nowhere"]);
-    assert!(error.contains("opening the GnuPG home nowhere: name the NAME-gpg that `pattern gen"), "{error}");
+    assert!(
+        error.contains("opening the GnuPG home nowhere: it does not exist; name the NAME-gpg that"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -53,11 +56,68 @@ fn a_lost_key_is_to_be_restored() {
     fs::remove_dir_all(place.path("x-gpg/private-keys-v1.d")).unwrap();
     fs::create_dir(place.path("x-gpg/private-keys-v1.d")).unwrap();
     let error = place.fails(&["sign-release", "x_1", "x-gpg"]);
-    assert!(error.contains("x-gpg has no secret key that can sign"), "{error}");
+    assert!(
+        error.contains("x-gpg has no secret key that can sign: it has none at all: restore the one"),
+        "{error}"
+    );
     assert!(
         error.ends_with("from your backup; only for a new system: pattern gen-keyring NAME\n"),
         "{error}"
     );
+}
+
+fn gpg(place: &Place, home: &str, arguments: &[&str]) {
+    let mut command = Command::new("gpg");
+    command.args([
+        "--homedir",
+        home,
+        "--batch",
+        "--quiet",
+        "--pinentry-mode",
+        "loopback",
+        "--passphrase",
+        "",
+    ]);
+    assert!(command.args(arguments).current_dir(place.path("")).status().unwrap().success(), "{arguments:?}");
+}
+
+/// gpg's own words come last, if at all.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn what_is_wrong_with_a_home_is_said_in_our_words() {
+    let place = Place::with_keys();
+    place.build("1");
+    let fails = |home: &str| place.fails(&["sign-release", "x_1", home]);
+    for home in ["expired", "two"] {
+        fs::DirBuilder::new().mode(0o700).create(place.path(home)).unwrap();
+    }
+    let old = "--faked-system-time=20200101T000000";
+    gpg(&place, "expired", &[old, "--quick-generate-key", "a", "ed25519", "sign", "2d"]);
+    let error = fails("expired");
+    let wanted = "has expired: give it more time: gpg --homedir expired --quick-set-expire ";
+    assert!(
+        error.starts_with("pattern: expired has no secret key that can sign: ") && error.contains(wanted),
+        "{error}"
+    );
+
+    for name in ["a", "b"] {
+        gpg(&place, "two", &["--quick-generate-key", name, "ed25519", "sign", "never"]);
+    }
+    let error = fails("two");
+    assert!(error.starts_with("pattern: two has 2 secret keys that can sign ("), "{error}");
+
+    let secret = names(&place.path("x-gpg/private-keys-v1.d")).remove(0);
+    fs::write(place.path("x-gpg/private-keys-v1.d").join(secret), "garbage").unwrap();
+    let error = fails("x-gpg");
+    let wanted = " of x-gpg: its secret part in x-gpg/private-keys-v1.d is damaged or not there: restore x-gpg from your \
+                  backup: gpg said: ";
+    assert!(error.starts_with("pattern: trying to sign with the key ") && error.contains(wanted), "{error}");
+
+    fs::write(place.path("x-gpg/pubring.kbx"), "garbage").unwrap();
+    let error = fails("x-gpg");
+    let wanted = "pattern: listing the secret keys of x-gpg: the keyring in x-gpg is damaged: restore x-gpg from your \
+                  backup: gpg said: ";
+    assert!(error.starts_with(wanted), "{error}");
 }
 
 /// Compressing takes minutes, so a key that can't sign is told before.
@@ -83,8 +143,8 @@ fn a_passphrase_is_told_before_anything_is_compressed() {
     place.build_with("1", "locked.pgp");
     let arguments = ["sign-release", "x_1", "locked-gpg"];
     let error = place.fails(&arguments);
-    let wanted = " of locked-gpg (gpg can't ask for a passphrase here; if the key has one, let gpg-agent learn it first: \
-                  gpg --homedir locked-gpg --sign --output /dev/null /dev/null): ";
+    let wanted = " of locked-gpg: the key has a passphrase, and gpg can't ask for it here: let gpg-agent learn it first: \
+                  gpg --homedir locked-gpg --sign --output /dev/null /dev/null: gpg said: ";
     assert!(error.contains("trying to sign with the key ") && error.contains(wanted), "{error}");
     assert!(!place.path("pattern-release").exists());
 
