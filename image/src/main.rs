@@ -58,7 +58,7 @@ fn perform(arguments: &Arguments) -> Result<ExitCode> {
         }
         Command::Init(options) => init::init(options, screen),
         Command::Build(options) => build::build(options, screen),
-        Command::Show(options) => show::show(options),
+        Command::Show(options) => show::show(options, screen),
         Command::Run(options) => run::run(options, screen),
         Command::GenKeyring(options) => keyring::generate(options, screen),
         Command::SignRelease(options) => release::sign(options, screen),

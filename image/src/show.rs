@@ -12,13 +12,14 @@ mod signature;
 mod system;
 mod text;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueHint};
 use serde_json::{Value, json};
 
 use crate::host::results;
+use crate::host::screen::Screen;
 use crate::host::signals;
 use crate::host::tree::{CACHE, Tools};
 use crate::release::image;
@@ -68,9 +69,9 @@ impl Shown {
 ///
 /// # Errors
 /// When a file is not an image. What else can't be read is said among the facts.
-pub fn show(options: &Show) -> Result<()> {
+pub fn show(options: &Show, screen: Screen) -> Result<()> {
     signals::catch()?;
-    let shown = read(options)?;
+    let shown = read(options, screen)?;
     if options.json { results::json(&shown.json()) } else { results::text(&shown.text()) }
 }
 
@@ -78,9 +79,10 @@ pub fn show(options: &Show) -> Result<()> {
 ///
 /// # Errors
 /// As [`show`].
-pub fn read(options: &Show) -> Result<Shown> {
-    let facts = gather(&image::find(&options.image)?, &options.tools)?;
-    let old = options.old.as_deref().map(|old| gather(&image::find(old)?, &options.tools)).transpose()?;
+pub fn read(options: &Show, screen: Screen) -> Result<Shown> {
+    let gather = |image: &Path| gather(&image::find(image)?, &options.tools, screen);
+    let facts = gather(&options.image)?;
+    let old = options.old.as_deref().map(gather).transpose()?;
     let change = old.map(|old| Change::between(&old, &facts));
     Ok(Shown { facts, change })
 }

@@ -5,6 +5,7 @@
 //! is larger than xz and slower to read.
 
 use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -32,6 +33,14 @@ pub enum Compression {
 }
 
 impl Compression {
+    /// Returns how a file is compressed, by its content.
+    pub(crate) fn of_file(file: &Path) -> io::Result<Self> {
+        let mut start = Vec::new();
+        let _length = File::open(file)?.take(8).read_to_end(&mut start)?;
+        let is = |packed: &Self| packed.magic().is_some_and(|magic| start.starts_with(magic));
+        Ok([Self::Xz, Self::Gz].into_iter().find(is).unwrap_or(Self::None))
+    }
+
     /// Returns how a file with this name is compressed.
     pub(crate) fn of(name: &str) -> Self {
         let packed = [Self::Xz, Self::Gz].into_iter().find(|packed| name.ends_with(packed.suffix()));
@@ -98,6 +107,18 @@ impl Codec {
         decompress(program[0], source, &input).map(|(_, content)| content).with_context(doing)
     }
 
+    /// Writes the content of a compressed file to a new one. Zeros become holes.
+    pub(crate) fn unpack(&self, from: &Path, to: &Path) -> Result<()> {
+        let doing = || format!("decompressing {}", from.display());
+        let (program, source) = self.program.as_ref().context("it is not compressed").with_context(doing)?;
+        let input = File::open(from).with_context(doing)?;
+        let mut output = File::create_new(to).with_context(|| format!("creating {}", to.display()))?;
+        let (child, content) = decompress(program[0], source, &input).with_context(doing)?;
+        let copied = with_holes(content, &mut output);
+        tools::finish(&doing(), child)?;
+        copied.with_context(|| format!("writing {}", to.display()))
+    }
+
     /// Returns the SHA-256 of the content of a file of the release.
     pub(super) fn content_sum(&self, step: &Step, file: &Path) -> Result<String> {
         let Some((program, source)) = &self.program else { return sum::of(step, file) };
@@ -118,6 +139,20 @@ fn decompress(program: &str, source: &Source, input: &File) -> Result<(Child, Ch
     Ok((child, content))
 }
 
+fn with_holes(mut from: impl Read, to: &mut File) -> io::Result<()> {
+    let mut chunk = Vec::new();
+    while from.by_ref().take(1 << 20).read_to_end(&mut chunk)? > 0 {
+        if chunk.iter().all(|byte| *byte == 0) {
+            to.seek(SeekFrom::Current(i64::try_from(chunk.len()).map_err(io::Error::other)?))?;
+        } else {
+            to.write_all(&chunk)?;
+        }
+        chunk.clear();
+    }
+    let length = to.stream_position()?;
+    to.set_len(length)
+}
+
 fn start(command: &mut Command, input: &File) -> Result<Child> {
     Ok(signals::spawn(command.stdin(input.try_clone()?).stderr(Stdio::piped()))?)
 }
@@ -127,4 +162,57 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     command.args(["--reflink=auto", "--sparse=always", "--no-preserve=mode", "--"]);
     let doing = format!("copying {} to {}", from.display(), to.display());
     tools::output(&doing, command.arg(from).arg(to)).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+    use crate::host::temporary;
+
+    #[test]
+    fn zeros_become_holes() {
+        let place = temporary::folder().unwrap();
+        let path = place.path().join("x");
+        let content = [vec![0; 3 << 20], vec![7; 5], vec![0; 2 << 20]].concat();
+        with_holes(content.as_slice(), &mut File::create_new(&path).unwrap()).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), content);
+        assert!(fs::metadata(&path).unwrap().blocks() * 512 < 3 << 20);
+    }
+
+    #[test]
+    fn a_file_is_known_by_its_content() {
+        let place = temporary::folder().unwrap();
+        let path = place.path().join("x");
+        let known = [
+            (&b"\xfd7zXZ\0\0\x04"[..], Compression::Xz),
+            (b"\x1f\x8b\x08", Compression::Gz),
+            (b"x", Compression::None),
+        ];
+        for (start, compression) in known {
+            fs::write(&path, start).unwrap();
+            assert_eq!(Compression::of_file(&path).unwrap(), compression);
+        }
+    }
+
+    #[test]
+    #[ignore = "needs xz-utils; `make test` runs it"]
+    fn what_is_cut_short_is_not_unpacked() {
+        let place = temporary::folder().unwrap();
+        let path = |name: &str| place.path().join(name);
+        fs::write(path("x"), "content").unwrap();
+        for (compression, program) in [(Compression::Xz, "xz"), (Compression::Gz, "gzip")] {
+            let codec = Codec::find(compression, &Tools::At("/nonexistent".into())).unwrap();
+            let packed = Command::new(program).arg("--stdout").arg(path("x")).output().unwrap().stdout;
+            fs::write(path("packed"), &packed).unwrap();
+            codec.unpack(&path("packed"), &path(program)).unwrap();
+            assert_eq!(fs::read(path(program)).unwrap(), b"content");
+            fs::write(path("packed"), &packed[..packed.len() - 3]).unwrap();
+            let error = codec.unpack(&path("packed"), &path("cut")).unwrap_err().to_string();
+            assert!(error.starts_with("decompressing ") && error.contains("end of"), "{error}");
+            fs::remove_file(path("cut")).unwrap();
+        }
+    }
 }

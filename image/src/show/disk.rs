@@ -12,18 +12,17 @@ use crate::release::image::{self, NOT_OURS};
 /// Bytes of a sector: of most images, and of ones for disks with larger sectors.
 const SECTORS: [u64; 2] = [512, 4096];
 
-/// Returns the partitions and the size of an image.
+/// Returns the partitions and the size of an image, which has this name for people.
 ///
 /// # Errors
 /// When the file has no partition table, or no `/usr`.
-pub(super) fn read(image: &Path) -> Result<(Vec<Partition>, u64)> {
-    let name = image.display();
+pub(super) fn read(name: &str, image: &Path) -> Result<(Vec<Partition>, u64)> {
     let reading = || format!("reading {name}");
     let mut file = File::open(image).with_context(reading)?;
     let bytes = file.metadata().with_context(reading)?.len();
     let table = SECTORS.iter().find_map(|size| Found::read(&mut file, *size).ok());
     let Some(Found { table, .. }) = table else {
-        bail!("{name} is not an image: it has no partition table. Unpack it first if it is compressed");
+        bail!("{name} is not an image: it has no partition table");
     };
     if !image::is_ours(&table) {
         bail!("{name} is not an image by `pattern build`: {NOT_OURS}");

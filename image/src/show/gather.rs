@@ -12,8 +12,11 @@ use super::signature::Signed;
 use super::system::System;
 use super::{disk, packages, signature};
 use crate::host::pubring::Pubring;
+use crate::host::screen::Screen;
+use crate::host::step::Step;
 use crate::host::temporary;
 use crate::host::tree::Tools;
+use crate::release::{Codec, Compression};
 
 /// Where firmware finds the boot loader (UEFI Specification, "Removable Media Boot Behavior").
 const LOADERS: &str = "EFI/BOOT";
@@ -25,9 +28,24 @@ const KEYRING: &str = "/lib/systemd/import-pubring.gpg";
 ///
 /// # Errors
 /// When the file is not an image.
-pub(super) fn gather(image: &Path, tools: &Tools) -> Result<Facts> {
-    let (partitions, bytes) = disk::read(image)?;
-    let mut facts = Facts { file: image.display().to_string(), bytes, partitions, ..Facts::default() };
+pub(super) fn gather(image: &Path, tools: &Tools, screen: Screen) -> Result<Facts> {
+    let name = image.display().to_string();
+    let compression = Compression::of_file(image).with_context(|| format!("reading {name}"))?;
+    if compression == Compression::None {
+        return plain(&name, image, tools);
+    }
+    let place = temporary::folder()?;
+    let unpacked = place.path().join("image.raw");
+    let step = Step::new(screen, &name);
+    Codec::find(compression, tools)?.unpack(image, &unpacked)?;
+    step.end("unpacked");
+    plain(&name, &unpacked, tools)
+}
+
+/// Reads an image that is not compressed. It has this name for people.
+fn plain(name: &str, image: &Path, tools: &Tools) -> Result<Facts> {
+    let (partitions, bytes) = disk::read(name, image)?;
+    let mut facts = Facts { file: name.to_owned(), bytes, partitions, ..Facts::default() };
     let start = |kind| {
         facts.partition(kind).map(|part| part.start).with_context(|| format!("there is no partition {kind}"))
     };
@@ -41,7 +59,7 @@ pub(super) fn gather(image: &Path, tools: &Tools) -> Result<Facts> {
         facts.system = facts.keep(System::read(&usr));
         facts.update_keys = facts.keep(update_keys(&usr, tools));
     }
-    facts.packages = facts.keep(packages::read(image));
+    facts.packages = facts.keep(packages::read(name));
     Ok(facts)
 }
 

@@ -24,8 +24,9 @@ pub(super) struct PackageChange {
 ///
 /// # Errors
 /// When it is missing or damaged.
-pub(super) fn read(image: &Path) -> Result<Packages> {
-    let file = image.with_extension("manifest");
+pub(super) fn read(image: &str) -> Result<Packages> {
+    let plain = image.strip_suffix(".xz").or_else(|| image.strip_suffix(".gz")).unwrap_or(image);
+    let file = Path::new(plain).with_extension("manifest");
     let reading =
         || format!("packages: reading {}, which `pattern build` leaves beside an image", file.display());
     let text = fs::read_to_string(&file).with_context(reading)?;
@@ -68,7 +69,7 @@ mod tests {
             {"type": "deb", "name": "bash", "version": "5.2.37-2", "architecture": "amd64"}, {"type": "deb"}]}"#;
         assert_eq!(parse(text).unwrap(), packages(&[("bash", "5.2.37-2")]));
         assert_eq!(parse("{}").unwrap_err().to_string(), "it lists no packages");
-        let error = format!("{:#}", read(Path::new("/nonexistent/x_1.raw")).unwrap_err());
+        let error = format!("{:#}", read("/nonexistent/x_1.raw.xz").unwrap_err());
         assert!(
             error.starts_with("packages: reading /nonexistent/x_1.manifest, which `pattern build`"),
             "{error}"

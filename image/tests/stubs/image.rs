@@ -1,6 +1,7 @@
 //! `pattern run IMAGE` starts an image, and says what is wrong with anything else before it makes something.
 
 use std::fs;
+use std::process::Command;
 
 use crate::host::Host;
 
@@ -40,4 +41,25 @@ fn a_disk_is_not_smaller_than_its_image() {
     let error = host.fails(&["run", "x_1.raw", "--persist", "m", "--disk", "1M"]);
     assert_eq!(error, "pattern: --disk: x_1.raw has 4 MiB, more than 1 MiB\n");
     assert!(!host.path("m").exists());
+}
+
+/// What a release has, in the form that a downloader gets.
+#[test]
+#[ignore = "needs xz-utils; `make test` runs it"]
+fn a_compressed_image_is_shown_as_it_is_unpacked() {
+    let host = Host::new();
+    host.image("x_1.raw", 1);
+    for (packer, name) in [("xz", "x_1.raw.xz"), ("gzip", "x_1.raw.gz")] {
+        let status = Command::new(packer).args(["--keep", "x_1.raw"]).current_dir(host.path("")).status();
+        assert!(status.unwrap().success());
+        let shown =
+            |image| String::from_utf8(host.succeeds(&["show", image, "--tools", "t"]).stdout).unwrap();
+        assert!(shown(name).contains("usr-1"), "{}", shown(name));
+        assert_eq!(shown(name).replace(name, "x_1.raw"), shown("x_1.raw"));
+        let packed = fs::read(host.path(name)).unwrap();
+        fs::write(host.path(name), &packed[..packed.len() / 2]).unwrap();
+        let error = host.fails(&["show", name, "--tools", "t"]);
+        assert!(error.starts_with(&format!("pattern: decompressing {name}: exit status: ")), "{error}");
+        assert!(host.names("temporary").is_empty());
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use pattern_image::host::screen::Screen;
 use pattern_image::host::tree::Tools;
 use pattern_image::show::{Show, read};
 use pattern_vm_tests::Computer;
@@ -12,7 +13,7 @@ const KERNEL: &str = "::/EFI/Linux/demo_0.0.1.efi";
 fn shown(image: &Path) -> Value {
     let tools = Tools::At(Path::new(env!("CARGO_MANIFEST_DIR")).join("../build/tools"));
     let options = Show { image: image.to_owned(), old: None, json: true, tools };
-    read(&options).unwrap_or_else(|error| panic!("{error:#}")).json()
+    read(&options, Screen::new(true)).unwrap_or_else(|error| panic!("{error:#}")).json()
 }
 
 #[test]
