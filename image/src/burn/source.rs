@@ -99,8 +99,10 @@ fn folder(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-const NO_KEYRING: &str = "it is of a release: give the public key that its signature is checked with, as \
-                          --keyring NAME-pubring.pgp; a key that came with the release proves nothing";
+const NO_KEYRING: &str = "it is of a release: add --keyring NAME-pubring.pgp, the public key that its signature is checked with. Get \
+                          that file from those who publish the system, but not from the server of the release: a key \
+                          that came with it proves nothing. A machine of this system has it as \
+                          /usr/lib/systemd/import-pubring.gpg";
 
 fn check(beside: &Beside, compression: Compression) -> Result<Check> {
     match beside {

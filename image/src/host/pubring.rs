@@ -66,6 +66,9 @@ impl Pubring {
     /// # Errors
     /// When it is not, or the keyring is not usable.
     pub(crate) fn verify(keyring: &Path, file: &Path, signature: &Path, tools: &Tools) -> Result<()> {
+        if !keyring.exists() {
+            bail!("{} does not exist: get it from those who publish the system", about(keyring));
+        }
         Self::read(keyring, tools)?;
         let (shown, keys) = (signature.display(), keyring.display());
         let doing = format!("verifying {shown} with {keys}");

@@ -52,6 +52,30 @@ fn what_is_not_an_image_is_refused_before_the_disks_are_listed() {
     assert_eq!(place.burn(&["x_2.raw.xz", "--keyring", "k.pgp"]).status.code(), Some(2));
 }
 
+/// As somebody has it who fetched it: without the publisher's keyring.
+#[test]
+fn who_fetched_a_release_reads_where_its_keyring_comes_from() {
+    let place = Place::new();
+    place.disk("vm.raw", 64);
+    std::fs::write(place.path("x_2.raw.xz"), b"\xfd7zXZ\0\0\x04").unwrap();
+    for name in ["SHA256SUMS", "SHA256SUMS.gpg"] {
+        std::fs::write(place.path(name), "").unwrap();
+    }
+    for arguments in [&["x_2.raw.xz"][..], &[".", "vm.raw"]] {
+        let refusal = place.refuses(arguments);
+        assert!(
+            refusal.contains("it is of a release: add --keyring NAME-pubring.pgp, the public key"),
+            "{refusal}"
+        );
+        assert!(
+            refusal.contains(" Get that file from those who publish the system, but not from "),
+            "{refusal}"
+        );
+    }
+    let refusal = place.refuses(&[".", "vm.raw", "--keyring", "k.pgp"]);
+    assert_eq!(refusal, "pattern: keyring k.pgp does not exist: get it from those who publish the system");
+}
+
 /// A file may be called so to clear the screen, or to type.
 #[test]
 fn a_name_does_not_control_the_terminal() {

@@ -48,13 +48,13 @@ fn what_is_not_signed_by_the_key_that_was_given_is_refused() {
     place.succeeds(&["gen-keyring", "y"]);
     let refusal = refused(&place, &["release", "vm.raw"]);
     assert!(
-        refusal.contains("it is of a release: give the public key that its signature is checked with"),
+        refusal.contains("it is of a release: add --keyring NAME-pubring.pgp, the public key that"),
         "{refusal}"
     );
     let other = refused(&place, &["release", "vm.raw", "--keyring", "y-pubring.pgp"]);
     assert!(other.starts_with("pattern: verifying release/SHA256SUMS.gpg with y-pubring.pgp: "), "{other}");
     let none = refused(&place, &["release", "vm.raw", "--keyring", "none.pgp"]);
-    assert!(none.starts_with("pattern: keyring none.pgp is missing: "), "{none}");
+    assert!(none.starts_with("pattern: keyring none.pgp does not exist: get it from "), "{none}");
 
     fs::rename(place.path("release/SHA256SUMS.gpg"), place.path("signature")).unwrap();
     let unsigned = refused(&place, &["release", "vm.raw", "--keyring", "x-pubring.pgp"]);
