@@ -1,5 +1,7 @@
 //! The keys of a build, which `pattern gen-keyring` makes. They sign kernel images.
 
+mod kind;
+
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -73,6 +75,9 @@ impl Keys {
                 only_new("NAME")
             );
         };
+        if let Some(kind) = kind::other(&found) {
+            bail!("keys: {} is not a NAME-keys folder: {kind}; {}", folder.display(), only_new("NAME"));
+        }
         let keys = Self { folder: found, pcr, before: None };
         match [keys.pcr(), keys.key(), keys.certificate()].iter().find(|path| !path.is_file()) {
             Some(path) => match pcr.option().filter(|_| *path == keys.pcr()) {

@@ -1,0 +1,67 @@
+//! What `--keys` names, if it is not a folder of keys.
+
+use std::fs;
+use std::path::Path;
+
+use crate::host::gpg;
+
+/// Returns what something is that has none of the keys of `pattern build`, or nothing if it has some.
+pub(super) fn other(path: &Path) -> Option<String> {
+    if !path.is_dir() {
+        return Some("it is a file".to_owned());
+    }
+    let entries =
+        fs::read_dir(path).ok()?.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<_> = entries.collect();
+    if names.iter().any(|name| ["pcr-", "secure-boot."].iter().any(|start| name.starts_with(start))) {
+        return None;
+    }
+    if gpg::is_home(path) {
+        return Some(
+            "it is a GnuPG home, which `pattern sign-release` takes; the NAME-keys is beside it".to_owned(),
+        );
+    }
+    names.sort();
+    let within = names.iter().find(|name| name.ends_with("-keys") && path.join(name).is_dir());
+    Some(match within {
+        Some(within) => format!("did you mean {}?", path.join(within).display()),
+        None => "it has none of the keys".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Keys, Pcr};
+    use super::*;
+    use crate::host::temporary;
+
+    #[test]
+    fn another_kind_of_folder_is_told_from_one_that_lost_keys() {
+        let place = temporary::folder().unwrap();
+        let path = |name: &str| place.path().join(name);
+        for folder in ["empty", "x/x-gpg/private-keys-v1.d", "x/x-keys"] {
+            fs::create_dir_all(path(folder)).unwrap();
+        }
+        fs::write(path("file"), "").unwrap();
+        let within = format!("did you mean {}?", path("x/x-keys").display());
+        for (name, kind) in [
+            ("empty", "it has none of the keys"),
+            ("file", "it is a file"),
+            ("x/x-gpg", "it is a GnuPG home, which `pattern sign-release` takes; the NAME-keys is beside it"),
+            ("x", &within),
+        ] {
+            let folder = path(name);
+            let error = Keys::find(&folder, Pcr::Debug).unwrap_err().to_string();
+            let wanted = format!(
+                "keys: {} is not a NAME-keys folder: {kind}; only for a new system: pattern gen-keyring NAME",
+                folder.display()
+            );
+            assert_eq!(error, wanted);
+        }
+        for part in ["pcr-public.pem", "secure-boot.crt"] {
+            fs::write(path("x/x-keys").join(part), "").unwrap();
+            assert_eq!(other(&path("x/x-keys")), None);
+            fs::remove_file(path("x/x-keys").join(part)).unwrap();
+        }
+    }
+}
