@@ -96,6 +96,7 @@ pub enum Answer {
 /// When there is no command to run: see [`Answer`].
 pub fn parse(words: &[OsString]) -> Result<Arguments, Answer> {
     Arguments::try_parse_from(words).map_err(|error| {
+        let error = meant::behind_help(error.kind(), words).unwrap_or(error);
         let text = error.render().to_string();
         if !error.use_stderr() {
             return Answer::Asked(text);

@@ -2,7 +2,23 @@
 
 use std::ffi::OsString;
 
+use clap::Parser as _;
 use clap::error::ErrorKind;
+
+use super::Arguments;
+
+/// Returns the same error with a similar command, which clap knows, but not behind `help`.
+pub(super) fn behind_help(error: ErrorKind, words: &[OsString]) -> Option<clap::Error> {
+    let is_wanted = |word: &OsString| !word.to_string_lossy().starts_with('-');
+    let first = words.iter().skip(1).position(is_wanted)? + 1;
+    if error != ErrorKind::InvalidSubcommand || words.get(first)? != "help" {
+        return None;
+    }
+    let mut words = words.to_vec();
+    words.remove(first);
+    let known = Arguments::try_parse_from(words).err()?;
+    (known.kind() == error).then_some(known)
+}
 
 /// Returns what to type instead.
 pub(super) fn instead(error: ErrorKind, words: &[OsString]) -> Option<&'static str> {

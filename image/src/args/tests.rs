@@ -199,7 +199,12 @@ fn a_group_of_commands_lists_them() {
 }
 
 /// Each wrong command line, and what is said about it.
-const WRONG: [(&str, &str); 23] = [
+const WRONG: [(&str, &str); 28] = [
+    ("help bulid", "pattern: unrecognized subcommand 'bulid'\n\n  tip: a similar subcommand exists: 'build'"),
+    ("-q help bulid", "tip: a similar subcommand exists: 'build'"),
+    ("help config chekc", "tip: a similar subcommand exists: 'check'"),
+    ("config chekc", "tip: a similar subcommand exists: 'check'"),
+    ("help frobnicate", "pattern: unrecognized subcommand 'frobnicate'"),
     ("bulid", "pattern: unrecognized subcommand 'bulid'\n\n  tip: a similar subcommand exists: 'build'"),
     ("build a b", "pattern: unexpected argument 'b' found"),
     ("build --sign-debug-as-production", "required arguments were not provided:\n  --keys <DIR>"),
