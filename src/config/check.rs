@@ -1,7 +1,7 @@
 //! Validates single values. Each function takes what the file has, and says what would be right.
 
 use crate::age::{KeyError, Recipient};
-use crate::config::size::Size;
+use crate::config::size::{Size, SizeError};
 use crate::config::{epoch, version};
 use crate::token::{PcrError, Pcrs, RESETTABLE, SPENT};
 
@@ -125,7 +125,14 @@ pub(super) fn size(text: &str) -> Checked<Size> {
 }
 
 fn parsed(text: &str) -> Checked<Size> {
-    Size::parse(text).map_err(|error| error.to_string())
+    Size::parse(text).map_err(|error| match error {
+        SizeError::TooLarge(_) => too_large(text),
+        SizeError::Form(_) => error.to_string(),
+    })
+}
+
+fn too_large(text: &str) -> String {
+    format!("must be at most \"{MOST}\", because an image has to fit on a disk, not {text:?}")
 }
 
 fn whole(text: &str, size: Size) -> Checked<Size> {
@@ -133,9 +140,7 @@ fn whole(text: &str, size: Size) -> Checked<Size> {
         return Err("must be more than nothing".to_owned());
     }
     if size > MOST {
-        return Err(format!(
-            "must be at most \"{MOST}\", because an image has to fit on a disk, not {text:?}"
-        ));
+        return Err(too_large(text));
     }
     if size.whole_mib() != size {
         return Err(format!("must be a multiple of 1M, such as \"{}\", not {text:?}", size.whole_mib()));

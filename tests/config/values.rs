@@ -110,7 +110,10 @@ fn a_size_that_no_partition_can_have_is_refused() {
         ("2048", "usr: must be a string in quotes, not a number".to_owned()),
         ("\"0\"", "usr: must be more than nothing".to_owned()),
         ("\"65537K\"", "usr: must be a multiple of 1M, such as \"65M\", not \"65537K\"".to_owned()),
-        ("\"2000T\"", "usr: must be at most 1024T, not \"2000T\"".to_owned()),
+        (
+            "\"2000T\"",
+            "usr: must be at most \"1T\", because an image has to fit on a disk, not \"2000T\"".to_owned(),
+        ),
         (
             "\"2T\"",
             "usr: must be at most \"1T\", because an image has to fit on a disk, not \"2T\"".to_owned(),

@@ -1,6 +1,6 @@
 //! Values of the options of `pattern run`. The errors say what would be right.
 
-use pattern::config::size::Size;
+use pattern::config::size::{Size, SizeError};
 
 /// Less than this, and the kernel with its initrd does not start.
 const LEAST_MEMORY: Size = Size::from_bytes(256 << 20);
@@ -12,11 +12,11 @@ const MOST_MEMORY: Size = Size::from_bytes(128 << 40);
 /// # Errors
 /// When it is not a size, or no machine can have it.
 pub(super) fn memory(text: &str) -> Result<Size, String> {
-    let memory = Size::parse(text).map_err(|error| error.to_string())?;
-    if memory < LEAST_MEMORY || memory > MOST_MEMORY {
-        return Err(format!("must be a size from {LEAST_MEMORY} to {MOST_MEMORY}, such as \"2G\""));
+    match Size::parse(text) {
+        Ok(memory) if (LEAST_MEMORY..=MOST_MEMORY).contains(&memory) => Ok(memory),
+        Err(error @ SizeError::Form(_)) => Err(error.to_string()),
+        _ => Err(format!("must be a size from {LEAST_MEMORY} to {MOST_MEMORY}, such as \"2G\"")),
     }
-    Ok(memory)
 }
 
 /// Parses a TCP port.
@@ -36,7 +36,7 @@ mod tests {
     fn memory_is_what_a_machine_can_have() {
         assert_eq!(memory("256M"), Ok(LEAST_MEMORY));
         assert_eq!(memory("128T"), Ok(MOST_MEMORY));
-        for wrong in ["0", "1K", "2000", "255M", "129T"] {
+        for wrong in ["0", "1K", "2000", "255M", "129T", "1025T", "99999999T"] {
             let error = memory(wrong).unwrap_err();
             assert_eq!(error, "must be a size from 256M to 128T, such as \"2G\"", "{wrong}");
         }
