@@ -109,19 +109,27 @@ impl<'a> Folder<'a> {
     /// When gpg fails, or its signature does not verify. The earlier release stays published then.
     pub(super) fn publish(&self, sums: &Sums, key: &str) -> Result<()> {
         let (manifest, signature) = (self.temporary(MANIFEST), self.temporary(SIGNATURE));
-        fs::write(&manifest, manifest::render(sums))
+        self.prepare(sums, key, &manifest, &signature).inspect_err(|_| {
+            // They may not exist. The failure before is the one that is reported.
+            [&manifest, &signature].into_iter().for_each(|file| _ = fs::remove_file(file).ok());
+        })?;
+        durable::rename(&manifest, &self.path.join(MANIFEST))?;
+        durable::rename(&signature, &self.path.join(SIGNATURE))
+    }
+
+    /// Writes the manifest and its signature under temporary names.
+    fn prepare(&self, sums: &Sums, key: &str, manifest: &Path, signature: &Path) -> Result<()> {
+        fs::write(manifest, manifest::render(sums))
             .with_context(|| format!("writing {}", manifest.display()))?;
-        self.home.sign(key, &manifest, &signature)?;
-        self.home.verify(&manifest, &signature)?;
-        for file in [&manifest, &signature] {
+        self.home.sign(key, manifest, signature)?;
+        self.home.verify(manifest, signature)?;
+        for file in [manifest, signature] {
             durable::mode(file, 0o644)?;
             durable::sync(file)?;
         }
         // Content and temporary name of the signature are on the disk now, so a cut after the first
         // rename can be repaired.
-        durable::sync(self.path)?;
-        durable::rename(&manifest, &self.path.join(MANIFEST))?;
-        durable::rename(&signature, &self.path.join(SIGNATURE))
+        durable::sync(self.path)
     }
 }
 
@@ -133,6 +141,20 @@ fn is_temporary(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::temporary;
+    use crate::host::tree::Tools;
+
+    /// What fails here is gpg, because the home has no key.
+    #[test]
+    #[ignore = "needs gnupg; `make test` runs it"]
+    fn a_failure_leaves_no_temporary_file() {
+        let (home, place) = (temporary::folder().unwrap(), temporary::folder().unwrap());
+        let home = Home::open(home.path(), &Tools::At("/nonexistent".into())).unwrap();
+        let folder = Folder::open(place.path(), &home).unwrap();
+        let error = folder.publish(&Sums::new(), "nobody").unwrap_err().to_string();
+        assert!(error.starts_with("signing "), "{error}");
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
+    }
 
     #[test]
     fn only_our_own_leftovers_are_removed() {
