@@ -131,7 +131,7 @@ demo-again: ## try: boot the machine of the last `make demo` again, without buil
 	$(PATTERN) run --persist build/demo --tools build/tools
 
 .PHONY: demo-check
-demo-check: image ## try: boot the demo twice, nobody at the keyboard, and show its kept files
+demo-check: image ## try: boot the demo twice, nobody at the keyboard, and show its kept files; one to two minutes a boot
 	rm -rf build/vm/installed
 	$(SCENARIOS) second_boot
 

@@ -117,14 +117,16 @@ fn write(path: &Path, text: &str) -> Result<()> {
 fn next(folder: &Path, template: &Template<'_>) -> String {
     let id = template.id;
     let image = format!("build/images/{id}_0.0.1/{id}_0.0.1.raw");
+    // The current folder may be written in other ways, too, such as `./`.
+    let is_here = folder.components().eq(Path::new(".").components());
+    let shown = if is_here { "This folder".to_owned() } else { folder.display().to_string() };
+    let enter = if is_here { String::new() } else { format!("cd {shown}\n    ") };
     format!(
-        "\n{folder} has everything for an image that is {what}. Its README.md says who can log in. Next:\n    \
-         cd {folder}\n    \
-         pattern build --keys {id}-keys\n    \
+        "\n{shown} has everything for an image that is {what}. Its README.md says who can log in. Next:\n    \
+         {enter}pattern build --keys {id}-keys\n    \
          pattern run {image} --secure-boot --persist machine{run}\n    \
          sudo {program} burn build/images/{id}_0.0.1 /dev/DISK\n\
          Before you burn it: write your own image.updates.url into pattern.toml, and build again.\n",
-        folder = folder.display(),
         what = template.kind.what(),
         // root's PATH may not have it.
         program = env::current_exe().map_or("pattern".to_owned(), |path| path.display().to_string()),

@@ -208,4 +208,12 @@ fn what_to_type_next_is_said() {
     assert!(program.is_absolute());
     let burn = format!("\n    sudo {} burn build/images/mine_0.0.1 /dev/DISK\n", program.display());
     assert!(said.contains(&burn), "{said}");
+    for here in [".", "./", "./."] {
+        let said = next(Path::new(here), &Template { kind: Kind::Server, id: "mine", keys: Some(&keys) });
+        assert!(said.starts_with("\nThis folder has everything for an image"), "{said}");
+        assert!(
+            said.contains(" Next:\n    pattern build --keys mine-keys\n") && !said.contains("cd "),
+            "{said}"
+        );
+    }
 }
