@@ -97,6 +97,8 @@ pub enum Play {
     Ask,
     /// This `TPM_RC` is the answer, and the TPM does not get the command.
     Answer(u32),
+    /// The TPM answers, and the answer comes this much later.
+    Late(Duration),
     /// No answer comes, to this command and all that follow.
     Silence,
 }
@@ -189,16 +191,17 @@ impl Ear {
     fn exchange(&self, qemu: &mut UnixStream, tpm: &mut UnixStream, sent: &mut Sent) -> io::Result<Heard> {
         let command = message(qemu)?;
         let code = number(&command[6..]);
-        let answer = match self.decide(code, &command, sent) {
-            Play::Ask => {
-                tpm.write_all(&command)?;
-                message(tpm)?
+        let (answer, late) = match self.decide(code, &command, sent) {
+            Play::Ask => (ask(tpm, &command)?, Duration::ZERO),
+            Play::Late(late) => (ask(tpm, &command)?, late),
+            Play::Answer(answer) => {
+                ([&[0x80, 1, 0, 0, 0, HEAD as u8][..], &answer.to_be_bytes()].concat(), Duration::ZERO)
             }
-            Play::Answer(answer) => [&[0x80, 1, 0, 0, 0, HEAD as u8][..], &answer.to_be_bytes()].concat(),
             Play::Silence => loop {
                 thread::park();
             },
         };
+        thread::sleep(late);
         if sent.0.contains_key(&STARTUP) {
             thread::sleep(Duration::from_millis(self.delay.load(Ordering::Relaxed)));
         }
@@ -212,6 +215,11 @@ impl Ear {
         let player = *self.player.lock().expect("no thread panics with it");
         player.map_or(Play::Ask, |player| player(code, command, *before - 1))
     }
+}
+
+fn ask(tpm: &mut UnixStream, command: &[u8]) -> io::Result<Vec<u8>> {
+    tpm.write_all(command)?;
+    message(tpm)
 }
 
 /// Reads one command or answer, with the length that it states.

@@ -35,8 +35,14 @@ machines! {
         ..BASE
     };
     seldom slow: Row {
-        what: "a second for each command",
-        prepare: |computer| computer.listen_to_tpm().slow_down(Duration::from_secs(1)),
+        what: "half a second for each command, 100 seconds for a new key",
+        prepare: |computer| {
+            let ear = computer.listen_to_tpm();
+            ear.slow_down(Duration::from_millis(500));
+            ear.play(|code, _, _| {
+                if [CREATE_PRIMARY, CREATE].contains(&code) { Play::Late(Duration::from_secs(100)) } else { Play::Ask }
+            });
+        },
         ..BASE
     };
     seldom no_curves: Row {

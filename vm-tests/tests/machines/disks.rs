@@ -71,7 +71,7 @@ machines! {
             computer.has(&["-machine", "usb=on"]);
             computer.has_its_disk_at(at("usb-uas,id=s", "scsi-hd,bus=s.0"));
         },
-        ..PC
+        ..FROM_HOST
     };
     seldom ehci: Row {
         what: "USB mass storage, EHCI",
