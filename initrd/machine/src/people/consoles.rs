@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, anyhow};
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{FlushArg, tcflush};
+use zeroize::Zeroizing;
 
 /// The names of the consoles (Documentation/ABI/testing/sysfs-tty of the kernel).
 const ACTIVE: &str = "/sys/class/tty/console/active";
@@ -48,15 +49,16 @@ impl Consoles {
         if opened.is_empty() { Err(failed) } else { Ok(Self(opened)) }
     }
 
-    /// Writes a text to all consoles. Those that do not take it are left out from then on.
+    /// Writes a text to all consoles, and an empty line: while a job runs, systemd goes up a line and erases it, each time it says
+    /// so. Consoles that do not take the text are left out from then on.
     ///
     /// # Errors
     /// When no console took it.
     pub fn show(&mut self, text: &str) -> Result<()> {
         let mut failed = anyhow!("there is no console");
+        let shown = Zeroizing::new([text.as_bytes(), b"\r\n"].concat());
         self.0.retain_mut(|(path, file)| {
-            let written =
-                write(file, text.as_bytes()).with_context(|| format!("writing to {}", path.display()));
+            let written = write(file, &shown).with_context(|| format!("writing to {}", path.display()));
             written.map_err(|error| failed = error).is_ok()
         });
         if self.0.is_empty() { Err(failed) } else { Ok(()) }
@@ -147,7 +149,9 @@ mod tests {
         assert!(consoles.wait_for_enter(Duration::from_secs(60)));
         drop(seen(&mut one));
         consoles.show("key").unwrap();
-        assert_eq!((seen(&mut one), seen(&mut other)), ("key".to_owned(), "key".to_owned()));
+        // The terminal puts a carriage return before each end of line.
+        let shown = || "key\r\r\n".to_owned();
+        assert_eq!((seen(&mut one), seen(&mut other)), (shown(), shown()));
         for person in [&mut one, &mut other] {
             let mut typing = person.try_clone().unwrap();
             let typed = std::thread::spawn(move || {
@@ -183,6 +187,6 @@ mod tests {
         let (mut person, path, _console) = terminal();
         let mut consoles = Consoles::of([PathBuf::from("/dev/full"), path]).unwrap();
         consoles.show("key").unwrap();
-        assert_eq!(seen(&mut person), "key");
+        assert_eq!(seen(&mut person), "key\r\r\n");
     }
 }
