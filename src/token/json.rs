@@ -37,6 +37,9 @@ const OURS: [&str; 2] = ["tpm2-", "tpm2_"];
 /// writes them.
 const ARGON2ID: &str = "tpm2_argon2id_";
 
+/// Since systemd 262: the signature has to be for this reference, too.
+const REFERENCE: &str = "tpm2_pubkey_ref";
+
 type Fields = Map<String, Value>;
 
 pub(super) fn parse(text: &str) -> Result<Token, TokenError> {
@@ -96,6 +99,9 @@ fn supported(fields: &Fields) -> Result<(), TokenError> {
         return Err(TokenError::NotSupported(
             "a PIN hardened with Argon2id (to enroll one without: systemd-cryptenroll --tpm2-with-pin=direct)",
         ));
+    }
+    if fields.contains_key(REFERENCE) {
+        return Err(TokenError::NotSupported("a signed policy with a reference (tpm2_pubkey_ref)"));
     }
     // An unknown field may ask for anything, so the TPM could count a right PIN as a wrong try.
     let ours = |name: &&String| OURS.iter().any(|prefix| name.starts_with(prefix));

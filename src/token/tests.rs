@@ -194,7 +194,7 @@ fn what_we_do_not_open_is_named() {
 /// A field with an unknown meaning must not make the TPM count a wrong PIN.
 #[test]
 fn a_field_that_is_not_known_is_named() {
-    for name in ["tpm2_pubkey_ref", "tpm2-fido2", "tpm2_", "tpm2-blob2"] {
+    for name in ["tpm2_pubkey_reference", "tpm2-fido2", "tpm2_", "tpm2-blob2"] {
         assert_eq!(refusal(name, json!("x")), format!("not supported: the field {name}"));
     }
     assert_eq!(refusal("tpm2_\u{1b}[2J\n", json!(1)), "not supported: the field tpm2_\\u{1b}[2J\\n");
@@ -205,6 +205,10 @@ fn a_field_that_is_not_known_is_named() {
     for name in ["memcost", "iterations", "lanes"] {
         assert_eq!(refusal(&format!("tpm2_argon2id_{name}"), json!(4)), hardened);
     }
+    assert_eq!(
+        refusal("tpm2_pubkey_ref", json!("initrd")),
+        "not supported: a signed policy with a reference (tpm2_pubkey_ref)"
+    );
     // Other fields that systemd 252 to 262 writes, and notes of somebody else.
     for (name, value) in
         [("tpm2-primary-alg", json!("ecc")), ("tpm2_pcrlock", json!(false)), ("comment", json!("x"))]
