@@ -7,6 +7,9 @@ use crate::program::Program;
 use super::initrd::emergency_shell;
 use super::{CONFIG_PATH, Plan, trial};
 
+/// systemd's service for updates by a timer: up to systemd 261, and since then.
+const SYSUPDATE: [&str; 2] = ["systemd-sysupdate.service", "systemd-sysupdate-update.service"];
+
 /// Returns the plan for one boot.
 pub(super) fn plan(config: &Config) -> Plan {
     let mut plan = Plan::default();
@@ -40,8 +43,10 @@ fn updates(plan: &mut Plan) {
         ("SuccessExitStatus", "75"),
         ("RestrictNamespaces", "mnt"),
     ];
-    let text = Text::from_source(CONFIG_PATH).section("Service", &settings);
-    plan.file("systemd-sysupdate.service.d/50-pattern.conf", text);
+    for name in SYSUPDATE {
+        let text = Text::from_source(CONFIG_PATH).section("Service", &settings);
+        plan.file(&format!("{name}.d/50-pattern.conf"), text);
+    }
     plan.pull_in("multi-user.target.wants", Program::Fallback.unit());
 }
 
