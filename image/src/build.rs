@@ -3,6 +3,7 @@
 mod claim;
 mod data;
 mod date;
+mod debian;
 mod keys;
 mod mkosi;
 mod output;
@@ -33,6 +34,7 @@ use crate::host::tools::Source;
 use crate::host::tree::{CACHE, Tools, Tree};
 use data::Data;
 use date::Date;
+use debian::Debian;
 use keys::Keys;
 use mkosi::Places;
 
@@ -100,9 +102,10 @@ pub fn build(options: &Build, screen: Screen) -> Result<()> {
     }
     let foreign = keys.as_ref().and_then(|keys| pairs::warning(keys, &trusted, &pubring, &options.tools));
     foreign.iter().for_each(screen::warn);
-    step("initrd", "initrd.log", &places.initrd_cache, &mut mkosi::initrd(&places, &config))?;
+    let debian = Debian::of(&mut mkosi::summary(&places, &config), &places.tools, &places.work)?;
+    step("initrd", "initrd.log", &places.initrd_cache, &mut mkosi::initrd(&places, &config, &debian))?;
     let joined = keys.as_ref().map(|keys| keys.joined(&places.work)).transpose()?;
-    let mut image = mkosi::image(&places, &config, keys.as_ref().zip(joined.as_ref()));
+    let mut image = mkosi::image(&places, &config, &debian, keys.as_ref().zip(joined.as_ref()));
     step("image", "image.log", &places.image_cache, &mut image)?;
     drop(joined);
     room::check(config.partitions.sizes.esp, output::kernel_image(&base, &places.made())?)?;

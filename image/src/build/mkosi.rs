@@ -8,6 +8,7 @@ use std::process::Command;
 use pattern::config::{Config, Enroll};
 
 use super::date::Date;
+use super::debian::Debian;
 use super::keys::{Keys, Signing};
 use crate::host::tools::Source;
 
@@ -59,19 +60,29 @@ impl Places {
 }
 
 /// Returns the command that makes the initrd, without kernel modules.
-pub(crate) fn initrd(places: &Places, config: &Config) -> Command {
+pub(crate) fn initrd(places: &Places, config: &Config, debian: &Debian) -> Command {
     let mut command = mkosi(places, config, &places.mkosi.join("initrd"), &places.initrd_cache);
+    of(&mut command, debian);
     command.arg("build");
     command
 }
 
-/// Returns the command that makes the image and its split partitions. The user's folder extends and
-/// overrides our configuration.
-pub(crate) fn image(places: &Places, config: &Config, keys: Option<(&Keys, &Signing)>) -> Command {
-    let mut command = mkosi(places, config, &places.folder, &places.image_cache);
-    command.arg(option("include", &places.mkosi.join("image")));
-    let folders = options(config).map(|name| option("include", &places.mkosi.join("options").join(name)));
-    command.args(folders);
+/// Returns the command that prints what the image's configuration comes to.
+pub(crate) fn summary(places: &Places, config: &Config) -> Command {
+    let mut command = configured(places, config);
+    command.args(["--json", "summary"]);
+    command
+}
+
+/// Returns the command that makes the image and its split partitions.
+pub(crate) fn image(
+    places: &Places,
+    config: &Config,
+    debian: &Debian,
+    keys: Option<(&Keys, &Signing)>,
+) -> Command {
+    let mut command = configured(places, config);
+    of(&mut command, debian);
     command.args([
         option("initrd", &places.initrd()),
         option("extra-tree", &places.image_tree()),
@@ -80,13 +91,28 @@ pub(crate) fn image(places: &Places, config: &Config, keys: Option<(&Keys, &Sign
         option("extra-search-path", &places.mkosi.join("sbsign")),
     ]);
     command.arg(format!("--seed={}", places.date.seed(&places.base)));
-    command.arg(format!("--image-id={}", config.image.id));
-    command.arg(format!("--image-version={}", config.image.version));
     if let Some((keys, pcr)) = keys {
         command.args(signing(keys, pcr, config.boot.secure_boot_enroll));
     }
     command.arg("build");
     command
+}
+
+/// Returns mkosi with the image's configuration: the user's folder extends and overrides ours.
+fn configured(places: &Places, config: &Config) -> Command {
+    let mut command = mkosi(places, config, &places.folder, &places.image_cache);
+    command.arg(option("include", &places.mkosi.join("image")));
+    let folders = options(config).map(|name| option("include", &places.mkosi.join("options").join(name)));
+    command.args(folders);
+    command.arg(format!("--image-id={}", config.image.id));
+    command.arg(format!("--image-version={}", config.image.version));
+    command
+}
+
+/// Settles the release before any configuration is read, so that parts of ours can be for one.
+fn of(command: &mut Command, debian: &Debian) {
+    command.arg(format!("--release={}", debian.release));
+    command.arg(option("sandbox-tree", &debian.apt));
 }
 
 /// Returns the folders for the options of the image.
@@ -125,7 +151,6 @@ fn mkosi(places: &Places, config: &Config, folder: &Path, cache: &Path) -> Comma
     command.args([
         option("directory", folder),
         option("tools-tree", &tools.join("tree")),
-        option("sandbox-tree", &tools.join("apt")),
         option("package-cache-directory", &tools.join("packages")),
         option("workspace-directory", &tools.join("work")),
         option("cache-directory", cache),

@@ -208,3 +208,31 @@ fn keys_that_do_not_belong_together_are_named_before_mkosi_starts() {
     let own = said(&host.succeeds(&["build", "x", "--keys", "x-keys", "--force"]));
     assert!(!own.contains("warning"), "{own}");
 }
+
+/// The image's own mkosi configuration says which: its initrd is not of another one.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn initrd_and_image_are_of_the_release_that_the_image_names() {
+    const SOURCES: &str = "apt/etc/apt/sources.list.d/mkosi.sources";
+    let host = Host::with_mkosi();
+    host.succeeds(&["build", "x"]);
+    let words = |step: &str| fs::read_to_string(host.path(&format!("stubs/{step}.words"))).unwrap();
+    for step in ["initrd", "image"] {
+        assert!(words(step).contains(" --release=trixie --sandbox-tree="), "{}", words(step));
+        assert!(words(step).contains("/build/tools/apt "), "{}", words(step));
+    }
+
+    fs::write(host.path("stubs/release"), "testing").unwrap();
+    let error = host.fails(&["build", "x", "--force"]);
+    assert!(error.contains("reading ") && error.contains(SOURCES), "{error}");
+    let ready = host.path("build/tools").join(SOURCES);
+    fs::create_dir_all(ready.parent().unwrap()).unwrap();
+    fs::write(ready, "Types: deb\nURIs: http://deb.example\nSuites: trixie trixie-updates\n\n").unwrap();
+    host.succeeds(&["build", "x", "--force"]);
+    for step in ["initrd", "image"] {
+        assert!(words(step).contains(" --release=testing --sandbox-tree="), "{}", words(step));
+        assert!(words(step).contains("/.work/x_1/apt "), "{}", words(step));
+    }
+    let written = fs::read_to_string(host.path("build/images/.work/x_1").join(SOURCES)).unwrap();
+    assert_eq!(written, "Types: deb\nURIs: http://deb.example\nSuites: testing testing-updates\n\n");
+}

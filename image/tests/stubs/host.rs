@@ -26,10 +26,12 @@ const TOOLS: &str = "#!/bin/sh\nmkdir -p \"$1\"\ncp \"$STUBS/bin/mkosi\" \"$1/mk
 const MKOSI: &str = r#"#!/bin/sh
 step=initrd
 for word; do case $word in
+    summary) echo '{"Images":[{"Distribution":"debian","Release":"'$(cat "$STUBS/release" || echo trixie)'"}]}'; exit ;;
     --output-directory=*) to=${word#*=} ;;
     --image-id=*) step=image id=${word#*=} ;;
 esac; done
 echo $$ >"$STUBS/$step"
+echo "$@" >"$STUBS/$step.words"
 eval "$DOES"
 echo '{"config":{"distribution":"debian","release":"trixie"},"packages":[{"type":"deb","name":"kmod","version":"34","architecture":"amd64"}]}' | tee "$to/initrd.manifest" >"$to/x_1.manifest"
 cp "$to/x_1.manifest" "$to/y_1.manifest"
