@@ -248,6 +248,17 @@ fn the_initrd_has_the_units_and_every_program_that_they_start() {
 
 #[test]
 #[ignore = "needs nix-bin; `make test` runs it"]
+fn the_running_system_mounts_the_esp_and_no_other_partition() {
+    let words: Vec<&str> =
+        EVALUATION["kernelParams"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let ours = include_str!("../mkosi/image/mkosi.conf");
+    let policy = ours.lines().map(str::trim).find(|line| line.starts_with("systemd.image_policy=")).unwrap();
+    assert!(words.contains(&policy) && words.contains(&"rd.systemd.gpt_auto=no"), "{words:?}");
+    assert!(!words.iter().any(|word| word.starts_with("systemd.gpt_auto=")), "{words:?}");
+}
+
+#[test]
+#[ignore = "needs nix-bin; `make test` runs it"]
 fn what_cannot_work_is_said_in_a_sentence() {
     let failed = evaluate("nix/check/impossible.nix").unwrap();
     let failed = failed["failed"].as_array().unwrap().iter().map(|message| message.as_str().unwrap());

@@ -57,10 +57,12 @@ in
   ];
   boot.initrd.supportedFilesystems.${cfg.volume.filesystem} = true;
 
-  # systemd's own generators would open /usr too; NixOS itself sets root=, for which there is nothing to find.
+  # systemd's own generators would open /usr too; NixOS itself sets root=, for which there is nothing to find. In the running
+  # system, gpt-auto mounts the EFI system partition, which updates need, and nothing else of the partition table.
   boot.kernelParams = [
     "systemd.verity=no"
-    "systemd.gpt_auto=no"
+    "rd.systemd.gpt_auto=no"
+    "systemd.image_policy=esp=unprotected+absent:usr=verity+unprotected+absent:=ignore"
     "mount.usrfstype=erofs"
     "mount.usrflags=ro"
     "panic=30"
