@@ -16,7 +16,7 @@ BUILD     = $(PATTERN) build --force --keys demo/demo-keys --output build/images
 SCENARIOS = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests -- --nocapture --test-threads=2
 ATTACKS   = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests --test attacks -- --nocapture --test-threads=2
 MACHINES  = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests --test machines -- --nocapture --test-threads=2
-RELEASES := $(addprefix build/releases/,0.0.2 third broken)
+RELEASES := $(addprefix build/releases/,0.0.2 third broken testing)
 USERSPACE = vm-tests/images/userspace
 
 .PHONY: help
@@ -99,9 +99,10 @@ $(DEBUGKEY): | dist $(KEYRING)
 image: dist $(DEBUGKEY) ## build: build the demo's base image
 	$(BUILD) demo
 
-build/releases/0.0.2:  FOLDER = demo-update
-build/releases/third:  FOLDER = vm-tests/images/third
-build/releases/broken: FOLDER = vm-tests/images/broken
+build/releases/0.0.2:   FOLDER = demo-update
+build/releases/third:   FOLDER = vm-tests/images/third
+build/releases/broken:  FOLDER = vm-tests/images/broken
+build/releases/testing: FOLDER = vm-tests/images/testing
 .PHONY: $(RELEASES)
 .NOTPARALLEL:
 $(RELEASES): image

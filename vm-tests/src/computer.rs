@@ -70,6 +70,14 @@ impl Computer {
         computer
     }
 
+    /// Makes a computer that never booted, from the demonstration of Debian testing.
+    #[must_use]
+    pub fn of_testing(name: &str) -> Self {
+        let computer = Self::in_scratch(Scratch::new(name), &setting::testing());
+        computer.enlarge(MORE_DISK);
+        computer
+    }
+
     /// Makes a computer of the disk that lies in this desk's folder.
     #[must_use]
     pub fn with_the_disk_of(desk: Desk) -> Self {

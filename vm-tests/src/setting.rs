@@ -22,6 +22,13 @@ pub(crate) fn image_of(id: &str) -> PathBuf {
     image
 }
 
+/// Returns the demonstration of Debian testing.
+pub(crate) fn testing() -> PathBuf {
+    let image = build().join("images/demo_0.0.1-testing/demo_0.0.1-testing.raw");
+    assert!(image.is_file(), "{} is missing: `make build/releases/testing` makes it", image.display());
+    image
+}
+
 /// Returns the stub that add-ons of kernel images are made from, from the packages of the image
 /// with `debug = false` that mkosi unpacked.
 pub(crate) fn add_on_stub() -> PathBuf {

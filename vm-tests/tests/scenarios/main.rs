@@ -57,6 +57,7 @@ mod stolen;
 mod tampered_superblock;
 mod tampered_tree;
 mod tampered_usr;
+mod testing;
 mod torn_header;
 mod tpm_commands;
 mod tpm_in_use;
