@@ -215,7 +215,7 @@ attacks: image ## long tests: run each attack on this and on stock systems, and 
 
 .PHONY: machines
 machines: image ## long tests: try each machine of the table: disks, screens, keyboards, TPMs; write docs/machines.md; T=NAME for one
-	tests/need console-setup-linux
+	tests/need console-setup-linux gdisk
 	for each in production pc screen; do $(BUILD) vm-tests/images/$$each || exit; done
 	vm-tests/scripts/build-init server
 	$(MACHINES) --include-ignored $(T)
