@@ -99,6 +99,7 @@ in
           "preferred"
         ];
         default = "required";
+        example = "preferred";
         description = "whether a new volume needs a TPM; with `preferred`, a machine without one asks for a passphrase";
       };
       pcrs = mkOption {

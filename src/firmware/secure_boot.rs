@@ -69,13 +69,17 @@ impl fmt::Display for State {
 }
 
 /// Returns a message for the owner: what an image with `debug = false` does not protect in this
-/// state. `None` if there is nothing to say.
+/// state. `None` if there is nothing to say. `tpm` says whether the machine has one.
 #[must_use]
-pub fn warning(state: State, config: &Config) -> Option<String> {
+pub fn warning(state: State, config: &Config, tpm: bool) -> Option<String> {
+    let (attack, then) = match tpm {
+        true => ("have the TPM open the volume", ", then run: pattern rebind"),
+        false => ("have it ask for the passphrase", ""),
+    };
     (state != State::On && !config.debug).then(|| {
         format!(
-            "{state}. Anyone who has this machine switched off can start a system of their own on it, and have the TPM \
-             open the volume. To protect the volume, {}, then run: pattern rebind",
+            "{state}. Anyone who has this machine switched off can start a system of their own on it, and {attack}. To \
+             protect the volume, {}{then}",
             state.advice()
         )
     })
@@ -116,13 +120,16 @@ mod tests {
     #[test]
     fn the_owner_is_told_what_is_not_protected() {
         let optional = config(false, "secure_boot = \"optional\"");
-        let said = warning(State::Off, &optional).unwrap();
+        let said = warning(State::Off, &optional, true).unwrap();
         assert!(said.starts_with("Secure Boot is off. Anyone who has this machine switched off"), "{said}");
         assert!(
             said.ends_with("turn Secure Boot on in the firmware's setup, then run: pattern rebind"),
             "{said}"
         );
-        assert_eq!(warning(State::On, &optional), None);
-        assert_eq!(warning(State::Off, &config(true, "")), None);
+        let without = warning(State::Off, &optional, false).unwrap();
+        assert!(without.contains("and have it ask for the passphrase"), "{without}");
+        assert!(without.ends_with("turn Secure Boot on in the firmware's setup"), "{without}");
+        assert_eq!(warning(State::On, &optional, true), None);
+        assert_eq!(warning(State::Off, &config(true, ""), true), None);
     }
 }

@@ -12,7 +12,7 @@ use pattern::update::room;
 use pattern::volume::recovery;
 use pattern::volume::reset::wish;
 use pattern_machine::disk::Disk;
-use pattern_machine::{boot, damage, esp, output};
+use pattern_machine::{boot, damage, esp, output, tpm_device};
 
 use super::{check_update, news, slot};
 use crate::context::Context;
@@ -75,7 +75,7 @@ fn volume(device: &Path) -> Result<Volume> {
 fn warnings(ctx: &Context, volume: Option<&Volume>) -> Vec<String> {
     let image = &ctx.config.image;
     let mut found: Vec<String> = damage::degraded().into_iter().collect();
-    found.extend(secure_boot::warning(boot::secure_boot(), &ctx.config));
+    found.extend(secure_boot::warning(boot::secure_boot(), &ctx.config, tpm_device::exists()));
     let keys = volume.and_then(|volume| {
         let header = place::header(Path::new(&volume.device)).ok()?;
         recovery::warning(&volume.recovery, reminder::is_needed(&ctx.config, &header))

@@ -6,6 +6,7 @@ use pattern::config::Config;
 use pattern::firmware::secure_boot::warning;
 use pattern_machine::boot::secure_boot;
 use pattern_machine::people::banner;
+use pattern_machine::tpm_device;
 
 use crate::context::Context;
 use crate::stage::Report;
@@ -31,7 +32,7 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
 /// # Errors
 /// When the message can't be written.
 fn warn(config: &Config) -> Result<bool> {
-    let message = warning(secure_boot(), config);
+    let message = warning(secure_boot(), config, tpm_device::exists());
     if let Some(message) = &message {
         log::warn!("{message}");
     }

@@ -11,7 +11,7 @@ use pattern::token::Tpm2Token;
 use pattern::volume::recovery::{Escrow, RecoveryKey};
 use pattern_machine::disk::announce_mapper;
 use pattern_machine::people::{choose, show};
-use pattern_machine::random;
+use pattern_machine::{random, tpm_device};
 
 use super::site::Site;
 use crate::tpm::{Presented, Tpm, measure};
@@ -89,7 +89,7 @@ pub(super) fn require_a_good_boot(Means { config, boot, .. }: &Means<'_>) -> Res
         bail!("{damage}; no volume is made while /usr is damaged");
     }
     boot.require(config)?;
-    if let Some(message) = warning(boot.secure_boot, config) {
+    if let Some(message) = warning(boot.secure_boot, config, tpm_device::exists()) {
         log::warn!("{message}");
     }
     Ok(())
