@@ -66,7 +66,7 @@ pub(crate) fn opens(mut computer: Computer, words: &str) -> String {
     let mut guest = computer.boot();
     assert_eq!(guest.must("systemctl --failed --no-legend"), "");
     assert_eq!(guest.must("cat /home/kept"), "kept");
-    let log = guest.must("journalctl -b -k");
+    let log = guest.must("journalctl -b -k --no-pager");
     assert!(log.contains("opened it by the TPM"), "{log}");
     assert!(log.contains(words), "{words:?} is not in {log}");
     guest.power_off();
