@@ -219,13 +219,13 @@ fn initrd_and_image_are_of_the_release_that_the_image_names() {
     let words = |step: &str| fs::read_to_string(host.path(&format!("stubs/{step}.words"))).unwrap();
     for step in ["initrd", "image"] {
         assert!(words(step).contains(" --release=trixie --sandbox-tree="), "{}", words(step));
-        assert!(words(step).contains("/build/tools/apt "), "{}", words(step));
+        assert!(words(step).contains("/cache/pattern/tools/apt "), "{}", words(step));
     }
 
     fs::write(host.path("stubs/release"), "testing").unwrap();
     let error = host.fails(&["build", "x", "--force"]);
     assert!(error.contains("reading ") && error.contains(SOURCES), "{error}");
-    let ready = host.path("build/tools").join(SOURCES);
+    let ready = host.path("cache/pattern/tools").join(SOURCES);
     fs::create_dir_all(ready.parent().unwrap()).unwrap();
     fs::write(ready, "Types: deb\nURIs: http://deb.example\nSuites: trixie trixie-updates\n\n").unwrap();
     host.succeeds(&["build", "x", "--force"]);
