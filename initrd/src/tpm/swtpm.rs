@@ -4,6 +4,7 @@
 mod ear;
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -214,7 +215,9 @@ fn spawn(folder: &Path) -> Child {
         .args(["--ctrl", &format!("type=unixio,path={state}/tpm.ctrl")])
         .stderr(Stdio::null())
         .spawn();
-    let ready = || folder.join("tpm").exists() && folder.join("tpm.ctrl").exists();
+    // A socket has its file a moment before it takes anybody.
+    let takes = |name: &str| UnixStream::connect(folder.join(name)).is_ok();
+    let ready = || takes("tpm") && takes("tpm.ctrl");
     let waited = (0..500).any(|_| {
         thread::sleep(Duration::from_millis(10));
         ready()
