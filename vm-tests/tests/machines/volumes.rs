@@ -36,12 +36,6 @@ machines! {
         prepare: Computer::clear_tpm,
         end: nobody_is_asked,
     };
-    seldom file_system: Row {
-        what: "the file system's first sector is damaged",
-        prepare: |_| {},
-        end: repairs_the_file_system,
-        ..BASE
-    };
 }
 
 fn overwrite(computer: &mut Computer, at: u64, bytes: &[u8]) {
@@ -78,19 +72,4 @@ fn nobody_is_asked(mut computer: Computer) -> String {
     guest.expect("You are in emergency mode");
     assert!(guest.console().contains(words), "{words:?} is not on the console");
     format!("stops: *{words}*")
-}
-
-/// The running system damages its own file system: only the TPM opens the volume.
-fn repairs_the_file_system(mut computer: Computer) -> String {
-    let mut guest = computer.boot_initrd();
-    guest.must("umount -l /sysroot/etc /sysroot/home /sysroot/srv /sysroot/var; umount /sysroot/persist");
-    // In the superblock of xfs, whose checksum is wrong then.
-    guest.must("printf broken | dd of=/dev/mapper/persist bs=1 seek=108 conv=notrunc,fsync");
-    guest.power_off();
-    let mut guest = computer.start();
-    guest.expect("Type repair to try");
-    guest.send("repair");
-    guest.wait_for_shell();
-    assert_eq!(guest.must("cat /home/kept"), "kept");
-    "asks, and repairs the file system".to_owned()
 }
