@@ -1,11 +1,11 @@
 //! `pattern recovery decrypt`: decrypts a recovery key in escrow, with a secret key that it was
 //! encrypted for.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read, stdin};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use clap::{Args, ValueHint};
 use pattern::age::{self, Identity};
 use pattern::volume::recovery::RecoveryKey;
@@ -27,7 +27,7 @@ pub struct Decrypt {
 /// Means standard input.
 const INPUT: &str = "-";
 /// Longest file in bytes. An escrow has at most 3 KiB.
-const LONGEST: u64 = 64 << 10;
+const LONGEST: usize = 64 << 10;
 
 /// Prints the recovery key.
 ///
@@ -42,23 +42,32 @@ pub fn decrypt(options: &Decrypt) -> Result<()> {
 }
 
 fn identities(path: &Path) -> Result<Vec<Identity>> {
-    let text = fs::read_to_string(path).map(Zeroizing::new);
-    let text = text.with_context(|| format!("reading the secret key {}", path.display()))?;
-    Identity::parse_file(&text).map_err(|(line, error)| anyhow!("{}:{line}: this {error}", path.display()))
+    let reading = || format!("reading the secret key {}", path.display());
+    let file = File::open(path).with_context(reading)?;
+    let bytes = whole(file)
+        .and_then(|bytes| bytes.context("it is too long for a secret key"))
+        .with_context(reading)?;
+    let text = std::str::from_utf8(&bytes).with_context(reading)?;
+    Identity::parse_file(text).map_err(|(line, error)| anyhow!("{}:{line}: this {error}", path.display()))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let reading = || format!("reading {}", named(path));
     let source: Box<dyn Read> = if path == Path::new(INPUT) {
         Box::new(stdin())
     } else {
         Box::new(File::open(path).with_context(reading)?)
     };
-    let mut file = Vec::new();
-    if source.take(LONGEST + 1).read_to_end(&mut file).with_context(reading)? as u64 > LONGEST {
-        bail!("{}: it is too long for a recovery key in escrow", reading());
-    }
-    Ok(file)
+    let file = whole(source).with_context(reading)?;
+    file.with_context(|| format!("{}: it is too long for a recovery key in escrow", reading()))
+}
+
+/// Reads to the end, or returns `None` if that is too far: a device has no end. The room is reserved at once, because a buffer
+/// that grows leaves copies of a secret in memory.
+fn whole(source: impl Read) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
+    source.take(LONGEST as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(Some(bytes).filter(|bytes| bytes.len() <= LONGEST))
 }
 
 fn named(path: &Path) -> String {
@@ -74,6 +83,8 @@ fn opened(file: &[u8], identities: &[Identity]) -> Result<RecoveryKey> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use pattern::age::Recipient;
 
     use super::*;
@@ -121,5 +132,8 @@ mod tests {
         fs::remove_file(&path).unwrap();
         let error = format!("{:#}", identities(&path).err().unwrap());
         assert!(error.ends_with("No such file or directory (os error 2)"), "{error}");
+        // It has no end.
+        let error = format!("{:#}", identities(Path::new("/dev/zero")).err().unwrap());
+        assert_eq!(error, "reading the secret key /dev/zero: it is too long for a secret key");
     }
 }

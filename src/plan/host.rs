@@ -7,7 +7,7 @@ use crate::program::Program;
 use super::initrd::emergency_shell;
 use super::{CONFIG_PATH, Plan, trial};
 
-/// systemd's service for updates by a timer: up to systemd 261, and since then.
+/// systemd's service for updates by a timer: its name up to systemd 261, and the one from 262 on.
 const SYSUPDATE: [&str; 2] = ["systemd-sysupdate.service", "systemd-sysupdate-update.service"];
 
 /// Returns the plan for one boot.

@@ -1,6 +1,6 @@
 //! Reads small files that anybody may have written. A FIFO or a device has no end.
 
-use std::fs::{self, File};
+use std::fs::{self, File, FileType};
 use std::io::Read as _;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
@@ -14,21 +14,25 @@ use anyhow::{Context as _, Result, bail};
 pub(crate) fn read(file: &Path, limit: usize) -> Result<Vec<u8>> {
     let kind = fs::metadata(file)?.file_type();
     if !kind.is_file() {
-        let what = if kind.is_dir() {
-            "a folder"
-        } else if kind.is_fifo() {
-            "a FIFO"
-        } else if kind.is_char_device() || kind.is_block_device() {
-            "a device"
-        } else {
-            "a socket"
-        };
-        bail!("it is {what}, not a file");
+        bail!("it is {}, not a file", what(kind));
     }
     let mut bytes = Vec::new();
     let limit = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     File::open(file)?.take(limit).read_to_end(&mut bytes).context("reading it")?;
     Ok(bytes)
+}
+
+/// Says what has no end, or no content.
+pub(crate) fn what(kind: FileType) -> &'static str {
+    if kind.is_dir() {
+        "a folder"
+    } else if kind.is_fifo() {
+        "a FIFO"
+    } else if kind.is_char_device() || kind.is_block_device() {
+        "a device"
+    } else {
+        "a socket"
+    }
 }
 
 #[cfg(test)]

@@ -2,16 +2,14 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::signals;
-use super::tree::{Tools, Tree};
+use super::tree::{Tools, Tree, is_root};
 
 /// Programs of one package.
 #[derive(Clone, Copy, Debug)]
@@ -97,10 +95,6 @@ fn private_mounts(tree: &Path) -> Command {
     command
 }
 
-pub(super) fn is_root() -> bool {
-    fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
-}
-
 fn is_in_tree(tree: &Path, program: &str) -> bool {
     ["usr/bin", "usr/sbin"].iter().any(|folder| tree.join(folder).join(program).exists())
 }
@@ -151,6 +145,8 @@ pub(crate) fn finish(doing: &str, child: Child) -> Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::host::temporary;
 
@@ -190,7 +186,7 @@ mod tests {
     #[test]
     fn the_package_is_named_when_a_program_is_nowhere() {
         let error = Source::of(NOWHERE, &at(Path::new("/nonexistent"))).unwrap_err().to_string();
-        let expected = "this host has no no-such-program, and there is no tools tree at /nonexistent: install it \
+        let expected = "this host has no no-such-program, and /nonexistent has no tools tree: install it \
                         on Debian: apt-get install some-package; or let `pattern build` make the tree; or name \
                         another with --tools DIR";
         assert_eq!(error, expected);

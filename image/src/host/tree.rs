@@ -10,7 +10,6 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 
 use super::durable;
-use super::tools::is_root;
 
 /// The cache's folder as people write it; see [`Tools::folder`].
 pub const CACHE: &str = "~/.cache/pattern/tools";
@@ -61,10 +60,10 @@ impl Tools {
     /// # Errors
     /// When there is none, or a signal ends the waiting.
     pub(crate) fn tree(&self) -> Result<Tree> {
-        let folder = self.folder().context("there is no tools tree")?;
+        let folder = self.folder().context("the tools tree has no folder")?;
         let used = Tree::hold(&folder)?;
         let Ok(path) = folder.join("tree").canonicalize() else {
-            bail!("there is no tools tree at {}", folder.display())
+            bail!("{} has no tools tree", folder.display())
         };
         Ok(Tree { path, _used: used.map(Arc::new) })
     }
@@ -103,6 +102,11 @@ fn cache(
         Some(if is_anothers(&home) { PathBuf::from("/root") } else { home }.join(".cache"))
     };
     Some(absolute(xdg).or_else(of_home)?.join("pattern/tools"))
+}
+
+/// What root makes is nobody else's.
+pub(super) fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 
 fn is_another_users(home: &Path) -> bool {
@@ -160,7 +164,7 @@ mod tests {
         let place = temporary::folder().unwrap();
         let tools = Tools::At(place.path().to_owned());
         let error = tools.tree().unwrap_err().to_string();
-        assert_eq!(error, format!("there is no tools tree at {}", place.path().display()));
+        assert_eq!(error, format!("{} has no tools tree", place.path().display()));
         fs::create_dir(place.path().join("tree")).unwrap();
         let file = place.path().join("tree.conf");
         fs::write(&file, "").unwrap();

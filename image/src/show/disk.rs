@@ -19,13 +19,18 @@ const SECTORS: [u64; 2] = [512, 4096];
 pub(super) fn read(name: &str, image: &Path) -> Result<(Vec<Partition>, u64)> {
     let reading = || format!("reading {name}");
     let mut file = File::open(image).with_context(reading)?;
-    let bytes = file.metadata().with_context(reading)?.len();
+    let of_file = file.metadata().with_context(reading)?;
+    let bytes = of_file.len();
     let table = SECTORS.iter().find_map(|size| Found::read(&mut file, *size).ok());
     let Some(Found { table, .. }) = table else {
         bail!("{name} is not an image: it has no partition table");
     };
     if !image::is_ours(&table) {
         bail!("{name} is not an image by `pattern build`: {NOT_OURS}");
+    }
+    // The length of a disk is not in its metadata.
+    if of_file.is_file() && bytes < table.partitions_end() {
+        bail!("{name} is not a whole image: it ends before its partitions do: copy it again");
     }
     let mut parts: Vec<_> = table.partitions().collect();
     parts.sort_by_key(|part| part.extent.first);

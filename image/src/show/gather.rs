@@ -1,9 +1,10 @@
 //! Collects the facts of an image.
 
 use std::fs;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::facts::Facts;
 use super::kernel::Kernel;
@@ -13,6 +14,7 @@ use super::system::System;
 use super::{disk, packages, signature};
 use crate::host::pubring::Pubring;
 use crate::host::screen::Screen;
+use crate::host::small;
 use crate::host::step::Step;
 use crate::host::temporary;
 use crate::host::tree::Tools;
@@ -30,7 +32,13 @@ const KEYRING: &str = "/lib/systemd/import-pubring.gpg";
 /// When the file is not an image.
 pub(super) fn gather(image: &Path, tools: &Tools, screen: Screen) -> Result<Facts> {
     let name = image.display().to_string();
-    let compression = Compression::of_file(image).with_context(|| format!("reading {name}"))?;
+    let reading = || format!("reading {name}");
+    let kind = fs::metadata(image).with_context(reading)?.file_type();
+    // Nothing may ever be written to a FIFO, and opening one waits for that.
+    if !kind.is_file() && !kind.is_block_device() {
+        bail!("{name} is {}, not an image", small::what(kind));
+    }
+    let compression = Compression::of_file(image).with_context(reading)?;
     if compression == Compression::None {
         return plain(&name, image, tools);
     }

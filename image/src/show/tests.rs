@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::Command;
 
 use super::facts::Partition;
 use super::kernel::Kernel;
@@ -192,4 +193,11 @@ fn another_file_is_not_an_image() {
     let error = read(&options, Screen::new(true)).unwrap_err().to_string();
     let expected = "is not an image: it has no partition table";
     assert_eq!(error, format!("{} {expected}", file.display()));
+    // Nobody writes to it: whoever opens it waits for ever.
+    let fifo = place.path().join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for (image, what) in [(fifo, "a FIFO"), ("/dev/zero".into(), "a device")] {
+        let error = read(&Show { image: image.clone(), ..options.clone() }, Screen::new(true)).unwrap_err();
+        assert_eq!(error.to_string(), format!("{} is {what}, not an image", image.display()));
+    }
 }

@@ -59,6 +59,8 @@ fn what_is_no_whole_image_is_refused() {
     fs::write(place.path("cut.raw"), &image()[..6 * MIB]).unwrap();
     let expected = "pattern: image cut.raw: it ends before its partitions do: copy it again";
     assert_eq!(place.refuses(&["cut.raw", "vm.raw"]), expected);
+    let expected = "pattern: cut.raw is not a whole image: it ends before its partitions do: copy it again";
+    assert_eq!(place.is_not_shown("cut.raw"), expected);
     let mut other = image();
     let mut disk = std::io::Cursor::new(&mut other);
     let mut gpt = gptman::GPT::read_from(&mut disk, 512).unwrap();

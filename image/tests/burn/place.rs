@@ -59,11 +59,20 @@ impl Place {
 
     /// The same, which must fail. Returns the last line, which says why.
     pub(crate) fn refuses(&self, arguments: &[&str]) -> String {
-        let output = self.burn(arguments);
-        let errors = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {errors}");
-        errors.lines().last().unwrap_or_default().to_owned()
+        why_not(&self.burn(arguments))
     }
+
+    /// Has `pattern show` look at what is not an image. Returns the last line, which says why.
+    pub(crate) fn is_not_shown(&self, image: &str) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pattern"));
+        why_not(&command.args(["show", image]).current_dir(self.0.path()).output().unwrap())
+    }
+}
+
+fn why_not(output: &Output) -> String {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    errors.lines().last().unwrap_or_default().to_owned()
 }
 
 /// Removes the seconds that each step took, as in `(3 s)`: how long it takes is not tested.

@@ -238,7 +238,7 @@ fn a_failure_leaves_nothing() {
     assert_eq!(output.status.code(), Some(1));
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(
-        error.contains("this host has no openssl, and there is no tools tree at /nonexistent/pattern/tools"),
+        error.contains("this host has no openssl, and /nonexistent/pattern/tools has no tools tree"),
         "{error}"
     );
     assert!(error.contains("apt-get install openssl"), "{error}");

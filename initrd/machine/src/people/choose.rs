@@ -11,6 +11,7 @@ const MODHEX: &str = "bcdefghijklnrtuv";
 /// The keys above the letters, and what they are with Shift in the United States.
 const DIGITS: &str = "1234567890";
 const SHIFTED: &str = "!@#$%^&*()";
+
 /// A secret that a person chooses.
 struct New {
     name: &'static str,

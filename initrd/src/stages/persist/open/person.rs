@@ -20,6 +20,7 @@ impl Opening<'_> {
     pub(super) fn by_person(&self, volume: &mut Volume, reason: &str) -> Result<Opened> {
         let entry = self.header.entry();
         let Some(asked) = entry.asked() else {
+            let reason = if reason.is_empty() { "this machine has none" } else { reason };
             bail!("the TPM does not open it: {reason}; {entry}");
         };
         if !reason.is_empty() {
