@@ -25,6 +25,8 @@ pub struct Tool {
     pub options: &'static [&'static str],
     /// The exit statuses that say that the file system is whole.
     pub whole: &'static [i32],
+    /// The exit status that asks for these options instead.
+    pub instead: Option<(i32, &'static [&'static str])>,
 }
 
 /// Returns the program that repairs what loses no file, and asks nobody. xfs and btrfs do that in
@@ -32,7 +34,7 @@ pub struct Tool {
 #[must_use]
 pub fn safe(kind: Filesystem) -> Option<Tool> {
     // e2fsck(8), EXIT CODE: 1 is "errors corrected".
-    let ext4 = Tool { program: "e2fsck", options: &["-p"], whole: &[0, 1] };
+    let ext4 = Tool { program: "e2fsck", options: &["-p"], whole: &[0, 1], instead: None };
     (kind == Filesystem::Ext4).then_some(ext4)
 }
 
@@ -40,9 +42,15 @@ pub fn safe(kind: Filesystem) -> Option<Tool> {
 /// manual recommends (btrfs-check(8)).
 #[must_use]
 pub fn full(kind: Filesystem) -> Option<Tool> {
+    // xfs_repair(8), EXIT STATUS: 2 is a log with changes. Mounting replays them, and was tried; what is left is to drop them.
+    let without_log = Some((2, &["-L"][..]));
     match kind {
-        Filesystem::Xfs => Some(Tool { program: "xfs_repair", options: &[], whole: &[0] }),
-        Filesystem::Ext4 => Some(Tool { program: "e2fsck", options: &["-f", "-y"], whole: &[0, 1] }),
+        Filesystem::Xfs => {
+            Some(Tool { program: "xfs_repair", options: &[], whole: &[0], instead: without_log })
+        }
+        Filesystem::Ext4 => {
+            Some(Tool { program: "e2fsck", options: &["-f", "-y"], whole: &[0, 1], instead: None })
+        }
         Filesystem::Btrfs => None,
     }
 }
@@ -115,6 +123,7 @@ mod tests {
     fn a_person_decides_about_what_can_lose_files() {
         let (tool, words) = question(Filesystem::Xfs, false).unwrap();
         assert_eq!((tool.program, tool.options), ("xfs_repair", &[][..]));
+        assert_eq!(tool.instead, Some((2, &["-L"][..])));
         assert!(
             words.starts_with("The volume is open, and its xfs file system is damaged. xfs_repair may"),
             "{words}"

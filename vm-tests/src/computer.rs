@@ -119,6 +119,14 @@ impl Computer {
         self.machine.enlarge(growth.apply(image)).unwrap_or_else(|error| panic!("{error:#}"));
     }
 
+    /// Cuts these many bytes off the end of the disk.
+    pub fn shorten(&self, by: u64) {
+        let disk =
+            fs::File::options().write(true).open(self.folder().join("disk.raw")).expect("opening the disk");
+        let length = disk.metadata().expect("reading the disk's size").len();
+        disk.set_len(length - by).expect("cutting the disk");
+    }
+
     /// Adds words to the kernel command line, for this and all later boots.
     pub fn words(&mut self, words: &str) {
         self.options.words.push_str(&format!(" {words}"));

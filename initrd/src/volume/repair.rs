@@ -59,7 +59,7 @@ fn try_safe(kind: Filesystem, device: &Path) -> bool {
 
 /// Runs a program on the device, and logs what it says.
 fn run(tool: Tool, device: &Path) -> Result<()> {
-    let Tool { program, options, whole } = tool;
+    let Tool { program, options, whole, instead } = tool;
     let doing = || format!("repairing the file system of {} with {program}", device.display());
     let output = Command::new(program).args(options).arg(device).stdin(Stdio::null()).output();
     let output = match output {
@@ -72,10 +72,17 @@ fn run(tool: Tool, device: &Path) -> Result<()> {
     String::from_utf8_lossy(&said)
         .lines()
         .for_each(|line| log::warn!("{program}: {}", pattern::plain::plain(line)));
-    match output.status.code() {
-        Some(code) if whole.contains(&code) => Ok(()),
-        _ => bail!("{}: it ended with {}; repair it from a rescue system", doing(), output.status),
+    let status = output.status.code();
+    if status.is_some_and(|code| whole.contains(&code)) {
+        return Ok(());
     }
+    if let Some((asks, options)) = instead
+        && status == Some(asks)
+    {
+        log::warn!("{program}: starting it again with {}", options.join(" "));
+        return run(Tool { options, instead: None, ..tool }, device);
+    }
+    bail!("{}: it ended with {}; repair it from a rescue system", doing(), output.status)
 }
 
 #[cfg(test)]
@@ -112,7 +119,7 @@ mod tests {
     #[test]
     fn a_repair_that_fails_is_named() {
         let error = |program, device: &Path| {
-            let tool = Tool { program, options: &[], whole: &[0] };
+            let tool = Tool { program, options: &[], whole: &[0], instead: None };
             format!("{:#}", run(tool, device).unwrap_err())
         };
         let missing = error("fsck.that-is-not-there", Path::new("/dev/x"));
@@ -125,6 +132,18 @@ mod tests {
             failed.ends_with("with false: it ended with exit status: 1; repair it from a rescue system"),
             "{failed}"
         );
+    }
+
+    /// As xfs_repair on a log that can't be replayed.
+    #[test]
+    fn a_program_is_started_again_with_the_options_that_it_asks_for() {
+        let asks: &[&str] = &["-c", "exit 2"];
+        let tool = |instead| Tool { program: "sh", options: asks, whole: &[0], instead: Some(instead) };
+        let device = Path::new("/dev/x");
+        assert!(run(tool((2, &["-c", "exit 0"])), device).is_ok());
+        let (other, again) = (run(tool((3, &["-c", "exit 0"])), device), run(tool((2, asks)), device));
+        assert!(other.unwrap_err().to_string().contains("it ended with exit status: 2"));
+        assert!(again.unwrap_err().to_string().contains("it ended with exit status: 2"));
     }
 
     #[test]

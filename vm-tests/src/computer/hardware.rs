@@ -84,6 +84,24 @@ impl Computer {
         assert!(output.status.success(), "swtpm_setup: {}", String::from_utf8_lossy(&output.stderr));
     }
 
+    /// Has an empty TPM 1.2 in the place of its TPM, in the next boot.
+    pub fn has_a_tpm_1_2(&mut self) {
+        self.remove_tpm();
+        std::fs::create_dir_all(self.folder().join("tpm-1.2")).expect("making a folder");
+        // It ends with QEMU.
+        let mut swtpm = self.command("swtpm");
+        swtpm.args(["socket", "--daemon", "--terminate", "--tpmstate", "dir=tpm-1.2"]);
+        swtpm.args(["--ctrl", "type=unixio,path=tpm-1.2.sock"]);
+        assert!(swtpm.status().expect("starting swtpm").success(), "swtpm");
+        self.has(&[
+            "-chardev",
+            "socket,id=old,path=tpm-1.2.sock",
+            "-tpmdev",
+            "emulator,id=old-tpm,chardev=old",
+        ]);
+        self.has(&["-device", "tpm-tis,tpmdev=old-tpm"]);
+    }
+
     /// Has its TPM behind the other of the two interfaces.
     pub fn has_a_crb_tpm(&mut self) {
         self.options.tpm_interface = "tpm-crb";

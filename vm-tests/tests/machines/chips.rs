@@ -96,6 +96,33 @@ machines! {
         end: |computer| says(computer, "the TPM's owner hierarchy has a password"),
         ..BASE
     };
+    seldom other_passwords: Row {
+        what: "the endorsement hierarchy and the lockout have passwords",
+        prepare: |computer| {
+            computer.gets_a_tpm("sha256");
+            let chip = Chip::of(computer);
+            must(&chip, "tpm2_changeauth", &["-c", "e", "secret"]);
+            must(&chip, "tpm2_changeauth", &["-c", "l", "secret"]);
+        },
+        ..BASE
+    };
+    seldom locked_out: Row {
+        what: "it is locked out after a wrong password",
+        prepare: is_guessed_at,
+        ..BASE
+    };
+    seldom reset: Row {
+        what: "it is reset while the volume's key is made",
+        prepare: |computer| plays(computer, |code, _, _| answer_if(code == CREATE, 0x100)),
+        end: |computer| says(computer, "the TPM was reset in the middle of this boot"),
+        ..BASE
+    };
+    seldom version_1_2: Row {
+        what: "TPM 1.2",
+        prepare: Computer::has_a_tpm_1_2,
+        end: |computer| says(computer, "this machine has a TPM 1.2"),
+        ..BASE
+    };
     seldom absent: Row {
         what: "no TPM",
         prepare: Computer::remove_tpm,
@@ -136,6 +163,23 @@ fn root_key(computer: &mut Computer, kind: &[&str]) {
 fn has_an_owner(computer: &mut Computer) {
     computer.gets_a_tpm("sha256");
     must(&Chip::of(computer), "tpm2_changeauth", &["-c", "o", "secret"]);
+}
+
+/// A key that counts wrong passwords, one of which is enough.
+fn is_guessed_at(computer: &mut Computer) {
+    computer.gets_a_tpm("sha256");
+    let chip = Chip::of(computer);
+    must(&chip, "tpm2_createprimary", &["-C", "o", "-c", "root.ctx"]);
+    must(
+        &chip,
+        "tpm2_create",
+        &["-C", "root.ctx", "-G", "hmac", "-p", "right", "-r", "key.private", "-u", "key.public"],
+    );
+    must(&chip, "tpm2_load", &["-C", "root.ctx", "-r", "key.private", "-u", "key.public", "-c", "key.ctx"]);
+    must(&chip, "tpm2_dictionarylockout", &["-s", "-n", "1", "-t", "100000", "-l", "100000"]);
+    chip.run("tpm2_hmac", &["-c", "key.ctx", "-p", "wrong", "key.public"]).expect_err("a wrong password did");
+    let state = chip.run("tpm2_getcap", &["properties-variable"]).expect("reading the TPM's properties");
+    assert!(state.contains("inLockout:                 1"), "{state}");
 }
 
 fn must(chip: &Chip<'_>, program: &str, words: &[&str]) {

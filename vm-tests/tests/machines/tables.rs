@@ -11,6 +11,8 @@ const BASE: Row =
 
 /// Bytes of a sector.
 const SECTOR: u64 = 512;
+/// Of the first partition of the MBR: its number of sectors (UEFI Specification 2.10, table 5.4).
+const MBR_SIZE: u64 = 446 + 12;
 
 machines! {
     seldom larger: Row {
@@ -42,9 +44,15 @@ machines! {
         prepare: |computer| sgdisk(computer, "--hybrid=1"),
         ..BASE
     };
-    seldom no_mbr: Row {
-        what: "the first sector is overwritten with zeros",
-        prepare: |computer| computer.disk().write(0, &[0; SECTOR as usize]),
+    seldom other_mbr: Row {
+        what: "a protective MBR that names another size of the disk",
+        prepare: |computer| computer.disk().write(MBR_SIZE, &[0xff, 0xff, 0, 0]),
+        ..BASE
+    };
+    seldom smaller: Row {
+        what: "the disk is cloned to a smaller one",
+        prepare: |computer| computer.shorten(1 << 20),
+        end: does_not_start,
         ..BASE
     };
     seldom no_primary: Row {
@@ -60,6 +68,17 @@ machines! {
         },
         ..BASE
     };
+}
+
+fn does_not_start(mut computer: Computer) -> String {
+    let words = "beyond the room that the disk has; restore the disk's old size";
+    let before = computer.disk().read(0, 1 << 20);
+    let mut guest = computer.start();
+    guest.expect("You are in emergency mode");
+    assert!(guest.console().contains(words), "{words:?} is not on the console");
+    drop(guest);
+    assert_eq!(computer.disk().read(0, 1 << 20), before, "the table was changed");
+    format!("stops: *{words}*")
 }
 
 fn sgdisk(computer: &mut Computer, option: &str) {

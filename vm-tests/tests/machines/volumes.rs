@@ -6,13 +6,15 @@ use crate::shop::{Row, opens};
 
 const BASE: Row = Row { what: "", from: Computer::installed, prepare: |_| {}, end: repaired };
 
+const SECTOR: usize = 512;
+const PASSPHRASE: &str = "violet harbour 74";
 /// Where the second copy of the header begins.
 const SECOND: u64 = 16 << 10;
 
 machines! {
     seldom first_sector: Row {
         what: "the first sector of the volume is overwritten with zeros",
-        prepare: |computer| overwrite(computer, 0, &[0; 512]),
+        prepare: |computer| overwrite(computer, 0, &[0; SECTOR]),
         ..BASE
     };
     seldom boot_sector: Row {
@@ -30,6 +32,31 @@ machines! {
         prepare: |computer| overwrite(computer, SECOND, &[0xa5; SECOND as usize]),
         ..BASE
     };
+    seldom damaged_files: Row {
+        what: "a part of its xfs file system is overwritten with zeros",
+        prepare: |computer| damage(computer, "sync; echo u >/proc/sysrq-trigger; sleep 5"),
+        end: asks_to_repair,
+        ..BASE
+    };
+    seldom damaged_files_and_log: Row {
+        what: "the same, and the power fails before the log of the file system is written out",
+        prepare: |computer| damage(computer, "mkdir /home/new && sync /home/new"),
+        end: asks_to_repair,
+        ..BASE
+    };
+    seldom unbound_slot: Row {
+        what: "a key slot that belongs to no key of the volume, as an interrupted cryptsetup leaves it",
+        prepare: |computer| has_it_changed(computer, "cryptsetup luksAddKey --unbound --key-size 256 /dev/vda6 /run/other"),
+        end: |computer| opens(computer, ""),
+        ..BASE
+    };
+    seldom only_a_passphrase: Row {
+        what: "the owner added a passphrase, and removed the recovery key and the TPM",
+        prepare: |computer| has_it_changed(computer, "cryptsetup luksAddKey --key-file /run/key /dev/vda6 /run/other && \
+             systemd-cryptenroll --wipe-slot=tpm2,recovery /dev/vda6"),
+        end: asks_for_a_passphrase,
+        ..BASE
+    };
     seldom no_way_in: Row {
         what: "the TPM is cleared, and the volume has no recovery key",
         from: without_a_recovery_key,
@@ -44,12 +71,54 @@ fn overwrite(computer: &mut Computer, at: u64, bytes: &[u8]) {
 }
 
 /// The first sector of FAT32, as mkfs.fat writes it.
-fn fat32() -> [u8; 512] {
-    let mut sector = [0; 512];
+fn fat32() -> [u8; SECTOR] {
+    let mut sector = [0; SECTOR];
     sector[..11].copy_from_slice(b"\xeb\x58\x90mkfs.fat");
     sector[82..90].copy_from_slice(b"FAT32   ");
     sector[510..].copy_from_slice(&[0x55, 0xaa]);
     sector
+}
+
+/// Has the owner change it in the running system, with the recovery key in `/run/key` and a passphrase in `/run/other`.
+fn has_it_changed(computer: &mut Computer, command: &str) {
+    let key = computer.recovery_key();
+    let mut guest = computer.boot();
+    guest.must(&format!("printf {key} >/run/key; printf '{PASSPHRASE}' >/run/other"));
+    guest.must(command);
+    guest.power_off();
+}
+
+fn asks_for_a_passphrase(mut computer: Computer) -> String {
+    let mut guest = computer.start();
+    guest.expect("Recovery key or passphrase for /dev/vda6:");
+    guest.send(PASSPHRASE);
+    guest.wait_for_shell();
+    assert_eq!(guest.must("cat /home/kept"), "kept");
+    guest.power_off();
+    "asks for it, and opens its volume".to_owned()
+}
+
+/// Overwrites two sectors of the second allocation group, where its free space and its inodes are listed, and cuts the power.
+/// Where they are is in the superblock (XFS Algorithms & Data Structures, "Superblocks" and "AG Free Space Management").
+fn damage(computer: &mut Computer, before: &str) {
+    let mut guest = computer.boot();
+    guest.must(before);
+    let blocks =
+        guest.must("dd if=/dev/mapper/persist bs=4 skip=21 count=1 status=none | od -An -tu4 --endian=big");
+    let sector = blocks.trim().parse::<u64>().expect("a number") * 4096 / 512 + 1;
+    guest.must(&format!(
+        "dd if=/dev/zero of=/dev/mapper/persist bs={SECTOR} seek={sector} count=2 oflag=direct conv=notrunc status=none"
+    ));
+}
+
+fn asks_to_repair(mut computer: Computer) -> String {
+    let mut guest = computer.start();
+    guest.expect("its xfs file system is damaged. xfs_repair may repair it");
+    guest.send("repair");
+    guest.wait_for_shell();
+    assert_eq!(guest.must("cat /home/kept"), "kept");
+    guest.power_off();
+    "asks, repairs it, and opens its volume".to_owned()
 }
 
 fn repaired(computer: Computer) -> String {
