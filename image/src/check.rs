@@ -9,7 +9,7 @@ mod mkosi;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, ValueHint};
 use pattern::config::{self, Config, Finding, Severity};
 use serde_json::{Value, json};
@@ -49,9 +49,27 @@ pub fn check(options: &Check) -> Result<bool> {
     Ok(!findings.iter().any(is_error))
 }
 
+/// What the configuration of an image is called.
+const NAME: &str = "pattern.toml";
+
 /// `build` takes a folder, so one is taken here, too.
 fn file_of(path: &Path) -> PathBuf {
-    if path.is_dir() { path.join("pattern.toml") } else { path.to_owned() }
+    if path.is_dir() { path.join(NAME) } else { path.to_owned() }
+}
+
+/// Returns the folder that is meant: `config check` takes the file in it, so `build` does, too.
+///
+/// # Errors
+/// When it is another file.
+pub(crate) fn folder_of(path: &Path) -> Result<PathBuf> {
+    if !path.is_file() {
+        return Ok(path.to_owned());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if path.file_name().is_none_or(|name| name != NAME) {
+        bail!("building from {}: it is a file: name the folder that has the image's {NAME}", path.display());
+    }
+    Ok(folder.to_owned())
 }
 
 /// Looks at a file, and if it has no error, at the folder that it is in.

@@ -129,6 +129,18 @@ fn a_folder_stands_for_the_file_in_it() {
     assert_eq!(place.check(&["empty"]), (none.to_owned(), 1));
 }
 
+/// `config check` takes either, so a build does, too.
+#[test]
+fn a_build_takes_the_folder_or_the_file_in_it_and_no_other_file() {
+    let place = Place::new();
+    place.write("image/demo-pubring.pgp", "");
+    let said = |of: &str| String::from_utf8(place.run(&["build", of]).stderr).unwrap();
+    assert!(said("image").starts_with("image/pattern.toml:4: "), "{}", said("image"));
+    assert_eq!(said("image/pattern.toml"), said("image"));
+    let wanted = "pattern: building from image/mkosi.conf: it is a file: name the folder that has the image's pattern.toml\n";
+    assert_eq!(said("image/mkosi.conf"), wanted);
+}
+
 #[test]
 fn files_that_can_not_be_read_do_not_hide_the_others() {
     let place = Place::new();
