@@ -46,6 +46,8 @@ pub struct Init {
 pub fn init(options: &Init, screen: Screen) -> Result<()> {
     let ssh_keys = options.ssh_key.as_deref().map(ssh_key::read).transpose()?;
     let id = id(&options.folder)?;
+    refuse_file(&options.folder)?;
+    refuse_homes(&options.folder)?;
     let template = template(options.kind, &id, ssh_keys.as_deref())?;
     let (folder, keyring) = (&options.folder, options.folder.join(&id));
     let files: Vec<_> = template.files().into_iter().map(|(path, text)| (folder.join(path), text)).collect();
@@ -102,6 +104,33 @@ fn refuse_to_overwrite(paths: &[PathBuf]) -> Result<()> {
         [] => Ok(()),
         [one] => bail!("{one} exists already: choose another folder"),
         many => bail!("{} exist already: choose another folder", many.join(" and ")),
+    }
+}
+
+/// A GnuPG home and a folder of keys have secrets in them, and their owner's backups. An image's folder is published.
+///
+/// # Errors
+/// When the folder is one of these, or in one of these.
+fn refuse_homes(folder: &Path) -> Result<()> {
+    let absolute = std::path::absolute(folder).with_context(|| format!("making {}", folder.display()))?;
+    let secret = absolute.ancestors().find_map(|path| keyring::secrets(path).map(|kind| (path, kind)));
+    let Some((path, kind)) = secret else { return Ok(()) };
+    bail!("making {}: {} is {kind}: choose another place", folder.display(), path.display())
+}
+
+/// # Errors
+/// When the folder, or one that it is to be made in, is a file.
+fn refuse_file(folder: &Path) -> Result<()> {
+    match folder.ancestors().find(|path| path.is_file()) {
+        Some(file) if file == folder => {
+            bail!("making {}: it is a file, not a folder: choose another name", folder.display())
+        }
+        Some(file) => bail!(
+            "making {}: {} is a file, not a folder: choose another place",
+            folder.display(),
+            file.display()
+        ),
+        None => Ok(()),
     }
 }
 

@@ -164,6 +164,15 @@ pub(crate) fn parts(name: &Path) -> Result<[PathBuf; 3]> {
     Ok([places.gpg(), places.keys(), places.pubring()].map(|part| places.folder.join(part)))
 }
 
+/// Returns what a folder of secrets is.
+pub(crate) fn secrets(folder: &Path) -> Option<&'static str> {
+    let has = |name: &str| folder.join(name).exists();
+    if gpg::is_home(folder) {
+        return Some("a GnuPG home");
+    }
+    (has("pcr-private.pem") || has("secure-boot.key")).then_some("a folder of secret keys")
+}
+
 /// Says what each part is for.
 fn report(places: &Places) -> String {
     let (pubring, gpg, keys) = (places.pubring(), places.gpg(), places.keys());

@@ -87,6 +87,42 @@ fn each_kind_is_whole_and_a_second_run_changes_nothing() {
     }
 }
 
+/// Such a folder has secrets, and an image's folder is for others to see.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn nothing_is_made_among_secrets_or_where_a_file_is() {
+    let place = tempfile::tempdir().unwrap();
+    let mine = made(&place, (Kind::Server, "own", false)).folder;
+    fs::write(place.path().join("file"), "").unwrap();
+    let refusal = |path: &str| {
+        let options =
+            Init { folder: mine.join(path), kind: Kind::Server, ssh_key: None, tools: Tools::At("t".into()) };
+        let error = init(&options, Screen::new(true)).unwrap_err().to_string();
+        error.replace(&place.path().display().to_string(), "x")
+    };
+    for (path, wanted) in [
+        (
+            "my-own-gpg",
+            "making x/my-own/my-own-gpg: x/my-own/my-own-gpg is a GnuPG home: choose another place",
+        ),
+        (
+            "my-own-gpg/new",
+            "making x/my-own/my-own-gpg/new: x/my-own/my-own-gpg is a GnuPG home: choose another place",
+        ),
+        (
+            "my-own-keys",
+            "making x/my-own/my-own-keys: x/my-own/my-own-keys is a folder of secret keys: choose another place",
+        ),
+        ("../file", "making x/my-own/../file: it is a file, not a folder: choose another name"),
+        (
+            "../file/new",
+            "making x/my-own/../file/new: x/my-own/../file is a file, not a folder: choose another place",
+        ),
+    ] {
+        assert_eq!(refusal(path), wanted);
+    }
+}
+
 /// Here the keys fail because another run is at work. What is left to do is said.
 #[test]
 #[ignore = "needs gnupg openssl; `make test` runs it"]
