@@ -123,23 +123,40 @@ fn nothing_is_made_among_secrets_or_where_a_file_is() {
     }
 }
 
-/// Here the keys fail because another run is at work. What is left to do is said.
+/// Here the keys fail because another run is at work. The same command can be given again.
 #[test]
 #[ignore = "needs gnupg openssl; `make test` runs it"]
-fn without_keys_the_files_are_there_and_the_command_that_makes_the_keys_is_named() {
+fn without_keys_nothing_is_left() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("mine");
     fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("notes.txt"), "").unwrap();
     let other = fs::File::open(&folder).unwrap();
     other.lock().unwrap();
     let options =
         Init { folder: folder.clone(), kind: Kind::Server, ssh_key: None, tools: Tools::At("t".into()) };
     let error = format!("{:#}", init(&options, Screen::new(true)).unwrap_err());
-    let folder = folder.display();
-    let next =
-        format!("to make those, run `pattern gen-keyring {folder}/mine`: another pattern process is using");
-    assert!(error.starts_with(&format!("{folder} has its files and no keys; {next}")), "{error}");
-    assert!(options.folder.join("pattern.toml").exists());
+    let shown = folder.display();
+    let wanted = format!("making {shown}, of which nothing is left: another pattern process is using ");
+    assert!(error.starts_with(&wanted), "{error}");
+    assert_eq!(content(&folder), [(folder.join("notes.txt"), vec![])]);
+    drop(other);
+    init(&options, Screen::new(true)).unwrap();
+
+    // As a power cut leaves it.
+    let again = |lost: &[&str]| {
+        for name in lost {
+            let path = folder.join(name);
+            if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
+        }
+        init(&options, Screen::new(true)).unwrap_err().to_string()
+    };
+    let error = again(&["mine-gpg", "mine-keys", "mine-pubring.pgp"]);
+    let next = format!("; the keys are not there: only for a new system: pattern gen-keyring {shown}/mine");
+    assert!(error.ends_with(&format!("mkosi.conf exist already: choose another folder{next}")), "{error}");
+    let error = again(&["pattern.toml", "README.md", ".gitignore"]);
+    let next = "mkosi.conf exists already: choose another folder; a run that was cut off left it: remove it";
+    assert!(error.ends_with(next), "{error}");
 }
 
 /// mkosi, if `pattern build` has fetched it.

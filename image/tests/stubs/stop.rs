@@ -50,6 +50,31 @@ fn a_copy_that_is_stopped_leaves_nothing() {
     assert!(!host.path("m").exists() && !is_running(&host.process("cp")));
 }
 
+/// gpg does not end by itself here.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn a_folder_or_keys_that_are_half_made_are_removed() {
+    let host = host();
+    let before = host.names("");
+    for step in ["gpg", "openssl"] {
+        host.program(
+            &format!("stubs/bin/{step}"),
+            &format!("#!/bin/sh\necho $$ >\"$STUBS/{step}\"\nexec sleep 1000\n"),
+        );
+        for (signal, number) in [("INT", 2), ("TERM", 15), ("HUP", 1)] {
+            for command in ["init", "gen-keyring"] {
+                let mut run = host.starts(host.pattern(RUNS, &[command, "new"]), step);
+                send(signal, &run.id().to_string());
+                assert_eq!(run.wait().unwrap().signal(), Some(number), "{step} {command}");
+                assert!(!is_running(&host.process(step)));
+                assert_eq!(host.names(""), before, "{step} {signal} {command}");
+            }
+        }
+        fs::remove_file(host.path(&format!("stubs/bin/{step}"))).unwrap();
+    }
+    host.succeeds(&["init", "new"]);
+}
+
 /// QEMU ignores what asks it to end.
 #[test]
 fn a_second_ctrl_c_does_not_wait() {
