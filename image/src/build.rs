@@ -27,7 +27,7 @@ use pattern::table::base;
 use serde_json::json;
 
 use crate::check::{self, Checked};
-use crate::host::pubring::Pubring;
+use crate::host::pubring::{self, Pubring};
 use crate::host::results;
 use crate::host::screen::{self, Screen};
 use crate::host::signals;
@@ -170,7 +170,8 @@ fn signing(options: &Build, config: &Config, screen: Screen) -> Result<Option<Ke
     if config.debug && pcr != keys::Pcr::Debug {
         screen::warn(keys::DEBUG_AS_PRODUCTION);
     }
-    Keys::find(folder, pcr).map(Some)
+    let pubring = &config.image.updates.pubring;
+    Keys::find(folder, pcr, pubring::name(pubring).unwrap_or(&config.image.id)).map(Some)
 }
 
 /// Reads the configuration, and prints what `config check` would say.

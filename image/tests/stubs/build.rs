@@ -220,6 +220,10 @@ fn keys_that_do_not_belong_together_are_named_before_mkosi_starts() {
         assert!(error.contains(message) && error.ends_with(": restore both from your backup\n"), "{error}");
         fs::write(host.path("x-keys").join(name), before).unwrap();
     }
+    // The folder above, with two keyrings.
+    let error = host.fails(&["build", "x", "--keys", "."]);
+    let wanted = "keys: . is not a NAME-keys folder: name ./x-keys, which is in it; only for a new system: pattern gen-keyring NAME\n";
+    assert!(error.ends_with(wanted), "{error}");
     assert!(!host.path("stubs/initrd").exists(), "mkosi was started");
     let other = said(&host.succeeds(&["build", "x", "--keys", "y-keys"]));
     assert!(
