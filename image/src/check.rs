@@ -15,6 +15,7 @@ use pattern::config::{self, Config, Finding, Severity};
 use serde_json::{Value, json};
 
 use crate::host::results;
+use crate::host::screen::Screen;
 
 /// Options of `config check`.
 #[derive(Args, Clone, PartialEq, Eq, Debug, Default)]
@@ -35,12 +36,13 @@ pub(crate) struct Checked {
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Prints what there is to say about all files. Returns whether there is no error.
+/// Prints what there is to say about all files, without the notes if it is to be quiet. Returns whether there is no error.
 ///
 /// # Errors
 /// When it can't be printed.
-pub fn check(options: &Check) -> Result<bool> {
-    let findings: Vec<_> = options.files.iter().flat_map(|file| look(&file_of(file)).findings).collect();
+pub fn check(options: &Check, screen: Screen) -> Result<bool> {
+    let mut findings: Vec<_> = options.files.iter().flat_map(|file| look(&file_of(file)).findings).collect();
+    findings.retain(|finding| is_error(finding) || !screen.is_quiet());
     if options.json {
         results::json(&json(&findings))?;
     } else {

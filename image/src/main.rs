@@ -49,7 +49,7 @@ fn perform(arguments: &Arguments) -> Result<ExitCode> {
     let screen = Screen::new(arguments.quiet);
     match &arguments.command {
         Command::Config(Config::Check(options)) => {
-            let good = check::check(options)?;
+            let good = check::check(options, screen)?;
             return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Burn(options) => {

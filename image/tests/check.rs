@@ -68,6 +68,17 @@ fn notes_alone_are_success() {
     assert_eq!(Place::new().check(&["image/pattern.toml"]), (NO_GPG.to_owned(), 0));
 }
 
+#[test]
+fn a_quiet_check_shows_errors_alone() {
+    let place = Place::new();
+    assert_eq!(place.check(&["-q", "image"]), (String::new(), 0));
+    assert_eq!(place.check(&["-q", "--json", "image"]), ("[]\n".to_owned(), 0));
+    place.write("image/pattern.toml", GOOD.replace("demo-pubring.pgp", "none.pgp"));
+    let (found, status) = place.check(&["-q", "image"]);
+    assert_eq!((found.lines().count(), status), (1, 1), "{found}");
+    assert_eq!(found, place.check(&["image"]).0);
+}
+
 /// What is wrong in a folder can be known before a build, from the line of the key that names it.
 #[test]
 fn the_folder_is_looked_at() {

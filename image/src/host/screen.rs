@@ -37,6 +37,11 @@ impl Screen {
         self.changing.filter(|_| !self.quiet)
     }
 
+    /// Returns whether only results, warnings and errors are shown.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Shows a line, unless the screen is to be quiet.
     pub(crate) fn say(&self, line: impl Display) {
         self.write(format_args!("{}\n", plain(line)));
