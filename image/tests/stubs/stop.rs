@@ -1,10 +1,11 @@
 //! Ctrl-C, SIGTERM and a closed terminal: what was started ends, and nothing is left.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use crate::host::{DEAF, Host, RUNS, WAITS, is_running, send, wait_until};
+use crate::host::{DEAF, Host, RUNS, WAITS, is_running, said, send, wait_until};
 
 fn host() -> Host {
     let host = Host::new();
@@ -32,6 +33,23 @@ fn a_machine_that_is_kept_goes_on_later() {
     send("TERM", &run.id().to_string());
     assert_eq!(run.wait().unwrap().signal(), Some(15));
     assert!(!is_running(&host.process("qemu")));
+    host.succeeds(&["run", "--persist", "m"]);
+}
+
+/// As with `pattern run IMAGE | head`: a machine that nobody sees any more is not left running.
+#[test]
+fn a_machine_whose_console_nobody_reads_is_ended() {
+    let host = host();
+    let machine =
+        "echo booted; trap 'echo ended >\"$STUBS/ended\"; exit 0' TERM; while :; do sleep 0.1; done";
+    let mut command = host.pattern(machine, &["run", "x_1.raw", "--persist", "m"]);
+    let mut run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(run.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let output = run.wait_with_output().unwrap();
+    assert_eq!((line.as_str(), output.status.code(), said(&output).as_str()), ("booted\n", Some(141), ""));
+    assert!(host.path("stubs/ended").exists() && !is_running(&host.process("qemu")));
+    assert!(!is_running(&host.process("swtpm")));
     host.succeeds(&["run", "--persist", "m"]);
 }
 
