@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         if error.is::<NoReader>() {
             return ExitCode::from(NO_READER);
         }
-        screen::warn(format_args!("pattern: {error:#}"));
+        screen::fail(format_args!("pattern: {error:#}"));
         ExitCode::FAILURE
     })
 }

@@ -60,6 +60,16 @@ pub fn warn(line: impl Display) {
     write(format_args!("{}\n", plain(line)));
 }
 
+/// Shows an error, on one line, whatever is in the names that it repeats.
+pub fn fail(error: impl Display) {
+    warn(one_line(error));
+}
+
+/// Returns a text on one line, without characters that control a terminal.
+pub(crate) fn one_line(text: impl Display) -> String {
+    plain(text).replace('\n', "\\n").replace('\t', "\\t")
+}
+
 /// Shows a question. The answer is typed behind it.
 pub fn ask(question: impl Display) {
     write(plain(question));
@@ -94,6 +104,11 @@ mod tests {
     fn what_controls_a_terminal_is_shown_and_not_done() {
         assert_eq!(plain("a\x1b[31m\r\u{9b}b"), "a\\u{1b}[31m\\r\\u{9b}b");
         assert_eq!(plain("a é\t‣ b\n"), "a é\t‣ b\n");
+    }
+
+    #[test]
+    fn an_error_is_one_line() {
+        assert_eq!(one_line("a\nb\t\x1b[2J"), "a\\nb\\t\\u{1b}[2J");
     }
 
     #[test]

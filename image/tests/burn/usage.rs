@@ -113,4 +113,19 @@ fn a_name_does_not_control_the_terminal() {
     let place = Place::new();
     let refusal = place.refuses(&["\u{1b}[2Jx"]);
     assert_eq!(refusal, "pattern: looking at the image \\u{1b}[2Jx: No such file or directory (os error 2)");
+    let refusal = place.refuses(&["a\nb\tc"]);
+    assert_eq!(refusal, "pattern: looking at the image a\\nb\\tc: No such file or directory (os error 2)");
+    for words in [&["x_1", "--era\nse"][..], &["x_1", "--erase=a\nb"], &["x_1", "a", "b\nc"]] {
+        let output = place.burn(words);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        let first = errors.lines().next().unwrap_or_default();
+        assert!(
+            output.status.code() == Some(2)
+                && !errors.contains("\nb")
+                && !errors.contains("\nse")
+                && !errors.contains("\nc"),
+            "{errors}"
+        );
+        assert!(first.starts_with("pattern: "), "{errors}");
+    }
 }
