@@ -53,6 +53,11 @@ impl Pcr {
     }
 }
 
+/// Returns NAME of a folder `NAME-keys`.
+fn base(folder: &Path) -> &str {
+    folder.components().as_path().to_str().and_then(|path| path.strip_suffix("-keys")).unwrap_or("NAME")
+}
+
 /// A folder `NAME-keys`.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
@@ -75,12 +80,7 @@ impl Keys {
                 "keys: the folder {} does not exist: name the NAME-keys that earlier versions of this system were signed \
                  with; {}",
                 folder.display(),
-                only_new(
-                    folder
-                        .to_str()
-                        .and_then(|path| path.trim_end_matches('/').strip_suffix("-keys"))
-                        .unwrap_or("NAME")
-                )
+                only_new(base(folder))
             );
         };
         if let Some(kind) = kind::other(folder, name) {
@@ -98,8 +98,7 @@ impl Keys {
                     )
                 }
                 Some((images, option)) => {
-                    let name = folder.display().to_string();
-                    let name = name.strip_suffix("-keys").unwrap_or("NAME");
+                    let name = base(&folder);
                     bail!(
                         "keys: {} is missing, which signs images with {images}; `pattern gen-keyring {name} {option}` \
                          adds it and leaves the other keys as they are",

@@ -40,7 +40,7 @@ fn used_up(mount: &Path, left: u64) -> String {
 
 /// Returns the bytes that can still be written, which are none if it can't take another file.
 fn left(folder: &Path) -> Option<u64> {
-    let found = statvfs(&existing(folder)).ok()?;
+    let found = statvfs(existing(folder)).ok()?;
     let takes_files = found.f_files == 0 || found.f_favail > 0;
     Some(if takes_files { found.f_bavail.saturating_mul(found.f_frsize) } else { 0 })
 }
