@@ -4,7 +4,7 @@ DESTDIR ?=
 PREFIX  ?= /usr
 T       ?=
 
-HOST     := $(shell rustc -vV | sed -n 's/^host: //p')
+HOST     := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 PROGRAM  := target/$(HOST)/release/pattern-initrd
 DIST     := build/dist
 PATTERN  := $(DIST)/usr/bin/pattern
@@ -18,6 +18,13 @@ ATTACKS   = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests --tes
 MACHINES  = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests --test machines -- --nocapture --test-threads=2
 RELEASES := $(addprefix build/releases/,0.0.2 third broken testing)
 USERSPACE = vm-tests/images/userspace
+
+ifeq ($(HOST),)
+ifneq ($(filter-out help,$(MAKECMDGOALS)),)
+$(error This host has no Rust, or root has none in its PATH. Install Rust $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) \
+or newer with rustup as the user who runs make, and open a new shell)
+endif
+endif
 
 .PHONY: help
 help: ## try: list the targets

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use pattern::program::Program;
 
@@ -72,4 +73,26 @@ fn dracut_takes_the_drivers_that_our_own_initrd_has() {
     assert!(own.len() > 20, "{own:?}");
     let missing: Vec<_> = own.into_iter().filter(|name| !drivers.contains(name)).collect();
     assert!(missing.is_empty(), "dracut's module does not have {missing:?}");
+}
+
+/// A new machine has none, and root another `PATH` than the one who installed it.
+#[test]
+fn without_rust_make_says_what_to_install_and_lists_its_targets() {
+    // A PATH that has nothing else.
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("without-rust");
+    let script = "rm -rf $0; mkdir $0; for name in make sed expand; do ln -s $(command -v $name) $0; done";
+    assert!(Command::new("sh").args(["-ec", script]).arg(&path).status().unwrap().success());
+    let make = |target: &[&str]| {
+        let mut command = Command::new("make");
+        command.arg("--dry-run").args(target).env("PATH", &path).current_dir(env!("CARGO_MANIFEST_DIR"));
+        let output = command.output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (works, said) = make(&["demo"]);
+    let start = "This host has no Rust, or root has none in its PATH. Install Rust ";
+    assert!(
+        !works && said.contains(start) && said.contains("or newer with rustup as the user who runs make"),
+        "{said}"
+    );
+    assert_eq!(make(&[]), (true, String::new()));
 }

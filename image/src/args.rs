@@ -9,6 +9,7 @@ use crate::build::Build;
 use crate::burn::Burn;
 use crate::check::Check;
 use crate::decrypt::Decrypt;
+use crate::host::screen;
 use crate::init::Init;
 use crate::keyring::GenKeyring;
 use crate::release::SignRelease;
@@ -97,7 +98,7 @@ pub enum Answer {
 pub fn parse(words: &[OsString]) -> Result<Arguments, Answer> {
     Arguments::try_parse_from(words).map_err(|error| {
         let error = meant::behind_help(error.kind(), words).unwrap_or(error);
-        let text = error.render().to_string();
+        let text = repeated(error.render().to_string(), words);
         if !error.use_stderr() {
             return Answer::Asked(text);
         }
@@ -114,6 +115,17 @@ pub fn parse(words: &[OsString]) -> Result<Arguments, Answer> {
         // The help of a group of commands is not an error.
         let said = text.strip_prefix("error: ").map(|said| format!("pattern: {said}"));
         Answer::Wrong(said.unwrap_or(text))
+    })
+}
+
+/// Escapes line ends in the words that a text repeats: it has lines of its own. What is behind `=` is repeated alone.
+fn repeated(text: String, words: &[OsString]) -> String {
+    let words = words.iter().map(|word| word.to_string_lossy());
+    let split = words.filter(|word| word.contains(['\n', '\t']));
+    split.fold(text, |text, word| {
+        let value = word.split_once('=').map_or("", |(_, value)| value);
+        let text = text.replace(word.as_ref(), &screen::one_line(&word));
+        if value.is_empty() { text } else { text.replace(value, &screen::one_line(value)) }
     })
 }
 

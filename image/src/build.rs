@@ -13,6 +13,7 @@ mod room;
 mod sbom;
 mod tree;
 mod users;
+mod writable;
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -26,7 +27,7 @@ use pattern::table::base;
 use serde_json::json;
 
 use crate::check::{self, Checked};
-use crate::host::pubring::Pubring;
+use crate::host::pubring::{self, Pubring};
 use crate::host::results;
 use crate::host::screen::{self, Screen};
 use crate::host::signals;
@@ -73,6 +74,7 @@ pub struct Build {
 /// # Errors
 /// When `config check` finds an error (all are printed), something is missing, or mkosi fails.
 pub fn build(options: &Build, screen: Screen) -> Result<()> {
+    let options = &Build { folder: check::folder_of(&options.folder)?, ..options.clone() };
     let file = options.folder.join("pattern.toml");
     let config = read(&file, screen)?;
     let data = Data::find(options.data.as_deref())?;
@@ -83,6 +85,7 @@ pub fn build(options: &Build, screen: Screen) -> Result<()> {
     let to = options.output.join(&base);
     signals::catch()?;
     let _version = claim::version(&options.output.join(".work").join(&base))?;
+    writable::check(&base, &options.folder, &options.output, &to)?;
     output::refuse_to_replace(&base, &to, options.force)?;
     let places = places(options, &data, &config, &base, Date::find(&file)?)?;
     prepare(&places, &data, &config, &file)?;
@@ -140,7 +143,14 @@ fn refuse_own_folder(options: &Build) -> Result<()> {
             own.display()
         );
     }
-    Ok(())
+    match output::kind(&options.output) {
+        Some(kind) => bail!(
+            "building into {}: it is {kind}, and results go into a folder of their own below --output; name another one, such as \
+             the default, build/images",
+            options.output.display()
+        ),
+        None => Ok(()),
+    }
 }
 
 /// An image by this build needs Secure Boot for its volume.
@@ -160,7 +170,8 @@ fn signing(options: &Build, config: &Config, screen: Screen) -> Result<Option<Ke
     if config.debug && pcr != keys::Pcr::Debug {
         screen::warn(keys::DEBUG_AS_PRODUCTION);
     }
-    Keys::find(folder, pcr).map(Some)
+    let pubring = &config.image.updates.pubring;
+    Keys::find(folder, pcr, pubring::name(pubring).unwrap_or(&config.image.id)).map(Some)
 }
 
 /// Reads the configuration, and prints what `config check` would say.

@@ -69,7 +69,7 @@ pub fn burn(options: &Burn, screen: Screen) -> Result<bool> {
     let Some(device) = &options.device else {
         image::look(&source, &options.tools)?;
         list(options.json)?;
-        return Ok(options.json);
+        return Ok(false);
     };
     if target::is_made_of(device, &source.file)? {
         bail!("{} is the image itself, or a device made of it: name another disk", device.display());
@@ -114,9 +114,10 @@ fn list(json: bool) -> Result<()> {
     let blocks = blocks::list()?;
     let rows = listing::rows(&blocks, listing::is_busy);
     if json {
-        return results::json(&listing::json(&rows));
+        results::json(&listing::json(&rows))?;
+    } else {
+        results::text(&listing::text(&rows))?;
     }
-    results::text(&listing::text(&rows))?;
     screen::warn("pattern: burn: name the disk: pattern burn IMAGE DEVICE");
     Ok(())
 }
@@ -137,8 +138,11 @@ impl<'a> Disk<'a> {
     fn open(path: &'a Path) -> Result<Self> {
         let kind = target::kind(path)?;
         let block = match &kind {
-            Kind::Device(numbers) => Some(unused(numbers)?),
-            Kind::File => None,
+            Kind::Device(numbers) => Some(unused(path, numbers)?),
+            Kind::File => {
+                target::refuse_no_disk(path)?;
+                None
+            }
         };
         let sector = block.as_ref().map_or(512, |block| block.sector);
         Ok(Self { path, target: Target::open(path, &kind, sector)?, block })
@@ -181,10 +185,10 @@ impl<'a> Disk<'a> {
 ///
 /// # Errors
 /// When it must not be written to.
-fn unused(numbers: &str) -> Result<Block> {
+fn unused(path: &Path, numbers: &str) -> Result<Block> {
     let blocks = blocks::list()?;
     let (block, disk) = blocks::find(&blocks, numbers)
-        .with_context(|| format!("lsblk does not list the device with the numbers {numbers}"))?;
+        .with_context(|| refusal::unlisted(&path.display().to_string(), numbers))?;
     match refusal::refusal(block, disk) {
         Some(refusal) => bail!("{refusal}"),
         None => Ok(block.clone()),

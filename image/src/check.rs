@@ -9,12 +9,13 @@ mod mkosi;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, ValueHint};
 use pattern::config::{self, Config, Finding, Severity};
 use serde_json::{Value, json};
 
 use crate::host::results;
+use crate::host::screen::Screen;
 
 /// Options of `config check`.
 #[derive(Args, Clone, PartialEq, Eq, Debug, Default)]
@@ -35,12 +36,13 @@ pub(crate) struct Checked {
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Prints what there is to say about all files. Returns whether there is no error.
+/// Prints what there is to say about all files, without the notes if it is to be quiet. Returns whether there is no error.
 ///
 /// # Errors
 /// When it can't be printed.
-pub fn check(options: &Check) -> Result<bool> {
-    let findings: Vec<_> = options.files.iter().flat_map(|file| look(&file_of(file)).findings).collect();
+pub fn check(options: &Check, screen: Screen) -> Result<bool> {
+    let mut findings: Vec<_> = options.files.iter().flat_map(|file| look(&file_of(file)).findings).collect();
+    findings.retain(|finding| is_error(finding) || !screen.is_quiet());
     if options.json {
         results::json(&json(&findings))?;
     } else {
@@ -49,9 +51,27 @@ pub fn check(options: &Check) -> Result<bool> {
     Ok(!findings.iter().any(is_error))
 }
 
+/// What the configuration of an image is called.
+const NAME: &str = "pattern.toml";
+
 /// `build` takes a folder, so one is taken here, too.
 fn file_of(path: &Path) -> PathBuf {
-    if path.is_dir() { path.join("pattern.toml") } else { path.to_owned() }
+    if path.is_dir() { path.join(NAME) } else { path.to_owned() }
+}
+
+/// Returns the folder that is meant: `config check` takes the file in it, so `build` does, too.
+///
+/// # Errors
+/// When it is another file.
+pub(crate) fn folder_of(path: &Path) -> Result<PathBuf> {
+    if !path.is_file() {
+        return Ok(path.to_owned());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if path.file_name().is_none_or(|name| name != NAME) {
+        bail!("building from {}: it is a file: name the folder that has the image's {NAME}", path.display());
+    }
+    Ok(folder.to_owned())
 }
 
 /// Looks at a file, and if it has no error, at the folder that it is in.

@@ -1,17 +1,19 @@
 //! `pattern init`: makes the folder of a new image, with its keys.
 
 mod kind;
+mod made;
 mod template;
 
 use std::env;
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueHint};
 use pattern::config;
 
+use crate::host::full;
+use crate::host::only_new;
 use crate::host::results;
 use crate::host::screen::Screen;
 use crate::host::signals;
@@ -19,6 +21,7 @@ use crate::host::ssh_key::{self, SshKey};
 use crate::host::tree::{CACHE, Tools};
 use crate::keyring::{self, NAME_MAX};
 pub use kind::Kind;
+use made::Made;
 use template::Template;
 
 /// Options of `init`.
@@ -41,23 +44,21 @@ pub struct Init {
 /// Writes the files and makes the keys. Prints what was made, and says what to type next.
 ///
 /// # Errors
-/// When the folder can't be made, its name can't be that of an image, or it has one of the files.
-/// Nothing is written then.
+/// When the folder can't be made, its name can't be that of an image, or it has one of the files; when a
+/// signal comes. Nothing is left then.
 pub fn init(options: &Init, screen: Screen) -> Result<()> {
     let ssh_keys = options.ssh_key.as_deref().map(ssh_key::read).transpose()?;
     let id = id(&options.folder)?;
+    refuse_file(&options.folder)?;
+    refuse_homes(&options.folder)?;
     let template = template(options.kind, &id, ssh_keys.as_deref())?;
     let (folder, keyring) = (&options.folder, options.folder.join(&id));
     let files: Vec<_> = template.files().into_iter().map(|(path, text)| (folder.join(path), text)).collect();
-    let mut made: Vec<_> = files.iter().map(|(path, _)| path.clone()).collect();
-    made.extend(keyring::parts(&keyring)?);
-    refuse_to_overwrite(&made)?;
+    refuse_to_overwrite(&files, &keyring)?;
     signals::catch()?;
-    files.iter().try_for_each(|(path, text)| write(path, text))?;
-    keyring::new(&keyring, &options.tools, screen).with_context(|| {
-        let (folder, keyring) = (folder.display(), keyring.display());
-        format!("{folder} has its files and no keys; to make those, run `pattern gen-keyring {keyring}`")
-    })?;
+    make(&files, options, &keyring, screen)?;
+    let mut made: Vec<_> = files.into_iter().map(|(path, _)| path).collect();
+    made.extend(keyring::parts(&keyring)?);
     screen.write(next(folder, &template));
     results::list(made.iter().map(|path| path.display()))
 }
@@ -95,22 +96,75 @@ fn template<'a>(kind: Kind, id: &'a str, keys: Option<&'a [SshKey]>) -> Result<T
 
 /// # Errors
 /// When something already exists. The error names all of it.
-fn refuse_to_overwrite(paths: &[PathBuf]) -> Result<()> {
-    let taken = paths.iter().filter(|path| fs::symlink_metadata(path).is_ok());
-    let taken: Vec<_> = taken.map(|path| path.display().to_string()).collect();
-    match taken.as_slice() {
-        [] => Ok(()),
-        [one] => bail!("{one} exists already: choose another folder"),
-        many => bail!("{} exist already: choose another folder", many.join(" and ")),
+fn refuse_to_overwrite(files: &[(PathBuf, String)], keyring: &Path) -> Result<()> {
+    let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
+    let parts = keyring::parts(keyring)?;
+    let taken: Vec<_> = files.iter().filter(|(path, _)| is_there(path)).collect();
+    let keys: Vec<_> = parts.iter().filter(|path| is_there(path)).collect();
+    let names = taken.iter().map(|(path, _)| path).chain(keys.iter().copied());
+    let names: Vec<_> = names.map(|path| path.display().to_string()).collect();
+    let (exist, them) = if names.len() == 1 { ("exists", "it") } else { ("exist", "them") };
+    // A run that was killed, or a power cut, leaves files as this one would write them, of which the last may be cut.
+    let is_ours = |(path, text): &&(PathBuf, String)| {
+        fs::read(path).is_ok_and(|content| text.as_bytes().starts_with(&content))
+    };
+    let next = if names.is_empty() {
+        return Ok(());
+    } else if !keys.is_empty() || !taken.iter().all(is_ours) {
+        String::new()
+    } else if taken.len() == files.len() {
+        format!("; the keys are not there: {}", only_new(&keyring.display().to_string()))
+    } else {
+        format!("; a run that was cut off left {them}: remove {them}")
+    };
+    bail!("{} {exist} already: choose another folder{next}", names.join(" and "))
+}
+
+/// Makes the files and the keys. If that fails, nothing of it is left, unless there are keys.
+fn make(files: &[(PathBuf, String)], options: &Init, keyring: &Path, screen: Screen) -> Result<()> {
+    let mut new = Made::default();
+    let made = files.iter().try_for_each(|(path, text)| new.file(path, text));
+    let made = made.map_err(|error| full::explain(&options.folder, error));
+    let made = made.and_then(|()| keyring::new(keyring, &options.tools, screen).map(drop));
+    let folder = options.folder.display();
+    match made {
+        Err(error) if keyring::is_begun(keyring) => Err(error.context(format!(
+            "{folder} has its files and not all keys; to make those, run `pattern gen-keyring {}`",
+            keyring.display()
+        ))),
+        Err(error) => {
+            new.remove();
+            Err(error.context(format!("making {folder}, of which nothing is left")))
+        }
+        Ok(()) => Ok(()),
     }
 }
 
-fn write(path: &Path, text: &str) -> Result<()> {
-    let writing = || format!("writing {}", path.display());
-    let folder = path.parent().unwrap_or(path);
-    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path).with_context(writing)?;
-    file.write_all(text.as_bytes()).with_context(writing)
+/// A GnuPG home and a folder of keys have secrets in them, and their owner's backups. An image's folder is published.
+///
+/// # Errors
+/// When the folder is one of these, or in one of these.
+fn refuse_homes(folder: &Path) -> Result<()> {
+    let absolute = std::path::absolute(folder).with_context(|| format!("making {}", folder.display()))?;
+    let secret = absolute.ancestors().find_map(|path| keyring::secrets(path).map(|kind| (path, kind)));
+    let Some((path, kind)) = secret else { return Ok(()) };
+    bail!("making {}: {} is {kind}: choose another place", folder.display(), path.display())
+}
+
+/// # Errors
+/// When the folder, or one that it is to be made in, is a file.
+fn refuse_file(folder: &Path) -> Result<()> {
+    match folder.ancestors().find(|path| path.is_file()) {
+        Some(file) if file == folder => {
+            bail!("making {}: it is a file, not a folder: choose another name", folder.display())
+        }
+        Some(file) => bail!(
+            "making {}: {} is a file, not a folder: choose another place",
+            folder.display(),
+            file.display()
+        ),
+        None => Ok(()),
+    }
 }
 
 /// Returns what to type next.

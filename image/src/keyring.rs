@@ -11,6 +11,7 @@ use pattern::config::epoch::{HIGHEST, private_key};
 use serde_json::json;
 
 use crate::host::durable;
+use crate::host::full;
 use crate::host::gpg;
 use crate::host::results;
 use crate::host::screen::{self, Screen};
@@ -73,9 +74,12 @@ pub(crate) fn new(name: &Path, tools: &Tools, screen: Screen) -> Result<[PathBuf
     } else {
         places.clear()?;
         places.refuse_to_overwrite()?;
-        make(&places, tools).inspect_err(|_| {
+        make(&places, tools).map_err(|error| {
+            // What was made is part of what fills a disk.
+            let error = full::explain(&places.staging, error);
             // The first failure is the one that is reported.
             places.clear().ok();
+            error
         })?;
     }
     places.publish()?;
@@ -96,9 +100,10 @@ fn add(places: &Places, options: &GenKeyring, screen: Screen) -> Result<()> {
         );
     }
     let added = match options.epoch {
-        Some(epoch) => openssl::epoch(&keys, epoch, &options.tools)?,
-        None => openssl::missing(&keys, &options.tools)?,
+        Some(epoch) => openssl::epoch(&keys, epoch, &options.tools),
+        None => openssl::missing(&keys, &options.tools),
     };
+    let added = added.map_err(|error| full::explain(&keys, error))?;
     [places.gpg(), places.pubring()].iter().for_each(|part| warn_of_missing(&places.folder.join(part)));
     let (folder, nothing) = (keys.display().to_string(), added.is_empty());
     screen.say(match options.epoch {
@@ -162,6 +167,22 @@ fn gnupg(places: &Places, tools: &Tools, pubring: &Path) -> Result<()> {
 pub(crate) fn parts(name: &Path) -> Result<[PathBuf; 3]> {
     let places = Places::new(name)?;
     Ok([places.gpg(), places.keys(), places.pubring()].map(|part| places.folder.join(part)))
+}
+
+/// Returns whether a keyring of this name exists, in part or in whole, or is being made.
+pub(crate) fn is_begun(name: &Path) -> bool {
+    let is_there = |path: &Path| path.symlink_metadata().is_ok();
+    Places::new(name).is_ok_and(|places| is_there(&places.staging))
+        || parts(name).is_ok_and(|parts| parts.iter().any(|part| is_there(part)))
+}
+
+/// Returns what a folder of secrets is.
+pub(crate) fn secrets(folder: &Path) -> Option<&'static str> {
+    let has = |name: &str| folder.join(name).exists();
+    if gpg::is_home(folder) {
+        return Some("a GnuPG home");
+    }
+    (has("pcr-private.pem") || has("secure-boot.key")).then_some("a folder of secret keys")
 }
 
 /// Says what each part is for.

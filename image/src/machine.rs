@@ -12,10 +12,11 @@ pub mod swtpm;
 pub mod vm;
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use pattern::table::Amount;
 
 use crate::host::tools;
@@ -110,7 +111,14 @@ impl Machine {
                 Amount(bytes)
             );
         }
-        file.set_len(bytes).with_context(resizing)
+        file.set_len(bytes).map_err(|error| match error.kind() {
+            io::ErrorKind::FileTooLarge => anyhow!(
+                "resizing {}: its file system has no files of {}: give a smaller --disk",
+                disk.display(),
+                Amount(bytes)
+            ),
+            _ => anyhow::Error::from(error).context(resizing()),
+        })
     }
 
     /// Returns the options of a UEFI machine with a TPM, two processors and 2 GiB, with this
@@ -188,6 +196,12 @@ mod tests {
                 .ends_with("it has 4 KiB, more than the 5 bytes asked for, and a disk is never made smaller")
         );
         assert_eq!(fs::metadata(machine.disk()).unwrap().len(), 4096);
+        // No file system has a file of this length.
+        let error = machine.enlarge(i64::MAX as u64).unwrap_err().to_string();
+        assert!(
+            error.ends_with("its file system has no files of 8388608 TiB: give a smaller --disk"),
+            "{error}"
+        );
     }
 
     #[test]

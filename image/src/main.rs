@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         if error.is::<NoReader>() {
             return ExitCode::from(NO_READER);
         }
-        screen::warn(format_args!("pattern: {error:#}"));
+        screen::fail(format_args!("pattern: {error:#}"));
         ExitCode::FAILURE
     })
 }
@@ -49,7 +49,7 @@ fn perform(arguments: &Arguments) -> Result<ExitCode> {
     let screen = Screen::new(arguments.quiet);
     match &arguments.command {
         Command::Config(Config::Check(options)) => {
-            let good = check::check(options)?;
+            let good = check::check(options, screen)?;
             return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Burn(options) => {

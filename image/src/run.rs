@@ -3,6 +3,7 @@
 mod values;
 
 use std::fs;
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -97,13 +98,27 @@ pub fn run(options: &Run, screen: Screen) -> Result<()> {
     screen.say(format_args!("Disk    {} ({size} bytes)", machine.disk().display()));
     screen.say(format_args!("Runs on {}", programs.describe()));
     screen.say(format_args!("Logs    {0}/{CONSOLE_LOG}, {0}/{1}", machine.folder().display(), vm::QEMU_LOG));
-    screen.say("Console below. Ctrl-a x switches the machine off, Ctrl-a h lists more keys.\n");
+    screen.say(console(io::stdin().is_terminal(), io::stdout().is_terminal()));
     let all = machine_options(options, &machine, &programs, &credentials)?;
     vm::attach(&programs, machine.folder(), &all)?;
     if options.persist.is_some() {
         screen.say(format_args!("\nKept in {}", machine.folder().display()));
     }
     Ok(())
+}
+
+/// Says where the machine's console is.
+fn console(typed: bool, shown: bool) -> &'static str {
+    match (typed, shown) {
+        (true, true) => "Console below. Ctrl-a x switches the machine off, Ctrl-a h lists more keys.\n",
+        (true, false) => {
+            "The console goes to standard output, which is not this terminal; what you type goes to the machine. Ctrl-a x switches \
+             it off.\n"
+        }
+        (false, _) => {
+            "The console is standard output. Nobody can type: standard input is not a terminal. SIGTERM ends the machine.\n"
+        }
+    }
 }
 
 /// Fails before the image is copied.

@@ -68,6 +68,17 @@ fn notes_alone_are_success() {
     assert_eq!(Place::new().check(&["image/pattern.toml"]), (NO_GPG.to_owned(), 0));
 }
 
+#[test]
+fn a_quiet_check_shows_errors_alone() {
+    let place = Place::new();
+    assert_eq!(place.check(&["-q", "image"]), (String::new(), 0));
+    assert_eq!(place.check(&["-q", "--json", "image"]), ("[]\n".to_owned(), 0));
+    place.write("image/pattern.toml", GOOD.replace("demo-pubring.pgp", "none.pgp"));
+    let (found, status) = place.check(&["-q", "image"]);
+    assert_eq!((found.lines().count(), status), (1, 1), "{found}");
+    assert_eq!(found, place.check(&["image"]).0);
+}
+
 /// What is wrong in a folder can be known before a build, from the line of the key that names it.
 #[test]
 fn the_folder_is_looked_at() {
@@ -127,6 +138,18 @@ fn a_folder_stands_for_the_file_in_it() {
     let none = "empty/pattern.toml:1: can't be read: No such file or directory (os error 2); name an image's folder, or make one: \
                 pattern init DIR\n";
     assert_eq!(place.check(&["empty"]), (none.to_owned(), 1));
+}
+
+/// `config check` takes either, so a build does, too.
+#[test]
+fn a_build_takes_the_folder_or_the_file_in_it_and_no_other_file() {
+    let place = Place::new();
+    place.write("image/demo-pubring.pgp", "");
+    let said = |of: &str| String::from_utf8(place.run(&["build", of]).stderr).unwrap();
+    assert!(said("image").starts_with("image/pattern.toml:4: "), "{}", said("image"));
+    assert_eq!(said("image/pattern.toml"), said("image"));
+    let wanted = "pattern: building from image/mkosi.conf: it is a file: name the folder that has the image's pattern.toml\n";
+    assert_eq!(said("image/mkosi.conf"), wanted);
 }
 
 #[test]

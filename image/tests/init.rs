@@ -87,23 +87,76 @@ fn each_kind_is_whole_and_a_second_run_changes_nothing() {
     }
 }
 
-/// Here the keys fail because another run is at work. What is left to do is said.
+/// Such a folder has secrets, and an image's folder is for others to see.
 #[test]
 #[ignore = "needs gnupg openssl; `make test` runs it"]
-fn without_keys_the_files_are_there_and_the_command_that_makes_the_keys_is_named() {
+fn nothing_is_made_among_secrets_or_where_a_file_is() {
+    let place = tempfile::tempdir().unwrap();
+    let mine = made(&place, (Kind::Server, "own", false)).folder;
+    fs::write(place.path().join("file"), "").unwrap();
+    let refusal = |path: &str| {
+        let options =
+            Init { folder: mine.join(path), kind: Kind::Server, ssh_key: None, tools: Tools::At("t".into()) };
+        let error = init(&options, Screen::new(true)).unwrap_err().to_string();
+        error.replace(&place.path().display().to_string(), "x")
+    };
+    for (path, wanted) in [
+        (
+            "my-own-gpg",
+            "making x/my-own/my-own-gpg: x/my-own/my-own-gpg is a GnuPG home: choose another place",
+        ),
+        (
+            "my-own-gpg/new",
+            "making x/my-own/my-own-gpg/new: x/my-own/my-own-gpg is a GnuPG home: choose another place",
+        ),
+        (
+            "my-own-keys",
+            "making x/my-own/my-own-keys: x/my-own/my-own-keys is a folder of secret keys: choose another place",
+        ),
+        ("../file", "making x/my-own/../file: it is a file, not a folder: choose another name"),
+        (
+            "../file/new",
+            "making x/my-own/../file/new: x/my-own/../file is a file, not a folder: choose another place",
+        ),
+    ] {
+        assert_eq!(refusal(path), wanted);
+    }
+}
+
+/// Here the keys fail because another run is at work. The same command can be given again.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn without_keys_nothing_is_left() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("mine");
     fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("notes.txt"), "").unwrap();
     let other = fs::File::open(&folder).unwrap();
     other.lock().unwrap();
     let options =
         Init { folder: folder.clone(), kind: Kind::Server, ssh_key: None, tools: Tools::At("t".into()) };
     let error = format!("{:#}", init(&options, Screen::new(true)).unwrap_err());
-    let folder = folder.display();
-    let next =
-        format!("to make those, run `pattern gen-keyring {folder}/mine`: another pattern process is using");
-    assert!(error.starts_with(&format!("{folder} has its files and no keys; {next}")), "{error}");
-    assert!(options.folder.join("pattern.toml").exists());
+    let shown = folder.display();
+    let wanted = format!("making {shown}, of which nothing is left: another pattern process is using ");
+    assert!(error.starts_with(&wanted), "{error}");
+    assert_eq!(content(&folder), [(folder.join("notes.txt"), vec![])]);
+    drop(other);
+    init(&options, Screen::new(true)).unwrap();
+
+    // As a power cut leaves it.
+    let again = |lost: &[&str]| {
+        for name in lost {
+            let path = folder.join(name);
+            if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
+        }
+        init(&options, Screen::new(true)).unwrap_err().to_string()
+    };
+    let error = again(&["mine-gpg", "mine-keys", "mine-pubring.pgp"]);
+    let next = format!("; the keys are not there: only for a new system: pattern gen-keyring {shown}/mine");
+    assert!(error.ends_with(&format!("mkosi.conf exist already: choose another folder{next}")), "{error}");
+    let error = again(&["pattern.toml", "README.md", ".gitignore"]);
+    let next = "mkosi.conf exists already: choose another folder; a run that was cut off left it: remove it";
+    assert!(error.ends_with(next), "{error}");
 }
 
 /// mkosi, if `pattern build` has fetched it.

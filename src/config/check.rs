@@ -25,6 +25,9 @@ const USR_MIN: Size = Size::from_bytes(64 << 20);
 /// FAT ends at 2 TiB (Microsoft, "FAT32 File System Specification"), and no image comes near this.
 const MOST: Size = Size::from_bytes(1 << 40);
 
+/// The highest number of a PCR.
+pub(super) const PCR_MAX: u64 = 23;
+
 /// The result of a check: the value, or the message of a problem.
 pub(super) type Checked<T> = Result<T, String>;
 
@@ -203,7 +206,9 @@ pub(super) fn pcrs(numbers: &[u64]) -> Checked<Pcrs> {
     let refusal = |why| Err(format!("must name a register that measures the boot, such as [7]: {why}"));
     let protects = |pcr: u8| pcr != SPENT && !RESETTABLE.contains(&pcr);
     match Pcrs::new(numbers.iter().copied()) {
-        Err(PcrError::OutOfRange(number)) => Err(format!("must be numbers from 0 to 23, not {number}")),
+        Err(PcrError::OutOfRange(number)) => {
+            Err(format!("must be numbers from 0 to {PCR_MAX}, not {number}"))
+        }
         Err(PcrError::None) => refusal("an empty list protects nothing"),
         Ok(pcrs) if !pcrs.iter().any(protects) => refusal(
             "nothing is measured into PCR 15 before the volume is open, and any program can reset PCR 16 and 23",

@@ -1,8 +1,11 @@
 //! What is valid in a `pattern.toml`, and may not be what is meant.
 
+use std::cmp::Ordering;
+
 use super::document::line_of;
 use super::finding::Finding;
 use super::prerelease::PreRelease;
+use super::version::compare;
 use super::{Config, SecureBoot};
 
 /// PCRs that every new version of an image changes (UAPI.7, "Linux TPM PCR Registry"): what the
@@ -16,6 +19,7 @@ const OF_THE_VERSION: [u8; 4] = [4, 5, 9, 11];
 pub fn notes(file: &str, text: &str, config: &Config) -> Vec<Finding> {
     let all = [
         ("image.version", version(&config.image.version)),
+        ("partitions.sizes.verity", verity(config)),
         ("volume.secure_boot", secure_boot(config)),
         ("volume.pcrs", pcrs(config)),
         ("volume.recovery_key", recovery_key(config)),
@@ -34,10 +38,40 @@ fn version(version: &str) -> Option<String> {
              versions, such as \"1\" or \"2026.11\""
         ));
     }
+    if let Some(whole) = without_gaps(version) {
+        let order = if compare(version, &whole) == Ordering::Less { "older" } else { "newer" };
+        return Some(format!(
+            "{version:?} has an empty part beside '.' or '-', and machines take it for {order} than {whole:?}: write {whole:?}"
+        ));
+    }
     PreRelease::of(version).map(|PreRelease { release, instead: [one, its_release] }| {
         format!(
             "{version:?} is newer than {release:?}: a machine that has it never takes {release:?}. \
              Versions that sort as they are meant: {one:?}, and then the release as {its_release:?}"
+        )
+    })
+}
+
+/// Returns a version without its empty parts, if it has some.
+fn without_gaps(version: &str) -> Option<String> {
+    let mut whole = String::new();
+    for part in version.split_inclusive(['.', '-']).filter(|part| !part.starts_with(['.', '-'])) {
+        whole.push_str(part);
+    }
+    let whole = whole.trim_end_matches(['.', '-']);
+    (whole != version).then(|| whole.to_owned())
+}
+
+/// A hash tree has less than a hundredth of what it verifies.
+fn verity(config: &Config) -> Option<String> {
+    let sizes = &config.partitions.sizes;
+    (sizes.verity >= sizes.usr).then(|| {
+        format!(
+            "\"{}\" is not smaller than partitions.sizes.usr: the hash tree of a /usr of {} has {} at most, and each machine \
+             has two such partitions",
+            sizes.verity,
+            sizes.usr,
+            sizes.usr.verity_tree().whole_mib()
         )
     })
 }

@@ -12,6 +12,7 @@ use super::{
     Boot, Config, Corruption, DiskChoice, Enroll, Filesystem, FlagName, Image, Partitions, Persist,
     SecureBoot, Sizes, TpmNeed, Updates, Userspace, Verity, Volume,
 };
+use crate::token::Pcrs;
 
 /// Reads every key. Returns the configuration if there is no problem.
 pub(super) fn config(document: Document<'_>) -> Result<Config, Vec<Finding>> {
@@ -116,13 +117,14 @@ impl Reader<'_> {
         let filesystem =
             self.text("volume.filesystem", |text| one_of(&Filesystem::ALL, Filesystem::name, text));
         let tpm = self.text("volume.tpm", |text| one_of(&TpmNeed::ALL, TpmNeed::name, text));
-        let pcrs = self.given("volume.pcrs", |value| check::pcrs(&numbers(value)?));
+        let pcrs = self.pcrs();
         let pin = self.boolean("volume.pin");
         let counter = self.boolean("volume.counter");
         let secure_boot = self
             .given("volume.secure_boot", |value| one_of(&SecureBoot::ALL, SecureBoot::name, string(value)?));
         let recovery_key = self.boolean("volume.recovery_key");
-        let escrow = self.read("volume.escrow", |value| names(value, check::recipient));
+        let keys = "public keys such as [\"age1...\"]";
+        let escrow = self.list("volume.escrow", keys, |value| item(value, check::recipient));
         let escrow = escrow.and_then(|found| {
             self.checked("volume.escrow", check::escrow(found, recovery_key.unwrap_or(true)))
         });
@@ -145,9 +147,10 @@ impl Reader<'_> {
     }
 
     fn boot(&mut self, debug: Option<bool>) -> Option<Boot> {
-        let essential = self.read("boot.essential", |value| names(value, check::unit));
+        let units = "units such as [\"sshd.service\"]";
+        let essential = self.list("boot.essential", units, |value| item(value, check::unit));
         let flag = |name: &str| one_of(&FlagName::ALL, FlagName::name, name);
-        let flags = self.read("boot.flags", |value| names(value, flag))?;
+        let flags = self.list("boot.flags", "flags such as [\"grow\"]", |value| item(value, flag))?;
         let shell = match debug {
             Some(false) if flags.contains(&FlagName::Break) => Err(
                 "must not hold \"break\" unless debug = true: it gives a root shell to anyone at the console"
@@ -156,7 +159,8 @@ impl Reader<'_> {
             _ => Ok(()),
         };
         self.checked("boot.flags", shell)?;
-        let credentials = self.read("boot.credentials", |value| names(value, check::credential));
+        let names = "names of credentials such as [\"home.create.*\"]";
+        let credentials = self.list("boot.credentials", names, |value| item(value, check::credential));
         let enroll = self.text("boot.secure_boot_enroll", |text| one_of(&Enroll::ALL, Enroll::name, text));
         Some(Boot { essential: essential?, flags, credentials: credentials?, secure_boot_enroll: enroll? })
     }
@@ -186,6 +190,44 @@ impl Reader<'_> {
             }
         };
         self.checked(path, result)
+    }
+
+    fn pcrs(&mut self) -> Option<Option<Pcrs>> {
+        const KEY: &str = "volume.pcrs";
+        if self.document.value(KEY).is_none() {
+            return Some(None);
+        }
+        let listed = self.list(KEY, "numbers such as [7]", number)?;
+        self.checked(KEY, check::pcrs(&listed)).map(Some)
+    }
+
+    /// Reads a list of `what`, and records a problem with each wrong item. Duplicates count once.
+    fn list<T: PartialEq>(
+        &mut self,
+        path: &str,
+        what: &str,
+        convert: impl Fn(&DeValue<'_>) -> Checked<T>,
+    ) -> Option<Vec<T>> {
+        let items = self.read(path, |value| {
+            let items = value.as_array();
+            let items = items.ok_or_else(|| format!("must be a list of {what}, not {}", kind_of(value)))?;
+            Ok(items.iter().map(|item| convert(item.get_ref())).collect::<Vec<_>>())
+        })?;
+        let (mut found, mut wrong) = (Vec::new(), Vec::new());
+        for item in items {
+            match item {
+                Ok(item) if !found.contains(&item) => found.push(item),
+                Err(message) if !wrong.contains(&message) => wrong.push(message),
+                _ => {}
+            }
+        }
+        if wrong.is_empty() {
+            return Some(found);
+        }
+        for message in wrong {
+            self.checked::<()>(path, Err(message));
+        }
+        None
     }
 
     /// Reads a key like [`Self::read`], but the key may be missing.
@@ -221,32 +263,23 @@ fn integer(value: &DeValue<'_>) -> Checked<String> {
     Ok(read.map_or_else(|_| number.to_string(), |read| read.to_string()))
 }
 
-fn numbers(value: &DeValue<'_>) -> Checked<Vec<u64>> {
-    let wrong = |value| format!("must be a list of numbers such as [7], not {}", kind_of(value));
-    let items = value.as_array().ok_or_else(|| wrong(value))?;
-    items
-        .iter()
-        .map(|item| {
-            let number = item.get_ref().as_integer().ok_or_else(|| {
-                format!("must be a list of numbers such as [7], and has {} in it", kind_of(item.get_ref()))
-            })?;
-            u64::from_str_radix(number.as_str(), number.radix())
-                .map_err(|_| format!("must be numbers from 0 to 23, not {number}"))
-        })
-        .collect()
+/// Returns a number of a list.
+fn number(value: &DeValue<'_>) -> Checked<u64> {
+    let number = value
+        .as_integer()
+        .ok_or_else(|| format!("must be a list of numbers such as [7], and has {} in it", kind_of(value)))?;
+    let read =
+        u64::from_str_radix(number.as_str(), number.radix()).ok().filter(|read| *read <= check::PCR_MAX);
+    read.ok_or_else(|| format!("must be numbers from 0 to {}, not {number}", check::PCR_MAX))
 }
 
-/// Returns an array of strings, each converted. Duplicates count once.
-fn names<T: PartialEq>(value: &DeValue<'_>, convert: impl Fn(&str) -> Checked<T>) -> Checked<Vec<T>> {
-    let items = value.as_array().ok_or_else(|| format!("must be a list of names, not {}", kind_of(value)))?;
-    let mut found = Vec::new();
-    for item in items {
-        let one = convert(string(item.get_ref())?)?;
-        if !found.contains(&one) {
-            found.push(one);
-        }
-    }
-    Ok(found)
+/// Returns an item of a list of strings, converted.
+fn item<T>(value: &DeValue<'_>, convert: impl Fn(&str) -> Checked<T>) -> Checked<T> {
+    convert(
+        value.as_str().ok_or_else(|| {
+            format!("must be a list of strings in quotes, and has {} in it", kind_of(value))
+        })?,
+    )
 }
 
 fn one_of<T: Copy>(all: &[T], name: fn(T) -> &'static str, text: &str) -> Checked<T> {

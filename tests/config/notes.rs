@@ -15,6 +15,40 @@ fn a_version_that_outlives_its_release_is_noted() {
     assert!(found.ends_with("\"1.0-rc1\", and then the release as \"1.0.0\"\n"), "{found}");
 }
 
+/// Nobody sees it in the name, and machines compare by it.
+#[test]
+fn a_version_with_an_empty_part_is_noted() {
+    for (version, order, whole) in [
+        ("1.", "newer", "1"),
+        ("1-", "newer", "1"),
+        ("1..2", "older", "1.2"),
+        ("1.-2.", "older", "1.2"),
+        ("1--2", "older", "1-2"),
+    ] {
+        let found = noted(&SMALLEST.replace("0.0.1", version));
+        let wanted = format!(
+            "p.toml:4: image.version: note: {version:?} has an empty part beside '.' or '-', and machines take it for {order} \
+             than {whole:?}: write {whole:?}\n"
+        );
+        assert_eq!(found, wanted);
+    }
+}
+
+#[test]
+fn a_hash_tree_as_large_as_usr_is_noted() {
+    let sized = |verity: &str, usr: &str| {
+        let sizes = format!("sizes = {{ esp = \"200M\", verity = \"{verity}\", usr = \"{usr}\" }}");
+        let lines: Vec<_> =
+            SMALLEST.lines().map(|line| if line.starts_with("sizes") { &sizes } else { line }).collect();
+        noted(&format!("{}\n", lines.join("\n")))
+    };
+    let found = sized("1T", "2G");
+    let wanted = "partitions.sizes.verity: note: \"1T\" is not smaller than partitions.sizes.usr: the hash tree of a /usr of 2G has \
+                  17M at most, and each machine has two such partitions\n";
+    assert!(found.ends_with(wanted), "{found}");
+    assert_eq!(sized("200M", "2G"), "");
+}
+
 /// Two such names have no order that a machine could go by.
 #[test]
 fn a_version_without_a_number_is_noted() {

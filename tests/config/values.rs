@@ -195,7 +195,7 @@ fn who_can_never_read_the_recovery_key_is_refused() {
     let secret = "AGE-SECRET-KEY-1PRAJC8CMLRHJM5ZTWGWJ384NEGFEJXHY8VGKU70XWJZJAG3N89PSMV7ACL";
     let mistyped = key.replace("17w", "177");
     let cases = [
-        (format!("'{key}'"), "must be a list of names, not a string".to_owned()),
+        (format!("'{key}'"), "must be a list of public keys such as [\"age1...\"], not a string".to_owned()),
         (format!("['{mistyped}']"), format!("{public} {mistyped:?} is mistyped: its check sum is wrong")),
         ("['ssh-rsa x']".to_owned(), format!("{public} \"ssh-rsa x\" is not an X25519 key of age, as age-keygen makes them")),
         (
@@ -213,6 +213,31 @@ fn who_can_never_read_the_recovery_key_is_refused() {
     let without = said(&text(&format!("['{key}']")).replace("recovery_key = true", ""));
     let needs = "needs volume.recovery_key = true: without it there is no key to encrypt";
     assert_eq!(without, format!("p.toml:10: volume.escrow: {needs}\n"));
+}
+
+/// Not the first one alone: who corrects that would read the next one after the next check.
+#[test]
+fn each_wrong_item_of_a_list_is_named_once() {
+    let key = "age17w23j4qn8rwklwqyv0uh750698dnwafk64h428vrg6uke8unvpjs9hcc92";
+    for (text, items) in [
+        (
+            "[boot]\nflags = ['grow', 'x', 'y', 'x', 3]",
+            &["not \"x\"", "not \"y\"", "must be a list of strings in quotes, and has a number in it"][..],
+        ),
+        ("[boot]\nessential = ['a', 'b.service', 'c']", &["not \"a\"", "not \"c\""]),
+        ("[boot]\ncredentials = ['*', '/', 'x']", &["not \"*\"", "not \"/\""]),
+        ("[volume]\npcrs = [7, 24, 0x19, 'a']", &["not 24", "not 0x19", "and has a string in it"]),
+        (
+            &format!("[volume]\nrecovery_key = true\nescrow = ['x', '{key}', 'y']"),
+            &["\"x\" is not an X25519", "\"y\" is not an X25519"],
+        ),
+    ] {
+        let found = said(&format!("{SMALLEST}{text}\n"));
+        let lines: Vec<_> = found.lines().collect();
+        assert_eq!(lines.len(), items.len(), "{found}");
+        assert!(lines.iter().zip(items).all(|(line, item)| line.contains(item)), "{found}");
+    }
+    assert_eq!(read(&format!("{SMALLEST}[boot]\nflags = ['grow', 'grow']\n")).boot.flags.len(), 1);
 }
 
 #[test]
@@ -238,7 +263,7 @@ fn a_choice_is_told_what_there_is_to_choose_from() {
             "[boot]\nessential = ['sshd']",
             "boot.essential: must be names of units such as \"sshd.service\", not \"sshd\"".to_owned(),
         ),
-        ("[boot]\nflags = 'grow'", format!("{flags} a list of names, not a string")),
+        ("[boot]\nflags = 'grow'", format!("{flags} a list of flags such as [\"grow\"], not a string")),
         (
             "[boot]\nflags = ['groww']",
             format!("{flags} one of \"break\", \"volatile\", \"plan_only\", \"grow\", not \"groww\""),

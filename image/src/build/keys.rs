@@ -53,32 +53,41 @@ impl Pcr {
     }
 }
 
+/// Returns NAME of a folder `NAME-keys`.
+fn base(folder: &Path) -> &str {
+    folder.components().as_path().to_str().and_then(|path| path.strip_suffix("-keys")).unwrap_or("NAME")
+}
+
 /// A folder `NAME-keys`.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
+    /// As a person named it, for messages.
     folder: PathBuf,
+    /// For mkosi, which works in another folder.
+    absolute: PathBuf,
     pcr: Pcr,
     before: Option<PathBuf>,
 }
 
 impl Keys {
-    /// Checks that all needed keys exist.
+    /// Checks that all needed keys exist. `name` is that of the image's keyring.
     ///
     /// # Errors
     /// When a key is missing. The error names it, and what adds it.
-    pub(crate) fn find(folder: &Path, pcr: Pcr) -> Result<Self> {
-        let Ok(found) = folder.canonicalize() else {
+    pub(crate) fn find(folder: &Path, pcr: Pcr, name: &str) -> Result<Self> {
+        let Ok(absolute) = folder.canonicalize() else {
             bail!(
                 "keys: the folder {} does not exist: name the NAME-keys that earlier versions of this system were signed \
                  with; {}",
                 folder.display(),
-                only_new("NAME")
+                only_new(base(folder))
             );
         };
-        if let Some(kind) = kind::other(&found) {
+        if let Some(kind) = kind::other(folder, name) {
             bail!("keys: {} is not a NAME-keys folder: {kind}; {}", folder.display(), only_new("NAME"));
         }
-        let keys = Self { folder: found, pcr, before: None };
+        let folder: PathBuf = folder.components().collect();
+        let keys = Self { folder: folder.clone(), absolute, pcr, before: None };
         match [keys.pcr(), keys.key(), keys.certificate()].iter().find(|path| !path.is_file()) {
             Some(path) => match pcr.option().filter(|_| *path == keys.pcr()) {
                 None => {
@@ -89,8 +98,7 @@ impl Keys {
                     )
                 }
                 Some((images, option)) => {
-                    let name = folder.components().as_path().display().to_string();
-                    let name = name.strip_suffix("-keys").unwrap_or("NAME");
+                    let name = base(&folder);
                     bail!(
                         "keys: {} is missing, which signs images with {images}; `pattern gen-keyring {name} {option}` \
                          adds it and leaves the other keys as they are",
@@ -145,7 +153,7 @@ impl Keys {
     /// When the keys can't be read, or the file can't be written.
     pub(crate) fn joined(&self, work: &Path) -> Result<Signing> {
         let Some(before) = self.pcr_before() else {
-            return Ok(Signing { file: self.pcr(), temporary: false });
+            return Ok(Signing { file: self.absolute(&self.pcr()), temporary: false });
         };
         let signing = Signing { file: work.join("pcr-private-keys.pem"), temporary: true };
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&signing.file);
@@ -156,6 +164,11 @@ impl Keys {
                 copied.with_context(|| format!("copying {} to a file of this build", key.display()))?;
         }
         Ok(signing)
+    }
+
+    /// Returns the absolute path of one of the keys.
+    pub(crate) fn absolute(&self, key: &Path) -> PathBuf {
+        self.absolute.join(key.file_name().unwrap_or_default())
     }
 
     /// Returns the key that signs kernel images and the boot loader for Secure Boot.
@@ -201,15 +214,17 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        let error = Keys::find(Path::new("/nonexistent"), Pcr::Production(0)).unwrap_err().to_string();
+        let error = Keys::find(Path::new("/nonexistent"), Pcr::Production(0), "x").unwrap_err().to_string();
         assert_eq!(
             error,
             "keys: the folder /nonexistent does not exist: name the NAME-keys that earlier versions of this system were \
              signed with; only for a new system: pattern gen-keyring NAME"
         );
+        let error = Keys::find(Path::new("a/b-keys/"), Pcr::Production(0), "x").unwrap_err().to_string();
+        assert!(error.ends_with("; only for a new system: pattern gen-keyring a/b"), "{error}");
         let place = temporary::folder().unwrap();
         std::fs::write(place.path().join("pcr-private.pem"), "").unwrap();
-        let error = Keys::find(place.path(), Pcr::Production(0)).unwrap_err().to_string();
+        let error = Keys::find(place.path(), Pcr::Production(0), "x").unwrap_err().to_string();
         assert!(error.contains("secure-boot.key is missing"), "{error}");
     }
 
@@ -223,17 +238,17 @@ mod tests {
             std::fs::write(folder.join(name), "").unwrap();
         }
         let debug = Pcr::of(true, false, 0);
-        let error = Keys::find(&folder.join(""), debug).unwrap_err().to_string();
+        let error = Keys::find(&folder.join(""), debug, "x").unwrap_err().to_string();
         assert!(error.contains("pcr-debug-private.pem is missing, which signs images with debug"), "{error}");
         let next = format!("`pattern gen-keyring {}/x --add-missing` adds it", place.path().display());
         assert!(error.contains(&next), "{error}");
         assert_eq!(
-            Keys::find(&folder, Pcr::of(false, false, 0)).unwrap().pcr(),
+            Keys::find(&folder, Pcr::of(false, false, 0), "x").unwrap().pcr(),
             folder.join("pcr-private.pem")
         );
 
         std::fs::write(folder.join("pcr-debug-private.pem"), "").unwrap();
-        assert_eq!(Keys::find(&folder, debug).unwrap().pcr(), folder.join("pcr-debug-private.pem"));
+        assert_eq!(Keys::find(&folder, debug, "x").unwrap().pcr(), folder.join("pcr-debug-private.pem"));
     }
 
     /// An image of a later epoch opens what the version before sealed.
@@ -244,7 +259,7 @@ mod tests {
         std::fs::create_dir(&folder).unwrap();
         let write = |name: &str| std::fs::write(folder.join(name), "").unwrap();
         ["secure-boot.key", "secure-boot.crt"].into_iter().for_each(write);
-        let find = |epoch| Keys::find(&folder, Pcr::of(false, false, epoch));
+        let find = |epoch| Keys::find(&folder, Pcr::of(false, false, epoch), "x");
         let error = find(2).unwrap_err().to_string();
         assert!(
             error.contains("pcr-epoch-2-private.pem is missing, which signs images with image.epoch = 2"),
@@ -271,7 +286,7 @@ mod tests {
         drop(joined);
         assert!(!file.exists());
         let one = find(0).unwrap().joined(place.path()).unwrap();
-        assert_eq!(one.file(), folder.join("pcr-private.pem"));
+        assert_eq!(one.file(), folder.canonicalize().unwrap().join("pcr-private.pem"));
         drop(one);
         assert!(folder.join("pcr-private.pem").exists());
         assert_eq!(find(3).unwrap().pcr_before(), Some(&*folder.join("pcr-epoch-2-private.pem")));
@@ -282,6 +297,6 @@ mod tests {
     fn only_the_explicit_option_signs_a_debug_image_as_production() {
         assert_eq!(Pcr::of(true, true, 2), Pcr::Production(2));
         assert_eq!(Pcr::of(true, false, 0), Pcr::Debug);
-        assert_eq!(Pcr::of(false, true, 0), Pcr::Production(0));
+        assert_eq!(Pcr::of(false, true, 0), Pcr::Production(0), "x");
     }
 }

@@ -134,12 +134,12 @@ fn signing(keys: &Keys, pcr: &Signing, enroll: Enroll) -> [OsString; 7] {
         "--secure-boot=yes".into(),
         // One certificate for PK, KEK and db: its owner alone decides what these machines start.
         format!("--secure-boot-auto-enroll={}", if enroll == Enroll::Off { "no" } else { "yes" }).into(),
-        option("secure-boot-key", &keys.key()),
-        option("secure-boot-certificate", &keys.certificate()),
+        option("secure-boot-key", &keys.absolute(&keys.key())),
+        option("secure-boot-certificate", &keys.absolute(&keys.certificate())),
         "--sign-expected-pcr=yes".into(),
         option("sign-expected-pcr-key", pcr.file()),
         // mkosi requires one, and uses it only with keys that are not in files.
-        option("sign-expected-pcr-certificate", &keys.certificate()),
+        option("sign-expected-pcr-certificate", &keys.absolute(&keys.certificate())),
     ]
 }
 

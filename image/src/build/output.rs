@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use pattern::update::release::Part;
 
 use crate::host::tools;
-use crate::release::{MANIFEST, PACKAGES, PUBRING, is_file_of};
+use crate::release::{MANIFEST, PACKAGES, PUBRING, SIGNATURE, is_file_of};
 
 /// Returns the final name of a file that mkosi made, which has this many bytes, or `None` if it is
 /// not an output.
@@ -38,6 +38,15 @@ pub(crate) fn kernel_image(base: &str, made: &Path) -> Result<u64> {
     Ok(found.len())
 }
 
+/// Returns what a folder is that results do not go into.
+pub(super) fn kind(folder: &Path) -> Option<&'static str> {
+    if !folder.join(MANIFEST).exists() {
+        return None;
+    }
+    let is_signed = folder.join(SIGNATURE).exists();
+    Some(if is_signed { "a release" } else { "the result of a build" })
+}
+
 /// Fails if a version was built already and may not be replaced.
 ///
 /// # Errors
@@ -54,7 +63,7 @@ pub(crate) fn refuse_to_replace(base: &str, to: &Path, force: bool) -> Result<()
 }
 
 /// Returns the names of a version's files in a folder, `SHA256SUMS` first. Other files are not ours.
-fn own(base: &str, to: &Path) -> Result<Vec<String>> {
+pub(super) fn own(base: &str, to: &Path) -> Result<Vec<String>> {
     let reading = || format!("reading {}", to.display());
     if !to.exists() {
         return Ok(Vec::new());
@@ -213,6 +222,16 @@ mod tests {
                 "y_1.raw"
             ]
         );
+    }
+
+    #[test]
+    fn a_result_and_a_release_are_known_by_their_sums() {
+        let place = temporary::folder().unwrap();
+        assert_eq!(kind(place.path()), None);
+        fs::write(place.path().join("SHA256SUMS"), "").unwrap();
+        assert_eq!(kind(place.path()), Some("the result of a build"));
+        fs::write(place.path().join("SHA256SUMS.gpg"), "").unwrap();
+        assert_eq!(kind(place.path()), Some("a release"));
     }
 
     #[test]

@@ -136,7 +136,7 @@ mod tests {
         {
             fs::write(folder.join(name), text).unwrap();
         }
-        let keys = Keys::find(&folder, Pcr::Production(0)).unwrap();
+        let keys = Keys::find(&folder, Pcr::Production(0), "x").unwrap();
         let said = check(&keys, &Tools::At("/nonexistent".into()))
             .map_or_else(|e| format!("{e:#}"), |all| all.to_string());
         said.replace(&folder.display().to_string(), "x-keys")

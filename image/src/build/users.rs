@@ -5,15 +5,22 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::host::durable;
 use crate::host::screen::Screen;
 
 const NAME: &str = "users.lock";
 /// Where the image has it.
 const PLACE: &str = "usr/lib/pattern";
+
+/// Returns where the file of an image's folder is. It may be a link to that of another version's folder.
+pub(super) fn file(folder: &Path) -> PathBuf {
+    let file = folder.join(NAME);
+    fs::read_link(&file).map_or(file, |target| folder.join(target))
+}
 
 /// Gives the image the file that the image's folder has. A new system has none.
 ///
@@ -33,19 +40,28 @@ pub(crate) fn give(folder: &Path, tree: &Path) -> Result<()> {
 /// # Errors
 /// When it can't be read or written.
 pub(crate) fn keep(made: &Path, folder: &Path, screen: Screen) -> Result<()> {
-    let (from, to) = (made.join(NAME), folder.join(NAME));
+    let (from, to) = (made.join(NAME), file(folder));
     let new = fs::read(&from).with_context(|| format!("reading {}", from.display()))?;
     if fs::read(&to).is_ok_and(|old| old == new) {
         return Ok(());
     }
     let writing = || {
         format!(
-            "writing {}: build where that is possible, and keep the file: without it, the next version may number \
-             users in another way",
-            to.display()
+            "writing {}, which keeps the numbers of users in the next version: copy {} there, and build again",
+            to.display(),
+            from.display()
         )
     };
-    fs::write(&to, new).with_context(writing)?;
+    // A full disk leaves the old file as it is.
+    let part = to.with_extension("lock.new");
+    fs::write(&part, new)
+        .map_err(anyhow::Error::from)
+        .and_then(|()| durable::sync(&part))
+        .and_then(|()| durable::rename(&part, &to))
+        .inspect_err(|_| {
+            fs::remove_file(&part).ok();
+        })
+        .with_context(writing)?;
     screen
         .say(format_args!("{} has new users or groups; keep it with the image's other files", to.display()));
     Ok(())
@@ -53,6 +69,8 @@ pub(crate) fn keep(made: &Path, folder: &Path, screen: Screen) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
     use crate::host::temporary;
 
@@ -80,8 +98,27 @@ mod tests {
         fs::write(made.join(NAME), "user one 101\n").unwrap();
         // The folder is not there, so a write fails.
         let error = keep(&made, &folder, Screen::new(true)).unwrap_err().to_string();
-        assert!(error.contains("users.lock: build where that is possible"), "{error}");
-        std::os::unix::fs::symlink(&made, &folder).unwrap();
+        let copied = format!("copy {} there, and build again", made.join(NAME).display());
+        assert!(error.starts_with("writing ") && error.contains(&copied), "{error}");
+        symlink(&made, &folder).unwrap();
         keep(&made, &folder, Screen::new(true)).unwrap();
+    }
+
+    /// As demo-update has it.
+    #[test]
+    fn a_link_stays_a_link_and_a_file_that_can_not_be_written_stays_whole() {
+        let place = temporary::folder().unwrap();
+        let [folder, made] = ["folder", "made"].map(|name| place.path().join(name));
+        [&folder, &made].iter().for_each(|path| fs::create_dir(path).unwrap());
+        fs::write(made.join(NAME), "user one 101\n").unwrap();
+        symlink("../shared", folder.join(NAME)).unwrap();
+        let shared = || fs::read_to_string(place.path().join("shared")).unwrap();
+        keep(&made, &folder, Screen::new(true)).unwrap();
+        assert_eq!(shared(), "user one 101\n");
+        assert!(folder.join(NAME).is_symlink());
+        fs::write(made.join(NAME), "user two 102\n").unwrap();
+        fs::create_dir_all(place.path().join("shared.lock.new/full")).unwrap();
+        assert!(keep(&made, &folder, Screen::new(true)).is_err());
+        assert_eq!(shared(), "user one 101\n");
     }
 }

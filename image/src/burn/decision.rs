@@ -68,7 +68,7 @@ impl fmt::Display for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.name, self.description)?;
         if self.things.is_empty() {
-            return f.write_str("\n  blank at both ends");
+            return f.write_str("\n  blank");
         }
         self.things.iter().try_for_each(|thing| write!(f, "\n  {thing}"))
     }
@@ -125,6 +125,6 @@ mod tests {
     fn a_person_sees_what_is_erased() {
         let expected = "sdb: Ultra Fit, 4 MiB, usb\n  the whole disk, 4 MiB: data of an unknown kind";
         assert_eq!(facts(None, false).to_string(), expected);
-        assert_eq!(facts(None, true).to_string(), "sdb: Ultra Fit, 4 MiB, usb\n  blank at both ends");
+        assert_eq!(facts(None, true).to_string(), "sdb: Ultra Fit, 4 MiB, usb\n  blank");
     }
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Cursor, Read};
 
 use anyhow::{Context as _, Result, bail};
-use pattern::table::{LEAD, Table};
+use pattern::table::{FitError, LEAD, Table};
 
 use super::source::Source;
 use crate::host::tree::Tools;
@@ -41,7 +41,16 @@ impl Image {
         let mut start = Vec::new();
         content.by_ref().take(PEEKED).read_to_end(&mut start).with_context(about)?;
         let rest = start.split_off(start.len().min(usize::try_from(LEAD).unwrap_or_default()));
-        let table = Table::of_image(&start).with_context(about)?;
+        let table = match Table::of_image(&start) {
+            Err(FitError::NoTable(_)) if !has_header(&start) => {
+                bail!(
+                    "{} is not an image: {}",
+                    source.file.display(),
+                    image::without_table(start.len() as u64)
+                )
+            }
+            table => table.with_context(about)?,
+        };
         if !image::is_ours(&table) {
             bail!("{} is not an image by `pattern build`: {NOT_OURS}", source.file.display());
         }
@@ -67,6 +76,11 @@ pub(super) fn look(source: &Source, tools: &Tools) -> Result<()> {
         bail!("{}: its name says that it is compressed, and its content is not", about());
     }
     Ok(())
+}
+
+/// Returns whether a GPT begins here, damaged or not, for sectors of either size.
+fn has_header(start: &[u8]) -> bool {
+    [512, 4096].iter().any(|at| start.get(*at..).is_some_and(|rest| rest.starts_with(b"EFI PART")))
 }
 
 /// Returns the bytes of a sector of the FAT file system that begins here.

@@ -24,6 +24,14 @@ pub(super) fn refusal(block: &Block, disk: &Block) -> Option<String> {
     block.ro.then(|| format!("{path} is read-only: look for a switch on the medium"))
 }
 
+/// Says what a device is that lsblk does not list: it lists none without a medium that is a loop device.
+pub(super) fn unlisted(path: &str, numbers: &str) -> String {
+    if numbers.starts_with("7:") {
+        return format!("{path} is a loop device without a file; to give it one, run: losetup {path} FILE");
+    }
+    format!("{path} is not a disk that lsblk lists (its numbers are {numbers})")
+}
+
 fn mounted(block: &Block) -> Option<String> {
     let path = &block.path;
     match block.mounts().next()? {
@@ -76,6 +84,17 @@ mod tests {
         ] {
             assert_eq!(said(numbers).as_deref(), Some(wanted));
         }
+    }
+
+    #[test]
+    fn a_device_that_is_not_listed_is_named() {
+        let loops =
+            "/dev/loop3 is a loop device without a file; to give it one, run: losetup /dev/loop3 FILE";
+        assert_eq!(unlisted("/dev/loop3", "7:3"), loops);
+        assert_eq!(
+            unlisted("/dev/x", "70:3"),
+            "/dev/x is not a disk that lsblk lists (its numbers are 70:3)"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOp
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use pattern::table::Amount;
 use rustix::fs::{FallocateFlags, FlockOperation, OFlags, fallocate, fcntl_lock, major, minor};
 use rustix::io::Errno;
 
@@ -40,6 +41,23 @@ pub(super) fn kind(path: &Path) -> Result<Kind> {
         bail!("{shown} is neither a disk nor a file");
     }
     Ok(Kind::File)
+}
+
+/// Smallest file that can be a disk: with a partition table and something after it.
+const LEAST: u64 = 1 << 20;
+
+/// # Errors
+/// When a file is too small for any image: it was made for something else.
+pub(super) fn refuse_no_disk(path: &Path) -> Result<()> {
+    let shown = path.display();
+    match fs::metadata(path).with_context(|| format!("looking at {shown}"))?.len() {
+        0 => bail!("{shown} is empty: give it the size of a disk: truncate --size=20G {shown}"),
+        bytes @ ..LEAST => bail!(
+            "{shown} has {}, and is not the disk of a virtual machine: make one under another name: truncate --size=20G FILE",
+            Amount(bytes)
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// Returns whether a disk is this file: by another name, or as the loop device of it. Nothing would be left to read.

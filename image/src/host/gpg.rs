@@ -10,14 +10,12 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use tempfile::TempDir;
-
-use listing::EXPIRED;
 
 use super::tools::{self, Need, Source};
 use super::tree::Tools;
-use super::{durable, only_new, signals, temporary};
+use super::{durable, signals, temporary};
 
 const GNUPG: Need = Need { programs: &["gpg", "gpgconf", "gpg-agent"], package: "gnupg" };
 
@@ -128,7 +126,7 @@ impl Home {
         let said = String::from_utf8_lossy(&said);
         match listing::signing_keys(&said, "sec").as_slice() {
             [key] => Ok(key.clone()),
-            [] => bail!("{home} has no secret key that can sign: {}", no_key(&said, &self.folder)),
+            [] => bail!("{home} has no secret key that can sign: {}", cause::no_key(&said, &self.folder)),
             keys => bail!(
                 "{home} has {} secret keys that can sign ({}): name a GnuPG home that has the key of this release only",
                 keys.len(),
@@ -158,7 +156,26 @@ impl Home {
         let (file, signature) = (folder.path().join("byte"), folder.path().join("byte.gpg"));
         fs::write(&file, "x").with_context(|| format!("writing {}", file.display()))?;
         let doing = format!("trying to sign with the key {key} of {}", self.folder.display());
-        self.detach_sign(&doing, key, &file, &signature).and_then(|()| self.verify(&file, &signature))
+        let signed = self.detach_sign(&doing, key, &file, &signature);
+        signed.map_err(|error| self.explain_key(&doing, key, error))?;
+        self.verify(&file, &signature)
+    }
+
+    /// Adds which file has the key's secret part, if gpg's words have no meaning that is known.
+    fn explain_key(&self, doing: &str, key: &str, error: anyhow::Error) -> anyhow::Error {
+        let said = format!("{error:#}");
+        if cause::cause(&said, &self.folder).is_some() {
+            return error;
+        }
+        let mut command = self.gpg();
+        let listed = tools::output("listing", command.args(["--with-colons", "--list-secret-keys", key]));
+        let name = listing::secret_file(&String::from_utf8_lossy(&listed.unwrap_or_default()), key);
+        self.stop_agent();
+        let file = self.folder.join(SECRET_KEYS).join(name.unwrap_or_default());
+        match cause::of_key(&said, &file) {
+            Some(cause) => anyhow!("{doing}: {cause}: gpg said: {}", error.root_cause()),
+            None => error,
+        }
     }
 
     /// Checks that a signature is valid, by a key in this home. gpg's exit status is not enough: it
@@ -217,27 +234,6 @@ impl Home {
     fn agent_runs(&self) -> bool {
         let Ok(socket) = self.gpgconf(&["--list-dirs", "agent-socket"]) else { return false };
         UnixStream::connect(String::from_utf8_lossy(&socket).trim()).is_ok()
-    }
-}
-
-/// Says why no key in a home's list can sign, and what to do.
-fn no_key(listing: &str, home: &Path) -> String {
-    let restore = format!(
-        "restore the one that the images of this system trust, from your backup; {}",
-        only_new("NAME")
-    );
-    match listing::flaws(listing, "sec").as_slice() {
-        [] => format!("it has none at all: {restore}"),
-        [(key, EXPIRED)] => {
-            let fingerprint = listing.lines().find_map(|line| line.strip_prefix("fpr:")?.split(':').nth(8));
-            format!(
-                "{key} {EXPIRED}: give it more time: gpg --homedir {} --quick-set-expire {} 5y; and build the image with \
-                 the public key that gpg exports then",
-                home.display(),
-                fingerprint.unwrap_or(key)
-            )
-        }
-        flaws => format!("{}: {restore}", listing::told(flaws)),
     }
 }
 

@@ -2,7 +2,7 @@
 //! update any more, also not the one that would correct it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -92,20 +92,46 @@ fn about(file: &Path) -> String {
 /// Checks what can be known without gpg.
 fn vet(file: &Path) -> Result<()> {
     if !file.exists() {
-        bail!(missing(&file.display().to_string(), fs::read_link(file).ok().as_deref()));
+        bail!(missing(file, fs::read_link(file).ok().as_deref()));
     }
     let bytes = small::read(file, LONGEST).with_context(|| about(file))?;
     refuse(&bytes).with_context(|| about(file))
 }
 
 /// Says what to do. Machines take no update any more if their next version has another keyring.
-fn missing(file: &str, target: Option<&Path>) -> String {
+fn missing(file: &Path, target: Option<&Path>) -> String {
     let link = target.map_or(String::new(), |target| format!("is a link to {}, which ", target.display()));
-    let base = file.strip_suffix("-pubring.pgp").unwrap_or("NAME");
+    // A keyring is made where the link leads to.
+    let made = target
+        .map_or_else(|| file.to_owned(), |target| without_parents(&file.with_file_name("").join(target)));
+    let made = made.display().to_string();
     format!(
-        "keyring {file} {link}is missing: copy the one that earlier versions of this system were built with; {}",
-        only_new(base)
+        "keyring {} {link}is missing: copy the one that earlier versions of this system were built with; {}",
+        file.display(),
+        only_new(name(&made).unwrap_or("NAME"))
     )
+}
+
+/// Returns NAME of a file NAME-pubring.pgp, or nothing if it is called otherwise.
+pub(crate) fn name(pubring: &str) -> Option<&str> {
+    pubring.strip_suffix("-pubring.pgp")
+}
+
+/// Leaves out `..` and the folder before it, unless that folder is a link.
+fn without_parents(path: &Path) -> PathBuf {
+    let mut short = PathBuf::new();
+    for part in path.components() {
+        let is_up = part == Component::ParentDir;
+        if is_up
+            && matches!(short.components().next_back(), Some(Component::Normal(_)))
+            && !short.is_symlink()
+        {
+            short.pop();
+        } else {
+            short.push(part);
+        }
+    }
+    short
 }
 
 /// Refuses what gpg would not say clearly.
@@ -197,16 +223,29 @@ mod tests {
     #[test]
     fn a_missing_keyring_is_to_be_copied_from_earlier_versions() {
         assert_eq!(
-            missing("a/b-pubring.pgp", None),
+            missing(Path::new("a/b-pubring.pgp"), None),
             "keyring a/b-pubring.pgp is missing: copy the one that earlier versions of this system were built with; only \
              for a new system: pattern gen-keyring a/b"
         );
-        let link = missing("keys.pgp", Some(Path::new("../demo/keys.pgp")));
+        let link = missing(Path::new("keys.pgp"), Some(Path::new("../demo/keys.pgp")));
         assert!(
             link.starts_with("keyring keys.pgp is a link to ../demo/keys.pgp, which is missing: "),
             "{link}"
         );
         assert!(link.ends_with("pattern gen-keyring NAME"), "{link}");
+        for (file, target, wanted) in [
+            ("demo-update/demo-pubring.pgp", "../demo/demo-pubring.pgp", "demo/demo"),
+            ("demo-pubring.pgp", "../demo/demo-pubring.pgp", "../demo/demo"),
+            ("x/demo-pubring.pgp", "/keys/demo-pubring.pgp", "/keys/demo"),
+            ("x/demo-pubring.pgp", "older-pubring.pgp", "x/older"),
+            ("/proc/self/x-pubring.pgp", "../x-pubring.pgp", "/proc/self/../x"),
+        ] {
+            let said = missing(Path::new(file), Some(Path::new(target)));
+            assert!(
+                said.ends_with(&format!("; only for a new system: pattern gen-keyring {wanted}")),
+                "{said}"
+            );
+        }
     }
 
     #[test]

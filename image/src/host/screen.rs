@@ -37,6 +37,11 @@ impl Screen {
         self.changing.filter(|_| !self.quiet)
     }
 
+    /// Returns whether only results, warnings and errors are shown.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Shows a line, unless the screen is to be quiet.
     pub(crate) fn say(&self, line: impl Display) {
         self.write(format_args!("{}\n", plain(line)));
@@ -53,6 +58,16 @@ impl Screen {
 /// Shows a warning or an error.
 pub fn warn(line: impl Display) {
     write(format_args!("{}\n", plain(line)));
+}
+
+/// Shows an error, on one line, whatever is in the names that it repeats.
+pub fn fail(error: impl Display) {
+    warn(one_line(error));
+}
+
+/// Returns a text on one line, without characters that control a terminal.
+pub(crate) fn one_line(text: impl Display) -> String {
+    plain(text).replace('\n', "\\n").replace('\t', "\\t")
 }
 
 /// Shows a question. The answer is typed behind it.
@@ -89,6 +104,11 @@ mod tests {
     fn what_controls_a_terminal_is_shown_and_not_done() {
         assert_eq!(plain("a\x1b[31m\r\u{9b}b"), "a\\u{1b}[31m\\r\\u{9b}b");
         assert_eq!(plain("a é\t‣ b\n"), "a é\t‣ b\n");
+    }
+
+    #[test]
+    fn an_error_is_one_line() {
+        assert_eq!(one_line("a\nb\t\x1b[2J"), "a\\nb\\t\\u{1b}[2J");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::os::fd::AsFd;
 use std::{io, time::Duration};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 
 /// How long one waiting takes. A signal is noticed after that.
@@ -21,11 +22,38 @@ pub(crate) fn is_readable(file: impl AsFd, at_most: Duration) -> io::Result<bool
     }
 }
 
+/// Returns whether nobody is left to read what is written to a pipe or a socket. Another file needs no reader: with nohup(1) a
+/// run outlives its terminal.
+///
+/// # Errors
+/// When the kernel can't tell.
+pub(crate) fn has_no_reader(file: impl AsFd) -> io::Result<bool> {
+    let kind = FileType::from_raw_mode(fstat(&file)?.st_mode);
+    if ![FileType::Fifo, FileType::Socket].contains(&kind) {
+        return Ok(false);
+    }
+    let mut asked = [PollFd::new(&file, PollFlags::empty())];
+    match poll(&mut asked, Some(&Timespec::default())) {
+        Err(Errno::INTR) => Ok(false),
+        ready => Ok(ready? > 0 && asked[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
 
     use super::*;
+
+    #[test]
+    fn a_pipe_has_a_reader_until_its_other_end_is_closed() {
+        let (reader, writer) = io::pipe().unwrap();
+        assert!(!has_no_reader(&writer).unwrap());
+        drop(reader);
+        assert!(has_no_reader(&writer).unwrap());
+        let file = std::fs::File::options().write(true).open("/dev/null").unwrap();
+        assert!(!has_no_reader(file).unwrap());
+    }
 
     #[test]
     fn what_is_written_and_the_end_are_there_to_read() {

@@ -91,7 +91,10 @@ fn esp_end(file: &mut File) -> Result<u64, String> {
     let found = match Found::read(file, SECTOR) {
         Ok(found) => found,
         Err(ReadError::Disk(cause)) => return Err(format!("it can't be read ({cause})")),
-        Err(_) => return Err("it has no partition table".to_owned()),
+        Err(_) => {
+            let bytes = file.metadata().map_or(1, |found| found.len());
+            return Err(image::without_table(bytes).to_owned());
+        }
     };
     match found.changeable() {
         Ok(()) => {}
@@ -167,7 +170,7 @@ mod tests {
                 b"QFI\xfb\0\0",
                 format!("{name} is a qcow2 file; make a raw one: qemu-img convert -O raw {name}"),
             ),
-            (b"", none.clone()),
+            (b"", format!("{name} is not an image by `pattern build`: it is empty")),
             (b"hello\n", none.clone()),
             (&[0; 100_000], none.clone()),
         ] {

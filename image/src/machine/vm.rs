@@ -1,20 +1,27 @@
 //! A running virtual machine: QEMU, its TPM and its console.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::console::{Console, Missed};
 use super::programs::{self, Programs, QEMU};
 use super::qemu::{self, Options};
 use super::swtpm::Tpm;
+use crate::host::results::NoReader;
 use crate::host::signals;
+use crate::host::waiting::{self, A_WHILE};
 
 /// QEMU's error messages, in the machine's folder.
 pub const QEMU_LOG: &str = "qemu.log";
+
+/// How long QEMU may take to end in order.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A machine whose console the caller controls. Dropping it cuts the power.
 #[derive(Debug)]
@@ -88,12 +95,21 @@ impl Vm {
     }
 }
 
-/// Runs a machine on this terminal until it is switched off.
+/// Runs a machine on this terminal until it is switched off, or nobody reads its console any more: QEMU would go on, and
+/// the machine with it, which nobody could see or end.
 ///
 /// # Errors
-/// When swtpm or QEMU can't be started, or QEMU fails.
+/// [`NoReader`] when nobody reads; another one when swtpm or QEMU can't be started, or QEMU fails.
 pub fn attach(programs: &Programs, folder: &Path, options: &Options) -> Result<()> {
-    Qemu::start(programs, folder, options, Stdio::inherit)?.wait()
+    let mut qemu = Qemu::start(programs, folder, options, Stdio::inherit)?;
+    while !qemu.has_ended()? {
+        if waiting::has_no_reader(io::stdout()).context("watching the console")? {
+            qemu.end()?;
+            return Err(NoReader.into());
+        }
+        thread::sleep(A_WHILE);
+    }
+    qemu.wait()
 }
 
 /// The processes of a machine. They are killed when this is dropped, QEMU before its TPM.
@@ -113,6 +129,21 @@ impl Qemu {
         command.args(qemu::arguments(options)).current_dir(folder);
         let child = signals::spawn(command.stdin(stdio()).stdout(stdio())).context("starting QEMU")?;
         Ok(Self { child, log, _tpm: tpm })
+    }
+
+    fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait().context("waiting for QEMU")?.is_some())
+    }
+
+    /// Has QEMU store what it holds, and end. One that does not is killed when this is dropped.
+    fn end(&mut self) -> Result<()> {
+        // It may have ended meanwhile.
+        kill_process(Pid::from_child(&self.child), Signal::TERM).ok();
+        let end = Instant::now() + PATIENCE;
+        while !self.has_ended()? && Instant::now() < end {
+            thread::sleep(A_WHILE);
+        }
+        Ok(())
     }
 
     fn wait(&mut self) -> Result<()> {

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use pattern::config::version::compare;
 use pattern::table::Table;
 
@@ -12,6 +12,9 @@ use super::name::{self, Kind};
 
 /// What is said of a disk that another system made.
 pub(crate) const NOT_OURS: &str = "it has no partition usr-VERSION";
+
+/// What is said of a folder without an image.
+const NONE: &str = "it has no image: no file ID_VERSION.raw, .raw.xz or .raw.gz";
 
 /// Returns whether a partition table is of an image that `pattern build` made.
 pub(crate) fn is_ours(table: &Table) -> bool {
@@ -23,14 +26,46 @@ pub(crate) fn is_ours(table: &Table) -> bool {
 /// # Errors
 /// When the folder has none, or more than one that could be meant.
 pub(crate) fn find(path: &Path) -> Result<PathBuf> {
+    if path.extension().is_some_and(|end| end == "toml") {
+        bail!("{} is a configuration, not an image: {MADE}", path.display());
+    }
     if path.is_dir() { Ok(path.join(in_folder(path)?)) } else { Ok(path.to_owned()) }
+}
+
+const MADE: &str = "name what `pattern build` made of it, such as build/images/ID_VERSION";
+
+/// Says what to name in the place of a folder without an image.
+fn instead(folder: &Path, names: &[String]) -> String {
+    if names.iter().any(|name| name == "pattern.toml") {
+        return format!("; it has an image's configuration: {MADE}");
+    }
+    let images = |name: &&String| {
+        fs::read_dir(folder.join(name)).is_ok_and(|entries| {
+            let names: Vec<_> =
+                entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+            newest(&names).is_ok()
+        })
+    };
+    let within = names.iter().filter(images).max();
+    within.map_or(String::new(), |within| format!("; did you mean {}?", folder.join(within).display()))
+}
+
+/// Says what a file without a partition table is.
+pub(crate) fn without_table(bytes: u64) -> &'static str {
+    if bytes == 0 { "it is empty" } else { "it has no partition table" }
 }
 
 fn in_folder(folder: &Path) -> Result<String> {
     let reading = || format!("reading {}", folder.display());
     let names = fs::read_dir(folder).with_context(reading)?;
     let names = names.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-    newest(&names.collect::<Result<Vec<_>>>().with_context(reading)?).with_context(reading)
+    let names = names.collect::<Result<Vec<_>>>().with_context(reading)?;
+    newest(&names)
+        .map_err(|error| match error.to_string() {
+            none if none == NONE => anyhow!("{none}{}", instead(folder, &names)),
+            _ => error,
+        })
+        .with_context(reading)
 }
 
 /// Returns the image of the newest version, which is the one that machines take.
@@ -41,7 +76,7 @@ fn newest(names: &[String]) -> Result<String> {
     });
     let images: Vec<_> = images.collect();
     let Some((id, _, _)) = images.first() else {
-        bail!("it has no image: no file ID_VERSION.raw, .raw.xz or .raw.gz");
+        bail!(NONE);
     };
     if let Some((other, _, _)) = images.iter().find(|(other, _, _)| other != id) {
         bail!("it has images of {id} and of {other}: name the file");
@@ -82,6 +117,23 @@ mod tests {
         let none = "it has no image: no file ID_VERSION.raw, .raw.xz or .raw.gz";
         assert_eq!(newest(&["x_1.efi", "x_1_ab_9.usr.raw"]), none);
         assert_eq!(newest(&[]), none);
+    }
+
+    #[test]
+    fn what_is_not_an_image_leads_to_one() {
+        let place = temporary::folder().unwrap();
+        let said = |path: &Path| {
+            format!("{:#}", find(path).unwrap_err()).replace(&place.path().display().to_string(), "x")
+        };
+        fs::create_dir(place.path().join("x_1")).unwrap();
+        assert_eq!(said(place.path()), format!("reading x: {NONE}"));
+        fs::write(place.path().join("x_1/x_1.raw"), "").unwrap();
+        assert_eq!(said(place.path()), format!("reading x: {NONE}; did you mean x/x_1?"));
+        fs::write(place.path().join("pattern.toml"), "").unwrap();
+        let made = "name what `pattern build` made of it, such as build/images/ID_VERSION";
+        assert_eq!(said(place.path()), format!("reading x: {NONE}; it has an image's configuration: {made}"));
+        let file = place.path().join("pattern.toml");
+        assert_eq!(said(&file), format!("x/pattern.toml is a configuration, not an image: {made}"));
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) fn read(name: &str, image: &Path) -> Result<(Vec<Partition>, u64)> {
     let bytes = of_file.len();
     let table = SECTORS.iter().find_map(|size| Found::read(&mut file, *size).ok());
     let Some(Found { table, .. }) = table else {
-        bail!("{name} is not an image: it has no partition table");
+        bail!("{name} is not an image: {}", image::without_table(bytes));
     };
     if !image::is_ours(&table) {
         bail!("{name} is not an image by `pattern build`: {NOT_OURS}");

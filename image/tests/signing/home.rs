@@ -38,6 +38,22 @@ fn nothing_is_made_in_a_folder_that_is_not_a_home() {
 
 #[test]
 #[ignore = "needs gnupg openssl; `make test` runs it"]
+fn a_release_is_a_folder_of_its_own() {
+    let place = Place::with_keys();
+    place.build("1");
+    place.build("2");
+    for (output, why) in [
+        ("x_1", "it is the result of a build, and a release is a folder of its own"),
+        ("x_2", "it is the result of a build, and a release is a folder of its own"),
+        ("x-pubring.pgp", "it is a file, not a folder"),
+    ] {
+        let error = place.fails(&["sign-release", "x_1", "x-gpg", "--output", output]);
+        assert_eq!(error, format!("pattern: adding to {output}: {why}: name another folder with --output\n"));
+    }
+}
+
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
 fn swapped_arguments_are_known() {
     let place = Place::with_keys();
     place.build("1");
@@ -83,7 +99,7 @@ fn gpg(place: &Place, home: &str, arguments: &[&str]) {
 
 /// gpg's own words come last, if at all.
 #[test]
-#[ignore = "needs gnupg openssl; `make test` runs it"]
+#[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
 fn what_is_wrong_with_a_home_is_said_in_our_words() {
     let place = Place::with_keys();
     place.build("1");
@@ -106,18 +122,39 @@ fn what_is_wrong_with_a_home_is_said_in_our_words() {
     let error = fails("two");
     assert!(error.starts_with("pattern: two has 2 secret keys that can sign ("), "{error}");
 
-    let secret = names(&place.path("x-gpg/private-keys-v1.d")).remove(0);
-    fs::write(place.path("x-gpg/private-keys-v1.d").join(secret), "garbage").unwrap();
-    let error = fails("x-gpg");
-    let wanted = " of x-gpg: its secret part in x-gpg/private-keys-v1.d is damaged or not there: restore x-gpg from your \
-                  backup: gpg said: ";
-    assert!(error.starts_with("pattern: trying to sign with the key ") && error.contains(wanted), "{error}");
+    let folder = place.path("x-gpg/private-keys-v1.d");
+    let secret = names(&folder).remove(0);
+    let (file, shown) = (folder.join(&secret), format!("x-gpg/private-keys-v1.d/{secret}"));
+    let whole = fs::read(&file).unwrap();
+    let changed = [&whole[..60], b"\xff", &whole[61..]].concat();
+    for content in [&b""[..], b"garbage", &whole[..20], &changed] {
+        fs::write(&file, content).unwrap();
+        let error = fails("x-gpg");
+        let wanted = format!(
+            " of x-gpg: its secret part, {shown}, is damaged: restore that file from your backup; without a backup nobody can sign \
+             a version that the machines of this system take, and `pattern gen-keyring NAME` makes keys for a new system only: gpg \
+             said: "
+        );
+        assert!(
+            error.starts_with("pattern: trying to sign with the key ") && error.contains(&wanted),
+            "{error}"
+        );
+    }
+    fs::write(&file, whole).unwrap();
 
+    let again = "gpg --homedir x-gpg --import NAME-pubring.pgp";
     fs::write(place.path("x-gpg/pubring.kbx"), "garbage").unwrap();
     let error = fails("x-gpg");
-    let wanted = "pattern: listing the secret keys of x-gpg: the keyring in x-gpg is damaged: restore x-gpg from your \
-                  backup: gpg said: ";
-    assert!(error.starts_with(wanted), "{error}");
+    let wanted = "pattern: listing the secret keys of x-gpg: x-gpg/pubring.kbx, the list of its public keys, is damaged: move it \
+                  away, and make it again: ";
+    assert!(error.starts_with(&format!("{wanted}{again}: gpg said: ")), "{error}");
+    fs::remove_file(place.path("x-gpg/pubring.kbx")).unwrap();
+    let error = fails("x-gpg");
+    let wanted = "its secret keys are there, and x-gpg/pubring.kbx, the list of its public keys, does not have them: make it again: ";
+    assert!(error.ends_with(&format!("{wanted}{again}\n")), "{error}");
+    // As it says.
+    gpg(&place, "x-gpg", &["--import", "x-pubring.pgp"]);
+    place.sign();
 }
 
 /// Compressing takes minutes, so a key that can't sign is told before.

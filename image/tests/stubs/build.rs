@@ -32,6 +32,10 @@ fn a_version_is_replaced_on_request_and_what_is_not_its_own_stays() {
     );
     host.succeeds(&["build", "x"]);
     assert_eq!(host.names(RESULT), BUILT);
+    let error = host.fails(&["build", "x", "--force", "--output", RESULT]);
+    let wanted = "pattern: building into build/images/x_1: it is the result of a build, and results go into a folder of their own \
+                  below --output; name another one, such as the default, build/images\n";
+    assert!(error.ends_with(wanted), "{error}");
     for (name, text) in [("x_1.raw", "older"), ("disk.raw", "a machine"), ("x_1_0c_9.usr.raw", "older")] {
         fs::write(host.path(RESULT).join(name), text).unwrap();
     }
@@ -50,6 +54,23 @@ fn a_version_is_replaced_on_request_and_what_is_not_its_own_stays() {
     assert_eq!(host.names(RESULT), wanted);
     let read = |name: &str| fs::read_to_string(host.path(RESULT).join(name)).unwrap();
     assert_eq!((read("x_1.raw").as_str(), read("disk.raw").as_str()), ("raw\n", "a machine"));
+}
+
+/// It would fail at its end, after minutes.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn what_the_build_can_not_write_at_its_end_is_named_before_mkosi_starts() {
+    let host = Host::with_mkosi();
+    symlink("/proc/self/none", host.path("x/users.lock")).unwrap();
+    let error = host.fails(&["build", "x"]);
+    let wanted = "building from x: /proc/self/none can't be written, and the build ends with that file: copy the folder to ";
+    assert!(error.contains(wanted), "{error}");
+    fs::remove_file(host.path("x/users.lock")).unwrap();
+    fs::create_dir_all(host.path("build/images")).unwrap();
+    fs::write(host.path(RESULT), "").unwrap();
+    let error = host.fails(&["build", "x"]);
+    assert!(error.ends_with("building into build/images/x_1: it is a file, not a folder: move it away, or name another folder with --output\n"), "{error}");
+    assert!(!host.path("stubs/initrd").exists(), "mkosi was started");
 }
 
 #[test]
@@ -199,6 +220,10 @@ fn keys_that_do_not_belong_together_are_named_before_mkosi_starts() {
         assert!(error.contains(message) && error.ends_with(": restore both from your backup\n"), "{error}");
         fs::write(host.path("x-keys").join(name), before).unwrap();
     }
+    // The folder above, with two keyrings.
+    let error = host.fails(&["build", "x", "--keys", "."]);
+    let wanted = "keys: . is not a NAME-keys folder: name ./x-keys, which is in it; only for a new system: pattern gen-keyring NAME\n";
+    assert!(error.ends_with(wanted), "{error}");
     assert!(!host.path("stubs/initrd").exists(), "mkosi was started");
     let other = said(&host.succeeds(&["build", "x", "--keys", "y-keys"]));
     assert!(

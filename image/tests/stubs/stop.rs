@@ -1,10 +1,11 @@
 //! Ctrl-C, SIGTERM and a closed terminal: what was started ends, and nothing is left.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use crate::host::{DEAF, Host, RUNS, WAITS, is_running, send, wait_until};
+use crate::host::{DEAF, Host, RUNS, WAITS, is_running, said, send, wait_until};
 
 fn host() -> Host {
     let host = Host::new();
@@ -35,6 +36,23 @@ fn a_machine_that_is_kept_goes_on_later() {
     host.succeeds(&["run", "--persist", "m"]);
 }
 
+/// As with `pattern run IMAGE | head`: a machine that nobody sees any more is not left running.
+#[test]
+fn a_machine_whose_console_nobody_reads_is_ended() {
+    let host = host();
+    let machine =
+        "echo booted; trap 'echo ended >\"$STUBS/ended\"; exit 0' TERM; while :; do sleep 0.1; done";
+    let mut command = host.pattern(machine, &["run", "x_1.raw", "--persist", "m"]);
+    let mut run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(run.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let output = run.wait_with_output().unwrap();
+    assert_eq!((line.as_str(), output.status.code(), said(&output).as_str()), ("booted\n", Some(141), ""));
+    assert!(host.path("stubs/ended").exists() && !is_running(&host.process("qemu")));
+    assert!(!is_running(&host.process("swtpm")));
+    host.succeeds(&["run", "--persist", "m"]);
+}
+
 /// cp does not end by itself here.
 #[test]
 fn a_copy_that_is_stopped_leaves_nothing() {
@@ -48,6 +66,31 @@ fn a_copy_that_is_stopped_leaves_nothing() {
     send("INT", &run.id().to_string());
     assert_eq!(run.wait().unwrap().signal(), Some(2));
     assert!(!host.path("m").exists() && !is_running(&host.process("cp")));
+}
+
+/// gpg does not end by itself here.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn a_folder_or_keys_that_are_half_made_are_removed() {
+    let host = host();
+    let before = host.names("");
+    for step in ["gpg", "openssl"] {
+        host.program(
+            &format!("stubs/bin/{step}"),
+            &format!("#!/bin/sh\necho $$ >\"$STUBS/{step}\"\nexec sleep 1000\n"),
+        );
+        for (signal, number) in [("INT", 2), ("TERM", 15), ("HUP", 1)] {
+            for command in ["init", "gen-keyring"] {
+                let mut run = host.starts(host.pattern(RUNS, &[command, "new"]), step);
+                send(signal, &run.id().to_string());
+                assert_eq!(run.wait().unwrap().signal(), Some(number), "{step} {command}");
+                assert!(!is_running(&host.process(step)));
+                assert_eq!(host.names(""), before, "{step} {signal} {command}");
+            }
+        }
+        fs::remove_file(host.path(&format!("stubs/bin/{step}"))).unwrap();
+    }
+    host.succeeds(&["init", "new"]);
 }
 
 /// QEMU ignores what asks it to end.

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 
 use crate::host::{Host, said, wait_until};
 
@@ -101,4 +102,17 @@ fn a_build_uses_the_tree_until_its_end() {
     fs::write(host.path("stubs/go"), "").unwrap();
     assert!(build.wait().unwrap().success());
     conf.lock().unwrap();
+}
+
+/// It is not a package that apt-get could install.
+#[test]
+fn a_host_without_apt_is_told_where_images_are_built() {
+    let host = Host::new();
+    let (tools, bin) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("tools"), host.path("bin"));
+    let script =
+        "mkdir $0; for name in bash mkdir cat flock sha256sum cut; do ln -s $(command -v $name) $0; done";
+    assert!(Command::new("sh").args(["-ec", script]).arg(&bin).status().unwrap().success());
+    let output = Command::new(tools).arg(host.path("t")).env("PATH", bin).output().unwrap();
+    let wanted = "tools: this host has no apt-get: images are built on Debian 12 or newer, which may be in a container\n";
+    assert_eq!((output.status.code(), said(&output).as_str()), (Some(1), wanted));
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use crate::host::gpg;
 
-/// Returns what something is that has none of the keys of `pattern build`, or nothing if it has some.
-pub(super) fn other(path: &Path) -> Option<String> {
+/// Returns what something is that has none of the keys of `pattern build`, or nothing if it has some. `name` is that of the
+/// image's keyring.
+pub(super) fn other(path: &Path, name: &str) -> Option<String> {
     if !path.is_dir() {
         return Some("it is a file".to_owned());
     }
@@ -21,11 +22,18 @@ pub(super) fn other(path: &Path) -> Option<String> {
             "it is a GnuPG home, which `pattern sign-release` takes; the NAME-keys is beside it".to_owned(),
         );
     }
+    names.retain(|name| name.ends_with("-keys") && path.join(name).is_dir());
     names.sort();
-    let within = names.iter().find(|name| name.ends_with("-keys") && path.join(name).is_dir());
-    Some(match within {
-        Some(within) => format!("did you mean {}?", path.join(within).display()),
-        None => "it has none of the keys".to_owned(),
+    let own = format!("{name}-keys");
+    let shown = |name: &String| path.join(name).display().to_string();
+    Some(match names.as_slice() {
+        [] => "it has none of the keys".to_owned(),
+        names if names.contains(&own) => format!("name {}, which is in it", shown(&own)),
+        [only] => format!("name {}, which is in it", shown(only)),
+        several => {
+            let several: Vec<_> = several.iter().map(shown).collect();
+            format!("name the one of this image, which may be {}", several.join(" or "))
+        }
     })
 }
 
@@ -43,7 +51,7 @@ mod tests {
             fs::create_dir_all(path(folder)).unwrap();
         }
         fs::write(path("file"), "").unwrap();
-        let within = format!("did you mean {}?", path("x/x-keys").display());
+        let within = format!("name {}, which is in it", path("x/x-keys").display());
         for (name, kind) in [
             ("empty", "it has none of the keys"),
             ("file", "it is a file"),
@@ -51,7 +59,7 @@ mod tests {
             ("x", &within),
         ] {
             let folder = path(name);
-            let error = Keys::find(&folder, Pcr::Debug).unwrap_err().to_string();
+            let error = Keys::find(&folder, Pcr::Debug, "z").unwrap_err().to_string();
             let wanted = format!(
                 "keys: {} is not a NAME-keys folder: {kind}; only for a new system: pattern gen-keyring NAME",
                 folder.display()
@@ -60,8 +68,20 @@ mod tests {
         }
         for part in ["pcr-public.pem", "secure-boot.crt"] {
             fs::write(path("x/x-keys").join(part), "").unwrap();
-            assert_eq!(other(&path("x/x-keys")), None);
+            assert_eq!(other(&path("x/x-keys"), "x"), None);
             fs::remove_file(path("x/x-keys").join(part)).unwrap();
         }
+    }
+
+    #[test]
+    fn of_several_keyrings_that_of_the_image_is_meant() {
+        let place = temporary::folder().unwrap();
+        for folder in ["a-keys", "z-keys"] {
+            fs::create_dir(place.path().join(folder)).unwrap();
+        }
+        let said =
+            |name: &str| other(place.path(), name).unwrap().replace(&place.path().display().to_string(), "x");
+        assert_eq!(said("z"), "name x/z-keys, which is in it");
+        assert_eq!(said("b"), "name the one of this image, which may be x/a-keys or x/z-keys");
     }
 }

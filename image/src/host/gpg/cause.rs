@@ -1,10 +1,15 @@
 //! What stands in the way when gpg fails, and what to do, in other words than gpg's.
 
+use std::fs;
 use std::path::Path;
+
+use super::SECRET_KEYS;
+use super::listing::{self, EXPIRED};
+use crate::host::only_new;
 
 /// What gpg says in English, and what it means for a home. The first one that is said counts: gpg goes
 /// on after some of them, and what it says then follows from them.
-const MEANINGS: [(&[&str], &str); 7] = [
+const MEANINGS: [(&[&str], &str); 6] = [
     (
         &["No space left on device", "Disk quota exceeded"],
         "a disk is full: make room where HOME is, and where gpg writes to",
@@ -22,14 +27,11 @@ const MEANINGS: [(&[&str], &str); 7] = [
         "the key has a passphrase, and gpg can't ask for it here: let gpg-agent learn it first: gpg --homedir HOME --sign \
          --output /dev/null /dev/null",
     ),
-    (
-        &["Invalid value", "Bad secret key", "Checksum error", "No secret key", "Invalid object"],
-        "its secret part in HOME/private-keys-v1.d is damaged or not there: restore HOME from your backup",
-    ),
     (&["trustdb"], "HOME/trustdb.gpg is damaged: remove it, and gpg makes it again"),
     (
         &["nvalid packet", "keydb_search", "Invalid keyring"],
-        "the keyring in HOME is damaged: restore HOME from your backup",
+        "HOME/pubring.kbx, the list of its public keys, is damaged: move it away, and make it again: gpg --homedir HOME --import \
+         NAME-pubring.pgp",
     ),
 ];
 
@@ -44,12 +46,59 @@ pub(super) fn cause(said: &str, home: &Path) -> Option<String> {
     Some(meaning.replace("HOME", &home.display().to_string()))
 }
 
+/// What gpg says if a secret key can't be used; why differs with each kind of damage.
+const NOT_SIGNED: &str = "signing failed";
+
+/// Returns what it means that a key can't sign, if nothing else is known to stand in the way. `file` has its secret part.
+pub(super) fn of_key(said: &str, file: &Path) -> Option<String> {
+    said.contains(NOT_SIGNED).then(|| {
+        let is_there = file.is_file();
+        format!(
+            "its secret part, {}, is {}: restore that file from your backup; without a backup nobody can sign a version that the \
+             machines of this system take, and `pattern gen-keyring NAME` makes keys for a new system only",
+            file.display(),
+            if is_there { "damaged" } else { "not there" }
+        )
+    })
+}
+
+/// Says why no key in a home's list can sign, and what to do.
+pub(super) fn no_key(listing: &str, home: &Path) -> String {
+    let restore = format!(
+        "restore the one that the images of this system trust, from your backup; {}",
+        only_new("NAME")
+    );
+    match listing::flaws(listing, "sec").as_slice() {
+        [] if has_files(&home.join(SECRET_KEYS)) => format!(
+            "its secret keys are there, and {0}/pubring.kbx, the list of its public keys, does not have them: make it again: gpg \
+             --homedir {0} --import NAME-pubring.pgp",
+            home.display()
+        ),
+        [] => format!("it has none at all: {restore}"),
+        [(key, EXPIRED)] => {
+            let fingerprint = listing.lines().find_map(|line| line.strip_prefix("fpr:")?.split(':').nth(8));
+            format!(
+                "{key} {EXPIRED}: give it more time: gpg --homedir {} --quick-set-expire {} 5y; and build the image with \
+                 the public key that gpg exports then",
+                home.display(),
+                fingerprint.unwrap_or(key)
+            )
+        }
+        flaws => format!("{}: {restore}", listing::told(flaws)),
+    }
+}
+
+fn has_files(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| entry.path().extension().is_some_and(|end| end == "key"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// As gpg 2.2 and 2.4 say it.
-    const SAID: [(&str, &str); 7] = [
+    const SAID: [(&str, &str); 6] = [
         (
             "gpg: Note: trustdb not writable; gpg: please do a --check-trustdb; gpg: failed to create temporary file \
              'h/.#lk0x1.vm.1': Read-only file system; gpg: can't connect to the agent: Read-only file system",
@@ -67,14 +116,33 @@ mod tests {
             "gpg: signing failed: Inappropriate ioctl for device",
             "the key has a passphrase, and gpg can't ask",
         ),
-        ("gpg: signing failed: Invalid value", "its secret part in h/private-keys-v1.d is damaged"),
         (
             "gpg: please do a --check-trustdb; gpg: [don't know]: invalid packet (ctb=67); gpg: keydb_search_first \
              failed: Invalid packet",
-            "the keyring in h is damaged: restore h",
+            "h/pubring.kbx, the list of its public keys, is damaged: move it away, and make it again: gpg --homedir h --import ",
         ),
         ("gpg: Fatal: h/trustdb.gpg: invalid trustdb", "h/trustdb.gpg is damaged: remove it"),
     ];
+
+    /// As gpg says it of a file that is cut, empty, changed, or a folder.
+    #[test]
+    fn the_file_of_a_key_that_can_not_sign_is_named() {
+        for why in [
+            "Missing key",
+            "System error w/o errno",
+            "Invalid value",
+            "Bad character in S-expression",
+            "Is a directory",
+        ] {
+            let said =
+                of_key(&format!("gpg: signing failed: {why}"), Path::new("/proc/self/status")).unwrap();
+            let wanted = "its secret part, /proc/self/status, is damaged: restore that file from your backup; without a backup ";
+            assert!(said.starts_with(wanted), "{said}");
+        }
+        let said = of_key("gpg: signing failed: No secret key", Path::new("h/x.key")).unwrap();
+        assert!(said.starts_with("its secret part, h/x.key, is not there: restore"), "{said}");
+        assert_eq!(of_key("gpg: something new", Path::new("h/x.key")), None);
+    }
 
     #[test]
     fn what_gpg_says_is_explained() {

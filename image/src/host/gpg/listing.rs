@@ -24,6 +24,13 @@ pub(crate) fn signing_keys(listing: &str, kind: &str) -> Vec<String> {
     keys
 }
 
+/// Returns the name of the file that has a key's secret part, by the key's fingerprint.
+pub(crate) fn secret_file(listing: &str, key: &str) -> Option<String> {
+    let field = |line: &str, kind: &str| line.strip_prefix(kind)?.split(':').nth(8).map(str::to_owned);
+    let mut lines = listing.lines().skip_while(|line| field(line, "fpr:").as_deref() != Some(key));
+    lines.find_map(|line| field(line, "grp:")).map(|grip| format!("{grip}.key"))
+}
+
 /// Returns for each key of this kind, if none can sign, its ID and what it lacks.
 pub(crate) fn flaws<'a>(listing: &'a str, kind: &str) -> Vec<(&'a str, &'static str)> {
     let lines = listing.lines().map(|line| line.split(':').collect::<Vec<_>>());
@@ -68,6 +75,8 @@ mod tests {
         let subkey = "ssb:u:255:18:22:1::::::e:::+::cv25519::\nfpr:::::::::BB:\n";
         assert_eq!(signing_keys(&format!("{good}{subkey}{expired}{encrypting}"), "sec"), ["AC0A"]);
         assert_eq!(signing_keys(&format!("{expired}{good}{good}"), "sec"), ["AC0A", "AC0A"]);
+        assert_eq!(secret_file(&format!("{expired}{good}"), "AC0A").as_deref(), Some("0B.key"));
+        assert_eq!(secret_file(&format!("{good}{expired}"), "AD33"), None);
         assert!(signing_keys("", "sec").is_empty() && signing_keys(good, "pub").is_empty());
     }
 

@@ -1,0 +1,53 @@
+//! Disks that are full: which one is said, and that it is the disk. Nothing is left on it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::process::{Command, Output};
+
+use crate::place::{Place, names};
+
+/// Runs `pattern` where `m` is a file system of so many KiB. Prints what is left there.
+fn with_disk(place: &Place, kib: u32, arguments: &[&str]) -> Output {
+    let root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
+    let mut command = Command::new("unshare");
+    command.arg("--mount").args((!root).then_some("--map-root-user"));
+    let script =
+        "mount -t tmpfs -o size=${1}k none m; shift; \"$@\" >/dev/null; status=$?; ls -A m; exit $status";
+    command.args(["sh", "-c", script, "sh", &kib.to_string(), env!("CARGO_BIN_EXE_pattern"), "--quiet"]);
+    command.args(arguments).current_dir(place.path("")).output().unwrap()
+}
+
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn a_full_disk_is_named_and_not_the_key() {
+    let place = Place::new();
+    fs::create_dir(place.path("m")).unwrap();
+    let mount = place.path("m").canonicalize().unwrap();
+    let wanted = format!("the file system at {} is full (", mount.display());
+    for command in ["gen-keyring", "init"] {
+        for kib in [4, 12, 20, 28, 36] {
+            let output = with_disk(&place, kib, &[command, "m/x"]);
+            let error = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(
+                (output.status.code(), output.stdout.as_slice()),
+                (Some(1), &b""[..]),
+                "{command} {kib} {error}"
+            );
+            assert!(
+                error.contains(&wanted) && error.contains(" left): make room there, and try again: "),
+                "{kib} {error}"
+            );
+        }
+    }
+    // Which one is the first that is large enough depends on gpg.
+    for kib in [40, 44, 48, 52, 56, 60, 64, 68, 72] {
+        let output = with_disk(&place, kib, &["init", "m/x"]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() || (error.contains(&wanted) && output.stdout.is_empty()),
+            "{kib} {error}"
+        );
+    }
+    assert_eq!(with_disk(&place, 2048, &["init", "m/x"]).status.code(), Some(0));
+    assert!(names(&place.path("m")).is_empty());
+}
