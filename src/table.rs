@@ -30,7 +30,7 @@ pub use guid::Guid;
 pub use persist::{PERSIST_LEAST, PERSIST_TYPE, PersistPlace, ResetPlace, persist, reset_place};
 pub use read::{Found, ReadError, Source};
 pub use refusal::Refusal;
-pub use search::numbers;
+pub use search::{lists, numbers};
 pub use target::{Change, Decision, Wanted, target};
 
 /// Every new partition starts and ends at a multiple of this many bytes.

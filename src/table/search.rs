@@ -15,6 +15,12 @@ pub fn numbers<R: Read + Seek>(disk: &mut R, sector_size: u64, uuids: [Guid; 2])
     [1, last].into_iter().find_map(|lba| listed(&copy::read(disk, lba, sector_size, last).ok()?.table, uuids))
 }
 
+/// Returns whether the primary copy lists both. The kernel refuses it if the disk is smaller than it was, and then shows no
+/// partition at all.
+pub fn lists<R: Read + Seek>(disk: &mut R, sector_size: u64, uuids: [Guid; 2]) -> bool {
+    copy::read(disk, 1, sector_size, u64::MAX).is_ok_and(|copy| listed(&copy.table, uuids).is_some())
+}
+
 fn listed(table: &Table, uuids: [Guid; 2]) -> Option<[u32; 2]> {
     let number = |uuid| table.partitions().find(|part| part.uuid == uuid).map(|part| part.number);
     Some([number(uuids[0])?, number(uuids[1])?])

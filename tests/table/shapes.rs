@@ -3,7 +3,7 @@
 
 use super::disk::{BASE, Disk, ESP, INSTALLED, MIB, Part, USR, USR_VERITY, layout, target_table, wanted};
 use super::kernel::{self, crc};
-use pattern::table::{Fault, Found, PersistPlace, Source, commit, numbers, persist, target};
+use pattern::table::{Fault, Found, PersistPlace, Source, commit, lists, numbers, persist, target};
 
 /// How a table differs from a usual one.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +99,21 @@ fn what_the_kernel_accepts_is_read_alike() {
         // It boots: what can't be done is not an error.
         assert!(target(&found, &wanted()).is_ok(), "{shape:?}");
     }
+}
+
+#[test]
+fn what_the_kernel_refuses_on_a_smaller_disk_is_still_listed() {
+    let mut disk = Disk::with(512, 8192, &INSTALLED);
+    let uuids = [wanted().usr, wanted().verity];
+    assert_eq!(
+        (numbers(&mut disk.clone(), 512, uuids), lists(&mut disk.clone(), 512, uuids)),
+        (Some([3, 2]), true)
+    );
+    disk.size -= MIB;
+    assert_eq!(kernel::partitions(&disk), None);
+    assert_eq!((numbers(&mut disk.clone(), 512, uuids), lists(&mut disk.clone(), 512, uuids)), (None, true));
+    let others = [wanted().verity, pattern::table::Guid::from_uuid([7; 16])];
+    assert!(!lists(&mut disk, 512, others));
 }
 
 /// The kernel reads the disk afterwards, too, and finds what it found, larger.

@@ -21,7 +21,7 @@ use crate::ioctl::{self, Blkpg};
 use known::{Known, differences, listed};
 
 pub use mark::Mark;
-pub use search::{UsrPartitions, disks};
+pub use search::{UsrPartitions, disks, refused};
 
 /// Alignment of memory and position that every disk accepts for a direct write.
 const PAGE: usize = 4096;

@@ -87,10 +87,11 @@ impl Computer {
     /// Has an empty TPM 1.2 in the place of its TPM, in the next boot.
     pub fn has_a_tpm_1_2(&mut self) {
         self.remove_tpm();
-        std::fs::create_dir_all(self.folder().join("tpm-1.2")).expect("making a folder");
-        // It ends with QEMU.
+        // A daemon works in the root directory. It ends with QEMU.
+        let state = self.folder().join("tpm-1.2");
+        std::fs::create_dir_all(&state).expect("making a folder");
         let mut swtpm = self.command("swtpm");
-        swtpm.args(["socket", "--daemon", "--terminate", "--tpmstate", "dir=tpm-1.2"]);
+        swtpm.args(["socket", "--daemon", "--terminate", "--tpmstate", &format!("dir={}", state.display())]);
         swtpm.args(["--ctrl", "type=unixio,path=tpm-1.2.sock"]);
         assert!(swtpm.status().expect("starting swtpm").success(), "swtpm");
         self.has(&[

@@ -71,7 +71,7 @@ machines! {
 }
 
 fn does_not_start(mut computer: Computer) -> String {
-    let words = "beyond the room that the disk has; restore the disk's old size";
+    let words = "the kernel does not accept it: the disk is smaller than it was";
     let before = computer.disk().read(0, 1 << 20);
     let mut guest = computer.start();
     guest.expect("You are in emergency mode");

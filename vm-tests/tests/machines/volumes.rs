@@ -99,15 +99,16 @@ fn asks_for_a_passphrase(mut computer: Computer) -> String {
 }
 
 /// Overwrites two sectors of the second allocation group, where its free space and its inodes are listed, and cuts the power.
-/// Where they are is in the superblock (XFS Algorithms & Data Structures, "Superblocks" and "AG Free Space Management").
+/// A sector is a block here, as the volume has sectors of 4096 bytes. How many blocks a group has is in the superblock (XFS
+/// Algorithms & Data Structures, "Superblocks" and "AG Free Space Management").
 fn damage(computer: &mut Computer, before: &str) {
     let mut guest = computer.boot();
     guest.must(before);
     let blocks =
         guest.must("dd if=/dev/mapper/persist bs=4 skip=21 count=1 status=none | od -An -tu4 --endian=big");
-    let sector = blocks.trim().parse::<u64>().expect("a number") * 4096 / 512 + 1;
+    let sector = blocks.trim().parse::<u64>().expect("a number") + 1;
     guest.must(&format!(
-        "dd if=/dev/zero of=/dev/mapper/persist bs={SECTOR} seek={sector} count=2 oflag=direct conv=notrunc status=none"
+        "dd if=/dev/zero of=/dev/mapper/persist bs=4096 seek={sector} count=2 oflag=direct conv=notrunc status=none"
     ));
 }
 

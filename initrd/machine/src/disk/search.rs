@@ -46,6 +46,17 @@ pub fn disks() -> Vec<String> {
     names(Path::new("/"))
 }
 
+/// Returns the disks whose table lists both partitions, asked when the kernel shows neither: it refused the table.
+#[must_use]
+pub fn refused(usr: &UsrHash) -> Vec<String> {
+    let mut names = disks();
+    names.retain(|disk| {
+        reading(Path::new("/"), disk)
+            .is_ok_and(|(mut file, size)| table::lists(&mut file, size, [usr.data(), usr.tree()]))
+    });
+    names
+}
+
 pub(super) fn find(root: &Path, usr: &UsrHash) -> Result<Option<UsrPartitions>> {
     let found: Vec<_> = names(root).into_iter().filter_map(|disk| on_disk(root, disk, usr)).collect();
     match &found[..] {
@@ -82,9 +93,14 @@ fn on_disk(root: &Path, disk: String, usr: &UsrHash) -> Option<UsrPartitions> {
 }
 
 fn numbers(root: &Path, disk: &str, usr: &UsrHash) -> Result<Option<[u32; 2]>> {
+    let (mut file, size) = reading(root, disk)?;
+    Ok(table::numbers(&mut file, size, [usr.data(), usr.tree()]))
+}
+
+/// Opens a disk. Returns the bytes of its sectors, too.
+fn reading(root: &Path, disk: &str) -> Result<(File, u64)> {
     let size = root.join("sys/class/block").join(disk).join("queue/logical_block_size");
     let size = fs::read_to_string(&size).with_context(|| format!("reading {}", size.display()))?;
     let size = size.trim().parse().context("its sector size is not a number")?;
-    let mut file = File::open(root.join("dev").join(disk)).context("opening it")?;
-    Ok(table::numbers(&mut file, size, [usr.data(), usr.tree()]))
+    Ok((File::open(root.join("dev").join(disk)).context("opening it")?, size))
 }
