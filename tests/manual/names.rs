@@ -73,7 +73,6 @@ fn every_page_that_a_unit_names_is_written() {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "for a filter")]
 fn is_ours(page: &&str) -> bool {
     page.starts_with("pattern")
 }
