@@ -85,8 +85,7 @@ deb: ## build: build Debian packages in clean chroots of Debian 13 and testing, 
 .PHONY: man
 man: ## build: render the manual pages into build/man; `make install` takes them along
 	tests/need pandoc
-	mkdir -p build/man
-	for page in docs/man/*.md; do pandoc -s -t man -o build/man/$$(basename $$page .md) $$page || exit; done
+	docs/man/render build/man
 
 .PHONY: dist
 dist:
@@ -248,7 +247,7 @@ lint: ## test: formatting, lints, licences and sources of dependencies
 
 .PHONY: test
 test: ## test: what needs neither C libraries, nor root, nor a VM
-	tests/need acl age dosfstools libcap2-bin mtools strace nix-bin systemd gdisk fdisk gnupg openssl xz-utils
+	tests/need acl age dosfstools libcap2-bin mtools strace nix-bin systemd gdisk fdisk gnupg groff-base openssl pandoc xz-utils
 	cargo test -- --include-ignored
 	cargo test --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --no-default-features
 

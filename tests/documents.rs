@@ -69,3 +69,39 @@ fn each_file_that_a_document_names_exists() {
     }
     assert!(count > 60, "{count} paths");
 }
+
+/// The anchor that a forge gives a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim().to_lowercase();
+    let kept = kept.chars().filter(|c| c.is_alphanumeric() || "_- ".contains(*c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// The links of a document to files, each with its anchor.
+fn links(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+    let within = targets.filter(|target| !target.contains("://") && !target.contains([' ', '\n']));
+    within.map(|target| target.split_once('#').unwrap_or((target, "")))
+}
+
+#[test]
+fn each_link_of_a_document_leads_to_a_file_and_a_heading() {
+    let mut count = 0;
+    for document in documents(top()) {
+        let text = fs::read_to_string(&document).unwrap();
+        for (path, wanted) in links(&text) {
+            let target =
+                if path.is_empty() { document.clone() } else { document.parent().unwrap().join(path) };
+            assert!(target.exists(), "{} leads to {path}", document.display());
+            let headings = (!wanted.is_empty()).then(|| fs::read_to_string(&target).unwrap());
+            let found = headings.is_none_or(|text| {
+                text.lines()
+                    .filter(|line| line.starts_with('#'))
+                    .any(|line| anchor(line.trim_start_matches('#')) == wanted)
+            });
+            assert!(found, "{} leads to {path}#{wanted}", document.display());
+            count += 1;
+        }
+    }
+    assert!(count > 150, "{count} links");
+}

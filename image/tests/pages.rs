@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use pattern_image::args::{self, Answer};
 
 /// Commands of other programs, by how they begin, and why they are not tried here.
-const OTHERS: [(&str, &str); 31] = [
+const OTHERS: [(&str, &str); 40] = [
     ("cd", "the reader's shell"),
     ("export", "the reader's shell"),
     ("git clone", "only the reader knows from where"),
@@ -40,6 +40,15 @@ const OTHERS: [(&str, &str); 31] = [
     ("systemctl restart pattern-host.service", "on a machine"),
     ("rm /etc/ssh/ssh_host_", "on a machine: takes its keys away"),
     ("ssh-keygen -A", "on a machine: makes its keys anew"),
+    ("journalctl", "on a machine"),
+    ("umount", "needs the disk of a machine"),
+    ("dd", "needs two disks; the machine `larger` has such a copy"),
+    ("tar", "on a machine: its files"),
+    ("rsync", "needs a server of the reader's"),
+    ("curl --head", "needs a server of the reader's"),
+    ("systemctl enable --now systemd-sysupdate.timer", "on a machine; an appliance has it by its preset"),
+    ("bootctl status", "on a machine"),
+    ("systemd-cryptenroll", "needs the disk of a machine"),
 ];
 
 /// How blocks begin that are not command lines, and what they are.

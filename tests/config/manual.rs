@@ -1,4 +1,4 @@
-//! The manual: its table of keys is the program's, and the pages that units point to are there.
+//! The manual: its table of keys is the program's, and its examples are files of images that are there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,22 +30,6 @@ fn the_table_in_the_manual_is_the_list_of_keys() {
     let long =
         |key: &Key| format!("| `{}` | {} | {} | {} |", key.path, key.kind.words(), default(key), key.help);
     assert_eq!(rows("docs/man/pattern.toml.5.md"), expected(&long));
-}
-
-#[test]
-fn every_page_that_a_unit_names_is_written() {
-    let mut named = 0;
-    for unit in fs::read_dir(path("units")).unwrap() {
-        let unit = unit.unwrap().path();
-        let text = fs::read_to_string(&unit).unwrap();
-        let pages = text.lines().filter_map(|line| line.strip_prefix("Documentation=man:"));
-        for page in pages {
-            let file = format!("docs/man/{}.md", page.replace('(', ".").replace(')', ""));
-            assert!(path(&file).is_file(), "{}: no {file}", unit.display());
-            named += 1;
-        }
-    }
-    assert!(named > 0, "no unit names a page");
 }
 
 /// The examples are images that scenarios boot.
