@@ -219,6 +219,11 @@ attacks: image ## long tests: run each attack on this and on stock systems, and 
 	$(ATTACKS) --include-ignored
 	vm-tests/scripts/table-attacks
 
+.PHONY: attacks-testing
+attacks-testing: image ## long tests: run each attack on an image of Debian testing with debug = false; T=NAME for one
+	$(BUILD) vm-tests/images/production-testing
+	PATTERN_RELEASE=testing $(ATTACKS) --include-ignored $(T) --skip _stock
+
 .PHONY: machines
 machines: image ## long tests: try each machine of the table: disks, screens, keyboards, TPMs; write docs/machines.md; T=NAME for one
 	tests/need console-setup-linux gdisk

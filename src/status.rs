@@ -61,7 +61,12 @@ impl Status {
             lines.push(capital(&unproved.to_string()));
         }
         if let Some(Verdict::Asks(reason)) = &self.outlook.verdict {
-            lines.push(format!("The next boot asks for the recovery key: {}", plain(reason)));
+            let does = if self.outlook.is_trial() {
+                "is a trial, and fails, as the volume does not open by itself"
+            } else {
+                "asks for the recovery key"
+            };
+            lines.push(format!("The next boot {does}: {}", plain(reason)));
         }
         if let Some(Next::Other(..)) | None = &self.outlook.next {
             lines.extend(self.outlook.lines().into_iter().take(1));
@@ -124,6 +129,7 @@ impl Status {
     fn opens(&self) -> &'static str {
         match &self.outlook.verdict {
             Some(Verdict::Opens(_)) => "; it opens the volume by itself",
+            Some(Verdict::Asks(_)) if self.outlook.is_trial() => "; it does not open the volume by itself",
             Some(Verdict::Asks(_)) => "; it asks for the recovery key",
             Some(Verdict::Passphrase) => "; it asks for the passphrase, as each boot does",
             Some(Verdict::Unclear(_)) => "; whether it opens the volume by itself can't be said",

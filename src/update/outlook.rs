@@ -36,6 +36,11 @@ impl Outlook {
         }
     }
 
+    /// Whether the next boot is a trial: it asks nobody for a key, and the version before starts again instead.
+    pub(crate) fn is_trial(&self) -> bool {
+        matches!(&self.next, Some(Next::Version(entry, _)) if entry.tries.is_some_and(|tries| tries.left > 0))
+    }
+
     /// Returns what a person should know, a line each. The first says what the next boot starts.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
@@ -57,6 +62,8 @@ impl Outlook {
         match (&self.next, self.of_another().map(words)) {
             (Some(Next::Version(entry, why)), Some((_, words, reason, _))) => {
                 let version = &entry.version;
+                let fails = self.is_trial() && matches!(self.verdict, Some(Verdict::Asks(_)));
+                let words = if fails { FAILS } else { words };
                 let told = format!("Version {version} {words}: {}.", plain(reason));
                 if *why == Why::Newest {
                     told
@@ -113,6 +120,10 @@ impl Outlook {
     }
 }
 
+/// Of a version whose trial can't succeed.
+const FAILS: &str =
+    "will fail its trial, as the persist volume does not open by itself and nobody is asked for a key";
+
 /// The verdict in JSON, in words, its reason, and the exit status.
 fn words(verdict: &Verdict) -> (&'static str, &'static str, &str, u8) {
     match verdict {
@@ -155,6 +166,22 @@ mod tests {
         let words = "Version 2 will ask for the passphrase, as each boot does: this machine has no TPM.";
         assert_eq!((outlook.lines(), outlook.code()), (vec![words.to_owned()], 0));
         assert_eq!(outlook.json()["opens"], "passphrase");
+    }
+
+    /// The boot loader goes back to the version before.
+    #[test]
+    fn nobody_is_promised_a_question_that_a_trial_does_not_ask() {
+        let words = |names: &[&str], settings| {
+            let mut outlook = outlook(names, settings);
+            outlook.verdict = Some(Verdict::Asks("no signature".to_owned()));
+            (outlook.first_line(), outlook.code())
+        };
+        let fails = "Version 2 will fail its trial, as the persist volume does not open by itself and nobody is asked for a key: \
+                     no signature.";
+        let asks = "The next boot starts 2: it is the default entry of the boot menu (EFI variable LoaderEntryDefault). \
+                    Version 2 will ask for the recovery key: no signature.";
+        assert_eq!(words(&["demo_1.efi", "demo_2+3-0.efi"], Settings::default()), (fails.to_owned(), 1));
+        assert_eq!(words(&["demo_1.efi", "demo_2.efi"], default("demo_2.efi")), (asks.to_owned(), 1));
     }
 
     #[test]

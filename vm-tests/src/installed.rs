@@ -25,11 +25,8 @@ pub(crate) struct Installed {
 /// The image that `PATTERN_IMAGE` names.
 const OURS: Installed = Installed { name: "installed", image: setting::image, first_boot: ours };
 /// The image with `debug = false`. Nobody can type anything there.
-const PRODUCTION: Installed = Installed {
-    name: "installed-production",
-    image: || setting::image_of("production"),
-    first_boot: reported,
-};
+const PRODUCTION: Installed =
+    Installed { name: "installed-production", image: setting::production, first_boot: reported };
 /// The system built with stock means, with the same settings.
 const STABLE: Installed =
     Installed { name: "installed-stock", image: || setting::stock_image("stock"), first_boot: reported };

@@ -22,6 +22,19 @@ pub(crate) fn image_of(id: &str) -> PathBuf {
     image
 }
 
+/// Returns the first version of the image with `debug = false`: that of Debian testing if `PATTERN_RELEASE` is `testing`.
+pub(crate) fn production() -> PathBuf {
+    match env::var_os("PATTERN_RELEASE") {
+        None => image_of("production"),
+        Some(release) => {
+            assert_eq!(release, "testing", "PATTERN_RELEASE");
+            let image = build().join("images/production_0.0.1-testing/production_0.0.1-testing.raw");
+            assert!(image.is_file(), "{} is missing: `make attacks-testing` makes it", image.display());
+            image
+        }
+    }
+}
+
 /// Returns the demonstration of Debian testing.
 pub(crate) fn testing() -> PathBuf {
     let image = build().join("images/demo_0.0.1-testing/demo_0.0.1-testing.raw");

@@ -297,6 +297,6 @@ mod tests {
     fn only_the_explicit_option_signs_a_debug_image_as_production() {
         assert_eq!(Pcr::of(true, true, 2), Pcr::Production(2));
         assert_eq!(Pcr::of(true, false, 0), Pcr::Debug);
-        assert_eq!(Pcr::of(false, true, 0), Pcr::Production(0), "x");
+        assert_eq!(Pcr::of(false, true, 0), Pcr::Production(0));
     }
 }

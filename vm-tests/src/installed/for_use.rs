@@ -15,7 +15,7 @@ impl Computer {
     pub fn production(name: &str) -> Self {
         let scratch = Scratch::new(name);
         PRODUCTION.copy_to(scratch.path());
-        Self::in_scratch(scratch, &setting::image_of("production")).for_use()
+        Self::in_scratch(scratch, &setting::production()).for_use()
     }
 
     /// Does the same with a stock system, which uses systemd's own programs.

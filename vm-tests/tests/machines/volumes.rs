@@ -90,7 +90,7 @@ fn has_it_changed(computer: &mut Computer, command: &str) {
 
 fn asks_for_a_passphrase(mut computer: Computer) -> String {
     let mut guest = computer.start();
-    guest.expect("Recovery key or passphrase for /dev/vda6:");
+    guest.expect("it has no TPM token. Passphrase for /dev/vda6:");
     guest.send(PASSPHRASE);
     guest.wait_for_shell();
     assert_eq!(guest.must("cat /home/kept"), "kept");
