@@ -16,6 +16,9 @@ const DAMAGED: [i32; 2] = [74, 117];
 /// What ext4 and btrfs say, too: `EINVAL`. xfs says it of features that are newer than the kernel, and those are not damage.
 const INVALID: i32 = 22;
 
+/// `EIO`, of a broken disk. xfs says it too, when it meets damage while it is mounted, and shuts down.
+const INPUT_OUTPUT: i32 = 5;
+
 /// A program and what comes before the device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Tool {
@@ -69,6 +72,19 @@ pub fn is_damage(kind: Filesystem, error: Option<i32>) -> bool {
     error.is_some_and(|error| DAMAGED.contains(&error) || (error == INVALID && kind != Filesystem::Xfs))
 }
 
+/// Returns the program that looks for damage and changes nothing, if the error of a mount does not say whether the file system is
+/// damaged.
+#[must_use]
+pub fn look(kind: Filesystem, error: Option<i32>) -> Option<Tool> {
+    let tool = |program, options| Some(Tool { program, options, whole: &[0], instead: None });
+    match kind {
+        _ if error != Some(INPUT_OUTPUT) => None,
+        Filesystem::Xfs => tool("xfs_repair", &["-n"]),
+        Filesystem::Ext4 => tool("e2fsck", &["-f", "-n"]),
+        Filesystem::Btrfs => None,
+    }
+}
+
 /// Returns what a person is asked, or why nobody is.
 ///
 /// # Errors
@@ -116,6 +132,17 @@ mod tests {
                 "{kind:?}"
             );
             assert_eq!(is_damage(kind, Some(22)), kind != Filesystem::Xfs, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_that_a_broken_disk_gives_too_is_looked_into() {
+        assert_eq!(look(Filesystem::Xfs, Some(5)).unwrap().options, ["-n"]);
+        assert_eq!(look(Filesystem::Ext4, Some(5)).unwrap().options, ["-f", "-n"]);
+        for (kind, error) in
+            [(Filesystem::Btrfs, Some(5)), (Filesystem::Xfs, Some(117)), (Filesystem::Ext4, None)]
+        {
+            assert_eq!(look(kind, error), None, "{kind:?}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Error, Result, bail};
 use nix::errno::Errno;
 use pattern::config::Filesystem;
-use pattern::volume::repair::{Tool, WORD, has_errors, is_damage, question, safe};
+use pattern::volume::repair::{Tool, WORD, has_errors, is_damage, look, question, safe};
 use pattern_machine::people::ask;
 
 use crate::volume::place::DEVICE;
@@ -26,7 +26,7 @@ pub(crate) fn mount(on_trial: bool) -> Result<&'static Path> {
         try_safe(kind, device);
     }
     let refused = match mounts::mount() {
-        Err(error) if is_damage(kind, number(&error)) => error,
+        Err(error) if is_damaged(kind, device, &error) => error,
         mounted => return mounted,
     };
     log::error!("{refused:#}");
@@ -47,6 +47,12 @@ pub(crate) fn mount(on_trial: bool) -> Result<&'static Path> {
     mounts::mount()
 }
 
+/// Decides by the error of a mount, and if that can be the disk's too, by what the file system's own program finds.
+fn is_damaged(kind: Filesystem, device: &Path, error: &Error) -> bool {
+    let error = number(error);
+    is_damage(kind, error) || look(kind, error).is_some_and(|tool| run(tool, device).is_err())
+}
+
 fn number(error: &Error) -> Option<i32> {
     error.downcast_ref::<Errno>().map(|errno| *errno as i32)
 }
@@ -60,7 +66,7 @@ fn try_safe(kind: Filesystem, device: &Path) -> bool {
 /// Runs a program on the device, and logs what it says.
 fn run(tool: Tool, device: &Path) -> Result<()> {
     let Tool { program, options, whole, instead } = tool;
-    let doing = || format!("repairing the file system of {} with {program}", device.display());
+    let doing = || format!("checking the file system of {} with {program}", device.display());
     let output = Command::new(program).args(options).arg(device).stdin(Stdio::null()).output();
     let output = match output {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -113,6 +119,22 @@ mod tests {
         assert!(!has_errors(&luks::head(&device).unwrap()));
         // xfs has nothing that is safe, and is left alone.
         assert!(!try_safe(Filesystem::Xfs, &device));
+        fs::remove_file(device).unwrap();
+    }
+
+    #[test]
+    fn an_error_that_a_broken_disk_gives_too_is_damage_if_the_program_finds_some() {
+        let device = damaged("look");
+        let error = |number| Error::from(number).context("mounting");
+        assert!(try_safe(Filesystem::Ext4, &device));
+        assert!(!is_damaged(Filesystem::Ext4, &device, &error(Errno::EIO)));
+        // Its root directory.
+        let edit = Command::new("debugfs").args(["-w", "-R", "clri <2>"]).arg(&device).output().unwrap();
+        assert!(edit.status.success());
+        let before = fs::read(&device).unwrap();
+        assert!(is_damaged(Filesystem::Ext4, &device, &error(Errno::EIO)));
+        assert!(!is_damaged(Filesystem::Ext4, &device, &error(Errno::ENODEV)));
+        assert!(fs::read(&device).unwrap() == before, "it was changed");
         fs::remove_file(device).unwrap();
     }
 
