@@ -34,9 +34,9 @@ impl Template<'_> {
     /// Returns the options of `pattern run` that show such a machine.
     pub(super) fn run(&self) -> &'static str {
         match (self.kind, self.keys) {
-            (Kind::Desktop, _) => " --disk +20G --memory 4G --display gtk",
-            (_, Some(_)) => " --ssh 2222",
-            (_, None) => "",
+            (Kind::Desktop, _) => " --server 8000 --disk +20G --memory 4G --display gtk",
+            (_, Some(_)) => " --server 8000 --ssh 2222",
+            (_, None) => " --server 8000",
         }
     }
 

@@ -203,7 +203,7 @@ fn what_to_type_next_is_said() {
         ),
         "{said}"
     );
-    assert!(said.contains("--secure-boot --persist machine --ssh 2222\n"), "{said}");
+    assert!(said.contains("--secure-boot --persist machine --server 8000 --ssh 2222\n"), "{said}");
     let program = std::env::current_exe().unwrap();
     assert!(program.is_absolute());
     let burn = format!("\n    sudo {} burn build/images/mine_0.0.1 /dev/DISK\n", program.display());
