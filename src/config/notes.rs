@@ -19,6 +19,7 @@ const OF_THE_VERSION: [u8; 4] = [4, 5, 9, 11];
 pub fn notes(file: &str, text: &str, config: &Config) -> Vec<Finding> {
     let all = [
         ("image.version", version(&config.image.version)),
+        ("image.updates.url", url(&config.image.updates.url)),
         ("partitions.sizes.verity", verity(config)),
         ("volume.secure_boot", secure_boot(config)),
         ("volume.pcrs", pcrs(config)),
@@ -50,6 +51,18 @@ fn version(version: &str) -> Option<String> {
              Versions that sort as they are meant: {one:?}, and then the release as {its_release:?}"
         )
     })
+}
+
+fn url(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    if let Some(folder) = url.strip_suffix("/SHA256SUMS") {
+        return Some(format!("{url:?} is a file of the release: name its folder, {folder:?}"));
+    }
+    let address = rest.split('/').next().unwrap_or_default();
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let host = address.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(address, |(host, _)| host);
+    let own = ["localhost", "[::1]"].contains(&host) || host.starts_with("127.");
+    own.then(|| format!("{host} is each machine itself: name the server that has the releases"))
 }
 
 /// Returns a version without its empty parts, if it has some.

@@ -17,6 +17,28 @@ fn a_version_that_outlives_its_release_is_noted() {
 
 /// Nobody sees it in the name, and machines compare by it.
 #[test]
+fn an_address_where_no_release_is_found_is_noted() {
+    let with = |url: &str| {
+        let line = SMALLEST.lines().find(|line| line.contains("url")).unwrap();
+        let old = line.split('"').nth(1).unwrap();
+        noted(&SMALLEST.replace(old, url))
+    };
+    for (url, host) in [
+        ("http://localhost:8000", "localhost"),
+        ("http://127.0.0.1/demo", "127.0.0.1"),
+        ("https://[::1]:8443/x", "[::1]"),
+    ] {
+        let wanted = format!("note: {host} is each machine itself: name the server that has the releases\n");
+        assert!(with(url).ends_with(&wanted), "{url}: {}", with(url));
+    }
+    let file = "note: \"https://a.org/x/SHA256SUMS\" is a file of the release: name its folder, \"https://a.org/x\"\n";
+    assert!(with("https://a.org/x/SHA256SUMS").ends_with(file), "{}", with("https://a.org/x/SHA256SUMS"));
+    for url in ["https://localhost.org", "https://10.0.2.100:8000/127.0.0.1", "https://[fe80::1]/x"] {
+        assert_eq!(with(url), "", "{url}");
+    }
+}
+
+#[test]
 fn a_version_with_an_empty_part_is_noted() {
     for (version, order, whole) in [
         ("1.", "newer", "1"),
