@@ -14,6 +14,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+pub use armor::is_encrypted;
 pub use key::{Identity, KeyError, Recipient};
 
 /// Random bytes, wiped when dropped.

@@ -3,9 +3,10 @@
 
 use std::fs::File;
 use std::io::{Read, stdin};
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueHint};
 use pattern::age::{self, Identity};
 use pattern::volume::recovery::RecoveryKey;
@@ -19,7 +20,7 @@ pub struct Decrypt {
     /// The encrypted key, EFI/pattern/UUID.age of the machine, or - for standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// The secret key to one of volume.escrow, as age-keygen writes it
+    /// The secret key to one of volume.escrow, as age-keygen writes it, or - for standard input
     #[arg(long, value_name = "KEYFILE", value_hint = ValueHint::FilePath)]
     pub identity: PathBuf,
 }
@@ -34,32 +35,69 @@ const LONGEST: usize = 64 << 10;
 /// # Errors
 /// When a file can't be read, the key does not match it, or its content is not a recovery key.
 pub fn decrypt(options: &Decrypt) -> Result<()> {
-    let identities = identities(&options.identity)?;
+    if [&options.file, &options.identity].iter().all(|path| is_input(path)) {
+        bail!("FILE and KEYFILE can't both be standard input: name a file for one of them");
+    }
+    let secret = secret(options)?;
+    let identities = identities(&options.identity, &secret)?;
     let file = read(&options.file)?;
     let key = opened(&file, &identities).with_context(|| format!("decrypting {}", named(&options.file)))?;
     // In one piece: a string that grows, or the buffer of standard output, would keep a copy.
     results::print(&Zeroizing::new([key.as_str(), "\n"].concat()))
 }
 
-fn identities(path: &Path) -> Result<Vec<Identity>> {
-    let reading = || format!("reading the secret key {}", path.display());
-    let file = File::open(path).with_context(reading)?;
-    let bytes = whole(file)
+/// Reads what is given as the secret key. The other file is looked at only if the two seem to be swapped.
+fn secret(options: &Decrypt) -> Result<Zeroizing<Vec<u8>>> {
+    let path = &options.identity;
+    let reading = || format!("reading the secret key {}", named(path));
+    let bytes = open(path)
+        .and_then(whole)
         .and_then(|bytes| bytes.context("it is too long for a secret key"))
         .with_context(reading)?;
-    let text = std::str::from_utf8(&bytes).with_context(reading)?;
-    Identity::parse_file(text).map_err(|(line, error)| anyhow!("{}:{line}: this {error}", path.display()))
+    if !age::is_encrypted(&bytes) {
+        return Ok(bytes);
+    }
+    if !is_input(&options.file) && read(&options.file).is_ok_and(|other| has_secret_key(&other)) {
+        let (file, key) = (options.file.display(), path.display());
+        bail!(
+            "{} is an encrypted file, and {file} is a secret key: FILE and KEYFILE are swapped: pattern recovery decrypt {key} \
+             --identity {file}",
+            named(path)
+        );
+    }
+    bail!(
+        "{}: it is an encrypted file: name the secret key that age-keygen wrote; if it is one with a passphrase, decrypt it \
+         first: age --decrypt",
+        reading()
+    );
+}
+
+fn has_secret_key(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| Identity::parse_file(text).is_ok())
+}
+
+fn identities(path: &Path, bytes: &[u8]) -> Result<Vec<Identity>> {
+    let text = std::str::from_utf8(bytes).ok().with_context(|| {
+        format!(
+            "reading the secret key {}: it is not text: name the secret key that age-keygen wrote",
+            named(path)
+        )
+    })?;
+    Identity::parse_file(text).map_err(|(line, error)| anyhow!("{}:{line}: this {error}", named(path)))
 }
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let reading = || format!("reading {}", named(path));
-    let source: Box<dyn Read> = if path == Path::new(INPUT) {
-        Box::new(stdin())
-    } else {
-        Box::new(File::open(path).with_context(reading)?)
-    };
-    let file = whole(source).with_context(reading)?;
+    let file = open(path).and_then(whole).with_context(reading)?;
     file.with_context(|| format!("{}: it is too long for a recovery key in escrow", reading()))
+}
+
+/// Standard input is read without the buffer of the standard library, which would keep a copy of a secret.
+fn open(path: &Path) -> Result<File> {
+    if is_input(path) {
+        return Ok(stdin().as_fd().try_clone_to_owned()?.into());
+    }
+    Ok(File::open(path)?)
 }
 
 /// Reads to the end, or returns `None` if that is too far: a device has no end. The room is reserved at once, because a buffer
@@ -70,8 +108,12 @@ fn whole(source: impl Read) -> Result<Option<Zeroizing<Vec<u8>>>> {
     Ok(Some(bytes).filter(|bytes| bytes.len() <= LONGEST))
 }
 
+fn is_input(path: &Path) -> bool {
+    path == Path::new(INPUT)
+}
+
 fn named(path: &Path) -> String {
-    if path == Path::new(INPUT) { "standard input".to_owned() } else { path.display().to_string() }
+    if is_input(path) { "standard input".to_owned() } else { path.display().to_string() }
 }
 
 fn opened(file: &[u8], identities: &[Identity]) -> Result<RecoveryKey> {
@@ -123,12 +165,19 @@ mod tests {
     fn a_bad_secret_key_is_named_with_its_line_and_not_repeated() {
         let path = std::env::temp_dir().join(format!("pattern-identity-{}", std::process::id()));
         fs::write(&path, format!("# public\n{PUBLIC}\n")).unwrap();
+        let identities = |path: &Path| {
+            let options = Decrypt { file: "x.age".into(), identity: path.to_owned() };
+            secret(&options).and_then(|bytes| identities(path, &bytes))
+        };
         let error = identities(&path).err().unwrap().to_string();
         let wrong = "this is a public key; the secret key starts with AGE-SECRET-KEY-1";
         assert_eq!(error, format!("{}:2: {wrong}", path.display()));
         fs::write(&path, SECRET.replace("PRA", "PRR")).unwrap();
         let error = identities(&path).err().unwrap().to_string();
         assert_eq!(error, format!("{}:1: this is mistyped: its check sum is wrong", path.display()));
+        fs::write(&path, [0xff]).unwrap();
+        let error = identities(&path).err().unwrap().to_string();
+        assert!(error.ends_with(": it is not text: name the secret key that age-keygen wrote"), "{error}");
         fs::remove_file(&path).unwrap();
         let error = format!("{:#}", identities(&path).err().unwrap());
         assert!(error.ends_with("No such file or directory (os error 2)"), "{error}");

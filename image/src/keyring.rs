@@ -1,20 +1,21 @@
 //! `pattern gen-keyring`: makes the keys of one system's publisher.
 
+mod addition;
 mod openssl;
 mod places;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::{Args, ValueHint};
-use pattern::config::epoch::{HIGHEST, private_key};
+use pattern::config::epoch::HIGHEST;
 use serde_json::json;
 
 use crate::host::durable;
 use crate::host::full;
 use crate::host::gpg;
 use crate::host::results;
-use crate::host::screen::{self, Screen};
+use crate::host::screen::Screen;
 use crate::host::signals;
 use crate::host::tree::{CACHE, Tools};
 pub(crate) use places::NAME_MAX;
@@ -26,7 +27,7 @@ pub struct GenKeyring {
     /// Its last part names the keys, and the rest is the folder for them
     #[arg(value_name = "NAME", value_hint = ValueHint::AnyPath)]
     pub name: PathBuf,
-    /// Add the keys that a keyring of an older version lacks, and change nothing else
+    /// Add what a keyring of an older version lacks, or a lost public key, and change nothing else
     #[arg(long, conflicts_with = "epoch")]
     pub add_missing: bool,
     /// Add the key of images with image.epoch = N to a keyring, and change nothing else
@@ -55,7 +56,7 @@ pub fn generate(options: &GenKeyring, screen: Screen) -> Result<()> {
     if options.add_missing || options.epoch.is_some() {
         let places = Places::new(&options.name)?;
         let _lock = places.lock()?;
-        return add(&places, options, screen);
+        return addition::add(&places, options, screen);
     }
     let [gpg, keys, pubring] = new(&options.name, &options.tools, screen)?;
     let [pubring, gpg, keys] = [pubring, gpg, keys].map(|path| path.display().to_string());
@@ -73,6 +74,7 @@ pub(crate) fn new(name: &Path, tools: &Tools, screen: Screen) -> Result<[PathBuf
         screen.say(format_args!("Finishing what an interrupted run left in {}", places.staging.display()));
     } else {
         places.clear()?;
+        places.refuse_incomplete()?;
         places.refuse_to_overwrite()?;
         make(&places, tools).map_err(|error| {
             // What was made is part of what fills a disk.
@@ -85,56 +87,6 @@ pub(crate) fn new(name: &Path, tools: &Tools, screen: Screen) -> Result<[PathBuf
     places.publish()?;
     screen.write(report(&places));
     parts(name)
-}
-
-/// Adds the key of an epoch, or the keys that newer versions of this tool make and an older keyring
-/// lacks.
-fn add(places: &Places, options: &GenKeyring, screen: Screen) -> Result<()> {
-    let keys = places.folder.join(places.keys());
-    if !keys.is_dir() {
-        let (name, keys) = (options.name.display(), keys.display());
-        bail!(
-            "adding to the keyring {name}: the folder {keys} does not exist; if there was one, restore it from your backup: no \
-             other keys open volumes and sign for machines of this keyring; `pattern gen-keyring {name}`, without --add-missing \
-             or --epoch, makes a new keyring"
-        );
-    }
-    let added = match options.epoch {
-        Some(epoch) => openssl::epoch(&keys, epoch, &options.tools),
-        None => openssl::missing(&keys, &options.tools),
-    };
-    let added = added.map_err(|error| full::explain(&keys, error))?;
-    [places.gpg(), places.pubring()].iter().for_each(|part| warn_of_missing(&places.folder.join(part)));
-    let (folder, nothing) = (keys.display().to_string(), added.is_empty());
-    screen.say(match options.epoch {
-        Some(epoch) if nothing => format!("{folder}: the key of epoch {epoch} is there already"),
-        None if nothing => format!("{folder}: no key is missing"),
-        // Machines that kept an image of the epoch have their volume bound only to its key. If it is
-        // lost, they need their recovery keys.
-        Some(epoch) => format!(
-            "{} signs PCR policies of images with image.epoch = {epoch}. Back up {folder} again.",
-            private_key(epoch)
-        ),
-        None => {
-            format!("pcr-debug-*.pem sign PCR policies of images with debug = true. Back up {folder} again.")
-        }
-    });
-    let added: Vec<String> = added.iter().map(|name| keys.join(name).display().to_string()).collect();
-    if options.json {
-        results::json(&json!({ "keys": folder, "added": added }))
-    } else {
-        results::list(added)
-    }
-}
-
-/// Another machine may have it: one that signs releases, and builds no images.
-fn warn_of_missing(part: &Path) {
-    if !part.exists() {
-        screen::warn(format_args!(
-            "warning: {} is missing: restore it from your backup, unless it is on another machine",
-            part.display()
-        ));
-    }
 }
 
 /// Makes everything in the staging folder. The public key gets its name last, which says that the
@@ -156,7 +108,7 @@ fn gnupg(places: &Places, tools: &Tools, pubring: &Path) -> Result<()> {
     durable::private_folder(&folder)?;
     let home = gpg::Home::open(&folder, tools)?;
     home.generate(&places.name)?;
-    home.export(pubring)?;
+    home.export(pubring, None)?;
     durable::mode(pubring, 0o644)
 }
 

@@ -19,7 +19,7 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow, bail};
 use pattern::table::Amount;
 
-use crate::host::tools;
+use crate::host::{full, tools};
 use programs::Programs;
 use qemu::{Boot, Options};
 
@@ -157,7 +157,9 @@ fn copy_once(from: &Path, to: &Path) -> Result<()> {
     let mut command = Command::new("cp");
     command.args(["--reflink=auto", "--sparse=always", "--no-preserve=mode", "--"]);
     let doing = format!("copying {} to {}", from.display(), part.display());
-    let _nothing = tools::output(&doing, command.arg(from).arg(&part)).inspect_err(|_| {
+    let copied = tools::output(&doing, command.arg(from).arg(&part));
+    // What was copied is part of what fills a disk.
+    let _nothing = copied.map_err(|error| full::explain(to, error)).inspect_err(|_| {
         // It may not exist. The failure before it is the one that is reported.
         fs::remove_file(&part).ok();
     })?;
@@ -202,6 +204,18 @@ mod tests {
             error.ends_with("its file system has no files of 8388608 TiB: give a smaller --disk"),
             "{error}"
         );
+    }
+
+    /// A device that is always full, and a disk that is not: gone by the time it is looked at.
+    #[test]
+    fn a_copy_without_room_says_which_disk_is_full() {
+        let place = temporary::folder().unwrap();
+        std::os::unix::fs::symlink("/dev/full", place.path().join("disk.part")).unwrap();
+        let image = place.path().join("image.raw");
+        fs::write(&image, "image").unwrap();
+        let error = format!("{:#}", copy_once(&image, &place.path().join("disk.raw")).unwrap_err());
+        assert!(error.starts_with("the file system at /"), "{error}");
+        assert!(error.contains(" left now): make room there, and try again: copying "), "{error}");
     }
 
     #[test]

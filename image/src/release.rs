@@ -7,6 +7,7 @@ mod folder;
 pub(crate) mod image;
 pub(crate) mod manifest;
 pub(crate) mod name;
+mod readable;
 pub(crate) mod sum;
 
 use std::fs;
@@ -16,6 +17,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueHint};
 use serde_json::json;
 
+use crate::host::full;
 use crate::host::gpg::{self, Home};
 use crate::host::results;
 use crate::host::screen::{self, Screen};
@@ -83,13 +85,13 @@ pub fn sign(options: &SignRelease, screen: Screen) -> Result<()> {
     refuse_output(&options.output)?;
     signals::catch()?;
     let home = Home::of_key(&options.home, &options.tools)?;
-    let key = home.key()?;
+    let key = home.key().map_err(|error| full::explain(&options.home, error))?;
     let packed = Codec::find(options.compression, &options.tools)?;
     let plain = Codec::find(Compression::None, &options.tools)?;
     let built = Built::read(&options.result)?;
     built.check(screen)?;
     built.trusts(&key, &options.tools)?;
-    home.try_out(&key)?;
+    home.try_out(&key).map_err(|error| full::explain(&options.home, error))?;
     let folder = Folder::open(&options.output, &home)?;
     let addition =
         Addition { base: &built.base, parts: built.parts(&packed, &plain), folder: &folder, screen };

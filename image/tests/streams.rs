@@ -94,3 +94,44 @@ fn errors_that_nobody_can_read_change_no_exit_status() {
         }
     }
 }
+
+/// Runs `recovery decrypt` with this file as standard input. Returns its status, what it prints and what it tells.
+fn decrypt(arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
+    let place = place();
+    fs::write(place.path().join("binary.age"), b"age-encryption.org/v1\n\xff").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pattern"));
+    command.args(["recovery", "decrypt"]).args(arguments).current_dir(place.path());
+    let output = command.stdin(File::open(place.path().join(input)).unwrap()).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn a_secret_key_may_come_from_standard_input() {
+    let key = ["cbdefghi"; 8].join("-");
+    let found = decrypt(&["escrow.age", "--identity", "-"], "escrow.key");
+    assert_eq!(found, (Some(0), format!("{key}\n"), String::new()));
+    let found = decrypt(&["-", "--identity", "escrow.key"], "escrow.age");
+    assert_eq!(found, (Some(0), format!("{key}\n"), String::new()));
+    let (status, _, error) = decrypt(&["-", "--identity", "-"], "escrow.key");
+    let both = "pattern: FILE and KEYFILE can't both be standard input: name a file for one of them\n";
+    assert_eq!((status, error.as_str()), (Some(1), both));
+}
+
+#[test]
+fn swapped_files_are_known() {
+    for file in ["escrow.age", "binary.age"] {
+        let (status, _, error) = decrypt(&["escrow.key", "--identity", file], "escrow.key");
+        let wanted = format!(
+            "pattern: {file} is an encrypted file, and escrow.key is a secret key: FILE and KEYFILE are swapped: pattern \
+             recovery decrypt {file} --identity escrow.key\n"
+        );
+        assert_eq!((status, error), (Some(1), wanted));
+        let (status, _, error) = decrypt(&["escrow.age", "--identity", file], "escrow.key");
+        let wanted = format!(
+            "pattern: reading the secret key {file}: it is an encrypted file: name the secret key that age-keygen wrote; if it \
+             is one with a passphrase, decrypt it first: age --decrypt\n"
+        );
+        assert_eq!((status, error), (Some(1), wanted));
+    }
+}

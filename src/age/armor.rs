@@ -5,6 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::Error;
 
+/// What a file in binary form starts with.
+const FIRST: &[u8] = b"age-encryption.org/";
 const BEGIN: &str = "-----BEGIN AGE ENCRYPTED FILE-----";
 const END: &str = "-----END AGE ENCRYPTED FILE-----";
 /// Characters in each line except the last.
@@ -20,6 +22,13 @@ pub(super) fn wrap(file: &[u8]) -> String {
 /// Returns whether the file claims to be armored. A file in binary form has another first line.
 pub(super) fn is_armored(file: &[u8]) -> bool {
     file.trim_ascii_start().starts_with(b"-----BEGIN")
+}
+
+/// Returns whether this is an encrypted file, of whichever version and form.
+#[must_use]
+pub fn is_encrypted(file: &[u8]) -> bool {
+    let start = file.trim_ascii_start();
+    start.starts_with(BEGIN.as_bytes()) || start.starts_with(FIRST)
 }
 
 pub(super) fn unwrap(file: &[u8]) -> Result<Vec<u8>, Error> {

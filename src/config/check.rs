@@ -200,18 +200,23 @@ pub(super) fn credential(text: &str) -> Checked<String> {
     Err(format!("must be names of credentials such as \"home.create.*\", not {text:?}"))
 }
 
+/// GRUB measures into PCR 8, shim into PCR 14, and a processor that starts a kernel once more (DRTM) into the others.
+const UNMEASURED: [u8; 8] = [8, 14, 17, 18, 19, 20, 21, 22];
+
 /// Validates `volume.pcrs`. Any program that reaches the TPM can reset PCR 16 and 23 (TCG PC Client
-/// Platform TPM Profile, "PCR Attributes"), and PCR 15 is bound anyway, with nothing in it.
+/// Platform TPM Profile, "PCR Attributes"), PCR 15 is bound anyway, with nothing in it, and what nothing is measured into has
+/// the same value whatever is started.
 pub(super) fn pcrs(numbers: &[u64]) -> Checked<Pcrs> {
     let refusal = |why| Err(format!("must name a register that measures the boot, such as [7]: {why}"));
-    let protects = |pcr: u8| pcr != SPENT && !RESETTABLE.contains(&pcr);
+    let protects = |pcr: u8| pcr != SPENT && !RESETTABLE.contains(&pcr) && !UNMEASURED.contains(&pcr);
     match Pcrs::new(numbers.iter().copied()) {
         Err(PcrError::OutOfRange(number)) => {
             Err(format!("must be numbers from 0 to {PCR_MAX}, not {number}"))
         }
         Err(PcrError::None) => refusal("an empty list protects nothing"),
         Ok(pcrs) if !pcrs.iter().any(protects) => refusal(
-            "nothing is measured into PCR 15 before the volume is open, and any program can reset PCR 16 and 23",
+            "nothing is measured into PCR 15 before the volume is open, nor into PCR 8, 14 and 17 to 22 when the firmware starts a \
+             UKI, and any program can reset PCR 16 and 23",
         ),
         Ok(pcrs) => Ok(pcrs),
     }

@@ -168,8 +168,8 @@ fn a_disk_is_auto_or_a_plain_device_path() {
 #[test]
 fn registers_that_protect_nothing_are_refused() {
     let measures = "must name a register that measures the boot, such as [7]:";
-    let nothing =
-        "nothing is measured into PCR 15 before the volume is open, and any program can reset PCR 16 and 23";
+    let nothing = "nothing is measured into PCR 15 before the volume is open, nor into PCR 8, 14 and 17 to 22 when the firmware \
+                   starts a UKI, and any program can reset PCR 16 and 23";
     let cases = [
         ("7", "must be a list of numbers such as [7], not a number".to_owned()),
         ("['7']", "must be a list of numbers such as [7], and has a string in it".to_owned()),
@@ -180,6 +180,9 @@ fn registers_that_protect_nothing_are_refused() {
         ("[16, 23]", format!("{measures} {nothing}")),
         ("[15]", format!("{measures} {nothing}")),
         ("[15, 16]", format!("{measures} {nothing}")),
+        ("[8]", format!("{measures} {nothing}")),
+        ("[14]", format!("{measures} {nothing}")),
+        ("[8, 14, 15, 17, 22, 23]", format!("{measures} {nothing}")),
     ];
     for (pcrs, message) in cases {
         let found = said(&format!("{SMALLEST}[volume]\npcrs = {pcrs}\n"));

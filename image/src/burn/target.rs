@@ -11,7 +11,7 @@ use rustix::fs::{FallocateFlags, FlockOperation, OFlags, fallocate, fcntl_lock, 
 use rustix::io::Errno;
 
 use super::buffer::{Buffer, CHUNK};
-use crate::host::signals;
+use crate::host::{full, signals};
 
 /// What a name stands for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -141,7 +141,8 @@ impl Target {
 
     /// Writes a buffer.
     pub(super) fn write(&self, offset: u64, buffer: &Buffer) -> Result<()> {
-        self.file.write_all_at(buffer.bytes(), offset).with_context(|| self.doing("writing", offset))
+        let written = self.file.write_all_at(buffer.bytes(), offset);
+        written.with_context(|| self.doing("writing", offset)).map_err(|error| self.explain(error))
     }
 
     /// Makes zeros of at most a [`CHUNK`], by the disk's own means if it has some.
@@ -155,9 +156,15 @@ impl Target {
 
     /// Waits until all is on the medium.
     pub(super) fn flush(&self) -> Result<()> {
-        self.file
-            .sync_all()
-            .with_context(|| format!("writing to {}: waiting for the disk", self.path.display()))
+        let synced = self.file.sync_all();
+        let synced =
+            synced.with_context(|| format!("writing to {}: waiting for the disk", self.path.display()));
+        synced.map_err(|error| self.explain(error))
+    }
+
+    /// The file that is the disk of a virtual machine has holes, for which its file system may have no room.
+    fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        if self.is_device { error } else { full::explain(&self.path, error) }
     }
 
     /// Fills a buffer.

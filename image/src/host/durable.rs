@@ -3,7 +3,7 @@
 
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -129,6 +129,11 @@ pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
 fn open(path: &Path) -> Result<File> {
     let path = or_here(path);
     File::open(path).with_context(|| format!("opening {}", path.display()))
+}
+
+/// Returns the folder that a path is in.
+pub(crate) fn parent(path: &Path) -> PathBuf {
+    or_here(path.parent().unwrap_or(path)).to_owned()
 }
 
 /// Returns "." for an empty path: the parent of a plain file name is empty.

@@ -13,10 +13,14 @@ const LITTLE: u64 = 64 << 10;
 /// What programs say if they say it.
 const SAID: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
 
+/// What to do.
+const NEXT: &str = "make room there, and try again";
+
 /// Adds to an error of something that writes below a folder that its file system is full, if it is.
 pub(crate) fn explain(folder: &Path, error: anyhow::Error) -> anyhow::Error {
     let said = format!("{error:#}");
     match left(folder) {
+        _ if said.contains(NEXT) => error,
         Some(left) if left < LITTLE => error.context(full(&mount(folder), left)),
         Some(left) if SAID.iter().any(|words| said.contains(words)) => {
             error.context(used_up(&mount(folder), left))
@@ -27,15 +31,13 @@ pub(crate) fn explain(folder: &Path, error: anyhow::Error) -> anyhow::Error {
 
 fn full(mount: &Path, left: u64) -> String {
     let (mount, left) = (mount.display(), Amount(left));
-    format!("the file system at {mount} is full ({left} left): make room there, and try again")
+    format!("the file system at {mount} is full ({left} left): {NEXT}")
 }
 
 /// It may have been full a moment ago, too.
 fn used_up(mount: &Path, left: u64) -> String {
     let (mount, left) = (mount.display(), Amount(left));
-    format!(
-        "the file system at {mount} was full or a quota is used up ({left} left now): make room there, and try again"
-    )
+    format!("the file system at {mount} was full or a quota is used up ({left} left now): {NEXT}")
 }
 
 /// Returns the bytes that can still be written, which are none if it can't take another file.
@@ -93,5 +95,9 @@ mod tests {
             );
         }
         assert_eq!(said("gpg: Invalid value"), "gpg: Invalid value");
+        // It is said once.
+        let inner = explain(place.path(), anyhow!("Disk quota exceeded"));
+        let once = format!("{inner:#}");
+        assert_eq!(format!("{:#}", explain(place.path(), inner)), once);
     }
 }

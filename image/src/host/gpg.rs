@@ -107,10 +107,10 @@ impl Home {
         written.unwrap_or(Ok(())).context(doing)
     }
 
-    /// Writes the public keys to a new file.
-    pub(crate) fn export(&self, to: &Path) -> Result<()> {
+    /// Writes the public key to a new file, or all of them.
+    pub(crate) fn export(&self, to: &Path, key: Option<&str>) -> Result<()> {
         let mut command = self.gpg();
-        command.arg("--output").arg(to).arg("--export");
+        command.arg("--output").arg(to).arg("--export").args(key);
         self.run("exporting the public key", &mut command).map(|_| ())
     }
 
@@ -173,7 +173,7 @@ impl Home {
         self.stop_agent();
         let file = self.folder.join(SECRET_KEYS).join(name.unwrap_or_default());
         match cause::of_key(&said, &file) {
-            Some(cause) => anyhow!("{doing}: {cause}: gpg said: {}", error.root_cause()),
+            Some(cause) => anyhow!("{doing}: {cause}: {}", error.root_cause()),
             None => error,
         }
     }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use tempfile::{Builder, TempDir};
 
+use super::full;
+
 /// Makes a folder below `$TMPDIR`, or `/var/tmp`, which has room for a disk image.
 ///
 /// # Errors
@@ -19,5 +21,6 @@ pub fn folder() -> Result<TempDir> {
 pub(crate) fn folder_in(parent: &Path) -> Result<TempDir> {
     let made =
         Builder::new().prefix("pattern-").permissions(Permissions::from_mode(0o700)).tempdir_in(parent);
-    made.with_context(|| format!("creating a temporary folder in {}", parent.display()))
+    let made = made.with_context(|| format!("creating a temporary folder in {}", parent.display()));
+    made.map_err(|error| full::explain(parent, error))
 }

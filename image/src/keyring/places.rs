@@ -10,6 +10,10 @@ use crate::host::durable;
 /// Longest name that fits into a certificate's name with our suffix.
 pub(crate) const NAME_MAX: usize = 40;
 
+/// Why a new keyring is not the way out.
+const ITS_OWN: &str = "machines in use take updates from their own keyring only";
+const NEW_SYSTEM: &str = "only for a new system: a keyring under another name";
+
 /// The folder of a keyring, the names of its parts, and a staging folder beside them.
 ///
 /// The private parts are moved first, and the public key last. So if the public key exists, the
@@ -91,7 +95,39 @@ impl Places {
     /// # Errors
     /// When parts already exist. The error names all of them.
     pub(super) fn refuse_to_overwrite(&self) -> Result<()> {
-        self.refuse(&self.parts(), "or choose another name")
+        self.refuse(&self.parts(), |_| format!("go on with this keyring: {ITS_OWN}; {NEW_SYSTEM}"))
+    }
+
+    /// A new keyring in the place of one that lost a part would end the updates of machines in use.
+    ///
+    /// # Errors
+    /// When some parts exist, and others are missing. The error says how to get these again.
+    pub(super) fn refuse_incomplete(&self) -> Result<()> {
+        let (there, missing): (Vec<_>, Vec<_>) =
+            self.parts().into_iter().partition(|part| is_there(&self.folder.join(part)));
+        if there.is_empty() || missing.is_empty() {
+            return Ok(());
+        }
+        let mut next = format!("restore {} from your backup", self.shown(&missing));
+        if missing.contains(&self.pubring()) {
+            next.push_str(&self.ways_to_pubring());
+        }
+        let (name, there) = (&self.name, self.shown(&there));
+        let are = if missing.len() == 1 { "is" } else { "are" };
+        let missing = self.shown(&missing);
+        bail!("keyring {name}: it has {there}, and {missing} {are} missing: {next}; {ITS_OWN}; {NEW_SYSTEM}");
+    }
+
+    /// Says how to get the public key other than from a backup.
+    fn ways_to_pubring(&self) -> String {
+        let [home, pubring] = [self.gpg(), self.pubring()].map(|part| self.folder.join(part));
+        let shown = pubring.display();
+        let export = if is_there(&home) {
+            format!(", or export {shown}: gpg --homedir {} --output {shown} --export", home.display())
+        } else {
+            String::new()
+        };
+        format!("{export}, or copy ID_VERSION.pubring.pgp of a build to {shown}")
     }
 
     /// Moves the content of the staging folder to its place.
@@ -102,7 +138,12 @@ impl Places {
         let mut parts = self.parts().to_vec();
         parts.retain(|part| is_there(&self.staged(part)));
         let staging = self.staging.display();
-        self.refuse(&parts, &format!("and try again: the new one waits in {staging}"))?;
+        self.refuse(&parts, |which| {
+            format!(
+                "a new keyring waits in {staging}: remove {staging} if machines are in use with the older one, or \
+                 move {which} away and try again"
+            )
+        })?;
         for part in &parts {
             durable::rename(&self.staged(part), &self.folder.join(part))?;
         }
@@ -114,15 +155,19 @@ impl Places {
         [self.gpg(), self.keys(), self.pubring()]
     }
 
-    fn refuse(&self, parts: &[String], next: &str) -> Result<()> {
-        let taken = parts.iter().map(|part| self.folder.join(part)).filter(|path| is_there(path));
-        let taken = taken.map(|path| path.display().to_string()).collect::<Vec<_>>();
+    fn refuse(&self, parts: &[String], next: impl Fn(&str) -> String) -> Result<()> {
+        let taken: Vec<_> = parts.iter().filter(|part| is_there(&self.folder.join(part))).cloned().collect();
         if !taken.is_empty() {
             let (exist, which) = if taken.len() == 1 { ("exists", "it") } else { ("exist", "them") };
-            let taken = taken.join(" and ");
-            bail!("making the keyring {}: {taken} {exist} already: move {which} away {next}", self.name);
+            let (name, taken) = (&self.name, self.shown(&taken));
+            bail!("making the keyring {name}: {taken} {exist} already: {}", next(which));
         }
         Ok(())
+    }
+
+    fn shown(&self, parts: &[String]) -> String {
+        let paths = parts.iter().map(|part| self.folder.join(part).display().to_string());
+        paths.collect::<Vec<_>>().join(" and ")
     }
 }
 
@@ -195,10 +240,38 @@ mod tests {
         let (place, places) = staged();
         fs::write(place.path().join("x-pubring.pgp"), "older").unwrap();
         let error = places.publish().unwrap_err().to_string();
-        assert!(error.contains("x-pubring.pgp exists already: move it away and try again"), "{error}");
+        let wanted = "x-pubring.pgp exists already: a new keyring waits in ";
+        assert!(error.contains(wanted) && error.ends_with("or move it away and try again"), "{error}");
         assert!(!place.path().join("x-gpg").exists() && places.only_moves_are_missing());
         let error = places.refuse_to_overwrite().unwrap_err().to_string();
-        assert!(error.contains("x-pubring.pgp exists already: move it away or"), "{error}");
+        assert!(error.contains("x-pubring.pgp exists already: go on with this keyring: "), "{error}");
+    }
+
+    #[test]
+    fn a_lost_part_is_to_be_restored() {
+        let place = temporary::folder().unwrap();
+        let folder = place.path().display();
+        let places = Places::new(&place.path().join("x")).unwrap();
+        places.refuse_incomplete().unwrap();
+        fs::create_dir(place.path().join("x-gpg")).unwrap();
+        let said = || places.refuse_incomplete().unwrap_err().to_string();
+        let export = format!(
+            ", or export {folder}/x-pubring.pgp: gpg --homedir {folder}/x-gpg --output {folder}/x-pubring.pgp --export"
+        );
+        assert!(said().contains(&export), "{}", said());
+        fs::create_dir(place.path().join("x-keys")).unwrap();
+        let wanted = format!(
+            "keyring x: it has {folder}/x-gpg and {folder}/x-keys, and {folder}/x-pubring.pgp is missing: restore \
+             {folder}/x-pubring.pgp from your backup{export}, or copy ID_VERSION.pubring.pgp of a build to \
+             {folder}/x-pubring.pgp; machines in use take updates from their own keyring only; only for a \
+             new system: a keyring under another name"
+        );
+        assert_eq!(said(), wanted);
+        fs::remove_dir(place.path().join("x-gpg")).unwrap();
+        assert!(!said().contains("export"), "{}", said());
+        fs::create_dir(place.path().join("x-gpg")).unwrap();
+        fs::write(place.path().join("x-pubring.pgp"), "").unwrap();
+        places.refuse_incomplete().unwrap();
     }
 
     #[test]

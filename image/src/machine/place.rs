@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::Machine;
 use super::image::Image;
 use super::kept::{self, Found, NOTE, Next, Origin};
-use crate::host::{durable, temporary};
+use crate::host::{durable, full, temporary};
 
 /// A folder that this process alone uses.
 #[derive(Debug)]
@@ -106,7 +106,9 @@ impl Kept {
     fn make(&self, image: &Image, origin: &Origin, variables: &Path) -> Result<Machine> {
         self.erase()?;
         let note = self.path.join(NOTE);
-        fs::write(&note, origin.render()).with_context(|| format!("writing {}", note.display()))?;
+        let written =
+            fs::write(&note, origin.render()).with_context(|| format!("writing {}", note.display()));
+        written.map_err(|error| full::explain(&note, error))?;
         Machine::new(&self.path, image.path(), variables).inspect_err(|_| {
             // The first failure is the one that is reported.
             self.erase().ok();
@@ -148,6 +150,6 @@ fn make_private(path: &Path) -> Result<bool> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;
     }
-    durable::private_folder(path)?;
+    durable::private_folder(path).map_err(|error| full::explain(path, error))?;
     Ok(true)
 }

@@ -12,6 +12,7 @@ use super::folder::Folder;
 use super::manifest::Sums;
 use super::{name, sum};
 use crate::host::durable;
+use crate::host::full;
 use crate::host::screen::Screen;
 use crate::host::step::Step;
 
@@ -128,7 +129,8 @@ impl Addition<'_> {
             let step = Step::new(self.screen, &part.name);
             if !self.is_there(part, &step)? {
                 let temporary = self.folder.temporary(&part.name);
-                self.write_part(part, &temporary, &step).inspect_err(|_| {
+                let written = self.write_part(part, &temporary, &step);
+                written.map_err(|error| full::explain(self.folder.path, error)).inspect_err(|_| {
                     // It may not exist. The failure before it is the one that is reported.
                     fs::remove_file(&temporary).ok();
                 })?;

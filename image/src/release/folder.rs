@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::manifest::{self, MANIFEST, Sums};
-use super::name;
+use super::{name, readable};
 use crate::host::durable;
+use crate::host::full;
 use crate::host::gpg::{Home, SECRET_KEYS};
 
 /// The name of the signature of a manifest.
@@ -48,10 +49,9 @@ impl<'a> Folder<'a> {
     /// When there is a manifest that no key in this GnuPG home signed, because it proves nothing.
     pub(super) fn open(path: &'a Path, home: &'a Home) -> Result<Self> {
         if !path.exists() {
-            fs::create_dir_all(path).with_context(|| format!("creating {}", path.display()))?;
-            // A web server reads it, whatever the umask.
-            durable::mode(path, 0o755)?;
+            readable::make(path).map_err(|error| full::explain(path, error))?;
         }
+        readable::warn(path);
         refuse_secrets(path)?;
         let mut folder = Self { path, home, sums: Sums::new(), _lock: durable::lock(path)? };
         folder.finish_interrupted()?;
@@ -109,7 +109,9 @@ impl<'a> Folder<'a> {
     /// When gpg fails, or its signature does not verify. The earlier release stays published then.
     pub(super) fn publish(&self, sums: &Sums, key: &str) -> Result<()> {
         let (manifest, signature) = (self.temporary(MANIFEST), self.temporary(SIGNATURE));
-        self.prepare(sums, key, &manifest, &signature).inspect_err(|_| {
+        let prepared = self.prepare(sums, key, &manifest, &signature);
+        // What was written is part of what fills a disk.
+        prepared.map_err(|error| full::explain(self.path, error)).inspect_err(|_| {
             // They may not exist. The failure before is the one that is reported.
             [&manifest, &signature].into_iter().for_each(|file| _ = fs::remove_file(file).ok());
         })?;

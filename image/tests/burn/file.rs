@@ -46,6 +46,26 @@ fn an_image_alone_is_not_checked_and_a_changed_one_is_refused() {
     assert!(out.contains("Image alone.raw (not checked: no SHA256SUMS lies beside it)\n"), "{out}");
 }
 
+/// The file has holes, and its file system is too small for what comes there.
+#[test]
+#[ignore = "needs a user namespace; `make test` runs it"]
+fn a_file_on_a_full_disk_says_which_is_full() {
+    let place = Place::new();
+    fs::create_dir(place.path("m")).unwrap();
+    let mount = place.path("m").canonicalize().unwrap();
+    let script = "mount -t tmpfs -o size=1m none m && truncate --size=64M m/vm.raw && exec \"$@\"";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
+    command.args([env!("CARGO_BIN_EXE_pattern"), "burn", "x_1", "m/vm.raw"]).current_dir(place.path(""));
+    let output = command.output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    let last = error.lines().last().unwrap_or_default();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    let wanted = format!("the file system at {} is full (", mount.display());
+    assert!(last.starts_with("pattern: m/vm.raw is not finished: ") && last.contains(&wanted), "{error}");
+    assert!(last.contains(" left): make room there, and try again: writing m/vm.raw at byte "), "{error}");
+}
+
 #[test]
 fn what_is_no_whole_image_is_refused() {
     let place = Place::new();

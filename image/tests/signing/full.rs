@@ -17,6 +17,25 @@ fn with_disk(place: &Place, kib: u32, arguments: &[&str]) -> Output {
     command.args(arguments).current_dir(place.path("")).output().unwrap()
 }
 
+/// What is too large is the image, so the disk takes some files.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn a_release_that_has_no_room_says_so_in_the_same_words() {
+    let place = Place::with_keys();
+    place.build("1");
+    fs::create_dir(place.path("m")).unwrap();
+    let mount = place.path("m").canonicalize().unwrap();
+    for kib in [4, 12, 20, 40] {
+        let arguments = ["sign-release", "x_1", "x-gpg", "--output", "m/r", "--compress", "none"];
+        let output = with_disk(&place, kib, &arguments);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{kib} {error}");
+        let wanted = format!("pattern: the file system at {} is full (", mount.display());
+        assert!(error.starts_with(&wanted), "{kib} {error}");
+        assert_eq!(error.matches(" left): make room there, and try again: ").count(), 1, "{kib} {error}");
+    }
+}
+
 #[test]
 #[ignore = "needs gnupg openssl; `make test` runs it"]
 fn a_full_disk_is_named_and_not_the_key() {

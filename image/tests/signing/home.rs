@@ -139,6 +139,7 @@ fn what_is_wrong_with_a_home_is_said_in_our_words() {
             error.starts_with("pattern: trying to sign with the key ") && error.contains(&wanted),
             "{error}"
         );
+        assert_eq!(error.matches("gpg said").count(), 1, "{error}");
     }
     fs::write(&file, whole).unwrap();
 

@@ -152,6 +152,34 @@ fn what_lies_beside_the_keys_is_missed_too() {
     assert_eq!(text, format!("{warning}x-keys: no key is missing\n"));
 }
 
+/// A new keyring would end the updates of machines in use.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn a_lost_public_key_is_exported_again() {
+    let place = Place::with_keys();
+    let before = fs::read(place.path("x-pubring.pgp")).unwrap();
+    let gone = || fs::remove_file(place.path("x-pubring.pgp")).unwrap();
+    gone();
+    let error = place.fails(&["gen-keyring", "x"]);
+    let command = "gpg --homedir x-gpg --output x-pubring.pgp --export";
+    assert!(
+        error.contains(&format!("export x-pubring.pgp: {command}, or copy ID_VERSION.pubring.pgp")),
+        "{error}"
+    );
+    let _ = said("sh", &["-c", command], &place);
+    assert_eq!(fs::read(place.path("x-pubring.pgp")).unwrap(), before);
+    gone();
+    let (added, text) = place.tells(&["gen-keyring", "x", "--add-missing"]);
+    assert_eq!(added, "x-pubring.pgp\n");
+    assert_eq!(text, "x-pubring.pgp was missing, and is the public key of x-gpg again.\n");
+    assert_eq!(fs::read(place.path("x-pubring.pgp")).unwrap(), before);
+    assert_eq!(mode(&place.path("x-pubring.pgp")), 0o644);
+    assert_eq!(names(&place.path("")), ["x-gpg", "x-keys", "x-pubring.pgp"]);
+    fs::remove_dir_all(place.path("x-keys")).unwrap();
+    let error = place.fails(&["gen-keyring", "x", "--add-missing"]);
+    assert!(error.contains("x-keys is missing: restore x-keys from your backup; machines in use"), "{error}");
+}
+
 /// A machine may have its volume bound to an epoch's key alone: no run makes another in its place.
 #[test]
 #[ignore = "needs gnupg openssl; `make test` runs it"]
@@ -186,7 +214,7 @@ fn what_is_there_is_not_overwritten() {
     let before = fs::read(place.path("x-pubring.pgp")).unwrap();
     let error = place.fails(&["gen-keyring", "x"]);
     assert!(
-        error.contains("x-gpg and x-keys and x-pubring.pgp exist already: move them away or "),
+        error.contains("x-gpg and x-keys and x-pubring.pgp exist already: go on with this keyring: "),
         "{error}"
     );
     assert_eq!(fs::read(place.path("x-pubring.pgp")).unwrap(), before);
@@ -196,7 +224,8 @@ fn what_is_there_is_not_overwritten() {
         fs::write(place.path(part), "mine").unwrap();
         let error = place.fails(&["gen-keyring", "y"]);
         assert!(
-            error.contains(&format!("making the keyring y: {part} exists already: move it away")),
+            error.contains(&format!("keyring y: it has {part}, and y-"))
+                && error.contains(" are missing: restore y-"),
             "{error}"
         );
         assert_eq!(names(&place.path("")), ["x-gpg", "x-keys", "x-pubring.pgp", part]);

@@ -8,6 +8,7 @@ mod image;
 mod interrupted;
 mod keyring;
 mod place;
+mod readable;
 mod release;
 mod results;
 mod trusted;

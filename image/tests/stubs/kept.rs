@@ -168,3 +168,27 @@ fn a_copy_that_fails_leaves_nothing() {
     assert!(host.names("empty").is_empty() && !host.path("new").exists());
     host.succeeds(&["run", "x_1.raw", "--persist", "new"]);
 }
+
+/// Without a folder of its own the machine is where `TMPDIR` is.
+#[test]
+#[ignore = "needs a user namespace; `make test` runs it"]
+fn a_machine_without_room_says_which_disk_is_full() {
+    let host = Host::new();
+    host.image("x_1.raw", 1);
+    for arguments in [&["x_1.raw", "--persist", "temporary/m"][..], &["x_1.raw"]] {
+        for kib in [4, 8, 12] {
+            let mut command = Command::new("unshare");
+            let script = format!("mount -t tmpfs -o size={kib}k none temporary && exec \"$@\"");
+            command.args(["--map-root-user", "--mount", "sh", "-c", &script, "sh"]);
+            command.args([env!("CARGO_BIN_EXE_pattern"), "--quiet", "run"]).args(arguments);
+            host.furnish(&mut command, ":");
+            let output = command.output().unwrap();
+            let error = said(&output);
+            assert_eq!(output.status.code(), Some(1), "{arguments:?} {kib} {error}");
+            let mount = host.path("temporary").canonicalize().unwrap();
+            let wanted = format!("pattern: the file system at {} ", mount.display());
+            assert!(error.starts_with(&wanted), "{arguments:?} {kib} {error}");
+            assert_eq!(error.matches("make room there, and try again: ").count(), 1, "{kib} {error}");
+        }
+    }
+}

@@ -10,10 +10,7 @@ use crate::host::only_new;
 /// What gpg says in English, and what it means for a home. The first one that is said counts: gpg goes
 /// on after some of them, and what it says then follows from them.
 const MEANINGS: [(&[&str], &str); 6] = [
-    (
-        &["No space left on device", "Disk quota exceeded"],
-        "a disk is full: make room where HOME is, and where gpg writes to",
-    ),
+    (&["No space left on device", "Disk quota exceeded"], "a disk is full"),
     (
         &["Read-only file system", "Permission denied"],
         "you can't write to HOME, where gpg keeps locks and the agent's socket: copy it to a folder of yours",
@@ -106,7 +103,7 @@ mod tests {
         ),
         (
             "gpg: error writing to 'h/.#lk0x1': No space left on device; gpg: can't connect to the agent: No space left",
-            "a disk is full: make room where h is, and ",
+            "a disk is full",
         ),
         (
             "gpg: can't connect to the agent: IPC connect call failed",

@@ -1,0 +1,91 @@
+//! A release must be readable by the web server that gives it to systems.
+
+use std::fs::{self, Metadata};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use rustix::process::geteuid;
+
+use crate::host::{durable, screen};
+
+/// Makes a folder and those above it that are missing, readable by everybody, whatever the umask.
+pub(super) fn make(path: &Path) -> Result<()> {
+    let mut missing: Vec<&Path> = named(path).filter(|folder| !folder.exists()).collect();
+    missing.reverse();
+    // A path such as `a/../b` has names that exist as soon as the one before is made.
+    for folder in missing {
+        if !folder.exists() {
+            fs::create_dir(folder).with_context(|| format!("creating {}", folder.display()))?;
+            durable::mode(folder, 0o755)?;
+        }
+    }
+    Ok(())
+}
+
+/// Warns of folders that only their owner can read, if that is this user. Only those are looked at that the path names: a
+/// release that is copied to a server may lie in a private home.
+pub(super) fn warn(path: &Path) {
+    for folder in named(path) {
+        let shown = folder.display();
+        let is_release = folder == path;
+        if fs::metadata(folder).is_ok_and(|found| is_closed(&found, is_release)) {
+            let change = if is_release { "a+rx" } else { "a+x" };
+            screen::warn(format_args!(
+                "warning: only its owner can read {shown}, so a web server can't give {} to systems: chmod {change} {shown}",
+                path.display()
+            ));
+        }
+    }
+}
+
+/// Returns whether neither the group nor others can read a release, or go through a folder above it. A list of access rights
+/// shows in the bits of the group.
+fn is_closed(found: &Metadata, is_release: bool) -> bool {
+    let needed = |bits: u32, shift: u32| {
+        let wanted = if is_release { 0o5 } else { 0o1 };
+        bits >> shift & wanted == wanted
+    };
+    let mode = found.permissions().mode();
+    found.uid() == geteuid().as_raw() && !needed(mode, 3) && !needed(mode, 0)
+}
+
+/// Returns a folder and those above it that its path names.
+fn named(path: &Path) -> impl Iterator<Item = &Path> {
+    path.ancestors().filter(|folder| !folder.as_os_str().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::temporary;
+
+    fn closed(path: &Path, mode: u32, is_release: bool) -> bool {
+        durable::mode(path, mode).unwrap();
+        is_closed(&fs::metadata(path).unwrap(), is_release)
+    }
+
+    #[test]
+    fn a_release_is_to_be_read_and_a_folder_above_it_to_be_passed() {
+        let place = temporary::folder().unwrap();
+        let path = place.path();
+        for (mode, release, parent) in [
+            (0o700, true, true),
+            (0o711, true, false),
+            (0o750, false, false),
+            (0o744, true, true),
+            (0o755, false, false),
+        ] {
+            assert_eq!((closed(path, mode, true), closed(path, mode, false)), (release, parent), "{mode:o}");
+        }
+        assert!(!is_closed(&fs::metadata("/").unwrap(), true));
+    }
+
+    #[test]
+    fn each_folder_that_is_made_can_be_read_and_no_other_is_changed() {
+        let place = temporary::folder().unwrap();
+        make(&place.path().join("a/../b/c")).unwrap();
+        let mode = |name: &str| fs::metadata(place.path().join(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!([mode(""), mode("a"), mode("b"), mode("b/c")], [0o700, 0o755, 0o755, 0o755]);
+    }
+}
