@@ -4,6 +4,7 @@ mod claim;
 mod data;
 mod date;
 mod debian;
+mod exchange;
 mod keys;
 mod mkosi;
 mod output;
@@ -113,12 +114,21 @@ pub fn build(options: &Build, screen: Screen) -> Result<()> {
     drop(joined);
     room::check(config.partitions.sizes.esp, output::kernel_image(&base, &places.made())?)?;
     users::keep(&places.made(), &places.folder, screen)?;
-    let mut names = output::collect(&base, &places.made(), &to)?;
-    names.push(output::keep_pubring(&base, &pubring, &to)?);
-    names.push(sbom::write(&places, &data, &to)?);
-    output::checksums(&to, &names)?;
-    names.extend(output::keep_manifest(&base, &places.made(), &to)?);
+    let names = finish(&places, &data, &pubring)?;
+    exchange::into_place(&base, &places.result(), &to)?;
     print_made(options.json, &base, &to, &names)
+}
+
+/// Makes the whole result beside the place that it is for, so that an earlier one stays until then. Returns the names.
+fn finish(places: &Places, data: &Data, pubring: &Path) -> Result<Vec<String>> {
+    let (base, result) = (&places.base, made(&places.result())?);
+    let mut names = output::collect(base, &places.made(), &result)?;
+    names.push(output::keep_pubring(base, pubring, &result)?);
+    names.push(sbom::write(places, data, &result)?);
+    let packages = output::keep_manifest(base, &places.made(), &result)?;
+    output::checksums(&result, &names)?;
+    names.extend(packages);
+    Ok(names)
 }
 
 /// Prints what was made.

@@ -8,6 +8,7 @@ pub(crate) mod image;
 pub(crate) mod manifest;
 pub(crate) mod name;
 pub(crate) mod sum;
+pub(crate) mod unfinished;
 
 use std::fs;
 use std::path::{Path, PathBuf};
