@@ -6,6 +6,7 @@ mod folder;
 mod kernel;
 mod login;
 mod mkosi;
+mod secret;
 
 use std::path::{Path, PathBuf};
 

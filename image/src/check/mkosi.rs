@@ -6,11 +6,13 @@ mod look;
 mod tree;
 mod walk;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A file that mkosi copies into the image.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(super) struct Placed {
+    /// The file that is copied.
+    pub(super) from: PathBuf,
     /// Its path in the image, without `/` at the start.
     pub(super) path: String,
     /// Its text, if it is where services are configured.

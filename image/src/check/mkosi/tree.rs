@@ -52,5 +52,5 @@ fn below(folder: &Path, place: &str, files: &mut Vec<Placed>) {
 fn placed(file: &Path, path: String) -> Placed {
     let is_read = TEXTS.iter().any(|folder| path.starts_with(folder));
     let text = if is_read { text(file).unwrap_or_default() } else { String::new() };
-    Placed { path, text }
+    Placed { from: file.to_owned(), path, text }
 }
