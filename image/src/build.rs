@@ -9,6 +9,7 @@ mod keys;
 mod mkosi;
 mod output;
 mod pairs;
+mod place;
 mod progress;
 mod room;
 mod sbom;
@@ -21,7 +22,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, ValueHint};
 use pattern::config::{Config, SecureBoot};
 use pattern::table::base;
@@ -82,7 +83,7 @@ pub fn build(options: &Build, screen: Screen) -> Result<()> {
     let keys = signing(options, &config, screen)?;
     let checked = keys.as_ref().map_or(Ok(true), |keys| pairs::check(keys, &options.tools))?;
     let base = format!("{}_{}", config.image.id, config.image.version);
-    refuse_own_folder(options)?;
+    place::refuse_other(options)?;
     let to = options.output.join(&base);
     signals::catch()?;
     let _version = claim::version(&options.output.join(".work").join(&base))?;
@@ -139,28 +140,6 @@ fn print_made(json: bool, base: &str, to: &Path, names: &[String]) -> Result<()>
     }
     let image = to.join(format!("{base}.raw")).display().to_string();
     results::json(&json!({ "result": to.display().to_string(), "image": image, "files": files }))
-}
-
-/// Results and caches do not go among an image's own files or keys, which somebody keeps and publishes.
-fn refuse_own_folder(options: &Build) -> Result<()> {
-    let at = |path: &Path| path.canonicalize().ok();
-    let own = [Some(options.folder.as_path()), options.keys.as_deref()];
-    if let Some(own) =
-        own.into_iter().flatten().find(|own| at(own).is_some() && at(own) == at(&options.output))
-    {
-        bail!(
-            "building into {}: it holds the image's own files; name another folder with --output",
-            own.display()
-        );
-    }
-    match output::kind(&options.output) {
-        Some(kind) => bail!(
-            "building into {}: it is {kind}, and results go into a folder of their own below --output; name another one, such as \
-             the default, build/images",
-            options.output.display()
-        ),
-        None => Ok(()),
-    }
 }
 
 /// An image by this build needs Secure Boot for its volume.

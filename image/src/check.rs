@@ -91,6 +91,11 @@ pub(crate) fn look(path: &Path) -> Checked {
     }
 }
 
+/// Returns the trees that mkosi copies for the image in a folder, as far as files show.
+pub(crate) fn trees(folder: &Path) -> Vec<PathBuf> {
+    mkosi::Mkosi::read(folder).trees
+}
+
 pub(crate) fn is_error(finding: &Finding) -> bool {
     finding.severity == Severity::Error
 }

@@ -24,6 +24,8 @@ pub(super) struct Placed {
 pub(super) struct Mkosi {
     /// Names and values. Items of a list are on lines, or between commas.
     pub(super) settings: Vec<(String, String)>,
+    /// The folders that are copied into the image.
+    pub(super) trees: Vec<PathBuf>,
     /// The files that are copied into the image.
     pub(super) files: Vec<Placed>,
     /// The texts of the scripts that change the image.

@@ -56,6 +56,28 @@ fn a_version_is_replaced_on_request_and_what_is_not_its_own_stays() {
     assert_eq!((read("x_1.raw").as_str(), read("disk.raw").as_str()), ("raw\n", "a machine"));
 }
 
+/// A tree of the image would have the results of the build before.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn results_do_not_go_among_keys_nor_into_what_mkosi_reads() {
+    let host = Host::with_mkosi();
+    fs::create_dir(host.path("x/mkosi.extra")).unwrap();
+    let here = host.path("").canonicalize().unwrap();
+    let of = |name: &str, kind: &str| format!("{} is {kind}: name another folder", here.join(name).display());
+    for (to, message) in [
+        ("x-keys", of("x-keys", "a folder of secret keys")),
+        ("x-keys/images", of("x-keys", "a folder of secret keys")),
+        ("x-gpg", of("x-gpg", "a GnuPG home")),
+        ("x/mkosi.extra", "mkosi reads x/mkosi.extra for the image; name another folder".to_owned()),
+        ("x/mkosi.conf.d/a", "mkosi reads x/mkosi.conf.d for the image; name another folder".to_owned()),
+    ] {
+        let error = host.fails(&["build", "x", "--output", to]);
+        assert!(error.contains(&format!("building into {to}: {message}")), "{error}");
+    }
+    assert!(!host.path("x-keys/.work").exists() && !host.path("x/mkosi.conf.d").exists());
+    host.succeeds(&["build", "x", "--output", "x/build/images"]);
+}
+
 /// Names and content of a result.
 fn content(host: &Host) -> Vec<(String, Vec<u8>)> {
     let read = |name: String| (name.clone(), fs::read(host.path(RESULT).join(name)).unwrap());
