@@ -94,6 +94,12 @@ impl Table {
         self.sector_size
     }
 
+    /// Returns the UUID of the table itself, which stays when the table is changed.
+    #[must_use]
+    pub fn disk_guid(&self) -> Guid {
+        Guid(self.disk_guid)
+    }
+
     /// Returns the used entries, by number.
     pub fn partitions(&self) -> impl Iterator<Item = Partition> + '_ {
         (1..).zip(&self.entries).filter(|(_, entry)| entry.is_used()).map(|(number, entry)| Partition {

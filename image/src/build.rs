@@ -4,10 +4,12 @@ mod claim;
 mod data;
 mod date;
 mod debian;
+mod exchange;
 mod keys;
 mod mkosi;
 mod output;
 mod pairs;
+mod place;
 mod progress;
 mod room;
 mod sbom;
@@ -20,7 +22,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, ValueHint};
 use pattern::config::{Config, SecureBoot};
 use pattern::table::base;
@@ -81,7 +83,7 @@ pub fn build(options: &Build, screen: Screen) -> Result<()> {
     let keys = signing(options, &config, screen)?;
     let checked = keys.as_ref().map_or(Ok(true), |keys| pairs::check(keys, &options.tools))?;
     let base = format!("{}_{}", config.image.id, config.image.version);
-    refuse_own_folder(options)?;
+    place::refuse_other(options)?;
     let to = options.output.join(&base);
     signals::catch()?;
     let _version = claim::version(&options.output.join(".work").join(&base))?;
@@ -113,12 +115,21 @@ pub fn build(options: &Build, screen: Screen) -> Result<()> {
     drop(joined);
     room::check(config.partitions.sizes.esp, output::kernel_image(&base, &places.made())?)?;
     users::keep(&places.made(), &places.folder, screen)?;
-    let mut names = output::collect(&base, &places.made(), &to)?;
-    names.push(output::keep_pubring(&base, &pubring, &to)?);
-    names.push(sbom::write(&places, &data, &to)?);
-    output::checksums(&to, &names)?;
-    names.extend(output::keep_manifest(&base, &places.made(), &to)?);
+    let names = finish(&places, &data, &pubring)?;
+    exchange::into_place(&base, &places.result(), &to)?;
     print_made(options.json, &base, &to, &names)
+}
+
+/// Makes the whole result beside the place that it is for, so that an earlier one stays until then. Returns the names.
+fn finish(places: &Places, data: &Data, pubring: &Path) -> Result<Vec<String>> {
+    let (base, result) = (&places.base, made(&places.result())?);
+    let mut names = output::collect(base, &places.made(), &result)?;
+    names.push(output::keep_pubring(base, pubring, &result)?);
+    names.push(sbom::write(places, data, &result)?);
+    let packages = output::keep_manifest(base, &places.made(), &result)?;
+    output::checksums(&result, &names)?;
+    names.extend(packages);
+    Ok(names)
 }
 
 /// Prints what was made.
@@ -129,28 +140,6 @@ fn print_made(json: bool, base: &str, to: &Path, names: &[String]) -> Result<()>
     }
     let image = to.join(format!("{base}.raw")).display().to_string();
     results::json(&json!({ "result": to.display().to_string(), "image": image, "files": files }))
-}
-
-/// Results and caches do not go among an image's own files or keys, which somebody keeps and publishes.
-fn refuse_own_folder(options: &Build) -> Result<()> {
-    let at = |path: &Path| path.canonicalize().ok();
-    let own = [Some(options.folder.as_path()), options.keys.as_deref()];
-    if let Some(own) =
-        own.into_iter().flatten().find(|own| at(own).is_some() && at(own) == at(&options.output))
-    {
-        bail!(
-            "building into {}: it holds the image's own files; name another folder with --output",
-            own.display()
-        );
-    }
-    match output::kind(&options.output) {
-        Some(kind) => bail!(
-            "building into {}: it is {kind}, and results go into a folder of their own below --output; name another one, such as \
-             the default, build/images",
-            options.output.display()
-        ),
-        None => Ok(()),
-    }
 }
 
 /// An image by this build needs Secure Boot for its volume.

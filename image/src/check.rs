@@ -6,6 +6,7 @@ mod folder;
 mod kernel;
 mod login;
 mod mkosi;
+mod secret;
 
 use std::path::{Path, PathBuf};
 
@@ -88,6 +89,11 @@ pub(crate) fn look(path: &Path) -> Checked {
             Checked { config, findings }
         }
     }
+}
+
+/// Returns the trees that mkosi copies for the image in a folder, as far as files show.
+pub(crate) fn trees(folder: &Path) -> Vec<PathBuf> {
+    mkosi::Mkosi::read(folder).trees
 }
 
 pub(crate) fn is_error(finding: &Finding) -> bool {

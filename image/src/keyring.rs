@@ -128,6 +128,11 @@ pub(crate) fn is_begun(name: &Path) -> bool {
         || parts(name).is_ok_and(|parts| parts.iter().any(|part| is_there(part)))
 }
 
+/// Returns whether a name is that of a secret file of a NAME-keys.
+pub(crate) fn is_secret(name: &str) -> bool {
+    name == "secure-boot.key" || (name.starts_with("pcr-") && name.ends_with("private.pem"))
+}
+
 /// Returns what a folder of secrets is.
 pub(crate) fn secrets(folder: &Path) -> Option<&'static str> {
     let has = |name: &str| folder.join(name).exists();
@@ -162,6 +167,16 @@ mod tests {
         assert!(lines[2].starts_with("x-keys is SECRET: "), "{text}");
         assert!(lines[2].contains("pcr-debug-*.pem of images with debug = true"), "{text}");
         assert!(lines[4].contains("back it up"), "{text}");
+    }
+
+    #[test]
+    fn secret_files_are_known_by_their_names() {
+        for name in ["secure-boot.key", "pcr-private.pem", "pcr-debug-private.pem", &private_key(2)] {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in ["secure-boot.crt", "pcr-public.pem", "pcr-debug-public.pem", "private.pem"] {
+            assert!(!is_secret(name), "{name}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub(crate) mod manifest;
 pub(crate) mod name;
 mod readable;
 pub(crate) mod sum;
+pub(crate) mod unfinished;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -117,6 +117,61 @@ fn an_image_that_nobody_can_start_or_use_is_noted() {
     assert_eq!(place.check(&["image/pattern.toml"]), (NO_GPG.to_owned(), 0));
 }
 
+/// Whoever has the image would have them.
+#[test]
+fn secret_keys_do_not_go_into_an_image() {
+    const PEM: &str = "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n";
+    let gpg = "has secret keys of a GnuPG home, and everybody who has the image would have them: move it out";
+    let ours = "is a secret key of a NAME-keys, and everybody who has the image would have it: move it out";
+    for (file, named, message) in [
+        (
+            "mkosi.extra/root/.gnupg/private-keys-v1.d/AB.key",
+            "mkosi.extra/root/.gnupg/private-keys-v1.d",
+            gpg,
+        ),
+        ("mkosi.skeleton/demo-gpg/secring.gpg", "mkosi.skeleton/demo-gpg/secring.gpg", gpg),
+        ("mkosi.extra/usr/keys/secure-boot.key", "mkosi.extra/usr/keys/secure-boot.key", ours),
+        (
+            "mkosi.images/initrd/mkosi.extra/pcr-epoch-2-private.pem",
+            "mkosi.images/initrd/mkosi.extra/pcr-epoch-2-private.pem",
+            ours,
+        ),
+        ("tree/pcr-private.pem", "tree/pcr-private.pem", ours),
+    ] {
+        let place = Place::new();
+        place.write("image/mkosi.conf", format!("{KERNEL}ExtraTrees=tree:/usr/x\n"));
+        place.write("image/tree/empty", "");
+        place.write(&format!("image/{file}"), PEM);
+        let (found, status) = place.check(&["image"]);
+        let wanted = format!("image/pattern.toml:1: image/{named} {message}");
+        assert!(found.starts_with(&wanted) && status == 1, "{found}");
+        let output = place.run(&["build", "image"]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.starts_with(&wanted) && output.status.code() == Some(1), "{said}");
+    }
+}
+
+/// A person may mean it.
+#[test]
+fn other_private_keys_are_noted() {
+    let place = Place::new();
+    let names = ["etc/ssh/ssh_host_ed25519_key", "usr/lib/web/server.pem"];
+    for name in names {
+        place.write(&format!("image/mkosi.extra/{name}"), "-----BEGIN OPENSSH PRIVATE KEY-----\nAA==\n");
+    }
+    place.write("image/mkosi.extra/etc/ssh/ssh_host_ed25519_key.pub", "ssh-ed25519 AAAA");
+    place.write("image/mkosi.extra/usr/lib/secure-boot.key", "where the key is: on paper");
+    std::os::unix::fs::symlink("web/server.pem", place.0.path().join("image/mkosi.extra/usr/lib/link"))
+        .unwrap();
+    let (found, status) = place.check(&["image"]);
+    let noted = |name: &str| {
+        format!("image/pattern.toml:1: note: image/mkosi.extra/{name} is a private key, which all machines ")
+    };
+    let lines: Vec<_> = found.lines().collect();
+    assert!(lines.iter().zip(names).all(|(line, name)| line.starts_with(&noted(name))), "{found}");
+    assert_eq!((lines.len(), status), (3, 0), "{found}");
+}
+
 /// The build would say so after minutes.
 #[test]
 fn an_image_without_packages_has_no_kernel_for_sure() {

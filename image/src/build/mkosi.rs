@@ -54,6 +54,11 @@ impl Places {
         self.work.join("made")
     }
 
+    /// Returns the folder where the result is finished before it gets its place.
+    pub(crate) fn result(&self) -> PathBuf {
+        self.work.join("result")
+    }
+
     fn initrd(&self) -> PathBuf {
         self.made().join("initrd.cpio.zst")
     }

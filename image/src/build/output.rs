@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use pattern::update::release::Part;
 
 use crate::host::tools;
-use crate::release::{MANIFEST, PACKAGES, PUBRING, SIGNATURE, is_file_of};
+use crate::release::{MANIFEST, PACKAGES, PUBRING, SIGNATURE, is_file_of, unfinished};
 
 /// Returns the final name of a file that mkosi made, which has this many bytes, or `None` if it is
 /// not an output.
@@ -53,6 +53,9 @@ pub(super) fn kind(folder: &Path) -> Option<&'static str> {
 /// When `to` has a file of the version.
 pub(crate) fn refuse_to_replace(base: &str, to: &Path, force: bool) -> Result<()> {
     if !force && let Some(name) = own(base, to)?.pop() {
+        if !to.join(MANIFEST).exists() {
+            bail!("building into {}: {}", to.display(), unfinished::words(base));
+        }
         bail!(
             "{} was built already ({}): raise image.version, or replace it with --force",
             base,
@@ -78,8 +81,7 @@ pub(super) fn own(base: &str, to: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Moves the outputs from `made` to `to`, and replaces what an earlier build left there. Returns
-/// the names. Other files stay.
+/// Moves the outputs from `made` to `to`, and gives them their final names. Returns the names.
 ///
 /// # Errors
 /// When the image itself was not made, or a file can't be moved.
@@ -89,11 +91,6 @@ pub(crate) fn collect(base: &str, made: &Path, to: &Path) -> Result<Vec<String>>
     if !names.contains(&format!("{base}.raw")) {
         bail!("mkosi made no {base}.raw in {}", made.display());
     }
-    for name in own(base, to)? {
-        let path = to.join(name);
-        fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
-    }
-    fs::create_dir_all(to).with_context(|| format!("creating {}", to.display()))?;
     for (from, name) in renames {
         let path = to.join(name);
         fs::rename(from, &path).with_context(|| format!("moving {}", path.display()))?;
@@ -184,24 +181,19 @@ mod tests {
     }
 
     #[test]
-    fn outputs_are_collected_with_checksums_and_only_old_ones_go() {
+    fn outputs_are_collected_with_checksums() {
         let place = temporary::folder().unwrap();
         let (made, to) = (place.path().join("made"), place.path().join("to"));
         fs::create_dir_all(&made).unwrap();
         fs::create_dir_all(&to).unwrap();
-        let old = ["SHA256SUMS", "x_1_aa_9.usr.raw", "x_1.pubring.pgp", "x_1.manifest", "x_1.efi"];
-        let others = ["disk.raw", "notes.txt", "x_1.txt", "x_12.raw", "y_1.raw"];
-        old.iter().chain(&others).for_each(|name| fs::write(to.join(name), "").unwrap());
         let error = collect("x_1", &made, &to).unwrap_err().to_string();
         assert!(error.starts_with("mkosi made no x_1.raw in "), "{error}");
-        assert!(old.iter().all(|name| to.join(name).exists()));
 
         fs::write(made.join("x_1.raw"), "image").unwrap();
         fs::write(made.join("x_1.manifest"), "").unwrap();
         let names = collect("x_1", &made, &to).unwrap();
         assert_eq!(names, ["x_1.raw"]);
         assert_eq!(keep_manifest("x_1", &made, &to).unwrap().as_deref(), Some("x_1.manifest"));
-        assert!(to.join("x_1.manifest").exists());
         assert_eq!(keep_manifest("x_1", &made, &to).unwrap(), None);
         checksums(&to, &names).unwrap();
         let sums = fs::read_to_string(to.join("SHA256SUMS")).unwrap();
@@ -209,19 +201,17 @@ mod tests {
         assert_eq!(sums, format!("{image}  x_1.raw\n"));
         let mut left: Vec<_> = fs::read_dir(&to).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
-        assert_eq!(
-            left,
-            [
-                "SHA256SUMS",
-                "disk.raw",
-                "notes.txt",
-                "x_1.manifest",
-                "x_1.raw",
-                "x_1.txt",
-                "x_12.raw",
-                "y_1.raw"
-            ]
-        );
+        assert_eq!(left, ["SHA256SUMS", "x_1.manifest", "x_1.raw"]);
+    }
+
+    #[test]
+    fn only_files_of_the_version_are_its_own_and_the_sums_come_first() {
+        let place = temporary::folder().unwrap();
+        let ours = ["SHA256SUMS", "x_1.efi", "x_1.manifest", "x_1.pubring.pgp", "x_1_aa_9.usr.raw"];
+        let others = ["disk.raw", "notes.txt", "x_1.txt", "x_12.raw", "y_1.raw"];
+        ours.iter().chain(&others).for_each(|name| fs::write(place.path().join(name), "").unwrap());
+        assert_eq!(own("x_1", place.path()).unwrap(), ours);
+        assert!(own("x_1", &place.path().join("none")).unwrap().is_empty());
     }
 
     #[test]
@@ -242,13 +232,19 @@ mod tests {
         fs::create_dir(&to).unwrap();
         fs::write(to.join("notes.txt"), "").unwrap();
         refuse_to_replace("x_1", &to, false).unwrap();
-        for name in ["x_1.raw", "SHA256SUMS"] {
+        let shown = to.display();
+        let unfinished = "did not finish, because SHA256SUMS is missing: build it again with --force";
+        for (name, wanted) in [
+            ("x_1.raw", format!("building into {shown}: the build of x_1 {unfinished}")),
+            (
+                "SHA256SUMS",
+                format!(
+                    "x_1 was built already ({shown}/x_1.raw): raise image.version, or replace it with --force"
+                ),
+            ),
+        ] {
             fs::write(to.join(name), "").unwrap();
             let error = refuse_to_replace("x_1", &to, false).unwrap_err().to_string();
-            let wanted = format!(
-                "x_1 was built already ({}/x_1.raw): raise image.version, or replace it with --force",
-                to.display()
-            );
             assert_eq!(error, wanted);
             refuse_to_replace("x_1", &to, true).unwrap();
         }

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 use super::buffer::{Buffer, CHUNK};
 use crate::host::{full, signals};
+use crate::machine::place;
 
 /// What a name stands for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -91,6 +92,8 @@ fn numbers(metadata: &fs::Metadata) -> String {
 /// An open disk.
 pub(super) struct Target {
     file: File,
+    /// The lock of the machine whose disk it is.
+    _machine: Option<File>,
     path: PathBuf,
     is_device: bool,
     /// Whether reads and writes go past the page cache.
@@ -131,12 +134,13 @@ impl Target {
         if is_locked(&file, is_device) {
             bail!("{} is locked by another program; try again when it has finished", path.display());
         }
+        let machine = if is_device { None } else { place::lock_machine_of(path)? };
         let now = file.metadata().with_context(opening)?;
         if matches!(kind, Kind::Device(was) if *was != numbers(&now)) {
             bail!("{} has become another disk; try again", path.display());
         }
         let size = file.seek(SeekFrom::End(0)).with_context(opening)? / sector * sector;
-        Ok(Self { file, path: path.to_owned(), is_device, direct, size, sector })
+        Ok(Self { file, _machine: machine, path: path.to_owned(), is_device, direct, size, sector })
     }
 
     /// Writes a buffer.

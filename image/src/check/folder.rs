@@ -1,5 +1,5 @@
-//! What there is to say about the folder of a `pattern.toml`: its keyring, and mkosi's
-//! configuration.
+//! What there is to say about the folder of a `pattern.toml`: its keyring, mkosi's configuration, and
+//! secret keys among its files.
 
 use std::path::Path;
 
@@ -7,6 +7,7 @@ use pattern::config::{Config, Finding, line_of};
 
 use super::kernel::Lack;
 use super::mkosi::Mkosi;
+use super::secret::{Secret, secrets};
 use super::{kernel, login};
 use crate::host::pubring::Pubring;
 
@@ -27,8 +28,12 @@ pub(super) fn findings(path: &Path, text: &str, config: &Config) -> Vec<Finding>
         Lack::Sure(message) => Finding::error(&name, line_of(text, ""), "", message),
         Lack::Likely(message) => note("", message),
     });
+    let secrets = secrets(&mkosi).into_iter().map(|secret| match secret {
+        Secret::Ours(message) => Finding::error(&name, line_of(text, ""), "", message),
+        Secret::Other(message) => note("", message),
+    });
     let login = login::note(config, &mkosi).map(|message| note("userspace.homed", message));
-    keyring.into_iter().chain(kernel).chain(login).collect()
+    keyring.into_iter().chain(kernel).chain(secrets).chain(login).collect()
 }
 
 const NO_GPG: &str = "whether a key in the keyring can sign was not checked, because this host has no gpg; `pattern build` \

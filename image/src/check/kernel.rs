@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_kernel_may_come_in_several_ways() {
-        let placed = Placed { path: "usr/lib/modules/6.1/vmlinuz".to_owned(), text: String::new() };
+        let placed = Placed { path: "usr/lib/modules/6.1/vmlinuz".to_owned(), ..Placed::default() };
         for some in [
             with_packages("less\nlinux-image-cloud-amd64"),
             with_packages("proxmox-kernel-6.8"),

@@ -121,7 +121,8 @@ mod tests {
     }
 
     fn placed(path: &str, text: &str) -> Mkosi {
-        Mkosi { files: vec![Placed { path: path.to_owned(), text: text.to_owned() }], ..Mkosi::default() }
+        let placed = Placed { path: path.to_owned(), text: text.to_owned(), ..Placed::default() };
+        Mkosi { files: vec![placed], ..Mkosi::default() }
     }
 
     fn script(text: &str) -> Mkosi {

@@ -6,11 +6,13 @@ mod look;
 mod tree;
 mod walk;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A file that mkosi copies into the image.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(super) struct Placed {
+    /// The file that is copied.
+    pub(super) from: PathBuf,
     /// Its path in the image, without `/` at the start.
     pub(super) path: String,
     /// Its text, if it is where services are configured.
@@ -22,6 +24,8 @@ pub(super) struct Placed {
 pub(super) struct Mkosi {
     /// Names and values. Items of a list are on lines, or between commas.
     pub(super) settings: Vec<(String, String)>,
+    /// The folders that are copied into the image.
+    pub(super) trees: Vec<PathBuf>,
     /// The files that are copied into the image.
     pub(super) files: Vec<Placed>,
     /// The texts of the scripts that change the image.

@@ -1,7 +1,7 @@
-//! Signals that end a run: Ctrl-C, SIGTERM, a closed terminal.
+//! Signals that end a run: Ctrl-C, Ctrl-\, SIGTERM, a closed terminal, and others that would end it by default.
 //!
 //! The programs that were started are told to end. What waits for them then fails, and cleans up as
-//! after any other failure. A second Ctrl-C ends the run at once.
+//! after any other failure. A second Ctrl-C or Ctrl-\ ends the run at once.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -12,12 +12,17 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::{emulate_default_handler, signal_name};
 
 use super::screen;
+
+/// What ends a program that does nothing about it, and is meant for it: a fault of the program is not among them.
+const CAUGHT: [i32; 7] = [SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGALRM, SIGUSR1, SIGUSR2];
+/// What a person types.
+const TYPED: [i32; 2] = [SIGINT, SIGQUIT];
 
 /// The signal that came, or 0. It is set before what the same signal ended is noticed.
 static CAME: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
@@ -30,7 +35,7 @@ static TOLD: AtomicI32 = AtomicI32::new(0);
 /// # Errors
 /// When the signals can't be caught.
 pub(crate) fn catch() -> Result<()> {
-    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal));
+    let wanted = CAUGHT.into_iter().filter(|signal| !is_ignored(*signal));
     let wanted: Vec<_> = wanted.collect();
     for signal in &wanted {
         let number = usize::try_from(*signal).unwrap_or_default();
@@ -114,8 +119,8 @@ fn name() -> Option<&'static str> {
 
 fn receive(signal: i32) {
     let before = TOLD.swap(signal, Ordering::SeqCst);
-    // A closed terminal sends SIGHUP more than once. Only a person presses Ctrl-C again.
-    if signal == SIGINT && before == SIGINT {
+    // A closed terminal sends SIGHUP more than once. Only a person presses a key again.
+    if TYPED.contains(&signal) && TYPED.contains(&before) {
         tell_children(Signal::KILL);
         end(signal);
     }

@@ -31,6 +31,8 @@ pub struct Image {
     bytes: u64,
     /// Where the EFI system partition ends.
     esp_end: u64,
+    /// What tells its partition table from others, also when the table was changed.
+    disk: Guid,
 }
 
 impl Image {
@@ -51,9 +53,9 @@ impl Image {
         if let Some((_, what)) = OTHERS.iter().find(|(magic, _)| start.starts_with(magic)) {
             bail!("{0} {what} {0}", path.display());
         }
-        let esp_end = esp_end(&mut file)
+        let (esp_end, disk) = table(&mut file)
             .map_err(|why| anyhow::anyhow!("{} is not an image by `pattern build`: {why}", path.display()))?;
-        Ok(Self { path: path.to_owned(), bytes: found.len(), esp_end })
+        Ok(Self { path: path.to_owned(), bytes: found.len(), esp_end, disk })
     }
 
     /// Returns the file.
@@ -66,6 +68,17 @@ impl Image {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Returns whether a disk can be one that was made from this image. What a machine does to its table keeps the table's
+    /// UUID. A disk that can't be read is left to whoever reads it next.
+    pub(super) fn is_of(&self, disk: &Path) -> bool {
+        let Ok(mut file) = File::open(disk) else { return true };
+        match Found::read(&mut file, SECTOR) {
+            Ok(found) => found.table.disk_guid() == self.disk,
+            Err(ReadError::Disk(_) | ReadError::Earlier) => true,
+            Err(_) => false,
+        }
     }
 
     /// Returns a number that is the same for files with the same content only, without reading all of it:
@@ -86,8 +99,8 @@ impl Image {
     }
 }
 
-/// Returns where the EFI system partition ends, in bytes, or why there is none.
-fn esp_end(file: &mut File) -> Result<u64, String> {
+/// Returns where the EFI system partition ends, in bytes, and the UUID of the table, or why there is none.
+fn table(file: &mut File) -> Result<(u64, Guid), String> {
     let found = match Found::read(file, SECTOR) {
         Ok(found) => found,
         Err(ReadError::Disk(cause)) => return Err(format!("it can't be read ({cause})")),
@@ -109,7 +122,7 @@ fn esp_end(file: &mut File) -> Result<u64, String> {
     if !image::is_ours(&table) {
         return Err(NOT_OURS.to_owned());
     }
-    Ok((esp.extent.last + 1).saturating_mul(SECTOR))
+    Ok(((esp.extent.last + 1).saturating_mul(SECTOR), table.disk_guid()))
 }
 
 #[cfg(test)]

@@ -46,6 +46,8 @@ impl Origin {
 pub(super) struct Found {
     pub(super) names: Vec<String>,
     pub(super) origin: Option<Origin>,
+    /// Whether the disk's partition table is not that of a disk that was made from the image.
+    pub(super) other_disk: bool,
 }
 
 /// What to do with a folder.
@@ -99,6 +101,9 @@ pub(super) fn decide(found: &Found, image: Option<&Origin>, fresh: bool) -> Resu
     };
     match &found.origin {
         _ if fresh => Ok(Next::Make),
+        Some(origin) if has(DISK) && origin.identity == image.identity && found.other_disk => {
+            Err(of_another_disk(image))
+        }
         Some(origin) if has(DISK) && origin.identity == image.identity => Ok(Next::GoOn),
         origin if has(DISK) => Err(of_another_image(origin.as_ref(), image)),
         _ if has(TPM) => Err(format!(
@@ -116,6 +121,15 @@ fn of_a_build(built: &str, with_machine: bool) -> String {
     let machine =
         if with_machine { format!(", and move {DISK}, {VARIABLES} and {TPM} there") } else { String::new() };
     format!("it holds what `pattern build` wrote ({built}): name another folder for the machine{machine}")
+}
+
+fn of_another_disk(image: &Origin) -> String {
+    format!(
+        "its machine was made from {}, but {DISK} has the partition table of another disk, or none: was another image burned \
+         onto it? To start what is there, leave IMAGE out; to start anew, give --fresh, which erases the machine's disk, TPM and \
+         UEFI variables",
+        image.name
+    )
 }
 
 fn of_another_image(origin: Option<&Origin>, image: &Origin) -> String {
@@ -143,7 +157,8 @@ mod tests {
     }
 
     fn found(names: &[&str], made_from: Option<Origin>) -> Found {
-        Found { names: names.iter().map(|name| (*name).to_owned()).collect(), origin: made_from }
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        Found { names, origin: made_from, other_disk: false }
     }
 
     fn machine() -> Found {
@@ -159,6 +174,16 @@ mod tests {
             let refusal = decide(&found(names, None), None, false).unwrap_err();
             assert_eq!(refusal, "there is no machine: name an IMAGE to make one");
         }
+    }
+
+    #[test]
+    fn another_disk_is_not_started_in_the_place_of_the_machine_s() {
+        let (image, found) = (origin("x_1.raw", "one"), Found { other_disk: true, ..machine() });
+        let refusal = decide(&found, Some(&image), false).unwrap_err();
+        let start = "its machine was made from x_1.raw, but disk.raw has the partition table of another disk, or none: ";
+        assert!(refusal.starts_with(start), "{refusal}");
+        assert_eq!(decide(&found, None, false), Ok(Next::GoOn));
+        assert_eq!(decide(&found, Some(&image), true), Ok(Next::Make));
     }
 
     #[test]

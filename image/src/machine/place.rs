@@ -13,6 +13,16 @@ use super::image::Image;
 use super::kept::{self, Found, NOTE, Next, Origin};
 use crate::host::{durable, full, temporary};
 
+/// Keeps `pattern run` away from a machine while its disk is written to. Does nothing for another file.
+///
+/// # Errors
+/// When the machine runs.
+pub(crate) fn lock_machine_of(disk: &Path) -> Result<Option<File>> {
+    let path = disk.canonicalize().with_context(|| format!("finding {}", disk.display()))?;
+    let folder = path.parent().filter(|folder| folder.join(NOTE).exists() && path.ends_with(kept::DISK));
+    folder.map(durable::lock).transpose()
+}
+
 /// A folder that this process alone uses.
 #[derive(Debug)]
 pub enum Place {
@@ -78,7 +88,8 @@ impl Kept {
         fresh: bool,
         variables: &Path,
     ) -> Result<(Machine, Option<u64>)> {
-        let found = self.look()?;
+        let mut found = self.look()?;
+        found.other_disk = image.is_some_and(|image| !image.is_of(&self.path.join(kept::DISK)));
         let given = image.map(Origin::of).transpose()?;
         let next = kept::decide(&found, given.as_ref(), fresh);
         let next = next.map_err(|why| anyhow!("keeping a machine in {}: {why}", self.path.display()))?;
@@ -99,7 +110,7 @@ impl Kept {
         let mut names = names.collect::<io::Result<Vec<String>>>().with_context(reading)?;
         names.sort();
         let note = fs::read_to_string(self.path.join(NOTE)).unwrap_or_default();
-        Ok(Found { names, origin: Origin::parse(&note) })
+        Ok(Found { names, origin: Origin::parse(&note), other_disk: false })
     }
 
     /// The note comes first: a machine without one would be taken for that of an older version.

@@ -8,6 +8,7 @@ use super::compression::{Codec, Compression};
 use super::manifest::{self, MANIFEST, Sums};
 use super::name::{self, Kind};
 use super::sum;
+use super::unfinished;
 use crate::host::pubring::Pubring;
 use crate::host::screen::Screen;
 use crate::host::step::Step;
@@ -43,6 +44,7 @@ impl Built {
     /// # Errors
     /// When the manifest does not name exactly the files of one version.
     pub(super) fn read(folder: &Path) -> Result<Self> {
+        unfinished::refuse(folder)?;
         let mut sums = manifest::read(folder)
             .with_context(|| format!("{} must be a folder that `pattern build` wrote", folder.display()))?;
         let again = || {

@@ -9,6 +9,7 @@ use pattern::config::version::compare;
 use pattern::table::Table;
 
 use super::name::{self, Kind};
+use super::unfinished;
 
 /// What is said of a disk that another system made.
 pub(crate) const NOT_OURS: &str = "it has no partition usr-VERSION";
@@ -24,12 +25,16 @@ pub(crate) fn is_ours(table: &Table) -> bool {
 /// Finds the image that is meant: the file, or the newest image in the folder of a version or a release.
 ///
 /// # Errors
-/// When the folder has none, or more than one that could be meant.
+/// When the folder has none, or more than one that could be meant, or the build of it did not finish.
 pub(crate) fn find(path: &Path) -> Result<PathBuf> {
     if path.extension().is_some_and(|end| end == "toml") {
         bail!("{} is a configuration, not an image: {MADE}", path.display());
     }
-    if path.is_dir() { Ok(path.join(in_folder(path)?)) } else { Ok(path.to_owned()) }
+    if !path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    unfinished::refuse(path)?;
+    Ok(path.join(in_folder(path)?))
 }
 
 const MADE: &str = "name what `pattern build` made of it, such as build/images/ID_VERSION";

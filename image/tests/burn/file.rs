@@ -195,6 +195,31 @@ fn the_files_of_a_machine_are_named_before_and_after() {
     assert_burned(&place.content("vm.raw"), &image());
 }
 
+/// `pattern run` locks the folder of a kept machine before QEMU locks the disk, and until it ends.
+#[test]
+fn the_disk_of_a_machine_that_runs_is_left_alone() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("m")).unwrap();
+    place.disk("m/disk.raw", 64);
+    let lock = File::open(place.path("m")).unwrap();
+    lock.lock().unwrap();
+    // The folder of something else.
+    place.burns(&["x_1", "m/disk.raw"]);
+    fs::write(place.path("m/made-from.json"), "{}").unwrap();
+    std::os::unix::fs::symlink("m/disk.raw", place.path("link")).unwrap();
+    for disk in ["m/disk.raw", "link"] {
+        let refusal = place.refuses(&["x_1", disk, "--erase", "disk.raw"]);
+        let here = place.path("m").canonicalize().unwrap();
+        let wanted = format!(
+            "pattern: another pattern process is using {}; try again when it has finished",
+            here.display()
+        );
+        assert_eq!(refusal, wanted);
+    }
+    drop(lock);
+    place.burns(&["x_1", "m/disk.raw", "--erase", "disk.raw"]);
+}
+
 #[test]
 fn a_file_that_another_program_has_locked_is_left_alone() {
     let place = Place::new();

@@ -68,6 +68,27 @@ fn another_image_is_not_shown_in_the_place_of_the_machine_s() {
     host.succeeds(&["run", "--persist", "m"]);
 }
 
+/// As `pattern burn` onto the disk of the machine does, and as a burning leaves it that was cut off.
+#[test]
+fn a_disk_that_became_another_is_not_taken_for_the_image_s() {
+    for is_blank in [false, true] {
+        let host = machine();
+        if is_blank {
+            fs::File::create(host.path("m/disk.raw")).unwrap().set_len(8 << 20).unwrap();
+        } else {
+            host.image("m/disk.raw", 2);
+        }
+        let error = host.fails(&["run", "x_1.raw", "--persist", "m"]);
+        let wanted = "pattern: keeping a machine in m: its machine was made from x_1.raw, but disk.raw has the partition table of \
+                      another disk, or none: was another image burned onto it? To start what is there, leave IMAGE out; to start \
+                      anew, give --fresh, which erases the machine's disk, TPM and UEFI variables\n";
+        assert_eq!((error.as_str(), variables(&host).as_str()), (wanted, "entries"));
+        host.succeeds(&["run", "--persist", "m"]);
+        host.succeeds(&["run", "x_1.raw", "--persist", "m", "--fresh"]);
+        host.succeeds(&["run", "x_1.raw", "--persist", "m"]);
+    }
+}
+
 #[test]
 fn fresh_erases_the_machine_and_nothing_else() {
     let host = machine();

@@ -15,7 +15,9 @@ fn host() -> Host {
 
 #[test]
 fn a_machine_that_is_not_kept_leaves_nothing() {
-    for (signal, number) in [("INT", 2), ("TERM", 15), ("HUP", 1)] {
+    for (signal, number) in
+        [("INT", 2), ("TERM", 15), ("HUP", 1), ("QUIT", 3), ("ALRM", 14), ("USR1", 10), ("USR2", 12)]
+    {
         let host = host();
         let mut run = host.starts(host.pattern(RUNS, &["run", "x_1.raw"]), "qemu");
         assert!(!host.names("temporary").is_empty());
@@ -96,15 +98,17 @@ fn a_folder_or_keys_that_are_half_made_are_removed() {
 /// QEMU ignores what asks it to end.
 #[test]
 fn a_second_ctrl_c_does_not_wait() {
-    let host = host();
-    let mut run = host.starts(host.pattern(DEAF, &["run", "x_1.raw"]), "ready");
-    let process = run.id().to_string();
-    wait_until("the second one ends it", || {
-        send("INT", &process);
-        run.try_wait().unwrap().is_some()
-    });
-    assert_eq!(run.wait().unwrap().signal(), Some(2));
-    wait_until("QEMU is gone", || !is_running(&host.process("ready")));
+    for (signal, number) in [("INT", 2), ("QUIT", 3)] {
+        let host = host();
+        let mut run = host.starts(host.pattern(DEAF, &["run", "x_1.raw"]), "ready");
+        let process = run.id().to_string();
+        wait_until("the second one ends it", || {
+            send(signal, &process);
+            run.try_wait().unwrap().is_some()
+        });
+        assert_eq!(run.wait().unwrap().signal(), Some(number));
+        wait_until("QEMU is gone", || !is_running(&host.process("ready")));
+    }
 }
 
 #[test]

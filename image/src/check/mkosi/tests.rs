@@ -50,7 +50,9 @@ fn includes_are_followed_from_where_they_stand() {
         ("base/mkosi.extra/etc/motd", "hello"),
     ]);
     assert_eq!(packages(&mkosi), ["base", "shared"]);
-    assert_eq!(mkosi.files, [Placed { path: "etc/motd".into(), text: "hello".into() }]);
+    let [file] = &mkosi.files[..] else { panic!("{:?}", mkosi.files) };
+    assert_eq!((&*file.path, &*file.text), ("etc/motd", "hello"));
+    assert!(file.from.ends_with("base/mkosi.extra/etc/motd"), "{file:?}");
     assert!(!mkosi.hidden);
 }
 

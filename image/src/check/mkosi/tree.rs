@@ -1,7 +1,7 @@
 //! The files that mkosi copies into an image.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Placed;
 use super::look::{entries, text};
@@ -11,11 +11,16 @@ const MOST: usize = 100_000;
 /// Where services are configured.
 const TEXTS: [&str; 3] = ["etc/", "usr/lib/", "usr/share/factory/etc/"];
 
+/// Returns the tree that a setting names as `SOURCE` or `SOURCE:TARGET`.
+pub(super) fn source(value: &str, base: &Path) -> PathBuf {
+    base.join(value.split_once(':').map_or(value, |(source, _)| source))
+}
+
 /// Returns the files of a tree that a setting names as `SOURCE` or `SOURCE:TARGET`, or `None` if
 /// they can't be seen.
 pub(super) fn of_setting(value: &str, base: &Path) -> Option<Vec<Placed>> {
-    let (source, target) = value.split_once(':').map_or((value, None), |(from, to)| (from, Some(to)));
-    files(&base.join(source), target)
+    let target = value.split_once(':').map(|(_, target)| target);
+    files(&source(value, base), target)
 }
 
 /// Returns the files of a tree. Without a target, a file is an archive.
@@ -52,5 +57,5 @@ fn below(folder: &Path, place: &str, files: &mut Vec<Placed>) {
 fn placed(file: &Path, path: String) -> Placed {
     let is_read = TEXTS.iter().any(|folder| path.starts_with(folder));
     let text = if is_read { text(file).unwrap_or_default() } else { String::new() };
-    Placed { path, text }
+    Placed { from: file.to_owned(), path, text }
 }

@@ -41,7 +41,7 @@ impl Walk {
                 "mkosi.conf" | "mkosi.local.conf" => self.config(&path, folder),
                 "mkosi.rootpw" => self.found.settings.push(("RootPassword".to_owned(), name.to_owned())),
                 _ if FOLDERS.contains(&name) => self.folders(&path, folder),
-                _ if TREES.contains(&name) => self.tree(tree::files(&path, None)),
+                _ if TREES.contains(&name) => self.tree(path.clone(), tree::files(&path, None)),
                 _ if HIDDEN.contains(&name) => self.found.hidden = true,
                 _ if SCRIPTS.iter().any(|script| is_script(name, script)) => self.script(&path),
                 _ => {}
@@ -80,7 +80,7 @@ impl Walk {
         match name {
             "Include" => items.iter().for_each(|path| self.include(path, base)),
             "BaseTrees" | "ExtraTrees" | "SkeletonTrees" => {
-                items.iter().for_each(|item| self.tree(tree::of_setting(item, base)));
+                items.iter().for_each(|item| self.tree(tree::source(item, base), tree::of_setting(item, base)));
             }
             "BuildScripts" | "FinalizeScripts" | "PostInstallationScripts" | "PrepareScripts"
             // Their older names.
@@ -112,7 +112,8 @@ impl Walk {
         }
     }
 
-    fn tree(&mut self, files: Option<Vec<Placed>>) {
+    fn tree(&mut self, from: PathBuf, files: Option<Vec<Placed>>) {
+        self.found.trees.push(from);
         self.found.hidden |= files.is_none();
         self.found.files.extend(files.into_iter().flatten());
     }

@@ -1,0 +1,102 @@
+//! Where results and caches may go: not among an image's own files or keys, which somebody keeps and publishes.
+
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use super::{Build, output};
+use crate::check;
+use crate::keyring;
+
+/// mkosi writes here, and reads nothing from here.
+const MKOSI_WRITES: [&str; 4] = ["mkosi.builddir", "mkosi.cache", "mkosi.output", "mkosi.workspace"];
+
+/// Refuses a folder for results that is something else.
+///
+/// # Errors
+/// When it is such a folder, or lies in one. The error says what it is.
+pub(super) fn refuse_other(options: &Build) -> Result<()> {
+    let (shown, to) = (options.output.display(), real(&options.output));
+    let own = [Some(options.folder.as_path()), options.keys.as_deref()];
+    if let Some(own) = own.into_iter().flatten().find(|own| real(own) == to) {
+        bail!(
+            "building into {}: it holds the image's own files; name another folder with --output",
+            own.display()
+        );
+    }
+    if let Some((path, kind)) = to.ancestors().find_map(|path| Some((path, keyring::secrets(path)?))) {
+        bail!("building into {shown}: {} is {kind}: name another folder with --output", path.display());
+    }
+    if let Some(read) = read_by_mkosi(&options.folder, &to) {
+        bail!(
+            "building into {shown}: mkosi reads {} for the image; name another folder with --output",
+            read.display()
+        );
+    }
+    match output::kind(&options.output) {
+        Some(kind) => bail!(
+            "building into {shown}: it is {kind}, and results go into a folder of their own below --output; name another one, such \
+             as the default, build/images"
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Returns what of the image's input a folder is or is in.
+fn read_by_mkosi(folder: &Path, to: &Path) -> Option<PathBuf> {
+    let own = real(folder);
+    if let Some(Component::Normal(first)) =
+        to.strip_prefix(&own).ok().and_then(|rest| rest.components().next())
+    {
+        let name = first.to_string_lossy();
+        if name.starts_with("mkosi.") && !MKOSI_WRITES.contains(&&*name) {
+            return Some(folder.join(first));
+        }
+    }
+    check::trees(folder).into_iter().find(|tree| to.starts_with(real(tree)))
+}
+
+/// Returns the path without links, also of a folder that does not exist yet.
+fn real(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let found = path.ancestors().find_map(|part| Some((part, part.canonicalize().ok()?)));
+    let Some((part, real)) = found else { return path };
+    let rest = path.strip_prefix(part).unwrap_or(Path::new(""));
+    // Joining nothing would add a "/".
+    if rest.as_os_str().is_empty() { real } else { real.join(rest) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::host::temporary;
+
+    #[test]
+    fn what_mkosi_reads_is_known_by_its_name_and_by_settings() {
+        let place = temporary::folder().unwrap();
+        let folder = place.path().join("x");
+        fs::create_dir_all(folder.join("mkosi.extra")).unwrap();
+        fs::create_dir_all(place.path().join("trees/one")).unwrap();
+        fs::write(folder.join("mkosi.conf"), "[Content]\nExtraTrees=../trees/one:/usr\n").unwrap();
+        symlink("mkosi.extra", folder.join("link")).unwrap();
+        let said = |name: &str| {
+            let read = read_by_mkosi(&folder, &real(&folder.join(name)));
+            read.map(|read| read.strip_prefix(&folder).unwrap().display().to_string())
+        };
+        for (name, wanted) in [
+            ("mkosi.extra", "mkosi.extra"),
+            ("link/usr/share", "mkosi.extra"),
+            ("mkosi.conf.d/results", "mkosi.conf.d"),
+            ("mkosi.skeleton", "mkosi.skeleton"),
+            ("../trees/one/results", "../trees/one"),
+        ] {
+            assert_eq!(said(name).as_deref(), Some(wanted), "{name}");
+        }
+        for name in ["build/images", "mkosi.output", "../trees", "results/mkosi.extra"] {
+            assert_eq!(said(name), None, "{name}");
+        }
+    }
+}
