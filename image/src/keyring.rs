@@ -156,6 +156,8 @@ fn report(places: &Places) -> String {
 
 #[cfg(test)]
 mod tests {
+    use pattern::config::epoch::private_key;
+
     use super::*;
 
     #[test]
