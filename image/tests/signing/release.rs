@@ -168,7 +168,7 @@ fn a_damaged_build_is_not_signed() {
         ),
         (
             |place| fs::remove_file(place.path("x_1/SHA256SUMS")).unwrap(),
-            "x_1 must be a folder that `pattern build` wrote: reading x_1/SHA256SUMS: No such file",
+            "x_1: the build of x_1 did not finish, because SHA256SUMS is missing: build it again with --force",
         ),
         (|place| fs::remove_dir_all(place.path("x_1")).unwrap(), "x_1 must be a folder that"),
     ];

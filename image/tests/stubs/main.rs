@@ -9,5 +9,6 @@ mod host;
 mod image;
 mod kept;
 mod log;
+mod result;
 mod stop;
 mod tree;
