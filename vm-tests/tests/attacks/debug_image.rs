@@ -47,7 +47,9 @@ fn install(computer: &Computer, demo: &Computer) {
         let place = disk.partition(place);
         disk.insert(Partition { length: from.length.min(place.length), ..place }, &content);
     }
-    computer.remove_from_esp(&format!("{IMAGES}/production_0.0.1.efi"));
+    let owners = computer.kernel_image();
+    let owners = owners.file_name().and_then(|name| name.to_str()).expect("a name");
+    computer.remove_from_esp(&format!("{IMAGES}/{owners}"));
     let image: PathBuf = demo.kernel_image();
     computer.write_to_esp(IMAGES, "demo_0.0.1.efi", &std::fs::read(image).expect("reading the kernel image"));
 }
