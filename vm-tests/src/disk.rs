@@ -95,6 +95,13 @@ impl Disk {
         entry.partition
     }
 
+    /// Returns the partition of the installed version's `/usr`, whatever the version is called.
+    #[must_use]
+    pub fn usr(&self) -> Partition {
+        let label = self.labels().into_iter().find(|label| label.starts_with("usr-"));
+        self.partition(&label.expect("a partition with an installed /usr"))
+    }
+
     /// Returns the partition's UUID in its usual text form.
     #[must_use]
     pub fn partition_uuid(&self, label: &str) -> String {

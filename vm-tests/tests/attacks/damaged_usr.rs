@@ -10,7 +10,7 @@ const ATTACK: Attack = Attack {
     who: "writes the disk; can cut the power",
     prepare: |computer| {
         let disk = computer.disk();
-        let place = disk.partition("usr-0.0.1").start + (64 << 20);
+        let place = disk.usr().start + (64 << 20);
         let changed: Vec<u8> = disk.read(place, 4096).iter().map(|byte| byte ^ 1).collect();
         disk.write(place, &changed);
     },

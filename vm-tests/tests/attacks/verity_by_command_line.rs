@@ -29,7 +29,7 @@ fn verity_by_command_line_stock() {
 fn prepare(computer: &mut Computer) {
     computer.words("systemd.verity_usr_options=ignore-corruption");
     let disk = computer.disk();
-    let usr = disk.partition("usr-0.0.1");
+    let usr = disk.usr();
     let block = 1 << 20;
     let text = b"PRETTY_NAME=\"Debian";
     // A small file lies on the disk as it is.
