@@ -20,7 +20,7 @@ RELEASES := $(addprefix build/releases/,0.0.2 third broken testing)
 USERSPACE = vm-tests/images/userspace
 
 ifeq ($(HOST),)
-ifneq ($(filter-out help,$(MAKECMDGOALS)),)
+ifneq ($(filter-out help clean man promises,$(MAKECMDGOALS)),)
 $(error This host has no Rust, or root has none in its PATH. Install Rust $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) \
 or newer with rustup as the user who runs make, and open a new shell)
 endif

@@ -37,7 +37,7 @@ pub(crate) struct Checked {
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Prints what there is to say about all files, without the notes if it is to be quiet. Returns whether there is no error.
+/// Prints what there is to say about all files, without the notes if it is to be quiet. Returns whether no file has an error.
 ///
 /// # Errors
 /// When it can't be printed.

@@ -4,6 +4,7 @@ mod addition;
 mod openssl;
 mod places;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -135,11 +136,13 @@ pub(crate) fn is_secret(name: &str) -> bool {
 
 /// Returns what a folder of secrets is.
 pub(crate) fn secrets(folder: &Path) -> Option<&'static str> {
-    let has = |name: &str| folder.join(name).exists();
     if gpg::is_home(folder) {
         return Some("a GnuPG home");
     }
-    (has("pcr-private.pem") || has("secure-boot.key")).then_some("a folder of secret keys")
+    let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .any(|entry| entry.file_name().to_str().is_some_and(is_secret))
+        .then_some("a folder of secret keys")
 }
 
 /// Says what each part is for.

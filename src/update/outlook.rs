@@ -36,9 +36,10 @@ impl Outlook {
         }
     }
 
-    /// Whether the next boot is a trial: it asks nobody for a key, and the version before starts again instead.
+    /// Whether the next boot is a trial: it asks nobody for a key, and the version before starts again instead. The boot loader
+    /// counts the start of a version that has no tries left, too (systemd's boot.c, `boot_entry_bump_counters`).
     pub(crate) fn is_trial(&self) -> bool {
-        matches!(&self.next, Some(Next::Version(entry, _)) if entry.tries.is_some_and(|tries| tries.left > 0))
+        matches!(&self.next, Some(Next::Version(entry, _)) if entry.tries.is_some())
     }
 
     /// Returns what a person should know, a line each. The first says what the next boot starts.
@@ -182,6 +183,8 @@ mod tests {
                     Version 2 will ask for the recovery key: no signature.";
         assert_eq!(words(&["demo_1.efi", "demo_2+3-0.efi"], Settings::default()), (fails.to_owned(), 1));
         assert_eq!(words(&["demo_1.efi", "demo_2.efi"], default("demo_2.efi")), (asks.to_owned(), 1));
+        let (none_left, _) = words(&["demo_1+0-3.efi", "demo_2+0-3.efi"], Settings::default());
+        assert!(none_left.ends_with(fails), "{none_left}");
     }
 
     #[test]

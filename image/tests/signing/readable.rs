@@ -1,4 +1,4 @@
-//! Who can read a release.
+//! A web server can read a release.
 
 use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt as _;
