@@ -1,5 +1,6 @@
 //! `pattern burn`: writes an image to a disk, and reads it back.
 
+mod address;
 mod blocks;
 mod buffer;
 mod contents;
@@ -84,6 +85,9 @@ pub fn burn(options: &Burn, screen: Screen) -> Result<bool> {
     disk.close();
     if facts.has_persist() {
         screen::warn(KNOWN);
+    }
+    if let Some(warning) = address::warning(device, &fitted.table, &options.tools) {
+        screen::warn(format_args!("warning: {warning}"));
     }
     Ok(true)
 }

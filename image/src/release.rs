@@ -10,6 +10,7 @@ pub(crate) mod name;
 mod readable;
 pub(crate) mod sum;
 pub(crate) mod unfinished;
+pub(crate) mod usr;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -2,12 +2,12 @@
 
 mod change;
 mod disk;
+mod esp;
 mod facts;
 mod gather;
 mod kernel;
 mod login;
 mod packages;
-mod programs;
 mod signature;
 mod system;
 mod text;

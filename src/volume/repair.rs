@@ -2,6 +2,7 @@
 //! before a repair that can lose files. It is never made anew.
 
 use super::filesystem;
+use super::recognise::signature;
 use crate::config::Filesystem;
 
 /// The word that a person types.
@@ -13,8 +14,12 @@ const EXT4_STATE: usize = 1024 + 0x3a;
 const EXT4_ERRORS: u8 = 2;
 /// What the kernel says of a damaged file system: `EBADMSG`, `EUCLEAN`.
 const DAMAGED: [i32; 2] = [74, 117];
-/// What ext4 and btrfs say, too: `EINVAL`. xfs says it of features that are newer than the kernel, and those are not damage.
+/// What ext4 and btrfs say, too: `EINVAL`. xfs says it of features that are newer than the kernel, and those are not damage; and
+/// of a superblock of no version that it ever had.
 const INVALID: i32 = 22;
+/// xfs: the version of its superblock, whose last four bits are the number (XFS Algorithms & Data Structures, "Superblocks").
+const XFS_VERSION: usize = 101;
+const XFS_VERSIONS: [u8; 2] = [4, 5];
 
 /// `EIO`, of a broken disk. xfs says it too, when it meets damage while it is mounted, and shuts down.
 const INPUT_OUTPUT: i32 = 5;
@@ -66,10 +71,23 @@ pub fn has_errors(head: &[u8]) -> bool {
     filesystem(head) == Some(Filesystem::Ext4) && state & EXT4_ERRORS != 0
 }
 
-/// Returns whether the kernel refused a mount because of damage, by the number of the error.
+/// Returns whether the kernel refused a mount because of damage, by the number of the error, and the device's first bytes.
 #[must_use]
-pub fn is_damage(kind: Filesystem, error: Option<i32>) -> bool {
-    error.is_some_and(|error| DAMAGED.contains(&error) || (error == INVALID && kind != Filesystem::Xfs))
+pub fn is_damage(kind: Filesystem, head: &[u8], error: Option<i32>) -> bool {
+    let newer = || head.get(XFS_VERSION).is_some_and(|version| XFS_VERSIONS.contains(&(version & 0xf)));
+    let invalid = || kind != Filesystem::Xfs || !newer();
+    error.is_some_and(|error| DAMAGED.contains(&error) || (error == INVALID && invalid()))
+}
+
+/// Returns the file system that an open volume had whose first bytes show none of ours: the one that `pattern.toml` names.
+///
+/// # Errors
+/// When the first bytes are known as something else, which somebody may have put there.
+pub fn lost(head: &[u8], named: Filesystem) -> Result<Filesystem, String> {
+    match signature(head) {
+        Some(other) => Err(format!("it holds {other}; nothing was changed; look at it from a rescue system")),
+        None => Ok(named),
+    }
 }
 
 /// Returns the program that looks for damage and changes nothing, if the error of a mount does not say whether the file system is
@@ -89,8 +107,11 @@ pub fn look(kind: Filesystem, error: Option<i32>) -> Option<Tool> {
 ///
 /// # Errors
 /// During a trial the version before may be able to mount it, and some have no program for it.
-pub fn question(kind: Filesystem, on_trial: bool) -> Result<(Tool, String), String> {
-    let damaged = format!("its {} file system is damaged", kind.name());
+pub fn question(kind: Filesystem, is_lost: bool, on_trial: bool) -> Result<(Tool, String), String> {
+    let damaged = match (is_lost, kind.name()) {
+        (true, name) => format!("its file system can't be recognised; by pattern.toml it is {name}"),
+        (false, name) => format!("its {name} file system is damaged"),
+    };
     if on_trial {
         return Err(format!("{damaged}; this version is on trial, so nobody is asked to repair it"));
     }
@@ -125,14 +146,46 @@ mod tests {
     /// A missing driver or a broken disk is not repaired.
     #[test]
     fn only_damage_is_repaired() {
+        let damage = |kind, error| is_damage(kind, &xfs(5), error);
         for kind in [Filesystem::Xfs, Filesystem::Ext4, Filesystem::Btrfs] {
-            assert!(is_damage(kind, Some(117)) && is_damage(kind, Some(74)), "{kind:?}");
+            assert!(damage(kind, Some(117)) && damage(kind, Some(74)), "{kind:?}");
             assert!(
-                [None, Some(5), Some(19), Some(1)].into_iter().all(|error| !is_damage(kind, error)),
+                [None, Some(5), Some(19), Some(1)].into_iter().all(|error| !damage(kind, error)),
                 "{kind:?}"
             );
-            assert_eq!(is_damage(kind, Some(22)), kind != Filesystem::Xfs, "{kind:?}");
+            assert_eq!(damage(kind, Some(22)), kind != Filesystem::Xfs, "{kind:?}");
         }
+        // Zeros behind the signature.
+        assert!(
+            is_damage(Filesystem::Xfs, &xfs(0), Some(22)) && !is_damage(Filesystem::Xfs, &xfs(0), Some(5))
+        );
+    }
+
+    /// The start of an xfs file system, whose superblock has this version.
+    fn xfs(version: u8) -> Vec<u8> {
+        let mut head = b"XFSB".to_vec();
+        head.resize(HEAD_BYTES, 0);
+        head[100..102].copy_from_slice(&[0xb4, 0xa0 | version]);
+        head
+    }
+
+    #[test]
+    fn a_volume_whose_superblock_is_gone_has_the_file_system_that_was_asked_for() {
+        for noise in [0, 0xa5] {
+            assert_eq!(lost(&vec![noise; HEAD_BYTES], Filesystem::Ext4), Ok(Filesystem::Ext4));
+        }
+        let mut head = vec![0; HEAD_BYTES];
+        head[4086..4096].copy_from_slice(b"SWAPSPACE2");
+        assert!(
+            lost(&head, Filesystem::Xfs).unwrap_err().starts_with("it holds swap space; nothing was changed")
+        );
+        let (tool, words) = question(Filesystem::Xfs, true, false).unwrap();
+        assert_eq!(tool.program, "xfs_repair");
+        assert!(
+            words.contains("its file system can't be recognised; by pattern.toml it is xfs. xfs_repair may"),
+            "{words}"
+        );
+        assert!(question(Filesystem::Xfs, true, true).unwrap_err().contains("this version is on trial"));
     }
 
     #[test]
@@ -148,17 +201,17 @@ mod tests {
 
     #[test]
     fn a_person_decides_about_what_can_lose_files() {
-        let (tool, words) = question(Filesystem::Xfs, false).unwrap();
+        let (tool, words) = question(Filesystem::Xfs, false, false).unwrap();
         assert_eq!((tool.program, tool.options), ("xfs_repair", &[][..]));
         assert_eq!(tool.instead, Some((2, &["-L"][..])));
         assert!(
             words.starts_with("The volume is open, and its xfs file system is damaged. xfs_repair may"),
             "{words}"
         );
-        assert!(question(Filesystem::Ext4, false).unwrap().1.contains("Type repair to try"));
-        let btrfs = question(Filesystem::Btrfs, false).unwrap_err();
+        assert!(question(Filesystem::Ext4, false, false).unwrap().1.contains("Type repair to try"));
+        let btrfs = question(Filesystem::Btrfs, false, false).unwrap_err();
         assert!(btrfs.ends_with("nothing was changed; repair it from a rescue system"), "{btrfs}");
-        assert!(question(Filesystem::Ext4, true).unwrap_err().contains("this version is on trial"));
+        assert!(question(Filesystem::Ext4, false, true).unwrap_err().contains("this version is on trial"));
         assert_eq!((safe(Filesystem::Xfs), safe(Filesystem::Btrfs)), (None, None));
     }
 }

@@ -13,6 +13,9 @@ mod tests;
 /// which are fast in a processor and slow in an emulator.
 const EMULATED: &str = "max,-erms,-fsrm,-fsrs";
 
+/// Where a guest reaches the update server of its host.
+pub const SERVER: &str = "10.0.2.100:8000";
+
 /// Everything that distinguishes virtual machines. Paths are absolute, or relative to the folder in
 /// which QEMU is started.
 #[derive(Clone, Debug)]
@@ -47,7 +50,7 @@ pub struct Options {
     /// The TPM's control socket, in the machine's folder.
     pub tpm_socket: String,
     /// The port of an update server on this host's loopback. The guest reaches it as
-    /// `http://10.0.2.100:8000`, and nothing else. `None` means no network.
+    /// `http://`[`SERVER`], and nothing else. `None` means no network.
     pub server: Option<u16>,
     /// The port of this host's loopback that leads to the guest's SSH server.
     pub ssh: Option<u16>,
@@ -229,7 +232,7 @@ fn display(args: &mut Arguments, to: Option<&str>) {
 /// this host to the guest. Everything else is cut off.
 fn network(args: &mut Arguments, options: &Options) {
     let server =
-        options.server.map(|port| format!(",guestfwd=tcp:10.0.2.100:8000-cmd:socat - TCP4:127.0.0.1:{port}"));
+        options.server.map(|port| format!(",guestfwd=tcp:{SERVER}-cmd:socat - TCP4:127.0.0.1:{port}"));
     let ssh = options.ssh.map(|port| format!(",hostfwd=tcp:127.0.0.1:{port}-:22"));
     if server.is_none() && ssh.is_none() {
         return args.put("-nic", "none");

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use super::esp::Esp;
 use super::facts::Facts;
 use super::kernel::Kernel;
-use super::programs::{Esp, Usr};
 use super::signature::Signed;
 use super::system::System;
 use super::{disk, packages, signature};
@@ -18,6 +18,7 @@ use crate::host::small;
 use crate::host::step::Step;
 use crate::host::temporary;
 use crate::host::tree::Tools;
+use crate::release::usr::Usr;
 use crate::release::{Codec, Compression};
 
 /// Where firmware finds the boot loader (UEFI Specification, "Removable Media Boot Behavior").

@@ -7,10 +7,9 @@ use pattern::config;
 use serde::Serialize;
 
 use super::login::{self, Ways};
-use super::programs::Usr;
+use crate::release::usr::{CONFIG, Usr};
 
 const RELEASE: &str = "/lib/os-release";
-const CONFIG: &str = "/lib/pattern/pattern.toml";
 const SHADOW: &str = "/share/factory/etc/shadow";
 /// Where root's keys may be, as `pattern init` and others put them.
 const KEYS: &str = "/lib/credstore/ssh.authorized_keys.root";

@@ -8,34 +8,47 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Error, Result, bail};
 use nix::errno::Errno;
 use pattern::config::Filesystem;
-use pattern::volume::repair::{Tool, WORD, has_errors, is_damage, look, question, safe};
+use pattern::volume;
+use pattern::volume::repair::{Tool, WORD, has_errors, is_damage, look, lost, question, safe};
 use pattern_machine::people::ask;
 
 use crate::volume::place::DEVICE;
-use crate::volume::{filesystem, luks, mounts};
+use crate::volume::{luks, mounts};
 
-/// Mounts the open volume. Repairs before that what loses no file, and what a person confirms.
+/// Mounts the open volume. Repairs before that what loses no file, and what a person confirms. `named` is the file system of
+/// `pattern.toml`: that of the volume, if the volume shows none.
 ///
 /// # Errors
 /// When it can't be mounted, and nobody confirms a repair, or that fails.
-pub(crate) fn mount(on_trial: bool) -> Result<&'static Path> {
+pub(crate) fn mount(named: Filesystem, on_trial: bool) -> Result<&'static Path> {
     let device = Path::new(DEVICE);
-    let kind = filesystem::of(device)?;
-    if has_errors(&luks::head(device)?) {
+    let head = luks::head(device)?;
+    let found = volume::filesystem(&head);
+    let kind = found.map_or_else(|| lost(&head, named), Ok);
+    let kind = kind.map_err(Error::msg).with_context(|| format!("mounting {DEVICE}"))?;
+    if has_errors(&head) {
         log::warn!("{DEVICE}: the kernel met errors in its file system; checking it");
         try_safe(kind, device);
     }
     let refused = match mounts::mount() {
-        Err(error) if is_damaged(kind, device, &error) => error,
+        Err(error) if found.is_none() || is_damaged(kind, &head, device, &error) => error,
         mounted => return mounted,
     };
     log::error!("{refused:#}");
-    if try_safe(kind, device)
+    // What a volume shows none of is not repaired by itself: `pattern.toml` may have changed since the volume was made.
+    if found.is_some()
+        && try_safe(kind, device)
         && let Ok(mounted) = mounts::mount()
     {
         return Ok(mounted);
     }
-    let (tool, question) = question(kind, on_trial).map_err(Error::msg).context(refused)?;
+    ask_to_repair(kind, found.is_none(), on_trial, device).context(refused)?;
+    mounts::mount()
+}
+
+/// Asks a person, and repairs what can be repaired.
+fn ask_to_repair(kind: Filesystem, is_lost: bool, on_trial: bool, device: &Path) -> Result<()> {
+    let (tool, question) = question(kind, is_lost, on_trial).map_err(Error::msg)?;
     if ask::word(&question, ask::PATIENCE).is_none_or(|answer| answer.trim() != WORD) {
         bail!(
             "its {} file system is damaged, and nobody typed {WORD:?} on the console; nothing was changed; restart to be \
@@ -43,14 +56,13 @@ pub(crate) fn mount(on_trial: bool) -> Result<&'static Path> {
             kind.name()
         );
     }
-    run(tool, device)?;
-    mounts::mount()
+    run(tool, device)
 }
 
 /// Decides by the error of a mount, and if that can be the disk's too, by what the file system's own program finds.
-fn is_damaged(kind: Filesystem, device: &Path, error: &Error) -> bool {
+fn is_damaged(kind: Filesystem, head: &[u8], device: &Path, error: &Error) -> bool {
     let error = number(error);
-    is_damage(kind, error) || look(kind, error).is_some_and(|tool| run(tool, device).is_err())
+    is_damage(kind, head, error) || look(kind, error).is_some_and(|tool| run(tool, device).is_err())
 }
 
 fn number(error: &Error) -> Option<i32> {
@@ -75,8 +87,10 @@ fn run(tool: Tool, device: &Path) -> Result<()> {
         output => output.with_context(doing)?,
     };
     let said = [output.stdout, output.stderr].concat();
-    String::from_utf8_lossy(&said)
-        .lines()
+    // xfs_repair prints a dot for each MiB that it searches for another superblock.
+    let said = String::from_utf8_lossy(&said);
+    said.lines()
+        .map(|line| line.trim_start_matches('.'))
         .for_each(|line| log::warn!("{program}: {}", pattern::plain::plain(line)));
     let status = output.status.code();
     if status.is_some_and(|code| whole.contains(&code)) {
@@ -127,13 +141,13 @@ mod tests {
         let device = damaged("look");
         let error = |number| Error::from(number).context("mounting");
         assert!(try_safe(Filesystem::Ext4, &device));
-        assert!(!is_damaged(Filesystem::Ext4, &device, &error(Errno::EIO)));
+        assert!(!is_damaged(Filesystem::Ext4, &[], &device, &error(Errno::EIO)));
         // Its root directory.
         let edit = Command::new("debugfs").args(["-w", "-R", "clri <2>"]).arg(&device).output().unwrap();
         assert!(edit.status.success());
         let before = fs::read(&device).unwrap();
-        assert!(is_damaged(Filesystem::Ext4, &device, &error(Errno::EIO)));
-        assert!(!is_damaged(Filesystem::Ext4, &device, &error(Errno::ENODEV)));
+        assert!(is_damaged(Filesystem::Ext4, &[], &device, &error(Errno::EIO)));
+        assert!(!is_damaged(Filesystem::Ext4, &[], &device, &error(Errno::ENODEV)));
         assert!(fs::read(&device).unwrap() == before, "it was changed");
         fs::remove_file(device).unwrap();
     }
@@ -171,7 +185,7 @@ mod tests {
     #[test]
     fn the_number_of_a_mount_error_is_found() {
         let refused = Err::<(), _>(Errno::EUCLEAN).context("mounting").context("more").unwrap_err();
-        assert!(is_damage(Filesystem::Xfs, number(&refused)));
+        assert!(is_damage(Filesystem::Xfs, &[], number(&refused)));
         assert_eq!(number(&Error::msg("no")), None);
     }
 }

@@ -44,6 +44,18 @@ machines! {
         end: asks_to_repair,
         ..BASE
     };
+    seldom no_superblock: Row {
+        what: "the first block of its xfs file system is overwritten with zeros",
+        prepare: |computer| damage_first_block(computer, 0),
+        end: |computer| repairs(computer, "its file system can't be recognised; by pattern.toml it is xfs. xfs_repair may"),
+        ..BASE
+    };
+    seldom half_a_superblock: Row {
+        what: "the first block of its xfs file system is zeros behind the signature",
+        prepare: |computer| damage_first_block(computer, 4),
+        end: asks_to_repair,
+        ..BASE
+    };
     seldom unbound_slot: Row {
         what: "a key slot that belongs to no key of the volume, as an interrupted cryptsetup leaves it",
         prepare: |computer| has_it_changed(computer, "cryptsetup luksAddKey --unbound --key-size 256 /dev/vda6 /run/other"),
@@ -112,9 +124,24 @@ fn damage(computer: &mut Computer, before: &str) {
     ));
 }
 
-fn asks_to_repair(mut computer: Computer) -> String {
+/// Leaves so many bytes of the first block, and cuts the power: the file system is not written again.
+fn damage_first_block(computer: &mut Computer, kept: u64) {
+    let mut guest = computer.boot();
+    guest.must("sync; echo u >/proc/sysrq-trigger; sleep 5");
+    guest.must(&format!(
+        "{{ head -c {kept} /dev/mapper/persist; head -c {} /dev/zero; }} >/run/block",
+        4096 - kept
+    ));
+    guest.must("dd if=/run/block of=/dev/mapper/persist bs=4096 oflag=direct conv=notrunc status=none");
+}
+
+fn asks_to_repair(computer: Computer) -> String {
+    repairs(computer, "its xfs file system is damaged. xfs_repair may")
+}
+
+fn repairs(mut computer: Computer, question: &str) -> String {
     let mut guest = computer.start();
-    guest.expect("its xfs file system is damaged. xfs_repair may repair it");
+    guest.expect(question);
     guest.send("repair");
     guest.wait_for_shell();
     assert_eq!(guest.must("cat /home/kept"), "kept");

@@ -3,6 +3,7 @@
 mod added_partitions;
 mod bigger_disk;
 mod break_stage;
+mod burn;
 mod cleared_tpm;
 mod confined;
 mod degraded_usr;

@@ -127,7 +127,7 @@ pub(super) fn open(
     // its key again.
     measure::volume(&ctx.tcti, NAME, header.uuid(), opened.key.as_bytes())?;
     volume.activate(NAME, &opened.key)?;
-    let root = repair::mount(boot.on_trial)?;
+    let root = repair::mount(ctx.config.volume.filesystem, boot.on_trial)?;
     // A torn copy is rewritten only now, after the volume was proved to be this machine's, and its
     // file system was found. Whatever was written over the copy is lost.
     if header.torn() {
