@@ -14,9 +14,10 @@ const EXT4_STATE: usize = 1024 + 0x3a;
 const EXT4_ERRORS: u8 = 2;
 /// What the kernel says of a damaged file system: `EBADMSG`, `EUCLEAN`.
 const DAMAGED: [i32; 2] = [74, 117];
-/// What ext4 and btrfs say, too: `EINVAL`. xfs says it of features that are newer than the kernel, and those are not damage; and
-/// of a superblock of no version that it ever had.
+/// What ext4 and btrfs say, too: `EINVAL`. xfs says it, and `ENOSYS`, of what is newer than the kernel or too large for it, and
+/// that is not damage; and of a superblock of no version that it ever had.
 const INVALID: i32 = 22;
+const NOT_IMPLEMENTED: i32 = 38;
 /// xfs: the version of its superblock, whose last four bits are the number (XFS Algorithms & Data Structures, "Superblocks").
 const XFS_VERSION: usize = 101;
 const XFS_VERSIONS: [u8; 2] = [4, 5];
@@ -75,8 +76,11 @@ pub fn has_errors(head: &[u8]) -> bool {
 #[must_use]
 pub fn is_damage(kind: Filesystem, head: &[u8], error: Option<i32>) -> bool {
     let newer = || head.get(XFS_VERSION).is_some_and(|version| XFS_VERSIONS.contains(&(version & 0xf)));
-    let invalid = || kind != Filesystem::Xfs || !newer();
-    error.is_some_and(|error| DAMAGED.contains(&error) || (error == INVALID && invalid()))
+    error.is_some_and(|error| match (kind, error) {
+        (_, error) if DAMAGED.contains(&error) => true,
+        (Filesystem::Xfs, INVALID | NOT_IMPLEMENTED) => !newer(),
+        (_, error) => error == INVALID,
+    })
 }
 
 /// Returns the file system that an open volume had whose first bytes show none of ours: the one that `pattern.toml` names.
@@ -156,9 +160,10 @@ mod tests {
             assert_eq!(damage(kind, Some(22)), kind != Filesystem::Xfs, "{kind:?}");
         }
         // Zeros behind the signature.
-        assert!(
-            is_damage(Filesystem::Xfs, &xfs(0), Some(22)) && !is_damage(Filesystem::Xfs, &xfs(0), Some(5))
-        );
+        for (version, error, damaged) in [(0, 22, true), (0, 38, true), (0, 5, false), (5, 38, false)] {
+            assert_eq!(is_damage(Filesystem::Xfs, &xfs(version), Some(error)), damaged, "{version} {error}");
+        }
+        assert!(!is_damage(Filesystem::Ext4, &[], Some(38)));
     }
 
     /// The start of an xfs file system, whose superblock has this version.
