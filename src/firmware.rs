@@ -5,25 +5,29 @@
 //! The log itself is not trusted. Its digests are valid if they lead to the value that the TPM has,
 //! and its data is valid if it has the digest.
 
+mod authorities;
 pub mod credential;
 mod database;
 mod log;
 mod predict;
+pub(crate) mod program;
 mod reader;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 pub mod secure_boot;
+mod signer;
 pub mod smbios;
 mod trust;
 mod variable;
 
 pub use database::{DatabaseError, Entry, append, entries, payload};
+pub(crate) use log::{Event, digest_of, replay};
 pub use log::{Log, LogError};
-pub use predict::Unpredictable;
+pub use predict::{Program, Unpredictable};
 pub use trust::{Claim, Distrust};
-pub use variable::Variable;
+pub(crate) use variable::of_boot_manager;
+pub use variable::{Variable, boot_manager_name};
 
-use log::Event;
 use variable::Form;
 
 use crate::token::Bank;
@@ -73,10 +77,12 @@ impl<'a> Measured<'a> {
 
     fn of(&self, variable: Variable) -> impl Iterator<Item = OfVariable<'a>> + use<'a> {
         let measured = *self;
-        self.log
-            .events
-            .iter()
+        self.events()
             .filter_map(move |event| measured.of_variable(event).filter(|found| found.variable == variable))
+    }
+
+    fn events(&self) -> impl Iterator<Item = &'a Event> + use<'a> {
+        self.log.of(PCR)
     }
 
     fn of_variable(&self, event: &'a Event) -> Option<OfVariable<'a>> {

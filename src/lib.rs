@@ -15,6 +15,7 @@ pub mod program;
 pub mod record;
 pub mod sealing;
 mod spelling;
+pub mod start;
 pub mod status;
 pub mod table;
 pub mod token;

@@ -222,11 +222,9 @@ mod tests {
     use crate::update::setting::Settings;
 
     fn status(names: &[&str], settings: Settings) -> Status {
-        let installed = installed("1", names, settings);
-        let next = installed.next();
         let verdict = Some(Verdict::Opens("it is signed".to_owned()));
         Status {
-            outlook: Outlook { installed, next, verdict },
+            outlook: Outlook { verdict, ..Outlook::of(installed("1", names, settings)) },
             url: "https://example.org/".to_owned(),
             news: News { answered: Some(1000), ..News::default() },
             now: 1000 + 7200,

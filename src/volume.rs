@@ -15,6 +15,7 @@ pub mod reset;
 use std::fmt;
 
 use crate::token::Tpm2Token;
+use crate::token::ahead::Ahead;
 
 pub use capacity::has_room;
 pub use creation::{Creation, FINISHED, Lock, Place, UNFINISHED, creation, is_for_people, lock, place};
@@ -45,6 +46,8 @@ pub struct Locks {
     pub unusable: Vec<String>,
     /// Whether there is a key slot for a recovery key.
     pub recovery: bool,
+    /// Slots for changes that the owner announces.
+    pub ahead: Vec<Ahead>,
 }
 
 /// Why a listed partition is not opened.

@@ -42,7 +42,7 @@ fn check(log: &Log, bank: Bank, value: &[u8]) {
         assert!(measured.after(&same).is_err() || measured.after(&same) == unchanged, "{variable}");
         let _new = measured.after(&BTreeMap::from([(variable, value.to_vec())]));
     }
-    let claim = Claim { db: Some(value), kek: Some(value), dbx: Some(value) };
+    let claim = Claim { db: Some(value), kek: Some(value), dbx: Some(value), accepted: None };
     assert!(measured.trusts(value, &claim).is_err());
 }
 

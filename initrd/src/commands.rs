@@ -2,6 +2,7 @@
 
 mod announce;
 mod check_update;
+mod forecast;
 mod news;
 mod rebind;
 mod recovery;
@@ -20,6 +21,8 @@ use anyhow::{Context as _, Result};
 use pattern::command::{self, Command, Elsewhere, Recovery, Reset};
 use pattern::plain::plain;
 use pattern::plan::CONFIG_PATH;
+use pattern::update::forecast::Verdict;
+use pattern::update::outlook::Outlook;
 use pattern_machine::output;
 use pattern_machine::people::root::require_root;
 
@@ -66,10 +69,12 @@ fn perform(command: Command) -> Result<ExitCode> {
         Command::Update { version, force } => return update(version.as_deref(), force),
         Command::Rollback => return rollback(),
         Command::CheckUpdate { as_json } => {
-            return check_update::tell(&check_update::look(&Context::here()?, false)?, as_json);
+            return check_update::tell(&check_update::look(&Context::here()?)?, as_json);
         }
         Command::Rebind => change(rebind::rebind)?,
-        Command::Announce(files) => change(|ctx, device| announce::announce(ctx, device, &files))?,
+        Command::Announce(files) => {
+            change(|ctx, device| Ok(announce::announce(ctx, device, &files)?.to_string()))?;
+        }
         Command::Recovery(Recovery::Status { as_json }) => {
             return Ok(yes(recovery::status(&as_root()?, as_json)?));
         }
@@ -127,7 +132,7 @@ fn after_update(context: &Context, done: &Done) -> Result<ExitCode> {
     }
     // The update itself succeeded. What to do about a bad prospect is for a person or a timer to
     // decide.
-    match check_update::look(context, false) {
+    match foreseen(context) {
         Ok(outlook) => _ = check_update::tell(&outlook, false)?,
         Err(error) => {
             let error = plain(&format!("{error:#}"));
@@ -135,6 +140,29 @@ fn after_update(context: &Context, done: &Done) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what is to be expected of the next boot. If it would ask for the recovery key, and the volume has a slot for changes of what
+/// it is bound to, announces the change: it comes with a version that its owner signed and asked for.
+fn foreseen(context: &Context) -> Result<Outlook> {
+    let outlook = check_update::look(context)?;
+    if !matches!(outlook.verdict, Some(Verdict::Asks(_))) {
+        return Ok(outlook);
+    }
+    let device = place::volume(context)?;
+    if place::header(&device)?.ahead().is_empty() {
+        return Ok(outlook);
+    }
+    match announce::announce(context, &device, &[]) {
+        Ok(announced @ announce::Outcome::Now(..)) => output::line(&announced.to_string())?,
+        Ok(_) => return Ok(outlook),
+        Err(error) => {
+            let error = plain(&format!("{error:#}"));
+            output::message(&format!("pattern: having the volume open after the update: {error}"));
+            return Ok(outlook);
+        }
+    }
+    check_update::look(context)
 }
 
 /// Changes the volume, and says what was done.

@@ -47,7 +47,7 @@ impl std::error::Error for DatabaseError {}
 /// A certificate, a hash or a key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Entry<'a> {
-    kind: [u8; 16],
+    pub(super) kind: [u8; 16],
     /// `EFI_SIGNATURE_DATA`: the owner's name, and the rest.
     signature: &'a [u8],
 }

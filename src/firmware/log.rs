@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use sha2::{Digest as _, Sha256, Sha384};
+use sha2::{Digest, Sha256, Sha384};
 
 use super::reader::Reader;
 use super::{Measured, PCR};
@@ -23,17 +23,18 @@ const SPEC_ID: &[u8; 16] = b"Spec ID Event03\0";
 /// `EV_NO_ACTION`: an event that extended nothing.
 const NO_ACTION: u32 = 3;
 
-/// The events of PCR 7, in the order in which they were measured.
+/// The events of all registers, in the order in which they were measured.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Log {
-    pub(super) events: Vec<Event>,
+    events: Vec<Event>,
 }
 
-/// One extension of the register.
+/// One extension of a register.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Event {
-    pub(super) kind: u32,
-    pub(super) data: Vec<u8>,
+pub(crate) struct Event {
+    pcr: u32,
+    pub(crate) kind: u32,
+    pub(crate) data: Vec<u8>,
     digests: Vec<(u16, Vec<u8>)>,
 }
 
@@ -48,8 +49,8 @@ pub enum LogError {
     Malformed(usize),
     /// An event has no digest for this bank.
     NoBank(Bank),
-    /// The events do not lead to the value that the TPM has.
-    OtherValue(Bank),
+    /// The events do not lead to the value that the TPM has in this register.
+    OtherValue(u8, Bank),
 }
 
 impl fmt::Display for LogError {
@@ -61,9 +62,9 @@ impl fmt::Display for LogError {
             Self::NoBank(bank) => {
                 write!(f, "the firmware's event log has no digests for the {} bank", bank.name())
             }
-            Self::OtherValue(bank) => write!(
+            Self::OtherValue(pcr, bank) => write!(
                 f,
-                "the firmware's event log does not lead to the TPM's value of PCR {PCR} ({})",
+                "the firmware's event log does not lead to the TPM's value of PCR {pcr} ({})",
                 bank.name()
             ),
         }
@@ -87,45 +88,65 @@ impl Log {
         let mut number = 1;
         while !reader.0.is_empty() {
             number += 1;
-            let (pcr, event) = event(&mut reader, &banks).ok_or(LogError::Malformed(number))?;
-            if pcr == u32::from(PCR) && event.kind != NO_ACTION {
+            let event = event(&mut reader, &banks).ok_or(LogError::Malformed(number))?;
+            if event.kind != NO_ACTION {
                 events.push(event);
             }
         }
         Ok(Self { events })
     }
 
-    /// Compares the log with the register. The digests of the returned log are those that were
-    /// measured.
+    /// Returns the events of one register.
+    pub(crate) fn of(&self, pcr: u8) -> impl Iterator<Item = &Event> {
+        self.events.iter().filter(move |event| event.pcr == u32::from(pcr))
+    }
+
+    /// Returns the digests that one register was extended with.
+    ///
+    /// # Errors
+    /// When an event has none for this bank.
+    pub(crate) fn digests(&self, pcr: u8, bank: Bank) -> Result<Vec<Vec<u8>>, LogError> {
+        let digests = self.of(pcr).map(|event| event.digest(bank).map(<[u8]>::to_vec));
+        digests.collect::<Option<_>>().ok_or(LogError::NoBank(bank))
+    }
+
+    /// Compares the log with PCR 7. The digests of the returned log are those that were measured.
     ///
     /// # Errors
     /// When the events do not lead to this value.
     pub fn check(&self, bank: Bank, value: &[u8]) -> Result<Measured<'_>, LogError> {
-        let digests: Option<Vec<&[u8]>> = self.events.iter().map(|event| event.digest(bank)).collect();
-        let digests = digests.ok_or(LogError::NoBank(bank))?;
-        if replay(bank, digests) != value {
-            return Err(LogError::OtherValue(bank));
+        let digests = self.digests(PCR, bank)?;
+        if replay(bank, digests.iter().map(Vec::as_slice)) != value {
+            return Err(LogError::OtherValue(PCR, bank));
         }
         Ok(Measured { log: self, bank })
     }
 }
 
 impl Event {
-    pub(super) fn digest(&self, bank: Bank) -> Option<&[u8]> {
+    pub(crate) fn digest(&self, bank: Bank) -> Option<&[u8]> {
         let wanted = algorithm(bank);
         self.digests.iter().find(|(algorithm, _)| *algorithm == wanted).map(|(_, digest)| &digest[..])
     }
 }
 
 /// Returns the value of a register that was extended with these digests.
-pub(super) fn replay<'a>(bank: Bank, digests: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+pub(crate) fn replay<'a>(bank: Bank, digests: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
     digests.into_iter().fold(bank.zeros(), |value, one| digest(bank, &[&value, one].concat()))
 }
 
 pub(super) fn digest(bank: Bank, data: &[u8]) -> Vec<u8> {
+    digest_of(bank, &[data])
+}
+
+/// Returns the digest of these parts, one behind the other.
+pub(crate) fn digest_of(bank: Bank, parts: &[&[u8]]) -> Vec<u8> {
+    fn all<D: Digest>(parts: &[&[u8]]) -> Vec<u8> {
+        parts.iter().fold(D::new(), |hash, part| hash.chain_update(part)).finalize().to_vec()
+    }
     match bank {
-        Bank::Sha256 => Sha256::digest(data).to_vec(),
-        Bank::Sha384 => Sha384::digest(data).to_vec(),
+        Bank::Sha256 => all::<Sha256>(parts),
+        Bank::Sha384 => all::<Sha384>(parts),
     }
 }
 
@@ -155,8 +176,8 @@ fn banks(reader: &mut Reader<'_>) -> Option<Vec<(u16, usize)>> {
     event.0.is_empty().then_some(banks)
 }
 
-/// Parses a `TCG_PCR_EVENT2`. Returns it with its register.
-fn event(reader: &mut Reader<'_>, banks: &[(u16, usize)]) -> Option<(u32, Event)> {
+/// Parses a `TCG_PCR_EVENT2`.
+fn event(reader: &mut Reader<'_>, banks: &[(u16, usize)]) -> Option<Event> {
     let (pcr, kind) = (reader.u32()?, reader.u32()?);
     let count = reader.u32().filter(|count| *count <= MOST_BANKS)?;
     let mut digests: Vec<(u16, Vec<u8>)> = Vec::new();
@@ -171,7 +192,7 @@ fn event(reader: &mut Reader<'_>, banks: &[(u16, usize)]) -> Option<(u32, Event)
     }
     let size = reader.size()?;
     let data = reader.take(size)?.to_vec();
-    Some((pcr, Event { kind, data, digests }))
+    Some(Event { pcr, kind, data, digests })
 }
 
 #[cfg(test)]

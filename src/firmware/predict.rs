@@ -3,8 +3,18 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::log::{digest, replay};
-use super::{AUTHORITY, DatabaseError, Event, Form, Measured, ON, OfVariable, Variable, entries};
+use super::log::replay;
+use super::{AUTHORITY, DatabaseError, Form, Measured, ON, OfVariable, Variable};
+use crate::plain::plain;
+
+/// A program that the firmware verifies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Program<'a> {
+    /// Its path, for messages.
+    pub path: &'a str,
+    /// Its content.
+    pub bytes: &'a [u8],
+}
 
 /// Why the register's next value is unknown, or must not be used.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,6 +29,12 @@ pub enum Unpredictable {
     Database(Variable, DatabaseError),
     /// The entry that verified the boot loader or the kernel image is not in the new `db`.
     Removed,
+    /// Nothing in `db` accepts this program.
+    Refused(String),
+    /// This program is signed with a certificate that is not itself in `db`.
+    Signer(String),
+    /// Another entry accepts what is started, and what lies there now is not what this boot started.
+    Others,
 }
 
 impl fmt::Display for Unpredictable {
@@ -36,6 +52,15 @@ impl fmt::Display for Unpredictable {
                 "the new db lacks the certificate or hash that verified what was started in this boot, so the firmware \
                  would refuse to start it",
             ),
+            Self::Refused(path) => write!(f, "nothing in db accepts {}: the firmware will refuse to start it", plain(path)),
+            Self::Signer(path) => write!(
+                f,
+                "{} is signed with a certificate that is not itself in db, so it is not clear by which one the firmware accepts it",
+                plain(path)
+            ),
+            Self::Others => f.write_str(
+                "another entry of db accepts what is started, and what lies there now is not what was accepted in this boot",
+            ),
         }
     }
 }
@@ -49,6 +74,19 @@ impl<'a> Measured<'a> {
     /// # Errors
     /// When Secure Boot is or will be off, or the log does not prove enough.
     pub fn after(&self, contents: &BTreeMap<Variable, Vec<u8>>) -> Result<Vec<u8>, Unpredictable> {
+        self.after_start(contents, &[], &[])
+    }
+
+    /// Returns the same for a boot that starts the programs `after` where this one started those of `before`.
+    ///
+    /// # Errors
+    /// Also when it is not clear what accepts a program.
+    pub fn after_start(
+        &self,
+        contents: &BTreeMap<Variable, Vec<u8>>,
+        before: &[Program<'_>],
+        after: &[Program<'_>],
+    ) -> Result<Vec<u8>, Unpredictable> {
         if !self.secure_boot() {
             return Err(Unpredictable::Off);
         }
@@ -56,15 +94,16 @@ impl<'a> Measured<'a> {
         if !is(Variable::SecureBoot, ON) || contents.get(&Variable::Pk).is_some_and(Vec::is_empty) {
             return Err(Unpredictable::WillBeOff);
         }
-        let authorities = self.authorities(contents)?;
-        let mut authorities = authorities.iter();
-        let digests = self.log.events.iter().map(|event| match self.of_variable(event) {
-            Some(found) => self.next(&found, contents.get(&found.variable)).map(Some),
-            None if event.kind == AUTHORITY => Ok(authorities.next().cloned().flatten()),
-            None => Ok(Some(self.digest(event).to_vec())),
-        });
-        let digests: Vec<_> = digests.collect::<Result<_, _>>()?;
-        Ok(replay(self.bank, digests.iter().flatten().map(Vec::as_slice)))
+        let mut authorities = self.authorities(contents, before, after)?.into_iter();
+        let mut digests: Vec<Vec<u8>> = Vec::new();
+        for event in self.events() {
+            match self.of_variable(event) {
+                Some(found) => digests.push(self.next(&found, contents.get(&found.variable))?),
+                None if event.kind == AUTHORITY => digests.extend(authorities.next().unwrap_or_default()),
+                None => digests.push(self.digest(event).to_vec()),
+            }
+        }
+        Ok(replay(self.bank, digests.iter().map(Vec::as_slice)))
     }
 
     /// Returns the digest of a variable's event with another content.
@@ -79,42 +118,6 @@ impl<'a> Measured<'a> {
                 Ok(form.digest(variable, content, self.bank))
             }
         }
-    }
-
-    /// Returns the digests of the events that name what verified something. The firmware measures
-    /// each entry once, so the digest of a repeated entry is `None`.
-    fn authorities(
-        &self,
-        contents: &BTreeMap<Variable, Vec<u8>>,
-    ) -> Result<Vec<Option<Vec<u8>>>, Unpredictable> {
-        let before = self.content(Variable::Db);
-        let events = self.log.events.iter().filter(|event| event.kind == AUTHORITY);
-        let db = match contents.get(&Variable::Db).map(Vec::as_slice) {
-            Some(db) if Some(db) != before => db,
-            _ => return Ok(events.map(|event| Some(self.digest(event).to_vec())).collect()),
-        };
-        let mut digests: Vec<Option<Vec<u8>>> = Vec::new();
-        for event in events {
-            let digest = Some(self.authority(event, db)?);
-            digests.push(digest.filter(|digest| !digests.contains(&Some(digest.clone()))));
-        }
-        Ok(digests)
-    }
-
-    /// Returns the digest of one of these events.
-    fn authority(&self, event: &'a Event, db: &[u8]) -> Result<Vec<u8>, Unpredictable> {
-        let measured = self.digest(event);
-        let Some((Variable::Db, signature)) = Variable::of_structure(&event.data) else {
-            // Not an entry of db, but for example one of shim's.
-            return Ok(measured.to_vec());
-        };
-        if digest(self.bank, &event.data) != measured {
-            return Err(Unpredictable::Unexplained(Variable::Db));
-        }
-        let value = signature.get(16..).unwrap_or_default();
-        let entries = entries(db).map_err(|error| Unpredictable::Database(Variable::Db, error))?;
-        let entry = entries.iter().find(|entry| entry.value() == value).ok_or(Unpredictable::Removed)?;
-        Ok(digest(self.bank, &Variable::Db.structure(entry.signature())))
     }
 }
 

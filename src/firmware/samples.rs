@@ -51,13 +51,20 @@ pub(super) fn value(name: &str, bank: Bank) -> Vec<u8> {
 /// of each.
 pub(super) fn made(events: &[(u32, Vec<u8>, Vec<u8>)]) -> (Log, Vec<u8>) {
     let bank = Bank::Sha256;
+    let digests: Vec<_> = events.iter().map(|(.., hashed)| digest(bank, hashed)).collect();
+    let events =
+        events.iter().zip(&digests).map(|((kind, data, _), digest)| (7, *kind, data.clone(), digest.clone()));
+    (log_of(&events.collect::<Vec<_>>()), replay(bank, digests.iter().map(Vec::as_slice)))
+}
+
+/// Returns a log with these events: the register, the kind, the data and the digest of each.
+pub(crate) fn log_of(events: &[(u32, u32, Vec<u8>, Vec<u8>)]) -> Log {
     let spec = [&b"Spec ID Event03\0"[..], &[0; 8], &[1, 0, 0, 0, 0x0b, 0, 32, 0, 0]].concat();
     let size = |data: &[u8]| (data.len() as u32).to_le_bytes();
     let mut bytes = [&[0; 4][..], &[3, 0, 0, 0], &[0; 20], &size(&spec), &spec].concat();
-    for (kind, data, hashed) in events {
-        let head = [7, *kind, 1].map(u32::to_le_bytes).concat();
-        bytes.extend([&head[..], &[0x0b, 0], &digest(bank, hashed), &size(data), data].concat());
+    for (pcr, kind, data, digest) in events {
+        let head = [*pcr, *kind, 1].map(u32::to_le_bytes).concat();
+        bytes.extend([&head[..], &[0x0b, 0], digest, &size(data), data].concat());
     }
-    let digests: Vec<_> = events.iter().map(|(_, _, hashed)| digest(bank, hashed)).collect();
-    (Log::parse(&bytes).unwrap(), replay(bank, digests.iter().map(Vec::as_slice)))
+    Log::parse(&bytes).unwrap()
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::log::replay;
-use super::{DatabaseError, Measured, Variable, entries};
+use super::{AUTHORITY, DatabaseError, Measured, Variable, entries};
 use crate::token::Earlier;
 
 /// What is claimed to have been different. Anybody may have written the claim.
@@ -21,6 +21,8 @@ pub struct Claim<'a> {
     pub kek: Option<&'a [u8]>,
     /// The digest of the event of `dbx`.
     pub dbx: Option<&'a [u8]>,
+    /// The digests of the events that name what accepted programs.
+    pub accepted: Option<&'a [Vec<u8>]>,
 }
 
 /// Why the earlier boot is not trusted.
@@ -37,6 +39,8 @@ pub enum Distrust {
     Database(DatabaseError),
     /// The earlier `db` allowed something that the present one does not.
     MoreWereAdmitted,
+    /// Something was accepted that no entry of the present `db` stands for.
+    OthersWereAccepted,
 }
 
 impl fmt::Display for Distrust {
@@ -51,6 +55,9 @@ impl fmt::Display for Distrust {
             Self::MoreWereAdmitted => {
                 f.write_str("the earlier db had a certificate or hash that the db of this boot does not have")
             }
+            Self::OthersWereAccepted => f.write_str(
+                "what was started in the earlier boot was accepted by a certificate or hash that the db of this boot does not have",
+            ),
         }
     }
 }
@@ -65,9 +72,10 @@ impl<'a> Measured<'a> {
             let mut events = self.of(variable).map(|found| self.digest(found.event).to_vec());
             contents.contains_key(&variable).then(|| events.next()).flatten()
         };
-        let digests = self.log.events.iter().map(|event| self.digest(event));
+        let digests = self.events().map(|event| self.digest(event));
         Earlier {
             value: replay(self.bank, digests),
+            accepted: None,
             db: self.content(Variable::Db).map(<[u8]>::len).filter(|_| contents.contains_key(&Variable::Db)),
             kek: event(Variable::Kek),
             dbx: event(Variable::Dbx),
@@ -84,7 +92,8 @@ impl<'a> Measured<'a> {
             let now = self.content(Variable::Db).ok_or(Distrust::Unexplained(Variable::Db))?;
             now.get(..length).ok_or(Distrust::NotSo)
         });
-        let claim = Claim { db: db.transpose()?, kek: earlier.kek.as_deref(), dbx: earlier.dbx.as_deref() };
+        let (kek, dbx) = (earlier.kek.as_deref(), earlier.dbx.as_deref());
+        let claim = Claim { db: db.transpose()?, kek, dbx, accepted: earlier.accepted.as_deref() };
         self.trusts(&earlier.value, &claim)
     }
 
@@ -98,13 +107,23 @@ impl<'a> Measured<'a> {
             return Err(Distrust::Off);
         }
         let substitutes = self.substitutes(claim)?;
-        let digests = self.log.events.iter().map(|event| {
+        let mut accepted = claim.accepted.map(<[_]>::iter);
+        let mut digests: Vec<&[u8]> = Vec::new();
+        for event in self.events() {
             let variable = self.of_variable(event).map(|found| found.variable);
             let other = substitutes.iter().find(|(one, _)| Some(*one) == variable);
-            other.map_or_else(|| self.digest(event), |(_, digest)| digest)
-        });
+            match (&mut accepted, other) {
+                // The first of these events stands for all of them.
+                (Some(all), _) if event.kind == AUTHORITY => digests.extend(all.map(Vec::as_slice)),
+                (_, Some((_, digest))) => digests.push(digest),
+                _ => digests.push(self.digest(event)),
+            }
+        }
         if replay(self.bank, digests) != old {
             return Err(Distrust::NotSo);
+        }
+        if !claim.accepted.unwrap_or_default().iter().all(|digest| self.is_of_an_entry(digest)) {
+            return Err(Distrust::OthersWereAccepted);
         }
         claim.db.map_or(Ok(()), |db| self.admits(db))
     }
@@ -129,6 +148,12 @@ impl<'a> Measured<'a> {
             all.push((Variable::Db, form.digest(Variable::Db, db, self.bank)));
         }
         Ok(all)
+    }
+
+    /// Returns whether an event with this digest names an entry of `db` as it was measured.
+    fn is_of_an_entry(&self, digest: &[u8]) -> bool {
+        let entries = entries(self.content(Variable::Db).unwrap_or_default()).unwrap_or_default();
+        entries.iter().any(|entry| self.of_entry(entry) == digest)
     }
 
     fn admits(&self, old: &[u8]) -> Result<(), Distrust> {

@@ -79,19 +79,33 @@ impl Variable {
     /// Parses such a structure into the variable and its content. The firmware may measure other
     /// variables, too.
     pub(super) fn of_structure(data: &[u8]) -> Option<(Self, &[u8])> {
-        let mut reader = Reader(data);
-        let vendor: [u8; 16] = reader.array()?;
-        let (name, content) = (reader.u64().filter(|length| *length <= LONGEST_NAME)?, reader.u64()?);
-        let name = reader.take(usize::try_from(name).ok()? * 2)?;
-        if reader.0.len() as u64 != content {
-            return None;
-        }
-        let is = |variable: &Self| {
-            let wanted = variable.name().encode_utf16().flat_map(u16::to_le_bytes);
-            variable.vendor().bytes == vendor && wanted.eq(name.iter().copied())
-        };
-        Some((Self::ALL.into_iter().find(is)?, reader.0))
+        let (vendor, name, content) = parts(data)?;
+        let is = |variable: &Self| variable.vendor().bytes == vendor && variable.name() == name;
+        Some((Self::ALL.into_iter().find(is)?, content))
     }
+}
+
+/// Vendor, name and content of a `UEFI_VARIABLE_DATA`.
+fn parts(data: &[u8]) -> Option<([u8; 16], String, &[u8])> {
+    let mut reader = Reader(data);
+    let vendor: [u8; 16] = reader.array()?;
+    let (name, content) = (reader.u64().filter(|length| *length <= LONGEST_NAME)?, reader.u64()?);
+    let name = reader.take(usize::try_from(name).ok()? * 2)?;
+    let units = name.chunks_exact(2).filter_map(|pair| Some(u16::from_le_bytes(pair.try_into().ok()?)));
+    let name = String::from_utf16(&units.collect::<Vec<_>>()).ok()?;
+    (reader.0.len() as u64 == content).then_some((vendor, name, reader.0))
+}
+
+/// Returns name and content of a variable of the boot manager, such as `BootOrder`, from such a structure.
+pub(crate) fn of_boot_manager(data: &[u8]) -> Option<(String, &[u8])> {
+    parts(data).filter(|(vendor, ..)| *vendor == GLOBAL.bytes).map(|(_, name, content)| (name, content))
+}
+
+/// Returns the name of a variable of the boot manager, from its file below `/sys/firmware/efi/efivars`.
+#[must_use]
+pub fn boot_manager_name(file: &str) -> Option<&str> {
+    let name = file.strip_suffix(GLOBAL.text)?.strip_suffix('-')?;
+    name.starts_with("Boot").then_some(name)
 }
 
 impl fmt::Display for Variable {

@@ -16,7 +16,10 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::{Bank, Counted, Digest, Earlier, Pcrs, Pin, SPENT, Sealed, Srk, TokenError, authorized_digest};
+use super::{
+    Bank, Counted, Digest, Earlier, Pcrs, Pin, SPENT, Sealed, Signed, Srk, TokenError, authorized_digest,
+    policy,
+};
 use text::{AnnouncedText, Text, announced, bank, bytes, counted};
 
 /// The type of the token.
@@ -58,6 +61,14 @@ pub struct Announced {
     pub signature: Vec<u8>,
     /// PCR 7 before the change, for recognising earlier records.
     pub earlier: Earlier,
+}
+
+impl Announced {
+    /// Returns the policy for a start with these values of the literal PCRs, and a signature for the signed ones.
+    #[must_use]
+    pub fn policy_for(&self, signed: Option<&Signed>, bank: Bank, values: &[Vec<u8>]) -> Digest {
+        policy::digest(signed, Some((self.literal, bank, values)), None, false)
+    }
 }
 
 impl Ahead {
@@ -135,6 +146,11 @@ impl Ahead {
                 db: announced.earlier.db,
                 kek: announced.earlier.kek.as_ref().map(|digest| STANDARD.encode(digest)),
                 dbx: announced.earlier.dbx.as_ref().map(|digest| STANDARD.encode(digest)),
+                accepted: announced
+                    .earlier
+                    .accepted
+                    .as_ref()
+                    .map(|all| all.iter().map(|digest| STANDARD.encode(digest)).collect()),
             }),
         };
         // Strings and numbers can always be written as JSON.
@@ -195,7 +211,8 @@ mod tests {
         assert_eq!(ahead.to_json(), TOKEN.trim());
         let announced = ahead.announced.unwrap();
         assert_eq!(announced.literal.to_string(), "7+12+15");
-        let earlier = Earlier { value: vec![7; 3], db: Some(1676), kek: None, dbx: Some(vec![8; 2]) };
+        let earlier =
+            Earlier { value: vec![7; 3], db: Some(1676), kek: None, dbx: Some(vec![8; 2]), accepted: None };
         assert_eq!(announced.earlier, earlier);
     }
 

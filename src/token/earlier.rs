@@ -13,4 +13,6 @@ pub struct Earlier {
     pub kek: Option<Vec<u8>>,
     /// The digest of the event of `dbx`.
     pub dbx: Option<Vec<u8>>,
+    /// The digests of the events that name what accepted the programs of the boot, if the change is of programs.
+    pub accepted: Option<Vec<Vec<u8>>>,
 }

@@ -1,15 +1,14 @@
-//! Predicts whether another version of the image can open the persist volume, by which of its
-//! registers depend on the image (UAPI.7, "Linux TPM PCR Registry").
+//! Predicts whether a version of the image can open the persist volume: compares what its slots are bound to with the registers as
+//! they will be.
 
-use crate::token::{Bank, Pcrs, SPENT, Signatures, Tpm2Token};
+use crate::start::Later;
+use crate::token::ahead::Ahead;
+use crate::token::{Bank, Pcrs, Signatures, Signed, Tpm2Token, policy_digest};
 use crate::volume::Locks;
 
-/// PCRs that measure the image itself: the kernel image as the firmware starts it (4), the
-/// partition table with its labels (5), kernel and initrd once more (9, 10), and the sections of
-/// the unified kernel image (11).
-const OF_THE_IMAGE: [u8; 5] = [4, 5, 9, 10, 11];
-/// The Secure Boot state, and the certificates that verified what was started.
-const SECURE_BOOT: u8 = 7;
+/// PCRs that each version changes, and that are not predicted: the partition table with its labels (5), kernel and initrd once more
+/// (9, 10).
+const OF_THE_VERSION: [u8; 3] = [5, 9, 10];
 
 /// The prediction, with its reason.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,18 +23,28 @@ pub enum Verdict {
     Unclear(String),
 }
 
-/// Predicts for a volume with these locks, on a machine whose registers have the values that `read`
-/// returns. `staged` are the staged image's signatures, from its section `.pcrsig`.
+/// The version that is asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Staged<'a> {
+    /// Its signatures, from its section `.pcrsig`.
+    pub signatures: Option<&'a Signatures>,
+    /// Whether another version runs.
+    pub is_another: bool,
+}
+
+/// Predicts for a volume with these locks. `predict` returns a register as it will be, or why that is not known.
 pub fn verdict(
     locks: &Locks,
-    secure_boot: bool,
-    staged: Option<&Signatures>,
-    read: impl Fn(Bank, u8) -> Option<Vec<u8>>,
+    staged: Staged<'_>,
+    predict: impl Fn(Bank, u8) -> Result<Later, String>,
 ) -> Verdict {
+    let forecast = Forecast { staged, predict: &predict };
     let mut reasons = locks.unusable.clone();
     let mut unclear = false;
-    for token in &locks.tokens {
-        match of_token(token, secure_boot, staged, &read) {
+    let of_tokens = locks.tokens.iter().map(|token| forecast.of_token(token));
+    let of_ahead = locks.ahead.iter().map(|ahead| forecast.of_ahead(ahead, &locks.tokens));
+    for verdict in of_tokens.chain(of_ahead) {
+        match verdict {
             sure @ (Verdict::Opens(_) | Verdict::Passphrase) => return sure,
             Verdict::Asks(reason) => reasons.push(reason),
             Verdict::Unclear(reason) => {
@@ -47,74 +56,119 @@ pub fn verdict(
     if reasons.is_empty() {
         reasons.push("the volume has no TPM token".to_owned());
     }
+    reasons.retain(|reason| !reason.is_empty());
     let reasons = reasons.join("; ");
     if unclear { Verdict::Unclear(reasons) } else { Verdict::Asks(reasons) }
 }
 
-fn of_token(
-    token: &Tpm2Token,
-    secure_boot: bool,
-    staged: Option<&Signatures>,
-    read: &impl Fn(Bank, u8) -> Option<Vec<u8>>,
-) -> Verdict {
-    let signature = match of_signature(token, staged) {
-        Verdict::Opens(reason) => reason,
-        other => return other,
-    };
-    let literal = match token.literal.map(|pcrs| of_literal(token, pcrs, secure_boot, read)) {
-        None => String::new(),
-        Some(Verdict::Opens(reason)) => reason,
-        Some(other) => return other,
-    };
-    let pin = if token.pin.is_some() { "it asks for the PIN".to_owned() } else { String::new() };
-    let reasons: Vec<_> = [signature, literal, pin].into_iter().filter(|reason| !reason.is_empty()).collect();
-    Verdict::Opens(reasons.join("; "))
+type Predict<'a> = &'a dyn Fn(Bank, u8) -> Result<Later, String>;
+
+struct Forecast<'a> {
+    staged: Staged<'a>,
+    predict: Predict<'a>,
 }
 
-/// Checks the signature. The reason is empty if none is needed.
-fn of_signature(token: &Tpm2Token, staged: Option<&Signatures>) -> Verdict {
-    let Some(signed) = &token.signed else { return Verdict::Opens(String::new()) };
-    let pcrs = format!("PCR {} ({})", signed.pcrs, token.bank.name());
-    match staged.map(|signatures| signatures.by(signed, token.bank)) {
-        None => Verdict::Asks(format!("the new version has no signature for {pcrs}")),
-        Some(approvals) if approvals.is_empty() => Verdict::Asks(format!(
-            "the new version's signature for {pcrs} is not by the key that it is bound to: its image.epoch is lower than this version's, \
-             or its keys are not those of this version"
-        )),
-        Some(_) => Verdict::Opens(format!(
-            "the new version has a signature for {pcrs} by the key that it is bound to"
-        )),
-    }
+/// The values of registers, and what will be otherwise in each.
+struct Literal {
+    values: Vec<Vec<u8>>,
+    changes: Vec<String>,
 }
 
-fn of_literal(
-    token: &Tpm2Token,
-    pcrs: Pcrs,
-    secure_boot: bool,
-    read: &impl Fn(Bank, u8) -> Option<Vec<u8>>,
-) -> Verdict {
-    let bank = token.bank;
-    if let Some(pcr) = pcrs.iter().find(|pcr| OF_THE_IMAGE.contains(pcr)) {
-        return Verdict::Asks(format!("it is bound to PCR {pcr}, which has another value with each version"));
+impl Forecast<'_> {
+    fn of_token(&self, token: &Tpm2Token) -> Verdict {
+        let signed = token.signed.as_ref().map(|signed| self.of_signature(signed, token.bank));
+        let literal = token.literal.map(|pcrs| self.of_literal(token, pcrs));
+        let mut reasons = Vec::new();
+        for part in signed.into_iter().chain(literal) {
+            match part {
+                Verdict::Opens(reason) => reasons.push(reason),
+                other => return other,
+            }
+        }
+        if token.pin.is_some() {
+            reasons.push("it asks for the PIN".to_owned());
+        }
+        Verdict::Opens(reasons.join("; "))
     }
-    let values: Option<Vec<_>> = pcrs.iter().map(|pcr| read(bank, pcr)).collect();
-    let Some(values) = values else {
-        return Verdict::Asks(format!("the TPM has no value for PCR {pcrs} ({})", bank.name()));
-    };
-    // A register that has to be untouched will be untouched again after the restart.
-    if token.policy_for(&values) != token.policy && !token.is_spent(SPENT, &values) {
-        return Verdict::Asks(format!(
-            "PCR {pcrs} ({}) changed since the volume was bound to it, whatever version starts",
-            bank.name()
-        ));
+
+    /// Looks for a signature of the registers as the staged image makes them.
+    fn of_signature(&self, signed: &Signed, bank: Bank) -> Verdict {
+        let pcrs = format!("PCR {} ({})", signed.pcrs, bank.name());
+        let Some(signatures) = self.staged.signatures else {
+            return Verdict::Asks(format!("the new version has no signature for {pcrs}"));
+        };
+        let approvals = signatures.by(signed, bank);
+        if approvals.is_empty() {
+            return Verdict::Asks(format!(
+                "the new version's signature for {pcrs} is not by the key that it is bound to: its image.epoch is lower than this version's, \
+                 or its keys are not those of this version"
+            ));
+        }
+        let literal = match self.predicted(bank, signed.pcrs) {
+            Err(doubt) => return Verdict::Unclear(doubt),
+            Ok(literal) => literal,
+        };
+        let policy = policy_digest(signed.pcrs, bank, &literal.values);
+        if !approvals.iter().any(|approval| approval.policy == policy) {
+            return Verdict::Asks(format!(
+                "no signature of the new version is for the value that it gives {pcrs}: its file is damaged"
+            ));
+        }
+        Verdict::Opens(format!("the new version has a signature for {pcrs} by the key that it is bound to"))
     }
-    if secure_boot && pcrs.iter().any(|pcr| pcr == SECURE_BOOT) {
-        return Verdict::Unclear(
-            "it is bound to PCR 7, and Secure Boot is on: it opens if the new version is signed with the key of this one"
-                .to_owned(),
-        );
+
+    fn of_literal(&self, token: &Tpm2Token, pcrs: Pcrs) -> Verdict {
+        let of_version = pcrs.iter().find(|pcr| OF_THE_VERSION.contains(pcr));
+        if let Some(pcr) = of_version.filter(|_| self.staged.is_another) {
+            return Verdict::Asks(format!(
+                "it is bound to PCR {pcr}, which has another value with each version"
+            ));
+        }
+        let Literal { values, changes } = match self.predicted(token.bank, pcrs) {
+            Err(doubt) => return Verdict::Unclear(doubt),
+            Ok(literal) => literal,
+        };
+        if token.policy_for(&values) == token.policy {
+            return Verdict::Opens(format!("PCR {pcrs} will have the values that it is bound to"));
+        }
+        let bank = token.bank.name();
+        Verdict::Asks(match changes.is_empty() {
+            true => format!(
+                "PCR {pcrs} ({bank}) changed since the volume was bound to it, whatever version starts"
+            ),
+            false => changes.join("; "),
+        })
     }
-    Verdict::Opens(format!("it is bound to PCR {pcrs}, which no version of the image changes"))
+
+    /// The slot for a change that the owner announced. Without an announcement it says nothing.
+    fn of_ahead(&self, ahead: &Ahead, tokens: &[Tpm2Token]) -> Verdict {
+        let silent = Verdict::Asks(String::new());
+        let Some(announced) = &ahead.announced else { return silent };
+        let signed = tokens.iter().find_map(|token| token.signed.as_ref());
+        if let Some(signed) = signed
+            && !matches!(self.of_signature(signed, ahead.bank), Verdict::Opens(_))
+        {
+            return silent;
+        }
+        match self.predicted(ahead.bank, announced.literal) {
+            Ok(literal) if announced.policy_for(signed, ahead.bank, &literal.values) == announced.policy => {
+                Verdict::Opens("the change was announced with pattern rebind --ahead".to_owned())
+            }
+            _ => silent,
+        }
+    }
+
+    fn predicted(&self, bank: Bank, pcrs: Pcrs) -> Result<Literal, String> {
+        let (mut values, mut changes) = (Vec::new(), Vec::new());
+        for pcr in pcrs.iter() {
+            let later = (self.predict)(bank, pcr)?;
+            changes.extend(
+                later.words().map(|words| format!("PCR {pcr} ({}) will be made {words}", bank.name())),
+            );
+            values.push(later.value);
+        }
+        Ok(Literal { values, changes })
+    }
 }
 
 #[cfg(test)]
@@ -124,9 +178,17 @@ mod tests {
     use super::*;
     use crate::token::{Pin, PublicKey, Sealed, Signed, Srk, samples};
 
-    /// Returns the value of any register of this machine.
-    fn read(bank: Bank, pcr: u8) -> Option<Vec<u8>> {
-        (bank == Bank::Sha256).then(|| vec![pcr; 32])
+    /// Returns any register of this machine, which stays as it is.
+    fn read(bank: Bank, pcr: u8) -> Result<Later, String> {
+        match bank {
+            Bank::Sha256 => Ok(later(&[pcr; 32], &[])),
+            Bank::Sha384 => Err("the kernel does not show it".to_owned()),
+        }
+    }
+
+    fn later(value: &[u8], with: &[&str]) -> Later {
+        let with = with.iter().map(|with| (*with).to_owned()).collect();
+        Later { value: value.to_vec(), with, without: Vec::new() }
     }
 
     fn srk() -> Srk {
@@ -152,7 +214,7 @@ mod tests {
             sealed,
             srk: srk(),
         };
-        let values = literal.into_iter().flat_map(Pcrs::iter).filter_map(|pcr| read(bank, pcr));
+        let values = literal.into_iter().flat_map(Pcrs::iter).map(|pcr| read(bank, pcr).unwrap().value);
         token.policy = token.policy_for(&values.collect::<Vec<_>>());
         token
     }
@@ -168,57 +230,85 @@ mod tests {
         Locks { tokens: vec![token(Some(signed), pcrs)], ..Locks::default() }
     }
 
-    fn verdict(locks: &Locks, secure_boot: bool, read: impl Fn(Bank, u8) -> Option<Vec<u8>>) -> Verdict {
-        super::verdict(locks, secure_boot, None, read)
+    fn verdict(locks: &Locks, predict: impl Fn(Bank, u8) -> Result<Later, String>) -> Verdict {
+        super::verdict(locks, Staged { signatures: None, is_another: true }, predict)
     }
 
     #[test]
-    fn registers_of_firmware_and_machine_stay() {
-        for pcrs in [&[7][..], &[0, 2, 7], &[1, 14, 15]] {
-            let verdict = verdict(&bound(pcrs), false, read);
+    fn registers_that_will_be_as_they_are_open() {
+        for pcrs in [&[7][..], &[0, 2, 7], &[1, 4, 12, 14, 15]] {
+            let verdict = verdict(&bound(pcrs), read);
             assert!(matches!(verdict, Verdict::Opens(_)), "{pcrs:?}: {verdict:?}");
         }
     }
 
     #[test]
-    fn registers_of_the_image_change_with_it() {
-        let Verdict::Asks(reason) = verdict(&bound(&[7, 11]), false, read) else { panic!() };
-        assert_eq!(reason, "it is bound to PCR 11, which has another value with each version");
+    fn registers_that_each_version_changes_and_nobody_predicts_ask() {
+        let Verdict::Asks(reason) = verdict(&bound(&[7, 9]), read) else { panic!() };
+        assert_eq!(reason, "it is bound to PCR 9, which has another value with each version");
+        // Of a plain restart nothing is said.
+        let doubt = |_, pcr| Err(format!("PCR {pcr} is not predicted"));
+        let same = Staged { signatures: None, is_another: false };
+        assert_eq!(
+            super::verdict(&bound(&[9]), same, doubt),
+            Verdict::Unclear("PCR 9 is not predicted".to_owned())
+        );
+    }
+
+    #[test]
+    fn what_will_be_measured_otherwise_is_named() {
+        let added = |_, pcr| {
+            Ok(if pcr == 12 {
+                later(&[1; 32], &["/loader/credentials/a.cred"])
+            } else {
+                later(&[pcr; 32], &[])
+            })
+        };
+        let Verdict::Asks(reason) = verdict(&bound(&[7, 12]), added) else { panic!() };
+        assert_eq!(reason, "PCR 12 (sha256) will be made with /loader/credentials/a.cred");
     }
 
     #[test]
     fn a_volume_that_would_not_open_now_will_not_open_then() {
         let changed = |bank, pcr| read(bank, pcr + 1);
-        let Verdict::Asks(reason) = verdict(&bound(&[7]), false, changed) else { panic!() };
+        let Verdict::Asks(reason) = verdict(&bound(&[7]), changed) else { panic!() };
         assert_eq!(
             reason,
             "PCR 7 (sha256) changed since the volume was bound to it, whatever version starts"
         );
-        let Verdict::Asks(reason) = verdict(&bound(&[7]), false, |_, _| None) else { panic!() };
-        assert_eq!(reason, "the TPM has no value for PCR 7 (sha256)");
         let none = Locks { unusable: vec!["token 3: a PIN".to_owned()], ..Locks::default() };
-        assert_eq!(verdict(&none, false, read), Verdict::Asks("token 3: a PIN".to_owned()));
-        let Verdict::Asks(reason) = verdict(&Locks::default(), false, read) else { panic!() };
+        assert_eq!(verdict(&none, read), Verdict::Asks("token 3: a PIN".to_owned()));
+        let Verdict::Asks(reason) = verdict(&Locks::default(), read) else { panic!() };
         assert_eq!(reason, "the volume has no TPM token");
     }
 
     #[test]
-    fn with_secure_boot_the_signature_decides() {
-        assert!(matches!(verdict(&bound(&[7]), true, read), Verdict::Unclear(_)));
-        assert!(matches!(verdict(&bound(&[0]), true, read), Verdict::Opens(_)));
+    fn one_way_in_is_enough_and_a_doubt_is_none() {
+        let mut locks = bound(&[9]);
+        assert!(matches!(verdict(&locks, read), Verdict::Asks(_)));
+        locks.tokens.extend(bound(&[7]).tokens);
+        assert!(matches!(verdict(&locks, read), Verdict::Opens(_)));
+        let doubt = |_, _| Err("the event log is not understood".to_owned());
+        let Verdict::Unclear(reason) = verdict(&locks, doubt) else { panic!() };
+        assert!(reason.ends_with("; the event log is not understood"), "{reason}");
     }
 
-    #[test]
-    fn one_way_in_is_enough() {
-        let mut locks = bound(&[11]);
-        locks.tokens.extend(bound(&[7]).tokens);
-        assert!(matches!(verdict(&locks, false, read), Verdict::Opens(_)));
+    /// The sample's signature is for one value of PCR 11.
+    fn signed_value(bank: Bank, pcr: u8) -> Result<Later, String> {
+        if pcr == 11 {
+            Ok(later(&crate::hex::decode(samples::PCR_11).unwrap(), &[]))
+        } else {
+            read(bank, pcr)
+        }
     }
+
     #[test]
     fn a_signature_by_the_same_key_opens() {
         let signatures = Signatures::parse(samples::SIGNATURES).unwrap();
         let others = Signatures::parse(&samples::SIGNATURES.replace("\"6e", "\"00")).unwrap();
-        let verdict = |locks: &Locks, staged| super::verdict(locks, true, staged, read);
+        let verdict = |locks: &Locks, signatures| {
+            super::verdict(locks, Staged { signatures, is_another: true }, signed_value)
+        };
         let Verdict::Opens(reason) = verdict(&bound_to_key(&[]), Some(&signatures)) else { panic!() };
         assert_eq!(
             reason,
@@ -235,19 +325,21 @@ mod tests {
         assert!(matches!(verdict(&pin, Some(&signatures)), Verdict::Asks(_)));
         pin.tokens[0].policy = pin.tokens[0].policy_for(&[vec![0; 32], vec![15; 32]]);
         let Verdict::Opens(reason) = verdict(&pin, Some(&signatures)) else { panic!() };
-        assert!(reason.ends_with(
-            "; it is bound to PCR 0+15, which no version of the image changes; it asks for the PIN"
-        ));
-        assert!(matches!(verdict(&bound_to_key(&[7]), Some(&signatures)), Verdict::Unclear(_)));
-        assert!(matches!(verdict(&bound_to_key(&[4]), Some(&signatures)), Verdict::Asks(_)));
+        assert!(
+            reason.ends_with("; PCR 0+15 will have the values that it is bound to; it asks for the PIN"),
+            "{reason}"
+        );
     }
 
+    /// A kernel image of which a section was changed after it was signed.
     #[test]
-    fn a_register_that_must_be_untouched_will_be_after_the_restart() {
-        let mut locks = bound(&[0, 15]);
-        locks.tokens[0].policy = locks.tokens[0].policy_for(&[vec![0; 32], Bank::Sha256.zeros()]);
-        assert!(matches!(verdict(&locks, false, read), Verdict::Opens(_)));
-        let changed = |bank, pcr| read(bank, pcr + 1);
-        assert!(matches!(verdict(&locks, false, changed), Verdict::Asks(_)));
+    fn a_signature_for_another_value_of_the_image_asks() {
+        let signatures = Signatures::parse(samples::SIGNATURES).unwrap();
+        let staged = Staged { signatures: Some(&signatures), is_another: true };
+        let Verdict::Asks(reason) = super::verdict(&bound_to_key(&[]), staged, read) else { panic!() };
+        assert_eq!(
+            reason,
+            "no signature of the new version is for the value that it gives PCR 11 (sha256): its file is damaged"
+        );
     }
 }

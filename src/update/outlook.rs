@@ -1,11 +1,16 @@
 //! What is to be expected of the next boot, in words, as JSON and as an exit status.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
 
 use super::Installed;
+use super::entry::{Entry, newest};
 use super::forecast::Verdict;
 use super::next::{Next, Why};
+use crate::hex;
 use crate::plain::plain;
+use crate::start::Later;
 
 /// What is to be expected of the next boot.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,11 +19,21 @@ pub struct Outlook {
     pub installed: Installed,
     /// What the boot loader starts.
     pub next: Option<Next>,
-    /// Whether that opens the volume. For the running version it may be left out.
+    /// Whether that opens the volume, if there is one.
     pub verdict: Option<Verdict>,
+    /// The version that starts if this one fails, and whether that opens the volume.
+    pub fallback: Option<(String, Verdict)>,
+    /// The registers as they will be, or why that is not known.
+    pub registers: BTreeMap<u8, Result<Later, String>>,
 }
 
 impl Outlook {
+    /// Returns what the names alone tell.
+    #[must_use]
+    pub fn of(installed: Installed) -> Self {
+        Self { next: installed.next(), installed, verdict: None, fallback: None, registers: BTreeMap::new() }
+    }
+
     /// The version that waits, although the next boot starts another one.
     fn passed_over(&self) -> Option<&str> {
         let next = match &self.next {
@@ -28,18 +43,27 @@ impl Outlook {
         self.installed.waiting().map(|entry| entry.version.as_str()).filter(|waiting| *waiting != next)
     }
 
-    /// The verdict, if it is about another version than the running one.
-    fn of_another(&self) -> Option<&Verdict> {
-        match &self.next {
-            Some(Next::Version(entry, _)) if entry.version != self.installed.running => self.verdict.as_ref(),
-            _ => None,
-        }
+    /// The verdict, if it says more than that the running version starts again as in this boot.
+    fn told(&self) -> Option<&Verdict> {
+        let same =
+            matches!(&self.next, Some(Next::Version(entry, _)) if entry.version == self.installed.running);
+        self.verdict
+            .as_ref()
+            .filter(|verdict| !same || matches!(verdict, Verdict::Asks(_) | Verdict::Unclear(_)))
     }
 
     /// Whether the next boot is a trial: it asks nobody for a key, and the version before starts again instead. The boot loader
     /// counts the start of a version that has no tries left, too (systemd's boot.c, `boot_entry_bump_counters`).
     pub(crate) fn is_trial(&self) -> bool {
         matches!(&self.next, Some(Next::Version(entry, _)) if entry.tries.is_some())
+    }
+
+    /// The version that the boot loader starts instead if the next one fails: the newest other one that is not spent.
+    #[must_use]
+    pub fn fallback_entry(&self) -> Option<Entry> {
+        let Some(Next::Version(next, _)) = &self.next else { return None };
+        next.tries?;
+        newest(&self.installed.entries, |entry| entry.version != next.version && !entry.spent()).cloned()
     }
 
     /// Returns what a person should know, a line each. The first says what the next boot starts.
@@ -51,6 +75,15 @@ impl Outlook {
                 "Version {waiting} is installed and waits; to start it: pattern update {waiting}"
             ));
         }
+        if let Some((version, verdict)) = &self.fallback
+            && !matches!(verdict, Verdict::Opens(_) | Verdict::Passphrase)
+        {
+            let (_, words, reason, _) = words(verdict);
+            lines.push(format!(
+                "If it fails, version {version} starts instead and {words}: {}",
+                plain(reason)
+            ));
+        }
         if let Some(failed) = self.installed.failed().map(|entry| &entry.version) {
             let advice = self.installed.advice(failed);
             lines.push(format!("Version {failed} failed; {advice}"));
@@ -60,23 +93,22 @@ impl Outlook {
 
     fn first_line(&self) -> String {
         let running = &self.installed.running;
-        match (&self.next, self.of_another().map(words)) {
-            (Some(Next::Version(entry, why)), Some((_, words, reason, _))) => {
+        match (&self.next, self.told().map(words)) {
+            (Some(Next::Version(entry, why)), told) => {
                 let version = &entry.version;
-                let fails = self.is_trial() && matches!(self.verdict, Some(Verdict::Asks(_)));
-                let words = if fails { FAILS } else { words };
-                let told = format!("Version {version} {words}: {}.", plain(reason));
-                if *why == Why::Newest {
-                    told
-                } else {
-                    format!("The next boot starts {version}: {why}. {told}")
-                }
-            }
-            (Some(Next::Version(entry, Why::Newest)), None) if entry.version == *running => {
-                format!("No newer version is installed: the next boot starts {running}.")
-            }
-            (Some(Next::Version(entry, why)), None) => {
-                format!("The next boot starts {}: {why}.", entry.version)
+                let told = told.map(|(_, words, reason, _)| {
+                    let fails = self.is_trial() && matches!(self.verdict, Some(Verdict::Asks(_)));
+                    let words = if fails { FAILS } else { words };
+                    format!("Version {version} {words}: {}.", plain(reason))
+                });
+                let first = match why {
+                    Why::Newest if version == running => {
+                        Some(format!("No newer version is installed: the next boot starts {running}."))
+                    }
+                    Why::Newest if told.is_some() => None,
+                    why => Some(format!("The next boot starts {version}: {why}.")),
+                };
+                first.into_iter().chain(told).collect::<Vec<_>>().join(" ")
             }
             (Some(Next::Other(name, setting)), _) => format!(
                 "The next boot starts the entry {}, which is not a version of this image: {setting}.",
@@ -94,17 +126,28 @@ impl Outlook {
             Some(Next::Other(name, setting)) => (Some(name.as_str()), Some(setting.to_string())),
             None => (None, None),
         };
-        let told = self.of_another().map(words);
+        let told = self.verdict.as_ref().map(words);
+        let another = next.filter(|next| *next != self.installed.running && told.is_some());
         let mut value = json!({
-            "version": told.and(next),
+            "version": another,
             "next": next,
             "why": why,
             "waiting": self.passed_over(),
             "failed": self.installed.failed().map(|entry| &entry.version),
         });
-        if let (Some((answer, _, reason, _)), Some(object)) = (told, value.as_object_mut()) {
+        let Some(object) = value.as_object_mut() else { return value };
+        if let Some((answer, _, reason, _)) = told {
             object.insert("opens".to_owned(), answer.into());
             object.insert("reason".to_owned(), reason.into());
+        }
+        if let Some((version, verdict)) = &self.fallback {
+            let (answer, _, reason, _) = words(verdict);
+            let fallback = json!({ "version": version, "opens": answer, "reason": reason });
+            object.insert("fallback".to_owned(), fallback);
+        }
+        if !self.registers.is_empty() {
+            let registers = self.registers.iter().map(|(pcr, later)| (pcr.to_string(), register(later)));
+            object.insert("registers".to_owned(), registers.collect::<Map<_, _>>().into());
         }
         value
     }
@@ -112,12 +155,21 @@ impl Outlook {
     /// Returns the exit status of `pattern check-update`.
     #[must_use]
     pub fn code(&self) -> u8 {
-        match (&self.next, self.of_another().map(words)) {
+        match (&self.next, self.told().map(words)) {
             _ if self.passed_over().is_some() => 1,
             (_, Some((.., code))) => code,
             (Some(Next::Version(..)), None) => 0,
             (Some(Next::Other(..)) | None, None) => 3,
         }
+    }
+}
+
+fn register(later: &Result<Later, String>) -> Value {
+    match later {
+        Ok(later) => {
+            json!({ "value": hex::encode(&later.value), "with": later.with, "without": later.without })
+        }
+        Err(doubt) => json!({ "unclear": doubt }),
     }
 }
 
@@ -144,10 +196,10 @@ mod tests {
     use crate::update::setting::Settings;
 
     fn outlook(names: &[&str], settings: Settings) -> Outlook {
-        let installed = installed("1", names, settings);
-        let next = installed.next();
-        let other = matches!(&next, Some(Next::Version(entry, _)) if entry.version != "1");
-        Outlook { verdict: other.then(|| Verdict::Opens("it is signed".to_owned())), next, installed }
+        let outlook = Outlook::of(installed("1", names, settings));
+        let other = matches!(&outlook.next, Some(Next::Version(entry, _)) if entry.version != "1");
+        let verdict = other.then(|| Verdict::Opens("it is signed".to_owned()));
+        Outlook { verdict, ..outlook }
     }
 
     fn told(names: &[&str], settings: Settings) -> (String, u8) {

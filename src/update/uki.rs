@@ -13,6 +13,13 @@ pub fn section<'a>(file: &'a [u8], name: &str) -> Option<&'a [u8]> {
 /// Returns where in the file a section is. The first 64 KiB of the file are enough.
 #[must_use]
 pub fn place(head: &[u8], name: &str) -> Option<Range<usize>> {
+    table(head)?.into_iter().find(|(label, _)| label == name).map(|(_, place)| place)
+}
+
+/// Returns all sections in the order of the file's table: their names, and where they are in the file. The first 64 KiB of the
+/// file are enough.
+#[must_use]
+pub fn table(head: &[u8]) -> Option<Vec<(String, Range<usize>)>> {
     // PE Format, "MS-DOS stub": the offset of the PE signature is at 0x3c.
     let header = number(head, 0x3c, 4)?;
     if head.get(header..header + 4)? != b"PE\0\0" {
@@ -20,16 +27,15 @@ pub fn place(head: &[u8], name: &str) -> Option<Range<usize>> {
     }
     let count = number(head, header + 6, 2)?;
     let table = header + 24 + number(head, header + 20, 2)?;
-    (0..count).map(|index| table + index * 40).find_map(|entry| {
+    let sections = (0..count).map(|index| table + index * 40).map(|entry| {
         let label = head.get(entry..entry + 8)?;
         let end = label.iter().position(|byte| *byte == 0).unwrap_or(label.len());
-        if label.get(..end)? != name.as_bytes() {
-            return None;
-        }
+        let label = String::from_utf8_lossy(label.get(..end)?).into_owned();
         // The size in memory is exact. The size on disk is rounded up.
         let (size, start) = (number(head, entry + 8, 4)?, number(head, entry + 20, 4)?);
-        Some(start..start + size)
-    })
+        Some((label, start..start + size))
+    });
+    sections.collect()
 }
 
 /// Returns the first signature of a PE file: a PKCS #7 structure in DER (PE Format, "The Attribute
@@ -52,7 +58,7 @@ pub fn signature(file: &[u8]) -> Option<&[u8]> {
 }
 
 /// Returns a little-endian number of `size` bytes.
-fn number(file: &[u8], at: usize, size: usize) -> Option<usize> {
+pub(crate) fn number(file: &[u8], at: usize, size: usize) -> Option<usize> {
     let bytes = file.get(at..at.checked_add(size)?)?;
     Some(bytes.iter().rev().fold(0, |value, byte| value << 8 | usize::from(*byte)))
 }

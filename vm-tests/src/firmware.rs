@@ -104,6 +104,18 @@ impl Firmware {
         self.set("dbx", DATABASES, SIGNED, Some(lists));
     }
 
+    /// Returns a signature list with one hash of a program, to be signed and appended.
+    #[must_use]
+    pub fn list_of_hash(digest: [u8; 32]) -> Vec<u8> {
+        list(SHA256, &digest)
+    }
+
+    /// Returns a signature list with one certificate in DER.
+    #[must_use]
+    pub fn list_of_certificate(der: &[u8]) -> Vec<u8> {
+        list(CERTIFICATE, der)
+    }
+
     /// Returns the content of `PK`, `KEK`, `db` or `dbx`: signature lists (UEFI 2.10, 32.4.1
     /// "Signature Database").
     #[must_use]

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use pattern::firmware::{Log, PCR, Variable};
+use pattern::firmware::{Log, PCR, Variable, boot_manager_name};
 use pattern::token::Bank;
 
 const LOG: &str = "/sys/kernel/security/tpm0/binary_bios_measurements";
@@ -47,6 +47,25 @@ fn contents_in(folder: &Path) -> Result<BTreeMap<Variable, Vec<u8>>> {
         bail!("there are no EFI variables in {}", folder.display());
     }
     Variable::ALL.into_iter().map(|variable| Ok((variable, content(folder, variable)?))).collect()
+}
+
+/// Returns what the variables of the firmware's boot manager hold, by their names.
+///
+/// # Errors
+/// When there are no EFI variables, or one can't be read.
+pub fn boot_manager() -> Result<BTreeMap<String, Vec<u8>>> {
+    let reading = || format!("reading {EFIVARS}");
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(EFIVARS).with_context(reading)? {
+        let entry = entry.with_context(reading)?;
+        let file = entry.file_name().to_string_lossy().into_owned();
+        if let Some(name) = boot_manager_name(&file) {
+            let bytes =
+                fs::read(entry.path()).with_context(|| format!("reading {}", entry.path().display()))?;
+            found.insert(name.to_owned(), bytes.get(ATTRIBUTES..).unwrap_or_default().to_vec());
+        }
+    }
+    Ok(found)
 }
 
 fn content(folder: &Path, variable: Variable) -> Result<Vec<u8>> {

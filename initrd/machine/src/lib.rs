@@ -28,6 +28,7 @@ pub mod reboot;
 pub mod registers;
 pub mod replace;
 pub mod scan;
+pub mod start;
 pub mod tpm_device;
 pub mod trial;
 pub mod uki;

@@ -33,7 +33,7 @@ pub(super) fn status(ctx: &Context, as_json: bool, verify: bool) -> Result<ExitC
 }
 
 fn look(ctx: &Context, verify: bool) -> Result<Status> {
-    let outlook = check_update::look(ctx, true)?;
+    let outlook = check_update::look(ctx)?;
     let disk = Disk::behind_usr(&ctx.usr)?;
     let table = disk.table()?.table;
     let part = match reset_place(&table)? {

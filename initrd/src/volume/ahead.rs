@@ -10,6 +10,7 @@
 pub(crate) mod key;
 pub(crate) mod staged;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -161,17 +162,14 @@ fn wanted(means: &Means<'_>) -> bool {
 /// Returns whether this boot is the announced one.
 fn is_true(ahead: &Ahead, means: &Means<'_>) -> bool {
     let Some(announced) = &ahead.announced else { return false };
-    let value = firmware::value(ahead.bank);
-    let policy =
-        value.and_then(|value| Ok(policy(&of_the_key(means.config, means.image, ahead.bank), &value)?));
+    let policy = policy(&of_the_key(means.config, means.image, ahead.bank), &BTreeMap::new());
     policy.is_ok_and(|policy| policy == announced.policy)
 }
 
-/// Returns the policy of an ordinary token in a boot with this PCR 7. All other registers keep
-/// their present values.
-pub(crate) fn policy(binding: &Binding, seven: &[u8]) -> Result<Digest, Exposed> {
+/// Returns the policy of an ordinary token in a boot with these registers. All others keep their present values.
+pub(crate) fn policy(binding: &Binding, next: &BTreeMap<u8, Vec<u8>>) -> Result<Digest, Exposed> {
     let read = |pcrs: Pcrs, bank: Bank| {
-        let value = |pcr| if pcr == PCR { Some(seven.to_vec()) } else { registers::value(bank, pcr) };
+        let value = |pcr| next.get(&pcr).cloned().or_else(|| registers::value(bank, pcr));
         pcrs.iter().map(value).collect::<Option<Vec<_>>>().ok_or(Exposed::NoBank(bank))
     };
     binding.policy(false, read)

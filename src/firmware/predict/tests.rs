@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::firmware::samples::{change, log, made, value};
-use crate::firmware::{Log, append, payload};
+use crate::firmware::{Log, append, digest_of, entries, payload};
+use crate::start::samples::{program, signed};
 use crate::token::Bank;
 
 const BANK: Bank = Bank::Sha256;
@@ -139,4 +140,55 @@ fn two_authorities_that_become_one_are_measured_once() {
     let measured = log.check(BANK, &value).unwrap();
     assert_eq!(measured.after(&all), Ok(left));
     assert_eq!(measured.after(&both), Ok(value.clone()));
+}
+
+/// The certificate that accepted what this boot started.
+fn certificate(boot: &str) -> Vec<u8> {
+    let (contents, log) = (contents(boot), log(boot));
+    let accepted = log.check(BANK, &value(boot, BANK)).unwrap().accepted();
+    let entries = entries(&contents[&Variable::Db]).unwrap();
+    let of = |signature: &[u8]| digest_of(BANK, &[&Variable::Db.structure(signature)]);
+    let mut found = entries.iter().filter(|entry| accepted.contains(&of(entry.signature())));
+    found.next().unwrap().value().to_vec()
+}
+
+fn by(certificate: &[u8], content: &[u8]) -> Vec<u8> {
+    signed(program(&[(".text", content)]), certificate)
+}
+
+fn started(
+    boot: &str,
+    contents: &Contents,
+    before: &[&[u8]],
+    after: &[&[u8]],
+) -> Result<Vec<u8>, Unpredictable> {
+    let programs =
+        |all: &[&'static [u8]]| all.iter().map(|bytes| Program { path: "/x.efi", bytes }).collect::<Vec<_>>();
+    let leak =
+        |all: &[&[u8]]| all.iter().map(|bytes| &*bytes.to_vec().leak()).collect::<Vec<&'static [u8]>>();
+    let (before, after) = (programs(&leak(before)), programs(&leak(after)));
+    log(boot).check(BANK, &value(boot, BANK)).unwrap().after_start(contents, &before, &after)
+}
+
+/// The promise: a kernel image that another certificate of `db` accepts gives the value that the real machine had.
+#[test]
+fn a_kernel_image_by_another_signer_is_predicted() {
+    let (one, other) = (certificate("db"), certificate("other-signer"));
+    let (old, same, new) = (by(&one, b"1"), by(&one, b"2"), by(&other, b"3"));
+    let now = contents("db");
+    let next = |before: &[&[u8]], after: &[&[u8]]| started("db", &now, before, after);
+    assert_eq!(next(&[&old], &[&same]), Ok(value("db", BANK)));
+    assert_eq!(next(&[&old], &[&new]), Ok(value("other-signer", BANK)));
+    // Both, as where the boot loader is still the old one.
+    let both = next(&[&old], &[&old, &new]).unwrap();
+    assert!(both != value("db", BANK) && both != value("other-signer", BANK));
+    let refused = next(&[&old], &[&program(&[(".text", b"unsigned")])]).unwrap_err();
+    assert_eq!(refused.to_string(), "nothing in db accepts /x.efi: the firmware will refuse to start it");
+    let unclear = next(&[&old], &[&by(b"another certificate", b"4")]).unwrap_err();
+    assert!(
+        unclear.to_string().starts_with("/x.efi is signed with a certificate that is not itself in db"),
+        "{unclear}"
+    );
+    // What lies there was not what this boot started.
+    assert_eq!(next(&[], &[&new]), Err(Unpredictable::Others));
 }

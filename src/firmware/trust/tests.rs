@@ -1,4 +1,5 @@
 use super::*;
+use crate::firmware::VARIABLE;
 use crate::firmware::log::digest;
 use crate::firmware::samples::{log, made, value};
 use crate::token::Bank;
@@ -34,7 +35,7 @@ fn a_boot_before_a_change_of_the_same_owners_is_believed() {
     assert_eq!(trusts("dbx", &value("first", BANK), Claim { dbx: Some(&dbx), ..Claim::default() }), Ok(()));
     let db = content("first", Variable::Db);
     assert_eq!(trusts("db", &value("dbx", BANK), Claim { db: Some(&db), ..Claim::default() }), Ok(()));
-    let both = Claim { db: Some(&db), dbx: Some(&dbx), kek: None };
+    let both = Claim { db: Some(&db), dbx: Some(&dbx), ..Claim::default() };
     assert_eq!(trusts("db", &value("first", BANK), both), Ok(()));
     let kek = measured("db", Variable::Kek);
     assert_eq!(trusts("kek", &value("db", BANK), Claim { kek: Some(&kek), ..Claim::default() }), Ok(()));
@@ -92,7 +93,7 @@ fn a_boot_that_admitted_more_is_not_believed() {
 #[test]
 fn a_boot_without_secure_boot_is_not_believed() {
     let dbx = measured("off", Variable::Dbx);
-    let claim = Claim { db: Some(&content("off", Variable::Db)), dbx: Some(&dbx), kek: None };
+    let claim = Claim { db: Some(&content("off", Variable::Db)), dbx: Some(&dbx), ..Claim::default() };
     assert_eq!(trusts("kek", &value("off", BANK), claim), Err(Distrust::NotSo));
     assert_eq!(trusts("kek", &value("setup", BANK), Claim::default()), Err(Distrust::NotSo));
     let db = content("first", Variable::Db);
@@ -164,4 +165,32 @@ fn the_boot_after_an_announced_change_believes_the_one_before() {
         let off = Earlier { value: value("off", BANK), ..earlier };
         assert_eq!(now.trusts_earlier(&off), Err(Distrust::NotSo));
     }
+}
+
+/// The promise: what was written before another certificate accepted the kernel image can be trusted after it.
+#[test]
+fn a_boot_with_another_signer_trusts_the_one_before() {
+    let (before, after) = (log("db"), log("other-signer"));
+    let (old, now) = (value("db", BANK), value("other-signer", BANK));
+    let accepted = before.check(BANK, &old).unwrap().accepted();
+    let trusts = |accepted: &[Vec<u8>]| {
+        let claim = Claim { accepted: Some(accepted), ..Claim::default() };
+        after.check(BANK, &now).unwrap().trusts(&old, &claim)
+    };
+    assert_eq!(trusts(&accepted), Ok(()));
+    assert_eq!(trusts(&[]), Err(Distrust::NotSo));
+    let none = after.check(BANK, &now).unwrap().trusts(&old, &Claim::default());
+    assert_eq!(none, Err(Distrust::NotSo));
+    // Accepted by something that is not in the db of this boot.
+    let (log, value) = made(&[
+        (VARIABLE, Variable::SecureBoot.structure(&[1]), Variable::SecureBoot.structure(&[1])),
+        (AUTHORITY, b"now".to_vec(), b"now".to_vec()),
+    ]);
+    let (_, other) = made(&[
+        (VARIABLE, Variable::SecureBoot.structure(&[1]), Variable::SecureBoot.structure(&[1])),
+        (AUTHORITY, b"x".to_vec(), b"then".to_vec()),
+    ]);
+    let accepted = [digest(BANK, b"then")];
+    let claim = Claim { accepted: Some(&accepted), ..Claim::default() };
+    assert_eq!(log.check(BANK, &value).unwrap().trusts(&other, &claim), Err(Distrust::OthersWereAccepted));
 }

@@ -43,6 +43,8 @@ pub(super) struct AnnouncedText {
     pub(super) kek: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) dbx: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) accepted: Option<Vec<String>>,
 }
 
 pub(super) fn announced(text: AnnouncedText) -> Result<Announced, TokenError> {
@@ -59,6 +61,10 @@ pub(super) fn announced(text: AnnouncedText) -> Result<Announced, TokenError> {
         db: text.db,
         kek: digest("kek", text.kek)?,
         dbx: digest("dbx", text.dbx)?,
+        accepted: text
+            .accepted
+            .map(|all| all.iter().map(|one| bytes("accepted", one)).collect())
+            .transpose()?,
     };
     let policy = policy.map_err(|_| malformed("policy", "32 bytes"))?;
     Ok(Announced { policy, literal, signature, earlier })

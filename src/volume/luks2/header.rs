@@ -134,7 +134,8 @@ impl Header {
 
     /// Returns the keys that can open the volume, by its tokens.
     pub(crate) fn locks(&self) -> Locks {
-        let mut locks = Locks { recovery: !self.recovery_slots().is_empty(), ..Locks::default() };
+        let mut locks =
+            Locks { recovery: !self.recovery_slots().is_empty(), ahead: self.ahead(), ..Locks::default() };
         for (id, token) in tokens(&self.metadata) {
             match Token::parse(&token.to_string()) {
                 Ok(Token::Tpm2(token)) if self.bound.contains(&token.keyslot) => locks.tokens.push(*token),

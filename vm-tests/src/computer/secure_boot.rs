@@ -1,6 +1,7 @@
 //! What the firmware of a machine that is off trusts, and what is signed for it.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::firmware::Firmware;
@@ -51,14 +52,14 @@ impl Computer {
     /// Makes an add-on with words for the kernel command line: `NAME.addon.efi` in the computer's
     /// folder.
     pub fn make_add_on(&self, name: &str, words: &str) {
+        self.make_add_on_of(name, &[&format!("--cmdline={words}")]);
+    }
+
+    /// Makes an add-on of these parts, in the form of ukify's options.
+    pub fn make_add_on_of(&self, name: &str, parts: &[&str]) {
         // The first python3 in the path may be another one.
         let mut ukify = self.command("/usr/bin/python3");
-        ukify.args([
-            "/usr/bin/ukify",
-            "build",
-            &format!("--cmdline={words}"),
-            &format!("--output={name}.addon.efi"),
-        ]);
+        ukify.args(["/usr/bin/ukify", "build", &format!("--output={name}.addon.efi")]).args(parts);
         let output = ukify.arg("--stub").arg(setting::add_on_stub()).output().expect("starting ukify");
         assert!(output.status.success(), "ukify: {}", String::from_utf8_lossy(&output.stderr));
     }
@@ -83,10 +84,50 @@ impl Computer {
         fs::write(self.folder().join(to), signed).expect("writing a signed variable");
     }
 
+    /// Makes another key, and the file that adds its certificate to `db`: `db.auth` in the computer's folder. Returns the
+    /// certificate.
+    pub fn make_other_certificate(&self) -> PathBuf {
+        let certificate = self.folder().join("other.crt");
+        let run = |arguments: &[&str], files: &[(&str, &Path)]| {
+            let mut openssl = Command::new("openssl");
+            openssl.args(arguments);
+            files.iter().for_each(|(option, file)| _ = openssl.arg(option).arg(file));
+            let output = openssl.output().expect("starting openssl");
+            assert!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
+            output.stdout
+        };
+        let new = ["req", "-x509", "-newkey", "rsa:2048", "-noenc", "-subj", "/CN=other/", "-days", "1000"];
+        run(&new, &[("-keyout", &certificate.with_extension("key")), ("-out", &certificate)]);
+        let der = run(&["x509", "-outform", "DER"], &[("-in", &certificate)]);
+        self.sign_variable("db", &Firmware::list_of_certificate(&der), "db.auth");
+        certificate
+    }
+
+    /// Removes the signature of a program in the computer's folder.
+    pub fn remove_signature(&self, file: &str) {
+        let removed = self.command("sbattach").args(["--remove", file]).status();
+        assert!(removed.expect("starting sbattach").success());
+    }
+
+    /// Makes another boot loader of the one on the EFI system partition: with another text for DOS, signed again.
+    pub fn make_other_boot_loader(&self, to: &str) {
+        self.copy_from_esp("::/EFI/BOOT/BOOTX64.EFI", to);
+        self.remove_signature(to);
+        let file = self.folder().join(to);
+        let mut bytes = fs::read(&file).expect("reading the boot loader");
+        bytes[0x50] ^= 0x20;
+        fs::write(&file, bytes).expect("writing the boot loader");
+        self.sign(to);
+    }
+
     /// Signs a program in the computer's folder for Secure Boot, as the owner of the
     /// demonstration's keys can.
     pub fn sign(&self, file: &str) {
-        let certificate = setting::certificate();
+        self.sign_by(file, &setting::certificate());
+    }
+
+    /// Signs it by the key beside another certificate.
+    pub fn sign_by(&self, file: &str, certificate: &Path) {
         let mut sbsign = self.command("sbsign");
         sbsign.arg("--key").arg(certificate.with_extension("key")).arg("--cert").arg(certificate);
         let output = sbsign.args(["--output", file, file]).output().expect("starting sbsign");

@@ -1,7 +1,7 @@
 //! A change of the firmware. Registers 0 to 6 may change, and a new entry of `dbx` that was announced opens the volume with no
 //! question. One that nobody announced asks for the recovery key and says why, and `pattern rebind` binds the volume again.
 
-use pattern_vm_tests::{Computer, Guest};
+use pattern_vm_tests::{Computer, Firmware, Guest};
 
 const BY_TPM: &str = "opened it by the TPM";
 const ASKED: &str = "Recovery key for /dev/vda6:";
@@ -51,7 +51,7 @@ fn firmware_keys() {
 }
 
 fn announced(computer: &mut Computer) {
-    let list = signature_list([0xd1; 32]);
+    let list = Firmware::list_of_hash([0xd1; 32]);
     computer.sign_variable("dbx", &list, "dbx.auth");
     computer.copy_to_esp(ESP, "dbx.auth");
     owner(computer, WRITE_DBX, "owner: announced: success");
@@ -95,12 +95,4 @@ fn opens(guest: &mut Guest) {
     let (index, said) = guest.expect_any(&[BY_TPM, ASKED]);
     assert_eq!(index, 0, "the recovery key was asked for: {said}");
     guest.expect(LOGIN);
-}
-
-/// One digest in a list of its own (UEFI Specification, 32.4.1 "Signature Database").
-fn signature_list(digest: [u8; 32]) -> Vec<u8> {
-    const SHA256: [u8; 16] =
-        [0x26, 0x16, 0xc4, 0xc1, 0x4c, 0x50, 0x92, 0x40, 0xac, 0xa9, 0x41, 0xf9, 0x36, 0x93, 0x43, 0x28];
-    let sizes = [76_u32, 0, 48].map(u32::to_le_bytes).concat();
-    [&SHA256[..], &sizes, &[0x70; 16], &digest].concat()
 }

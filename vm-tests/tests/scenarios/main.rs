@@ -16,6 +16,7 @@ mod esp_in_disorder;
 mod firmware_keys;
 mod first_boot;
 mod foreign_persist;
+mod foreseen;
 mod grows_while_running;
 #[path = "../attacks/tools/header.rs"]
 #[allow(dead_code, reason = "the attacks need more of it")]
@@ -36,6 +37,7 @@ mod passphrase;
 mod pin;
 mod plan_only;
 mod power_cut;
+mod predicted;
 mod production;
 mod rebind;
 mod records_writes;

@@ -196,9 +196,7 @@ fn start(rig: &Rig, version: &str) {
 
 /// What `pattern check-update` says.
 fn words(rig: &Rig) -> String {
-    let installed = rig.installed(false);
-    let next = installed.next();
-    Outlook { installed, next, verdict: None }.lines().join(" ")
+    Outlook::of(rig.installed(false)).lines().join(" ")
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use pattern::firmware::{Log, Measured, Variable, append, payload};
+use pattern::firmware::{Log, Measured, PCR, Program, Variable, append, payload};
+use pattern::start::Later;
 use pattern::token::ahead::{Ahead, Announced, Approver};
 use pattern::token::{Bank, Binding};
 
@@ -18,30 +19,47 @@ type Contents = BTreeMap<Variable, Vec<u8>>;
 pub(crate) struct Staged<'a> {
     measured: Measured<'a>,
     contents: Contents,
-    pub(crate) next: Vec<u8>,
+    /// Whether other programs are started.
+    programs: bool,
+    /// The registers as they will be.
+    pub(crate) next: BTreeMap<u8, Vec<u8>>,
+    words: Vec<String>,
 }
 
 impl<'a> Staged<'a> {
+    /// Predicts PCR 7. `programs` are those that this boot started, and those of the next one.
+    ///
+    /// # Errors
+    /// When the log is not of this boot, or the next boot is not known.
     pub(crate) fn new(
-        log: &'a Log,
-        value: &[u8],
-        bank: Bank,
+        (log, bank, value): (&'a Log, Bank, &[u8]),
         contents: Contents,
-        files: &[(Variable, PathBuf)],
+        (before, after): (&[Program<'_>], &[Program<'_>]),
     ) -> Result<Self> {
         let measured = log.check(bank, value)?;
-        let contents = with_files(contents, files)?;
-        let next = measured.after(&contents);
-        let next = next.context("predicting PCR 7 of the next boot, which may ask for the recovery key")?;
-        Ok(Self { measured, contents, next })
+        let predicting = "predicting PCR 7 of the next boot, which may ask for the recovery key";
+        let next = measured.after_start(&contents, before, after).context(predicting)?;
+        let programs = next != measured.after(&contents).context(predicting)?;
+        let mut words: Vec<_> =
+            changed(&measured, &contents).map(|variable| variable.name().to_owned()).collect();
+        if programs {
+            words.push("the certificate that accepts what is started".to_owned());
+        }
+        let next = BTreeMap::from([(PCR, next)]);
+        Ok(Self { measured, contents, programs, next, words })
     }
 
-    /// Returns the names of the variables that change.
+    /// Adds another register as it will be.
+    pub(crate) fn and(&mut self, pcr: u8, later: Later, now: &[u8]) {
+        if later.value != now {
+            self.words.push(format!("what PCR {pcr} is made of"));
+        }
+        self.next.insert(pcr, later.value);
+    }
+
+    /// Returns the names of what changes.
     pub(crate) fn words(&self) -> String {
-        let changed = self.contents.iter().filter(|(variable, content)| {
-            self.measured.content(**variable).is_none_or(|measured| measured != *content)
-        });
-        changed.map(|(variable, _)| variable.name()).collect::<Vec<_>>().join(" and ")
+        self.words.join(" and ")
     }
 
     pub(crate) fn is_announced(&self, ahead: &Ahead, binding: &Binding) -> Result<bool> {
@@ -59,13 +77,24 @@ impl<'a> Staged<'a> {
         let policy = policy(binding, &self.next)?;
         let literal = binding.literal().context("this image binds the volume to no register")?;
         let signature = tcti.ask(|tpm| tpm.sign_ahead(approver, &policy))?;
-        let earlier = self.measured.earlier(&self.contents);
+        let mut earlier = self.measured.earlier(&self.contents);
+        earlier.accepted = self.programs.then(|| self.measured.accepted());
         Ok(Ahead { announced: Some(Announced { policy, literal, signature, earlier }), ..ahead })
     }
 }
 
+fn changed(measured: &Measured<'_>, contents: &Contents) -> impl Iterator<Item = Variable> {
+    let differs = |(variable, content): &(&Variable, &Vec<u8>)| {
+        measured.content(**variable).is_none_or(|measured| measured != *content)
+    };
+    contents.iter().filter(differs).map(|(variable, _)| *variable)
+}
+
 /// Returns what the variables hold after these files are appended to them.
-fn with_files(mut contents: Contents, files: &[(Variable, PathBuf)]) -> Result<Contents> {
+///
+/// # Errors
+/// When a file can't be read, or is not a change of such a variable.
+pub(crate) fn with_files(mut contents: Contents, files: &[(Variable, PathBuf)]) -> Result<Contents> {
     for (variable, path) in files {
         let about = || path.display().to_string();
         let file = fs::read(path).with_context(|| format!("reading {}", path.display()))?;

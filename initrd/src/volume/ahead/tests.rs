@@ -11,7 +11,7 @@ use pattern_machine::random;
 
 use super::*;
 use crate::tpm::swtpm::Swtpm;
-use crate::volume::ahead::staged::Staged;
+use crate::volume::ahead::staged::{Staged, with_files};
 use crate::volume::luks::tests::machine;
 use crate::volume::luks::{self, Draft};
 use crate::volume::place::recognised;
@@ -78,8 +78,9 @@ fn files(changes: &[(Variable, &str)]) -> Vec<(Variable, PathBuf)> {
 
 fn staged_words(from: &str, contents_of: &str, changes: &[(Variable, &str)]) -> Result<(Vec<u8>, String)> {
     let log = log(from);
-    let staged = Staged::new(&log, &value(from), Bank::Sha256, contents(contents_of), &files(changes))?;
-    Ok((staged.next.clone(), staged.words()))
+    let contents = with_files(contents(contents_of), &files(changes))?;
+    let staged = Staged::new((&log, Bank::Sha256, &value(from)), contents, (&[], &[]))?;
+    Ok((staged.next[&7].clone(), staged.words()))
 }
 
 #[test]
@@ -127,7 +128,7 @@ fn an_announced_change_of_dbx_opens_the_volume() {
 
     // The running system has no key of the volume.
     let (log, value) = (log("first"), value("first"));
-    let staged = Staged::new(&log, &value, Bank::Sha256, contents("dbx"), &[]).unwrap();
+    let staged = Staged::new((&log, Bank::Sha256, &value), contents("dbx"), (&[], &[])).unwrap();
     let ahead = staged.sign(&swtpm.tcti(), empty[0].clone(), &binding(), &approver).unwrap();
     Volume::load(&device).unwrap().announce(&ahead).unwrap();
     assert!(staged.is_announced(&header(&device).ahead()[0], &binding()).unwrap());

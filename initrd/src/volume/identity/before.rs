@@ -1,6 +1,9 @@
 //! Finds and carries over what the TPM recorded before an announced change of firmware keys.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result};
+use pattern::firmware::PCR;
 use pattern::record::identity::{Kept, kept};
 use pattern::record::nv::Index;
 use pattern::sealing::binding;
@@ -19,7 +22,7 @@ impl<'a> Registry<'a> {
     pub(crate) fn before(means: Means<'a>, srk: Option<&Srk>, seven: &[u8]) -> Result<Self> {
         let nv = in_a_bank(|bank| {
             let binding = binding::of_the_record(means.config, means.image, bank);
-            let policy = ahead::policy(&binding, seven)?;
+            let policy = ahead::policy(&binding, &BTreeMap::from([(PCR, seven.to_vec())]))?;
             Ok(Nv::of_another_boot(means.tcti, binding, policy, srk.cloned()))
         });
         let nv = nv.context("asking the TPM for its records from before the change")?;

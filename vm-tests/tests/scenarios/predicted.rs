@@ -1,0 +1,106 @@
+//! What `pattern check-update` says of the registers before a restart is what the TPM has after it, for each change that people,
+//! programs or firmware updates make to what is measured; and where it can't know, it says so.
+
+mod changes;
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use changes::{Change, KEYS, OTHERS, WITHOUT_SECURE_BOOT};
+use pattern_vm_tests::{Computer, Firmware, Foresight, Guest};
+
+/// Always predicted: programs, Secure Boot's keys, the kernel image, its parameters, extensions.
+const ALWAYS: [u8; 5] = [4, 7, 11, 12, 13];
+const PREPARED: &str = "::/prepared";
+const SHELL: &str = "C=/boot/loader/credentials A=/boot/loader/addons G=/boot/loader/extensions P=/boot/prepared \
+                     V=/sys/firmware/efi/efivars I=/boot/EFI/Linux/demo_0.0.1.efi X=$I.extra.d; mkdir -p $C $A $G $X";
+
+#[test]
+#[ignore = "long; `make check-all` runs it"]
+fn predicted() {
+    let mut computer = Computer::installed("predicted");
+    prepare(&computer);
+    let mut count = Count::default();
+    let guest = computer.boot();
+    let guest = count.all(guest, WITHOUT_SECURE_BOOT);
+    guest.power_off();
+    computer.secure_boot();
+    let guest = computer.start();
+    let guest = count.all(shell(guest), OTHERS);
+    let guest = count.all(guest, KEYS);
+    guest.power_off();
+    println!("predicted {} of {}, {:?} registers", count.right, count.changes, count.registers);
+    assert_eq!((count.wrong, count.right), (Vec::<String>::new(), count.changes));
+}
+
+fn shell(mut guest: Guest) -> Guest {
+    guest.wait_for_shell();
+    guest
+}
+
+#[derive(Default)]
+struct Count {
+    changes: usize,
+    right: usize,
+    wrong: Vec<String>,
+    registers: BTreeMap<u8, usize>,
+}
+
+impl Count {
+    fn all(&mut self, mut guest: Guest, changes: &[Change]) -> Guest {
+        for (what, command) in changes {
+            guest.must(&format!("{SHELL}; {command} && sync"));
+            let foresight = Foresight::ask(&mut guest);
+            guest.send("systemctl reboot");
+            guest.wait_for_shell();
+            let (same, other) = foresight.compare(&mut guest);
+            let missing = ALWAYS.iter().filter(|pcr| !same.contains(pcr)).collect::<Vec<_>>();
+            println!("{what}: {same:?} as predicted, {other:?}");
+            self.changes += 1;
+            self.right += usize::from(missing.is_empty() && other.is_empty());
+            self.wrong.extend(other.into_iter().map(|other| format!("{what}: {other}")));
+            let registers = foresight.registers();
+            let doubts =
+                missing.into_iter().filter_map(|pcr| Some((pcr, registers.get(pcr)?.as_ref().err()?)));
+            self.wrong.extend(doubts.map(|(pcr, doubt)| format!("{what}: PCR {pcr}: {doubt}")));
+            same.into_iter().for_each(|pcr| *self.registers.entry(pcr).or_default() += 1);
+        }
+        guest
+    }
+}
+
+/// Puts what changes are made of into a folder of the EFI system partition that nobody measures.
+fn prepare(computer: &Computer) {
+    let put = |file: &str| computer.copy_to_esp(PREPARED, file);
+    fs::write(computer.folder().join("archive"), "070701").expect("writing a part of an add-on");
+    let add_ons: [(&str, &[&str]); 9] = [
+        ("word", &["--cmdline=add.on=1 quiet"]),
+        ("other", &["--cmdline=  other.words=1\tquiet  "]),
+        ("first", &["--cmdline=first=1"]),
+        ("wide", &["--cmdline=umlaut=\u{e4}"]),
+        ("initrd", &["--initrd=archive"]),
+        ("ucode", &["--microcode=archive"]),
+        ("all", &["--cmdline=all=1", "--initrd=archive", "--microcode=archive"]),
+        ("foreign", &["--cmdline=foreign=1", "--uname=1.2.3"]),
+        ("nothing", &["--sbat=sbat,1,test,sbat,1,https://example.org"]),
+    ];
+    for (name, parts) in add_ons {
+        computer.make_add_on_of(name, parts);
+        let file = format!("{name}.addon.efi");
+        fs::copy(computer.folder().join(&file), computer.folder().join(format!("{name}.unsigned")))
+            .expect("a copy");
+        put(&format!("{name}.unsigned"));
+        computer.sign(&file);
+        put(&file);
+    }
+    computer.make_other_boot_loader("loader.efi");
+    put("loader.efi");
+    let other = computer.make_other_certificate();
+    put("db.auth");
+    fs::copy(computer.kernel_image(), computer.folder().join("image.efi")).expect("a copy");
+    computer.remove_signature("image.efi");
+    computer.sign_by("image.efi", &other);
+    put("image.efi");
+    computer.sign_variable("dbx", &Firmware::list_of_hash([0xd1; 32]), "dbx.auth");
+    put("dbx.auth");
+}

@@ -1,0 +1,90 @@
+//! The changes, in the order in which they are made: what each is, and the command of the running system.
+
+/// A sentence and a command.
+pub(crate) type Change = (&'static str, &'static str);
+
+/// The firmware starts anything, and measures the kernel inside the image, too.
+pub(crate) const WITHOUT_SECURE_BOOT: &[Change] = &[
+    ("nothing", "true"),
+    ("a credential for all images", "printf one >$C/one.cred"),
+    ("a credential for this image", "printf own >$X/own.cred"),
+    ("an add-on that nobody signed", "cp $P/word.unsigned $A/word.addon.efi"),
+    ("a file that is not a program, named as an add-on", "echo no >$A/junk.addon.efi"),
+    ("another boot loader", "cp $P/loader.efi /boot/EFI/BOOT/BOOTX64.EFI"),
+    ("all of it is removed", "rm $C/* $X/* $A/*"),
+];
+
+/// The firmware checks signatures.
+pub(crate) const OTHERS: &[Change] = &[
+    ("nothing, with Secure Boot", "true"),
+    ("a credential", "printf one >$C/one.cred"),
+    ("a second one, whose name sorts before", "printf two >$C/Two.cred"),
+    ("another content of the same length", "printf eno >$C/one.cred"),
+    ("a longer content", "printf 'one and more' >$C/one.cred"),
+    ("an empty credential", ": >$C/empty.cred"),
+    ("a large credential", "head -c 300000 /dev/zero >$C/large.cred"),
+    ("an ending in capitals", "echo x >$C/capital.CRED"),
+    ("a long name", "echo x >$C/$(printf 'a%.0s' $(seq 200)).cred"),
+    ("another name", "mv $C/one.cred $C/uno.cred"),
+    ("files that are not credentials", "echo x >$C/a.txt; echo x >$C/.b.cred; mkdir $C/d.cred"),
+    ("a name that is not ASCII", "echo x >$C/\u{e4}.cred"),
+    ("one credential is removed", "rm $C/large.cred"),
+    ("all credentials are removed", "rm -r $C/* $C/.b.cred"),
+    ("a credential for this image alone", "printf own >$X/own.cred"),
+    ("credentials for both", "printf all >$C/all.cred"),
+    ("a system extension", "printf raw >$X/one.raw"),
+    ("a second system extension", "printf raw >$X/A.sysext.raw"),
+    ("an extension of /etc", "printf conf >$X/c.confext.raw"),
+    (
+        "extensions for all images, which systemd 257 ignores",
+        "printf raw >$G/g.raw; printf conf >$G/g.confext.raw",
+    ),
+    (
+        "a folder for another image",
+        "mkdir -p /boot/EFI/Linux/demo_9.efi.extra.d; echo x >/boot/EFI/Linux/demo_9.efi.extra.d/a.cred",
+    ),
+    ("a folder with the counters in its name", "mkdir -p $I+3.extra.d; echo x >$I+3.extra.d/a.cred"),
+    ("all of them are removed", "rm -r $X/* $C/* $G/*"),
+    ("an add-on with words", "cp $P/word.addon.efi $A"),
+    ("a second one with space around its words", "cp $P/other.addon.efi $A"),
+    ("one that sorts before", "cp $P/first.addon.efi $A"),
+    ("one beside the image", "cp $P/first.addon.efi $X/z.addon.efi"),
+    ("words that are not ASCII", "cp $P/wide.addon.efi $X"),
+    ("an add-on that nobody signed", "cp $P/word.unsigned $A/unsigned.addon.efi"),
+    ("a file that is not a program", "echo no >$A/junk.addon.efi"),
+    ("an add-on for another kernel", "cp $P/foreign.addon.efi $A"),
+    ("an add-on with nothing that counts", "cp $P/nothing.addon.efi $A"),
+    ("a kernel image named as an add-on", "cp $I $A/image.addon.efi"),
+    ("an ending in capitals", "mv $A/word.addon.efi $A/word.ADDON.EFI"),
+    ("an add-on without the ending", "cp $P/word.addon.efi $A/word.efi"),
+    ("two add-ons are removed", "rm $A/other.addon.efi $X/z.addon.efi"),
+    ("all add-ons are removed", "rm $A/* $X/*"),
+    ("an add-on with a part of the initrd", "cp $P/initrd.addon.efi $A"),
+    ("an add-on with microcode", "cp $P/ucode.addon.efi $A"),
+    ("an add-on with all parts, beside the image", "cp $P/all.addon.efi $X"),
+    ("a credential beside the add-ons", "printf one >$C/one.cred"),
+    ("they are removed, and the words stay", "rm $A/* $C/*"),
+    ("the last one is removed", "rm $X/*"),
+    ("loader.conf", "echo 'timeout 0' >>/boot/loader/loader.conf"),
+    ("an entry of another system", "printf 'title x\\nlinux /none\\n' >/boot/loader/entries/x.conf"),
+    ("a file that nobody measures", "echo x >/boot/loader/notes; echo x >/boot/notes"),
+    ("an older boot loader", "cp $P/loader.efi /boot/EFI/BOOT/BOOTX64.EFI"),
+    (
+        "the boot loader of the system again",
+        "cp /usr/lib/systemd/boot/efi/systemd-bootx64.efi.signed /boot/EFI/BOOT/BOOTX64.EFI || \
+      cp /boot/EFI/systemd/systemd-bootx64.efi /boot/EFI/BOOT/BOOTX64.EFI",
+    ),
+    ("one start of the default entry", "bootctl set-oneshot demo_0.0.1.efi"),
+];
+
+/// Secure Boot's keys. Each change stays.
+pub(crate) const KEYS: &[Change] = &[
+    ("one more hash in dbx", "cat $P/dbx.auth >$V/dbx-d719b2cb-3d3a-4596-a3bc-dad00e67656f"),
+    (
+        "one more certificate in db",
+        "v=$V/db-d719b2cb-3d3a-4596-a3bc-dad00e67656f; chattr -i $v; cat $P/db.auth >$v",
+    ),
+    ("the kernel image signed by that certificate", "cp $P/image.efi $I"),
+    ("an add-on signed by the first one", "cp $P/word.addon.efi $A"),
+    ("it is removed", "rm $A/*"),
+];
