@@ -20,5 +20,6 @@ pub mod status;
 pub mod table;
 pub mod token;
 pub mod tpm;
+pub mod uki;
 pub mod update;
 pub mod volume;

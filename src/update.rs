@@ -13,7 +13,6 @@ pub mod room;
 pub(crate) mod samples;
 pub mod setting;
 pub mod transfers;
-pub mod uki;
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! What a unified kernel image brings along for the signed policy: a public key, and signatures.
 
 use pattern::token::{Bank, Pcrs, PublicKey, Signatures, Signed};
-use pattern::update::uki;
+use pattern::uki;
 
 /// Takes a key in PEM form and the file of signatures, with a zero byte in between; or a kernel image.
 ///

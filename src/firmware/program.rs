@@ -3,7 +3,7 @@
 
 use super::log::digest_of;
 use crate::token::Bank;
-use crate::update::uki::number;
+use crate::uki::number;
 
 /// Offsets in the optional header of PE32+ (PE Format, "Optional Header").
 const CHECKSUM: usize = 64;

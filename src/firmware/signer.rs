@@ -1,7 +1,7 @@
 //! Finds the entry of `db` by which firmware accepts a program (UEFI Specification, 32.5.3.3 "Authorization Process").
 
 use super::database::{DatabaseError, Entry, entries};
-use crate::update::uki;
+use crate::uki;
 
 /// `EFI_CERT_X509_GUID` and `EFI_CERT_SHA256_GUID`, as in memory.
 const CERTIFICATE: &[u8; 16] = b"\xa1\x59\xc0\xa5\xe4\x94\xa7\x4a\x87\xb5\xab\x15\x5c\x2b\xf0\x72";

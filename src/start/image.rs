@@ -2,7 +2,7 @@
 //! "Multi-profile UKIs"; systemd's `src/fundamental/uki.c`).
 
 use super::{File, Unknown};
-use crate::update::uki;
+use crate::uki;
 
 /// In the order in which they are measured. `.pcrsig` is not: it is made last.
 pub(super) const MEASURED: [&str; 13] = [

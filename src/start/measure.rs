@@ -49,7 +49,7 @@ impl Start {
     }
 
     fn is_loaded(&self, file: &File) -> bool {
-        let is_signed = || crate::update::uki::signature(&file.bytes).is_some();
+        let is_signed = || crate::uki::signature(&file.bytes).is_some();
         program::is_whole(&file.bytes) && (!self.secure_boot || is_signed())
     }
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use pattern::update::uki;
+use pattern::uki;
 use pattern_image::machine::qemu::Boot;
 
 use crate::cpio::{self, Entry};

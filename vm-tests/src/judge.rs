@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use pattern::update::uki;
+use pattern::uki;
 use pattern_image::machine::programs::Programs;
 
 use crate::disk::Disk;

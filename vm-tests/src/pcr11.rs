@@ -4,7 +4,7 @@
 //! Registry").
 
 use pattern::tpm::measure::ENTER_INITRD;
-use pattern::update::uki;
+use pattern::uki;
 use sha2::{Digest, Sha256};
 
 /// Sections in the stub's order, whatever their order in the file. `.pcrsig` is not measured,

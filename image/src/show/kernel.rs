@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use pattern::hex;
 use pattern::token::{PublicKey, Signatures};
-use pattern::update::uki::{place, section};
+use pattern::uki::{place, section};
 use serde::Serialize;
 
 use super::signature::Signed;

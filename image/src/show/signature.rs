@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result};
-use pattern::update::uki;
+use pattern::uki;
 use serde::Serialize;
 
 use crate::host::signals;

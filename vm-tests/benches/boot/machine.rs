@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use pattern::update::uki;
+use pattern::uki;
 use pattern_vm_tests::{Computer, Ear};
 
 /// The boots of a machine.

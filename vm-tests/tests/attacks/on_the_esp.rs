@@ -89,7 +89,7 @@ fn change_kernel_image(computer: &mut Computer) {
     let file = computer.kernel_image();
     let name = file.file_name().and_then(|name| name.to_str()).expect("the kernel image's name").to_owned();
     let mut image = std::fs::read(file).expect("reading the kernel image");
-    let place = pattern::update::uki::place(&image, ".cmdline").expect("a command line");
+    let place = pattern::uki::place(&image, ".cmdline").expect("a command line");
     image[place.start] ^= 1;
     computer.write_to_esp(IMAGES, &name, &image);
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pattern::update::uki;
+use pattern::uki;
 use pattern_vm_tests::Computer;
 
 /// Bytes, compressed, with the kernel modules. docs/performance.md has those of stock.

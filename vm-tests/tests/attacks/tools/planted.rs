@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use pattern::update::uki;
+use pattern::uki;
 use pattern_vm_tests::Computer;
 
 /// The passphrase of those that have one.

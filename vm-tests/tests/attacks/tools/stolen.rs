@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pattern::record::nv::{EARLIER_IDENTITY, IDENTITIES};
 use pattern::token::{Bank, Pcrs, Signatures, Signed, Token, Tpm2Token, policy_digest};
-use pattern::update::uki;
+use pattern::uki;
 use pattern_vm_tests::{Chip, Computer, pcr11};
 
 use super::header;
