@@ -8,6 +8,7 @@ mod firmware;
 mod header;
 mod policy;
 mod smbios;
+mod start;
 mod superblock;
 mod table;
 mod token;
@@ -17,6 +18,7 @@ pub use firmware::firmware;
 pub use header::header;
 pub use policy::policy;
 pub use smbios::smbios;
+pub use start::start;
 pub use superblock::superblock;
 pub use table::table;
 pub use token::token;
@@ -25,12 +27,13 @@ pub use token::token;
 pub type Target = fn(&[u8]);
 
 /// The inputs by their names, which are those of the archives in `corpus/`.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("cmdline", cmdline),
     ("firmware", firmware),
     ("header", header),
     ("policy", policy),
     ("smbios", smbios),
+    ("start", start),
     ("superblock", superblock),
     ("table", table),
     ("token", token),

@@ -69,12 +69,41 @@ machines! {
         end: asks_for_a_passphrase,
         ..BASE
     };
+    seldom fido2: Row {
+        what: "the owner has a FIDO2 security key for it, and removed the recovery key and the TPM",
+        prepare: |computer| has_it_changed(computer, &only_a_token(FIDO2)),
+        end: |computer| stops(computer, "needs a FIDO2 security key, which the boot does not support"),
+        ..BASE
+    };
+    seldom clevis: Row {
+        what: "clevis binds it to a server, and nothing else opens it",
+        prepare: |computer| has_it_changed(computer, &only_a_token(CLEVIS)),
+        end: |computer| stops(computer, "needs what clevis asks, which the boot does not support"),
+        ..BASE
+    };
     seldom no_way_in: Row {
         what: "the TPM is cleared, and the volume has no recovery key",
         from: without_a_recovery_key,
         prepare: Computer::clear_tpm,
         end: nobody_is_asked,
     };
+}
+
+/// As systemd-cryptenroll and clevis-luks-bind write them, with the number of the key slot as `SLOT`.
+const FIDO2: &str = r#"{"type":"systemd-fido2","keyslots":["SLOT"],"fido2-credential":"AAAA","fido2-salt":"AAAA",
+    "fido2-rp":"io.systemd.cryptsetup","fido2-clientPin-required":true,"fido2-up-required":true,"fido2-uv-required":false}"#;
+const CLEVIS: &str =
+    r#"{"type":"clevis","keyslots":["SLOT"],"jwe":{"protected":"AAAA","ciphertext":"AAAA"}}"#;
+
+/// Adds a key slot with this token, and removes those of the TPM and of the recovery key.
+fn only_a_token(token: &str) -> String {
+    let token = token.replace('\n', "");
+    format!(
+        "cryptsetup luksAddKey --key-slot 7 --key-file /run/key /dev/vda6 /run/other && \
+         printf '%s' '{}' | cryptsetup token import --json-file - /dev/vda6 && \
+         systemd-cryptenroll --wipe-slot=tpm2,recovery /dev/vda6",
+        token.replace("SLOT", "7")
+    )
 }
 
 fn overwrite(computer: &mut Computer, at: u64, bytes: &[u8]) {
@@ -163,8 +192,11 @@ fn without_a_recovery_key(name: &str) -> Computer {
     computer
 }
 
-fn nobody_is_asked(mut computer: Computer) -> String {
-    let words = "it has no recovery key and no passphrase, so nobody is asked";
+fn nobody_is_asked(computer: Computer) -> String {
+    stops(computer, "it has no recovery key and no passphrase, so nobody is asked")
+}
+
+fn stops(mut computer: Computer, words: &str) -> String {
     let mut guest = computer.start();
     guest.expect("You are in emergency mode");
     assert!(guest.console().contains(words), "{words:?} is not on the console");

@@ -6,17 +6,6 @@ pub(crate) type Change = (&'static str, &'static str);
 /// The firmware starts anything, and measures the kernel inside the image, too.
 pub(crate) const WITHOUT_SECURE_BOOT: &[Change] = &[
     ("nothing", "true"),
-    ("a credential for all images", "printf one >$C/one.cred"),
-    ("a credential for this image", "printf own >$X/own.cred"),
-    ("an add-on that nobody signed", "cp $P/word.unsigned $A/word.addon.efi"),
-    ("a file that is not a program, named as an add-on", "echo no >$A/junk.addon.efi"),
-    ("another boot loader", "cp $P/loader.efi /boot/EFI/BOOT/BOOTX64.EFI"),
-    ("all of it is removed", "rm $C/* $X/* $A/*"),
-];
-
-/// The firmware checks signatures.
-pub(crate) const OTHERS: &[Change] = &[
-    ("nothing, with Secure Boot", "true"),
     ("a credential", "printf one >$C/one.cred"),
     ("a second one, whose name sorts before", "printf two >$C/Two.cred"),
     ("another content of the same length", "printf eno >$C/one.cred"),
@@ -68,23 +57,38 @@ pub(crate) const OTHERS: &[Change] = &[
     ("loader.conf", "echo 'timeout 0' >>/boot/loader/loader.conf"),
     ("an entry of another system", "printf 'title x\\nlinux /none\\n' >/boot/loader/entries/x.conf"),
     ("a file that nobody measures", "echo x >/boot/loader/notes; echo x >/boot/notes"),
-    ("an older boot loader", "cp $P/loader.efi /boot/EFI/BOOT/BOOTX64.EFI"),
-    (
-        "the boot loader of the system again",
-        "cp /usr/lib/systemd/boot/efi/systemd-bootx64.efi.signed /boot/EFI/BOOT/BOOTX64.EFI || \
-      cp /boot/EFI/systemd/systemd-bootx64.efi /boot/EFI/BOOT/BOOTX64.EFI",
-    ),
     ("one start of the default entry", "bootctl set-oneshot demo_0.0.1.efi"),
+    ("a timeout of the boot menu", "bootctl set-timeout 3"),
+    ("another random seed", "bootctl random-seed"),
+    (
+        "an entry of the firmware's boot manager that nobody starts",
+        "printf '\\7\\0\\0\\0\\1\\0\\0\\0\\4\\0x\\0\\0\\0\\177\\377\\4\\0' >$V/Boot0009-$M",
+    ),
+    (
+        "another order of the boot manager",
+        "mutable $V/BootOrder-$M; (cat $V/BootOrder-$M; printf '\\11\\0') >/run/order; cat /run/order >$V/BootOrder-$M",
+    ),
+    ("an older boot loader", "cp $P/loader.efi /boot/EFI/BOOT/BOOTX64.EFI"),
+    ("the boot loader of the image again", "cp $P/first-loader.efi /boot/EFI/BOOT/BOOTX64.EFI"),
 ];
 
-/// Secure Boot's keys. Each change stays.
-pub(crate) const KEYS: &[Change] = &[
+/// The firmware checks signatures. Changes of its keys stay.
+pub(crate) const WITH_SECURE_BOOT: &[Change] = &[
+    ("nothing, with Secure Boot", "true"),
+    ("an add-on with words, and a credential", "cp $P/word.addon.efi $A; printf one >$C/one.cred"),
+    (
+        "add-ons that nobody signed, or that are not programs",
+        "cp $P/other.unsigned $A/unsigned.addon.efi; echo no >$A/junk.addon.efi",
+    ),
+    ("another boot loader", "cp $P/loader.efi /boot/EFI/BOOT/BOOTX64.EFI"),
+    ("all of them are removed", "rm $A/* $C/*"),
     ("one more hash in dbx", "cat $P/dbx.auth >$V/dbx-d719b2cb-3d3a-4596-a3bc-dad00e67656f"),
     (
         "one more certificate in db",
-        "v=$V/db-d719b2cb-3d3a-4596-a3bc-dad00e67656f; chattr -i $v; cat $P/db.auth >$v",
+        "mutable $V/db-d719b2cb-3d3a-4596-a3bc-dad00e67656f; cat $P/db.auth >$V/db-d719b2cb-3d3a-4596-a3bc-dad00e67656f",
     ),
     ("the kernel image signed by that certificate", "cp $P/image.efi $I"),
     ("an add-on signed by the first one", "cp $P/word.addon.efi $A"),
     ("it is removed", "rm $A/*"),
+    ("the kernel image signed by the first one again", "cp $P/first-image.efi $I"),
 ];
