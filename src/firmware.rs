@@ -23,7 +23,7 @@ mod variable;
 pub use database::{DatabaseError, Entry, append, entries, payload};
 pub(crate) use log::{Event, digest_of, replay};
 pub use log::{Log, LogError};
-pub use predict::{Program, Unpredictable};
+pub use predict::{Program, Started, Unpredictable};
 pub use trust::{Claim, Distrust};
 pub(crate) use variable::of_boot_manager;
 pub use variable::{Variable, boot_manager_name};

@@ -4,45 +4,45 @@ use std::collections::BTreeMap;
 
 use super::log::digest;
 use super::signer::{Acceptance, acceptance};
-use super::{AUTHORITY, Entry, Event, Measured, Program, Unpredictable, Variable, entries, program};
+use super::{AUTHORITY, Entry, Event, Measured, Program, Started, Unpredictable, Variable, entries, program};
 use crate::token::Bank;
 
 type Contents = BTreeMap<Variable, Vec<u8>>;
 
 impl<'a> Measured<'a> {
-    /// Returns what is measured in the place of each event that names what accepted something. The firmware measures each entry
-    /// once.
+    /// Returns what is measured in the place of each event that names what accepted something, and behind the last one. The firmware
+    /// measures each entry once.
     ///
     /// # Errors
     /// When that is not clear.
     pub(super) fn authorities(
         &self,
         contents: &Contents,
-        before: &[Program<'_>],
+        before: Started<'_>,
         after: &[Program<'_>],
     ) -> Result<Vec<Vec<Vec<u8>>>, Unpredictable> {
         let (old_db, new_db) = self.databases(contents);
         let mut all = self.with_keys(contents)?;
-        let (gone, come) =
-            (acceptors(old_db, &only(before, after))?, acceptors(new_db, &only(after, before))?);
-        let digests =
+        all.push(Vec::new());
+        let accepted =
             |entries: &[Entry<'_>]| entries.iter().map(|one| self.of_entry(one)).collect::<Vec<_>>();
-        let there = |digest: &Vec<u8>| all.iter().flatten().any(|other| other == digest);
-        let stays = gone.iter().all(|one| come.iter().any(|other| one.value() == other.value()));
-        if stays && digests(&come).iter().all(there) {
-            return Ok(all);
+        let old = accepted(&acceptors(old_db, before.programs, &[])?);
+        let new = accepted(&acceptors(new_db, after, before.programs)?);
+        // An entry may have accepted other things, too, such as firmware on a card. It goes only with a program that went.
+        let went = only(before.programs, after);
+        let gone = accepted(&acceptors(old_db, &went, &[])?);
+        let stays = |digest: &Vec<u8>| !gone.contains(digest) || new.contains(digest);
+        let of_others = all.iter().flatten().any(|digest| !old.contains(digest) && !new.contains(digest));
+        let missing: Vec<_> =
+            new.iter().filter(|digest| !all.iter().flatten().any(|one| one == *digest)).cloned().collect();
+        if of_others && !before.complete && !missing.is_empty() {
+            return Err(Unpredictable::Others);
         }
-        let (old, new) = (digests(&acceptors(old_db, before)?), digests(&acceptors(new_db, after)?));
-        let is_old: Vec<_> =
-            self.named().map(|event| old.iter().any(|digest| digest == self.digest(event))).collect();
-        // What accepted other things, such as firmware on a card, stays where it is.
-        let first = is_old.iter().position(|old| *old).ok_or(Unpredictable::Others)?;
-        for (place, (digests, old)) in all.iter_mut().zip(is_old).enumerate() {
-            match old {
-                true if place == first => digests.clone_from(&new),
-                true => digests.clear(),
-                false => digests.retain(|digest| !new.contains(digest)),
-            }
+        let first_gone = all.iter().position(|digests| !digests.iter().all(stays));
+        all.iter_mut().for_each(|digests| digests.retain(stays));
+        let last = all.len().saturating_sub(1);
+        if let Some(place) = all.get_mut(first_gone.unwrap_or(last)) {
+            place.extend(missing);
         }
         Ok(all)
     }
@@ -108,16 +108,22 @@ fn only<'p>(these: &[Program<'p>], others: &[Program<'_>]) -> Vec<Program<'p>> {
     these.iter().filter(|one| !others.iter().any(|other| other.bytes == one.bytes)).copied().collect()
 }
 
-/// Returns the entries that accept these programs, each once.
-fn acceptors<'a>(db: &'a [u8], programs: &[Program<'_>]) -> Result<Vec<Entry<'a>>, Unpredictable> {
+/// Returns the entries that accept these programs, each once. Where that is not clear, `known` programs have been accepted before.
+fn acceptors<'a>(
+    db: &'a [u8],
+    programs: &[Program<'_>],
+    known: &[Program<'_>],
+) -> Result<Vec<Entry<'a>>, Unpredictable> {
     let mut found = Vec::new();
-    for Program { path, bytes } in programs {
+    for program in programs {
+        let Program { path, bytes } = program;
         let digest = program::digest(bytes, Bank::Sha256).unwrap_or_default();
         let how =
             acceptance(db, bytes, &digest).map_err(|error| Unpredictable::Database(Variable::Db, error))?;
         match how {
             Acceptance::By(entry) if !found.contains(&entry) => found.push(entry),
             Acceptance::By(_) => {}
+            _ if known.contains(program) => {}
             Acceptance::Refused => return Err(Unpredictable::Refused((*path).to_owned())),
             Acceptance::Unclear => return Err(Unpredictable::Signer((*path).to_owned())),
         }

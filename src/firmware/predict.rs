@@ -67,6 +67,15 @@ impl fmt::Display for Unpredictable {
 
 impl std::error::Error for Unpredictable {}
 
+/// The programs that a boot started.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Started<'a> {
+    /// Those that lie there as they were started.
+    pub programs: &'a [Program<'a>],
+    /// Whether these are all of them.
+    pub complete: bool,
+}
+
 impl<'a> Measured<'a> {
     /// Returns PCR 7 in a boot with these contents. Variables that are not named keep their
     /// measured content. A variable that does not exist has an empty content.
@@ -74,17 +83,17 @@ impl<'a> Measured<'a> {
     /// # Errors
     /// When Secure Boot is or will be off, or the log does not prove enough.
     pub fn after(&self, contents: &BTreeMap<Variable, Vec<u8>>) -> Result<Vec<u8>, Unpredictable> {
-        self.after_start(contents, &[], &[])
+        self.after_start(contents, Started { programs: &[], complete: true }, &[])
     }
 
-    /// Returns the same for a boot that starts the programs `after` where this one started those of `before`.
+    /// Returns the same for a boot that starts the programs `after` where this one started `before`.
     ///
     /// # Errors
     /// Also when it is not clear what accepts a program.
     pub fn after_start(
         &self,
         contents: &BTreeMap<Variable, Vec<u8>>,
-        before: &[Program<'_>],
+        before: Started<'_>,
         after: &[Program<'_>],
     ) -> Result<Vec<u8>, Unpredictable> {
         if !self.secure_boot() {
@@ -103,6 +112,7 @@ impl<'a> Measured<'a> {
                 None => digests.push(self.digest(event).to_vec()),
             }
         }
+        digests.extend(authorities.flatten());
         Ok(replay(self.bank, digests.iter().map(Vec::as_slice)))
     }
 

@@ -78,14 +78,17 @@ impl<'a> Boot<'a> {
         self.loader.into_iter().chain(start.loaded()).map(File::program).collect()
     }
 
-    /// What it loaded in this boot, as far as that still lies there.
-    pub(super) fn loaded_now(&self) -> Result<Vec<Program<'_>>, Doubt> {
+    /// What it loaded in this boot, as far as that lies there unchanged, and whether that is all.
+    pub(super) fn loaded_now(&self) -> Result<(Vec<Program<'_>>, bool), Doubt> {
         let measured = self.log.digests(PROGRAMS, self.bank)?;
         let is_there = |one: &Program<'_>| {
             let digest = program::digest(one.bytes, self.bank);
-            digest.is_some_and(|digest| measured.contains(&digest))
+            // A signature is not part of the digest.
+            let replaced = self.touched.iter().any(|touched| touched == one.path);
+            !replaced && digest.is_some_and(|digest| measured.contains(&digest))
         };
-        Ok(self.loaded(self.running).into_iter().filter(is_there).collect())
+        let (there, others): (Vec<_>, Vec<_>) = self.loaded(self.running).into_iter().partition(is_there);
+        Ok((there, others.is_empty()))
     }
 
     pub(super) fn is_origin_touched(&self, origin: &Origin) -> bool {

@@ -3,7 +3,7 @@
 use super::boot::{Boot, KEYS, PROGRAMS};
 use super::explain::meaning;
 use super::{Doubt, Extension, Later, Start, Unknown};
-use crate::firmware::{Event, Measured, Program, Unpredictable, digest_of, of_boot_manager, replay};
+use crate::firmware::{Event, Measured, Program, Started, Unpredictable, digest_of, of_boot_manager, replay};
 use crate::plain::plain;
 use crate::tpm::measure::{ENTER_INITRD, IDENTITY, PHASES};
 
@@ -50,12 +50,14 @@ impl Prediction<'_> {
         }
     }
 
-    /// Returns the programs that the firmware loaded in this boot, as far as they still lie there, and those that it will load.
+    /// Returns the programs that the firmware loaded in this boot, as far as they lie there unchanged, whether these are all, and
+    /// those that it will load.
     ///
     /// # Errors
     /// When the log has no digests in this bank.
-    pub fn programs_loaded(&self) -> Result<(Vec<Program<'_>>, Vec<Program<'_>>), Doubt> {
-        Ok((self.boot.loaded_now()?, self.boot.loaded(self.next)))
+    pub fn loaded(&self) -> Result<(Vec<Program<'_>>, bool, Vec<Program<'_>>), Doubt> {
+        let (before, complete) = self.boot.loaded_now()?;
+        Ok((before, complete, self.boot.loaded(self.next)))
     }
 
     /// A register that no file decides.
@@ -123,8 +125,9 @@ impl Prediction<'_> {
                 Err(Doubt::Keys(Unpredictable::Off))
             };
         }
-        let (before, after) = self.programs_loaded()?;
-        let value = measured.after_start(self.boot.variables, &before, &after).map_err(Doubt::Keys)?;
+        let (before, complete, after) = self.loaded()?;
+        let before = Started { programs: &before, complete };
+        let value = measured.after_start(self.boot.variables, before, &after).map_err(Doubt::Keys)?;
         if value == now {
             return Ok(Later::same(value));
         }

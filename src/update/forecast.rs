@@ -10,6 +10,9 @@ use crate::volume::Locks;
 /// (9, 10).
 const OF_THE_VERSION: [u8; 3] = [5, 9, 10];
 
+/// What is added to the kernel image from outside. It is never announced.
+const ADDITIONS: [u8; 2] = [12, 13];
+
 /// The prediction, with its reason.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Verdict {
@@ -38,7 +41,7 @@ pub fn verdict(
     staged: Staged<'_>,
     predict: impl Fn(Bank, u8) -> Result<Later, String>,
 ) -> Verdict {
-    let forecast = Forecast { staged, predict: &predict };
+    let forecast = Forecast { staged, predict: &predict, may_announce: !locks.ahead.is_empty() };
     let mut reasons = locks.unusable.clone();
     let mut unclear = false;
     let of_tokens = locks.tokens.iter().map(|token| forecast.of_token(token));
@@ -66,12 +69,15 @@ type Predict<'a> = &'a dyn Fn(Bank, u8) -> Result<Later, String>;
 struct Forecast<'a> {
     staged: Staged<'a>,
     predict: Predict<'a>,
+    /// Whether the volume has a slot for announced changes.
+    may_announce: bool,
 }
 
-/// The values of registers, and what will be otherwise in each.
+/// The values of registers, what will be otherwise in each, and whether that is an addition to the kernel image.
 struct Literal {
     values: Vec<Vec<u8>>,
     changes: Vec<String>,
+    added: bool,
 }
 
 impl Forecast<'_> {
@@ -124,7 +130,7 @@ impl Forecast<'_> {
                 "it is bound to PCR {pcr}, which has another value with each version"
             ));
         }
-        let Literal { values, changes } = match self.predicted(token.bank, pcrs) {
+        let Literal { values, changes, added } = match self.predicted(token.bank, pcrs) {
             Err(doubt) => return Verdict::Unclear(doubt),
             Ok(literal) => literal,
         };
@@ -136,6 +142,9 @@ impl Forecast<'_> {
             true => format!(
                 "PCR {pcrs} ({bank}) changed since the volume was bound to it, whatever version starts"
             ),
+            false if self.may_announce && !added => {
+                format!("{}; to have it open all the same, run: pattern rebind --ahead", changes.join("; "))
+            }
             false => changes.join("; "),
         })
     }
@@ -159,15 +168,16 @@ impl Forecast<'_> {
     }
 
     fn predicted(&self, bank: Bank, pcrs: Pcrs) -> Result<Literal, String> {
-        let (mut values, mut changes) = (Vec::new(), Vec::new());
+        let (mut values, mut changes, mut added) = (Vec::new(), Vec::new(), false);
         for pcr in pcrs.iter() {
             let later = (self.predict)(bank, pcr)?;
+            added |= ADDITIONS.contains(&pcr) && later.words().is_some();
             changes.extend(
                 later.words().map(|words| format!("PCR {pcr} ({}) will be made {words}", bank.name())),
             );
             values.push(later.value);
         }
-        Ok(Literal { values, changes })
+        Ok(Literal { values, changes, added })
     }
 }
 

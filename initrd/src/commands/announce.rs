@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use pattern::firmware::{PCR, Variable};
+use pattern::firmware::{PCR, Started, Variable};
 use pattern::sealing::binding::of_the_key;
 use pattern::start::Prediction;
 use pattern::token::ahead::Ahead;
@@ -126,9 +126,10 @@ fn stage<'a>(facts: &'a Facts, prediction: &Prediction<'_>, binding: &Binding) -
     let bank = binding.bank;
     let value =
         |pcr| registers::value(bank, pcr).with_context(|| format!("the kernel does not show PCR {pcr}"));
-    let (before, after) = prediction.programs_loaded()?;
+    let (before, complete, after) = prediction.loaded()?;
+    let before = Started { programs: &before, complete };
     let mut staged =
-        Staged::new((facts.log(), bank, &value(PCR)?), facts.variables().clone(), (&before, &after))?;
+        Staged::new((facts.log(), bank, &value(PCR)?), facts.variables().clone(), (before, &after))?;
     for pcr in binding.kept.into_iter().flat_map(Pcrs::iter).filter(|pcr| *pcr != PCR) {
         let later = prediction.register(pcr);
         let predicting =

@@ -14,7 +14,8 @@ const ANNOUNCED: &str = "after the change of Secure Boot's keys that was announc
 const OTHER_CERTIFICATE: &str = "PCR 7 (sha256) will be made with another certificate of db";
 const IMAGE: &str = "/boot/EFI/Linux/production_0.0.1.efi";
 /// `FS_IOC_SETFLAGS`: the image has no chattr.
-const MUTABLE: &str = r#"perl -e 'open F, "<", $ARGV[0]; ioctl F, 0x40086602, pack("q", 0)'"#;
+const MUTABLE: &str =
+    r#"perl -e 'open F, "<", $ARGV[0]; my $none = pack("q", 0); ioctl F, 0x40086602, $none'"#;
 const REPORT: &str = "pattern check-update; echo owner: status $?; sync; echo owner: done\n";
 
 #[test]

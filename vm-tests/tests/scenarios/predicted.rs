@@ -14,7 +14,7 @@ const ALWAYS: [u8; 5] = [4, 7, 11, 12, 13];
 const PREPARED: &str = "::/prepared";
 /// `FS_IOC_SETFLAGS` clears the flag of efivarfs that keeps `rm -r` from breaking a machine.
 const SHELL: &str = "C=/boot/loader/credentials A=/boot/loader/addons G=/boot/loader/extensions P=/boot/prepared \
-                     V=/sys/firmware/efi/efivars M=8be4df61-93ca-11d2-aa0d-00e098032b8c I=/boot/EFI/Linux/demo_0.0.1.efi X=$I.extra.d; mkdir -p $C $A $G $X; mutable() { perl -e 'open F, \"<\", $ARGV[0]; ioctl F, 0x40086602, pack(\"q\", 0)' \
+                     V=/sys/firmware/efi/efivars M=8be4df61-93ca-11d2-aa0d-00e098032b8c I=/boot/EFI/Linux/demo_0.0.1.efi X=$I.extra.d; mkdir -p $C $A $G $X; mutable() { perl -e 'open F, \"<\", $ARGV[0]; my $none = pack(\"q\", 0); ioctl F, 0x40086602, $none' \
                      $1; }";
 
 #[test]

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use pattern::firmware::{Log, Measured, PCR, Program, Variable, append, payload};
+use pattern::firmware::{Log, Measured, PCR, Program, Started, Variable, append, payload};
 use pattern::start::Later;
 use pattern::token::ahead::{Ahead, Announced, Approver};
 use pattern::token::{Bank, Binding};
@@ -34,7 +34,7 @@ impl<'a> Staged<'a> {
     pub(crate) fn new(
         (log, bank, value): (&'a Log, Bank, &[u8]),
         contents: Contents,
-        (before, after): (&[Program<'_>], &[Program<'_>]),
+        (before, after): (Started<'_>, &[Program<'_>]),
     ) -> Result<Self> {
         let measured = log.check(bank, value)?;
         let predicting = "predicting PCR 7 of the next boot, which may ask for the recovery key";

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use pattern::firmware::{Log, Variable};
+use pattern::firmware::{Log, Started, Variable};
 use pattern::hex;
 use pattern::volume::Seen;
 use pattern_machine::random;
@@ -79,7 +79,7 @@ fn files(changes: &[(Variable, &str)]) -> Vec<(Variable, PathBuf)> {
 fn staged_words(from: &str, contents_of: &str, changes: &[(Variable, &str)]) -> Result<(Vec<u8>, String)> {
     let log = log(from);
     let contents = with_files(contents(contents_of), &files(changes))?;
-    let staged = Staged::new((&log, Bank::Sha256, &value(from)), contents, (&[], &[]))?;
+    let staged = Staged::new((&log, Bank::Sha256, &value(from)), contents, (Started::default(), &[]))?;
     Ok((staged.next[&7].clone(), staged.words()))
 }
 
@@ -128,7 +128,8 @@ fn an_announced_change_of_dbx_opens_the_volume() {
 
     // The running system has no key of the volume.
     let (log, value) = (log("first"), value("first"));
-    let staged = Staged::new((&log, Bank::Sha256, &value), contents("dbx"), (&[], &[])).unwrap();
+    let staged =
+        Staged::new((&log, Bank::Sha256, &value), contents("dbx"), (Started::default(), &[])).unwrap();
     let ahead = staged.sign(&swtpm.tcti(), empty[0].clone(), &binding(), &approver).unwrap();
     Volume::load(&device).unwrap().announce(&ahead).unwrap();
     assert!(staged.is_announced(&header(&device).ahead()[0], &binding()).unwrap());
