@@ -17,6 +17,7 @@ use crate::host::only_new;
 use crate::host::results;
 use crate::host::screen::Screen;
 use crate::host::signals;
+use crate::host::small;
 use crate::host::ssh_key::{self, SshKey};
 use crate::host::tree::{CACHE, Tools};
 use crate::keyring::{self, NAME_MAX};
@@ -145,24 +146,21 @@ fn make(files: &[(PathBuf, String)], options: &Init, keyring: &Path, screen: Scr
 /// # Errors
 /// When the folder is one of these, or in one of these.
 fn refuse_homes(folder: &Path) -> Result<()> {
-    let absolute = std::path::absolute(folder).with_context(|| format!("making {}", folder.display()))?;
-    let secret = absolute.ancestors().find_map(|path| keyring::secrets(path).map(|kind| (path, kind)));
-    let Some((path, kind)) = secret else { return Ok(()) };
+    let Some((path, kind)) = keyring::above(folder) else { return Ok(()) };
     bail!("making {}: {} is {kind}: choose another place", folder.display(), path.display())
 }
 
 /// # Errors
 /// When the folder, or one that it is to be made in, is a file.
 fn refuse_file(folder: &Path) -> Result<()> {
-    match folder.ancestors().find(|path| path.is_file()) {
-        Some(file) if file == folder => {
-            bail!("making {}: it is a file, not a folder: choose another name", folder.display())
+    let making = || format!("making {}", folder.display());
+    match folder.ancestors().find_map(|path| Some((path, small::other_than_folder(path)?))) {
+        Some((file, kind)) if file == folder => {
+            bail!("{}: it is {kind}, not a folder: choose another name", making())
         }
-        Some(file) => bail!(
-            "making {}: {} is a file, not a folder: choose another place",
-            folder.display(),
-            file.display()
-        ),
+        Some((file, kind)) => {
+            bail!("{}: {} is {kind}, not a folder: choose another place", making(), file.display())
+        }
         None => Ok(()),
     }
 }

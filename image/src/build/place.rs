@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 
 use super::{Build, output};
 use crate::check;
+use crate::host::real::real;
 use crate::keyring;
 
 /// mkosi writes here, and reads nothing from here.
@@ -24,7 +25,7 @@ pub(super) fn refuse_other(options: &Build) -> Result<()> {
             own.display()
         );
     }
-    if let Some((path, kind)) = to.ancestors().find_map(|path| Some((path, keyring::secrets(path)?))) {
+    if let Some((path, kind)) = keyring::above(&to) {
         bail!("building into {shown}: {} is {kind}: name another folder with --output", path.display());
     }
     if let Some(read) = read_by_mkosi(&options.folder, &to) {
@@ -54,16 +55,6 @@ fn read_by_mkosi(folder: &Path, to: &Path) -> Option<PathBuf> {
         }
     }
     check::trees(folder).into_iter().find(|tree| to.starts_with(real(tree)))
-}
-
-/// Returns the path without links, also of a folder that does not exist yet.
-fn real(path: &Path) -> PathBuf {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let found = path.ancestors().find_map(|part| Some((part, part.canonicalize().ok()?)));
-    let Some((part, real)) = found else { return path };
-    let rest = path.strip_prefix(part).unwrap_or(Path::new(""));
-    // Joining nothing would add a "/".
-    if rest.as_os_str().is_empty() { real } else { real.join(rest) }
 }
 
 #[cfg(test)]

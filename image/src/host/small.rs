@@ -22,10 +22,17 @@ pub(crate) fn read(file: &Path, limit: usize) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Says what has no end, or no content.
+/// Returns what is at a path, if that is something else than a folder.
+pub(crate) fn other_than_folder(path: &Path) -> Option<&'static str> {
+    fs::metadata(path).ok().map(|found| found.file_type()).filter(|kind| !kind.is_dir()).map(what)
+}
+
+/// Says what something is.
 pub(crate) fn what(kind: FileType) -> &'static str {
     if kind.is_dir() {
         "a folder"
+    } else if kind.is_file() {
+        "a file"
     } else if kind.is_fifo() {
         "a FIFO"
     } else if kind.is_char_device() || kind.is_block_device() {
@@ -60,6 +67,8 @@ mod tests {
         assert_eq!(said(&fifo), "it is a FIFO, not a file");
         assert_eq!(said(Path::new("/dev/zero")), "it is a device, not a file");
         assert_eq!(said(place.path()), "it is a folder, not a file");
+        assert_eq!(other_than_folder(&fifo), Some("a FIFO"));
+        assert_eq!((other_than_folder(place.path()), other_than_folder(&fifo.join("x"))), (None, None));
         assert_eq!(said(&place.path().join("none")), "No such file or directory (os error 2)");
     }
 }

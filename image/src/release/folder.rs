@@ -14,24 +14,10 @@ use super::manifest::{self, MANIFEST, Sums};
 use super::{name, readable};
 use crate::host::durable;
 use crate::host::full;
-use crate::host::gpg::{Home, SECRET_KEYS};
+use crate::host::gpg::Home;
 
 /// The name of the signature of a manifest.
 pub(crate) const SIGNATURE: &str = "SHA256SUMS.gpg";
-
-/// Refuses a folder that has secret keys, or a GnuPG home in it: a web server would give them to everybody.
-fn refuse_secrets(path: &Path) -> Result<()> {
-    let below = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut folders = below.filter(|path| path.is_dir()).chain([path.to_owned()]);
-    if let Some(home) = folders.find(|folder| folder.join(SECRET_KEYS).exists()) {
-        bail!(
-            "{} has the secret keys of {}, and everything in a release is published: name another folder (--output)",
-            path.display(),
-            home.display()
-        );
-    }
-    Ok(())
-}
 
 /// A release that is locked against other writers.
 pub(super) struct Folder<'a> {
@@ -51,8 +37,6 @@ impl<'a> Folder<'a> {
         if !path.exists() {
             readable::make(path).map_err(|error| full::explain(path, error))?;
         }
-        readable::warn(path);
-        refuse_secrets(path)?;
         let mut folder = Self { path, home, sums: Sums::new(), _lock: durable::lock(path)? };
         folder.finish_interrupted()?;
         let manifest = path.join(MANIFEST);

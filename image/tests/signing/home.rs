@@ -42,10 +42,16 @@ fn a_release_is_a_folder_of_its_own() {
     let place = Place::with_keys();
     place.build("1");
     place.build("2");
+    let error = place.fails(&["sign-release", "x_1", "x-gpg", "--output", "x_2/release"]);
+    let result = place.path("x_2").canonicalize().unwrap().display().to_string();
+    let why = "is the result of a build, and a release is a folder of its own";
+    let next = "name another folder with --output";
+    assert_eq!(error, format!("pattern: adding to x_2/release: {result} {why}: {next}\n"));
     for (output, why) in [
         ("x_1", "it is the result of a build, and a release is a folder of its own"),
         ("x_2", "it is the result of a build, and a release is a folder of its own"),
         ("x-pubring.pgp", "it is a file, not a folder"),
+        ("/dev/null", "it is a device, not a folder"),
     ] {
         let error = place.fails(&["sign-release", "x_1", "x-gpg", "--output", output]);
         assert_eq!(error, format!("pattern: adding to {output}: {why}: name another folder with --output\n"));

@@ -23,11 +23,22 @@ fn flip(file: &std::path::Path) {
 fn a_folder_with_secret_keys_is_not_published() {
     let place = Place::with_keys();
     place.build("1");
-    for folder in [".", "x-gpg"] {
+    fs::create_dir(place.path("escrow")).unwrap();
+    fs::write(place.path("escrow/recovery.key"), "AGE-SECRET-KEY-1QQ\n").unwrap();
+    for (folder, why) in [
+        (".", "it has secret keys, ./x-gpg, and everything in a release is published"),
+        ("escrow", "it has secret keys, escrow/recovery.key, and everything in a release is published"),
+        ("x-gpg", "PLACE/x-gpg is a GnuPG home"),
+        ("x-gpg/release", "PLACE/x-gpg is a GnuPG home"),
+        ("x-keys", "PLACE/x-keys is a folder of secret keys"),
+        ("x-keys/release", "PLACE/x-keys is a folder of secret keys"),
+    ] {
         let said = place.fails(&["sign-release", "x_1", "x-gpg", "--output", folder]);
-        assert!(said.contains("has the secret keys of "), "{said}");
+        let said = said.replace(&place.path("").canonicalize().unwrap().display().to_string(), "PLACE");
+        assert_eq!(said, format!("pattern: adding to {folder}: {why}: name another folder with --output\n"));
         assert!(!place.path(folder).join("SHA256SUMS").exists());
     }
+    assert!(!place.path("x-gpg/release").exists() && !place.path("x-keys/release").exists());
 }
 
 #[test]
