@@ -2,6 +2,7 @@
 //! GnuPG, temporary folders, and durable files.
 
 pub(crate) mod durable;
+pub(crate) mod file;
 pub(crate) mod full;
 pub(crate) mod gpg;
 mod packets;

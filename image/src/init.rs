@@ -12,12 +12,12 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueHint};
 use pattern::config;
 
+use crate::host::file;
 use crate::host::full;
 use crate::host::only_new;
 use crate::host::results;
 use crate::host::screen::Screen;
 use crate::host::signals;
-use crate::host::small;
 use crate::host::ssh_key::{self, SshKey};
 use crate::host::tree::{CACHE, Tools};
 use crate::keyring::{self, NAME_MAX};
@@ -107,7 +107,7 @@ fn refuse_to_overwrite(files: &[(PathBuf, String)], keyring: &Path) -> Result<()
     let (exist, them) = if names.len() == 1 { ("exists", "it") } else { ("exist", "them") };
     // A run that was killed, or a power cut, leaves files as this one would write them, of which the last may be cut.
     let is_ours = |(path, text): &&(PathBuf, String)| {
-        fs::read(path).is_ok_and(|content| text.as_bytes().starts_with(&content))
+        file::content(path).is_ok_and(|content| text.as_bytes().starts_with(&content))
     };
     let next = if names.is_empty() {
         return Ok(());
@@ -154,7 +154,7 @@ fn refuse_homes(folder: &Path) -> Result<()> {
 /// When the folder, or one that it is to be made in, is a file.
 fn refuse_file(folder: &Path) -> Result<()> {
     let making = || format!("making {}", folder.display());
-    match folder.ancestors().find_map(|path| Some((path, small::other_than_folder(path)?))) {
+    match folder.ancestors().find_map(|path| Some((path, file::other_than_folder(path)?))) {
         Some((file, kind)) if file == folder => {
             bail!("{}: it is {kind}, not a folder: choose another name", making())
         }

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::tools::{self, Need, Source};
 use super::tree::Tools;
-use super::{durable, signals, temporary};
+use super::{durable, file, signals, temporary};
 
 const GNUPG: Need = Need { programs: &["gpg", "gpgconf", "gpg-agent"], package: "gnupg" };
 
@@ -187,6 +187,7 @@ impl Home {
         let mut command = self.gpg();
         command.args(["--trust-model=always", "--status-fd=1", "--verify"]).arg(signature).arg(file);
         let doing = format!("verifying {} with the keys in {}", signature.display(), self.folder.display());
+        [file, signature].into_iter().try_for_each(file::readable).context(doing.clone())?;
         let status = self.run(&doing, &mut command)?;
         if !is_good(&String::from_utf8_lossy(&status)) {
             bail!("{doing}: the key or the signature has expired, or was revoked");

@@ -13,7 +13,7 @@ use super::gpg::{PLAIN, is_good};
 use super::packets::{self, PUBLIC, SECRET};
 use super::tools::{self, Need, Source};
 use super::tree::Tools;
-use super::{only_new, small, temporary};
+use super::{file, only_new, small, temporary};
 
 const GPG: Need = Need { programs: &["gpg"], package: "gpg" };
 /// Longest file in bytes.
@@ -72,6 +72,7 @@ impl Pubring {
         Self::read(keyring, tools)?;
         let (shown, keys) = (signature.display(), keyring.display());
         let doing = format!("verifying {shown} with {keys}");
+        [file, signature].into_iter().try_for_each(file::readable).context(doing.clone())?;
         let keyring = keyring.canonicalize().context(doing.clone())?;
         let home = temporary::folder()?;
         let gpg = Source::of(GPG, tools)?;

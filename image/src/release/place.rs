@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use super::PUBRING;
 use crate::host::real::real;
-use crate::host::{private_key, small};
+use crate::host::{file, private_key};
 use crate::keyring;
 
 const NEXT: &str = "name another folder with --output";
@@ -19,7 +19,7 @@ const NEXT: &str = "name another folder with --output";
 pub(super) fn refuse_other(output: &Path) -> Result<()> {
     let (adding, to) = (format!("adding to {}", output.display()), real(output));
     let existing = to.ancestors().find(|path| path.exists());
-    if let Some((path, kind)) = existing.and_then(|path| Some((path, small::other_than_folder(path)?))) {
+    if let Some((path, kind)) = existing.and_then(|path| Some((path, file::other_than_folder(path)?))) {
         let which = if path == to { "it".to_owned() } else { path.display().to_string() };
         bail!("{adding}: {which} is {kind}, not a folder: {NEXT}");
     }
