@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use pattern::config::epoch::{before, of_private_key, private_key};
 
-use crate::host::{only_new, screen};
+use crate::host::{file, only_new, screen};
 
 /// The warning for `--sign-debug-as-production`.
 pub(crate) const DEBUG_AS_PRODUCTION: &str = "\
@@ -58,6 +58,17 @@ fn base(folder: &Path) -> &str {
     folder.components().as_path().to_str().and_then(|path| path.strip_suffix("-keys")).unwrap_or("NAME")
 }
 
+/// Returns the first key that is not there.
+fn missing(keys: [PathBuf; 3]) -> Result<Option<PathBuf>> {
+    for key in keys {
+        if !file::is_there(&key).context("keys")? {
+            return Ok(Some(key));
+        }
+        file::refuse_other(&key).with_context(|| format!("keys: reading {}", key.display()))?;
+    }
+    Ok(None)
+}
+
 /// A folder `NAME-keys`.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
@@ -75,21 +86,23 @@ impl Keys {
     /// # Errors
     /// When a key is missing. The error names it, and what adds it.
     pub(crate) fn find(folder: &Path, pcr: Pcr, name: &str) -> Result<Self> {
-        let Ok(absolute) = folder.canonicalize() else {
+        if !file::is_there(folder).context("keys")? {
             bail!(
                 "keys: the folder {} does not exist: name the NAME-keys that earlier versions of this system were signed \
                  with; {}",
                 folder.display(),
                 only_new(base(folder))
             );
-        };
-        if let Some(kind) = kind::other(folder, name) {
+        }
+        let absolute =
+            folder.canonicalize().with_context(|| format!("keys: reading {}", folder.display()))?;
+        if let Some(kind) = kind::other(folder, name)? {
             bail!("keys: {} is not a NAME-keys folder: {kind}; {}", folder.display(), only_new("NAME"));
         }
         let folder: PathBuf = folder.components().collect();
         let keys = Self { folder: folder.clone(), absolute, pcr, before: None };
-        match [keys.pcr(), keys.key(), keys.certificate()].iter().find(|path| !path.is_file()) {
-            Some(path) => match pcr.option().filter(|_| *path == keys.pcr()) {
+        match missing([keys.pcr(), keys.key(), keys.certificate()])? {
+            Some(path) => match pcr.option().filter(|_| path == keys.pcr()) {
                 None => {
                     bail!(
                         "keys: {} is missing: restore it from your backup; {}",
@@ -226,6 +239,17 @@ mod tests {
         std::fs::write(place.path().join("pcr-private.pem"), "").unwrap();
         let error = Keys::find(place.path(), Pcr::Production(0), "x").unwrap_err().to_string();
         assert!(error.contains("secure-boot.key is missing"), "{error}");
+        let said = || {
+            let error = Keys::find(place.path(), Pcr::Production(0), "x").unwrap_err();
+            format!("{error:#}").replace(&place.path().display().to_string(), "x-keys")
+        };
+        let key = place.path().join("secure-boot.key");
+        std::os::unix::fs::symlink("secure-boot.key", &key).unwrap();
+        let wanted = "keys: reading x-keys/secure-boot.key: Too many levels of symbolic links";
+        assert!(said().starts_with(wanted), "{}", said());
+        std::fs::remove_file(&key).unwrap();
+        std::fs::create_dir(&key).unwrap();
+        assert_eq!(said(), "keys: reading x-keys/secure-boot.key: it is a folder, not a file");
     }
 
     /// A keyring of a version that made no key for debug images.

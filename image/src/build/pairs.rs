@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 
 use super::keys::Keys;
+use crate::host::file;
 use crate::host::pubring::Pubring;
 use crate::host::small;
 use crate::host::tools::{self, Need, Source};
@@ -84,7 +85,7 @@ fn begins(file: &Path, label: &str, what: &str) -> Result<()> {
 fn halves(private: &Path, openssl: &Source) -> Result<()> {
     let wanted = public(openssl, private)?;
     let beside = beside(private);
-    if !beside.exists() {
+    if !file::is_there(&beside).context("keys")? {
         return Ok(());
     }
     let found =

@@ -86,6 +86,14 @@ fn refuse(kind: FileType) -> Result<()> {
     Ok(())
 }
 
+/// Returns whether there is something at a path. What is in a folder that may not be read is not missing.
+///
+/// # Errors
+/// When that can't be known. The error names the path.
+pub(crate) fn is_there(path: &Path) -> Result<bool> {
+    path.try_exists().with_context(|| format!("reading {}", path.display()))
+}
+
 /// Returns what is at a path, if that is something else than a folder.
 pub(crate) fn other_than_folder(path: &Path) -> Option<&'static str> {
     fs::metadata(path).ok().map(|found| found.file_type()).filter(|kind| !kind.is_dir()).map(what)
@@ -134,6 +142,18 @@ mod tests {
         assert!(without_waiting(&fifo).is_ok());
         assert_eq!(other_than_folder(&fifo), Some("a FIFO"));
         assert_eq!((other_than_folder(place.path()), other_than_folder(&fifo.join("x"))), (None, None));
+    }
+
+    /// Of a folder that may not be read the kernel says so to all but root. A loop of links it shows to nobody.
+    #[test]
+    fn what_can_not_be_looked_at_is_not_missing() {
+        let place = temporary::folder().unwrap();
+        let path = |name: &str| place.path().join(name);
+        std::os::unix::fs::symlink("loop", path("loop")).unwrap();
+        let wanted = format!("reading {}: Too many levels of symbolic links", path("loop").display());
+        let error = format!("{:#}", is_there(&path("loop")).unwrap_err());
+        assert!(error.starts_with(&wanted), "{error}");
+        assert_eq!((is_there(place.path()).unwrap(), is_there(&path("none")).unwrap()), (true, false));
     }
 
     #[test]

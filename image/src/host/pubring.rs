@@ -66,7 +66,7 @@ impl Pubring {
     /// # Errors
     /// When it is not, or the keyring is not usable.
     pub(crate) fn verify(keyring: &Path, file: &Path, signature: &Path, tools: &Tools) -> Result<()> {
-        if !keyring.exists() {
+        if !file::is_there(keyring).with_context(|| about(keyring))? {
             bail!("{} does not exist: get it from those who publish the system", about(keyring));
         }
         Self::read(keyring, tools)?;
@@ -92,7 +92,7 @@ fn about(file: &Path) -> String {
 
 /// Checks what can be known without gpg.
 fn vet(file: &Path) -> Result<()> {
-    if !file.exists() {
+    if !file::is_there(file).with_context(|| about(file))? {
         bail!(missing(file, fs::read_link(file).ok().as_deref()));
     }
     let bytes = small::read(file, LONGEST).with_context(|| about(file))?;

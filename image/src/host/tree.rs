@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 
-use super::durable;
+use super::{durable, file};
 
 /// The cache's folder as people write it; see [`Tools::folder`].
 pub const CACHE: &str = "~/.cache/pattern/tools";
@@ -62,9 +62,11 @@ impl Tools {
     pub(crate) fn tree(&self) -> Result<Tree> {
         let folder = self.folder().context("the tools tree has no folder")?;
         let used = Tree::hold(&folder)?;
-        let Ok(path) = folder.join("tree").canonicalize() else {
-            bail!("{} has no tools tree", folder.display())
-        };
+        if !file::is_there(&folder.join("tree"))? {
+            bail!("{} has no tools tree", folder.display());
+        }
+        let path = folder.join("tree").canonicalize();
+        let path = path.with_context(|| format!("finding the tools tree in {}", folder.display()))?;
         Ok(Tree { path, _used: used.map(Arc::new) })
     }
 }
