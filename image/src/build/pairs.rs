@@ -113,7 +113,7 @@ fn in_certificate(openssl: &Source, certificate: &Path, what: &str) -> Result<St
 
 fn say(openssl: &Source, kind: &str, file: &Path, options: &[&str]) -> Result<String> {
     let mut command: Command = openssl.command("openssl");
-    command.env("OPENSSL_CONF", "/dev/null").args([kind, "-in"]).arg(file).args(options);
+    command.env("OPENSSL_CONF", "/dev/null").args([kind, "-in"]).arg(&*tools::operand(file)).args(options);
     let said = tools::output("reading it with openssl", &mut command);
     let said =
         said.with_context(|| format!("keys: {} is damaged; restore it from your backup", file.display()))?;

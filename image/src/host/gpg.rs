@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, anyhow, bail};
 use tempfile::TempDir;
 
-use super::tools::{self, Need, Source};
+use super::tools::{self, Need, Source, operand};
 use super::tree::Tools;
 use super::{durable, file, signals, temporary};
 
@@ -110,7 +110,7 @@ impl Home {
     /// Writes the public key to a new file, or all of them.
     pub(crate) fn export(&self, to: &Path, key: Option<&str>) -> Result<()> {
         let mut command = self.gpg();
-        command.arg("--output").arg(to).arg("--export").args(key);
+        command.arg("--output").arg(&*operand(to)).arg("--export").args(key);
         self.run("exporting the public key", &mut command).map(|_| ())
     }
 
@@ -143,7 +143,7 @@ impl Home {
     fn detach_sign(&self, doing: &str, key: &str, file: &Path, signature: &Path) -> Result<()> {
         let mut command = self.gpg();
         command.args(["--no-armor", "--digest-algo", "SHA512", "--local-user", key]);
-        command.arg("--output").arg(signature).arg("--detach-sign").arg(file);
+        command.arg("--output").arg(&*operand(signature)).arg("--detach-sign").arg(&*operand(file));
         self.with_agent(doing, &mut command).map(|_| ())
     }
 
@@ -185,7 +185,8 @@ impl Home {
     /// When it is not valid. The error has gpg's message.
     pub(crate) fn verify(&self, file: &Path, signature: &Path) -> Result<()> {
         let mut command = self.gpg();
-        command.args(["--trust-model=always", "--status-fd=1", "--verify"]).arg(signature).arg(file);
+        command.args(["--trust-model=always", "--status-fd=1", "--verify"]);
+        command.arg(&*operand(signature)).arg(&*operand(file));
         let doing = format!("verifying {} with the keys in {}", signature.display(), self.folder.display());
         [file, signature].into_iter().try_for_each(file::readable).context(doing.clone())?;
         let status = self.run(&doing, &mut command)?;

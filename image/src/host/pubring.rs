@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::gpg::listing::{flaws, signing_keys, told};
 use super::gpg::{PLAIN, is_good};
 use super::packets::{self, PUBLIC, SECRET};
-use super::tools::{self, Need, Source};
+use super::tools::{self, Need, Source, operand};
 use super::tree::Tools;
 use super::{file, only_new, small, temporary};
 
@@ -78,7 +78,8 @@ impl Pubring {
         let gpg = Source::of(GPG, tools)?;
         let mut command = with_home(&gpg, &home);
         command.args(["--trust-model=always", "--status-fd=1", "--keyring"]).arg(keyring);
-        let status = tools::output(&doing, command.arg("--verify").arg(signature).arg(file))?;
+        let status =
+            tools::output(&doing, command.arg("--verify").arg(&*operand(signature)).arg(&*operand(file)))?;
         if !is_good(&String::from_utf8_lossy(&status)) {
             bail!("{doing}: the key or the signature has expired, or was revoked");
         }

@@ -26,6 +26,24 @@ fn refused(place: &Place, arguments: &[&str]) -> String {
     last_line(&said).to_owned()
 }
 
+/// gpg and others would take them for options.
+#[test]
+#[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
+fn paths_may_begin_with_a_dash() {
+    let place = released("none");
+    fs::create_dir(place.path("-keys")).unwrap();
+    place.succeeds(&["gen-keyring", "--", "-keys/y"]);
+    for (from, to) in [("-keys/y-gpg", "-gpg"), ("-keys/y-pubring.pgp", "-y.pgp")] {
+        fs::rename(place.path(from), place.path(to)).unwrap();
+    }
+    fs::rename(place.path("x_1"), place.path("-x")).unwrap();
+    fs::copy(place.path("-y.pgp"), place.path("-x/x_1.pubring.pgp")).unwrap();
+    place.sum("-x");
+    place.succeeds(&["sign-release", "--output=-out", "--", "-x", "-gpg"]);
+    place.warns(&["burn", "--keyring=-y.pgp", "--erase=vm.raw", "--", "-out", "vm.raw"]);
+    assert_burned(&fs::read(place.path("vm.raw")).unwrap(), &image());
+}
+
 #[test]
 #[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
 fn a_signed_image_is_unpacked_and_burned() {
