@@ -1,6 +1,7 @@
 //! Runs GnuPG on one home folder, and leaves no agent and no sockets there.
 
 mod cause;
+mod flaw;
 pub(super) mod listing;
 
 use std::fs;
@@ -12,6 +13,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, bail};
 use tempfile::TempDir;
+
+pub(crate) use flaw::Flaw;
 
 use super::tools::{self, Need, Source, operand};
 use super::tree::Tools;
@@ -213,6 +216,10 @@ impl Home {
     /// Runs gpg. The error says what stands in the way, and then what gpg said.
     fn run(&self, doing: &str, command: &mut Command) -> Result<Vec<u8>> {
         tools::output("gpg said", command).map_err(|error| {
+            // What gpg says of a damaged signature is like what it says of a damaged home.
+            if Flaw::of(&error).is_some() {
+                return error.context(doing.to_owned());
+            }
             let cause = cause::cause(&error.to_string(), &self.folder);
             error.context(cause.map_or_else(|| doing.to_owned(), |cause| format!("{doing}: {cause}")))
         })

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use super::gpg::listing::{flaws, signing_keys, told};
-use super::gpg::{PLAIN, is_good};
+use super::gpg::{Flaw, PLAIN, is_good};
 use super::packets::{self, PUBLIC, SECRET};
 use super::tools::{self, Need, Source, operand};
 use super::tree::Tools;
@@ -70,7 +70,7 @@ impl Pubring {
             bail!("{} does not exist: get it from those who publish the system", about(keyring));
         }
         Self::read(keyring, tools)?;
-        let (shown, keys) = (signature.display(), keyring.display());
+        let (shown, keys) = (signature.display(), keyring.display().to_string());
         let doing = format!("verifying {shown} with {keys}");
         [file, signature].into_iter().try_for_each(file::readable).context(doing.clone())?;
         let keyring = keyring.canonicalize().context(doing.clone())?;
@@ -78,8 +78,12 @@ impl Pubring {
         let gpg = Source::of(GPG, tools)?;
         let mut command = with_home(&gpg, &home);
         command.args(["--trust-model=always", "--status-fd=1", "--keyring"]).arg(keyring);
-        let status =
-            tools::output(&doing, command.arg("--verify").arg(&*operand(signature)).arg(&*operand(file)))?;
+        command.arg("--verify").arg(&*operand(signature)).arg(&*operand(file));
+        let status = tools::output(&doing, &mut command);
+        let status = status.map_err(|error| match not_verified(&error, file, &keys) {
+            Some(why) => error.context(why),
+            None => error,
+        })?;
         if !is_good(&String::from_utf8_lossy(&status)) {
             bail!("{doing}: the key or the signature has expired, or was revoked");
         }
@@ -89,6 +93,15 @@ impl Pubring {
 
 fn about(file: &Path) -> String {
     format!("keyring {}", file.display())
+}
+
+/// Says what it means that the signature of a file does not verify.
+fn not_verified(error: &anyhow::Error, file: &Path, keys: &str) -> Option<String> {
+    let shown = file.display();
+    Some(match Flaw::of(error)? {
+        Flaw::Changed => format!("{shown} was changed, or its signature is damaged: fetch both again"),
+        Flaw::OtherKey => format!("no key in {keys} signed {shown}: it is the release of another publisher"),
+    })
 }
 
 /// Checks what can be known without gpg.
@@ -161,7 +174,13 @@ fn refuse(bytes: &[u8]) -> Result<()> {
 /// Returns gpg with an empty home.
 fn with_home(gpg: &Source, home: &TempDir) -> Command {
     let mut command = gpg.command("gpg");
-    command.args(PLAIN).arg("--homedir").arg(home.path()).args(["--quiet", "--no-default-keyring"]);
+    // What it says is read.
+    command
+        .env("LC_ALL", "C")
+        .args(PLAIN)
+        .arg("--homedir")
+        .arg(home.path())
+        .args(["--quiet", "--no-default-keyring"]);
     command
 }
 

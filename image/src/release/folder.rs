@@ -14,7 +14,7 @@ use super::manifest::{self, MANIFEST, Sums};
 use super::{name, readable};
 use crate::host::durable;
 use crate::host::full;
-use crate::host::gpg::Home;
+use crate::host::gpg::{Flaw, Home};
 
 /// The name of the signature of a manifest.
 pub(crate) const SIGNATURE: &str = "SHA256SUMS.gpg";
@@ -45,8 +45,9 @@ impl<'a> Folder<'a> {
             if !signature.exists() {
                 bail!("{adding}: {SIGNATURE} is missing: restore it from a copy");
             }
-            home.verify(&manifest, &signature).with_context(|| {
-                format!("{adding}: a release with another key needs another folder (--output)")
+            home.verify(&manifest, &signature).map_err(|error| match why(&error) {
+                Some(why) => error.context(format!("{adding}: {why}")),
+                None => error.context(adding),
             })?;
             folder.sums = manifest::read(path)?;
         }
@@ -117,6 +118,16 @@ impl<'a> Folder<'a> {
         // rename can be repaired.
         durable::sync(self.path)
     }
+}
+
+/// Says what it means that the signature of a release does not verify.
+fn why(error: &anyhow::Error) -> Option<String> {
+    Some(match Flaw::of(error)? {
+        Flaw::OtherKey => "a release with another key needs another folder (--output)".to_owned(),
+        Flaw::Changed => {
+            format!("{MANIFEST} was changed, or its signature is damaged: restore both from a copy")
+        }
+    })
 }
 
 fn is_temporary(name: &str) -> bool {

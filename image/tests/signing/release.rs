@@ -9,6 +9,9 @@ use crate::place::{BUILT, Place, mode};
 /// Something done to a place, and what `pattern` says of it.
 type Damage = (fn(&Place), &'static str);
 
+/// What is said of a list or a signature that does not fit.
+const CHANGED: &str = "adding to release: SHA256SUMS was changed, or its signature is damaged: restore both from a copy: verifying ";
+
 /// Changes one byte in the middle of a file.
 fn flip(file: &std::path::Path) {
     let mut content = fs::read(file).unwrap();
@@ -196,7 +199,7 @@ fn a_damaged_build_is_not_signed() {
 #[test]
 #[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
 fn a_damaged_release_is_not_signed_again() {
-    let damages: [Damage; 6] = [
+    let damages: [Damage; 8] = [
         (
             |place| flip(&place.path("release/x_1.raw.xz")),
             "release/x_1.raw.xz is not what was signed: restore",
@@ -214,9 +217,11 @@ fn a_damaged_release_is_not_signed_again() {
                 place.sum("release");
                 fs::write(place.path("release/SHA256SUMS.gpg"), signature).unwrap();
             },
-            "adding to release: a release with another key needs another folder (--output): verifying",
+            CHANGED,
         ),
-        (|place| flip(&place.path("release/SHA256SUMS")), "adding to release: "),
+        (|place| flip(&place.path("release/SHA256SUMS")), CHANGED),
+        (|place| fs::write(place.path("release/SHA256SUMS.gpg"), "").unwrap(), CHANGED),
+        (|place| fs::write(place.path("release/SHA256SUMS.gpg"), "\u{98}x").unwrap(), CHANGED),
         (
             |place| fs::remove_file(place.path("release/SHA256SUMS.gpg")).unwrap(),
             "adding to release: SHA256SUMS.gpg is missing: restore it from a copy",
