@@ -12,6 +12,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueHint};
 use pattern::config;
 
+use crate::host::durable;
 use crate::host::file;
 use crate::host::full;
 use crate::host::only_new;
@@ -55,7 +56,6 @@ pub fn init(options: &Init, screen: Screen) -> Result<()> {
     let template = template(options.kind, &id, ssh_keys.as_deref())?;
     let (folder, keyring) = (&options.folder, options.folder.join(&id));
     let files: Vec<_> = template.files().into_iter().map(|(path, text)| (folder.join(path), text)).collect();
-    refuse_to_overwrite(&files, &keyring)?;
     signals::catch()?;
     make(&files, options, &keyring, screen)?;
     let mut made: Vec<_> = files.into_iter().map(|(path, _)| path).collect();
@@ -124,10 +124,15 @@ fn refuse_to_overwrite(files: &[(PathBuf, String)], keyring: &Path) -> Result<()
 /// Makes the files and the keys. If that fails, nothing of it is left, unless there are keys.
 fn make(files: &[(PathBuf, String)], options: &Init, keyring: &Path, screen: Screen) -> Result<()> {
     let mut new = Made::default();
+    let made = new.folder(&options.folder).map_err(|error| full::explain(&options.folder, error));
+    made.inspect_err(|_| new.remove())?;
+    let folder = options.folder.display();
+    // Who has the lock may be about to write there, so the folder stays.
+    let _lock = durable::lock(&options.folder).with_context(|| format!("making {folder}"))?;
+    refuse_to_overwrite(files, keyring)?;
     let made = files.iter().try_for_each(|(path, text)| new.file(path, text));
     let made = made.map_err(|error| full::explain(&options.folder, error));
-    let made = made.and_then(|()| keyring::new(keyring, &options.tools, screen).map(drop));
-    let folder = options.folder.display();
+    let made = made.and_then(|()| keyring::new_where_locked(keyring, &options.tools, screen).map(drop));
     match made {
         Err(error) if keyring::is_begun(keyring) => Err(error.context(format!(
             "{folder} has its files and not all keys; to make those, run `pattern gen-keyring {}`",

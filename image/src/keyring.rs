@@ -69,9 +69,17 @@ pub fn generate(options: &GenKeyring, screen: Screen) -> Result<()> {
 }
 
 /// Makes the keys, and says what each is for. Returns where its parts are.
-pub(crate) fn new(name: &Path, tools: &Tools, screen: Screen) -> Result<[PathBuf; 3]> {
+fn new(name: &Path, tools: &Tools, screen: Screen) -> Result<[PathBuf; 3]> {
+    let _lock = Places::new(name)?.lock()?;
+    new_where_locked(name, tools, screen)
+}
+
+/// Does the same in a folder that the caller keeps others out of.
+///
+/// # Errors
+/// As [`generate`].
+pub(crate) fn new_where_locked(name: &Path, tools: &Tools, screen: Screen) -> Result<[PathBuf; 3]> {
     let places = Places::new(name)?;
-    let _lock = places.lock()?;
     if places.only_moves_are_missing() {
         screen.say(format_args!("Finishing what an interrupted run left in {}", places.staging.display()));
     } else {
