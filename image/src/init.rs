@@ -53,7 +53,7 @@ pub fn init(options: &Init, screen: Screen) -> Result<()> {
     let id = id(&options.folder)?;
     refuse_file(&options.folder)?;
     refuse_homes(&options.folder)?;
-    let template = template(options.kind, &id, ssh_keys.as_deref())?;
+    let template = template(options, &id, ssh_keys.as_deref())?;
     let (folder, keyring) = (&options.folder, options.folder.join(&id));
     let files: Vec<_> = template.files().into_iter().map(|(path, text)| (folder.join(path), text)).collect();
     signals::catch()?;
@@ -88,11 +88,12 @@ fn id(folder: &Path) -> Result<String> {
     Ok(id)
 }
 
-fn template<'a>(kind: Kind, id: &'a str, keys: Option<&'a [SshKey]>) -> Result<Template<'a>> {
+fn template<'a>(options: &Init, id: &'a str, keys: Option<&'a [SshKey]>) -> Result<Template<'a>> {
+    let kind = options.kind;
     if kind == Kind::Desktop && keys.is_some() {
         bail!("--ssh-key: a desktop has no SSH server; whoever is at the screen makes the first user");
     }
-    Ok(Template { kind, id, keys })
+    Ok(Template { kind, id, keys, tools: options.tools.option() })
 }
 
 /// # Errors
@@ -180,14 +181,15 @@ fn next(folder: &Path, template: &Template<'_>) -> String {
     let enter = if is_here { String::new() } else { format!("cd {shown}\n    ") };
     format!(
         "\n{shown} has everything for an image that is {what}. Its README.md says who can log in. Next:\n    \
-         {enter}pattern build --keys {id}-keys\n    \
-         pattern run {image} --secure-boot --persist machine{run}\n    \
-         sudo {program} burn build/images/{id}_0.0.1 /dev/DISK\n\
+         {enter}pattern build --keys {id}-keys{tools}\n    \
+         pattern run {image} --secure-boot --persist machine{run}{tools}\n    \
+         sudo {program} burn build/images/{id}_0.0.1 /dev/DISK{tools}\n\
          Before you burn it: write your own image.updates.url into pattern.toml, and build again.\n",
         what = template.kind.what(),
         // root's PATH may not have it.
         program = env::current_exe().map_or("pattern".to_owned(), |path| path.display().to_string()),
         run = template.run(),
+        tools = template.tools,
     )
 }
 

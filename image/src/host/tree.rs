@@ -43,6 +43,14 @@ impl Tools {
         }
     }
 
+    /// Returns the option of a command line that names the folder, with a space before it, in whichever folder it is typed. The
+    /// cache needs none.
+    pub(crate) fn option(&self) -> String {
+        let Self::At(folder) = self else { return String::new() };
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
+        format!(" --tools {}", quoted(&folder.display().to_string()))
+    }
+
     /// Returns the folder's absolute path, and makes it if it does not exist.
     ///
     /// # Errors
@@ -69,6 +77,12 @@ impl Tools {
         let path = path.with_context(|| format!("finding the tools tree in {}", folder.display()))?;
         Ok(Tree { path, _used: used.map(Arc::new) })
     }
+}
+
+/// Returns a word that a shell takes as it is.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@".contains(c);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// A tree that stays as it is while this value lives.
@@ -122,6 +136,14 @@ mod tests {
 
     use super::*;
     use crate::host::temporary;
+
+    #[test]
+    fn the_option_can_be_typed_anywhere() {
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(Tools::At("a/b".into()).option(), format!(" --tools {}/a/b", here.display()));
+        assert_eq!(Tools::At("/it's mine".into()).option(), r" --tools '/it'\''s mine'");
+        assert_eq!(Tools::Cache.option(), "");
+    }
 
     #[test]
     fn the_environment_says_where_the_cache_is() {
