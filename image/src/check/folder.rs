@@ -24,7 +24,7 @@ pub(super) fn findings(path: &Path, text: &str, config: &Config) -> Vec<Finding>
         Err(error) => Some(Finding::error(&name, line_of(text, PUBRING), PUBRING, format!("{error:#}"))),
     };
     let mkosi = Mkosi::read(folder);
-    let kernel = kernel::lack(&mkosi).map(|lack| match lack {
+    let kernel = kernel::lack(&mkosi, folder.join("mkosi.conf").exists()).map(|lack| match lack {
         Lack::Sure(message) => Finding::error(&name, line_of(text, ""), "", message),
         Lack::Likely(message) => note("", message),
     });
