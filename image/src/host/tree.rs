@@ -3,16 +3,22 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
 use super::{durable, file};
 
 /// The cache's folder as people write it; see [`Tools::folder`].
 pub const CACHE: &str = "~/.cache/pattern/tools";
+
+/// What the script that makes a tree writes first.
+const LOG: &str = "tools.log";
 
 /// The folder for the tools tree and what it is made from.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,9 +64,17 @@ impl Tools {
     pub(crate) fn made(&self) -> Result<PathBuf> {
         let folder = self.folder().context("no folder for the tools tree (name one with --tools DIR)")?;
         let made = fs::create_dir_all(&folder).and_then(|()| folder.canonicalize());
-        made.with_context(|| {
+        let made = made.with_context(|| {
             format!("keeping the tools tree in {} (another folder: --tools DIR)", folder.display())
-        })
+        })?;
+        may_keep(&made).with_context(|| {
+            format!(
+                "keeping the tools tree in {}: you can't write there: name a folder of your own with --tools DIR, or build as the \
+                 user whose tree it is",
+                folder.display()
+            )
+        })?;
+        Ok(made)
     }
 
     /// Returns the tree. Waits while it is made anew.
@@ -83,6 +97,15 @@ impl Tools {
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@".contains(c);
     if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// Asks the kernel whether a folder and the log in it can be written.
+fn may_keep(folder: &Path) -> io::Result<()> {
+    access(folder, Access::WRITE_OK | Access::EXEC_OK)?;
+    match access(folder.join(LOG), Access::WRITE_OK) {
+        Err(Errno::NOENT) => Ok(()),
+        result => Ok(result?),
+    }
 }
 
 /// A tree that stays as it is while this value lives.
@@ -136,6 +159,23 @@ mod tests {
 
     use super::*;
     use crate::host::temporary;
+
+    /// Not even root can make a file in /proc.
+    #[test]
+    fn a_tree_that_can_not_be_written_is_not_kept() {
+        let error = format!("{:#}", Tools::At("/proc/self".into()).made().unwrap_err());
+        let wanted = "keeping the tools tree in /proc/self: you can't write there: name a folder of your own with --tools DIR, or ";
+        assert!(error.starts_with(wanted) && error.ends_with(")"), "{error}");
+        let place = temporary::folder().unwrap();
+        let log = place.path().join(LOG);
+        for text in [None, Some("")] {
+            text.iter().for_each(|text| fs::write(&log, text).unwrap());
+            Tools::At(place.path().to_owned()).made().unwrap();
+        }
+        fs::remove_file(&log).unwrap();
+        std::os::unix::fs::symlink(LOG, &log).unwrap();
+        assert!(Tools::At(place.path().to_owned()).made().is_err());
+    }
 
     #[test]
     fn the_option_can_be_typed_anywhere() {
