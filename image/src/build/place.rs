@@ -17,6 +17,7 @@ const MKOSI_WRITES: [&str; 4] = ["mkosi.builddir", "mkosi.cache", "mkosi.output"
 /// # Errors
 /// When it is such a folder, or lies in one. The error says what it is.
 pub(super) fn refuse_other(options: &Build) -> Result<()> {
+    refuse_other_than_text(options)?;
     let (shown, to) = (options.output.display(), real(&options.output));
     let own = [Some(options.folder.as_path()), options.keys.as_deref()];
     if let Some(own) = own.into_iter().flatten().find(|own| real(own) == to) {
@@ -43,6 +44,19 @@ pub(super) fn refuse_other(options: &Build) -> Result<()> {
     }
 }
 
+/// # Errors
+/// When mkosi would be given a path that is not text.
+fn refuse_other_than_text(options: &Build) -> Result<()> {
+    let tools = options.tools.folder().ok();
+    let paths = [Some(&options.folder), Some(&options.output), options.keys.as_ref(), tools.as_ref()];
+    match paths.into_iter().flatten().find(|path| real(path).to_str().is_none()) {
+        Some(path) => {
+            bail!("using {}: its name is not UTF-8, and mkosi wants that: rename it", path.display())
+        }
+        None => Ok(()),
+    }
+}
+
 /// Returns what of the image's input a folder is or is in.
 fn read_by_mkosi(folder: &Path, to: &Path) -> Option<PathBuf> {
     let own = real(folder);
@@ -60,10 +74,37 @@ fn read_by_mkosi(folder: &Path, to: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::ffi::OsStringExt as _;
     use std::os::unix::fs::symlink;
 
     use super::*;
     use crate::host::temporary;
+    use crate::host::tree::Tools;
+
+    #[test]
+    fn a_path_for_mkosi_is_text() {
+        let other = || PathBuf::from(std::ffi::OsString::from_vec(b"x\xff".to_vec()));
+        let good = Build {
+            folder: "x".into(),
+            keys: None,
+            debug_as_production: false,
+            force: false,
+            output: "y".into(),
+            tools: Tools::At("z".into()),
+            data: None,
+            json: false,
+        };
+        refuse_other_than_text(&good).unwrap();
+        for wrong in [
+            Build { folder: other(), ..good.clone() },
+            Build { output: other().join("images"), ..good.clone() },
+            Build { keys: Some(other()), ..good.clone() },
+            Build { tools: Tools::At(other()), ..good.clone() },
+        ] {
+            let error = refuse_other_than_text(&wrong).unwrap_err().to_string();
+            assert!(error.ends_with(": its name is not UTF-8, and mkosi wants that: rename it"), "{error}");
+        }
+    }
 
     #[test]
     fn what_mkosi_reads_is_known_by_its_name_and_by_settings() {
