@@ -86,8 +86,11 @@ pub fn build(options: &Build, screen: Screen) -> Result<()> {
     place::refuse_other(options)?;
     let to = options.output.join(&base);
     signals::catch()?;
-    let _version = claim::version(&options.output.join(".work").join(&base))?;
+    // What is refused leaves no folder.
     writable::check(&base, &options.folder, &options.output, &to)?;
+    output::refuse_to_replace(&base, &to, options.force)?;
+    let _version = claim::version(&options.output.join(".work").join(&base))?;
+    // Another build may have finished meanwhile.
     output::refuse_to_replace(&base, &to, options.force)?;
     let places = places(options, &data, &config, &base, Date::find(&file)?)?;
     prepare(&places, &data, &config, &file)?;

@@ -180,7 +180,8 @@ impl<'a> Disk<'a> {
         if self.block.is_some() {
             // Where udev runs, it has done so. Not every device may have partitions.
             let mut command = Command::new("blockdev");
-            tools::output("reading the table", command.arg("--rereadpt").arg(self.path)).ok();
+            tools::output("reading the table", command.arg("--rereadpt").arg(&*tools::operand(self.path)))
+                .ok();
         }
     }
 }

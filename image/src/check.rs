@@ -3,6 +3,7 @@
 
 mod file;
 mod folder;
+mod form;
 mod kernel;
 mod login;
 mod mkosi;

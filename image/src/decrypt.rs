@@ -12,7 +12,7 @@ use pattern::age::{self, Identity};
 use pattern::volume::recovery::RecoveryKey;
 use zeroize::Zeroizing;
 
-use crate::host::results;
+use crate::host::{file, results};
 
 /// Options of `recovery decrypt`.
 #[derive(Args, Clone, PartialEq, Eq, Debug)]
@@ -97,7 +97,7 @@ fn open(path: &Path) -> Result<File> {
     if is_input(path) {
         return Ok(stdin().as_fd().try_clone_to_owned()?.into());
     }
-    Ok(File::open(path)?)
+    file::open_or_given(path)
 }
 
 /// Reads to the end, or returns `None` if that is too far: a device has no end. The room is reserved at once, because a buffer
@@ -183,6 +183,6 @@ mod tests {
         assert!(error.ends_with("No such file or directory (os error 2)"), "{error}");
         // It has no end.
         let error = format!("{:#}", identities(Path::new("/dev/zero")).err().unwrap());
-        assert_eq!(error, "reading the secret key /dev/zero: it is too long for a secret key");
+        assert_eq!(error, "reading the secret key /dev/zero: it is a device, not a file");
     }
 }

@@ -2,10 +2,13 @@
 //! GnuPG, temporary folders, and durable files.
 
 pub(crate) mod durable;
+pub(crate) mod file;
 pub(crate) mod full;
 pub(crate) mod gpg;
 mod packets;
+pub(crate) mod private_key;
 pub(crate) mod pubring;
+pub(crate) mod real;
 pub mod results;
 pub mod screen;
 pub mod signals;

@@ -12,6 +12,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueHint};
 use pattern::config;
 
+use crate::host::durable;
+use crate::host::file;
 use crate::host::full;
 use crate::host::only_new;
 use crate::host::results;
@@ -51,10 +53,9 @@ pub fn init(options: &Init, screen: Screen) -> Result<()> {
     let id = id(&options.folder)?;
     refuse_file(&options.folder)?;
     refuse_homes(&options.folder)?;
-    let template = template(options.kind, &id, ssh_keys.as_deref())?;
+    let template = template(options, &id, ssh_keys.as_deref())?;
     let (folder, keyring) = (&options.folder, options.folder.join(&id));
     let files: Vec<_> = template.files().into_iter().map(|(path, text)| (folder.join(path), text)).collect();
-    refuse_to_overwrite(&files, &keyring)?;
     signals::catch()?;
     make(&files, options, &keyring, screen)?;
     let mut made: Vec<_> = files.into_iter().map(|(path, _)| path).collect();
@@ -87,11 +88,12 @@ fn id(folder: &Path) -> Result<String> {
     Ok(id)
 }
 
-fn template<'a>(kind: Kind, id: &'a str, keys: Option<&'a [SshKey]>) -> Result<Template<'a>> {
+fn template<'a>(options: &Init, id: &'a str, keys: Option<&'a [SshKey]>) -> Result<Template<'a>> {
+    let kind = options.kind;
     if kind == Kind::Desktop && keys.is_some() {
         bail!("--ssh-key: a desktop has no SSH server; whoever is at the screen makes the first user");
     }
-    Ok(Template { kind, id, keys })
+    Ok(Template { kind, id, keys, tools: options.tools.option() })
 }
 
 /// # Errors
@@ -106,7 +108,7 @@ fn refuse_to_overwrite(files: &[(PathBuf, String)], keyring: &Path) -> Result<()
     let (exist, them) = if names.len() == 1 { ("exists", "it") } else { ("exist", "them") };
     // A run that was killed, or a power cut, leaves files as this one would write them, of which the last may be cut.
     let is_ours = |(path, text): &&(PathBuf, String)| {
-        fs::read(path).is_ok_and(|content| text.as_bytes().starts_with(&content))
+        file::content(path).is_ok_and(|content| text.as_bytes().starts_with(&content))
     };
     let next = if names.is_empty() {
         return Ok(());
@@ -123,10 +125,15 @@ fn refuse_to_overwrite(files: &[(PathBuf, String)], keyring: &Path) -> Result<()
 /// Makes the files and the keys. If that fails, nothing of it is left, unless there are keys.
 fn make(files: &[(PathBuf, String)], options: &Init, keyring: &Path, screen: Screen) -> Result<()> {
     let mut new = Made::default();
+    let made = new.folder(&options.folder).map_err(|error| full::explain(&options.folder, error));
+    made.inspect_err(|_| new.remove())?;
+    let folder = options.folder.display();
+    // Who has the lock may be about to write there, so the folder stays.
+    let _lock = durable::lock(&options.folder).with_context(|| format!("making {folder}"))?;
+    refuse_to_overwrite(files, keyring)?;
     let made = files.iter().try_for_each(|(path, text)| new.file(path, text));
     let made = made.map_err(|error| full::explain(&options.folder, error));
-    let made = made.and_then(|()| keyring::new(keyring, &options.tools, screen).map(drop));
-    let folder = options.folder.display();
+    let made = made.and_then(|()| keyring::new_where_locked(keyring, &options.tools, screen).map(drop));
     match made {
         Err(error) if keyring::is_begun(keyring) => Err(error.context(format!(
             "{folder} has its files and not all keys; to make those, run `pattern gen-keyring {}`",
@@ -145,24 +152,21 @@ fn make(files: &[(PathBuf, String)], options: &Init, keyring: &Path, screen: Scr
 /// # Errors
 /// When the folder is one of these, or in one of these.
 fn refuse_homes(folder: &Path) -> Result<()> {
-    let absolute = std::path::absolute(folder).with_context(|| format!("making {}", folder.display()))?;
-    let secret = absolute.ancestors().find_map(|path| keyring::secrets(path).map(|kind| (path, kind)));
-    let Some((path, kind)) = secret else { return Ok(()) };
+    let Some((path, kind)) = keyring::above(folder) else { return Ok(()) };
     bail!("making {}: {} is {kind}: choose another place", folder.display(), path.display())
 }
 
 /// # Errors
 /// When the folder, or one that it is to be made in, is a file.
 fn refuse_file(folder: &Path) -> Result<()> {
-    match folder.ancestors().find(|path| path.is_file()) {
-        Some(file) if file == folder => {
-            bail!("making {}: it is a file, not a folder: choose another name", folder.display())
+    let making = || format!("making {}", folder.display());
+    match folder.ancestors().find_map(|path| Some((path, file::other_than_folder(path)?))) {
+        Some((file, kind)) if file == folder => {
+            bail!("{}: it is {kind}, not a folder: choose another name", making())
         }
-        Some(file) => bail!(
-            "making {}: {} is a file, not a folder: choose another place",
-            folder.display(),
-            file.display()
-        ),
+        Some((file, kind)) => {
+            bail!("{}: {} is {kind}, not a folder: choose another place", making(), file.display())
+        }
         None => Ok(()),
     }
 }
@@ -177,14 +181,15 @@ fn next(folder: &Path, template: &Template<'_>) -> String {
     let enter = if is_here { String::new() } else { format!("cd {shown}\n    ") };
     format!(
         "\n{shown} has everything for an image that is {what}. Its README.md says who can log in. Next:\n    \
-         {enter}pattern build --keys {id}-keys\n    \
-         pattern run {image} --secure-boot --persist machine{run}\n    \
-         sudo {program} burn build/images/{id}_0.0.1 /dev/DISK\n\
+         {enter}pattern build --keys {id}-keys{tools}\n    \
+         pattern run {image} --secure-boot --persist machine{run}{tools}\n    \
+         sudo {program} burn build/images/{id}_0.0.1 /dev/DISK{tools}\n\
          Before you burn it: write your own image.updates.url into pattern.toml, and build again.\n",
         what = template.kind.what(),
         // root's PATH may not have it.
         program = env::current_exe().map_or("pattern".to_owned(), |path| path.display().to_string()),
         run = template.run(),
+        tools = template.tools,
     )
 }
 

@@ -3,8 +3,8 @@
 mod addition;
 mod openssl;
 mod places;
+mod secret;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -21,6 +21,7 @@ use crate::host::signals;
 use crate::host::tree::{CACHE, Tools};
 pub(crate) use places::NAME_MAX;
 use places::Places;
+pub(crate) use secret::{above, below, is_secret};
 
 /// Options of `gen-keyring`.
 #[derive(Args, Clone, PartialEq, Eq, Debug)]
@@ -68,9 +69,17 @@ pub fn generate(options: &GenKeyring, screen: Screen) -> Result<()> {
 }
 
 /// Makes the keys, and says what each is for. Returns where its parts are.
-pub(crate) fn new(name: &Path, tools: &Tools, screen: Screen) -> Result<[PathBuf; 3]> {
+fn new(name: &Path, tools: &Tools, screen: Screen) -> Result<[PathBuf; 3]> {
+    let _lock = Places::new(name)?.lock()?;
+    new_where_locked(name, tools, screen)
+}
+
+/// Does the same in a folder that the caller keeps others out of.
+///
+/// # Errors
+/// As [`generate`].
+pub(crate) fn new_where_locked(name: &Path, tools: &Tools, screen: Screen) -> Result<[PathBuf; 3]> {
     let places = Places::new(name)?;
-    let _lock = places.lock()?;
     if places.only_moves_are_missing() {
         screen.say(format_args!("Finishing what an interrupted run left in {}", places.staging.display()));
     } else {
@@ -129,22 +138,6 @@ pub(crate) fn is_begun(name: &Path) -> bool {
         || parts(name).is_ok_and(|parts| parts.iter().any(|part| is_there(part)))
 }
 
-/// Returns whether a name is that of a secret file of a NAME-keys.
-pub(crate) fn is_secret(name: &str) -> bool {
-    name == "secure-boot.key" || (name.starts_with("pcr-") && name.ends_with("private.pem"))
-}
-
-/// Returns what a folder of secrets is.
-pub(crate) fn secrets(folder: &Path) -> Option<&'static str> {
-    if gpg::is_home(folder) {
-        return Some("a GnuPG home");
-    }
-    let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .any(|entry| entry.file_name().to_str().is_some_and(is_secret))
-        .then_some("a folder of secret keys")
-}
-
 /// Says what each part is for.
 fn report(places: &Places) -> String {
     let (pubring, gpg, keys) = (places.pubring(), places.gpg(), places.keys());
@@ -159,8 +152,6 @@ fn report(places: &Places) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pattern::config::epoch::private_key;
-
     use super::*;
 
     #[test]
@@ -172,16 +163,6 @@ mod tests {
         assert!(lines[2].starts_with("x-keys is SECRET: "), "{text}");
         assert!(lines[2].contains("pcr-debug-*.pem of images with debug = true"), "{text}");
         assert!(lines[4].contains("back it up"), "{text}");
-    }
-
-    #[test]
-    fn secret_files_are_known_by_their_names() {
-        for name in ["secure-boot.key", "pcr-private.pem", "pcr-debug-private.pem", &private_key(2)] {
-            assert!(is_secret(name), "{name}");
-        }
-        for name in ["secure-boot.crt", "pcr-public.pem", "pcr-debug-public.pem", "private.pem"] {
-            assert!(!is_secret(name), "{name}");
-        }
     }
 
     #[test]

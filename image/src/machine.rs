@@ -19,7 +19,7 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow, bail};
 use pattern::table::Amount;
 
-use crate::host::{full, tools};
+use crate::host::{file, full, tools};
 use programs::Programs;
 use qemu::{Boot, Options};
 
@@ -101,6 +101,7 @@ impl Machine {
     pub fn enlarge(&self, bytes: u64) -> Result<()> {
         let disk = self.disk();
         let resizing = || format!("resizing {}", disk.display());
+        file::refuse_other(&disk).with_context(resizing)?;
         let file = fs::OpenOptions::new().write(true).open(&disk).with_context(resizing)?;
         let size = file.metadata().with_context(resizing)?.len();
         if bytes < size {

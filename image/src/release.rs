@@ -7,13 +7,13 @@ mod folder;
 pub(crate) mod image;
 pub(crate) mod manifest;
 pub(crate) mod name;
+mod place;
 mod readable;
 pub(crate) mod sum;
 pub(crate) mod unfinished;
 pub(crate) mod usr;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueHint};
@@ -84,7 +84,7 @@ pub fn sign(options: &SignRelease, screen: Screen) -> Result<()> {
         bail!("{} is a file: name the folder that `pattern build` wrote it to", options.result.display());
     }
     refuse_swapped(options)?;
-    refuse_output(&options.output)?;
+    place::refuse_other(&options.output)?;
     signals::catch()?;
     let home = Home::of_key(&options.home, &options.tools)?;
     let key = home.key().map_err(|error| full::explain(&options.home, error))?;
@@ -104,6 +104,7 @@ pub fn sign(options: &SignRelease, screen: Screen) -> Result<()> {
             "warning: {to} has {newer}, which is newer than {base}: machines take {newer}"
         ));
     }
+    readable::warn(&options.output);
     let sums = addition.write()?;
     folder.publish(&sums, &key)?;
     screen.say(format_args!("Signed with key {key}: {}", options.output.display()));
@@ -114,22 +115,6 @@ pub fn sign(options: &SignRelease, screen: Screen) -> Result<()> {
     }
     let release = options.output.display().to_string();
     results::json(&json!({ "release": release, "key": key, "files": files }))
-}
-
-/// A result has sums, too, which nobody signed.
-fn refuse_output(output: &Path) -> Result<()> {
-    let next = "name another folder with --output";
-    if output.is_file() {
-        bail!("adding to {}: it is a file, not a folder: {next}", output.display());
-    }
-    let mut entries = fs::read_dir(output).into_iter().flatten().flatten();
-    if entries.any(|entry| entry.file_name().to_string_lossy().ends_with(PUBRING)) {
-        bail!(
-            "adding to {}: it is the result of a build, and a release is a folder of its own: {next}",
-            output.display()
-        );
-    }
-    Ok(())
 }
 
 /// gpg would make files in what `pattern build` wrote.

@@ -178,6 +178,11 @@ fn an_image_without_packages_has_no_kernel_for_sure() {
     let place = Place::new();
     fs::remove_file(place.0.path().join("image/mkosi.conf")).unwrap();
     let (found, status) = place.check(&["image/pattern.toml"]);
+    let missing =
+        "image/pattern.toml:1: the image has no kernel, because mkosi.conf beside this file does not exist: ";
+    assert!(found.starts_with(missing) && status == 1, "{found}");
+    fs::write(place.0.path().join("image/mkosi.conf"), "[Content]\n").unwrap();
+    let (found, status) = place.check(&["image/pattern.toml"]);
     let kernel = "image/pattern.toml:1: the image has no kernel, because mkosi.conf beside this file names no packages: ";
     assert!(found.starts_with(kernel) && status == 1, "{found}");
     let output = place.run(&["build", "image"]);

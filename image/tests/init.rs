@@ -2,6 +2,7 @@
 //! changes nothing in it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -123,7 +124,32 @@ fn nothing_is_made_among_secrets_or_where_a_file_is() {
     }
 }
 
-/// Here the keys fail because another run is at work. The same command can be given again.
+/// Here the keys fail because openssl does, which has another run of the same name begin meanwhile.
+#[test]
+fn a_folder_is_made_by_one_run() {
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name);
+    fs::create_dir(path("bin")).unwrap();
+    fs::write(path("bin/openssl"), "#!/bin/sh\n\"$PATTERN\" init \"$FOLDER\" 2>\"$FOLDER-said\"\nexit 7\n")
+        .unwrap();
+    fs::set_permissions(path("bin/openssl"), fs::Permissions::from_mode(0o755)).unwrap();
+    let pattern = env!("CARGO_BIN_EXE_pattern");
+    let mut command = Command::new(pattern);
+    command.args(["init", "mine"]).current_dir(place.path());
+    command.env("PATH", format!("{}:{}", path("bin").display(), std::env::var("PATH").unwrap()));
+    command.env("PATTERN", pattern).env("FOLDER", path("mine"));
+    let output = command.output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("making mine, of which nothing is left: "), "{errors}");
+    let shown = path("mine").display().to_string();
+    let wanted =
+        format!("making {shown}: another pattern process is using {shown}; try again when it has finished");
+    assert_eq!(fs::read_to_string(path("mine-said")).unwrap(), format!("pattern: {wanted}\n"));
+    assert!(!path("mine").exists());
+}
+
+/// Here another run is at work. The same command can be given again.
 #[test]
 #[ignore = "needs gnupg openssl; `make test` runs it"]
 fn without_keys_nothing_is_left() {
@@ -137,8 +163,9 @@ fn without_keys_nothing_is_left() {
         Init { folder: folder.clone(), kind: Kind::Server, ssh_key: None, tools: Tools::At("t".into()) };
     let error = format!("{:#}", init(&options, Screen::new(true)).unwrap_err());
     let shown = folder.display();
-    let wanted = format!("making {shown}, of which nothing is left: another pattern process is using ");
-    assert!(error.starts_with(&wanted), "{error}");
+    let wanted =
+        format!("making {shown}: another pattern process is using {shown}; try again when it has finished");
+    assert_eq!(error, wanted);
     assert_eq!(content(&folder), [(folder.join("notes.txt"), vec![])]);
     drop(other);
     init(&options, Screen::new(true)).unwrap();

@@ -87,7 +87,9 @@ fn pages() -> Vec<(PathBuf, String)> {
         entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension() == Some("md".as_ref()));
     let read = |path: PathBuf| {
         // The templates of `pattern init`.
-        let text = fs::read_to_string(&path).unwrap().replace("{{id}}", "mine").replace("{{run}}", "");
+        let text = fs::read_to_string(&path).unwrap();
+        let values = [("{{id}}", "mine"), ("{{run}}", ""), ("{{tools}}", " --tools /tools")];
+        let text = values.iter().fold(text, |text, (place, value)| text.replace(place, value));
         (path, text)
     };
     paths.map(read).collect()

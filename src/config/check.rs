@@ -44,6 +44,11 @@ pub(super) fn id(text: &str) -> Checked<String> {
             "must not start with \"{OF_THE_LOADER}\": systemd-boot does not start kernel images whose names do, not {text:?}"
         ));
     }
+    if is_localhost(&id) {
+        return Err(format!(
+            "must be a host name, too, and {text:?} is that of every machine: choose another one"
+        ));
+    }
     let ends = |part: &str| part.starts_with(is_plain) && part.ends_with(is_plain) && part.len() <= LABEL_MAX;
     if !id.split('.').all(ends) {
         return Err(format!(
@@ -52,6 +57,12 @@ pub(super) fn id(text: &str) -> Checked<String> {
         ));
     }
     Ok(id)
+}
+
+/// systemd takes such a host name for none.
+fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix(".localdomain").unwrap_or(name);
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 fn is_plain(c: char) -> bool {

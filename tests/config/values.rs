@@ -11,6 +11,9 @@ fn a_bad_id_is_told_what_ids_are_made_of() {
     let ignored = "systemd-boot does not start kernel images whose names do";
     let host = "must be a host name, too: parts between '.' start and end with a letter or a digit, and have at most 63 \
                 characters";
+    let every = |name: &str| {
+        format!("must be a host name, too, and \"{name}\" is that of every machine: choose another one")
+    };
     let cases = [
         ("\"Demo\"", format!("{made_of}, and has 'D': \"Demo\"")),
         ("\"../x\"", format!("{made_of}, and has '/': \"../x\"")),
@@ -22,8 +25,13 @@ fn a_bad_id_is_told_what_ids_are_made_of() {
         ("\"kiosk.\"", format!("{host}, not \"kiosk.\"")),
         ("\"a..b\"", format!("{host}, not \"a..b\"")),
         ("\"a-.b\"", format!("{host}, not \"a-.b\"")),
+        ("\"localhost\"", every("localhost")),
+        ("\"x.localhost.localdomain\"", every("x.localhost.localdomain")),
         ("7", "must be a string in quotes, not a number".to_owned()),
     ];
+    for id in ["localhosts", "localhost.example", "my-localhost"] {
+        read(&SMALLEST.replace("\"demo\"", &format!("\"{id}\"")));
+    }
     for (id, message) in cases {
         let found = said_when("\"demo\"", id);
         assert_eq!(found, format!("p.toml:3: image.id: {message}\n"));

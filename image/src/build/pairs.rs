@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 
 use super::keys::Keys;
+use crate::host::file;
 use crate::host::pubring::Pubring;
 use crate::host::small;
 use crate::host::tools::{self, Need, Source};
@@ -84,7 +85,7 @@ fn begins(file: &Path, label: &str, what: &str) -> Result<()> {
 fn halves(private: &Path, openssl: &Source) -> Result<()> {
     let wanted = public(openssl, private)?;
     let beside = beside(private);
-    if !beside.exists() {
+    if !file::is_there(&beside).context("keys")? {
         return Ok(());
     }
     let found =
@@ -112,7 +113,7 @@ fn in_certificate(openssl: &Source, certificate: &Path, what: &str) -> Result<St
 
 fn say(openssl: &Source, kind: &str, file: &Path, options: &[&str]) -> Result<String> {
     let mut command: Command = openssl.command("openssl");
-    command.env("OPENSSL_CONF", "/dev/null").args([kind, "-in"]).arg(file).args(options);
+    command.env("OPENSSL_CONF", "/dev/null").args([kind, "-in"]).arg(&*tools::operand(file)).args(options);
     let said = tools::output("reading it with openssl", &mut command);
     let said =
         said.with_context(|| format!("keys: {} is damaged; restore it from your backup", file.display()))?;

@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 
 use super::{Build, output};
 use crate::check;
+use crate::host::real::real;
 use crate::keyring;
 
 /// mkosi writes here, and reads nothing from here.
@@ -16,6 +17,7 @@ const MKOSI_WRITES: [&str; 4] = ["mkosi.builddir", "mkosi.cache", "mkosi.output"
 /// # Errors
 /// When it is such a folder, or lies in one. The error says what it is.
 pub(super) fn refuse_other(options: &Build) -> Result<()> {
+    refuse_other_than_text(options)?;
     let (shown, to) = (options.output.display(), real(&options.output));
     let own = [Some(options.folder.as_path()), options.keys.as_deref()];
     if let Some(own) = own.into_iter().flatten().find(|own| real(own) == to) {
@@ -24,7 +26,7 @@ pub(super) fn refuse_other(options: &Build) -> Result<()> {
             own.display()
         );
     }
-    if let Some((path, kind)) = to.ancestors().find_map(|path| Some((path, keyring::secrets(path)?))) {
+    if let Some((path, kind)) = keyring::above(&to) {
         bail!("building into {shown}: {} is {kind}: name another folder with --output", path.display());
     }
     if let Some(read) = read_by_mkosi(&options.folder, &to) {
@@ -38,6 +40,19 @@ pub(super) fn refuse_other(options: &Build) -> Result<()> {
             "building into {shown}: it is {kind}, and results go into a folder of their own below --output; name another one, such \
              as the default, build/images"
         ),
+        None => Ok(()),
+    }
+}
+
+/// # Errors
+/// When mkosi would be given a path that is not text.
+fn refuse_other_than_text(options: &Build) -> Result<()> {
+    let tools = options.tools.folder().ok();
+    let paths = [Some(&options.folder), Some(&options.output), options.keys.as_ref(), tools.as_ref()];
+    match paths.into_iter().flatten().find(|path| real(path).to_str().is_none()) {
+        Some(path) => {
+            bail!("using {}: its name is not UTF-8, and mkosi wants that: rename it", path.display())
+        }
         None => Ok(()),
     }
 }
@@ -56,23 +71,40 @@ fn read_by_mkosi(folder: &Path, to: &Path) -> Option<PathBuf> {
     check::trees(folder).into_iter().find(|tree| to.starts_with(real(tree)))
 }
 
-/// Returns the path without links, also of a folder that does not exist yet.
-fn real(path: &Path) -> PathBuf {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let found = path.ancestors().find_map(|part| Some((part, part.canonicalize().ok()?)));
-    let Some((part, real)) = found else { return path };
-    let rest = path.strip_prefix(part).unwrap_or(Path::new(""));
-    // Joining nothing would add a "/".
-    if rest.as_os_str().is_empty() { real } else { real.join(rest) }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::ffi::OsStringExt as _;
     use std::os::unix::fs::symlink;
 
     use super::*;
     use crate::host::temporary;
+    use crate::host::tree::Tools;
+
+    #[test]
+    fn a_path_for_mkosi_is_text() {
+        let other = || PathBuf::from(std::ffi::OsString::from_vec(b"x\xff".to_vec()));
+        let good = Build {
+            folder: "x".into(),
+            keys: None,
+            debug_as_production: false,
+            force: false,
+            output: "y".into(),
+            tools: Tools::At("z".into()),
+            data: None,
+            json: false,
+        };
+        refuse_other_than_text(&good).unwrap();
+        for wrong in [
+            Build { folder: other(), ..good.clone() },
+            Build { output: other().join("images"), ..good.clone() },
+            Build { keys: Some(other()), ..good.clone() },
+            Build { tools: Tools::At(other()), ..good.clone() },
+        ] {
+            let error = refuse_other_than_text(&wrong).unwrap_err().to_string();
+            assert!(error.ends_with(": its name is not UTF-8, and mkosi wants that: rename it"), "{error}");
+        }
+    }
 
     #[test]
     fn what_mkosi_reads_is_known_by_its_name_and_by_settings() {

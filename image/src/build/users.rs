@@ -4,12 +4,12 @@
 //! numbers that stand in the file, and adds those that are new.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use crate::host::durable;
+use crate::host::file;
 use crate::host::screen::Screen;
 
 const NAME: &str = "users.lock";
@@ -29,10 +29,12 @@ pub(super) fn file(folder: &Path) -> PathBuf {
 pub(crate) fn give(folder: &Path, tree: &Path) -> Result<()> {
     let (from, place) = (folder.join(NAME), tree.join(PLACE));
     fs::create_dir_all(&place).with_context(|| format!("creating {}", place.display()))?;
-    match fs::copy(&from, place.join(NAME)) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        result => result.map(drop).with_context(|| format!("copying {}", from.display())),
+    let copying = || format!("copying {}", from.display());
+    if !from.try_exists().with_context(copying)? {
+        return Ok(());
     }
+    let copied = file::content(&from).and_then(|numbers| Ok(fs::write(place.join(NAME), numbers)?));
+    copied.with_context(copying)
 }
 
 /// Keeps the file that the build made in the image's folder. Writes nothing if no user or group is new.
@@ -41,8 +43,8 @@ pub(crate) fn give(folder: &Path, tree: &Path) -> Result<()> {
 /// When it can't be read or written.
 pub(crate) fn keep(made: &Path, folder: &Path, screen: Screen) -> Result<()> {
     let (from, to) = (made.join(NAME), file(folder));
-    let new = fs::read(&from).with_context(|| format!("reading {}", from.display()))?;
-    if fs::read(&to).is_ok_and(|old| old == new) {
+    let new = file::content(&from).with_context(|| format!("reading {}", from.display()))?;
+    if file::content(&to).is_ok_and(|old| old == new) {
         return Ok(());
     }
     let writing = || {

@@ -1,12 +1,12 @@
 //! An image that is read from its start to its end.
 
-use std::fs::File;
 use std::io::{Cursor, Read};
 
 use anyhow::{Context as _, Result, bail};
 use pattern::table::{FitError, LEAD, Table};
 
 use super::source::Source;
+use crate::host::file;
 use crate::host::tree::Tools;
 use crate::release::image::{self, NOT_OURS};
 use crate::release::{Codec, Compression};
@@ -32,7 +32,7 @@ impl Image {
     /// When it is not a whole image.
     pub(super) fn open(source: &Source, tools: &Tools) -> Result<Self> {
         let about = || format!("image {}", source.file.display());
-        let file = File::open(&source.file).with_context(about)?;
+        let file = file::open(&source.file).with_context(about)?;
         let bytes = file.metadata().with_context(about)?.len();
         let mut content: Box<dyn Read> = match source.compression {
             Compression::None => Box::new(file),
@@ -70,7 +70,7 @@ pub(super) fn look(source: &Source, tools: &Tools) -> Result<()> {
     let about = || format!("image {}", source.file.display());
     let Some(magic) = source.compression.magic() else { return Image::open(source, tools).map(drop) };
     let mut start = Vec::new();
-    let file = File::open(&source.file).with_context(about)?;
+    let file = file::open(&source.file).with_context(about)?;
     file.take(magic.len() as u64).read_to_end(&mut start).with_context(about)?;
     if start != magic {
         bail!("{}: its name says that it is compressed, and its content is not", about());

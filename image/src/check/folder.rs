@@ -8,7 +8,7 @@ use pattern::config::{Config, Finding, line_of};
 use super::kernel::Lack;
 use super::mkosi::Mkosi;
 use super::secret::{Secret, secrets};
-use super::{kernel, login};
+use super::{form, kernel, login};
 use crate::host::pubring::Pubring;
 
 const PUBRING: &str = "image.updates.pubring";
@@ -24,16 +24,17 @@ pub(super) fn findings(path: &Path, text: &str, config: &Config) -> Vec<Finding>
         Err(error) => Some(Finding::error(&name, line_of(text, PUBRING), PUBRING, format!("{error:#}"))),
     };
     let mkosi = Mkosi::read(folder);
-    let kernel = kernel::lack(&mkosi).map(|lack| match lack {
+    let kernel = kernel::lack(&mkosi, folder.join("mkosi.conf").exists()).map(|lack| match lack {
         Lack::Sure(message) => Finding::error(&name, line_of(text, ""), "", message),
         Lack::Likely(message) => note("", message),
     });
+    let form = form::notes(folder).into_iter().map(|message| note("", message));
     let secrets = secrets(&mkosi).into_iter().map(|secret| match secret {
         Secret::Ours(message) => Finding::error(&name, line_of(text, ""), "", message),
         Secret::Other(message) => note("", message),
     });
     let login = login::note(config, &mkosi).map(|message| note("userspace.homed", message));
-    keyring.into_iter().chain(kernel).chain(secrets).chain(login).collect()
+    keyring.into_iter().chain(form).chain(kernel).chain(secrets).chain(login).collect()
 }
 
 const NO_GPG: &str = "whether a key in the keyring can sign was not checked, because this host has no gpg; `pattern build` \

@@ -12,7 +12,9 @@ pub(super) enum Lack {
 }
 
 /// Returns what an image without a kernel lacks, as far as its folder shows.
-pub(super) fn lack(mkosi: &Mkosi) -> Option<Lack> {
+///
+/// `is_configured` says whether there is a mkosi.conf.
+pub(super) fn lack(mkosi: &Mkosi, is_configured: bool) -> Option<Lack> {
     let packages =
         mkosi.packages().any(|package| package.starts_with("linux-") || package.contains("kernel"));
     let files = mkosi.files.iter().any(|file| file.path.contains("vmlinu"));
@@ -22,8 +24,9 @@ pub(super) fn lack(mkosi: &Mkosi) -> Option<Lack> {
         return None;
     }
     if mkosi.packages().next().is_none() && mkosi.scripts.is_empty() {
+        let why = if is_configured { "names no packages" } else { "does not exist" };
         return Some(Lack::Sure(format!(
-            "the image has no kernel, because mkosi.conf beside this file names no packages: {NAME_ONE}"
+            "the image has no kernel, because mkosi.conf beside this file {why}: {NAME_ONE}"
         )));
     }
     Some(Lack::Likely(format!(
@@ -45,17 +48,26 @@ mod tests {
 
     #[test]
     fn a_folder_without_a_kernel_is_told_so() {
-        let Some(Lack::Likely(said)) = lack(&with_packages("less\nutil-linux")) else { panic!("not noted") };
+        let Some(Lack::Likely(said)) = lack(&with_packages("less\nutil-linux"), true) else {
+            panic!("not noted")
+        };
         assert!(said.starts_with("as far as this folder shows, the image has no kernel, and"), "{said}");
         let script = Mkosi { scripts: vec!["apt-get install less".to_owned()], ..Mkosi::default() };
-        assert!(matches!(lack(&script), Some(Lack::Likely(_))));
-        let Some(Lack::Sure(said)) = lack(&Mkosi::default()) else { panic!("not an error") };
+        assert!(matches!(lack(&script, true), Some(Lack::Likely(_))));
+        let Some(Lack::Sure(said)) = lack(&Mkosi::default(), true) else { panic!("not an error") };
         assert!(
             said.starts_with(
                 "the image has no kernel, because mkosi.conf beside this file names no packages: "
             ),
             "{said}"
         );
+    }
+
+    #[test]
+    fn a_file_that_does_not_exist_is_said_to() {
+        let Some(Lack::Sure(said)) = lack(&Mkosi::default(), false) else { panic!("not an error") };
+        let wanted = "the image has no kernel, because mkosi.conf beside this file does not exist: name one in mkosi.conf beside ";
+        assert!(said.starts_with(wanted), "{said}");
     }
 
     #[test]
@@ -69,7 +81,7 @@ mod tests {
             Mkosi { scripts: vec!["apt install linux-image".to_owned()], ..Mkosi::default() },
             Mkosi { hidden: true, ..Mkosi::default() },
         ] {
-            assert_eq!(lack(&some), None, "{some:?}");
+            assert_eq!(lack(&some, true), None, "{some:?}");
         }
     }
 }

@@ -8,6 +8,8 @@ mod walk;
 
 use std::path::{Path, PathBuf};
 
+pub(super) use look::LONGEST;
+
 /// A file that mkosi copies into the image.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(super) struct Placed {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::{screen, signals};
+use super::{file, screen, signals};
 
 /// Keeps other runs of this tool out of a folder while the returned value lives.
 ///
@@ -128,7 +128,7 @@ pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
 
 fn open(path: &Path) -> Result<File> {
     let path = or_here(path);
-    File::open(path).with_context(|| format!("opening {}", path.display()))
+    file::without_waiting(path).with_context(|| format!("opening {}", path.display()))
 }
 
 /// Returns the folder that a path is in.

@@ -1,7 +1,7 @@
 //! Says which file system is full. A program that can't write says something else of it, or nothing.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -20,13 +20,20 @@ const NEXT: &str = "make room there, and try again";
 pub(crate) fn explain(folder: &Path, error: anyhow::Error) -> anyhow::Error {
     let said = format!("{error:#}");
     match left(folder) {
-        _ if said.contains(NEXT) => error,
+        _ if said.contains(NEXT) || has_other_cause(&error) => error,
         Some(left) if left < LITTLE => error.context(full(&mount(folder), left)),
         Some(left) if SAID.iter().any(|words| said.contains(words)) => {
             error.context(used_up(&mount(folder), left))
         }
         _ => error,
     }
+}
+
+/// Returns whether the kernel said what else is the matter. A program that was started says it, or dies.
+fn has_other_cause(error: &anyhow::Error) -> bool {
+    let kinds = error.chain().filter_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
+    let unclear = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::BrokenPipe, ErrorKind::Other];
+    kinds.last().is_some_and(|kind| !unclear.contains(&kind))
 }
 
 fn full(mount: &Path, left: u64) -> String {
@@ -42,7 +49,8 @@ fn used_up(mount: &Path, left: u64) -> String {
 
 /// Returns the bytes that can still be written, which are none if it can't take another file.
 fn left(folder: &Path) -> Option<u64> {
-    let found = statvfs(existing(folder)).ok()?;
+    // What has no blocks at all, such as /proc, is not full.
+    let found = statvfs(existing(folder)).ok().filter(|found| found.f_blocks > 0)?;
     let takes_files = found.f_files == 0 || found.f_favail > 0;
     Some(if takes_files { found.f_bavail.saturating_mul(found.f_frsize) } else { 0 })
 }
@@ -79,6 +87,21 @@ mod tests {
         assert_eq!(mount(Path::new("/")), Path::new("/"));
         let wanted = "the file system at /mnt is full (4 KiB left): make room there, and try again";
         assert_eq!(full(Path::new("/mnt"), 4096), wanted);
+    }
+
+    #[test]
+    fn only_a_lack_of_room_is_said_to_be_one() {
+        assert_eq!(left(Path::new("/proc")), None);
+        let of = |kind: ErrorKind| anyhow::Error::from(io::Error::from(kind)).context("creating x");
+        for kind in [ErrorKind::NotFound, ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem] {
+            assert!(has_other_cause(&of(kind)), "{kind}");
+        }
+        for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::BrokenPipe] {
+            assert!(!has_other_cause(&of(kind)), "{kind}");
+        }
+        assert!(!has_other_cause(&anyhow!("gpg: something")));
+        let error = explain(Path::new("/proc/x"), of(ErrorKind::NotFound));
+        assert_eq!(format!("{error:#}"), "creating x: entity not found");
     }
 
     /// A quota is not seen from outside.

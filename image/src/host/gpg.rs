@@ -1,6 +1,7 @@
 //! Runs GnuPG on one home folder, and leaves no agent and no sockets there.
 
 mod cause;
+mod flaw;
 pub(super) mod listing;
 
 use std::fs;
@@ -13,9 +14,11 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, anyhow, bail};
 use tempfile::TempDir;
 
-use super::tools::{self, Need, Source};
+pub(crate) use flaw::Flaw;
+
+use super::tools::{self, Need, Source, operand};
 use super::tree::Tools;
-use super::{durable, signals, temporary};
+use super::{durable, file, signals, temporary};
 
 const GNUPG: Need = Need { programs: &["gpg", "gpgconf", "gpg-agent"], package: "gnupg" };
 
@@ -110,7 +113,7 @@ impl Home {
     /// Writes the public key to a new file, or all of them.
     pub(crate) fn export(&self, to: &Path, key: Option<&str>) -> Result<()> {
         let mut command = self.gpg();
-        command.arg("--output").arg(to).arg("--export").args(key);
+        command.arg("--output").arg(&*operand(to)).arg("--export").args(key);
         self.run("exporting the public key", &mut command).map(|_| ())
     }
 
@@ -143,7 +146,7 @@ impl Home {
     fn detach_sign(&self, doing: &str, key: &str, file: &Path, signature: &Path) -> Result<()> {
         let mut command = self.gpg();
         command.args(["--no-armor", "--digest-algo", "SHA512", "--local-user", key]);
-        command.arg("--output").arg(signature).arg("--detach-sign").arg(file);
+        command.arg("--output").arg(&*operand(signature)).arg("--detach-sign").arg(&*operand(file));
         self.with_agent(doing, &mut command).map(|_| ())
     }
 
@@ -185,8 +188,10 @@ impl Home {
     /// When it is not valid. The error has gpg's message.
     pub(crate) fn verify(&self, file: &Path, signature: &Path) -> Result<()> {
         let mut command = self.gpg();
-        command.args(["--trust-model=always", "--status-fd=1", "--verify"]).arg(signature).arg(file);
+        command.args(["--trust-model=always", "--status-fd=1", "--verify"]);
+        command.arg(&*operand(signature)).arg(&*operand(file));
         let doing = format!("verifying {} with the keys in {}", signature.display(), self.folder.display());
+        [file, signature].into_iter().try_for_each(file::readable).context(doing.clone())?;
         let status = self.run(&doing, &mut command)?;
         if !is_good(&String::from_utf8_lossy(&status)) {
             bail!("{doing}: the key or the signature has expired, or was revoked");
@@ -211,6 +216,10 @@ impl Home {
     /// Runs gpg. The error says what stands in the way, and then what gpg said.
     fn run(&self, doing: &str, command: &mut Command) -> Result<Vec<u8>> {
         tools::output("gpg said", command).map_err(|error| {
+            // What gpg says of a damaged signature is like what it says of a damaged home.
+            if Flaw::of(&error).is_some() {
+                return error.context(doing.to_owned());
+            }
             let cause = cause::cause(&error.to_string(), &self.folder);
             error.context(cause.map_or_else(|| doing.to_owned(), |cause| format!("{doing}: {cause}")))
         })

@@ -9,11 +9,11 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use super::gpg::listing::{flaws, signing_keys, told};
-use super::gpg::{PLAIN, is_good};
+use super::gpg::{Flaw, PLAIN, is_good};
 use super::packets::{self, PUBLIC, SECRET};
-use super::tools::{self, Need, Source};
+use super::tools::{self, Need, Source, operand};
 use super::tree::Tools;
-use super::{only_new, small, temporary};
+use super::{file, only_new, small, temporary};
 
 const GPG: Need = Need { programs: &["gpg"], package: "gpg" };
 /// Longest file in bytes.
@@ -66,18 +66,24 @@ impl Pubring {
     /// # Errors
     /// When it is not, or the keyring is not usable.
     pub(crate) fn verify(keyring: &Path, file: &Path, signature: &Path, tools: &Tools) -> Result<()> {
-        if !keyring.exists() {
+        if !file::is_there(keyring).with_context(|| about(keyring))? {
             bail!("{} does not exist: get it from those who publish the system", about(keyring));
         }
         Self::read(keyring, tools)?;
-        let (shown, keys) = (signature.display(), keyring.display());
+        let (shown, keys) = (signature.display(), keyring.display().to_string());
         let doing = format!("verifying {shown} with {keys}");
+        [file, signature].into_iter().try_for_each(file::readable).context(doing.clone())?;
         let keyring = keyring.canonicalize().context(doing.clone())?;
         let home = temporary::folder()?;
         let gpg = Source::of(GPG, tools)?;
         let mut command = with_home(&gpg, &home);
         command.args(["--trust-model=always", "--status-fd=1", "--keyring"]).arg(keyring);
-        let status = tools::output(&doing, command.arg("--verify").arg(signature).arg(file))?;
+        command.arg("--verify").arg(&*operand(signature)).arg(&*operand(file));
+        let status = tools::output(&doing, &mut command);
+        let status = status.map_err(|error| match not_verified(&error, file, &keys) {
+            Some(why) => error.context(why),
+            None => error,
+        })?;
         if !is_good(&String::from_utf8_lossy(&status)) {
             bail!("{doing}: the key or the signature has expired, or was revoked");
         }
@@ -89,9 +95,18 @@ fn about(file: &Path) -> String {
     format!("keyring {}", file.display())
 }
 
+/// Says what it means that the signature of a file does not verify.
+fn not_verified(error: &anyhow::Error, file: &Path, keys: &str) -> Option<String> {
+    let shown = file.display();
+    Some(match Flaw::of(error)? {
+        Flaw::Changed => format!("{shown} was changed, or its signature is damaged: fetch both again"),
+        Flaw::OtherKey => format!("no key in {keys} signed {shown}: it is the release of another publisher"),
+    })
+}
+
 /// Checks what can be known without gpg.
 fn vet(file: &Path) -> Result<()> {
-    if !file.exists() {
+    if !file::is_there(file).with_context(|| about(file))? {
         bail!(missing(file, fs::read_link(file).ok().as_deref()));
     }
     let bytes = small::read(file, LONGEST).with_context(|| about(file))?;
@@ -159,7 +174,13 @@ fn refuse(bytes: &[u8]) -> Result<()> {
 /// Returns gpg with an empty home.
 fn with_home(gpg: &Source, home: &TempDir) -> Command {
     let mut command = gpg.command("gpg");
-    command.args(PLAIN).arg("--homedir").arg(home.path()).args(["--quiet", "--no-default-keyring"]);
+    // What it says is read.
+    command
+        .env("LC_ALL", "C")
+        .args(PLAIN)
+        .arg("--homedir")
+        .arg(home.path())
+        .args(["--quiet", "--no-default-keyring"]);
     command
 }
 

@@ -1,5 +1,6 @@
 //! Finds programs: on this host if it has them, otherwise in the tools tree.
 
+use std::borrow::Cow;
 use std::env;
 use std::ffi::OsStr;
 use std::io;
@@ -104,6 +105,12 @@ fn is_in_path(program: &str) -> bool {
     env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
+/// Returns a path that a program does not take for an option or for standard input, whatever the path is.
+pub(crate) fn operand(path: &Path) -> Cow<'_, Path> {
+    let is_plain = !path.as_os_str().as_encoded_bytes().starts_with(b"-");
+    if is_plain { path.into() } else { Path::new(".").join(path).into() }
+}
+
 /// Runs a command to its end, and returns its output. An error has the command's error messages.
 pub(crate) fn output(doing: &str, command: &mut Command) -> Result<Vec<u8>> {
     output_by(signals::spawn, doing, command)
@@ -203,6 +210,13 @@ mod tests {
         assert_eq!(name(&Source::Host.command("swtpm")), "swtpm");
         assert_eq!(name(private_mounts(Path::new("/t")).args(["--", "swtpm", "--"])), "swtpm");
         assert_eq!(name(Command::new("cp").args(["--", "a"])), "cp");
+    }
+
+    #[test]
+    fn a_path_is_not_an_option() {
+        for (path, wanted) in [("-x/y", "./-x/y"), ("-", "./-"), ("x/-y", "x/-y"), ("/-x", "/-x"), ("", "")] {
+            assert_eq!(operand(Path::new(path)).as_os_str(), wanted);
+        }
     }
 
     #[test]

@@ -3,16 +3,22 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
-use super::durable;
+use super::{durable, file};
 
 /// The cache's folder as people write it; see [`Tools::folder`].
 pub const CACHE: &str = "~/.cache/pattern/tools";
+
+/// What the script that makes a tree writes first.
+const LOG: &str = "tools.log";
 
 /// The folder for the tools tree and what it is made from.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +49,14 @@ impl Tools {
         }
     }
 
+    /// Returns the option of a command line that names the folder, with a space before it, in whichever folder it is typed. The
+    /// cache needs none.
+    pub(crate) fn option(&self) -> String {
+        let Self::At(folder) = self else { return String::new() };
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
+        format!(" --tools {}", quoted(&folder.display().to_string()))
+    }
+
     /// Returns the folder's absolute path, and makes it if it does not exist.
     ///
     /// # Errors
@@ -50,9 +64,17 @@ impl Tools {
     pub(crate) fn made(&self) -> Result<PathBuf> {
         let folder = self.folder().context("no folder for the tools tree (name one with --tools DIR)")?;
         let made = fs::create_dir_all(&folder).and_then(|()| folder.canonicalize());
-        made.with_context(|| {
+        let made = made.with_context(|| {
             format!("keeping the tools tree in {} (another folder: --tools DIR)", folder.display())
-        })
+        })?;
+        may_keep(&made).with_context(|| {
+            format!(
+                "keeping the tools tree in {}: you can't write there: name a folder of your own with --tools DIR, or build as the \
+                 user whose tree it is",
+                folder.display()
+            )
+        })?;
+        Ok(made)
     }
 
     /// Returns the tree. Waits while it is made anew.
@@ -62,10 +84,27 @@ impl Tools {
     pub(crate) fn tree(&self) -> Result<Tree> {
         let folder = self.folder().context("the tools tree has no folder")?;
         let used = Tree::hold(&folder)?;
-        let Ok(path) = folder.join("tree").canonicalize() else {
-            bail!("{} has no tools tree", folder.display())
-        };
+        if !file::is_there(&folder.join("tree"))? {
+            bail!("{} has no tools tree", folder.display());
+        }
+        let path = folder.join("tree").canonicalize();
+        let path = path.with_context(|| format!("finding the tools tree in {}", folder.display()))?;
         Ok(Tree { path, _used: used.map(Arc::new) })
+    }
+}
+
+/// Returns a word that a shell takes as it is.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@".contains(c);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// Asks the kernel whether a folder and the log in it can be written.
+fn may_keep(folder: &Path) -> io::Result<()> {
+    access(folder, Access::WRITE_OK | Access::EXEC_OK)?;
+    match access(folder.join(LOG), Access::WRITE_OK) {
+        Err(Errno::NOENT) => Ok(()),
+        result => Ok(result?),
     }
 }
 
@@ -120,6 +159,31 @@ mod tests {
 
     use super::*;
     use crate::host::temporary;
+
+    /// Not even root can make a file in /proc.
+    #[test]
+    fn a_tree_that_can_not_be_written_is_not_kept() {
+        let error = format!("{:#}", Tools::At("/proc/self".into()).made().unwrap_err());
+        let wanted = "keeping the tools tree in /proc/self: you can't write there: name a folder of your own with --tools DIR, or ";
+        assert!(error.starts_with(wanted) && error.ends_with(")"), "{error}");
+        let place = temporary::folder().unwrap();
+        let log = place.path().join(LOG);
+        for text in [None, Some("")] {
+            text.iter().for_each(|text| fs::write(&log, text).unwrap());
+            Tools::At(place.path().to_owned()).made().unwrap();
+        }
+        fs::remove_file(&log).unwrap();
+        std::os::unix::fs::symlink(LOG, &log).unwrap();
+        assert!(Tools::At(place.path().to_owned()).made().is_err());
+    }
+
+    #[test]
+    fn the_option_can_be_typed_anywhere() {
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(Tools::At("a/b".into()).option(), format!(" --tools {}/a/b", here.display()));
+        assert_eq!(Tools::At("/it's mine".into()).option(), r" --tools '/it'\''s mine'");
+        assert_eq!(Tools::Cache.option(), "");
+    }
 
     #[test]
     fn the_environment_says_where_the_cache_is() {

@@ -1,7 +1,7 @@
 //! What one run made, so that a run that fails removes it, and nothing else.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -23,21 +23,29 @@ impl Made {
         file.write_all(text.as_bytes()).with_context(writing)
     }
 
-    fn folder(&mut self, folder: &Path) -> Result<()> {
+    /// Makes a folder, and those above it that are missing.
+    ///
+    /// # Errors
+    /// When one can't be made. What was made is known.
+    pub(super) fn folder(&mut self, folder: &Path) -> Result<()> {
         let missing: Vec<_> = folder
             .ancestors()
             .take_while(|path| !path.as_os_str().is_empty() && fs::symlink_metadata(path).is_err())
             .collect();
         for path in missing.into_iter().rev() {
-            fs::create_dir(path).with_context(|| format!("creating {}", path.display()))?;
-            self.0.push(path.to_owned());
+            match fs::create_dir(path) {
+                Ok(()) => self.0.push(path.to_owned()),
+                // Another run made it meanwhile.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => {}
+                Err(error) => return Err(error).with_context(|| format!("creating {}", path.display())),
+            }
         }
         Ok(())
     }
 
     /// Removes everything. A folder that somebody else put something into stays.
-    pub(super) fn remove(self) {
-        for path in self.0.iter().rev() {
+    pub(super) fn remove(&mut self) {
+        for path in std::mem::take(&mut self.0).iter().rev() {
             // The failure before this one is reported.
             if path.is_dir() { fs::remove_dir(path) } else { fs::remove_file(path) }.ok();
         }

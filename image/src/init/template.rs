@@ -19,6 +19,8 @@ pub(super) struct Template<'a> {
     pub(super) kind: Kind,
     pub(super) id: &'a str,
     pub(super) keys: Option<&'a [SshKey]>,
+    /// The option of all commands that names another tools tree, with a space before it, or nothing.
+    pub(super) tools: String,
 }
 
 impl Template<'_> {
@@ -55,6 +57,7 @@ impl Template<'_> {
             ("login", self.login().trim_end()),
             ("what", self.kind.what()),
             ("run", self.run()),
+            ("tools", &self.tools),
             ("homed", if has_keys { "false" } else { "true" }),
             ("ssh", if has_keys { "" } else { "# " }),
             ("id", self.id),

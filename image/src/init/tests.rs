@@ -16,7 +16,7 @@ fn keys() -> Vec<SshKey> {
 fn all(keys: &[SshKey]) -> Vec<Template<'_>> {
     let kinds = KINDS.into_iter().flat_map(|kind| [(kind, None), (kind, Some(keys))]);
     let kinds = kinds.filter(|(kind, keys)| *kind != Kind::Desktop || keys.is_none());
-    kinds.map(|(kind, keys)| Template { kind, id: "mine", keys }).collect()
+    kinds.map(|(kind, keys)| Template { kind, id: "mine", keys, tools: String::new() }).collect()
 }
 
 fn text(template: &Template<'_>, name: &str) -> String {
@@ -84,7 +84,7 @@ fn the_secret_keys_are_not_for_git() {
 /// Its machine fetches versions by itself: nobody is there to do it.
 #[test]
 fn an_appliance_updates_by_itself() {
-    let template = Template { kind: Kind::Appliance, id: "mine", keys: None };
+    let template = Template { kind: Kind::Appliance, id: "mine", keys: None, tools: String::new() };
     let preset = text(&template, "mkosi.extra/usr/lib/systemd/system-preset/00-appliance.preset");
     assert!(preset.contains("enable systemd-sysupdate.timer\nenable systemd-sysupdate-reboot.timer\n"));
     let unit = text(&template, "mkosi.extra/usr/lib/systemd/system/appliance.service");
@@ -96,7 +96,7 @@ fn an_appliance_updates_by_itself() {
 /// What `pattern check-update --json` says, and whether the machine may restart for it.
 #[test]
 fn an_appliance_restarts_only_for_a_version_that_needs_nobody() {
-    let template = Template { kind: Kind::Appliance, id: "mine", keys: None };
+    let template = Template { kind: Kind::Appliance, id: "mine", keys: None, tools: String::new() };
     let script = text(&template, "mkosi.extra/usr/lib/appliance/may-restart");
     for (said, may) in [
         (r#"{"next":"x","opens":"yes","version":"0.0.2"}"#, true),
@@ -195,7 +195,10 @@ fn a_name_that_no_keyring_can_have_is_refused_before_anything_is_made() {
 #[test]
 fn what_to_type_next_is_said() {
     let keys = keys();
-    let said = next(Path::new("mine"), &Template { kind: Kind::Server, id: "mine", keys: Some(&keys) });
+    let said = next(
+        Path::new("mine"),
+        &Template { kind: Kind::Server, id: "mine", keys: Some(&keys), tools: String::new() },
+    );
     assert!(said.contains("mine has everything for an image that is a server."), "{said}");
     assert!(
         said.contains(
@@ -209,11 +212,35 @@ fn what_to_type_next_is_said() {
     let burn = format!("\n    sudo {} burn build/images/mine_0.0.1 /dev/DISK\n", program.display());
     assert!(said.contains(&burn), "{said}");
     for here in [".", "./", "./."] {
-        let said = next(Path::new(here), &Template { kind: Kind::Server, id: "mine", keys: Some(&keys) });
+        let said = next(
+            Path::new(here),
+            &Template { kind: Kind::Server, id: "mine", keys: Some(&keys), tools: String::new() },
+        );
         assert!(said.starts_with("\nThis folder has everything for an image"), "{said}");
         assert!(
             said.contains(" Next:\n    pattern build --keys mine-keys\n") && !said.contains("cd "),
             "{said}"
         );
     }
+}
+
+/// A command that was copied finds the tree that the option named.
+#[test]
+fn the_tools_tree_that_was_named_is_named_again() {
+    let template = Template { kind: Kind::Server, id: "mine", keys: None, tools: " --tools /t".into() };
+    let said = next(Path::new("mine"), &template);
+    let readme = text(&template, "README.md");
+    for program in ["build", "run", "burn"] {
+        let find = |text: &str| {
+            let lines = text.lines().filter(|line| line.starts_with("    "));
+            lines.filter(|line| line.contains(&format!(" {program} "))).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let commands = [find(&said), find(&readme)].concat();
+        assert!(
+            commands.len() > 1 && commands.iter().all(|line| line.contains(" --tools /t")),
+            "{commands:?}"
+        );
+    }
+    assert!(readme.contains("    pattern show build/images/mine_0.0.1 --tools /t\n"), "{readme}");
+    assert!(readme.contains(" mine-gpg --tools /t\n"), "{readme}");
 }

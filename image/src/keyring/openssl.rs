@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use pattern::config::epoch::{private_key, public_key};
 
 use crate::host::durable;
+use crate::host::file;
 use crate::host::tools::{self, Need, Source};
 use crate::host::tree::Tools;
 
@@ -70,10 +71,15 @@ fn lost(folder: &Path) -> Result<Vec<String>> {
         let name = entry.with_context(reading)?.file_name().to_string_lossy().into_owned();
         wanted.extend(name.strip_suffix("-public.pem").map(|name| format!("{name}-private.pem")));
     }
-    wanted.retain(|name| !folder.join(name).exists());
     wanted.sort();
     wanted.dedup();
-    Ok(wanted)
+    let mut lost = Vec::new();
+    for name in wanted {
+        if !file::is_there(&folder.join(&name))? {
+            lost.push(name);
+        }
+    }
+    Ok(lost)
 }
 
 /// Makes the key of an epoch, and returns the names. There are none if the key already exists.

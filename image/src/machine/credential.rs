@@ -11,6 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use rustix::fs::{MemfdFlags, memfd_create};
 use zeroize::Zeroizing;
 
+use crate::host::file;
+
 /// systemd takes no larger ones.
 const BYTES_MAX: usize = 1 << 20;
 
@@ -86,7 +88,7 @@ impl Credentials {
 
 fn read(source: &Source) -> Result<Zeroizing<Vec<u8>>> {
     let reading = || format!("reading {}", source.path.display());
-    let file = File::open(&source.path).with_context(reading)?;
+    let file = file::open_or_given(&source.path).with_context(reading)?;
     // All at once, because a vector that grows leaves copies behind.
     let mut value = Zeroizing::new(Vec::with_capacity(BYTES_MAX + 1));
     let bytes = file.take(BYTES_MAX as u64 + 1).read_to_end(&mut value).with_context(reading)?;
@@ -102,6 +104,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::host::temporary;
 
     #[test]
     fn a_source_is_split_at_the_first_colon() {
@@ -135,7 +138,17 @@ mod tests {
             format!("{:#}", Credentials::load(&sources).unwrap_err())
         };
         assert!(said(&["a:/nonexistent"]).starts_with("reading /nonexistent: No such file"));
-        assert!(said(&["a:/dev/zero"]).starts_with("reading /dev/zero: it has more than 1 MiB"));
-        assert_eq!(said(&["a:/dev/null", "b:/dev/null", "a:x"]), "--load-credential gives a twice");
+        assert!(said(&["a:/dev/zero"]).starts_with("reading /dev/zero: it is a device, not a file"));
+        let place = temporary::folder().unwrap();
+        let file = place.path().join("file");
+        fs::write(&file, vec![b'x'; BYTES_MAX + 1]).unwrap();
+        let long = said(&[&format!("a:{}", file.display())]);
+        assert!(
+            long.ends_with(": it has more than 1 MiB, and systemd does not take such a credential"),
+            "{long}"
+        );
+        fs::write(&file, "").unwrap();
+        let [a, b] = ["a", "b"].map(|id| format!("{id}:{}", file.display()));
+        assert_eq!(said(&[&a, &b, "a:x"]), "--load-credential gives a twice");
     }
 }

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use pattern::table::{Found, Guid, ReadError, Refusal};
 use sha2::{Digest as _, Sha256};
 
+use crate::host::file;
 use crate::release::image::{self, NOT_OURS};
 
 /// The partition type of an EFI system partition (UEFI Specification 2.10, section 5.3.3).
@@ -47,7 +48,7 @@ impl Image {
         if !found.is_file() {
             bail!("{} is not a file: name the image that `pattern build` made", path.display());
         }
-        let mut file = File::open(path).with_context(reading)?;
+        let mut file = file::open(path).with_context(reading)?;
         let mut start = Vec::new();
         let _length = file.by_ref().take(8).read_to_end(&mut start).with_context(reading)?;
         if let Some((_, what)) = OTHERS.iter().find(|(magic, _)| start.starts_with(magic)) {
@@ -73,7 +74,7 @@ impl Image {
     /// Returns whether a disk can be one that was made from this image. What a machine does to its table keeps the table's
     /// UUID. A disk that can't be read is left to whoever reads it next.
     pub(super) fn is_of(&self, disk: &Path) -> bool {
-        let Ok(mut file) = File::open(disk) else { return true };
+        let Ok(mut file) = file::open(disk) else { return true };
         match Found::read(&mut file, SECTOR) {
             Ok(found) => found.table.disk_guid() == self.disk,
             Err(ReadError::Disk(_) | ReadError::Earlier) => true,
@@ -89,7 +90,7 @@ impl Image {
     /// When the file can't be read.
     pub fn identity(&self) -> Result<String> {
         let reading = || format!("reading {}", self.path.display());
-        let mut rest = File::open(&self.path).with_context(reading)?.take(self.esp_end);
+        let mut rest = file::open(&self.path).with_context(reading)?.take(self.esp_end);
         let mut hash = Sha256::new_with_prefix(self.bytes.to_le_bytes());
         let mut buffer = vec![0; 1 << 20];
         while let length @ 1.. = rest.read(&mut buffer).with_context(reading)? {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::CONSOLE_LOG;
 use super::image::Image;
 use crate::release;
 
@@ -90,6 +91,14 @@ pub(super) fn decide(found: &Found, image: Option<&Origin>, fresh: bool) -> Resu
     if !is_machine && let Some(other) = others.next() {
         return Err(format!(
             "it is not the folder of a machine, and has {other}: name a new or an empty folder"
+        ));
+    }
+    // QEMU, which makes the log, starts after the TPM.
+    if !fresh && has(DISK) && has(CONSOLE_LOG) && !has(TPM) {
+        return Err(format!(
+            "the machine has run, and its {TPM}, which opens its volume, is missing: restore it from a copy; or start the machine \
+             with a new TPM, for which it asks for its recovery key, after you removed {CONSOLE_LOG}; or give --fresh, which \
+             erases what is left of the machine"
         ));
     }
     let Some(image) = image else {
@@ -257,6 +266,21 @@ mod tests {
             said(&Found { origin: None, ..machine }, &origin("x_1.raw", "one")),
             "an older version of pattern made its machine, and did not note from which image"
         );
+    }
+
+    #[test]
+    fn a_machine_that_ran_is_not_given_another_tpm() {
+        let image = origin("x_1.raw", "one");
+        let lost = found(&[NOTE, DISK, VARIABLES, CONSOLE_LOG], Some(image.clone()));
+        for given in [Some(&image), None] {
+            let refusal = decide(&lost, given, false).unwrap_err();
+            let start = "the machine has run, and its tpm, which opens its volume, is missing: restore it from a copy; or start ";
+            assert!(refusal.starts_with(start), "{refusal}");
+        }
+        assert_eq!(decide(&lost, Some(&image), true), Ok(Next::Make));
+        // A run that was stopped before it had a TPM, or as the message says.
+        let new = found(&[NOTE, DISK, VARIABLES], Some(image.clone()));
+        assert_eq!(decide(&new, Some(&image), false), Ok(Next::GoOn));
     }
 
     #[test]

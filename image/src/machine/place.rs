@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::Machine;
 use super::image::Image;
 use super::kept::{self, Found, NOTE, Next, Origin};
-use crate::host::{durable, full, temporary};
+use crate::host::{durable, file, full, temporary};
 
 /// Keeps `pattern run` away from a machine while its disk is written to. Does nothing for another file.
 ///
@@ -109,7 +109,7 @@ impl Kept {
         let names = names.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
         let mut names = names.collect::<io::Result<Vec<String>>>().with_context(reading)?;
         names.sort();
-        let note = fs::read_to_string(self.path.join(NOTE)).unwrap_or_default();
+        let note = file::text(&self.path.join(NOTE)).unwrap_or_default();
         Ok(Found { names, origin: Origin::parse(&note), other_disk: false })
     }
 

@@ -12,6 +12,7 @@ use super::folder::Folder;
 use super::manifest::Sums;
 use super::{name, sum};
 use crate::host::durable;
+use crate::host::file;
 use crate::host::full;
 use crate::host::screen::Screen;
 use crate::host::step::Step;
@@ -36,6 +37,7 @@ impl Addition<'_> {
     pub(super) fn check(&self) -> Result<()> {
         self.refuse_strangers()?;
         self.refuse_other_files()?;
+        self.refuse_no_files()?;
         if !self.folder.sums.is_empty() {
             let step = Step::new(self.screen, self.folder.path.display().to_string());
             self.check_sums(&step)?;
@@ -93,6 +95,18 @@ impl Addition<'_> {
         let newest = others.into_iter().max_by(|one, other| compare(one, other));
         let newer = newest.filter(|newest| compare(newest, version) == Ordering::Greater);
         Ok(newer.map(|newer| format!("{id}_{newer}")))
+    }
+
+    /// Fails if something that is not a file has the name of a new one. It would be replaced.
+    fn refuse_no_files(&self) -> Result<()> {
+        for part in self.parts.iter().filter(|part| !self.folder.sums.contains_key(&part.name)) {
+            let path = self.folder.path.join(&part.name);
+            if fs::symlink_metadata(&path).is_ok() {
+                let refused = file::refuse_other(&path);
+                refused.with_context(|| format!("adding {}: move it away", path.display()))?;
+            }
+        }
+        Ok(())
     }
 
     fn check_sums(&self, step: &Step) -> Result<()> {

@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use super::sum;
+use crate::host::file;
 use crate::host::signals;
 use crate::host::step::Step;
 use crate::host::tools::{self, Need, Source};
@@ -90,7 +91,7 @@ impl Codec {
     pub(super) fn write(&self, step: &Step, from: &Path, to: &Path) -> Result<()> {
         let Some((program, source)) = &self.program else { return copy(from, to) };
         let doing = format!("compressing {}", from.display());
-        let input = File::open(from).context(doing.clone())?;
+        let input = file::open(from).context(doing.clone())?;
         let output = File::create(to).with_context(|| format!("creating {}", to.display()))?;
         let mut command = source.command(program[0]);
         command.args(&program[1..]).stdout(output);
@@ -100,10 +101,10 @@ impl Codec {
     }
 
     /// Returns the content of a compressed file. The program ends with the reading.
-    pub(crate) fn open(&self, file: &Path) -> Result<ChildStdout> {
-        let doing = || format!("decompressing {}", file.display());
+    pub(crate) fn open(&self, path: &Path) -> Result<ChildStdout> {
+        let doing = || format!("decompressing {}", path.display());
         let (program, source) = self.program.as_ref().context("it is not compressed").with_context(doing)?;
-        let input = File::open(file).with_context(doing)?;
+        let input = file::open(path).with_context(doing)?;
         decompress(program[0], source, &input).map(|(_, content)| content).with_context(doing)
     }
 
@@ -111,7 +112,7 @@ impl Codec {
     pub(crate) fn unpack(&self, from: &Path, to: &Path) -> Result<()> {
         let doing = || format!("decompressing {}", from.display());
         let (program, source) = self.program.as_ref().context("it is not compressed").with_context(doing)?;
-        let input = File::open(from).with_context(doing)?;
+        let input = file::open(from).with_context(doing)?;
         let mut output = File::create_new(to).with_context(|| format!("creating {}", to.display()))?;
         let (child, content) = decompress(program[0], source, &input).with_context(doing)?;
         let copied = with_holes(content, &mut output);
@@ -120,10 +121,10 @@ impl Codec {
     }
 
     /// Returns the SHA-256 of the content of a file of the release.
-    pub(super) fn content_sum(&self, step: &Step, file: &Path) -> Result<String> {
-        let Some((program, source)) = &self.program else { return sum::of(step, file) };
-        let doing = format!("decompressing {}", file.display());
-        let input = File::open(file).context(doing.clone())?;
+    pub(super) fn content_sum(&self, step: &Step, path: &Path) -> Result<String> {
+        let Some((program, source)) = &self.program else { return sum::of(step, path) };
+        let doing = format!("decompressing {}", path.display());
+        let input = file::open(path).context(doing.clone())?;
         let (child, content) = decompress(program[0], source, &input).context(doing.clone())?;
         let sum = sum::of_stream(step, "reading back", &input, content.into())?;
         tools::finish(&doing, child)?;

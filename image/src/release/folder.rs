@@ -14,24 +14,10 @@ use super::manifest::{self, MANIFEST, Sums};
 use super::{name, readable};
 use crate::host::durable;
 use crate::host::full;
-use crate::host::gpg::{Home, SECRET_KEYS};
+use crate::host::gpg::{Flaw, Home};
 
 /// The name of the signature of a manifest.
 pub(crate) const SIGNATURE: &str = "SHA256SUMS.gpg";
-
-/// Refuses a folder that has secret keys, or a GnuPG home in it: a web server would give them to everybody.
-fn refuse_secrets(path: &Path) -> Result<()> {
-    let below = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut folders = below.filter(|path| path.is_dir()).chain([path.to_owned()]);
-    if let Some(home) = folders.find(|folder| folder.join(SECRET_KEYS).exists()) {
-        bail!(
-            "{} has the secret keys of {}, and everything in a release is published: name another folder (--output)",
-            path.display(),
-            home.display()
-        );
-    }
-    Ok(())
-}
 
 /// A release that is locked against other writers.
 pub(super) struct Folder<'a> {
@@ -51,8 +37,6 @@ impl<'a> Folder<'a> {
         if !path.exists() {
             readable::make(path).map_err(|error| full::explain(path, error))?;
         }
-        readable::warn(path);
-        refuse_secrets(path)?;
         let mut folder = Self { path, home, sums: Sums::new(), _lock: durable::lock(path)? };
         folder.finish_interrupted()?;
         let manifest = path.join(MANIFEST);
@@ -61,8 +45,9 @@ impl<'a> Folder<'a> {
             if !signature.exists() {
                 bail!("{adding}: {SIGNATURE} is missing: restore it from a copy");
             }
-            home.verify(&manifest, &signature).with_context(|| {
-                format!("{adding}: a release with another key needs another folder (--output)")
+            home.verify(&manifest, &signature).map_err(|error| match why(&error) {
+                Some(why) => error.context(format!("{adding}: {why}")),
+                None => error.context(adding),
             })?;
             folder.sums = manifest::read(path)?;
         }
@@ -133,6 +118,16 @@ impl<'a> Folder<'a> {
         // rename can be repaired.
         durable::sync(self.path)
     }
+}
+
+/// Says what it means that the signature of a release does not verify.
+fn why(error: &anyhow::Error) -> Option<String> {
+    Some(match Flaw::of(error)? {
+        Flaw::OtherKey => "a release with another key needs another folder (--output)".to_owned(),
+        Flaw::Changed => {
+            format!("{MANIFEST} was changed, or its signature is damaged: restore both from a copy")
+        }
+    })
 }
 
 fn is_temporary(name: &str) -> bool {

@@ -1,10 +1,11 @@
 //! Reads and writes `SHA256SUMS`: the files and their sums.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+
+use crate::host::file;
 
 /// Its file name.
 pub(crate) const MANIFEST: &str = "SHA256SUMS";
@@ -18,7 +19,7 @@ pub(crate) type Sums = BTreeMap<String, String>;
 /// When it can't be read, or a line is not a sum and the name of a file beside it.
 pub(crate) fn read(folder: &Path) -> Result<Sums> {
     let path = folder.join(MANIFEST);
-    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let text = file::text(&path).with_context(|| format!("reading {}", path.display()))?;
     parse(&text).with_context(|| format!("reading {}", path.display()))
 }
 

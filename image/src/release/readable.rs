@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use rustix::process::geteuid;
 
-use crate::host::{durable, screen};
+use crate::host::{durable, private_key, screen};
 
 /// Makes a folder and those above it that are missing, readable by everybody, whatever the umask.
 pub(super) fn make(path: &Path) -> Result<()> {
@@ -30,12 +30,20 @@ pub(super) fn warn(path: &Path) {
         let shown = folder.display();
         let is_release = folder == path;
         if fs::metadata(folder).is_ok_and(|found| is_closed(&found, is_release)) {
-            let change = if is_release { "a+rx" } else { "a+x" };
             screen::warn(format_args!(
-                "warning: only its owner can read {shown}, so a web server can't give {} to systems: chmod {change} {shown}",
-                path.display()
+                "warning: only its owner can read {shown}, so a web server can't give {} to systems: {}",
+                path.display(),
+                next(folder, is_release)
             ));
         }
+    }
+}
+
+/// Says what to do. A folder with a private key stays closed.
+fn next(folder: &Path, is_release: bool) -> String {
+    match private_key::within(folder) {
+        Some(key) => format!("name another folder with --output, because {} is a private key", key.display()),
+        None => format!("chmod {} {}", if is_release { "a+rx" } else { "a+x" }, folder.display()),
     }
 }
 
@@ -79,6 +87,17 @@ mod tests {
             assert_eq!((closed(path, mode, true), closed(path, mode, false)), (release, parent), "{mode:o}");
         }
         assert!(!is_closed(&fs::metadata("/").unwrap(), true));
+    }
+
+    #[test]
+    fn a_folder_with_a_private_key_is_not_to_be_opened() {
+        let place = temporary::folder().unwrap();
+        let shown = place.path().display();
+        assert_eq!(next(place.path(), false), format!("chmod a+x {shown}"));
+        assert_eq!(next(place.path(), true), format!("chmod a+rx {shown}"));
+        fs::write(place.path().join("id"), "-----BEGIN OPENSSH PRIVATE KEY-----\n").unwrap();
+        let wanted = format!("name another folder with --output, because {shown}/id is a private key");
+        assert_eq!(next(place.path(), false), wanted);
     }
 
     #[test]

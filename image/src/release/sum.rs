@@ -6,17 +6,15 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::host::file;
 use crate::host::signals;
 use crate::host::step::Step;
 use crate::host::tools;
 
 /// Returns the SHA-256 of a file, in hexadecimal.
-pub(crate) fn of(step: &Step, file: &Path) -> Result<String> {
-    let reading = || format!("reading {}", file.display());
-    let input = File::open(file).with_context(reading)?;
-    if !input.metadata().with_context(reading)?.is_file() {
-        bail!("reading {}: it is not a file", file.display());
-    }
+pub(crate) fn of(step: &Step, path: &Path) -> Result<String> {
+    let reading = || format!("reading {}", path.display());
+    let input = file::open(path).with_context(reading)?;
     let stream = input.try_clone().with_context(reading)?;
     of_stream(step, "checking", &input, stream.into())
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use crate::host::signals;
-use crate::host::tools::{Need, Source};
+use crate::host::tools::{Need, Source, operand};
 use crate::host::tree::Tools;
 
 /// dump.erofs of Debian 12 can't print files, so the tools tree comes first.
@@ -58,7 +58,7 @@ impl Usr {
         let reading = || format!("reading /usr{path} of {}", self.image.display());
         let mut command = self.source.command("dump.erofs");
         command.arg(format!("--offset={}", self.start)).arg(format!("--path={path}")).args(what);
-        let output = signals::output(command.arg(&self.image)).with_context(reading)?;
+        let output = signals::output(command.arg(&*operand(&self.image))).with_context(reading)?;
         let said = String::from_utf8_lossy(&output.stderr);
         // Its status is 0 for a file that is not there, too.
         match said.trim() {

@@ -12,9 +12,9 @@ use super::kernel::Kernel;
 use super::signature::Signed;
 use super::system::System;
 use super::{disk, packages, signature};
+use crate::host::file;
 use crate::host::pubring::Pubring;
 use crate::host::screen::Screen;
-use crate::host::small;
 use crate::host::step::Step;
 use crate::host::temporary;
 use crate::host::tree::Tools;
@@ -37,7 +37,7 @@ pub(super) fn gather(image: &Path, tools: &Tools, screen: Screen) -> Result<Fact
     let kind = fs::metadata(image).with_context(reading)?.file_type();
     // Nothing may ever be written to a FIFO, and opening one waits for that.
     if !kind.is_file() && !kind.is_block_device() {
-        bail!("{name} is {}, not an image", small::what(kind));
+        bail!("{name} is {}, not an image", file::what(kind));
     }
     let compression = Compression::of_file(image).with_context(reading)?;
     if compression == Compression::None {

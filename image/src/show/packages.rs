@@ -1,12 +1,13 @@
 //! The packages of an image, from mkosi's manifest, which `pattern build` leaves beside it.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::host::file;
 
 /// Versions by name.
 pub(super) type Packages = BTreeMap<String, String>;
@@ -26,10 +27,10 @@ pub(super) struct PackageChange {
 /// When it is missing or damaged.
 pub(super) fn read(image: &str) -> Result<Packages> {
     let plain = image.strip_suffix(".xz").or_else(|| image.strip_suffix(".gz")).unwrap_or(image);
-    let file = Path::new(plain).with_extension("manifest");
+    let path = Path::new(plain).with_extension("manifest");
     let reading =
-        || format!("packages: reading {}, which `pattern build` leaves beside an image", file.display());
-    let text = fs::read_to_string(&file).with_context(reading)?;
+        || format!("packages: reading {}, which `pattern build` leaves beside an image", path.display());
+    let text = file::text(&path).with_context(reading)?;
     parse(&text).with_context(reading)
 }
 

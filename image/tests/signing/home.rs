@@ -42,10 +42,16 @@ fn a_release_is_a_folder_of_its_own() {
     let place = Place::with_keys();
     place.build("1");
     place.build("2");
+    let error = place.fails(&["sign-release", "x_1", "x-gpg", "--output", "x_2/release"]);
+    let result = place.path("x_2").canonicalize().unwrap().display().to_string();
+    let why = "is the result of a build, and a release is a folder of its own";
+    let next = "name another folder with --output";
+    assert_eq!(error, format!("pattern: adding to x_2/release: {result} {why}: {next}\n"));
     for (output, why) in [
         ("x_1", "it is the result of a build, and a release is a folder of its own"),
         ("x_2", "it is the result of a build, and a release is a folder of its own"),
         ("x-pubring.pgp", "it is a file, not a folder"),
+        ("/dev/null", "it is a device, not a folder"),
     ] {
         let error = place.fails(&["sign-release", "x_1", "x-gpg", "--output", output]);
         assert_eq!(error, format!("pattern: adding to {output}: {why}: name another folder with --output\n"));
@@ -97,6 +103,15 @@ fn gpg(place: &Place, home: &str, arguments: &[&str]) {
     assert!(command.args(arguments).current_dir(place.path("")).status().unwrap().success(), "{arguments:?}");
 }
 
+/// The fingerprints of a home's key and its subkeys.
+fn fingerprints(place: &Place, home: &str) -> Vec<String> {
+    let mut command = Command::new("gpg");
+    command.args(["--homedir", home, "--batch", "--with-colons", "--list-keys"]).current_dir(place.path(""));
+    let listing = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    let prints = listing.lines().filter_map(|line| line.strip_prefix("fpr:::::::::")?.strip_suffix(':'));
+    prints.map(str::to_owned).collect()
+}
+
 /// gpg's own words come last, if at all.
 #[test]
 #[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
@@ -115,6 +130,26 @@ fn what_is_wrong_with_a_home_is_said_in_our_words() {
         error.starts_with("pattern: expired has no secret key that can sign: ") && error.contains(wanted),
         "{error}"
     );
+
+    fs::DirBuilder::new().mode(0o700).create(place.path("subkey")).unwrap();
+    gpg(&place, "subkey", &[old, "--quick-generate-key", "a", "ed25519", "cert", "never"]);
+    let [primary] = fingerprints(&place, "subkey").try_into().unwrap();
+    gpg(&place, "subkey", &[old, "--quick-add-key", &primary, "ed25519", "sign", "2d"]);
+    let [_, subkey] = fingerprints(&place, "subkey").try_into().unwrap();
+    let error = fails("subkey");
+    let next =
+        format!("gpg --homedir subkey --quick-set-expire {primary} 5y {subkey}; and build the image with ");
+    let wanted = format!(" has a signing subkey that has expired: give it more time: {next}");
+    assert!(error.contains(&wanted), "{error}");
+    gpg(&place, "subkey", &["--output", "subkey.pgp", "--export"]);
+    let found = place.check_config("subkey.pgp");
+    assert!(
+        found.contains("no key in it can sign: ") && found.contains(" has a signing subkey that has expired")
+    );
+    // As it says.
+    gpg(&place, "subkey", &["--quick-set-expire", &primary, "5y", &subkey]);
+    let error = fails("subkey");
+    assert!(!error.contains("has no secret key that can sign"), "{error}");
 
     for name in ["a", "b"] {
         gpg(&place, "two", &["--quick-generate-key", name, "ed25519", "sign", "never"]);

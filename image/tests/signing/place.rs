@@ -55,8 +55,10 @@ impl Place {
 
     /// Quiet, `pattern` prints only results, warnings and errors.
     fn pattern(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pattern"));
-        command.arg("--quiet").args(arguments).current_dir(self.0.path()).output().unwrap()
+        // What waits for ever is ended.
+        let mut command = Command::new("timeout");
+        command.args(["300", env!("CARGO_BIN_EXE_pattern"), "--quiet"]).args(arguments);
+        command.current_dir(self.0.path()).output().unwrap()
     }
 
     /// Runs `pattern`, which must succeed, and returns what it prints and what it tells.

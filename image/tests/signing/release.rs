@@ -9,6 +9,9 @@ use crate::place::{BUILT, Place, mode};
 /// Something done to a place, and what `pattern` says of it.
 type Damage = (fn(&Place), &'static str);
 
+/// What is said of a list or a signature that does not fit.
+const CHANGED: &str = "adding to release: SHA256SUMS was changed, or its signature is damaged: restore both from a copy: verifying ";
+
 /// Changes one byte in the middle of a file.
 fn flip(file: &std::path::Path) {
     let mut content = fs::read(file).unwrap();
@@ -23,11 +26,22 @@ fn flip(file: &std::path::Path) {
 fn a_folder_with_secret_keys_is_not_published() {
     let place = Place::with_keys();
     place.build("1");
-    for folder in [".", "x-gpg"] {
+    fs::create_dir(place.path("escrow")).unwrap();
+    fs::write(place.path("escrow/recovery.key"), "AGE-SECRET-KEY-1QQ\n").unwrap();
+    for (folder, why) in [
+        (".", "it has secret keys, ./x-gpg, and everything in a release is published"),
+        ("escrow", "it has secret keys, escrow/recovery.key, and everything in a release is published"),
+        ("x-gpg", "PLACE/x-gpg is a GnuPG home"),
+        ("x-gpg/release", "PLACE/x-gpg is a GnuPG home"),
+        ("x-keys", "PLACE/x-keys is a folder of secret keys"),
+        ("x-keys/release", "PLACE/x-keys is a folder of secret keys"),
+    ] {
         let said = place.fails(&["sign-release", "x_1", "x-gpg", "--output", folder]);
-        assert!(said.contains("has the secret keys of "), "{said}");
+        let said = said.replace(&place.path("").canonicalize().unwrap().display().to_string(), "PLACE");
+        assert_eq!(said, format!("pattern: adding to {folder}: {why}: name another folder with --output\n"));
         assert!(!place.path(folder).join("SHA256SUMS").exists());
     }
+    assert!(!place.path("x-gpg/release").exists() && !place.path("x-keys/release").exists());
 }
 
 #[test]
@@ -185,7 +199,7 @@ fn a_damaged_build_is_not_signed() {
 #[test]
 #[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
 fn a_damaged_release_is_not_signed_again() {
-    let damages: [Damage; 6] = [
+    let damages: [Damage; 8] = [
         (
             |place| flip(&place.path("release/x_1.raw.xz")),
             "release/x_1.raw.xz is not what was signed: restore",
@@ -203,9 +217,11 @@ fn a_damaged_release_is_not_signed_again() {
                 place.sum("release");
                 fs::write(place.path("release/SHA256SUMS.gpg"), signature).unwrap();
             },
-            "adding to release: a release with another key needs another folder (--output): verifying",
+            CHANGED,
         ),
-        (|place| flip(&place.path("release/SHA256SUMS")), "adding to release: "),
+        (|place| flip(&place.path("release/SHA256SUMS")), CHANGED),
+        (|place| fs::write(place.path("release/SHA256SUMS.gpg"), "").unwrap(), CHANGED),
+        (|place| fs::write(place.path("release/SHA256SUMS.gpg"), "\u{98}x").unwrap(), CHANGED),
         (
             |place| fs::remove_file(place.path("release/SHA256SUMS.gpg")).unwrap(),
             "adding to release: SHA256SUMS.gpg is missing: restore it from a copy",

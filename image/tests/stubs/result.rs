@@ -38,10 +38,12 @@ fn a_version_is_replaced_on_request_and_what_is_not_its_own_stays() {
     fs::create_dir(host.path(RESULT).join("tpm")).unwrap();
     let before = host.names(RESULT);
     fs::remove_file(host.path("stubs/initrd")).unwrap();
+    fs::remove_dir_all(host.path("build/images/.work")).unwrap();
     let error = host.fails(&["build", "x"]);
     let wanted = "x_1 was built already (build/images/x_1/x_1_0c_9.usr.raw): raise image.version, or replace it with --force\n";
     assert!(error.ends_with(wanted), "{error}");
     assert_eq!(host.names(RESULT), before);
+    assert!(!host.path("build/images/.work").exists(), "a refused build left its folder");
     assert!(!host.path("stubs/initrd").exists(), "mkosi was started");
 
     host.succeeds(&["build", "x", "--force"]);

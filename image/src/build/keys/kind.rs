@@ -3,17 +3,26 @@
 use std::fs;
 use std::path::Path;
 
+use anyhow::{Context as _, Result};
+
+use crate::host::file;
 use crate::host::gpg;
 
 /// Returns what something is that has none of the keys of `pattern build`, or nothing if it has some. `name` is that of the
 /// image's keyring.
-pub(super) fn other(path: &Path, name: &str) -> Option<String> {
-    if !path.is_dir() {
-        return Some("it is a file".to_owned());
+///
+/// # Errors
+/// When it can't be read.
+pub(super) fn other(path: &Path, name: &str) -> Result<Option<String>> {
+    if let Some(kind) = file::other_than_folder(path) {
+        return Ok(Some(format!("it is {kind}")));
     }
-    let entries =
-        fs::read_dir(path).ok()?.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let mut names: Vec<_> = entries.collect();
+    let entries = fs::read_dir(path).with_context(|| format!("keys: reading {}", path.display()))?;
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    Ok(of_folder(path, name, names))
+}
+
+fn of_folder(path: &Path, name: &str, mut names: Vec<String>) -> Option<String> {
     if names.iter().any(|name| ["pcr-", "secure-boot."].iter().any(|start| name.starts_with(start))) {
         return None;
     }
@@ -68,7 +77,7 @@ mod tests {
         }
         for part in ["pcr-public.pem", "secure-boot.crt"] {
             fs::write(path("x/x-keys").join(part), "").unwrap();
-            assert_eq!(other(&path("x/x-keys"), "x"), None);
+            assert_eq!(other(&path("x/x-keys"), "x").unwrap(), None);
             fs::remove_file(path("x/x-keys").join(part)).unwrap();
         }
     }
@@ -79,8 +88,9 @@ mod tests {
         for folder in ["a-keys", "z-keys"] {
             fs::create_dir(place.path().join(folder)).unwrap();
         }
-        let said =
-            |name: &str| other(place.path(), name).unwrap().replace(&place.path().display().to_string(), "x");
+        let said = |name: &str| {
+            other(place.path(), name).unwrap().unwrap().replace(&place.path().display().to_string(), "x")
+        };
         assert_eq!(said("z"), "name x/z-keys, which is in it");
         assert_eq!(said("b"), "name the one of this image, which may be x/a-keys or x/z-keys");
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::host::small;
 
 /// Longest text that is read, in bytes.
-const LONGEST: usize = 64 << 10;
+pub(in crate::check) const LONGEST: usize = 64 << 10;
 
 /// Returns what is in a folder, in the order of names.
 pub(super) fn entries(folder: &Path) -> Vec<PathBuf> {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::SECRET_KEYS;
-use super::listing::{self, EXPIRED};
+use super::listing::{self, EXPIRED, SUBKEY_EXPIRED};
 use crate::host::only_new;
 
 /// What gpg says in English, and what it means for a home. The first one that is said counts: gpg goes
@@ -72,13 +72,16 @@ pub(super) fn no_key(listing: &str, home: &Path) -> String {
             home.display()
         ),
         [] => format!("it has none at all: {restore}"),
-        [(key, EXPIRED)] => {
-            let fingerprint = listing.lines().find_map(|line| line.strip_prefix("fpr:")?.split(':').nth(8));
+        [(key, flaw @ (EXPIRED | SUBKEY_EXPIRED))] => {
+            let lines: Vec<_> = listing.lines().collect();
+            // gpg's `*` leaves out what has expired.
+            let subkey = listing::expired_subkey(listing).filter(|_| *flaw == SUBKEY_EXPIRED);
             format!(
-                "{key} {EXPIRED}: give it more time: gpg --homedir {} --quick-set-expire {} 5y; and build the image with \
-                 the public key that gpg exports then",
+                "{key} {flaw}: give it more time: gpg --homedir {} --quick-set-expire {} 5y{}; and build the image with the \
+                 public key that gpg exports then",
                 home.display(),
-                fingerprint.unwrap_or(key)
+                listing::fingerprint(&lines).unwrap_or(key),
+                subkey.map_or(String::new(), |subkey| format!(" {subkey}"))
             )
         }
         flaws => format!("{}: {restore}", listing::told(flaws)),
