@@ -126,11 +126,9 @@ pub enum Unknown {
     /// The image does not have this profile.
     NoProfile(u32),
     /// A section is taken on some hardware only.
-    OfHardware(&'static str),
+    OfHardware(String, &'static str),
     /// The image was not made with systemd-stub.
     OtherStub,
-    /// The firmware may or may not accept the signature of this add-on.
-    Signer(String),
 }
 
 impl fmt::Display for Unknown {
@@ -138,16 +136,10 @@ impl fmt::Display for Unknown {
         match self {
             Self::NotAProgram(path) => write!(f, "{} is not a whole program for this machine", plain(path)),
             Self::NoProfile(profile) => write!(f, "the kernel image has no profile {profile}"),
-            Self::OfHardware(name) => {
-                write!(f, "the kernel image has a section {name}, which is measured on some machines only")
+            Self::OfHardware(path, name) => {
+                write!(f, "{} has a section {name}, which is measured on some machines only", plain(path))
             }
             Self::OtherStub => f.write_str("the kernel image was not made with systemd-stub"),
-            Self::Signer(path) => write!(
-                f,
-                "{} is signed with a certificate that is not itself in the firmware's db, so it is not clear whether the firmware \
-                 takes it",
-                plain(path)
-            ),
         }
     }
 }

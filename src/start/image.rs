@@ -76,7 +76,7 @@ impl<'a> Image<'a> {
             return Err(self.no_program());
         }
         if let Some(name) = OF_HARDWARE.into_iter().find(|name| has(name)) {
-            return Err(Unknown::OfHardware(name));
+            return Err(Unknown::OfHardware(self.file.path.clone(), name));
         }
         let of = |name| sections.iter().find(|(other, _)| other == name).map(|(_, content)| (name, *content));
         Ok(MEASURED.into_iter().filter_map(of).collect())

@@ -16,7 +16,9 @@ const PARAMETERS: u8 = 12;
 const LOADS_ITSELF: u32 = 258;
 const ADD_ON: &str = ".addon.efi";
 /// What makes a file an add-on.
-const PARTS: [&str; 4] = [".cmdline", ".dtb", ".initrd", ".ucode"];
+const PARTS: [&str; 3] = [".cmdline", ".initrd", ".ucode"];
+/// Device trees are of other machines: whether the stub takes and measures one here was not tried.
+const DEVICE_TREES: [&str; 2] = [".dtb", ".dtbauto"];
 
 impl Start {
     /// Returns what is measured from the moment when the image is loaded until its initrd begins, in the order of each register.
@@ -27,9 +29,7 @@ impl Start {
         let measure = Measure { start: self, image: Image::new(&self.image, self.profile), bank };
         measure.all()
     }
-}
 
-impl Start {
     /// Programs that the firmware loads and verifies, but for the boot loader.
     pub(super) fn loaded(&self) -> impl Iterator<Item = &File> {
         let add_ons = self.candidates().filter(|file| self.is_loaded(file));
@@ -68,7 +68,6 @@ impl<'a> Measure<'a> {
         all.extend(self.given()?);
         all.extend(self.sections()?);
         all.extend(self.words(&add_ons)?);
-        all.extend(self.parts(&add_ons, ".dtb")?);
         all.extend(self.files(loads_itself));
         all.extend(self.parts(&add_ons, ".ucode")?);
         all.extend(self.parts(&add_ons, ".initrd")?);
@@ -140,7 +139,15 @@ impl<'a> Measure<'a> {
             let of = add_on.text(".uname")?;
             let fits = kernel.is_none() || of.is_none() || kernel == of;
             let useful = PARTS.into_iter().map(has).collect::<Result<Vec<_>, _>>()?.contains(&true);
-            if useful && fits && !has(".linux")? {
+            if !fits || has(".linux")? {
+                continue;
+            }
+            for name in DEVICE_TREES {
+                if has(name)? {
+                    return Err(Unknown::OfHardware(file.path.clone(), name));
+                }
+            }
+            if useful {
                 used.push(file);
             }
         }

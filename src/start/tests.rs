@@ -242,7 +242,7 @@ fn what_is_not_a_kernel_image_is_named() {
     start.image.bytes = program(&[(".sdmagic", magic), (".linux", &program(&[])), (".dtbauto", b"x")]);
     assert_eq!(
         said(&start),
-        "the kernel image has a section .dtbauto, which is measured on some machines only"
+        "/EFI/Linux/demo_0.0.1.efi has a section .dtbauto, which is measured on some machines only"
     );
 }
 
