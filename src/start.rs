@@ -96,6 +96,10 @@ pub enum Origin {
     AddOns(Vec<String>),
     /// Words of the machine itself.
     Words(String),
+    /// The whole kernel command line.
+    CommandLine,
+    /// All that the kernel of this image unpacks.
+    Initrd(String),
     /// Files for the initrd, by their paths.
     Files(Target, Vec<String>),
     /// A part of an add-on that is not words.
@@ -112,6 +116,8 @@ impl fmt::Display for Origin {
             Self::Profile(number) => write!(f, "profile {number} of the kernel image"),
             Self::AddOns(paths) => write!(f, "words of the add-on {}", plain(&paths.join(" and "))),
             Self::Words(words) => write!(f, "the machine's words {:?} (SMBIOS)", plain(words)),
+            Self::CommandLine => f.write_str("the kernel command line"),
+            Self::Initrd(path) => write!(f, "the initrd of {} and what is added to it", plain(path)),
             Self::Files(_, paths) => write!(f, "{}", plain(&paths.join(" and "))),
             Self::Part(path, name) => write!(f, "the section {name} of the add-on {}", plain(path)),
         }

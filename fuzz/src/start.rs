@@ -22,7 +22,7 @@ pub fn start(input: &[u8]) {
             measured
                 .iter()
                 .flatten()
-                .all(|one| one.digest.len() == length && [4, 11, 12, 13].contains(&one.pcr))
+                .all(|one| one.digest.len() == length && [4, 9, 11, 12, 13].contains(&one.pcr))
         );
         if let Ok(log) = Log::parse(log) {
             predicted(&log, bank, &start);

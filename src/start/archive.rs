@@ -121,6 +121,15 @@ impl Target {
     }
 }
 
+/// Returns the archive with which the stub hands a section of the image to the initrd, as a file of this name.
+pub(super) fn of_section(name: &str, content: &[u8]) -> Vec<u8> {
+    const FILE: u32 = 0o444;
+    let mut archive = Archive::default();
+    archive.add(".extra", ABOVE | FOLDER, &[]);
+    archive.add(&format!(".extra/{name}"), FILE | REGULAR, content);
+    archive.end()
+}
+
 #[derive(Default)]
 struct Archive {
     bytes: Vec<u8>,

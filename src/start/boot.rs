@@ -98,6 +98,8 @@ impl<'a> Boot<'a> {
             | Origin::Kernel(path)
             | Origin::Section(path, _)
             | Origin::Part(path, _) => self.is_touched(path),
+            // All of them are made of several files.
+            Origin::CommandLine | Origin::Initrd(_) => !self.touched.is_empty(),
             Origin::Options(_) | Origin::Profile(_) | Origin::Words(_) => false,
         }
     }

@@ -27,6 +27,9 @@ const TAGS: [(u32, &str); 4] = [
     (0xdac0_8e1a, "the section .ucode of an add-on"),
 ];
 
+/// What the tags of Linux stand for (its `drivers/firmware/efi/libstub/efistub.h`).
+const KERNEL_TAGS: [(u32, &str); 2] = [(0x8f3b_22ed, "the kernel command line"), (0x8f3b_22ec, "the initrd")];
+
 /// What an event of a register stands for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Meaning {
@@ -50,6 +53,7 @@ impl Meaning {
             (Self::Part(name), Origin::Section(_, other)) => name == other,
             (Self::Program(Some(path)), Origin::Program(other)) => path.eq_ignore_ascii_case(other),
             (Self::Program(None), Origin::Kernel(_)) => true,
+            (Self::Part(_), Origin::CommandLine | Origin::Initrd(_)) => true,
             _ => false,
         }
     }
@@ -76,6 +80,10 @@ pub(super) fn meaning(pcr: u8, event: &Event, bank: Bank) -> Option<Meaning> {
         (12, TAG) => {
             let id = event.data.first_chunk::<4>().map(|id| u32::from_le_bytes(*id))?;
             TAGS.iter().find(|(tag, _)| *tag == id).map(|(_, part)| Meaning::Part(part))
+        }
+        (9, TAG) => {
+            let id = event.data.first_chunk::<4>().map(|id| u32::from_le_bytes(*id))?;
+            KERNEL_TAGS.iter().find(|(tag, _)| *tag == id).map(|(_, part)| Meaning::Part(part))
         }
         (4, PROGRAM) => Some(Meaning::Program(path(&event.data))),
         (4, SEPARATOR) => Some(Meaning::Firmware),

@@ -1,7 +1,7 @@
 //! What a start measures, in the order in which it does: systemd's `src/boot/stub.c`, `run`, of 257 and 262; the firmware, when a
 //! program is loaded (TCG PC Client Platform Firmware Profile, "PCR 4").
 
-use super::archive::Target;
+use super::archive::{Target, of_section};
 use super::image::Image;
 use super::words::{tidy, utf16};
 use super::{Extension, File, Origin, Start, Unknown};
@@ -10,6 +10,7 @@ use crate::token::Bank;
 
 /// Registers (UAPI.7, "Linux TPM PCR Registry").
 const PROGRAMS: u8 = 4;
+const KERNEL: u8 = 9;
 const IMAGE: u8 = 11;
 const PARAMETERS: u8 = 12;
 /// From this version on the stub loads the kernel itself, and takes extensions for all images.
@@ -19,6 +20,14 @@ const ADD_ON: &str = ".addon.efi";
 const PARTS: [&str; 3] = [".cmdline", ".initrd", ".ucode"];
 /// Device trees are of other machines: whether the stub takes and measures one here was not tried.
 const DEVICE_TREES: [&str; 2] = [".dtb", ".dtbauto"];
+
+/// Sections that the stub hands to the initrd as files, in its order.
+const HANDED_ON: [(&str, &str); 4] = [
+    (".pcrsig", "tpm2-pcr-signature.json"),
+    (".pcrpkey", "tpm2-pcr-public-key.pem"),
+    (".osrel", "os-release"),
+    (".profile", "profile"),
+];
 
 impl Start {
     /// Returns what is measured from the moment when the image is loaded until its initrd begins, in the order of each register.
@@ -74,6 +83,46 @@ impl<'a> Measure<'a> {
         if !loads_itself && !self.start.secure_boot {
             all.push(self.kernel()?);
         }
+        if !loads_itself {
+            all.push(self.extension(KERNEL, &utf16(&self.command_line(&add_ons)?), Origin::CommandLine));
+            let initrd = self.initrd(&add_ons)?;
+            all.push(self.extension(KERNEL, &initrd, Origin::Initrd(self.start.image.path.clone())));
+        }
+        Ok(all)
+    }
+
+    /// The kernel's command line. A later stub may add words for its console.
+    fn command_line(&self, add_ons: &[&File]) -> Result<String, Unknown> {
+        let given = self.passed()?.map_or_else(|| self.image.text(".cmdline"), |passed| Ok(Some(passed)))?;
+        let (of_add_ons, _) = self.add_on_words(add_ons)?;
+        let machine = self.start.words.as_deref().unwrap_or_default();
+        let all = [tidy(&given.unwrap_or_default()), of_add_ons, tidy(machine)];
+        Ok(all.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" "))
+    }
+
+    /// All that the kernel unpacks, one archive behind the other. A later stub may add a secret.
+    fn initrd(&self, add_ons: &[&File]) -> Result<Vec<u8>, Unknown> {
+        let mut all: Vec<u8> = Vec::new();
+        let mut add = |part: &[u8]| {
+            all.extend(part);
+            all.resize(all.len().next_multiple_of(4), 0);
+        };
+        let parts = |name| add_ons.iter().map(move |file| Image::new(file, 0).section(name));
+        for part in parts(".ucode") {
+            part?.into_iter().for_each(&mut add);
+        }
+        for name in [".ucode", ".initrd"] {
+            self.image.section(name)?.into_iter().for_each(&mut add);
+        }
+        for (target, files) in self.groups(false) {
+            add(&target.archive(&files));
+        }
+        for (section, name) in HANDED_ON {
+            self.image.section(section)?.into_iter().for_each(|content| add(&of_section(name, content)));
+        }
+        for part in parts(".initrd") {
+            part?.into_iter().for_each(&mut add);
+        }
         Ok(all)
     }
 
@@ -111,12 +160,15 @@ impl<'a> Measure<'a> {
             let number = utf16(&profile.to_string());
             all.push(self.extension(PARAMETERS, &number, Origin::Profile(profile)));
         }
-        let passed = tidy(options.unwrap_or_default());
-        let dropped = self.start.secure_boot && self.image.section(".cmdline")?.is_some();
-        if !passed.is_empty() && !dropped {
-            all.push(say(&passed));
-        }
+        all.extend(self.passed()?.map(|passed| say(&passed)));
         Ok(all)
+    }
+
+    /// Words of the boot loader, where the image takes them in the place of its own.
+    fn passed(&self) -> Result<Option<String>, Unknown> {
+        let passed = tidy(self.start.options.as_deref().unwrap_or_default());
+        let dropped = self.start.secure_boot && self.image.section(".cmdline")?.is_some();
+        Ok((!passed.is_empty() && !dropped).then_some(passed))
     }
 
     fn sections(&self) -> Result<Vec<Extension>, Unknown> {
@@ -154,7 +206,8 @@ impl<'a> Measure<'a> {
         Ok(used)
     }
 
-    fn words(&self, add_ons: &[&File]) -> Result<Vec<Extension>, Unknown> {
+    /// The words of add-ons, and the paths of those that have some.
+    fn add_on_words(&self, add_ons: &[&File]) -> Result<(String, Vec<String>), Unknown> {
         let (mut words, mut paths) = (String::new(), Vec::new());
         for file in add_ons {
             let Some(line) = Image::new(file, 0).text(".cmdline")? else { continue };
@@ -162,9 +215,14 @@ impl<'a> Measure<'a> {
             words = format!("{words}{space}{}", tidy(&line));
             paths.push(file.path.clone());
         }
+        Ok((tidy(&words), paths))
+    }
+
+    fn words(&self, add_ons: &[&File]) -> Result<Vec<Extension>, Unknown> {
+        let (words, paths) = self.add_on_words(add_ons)?;
         let machine = tidy(self.start.words.as_deref().unwrap_or_default());
         let of_machine = Origin::Words(machine.clone());
-        let all = [(tidy(&words), Origin::AddOns(paths)), (machine, of_machine)];
+        let all = [(words, Origin::AddOns(paths)), (machine, of_machine)];
         let said = all.into_iter().filter(|(words, _)| !words.is_empty());
         Ok(said.map(|(words, origin)| self.extension(PARAMETERS, &utf16(&words), origin)).collect())
     }
@@ -180,18 +238,25 @@ impl<'a> Measure<'a> {
     }
 
     fn files(&self, for_all: bool) -> Vec<Extension> {
-        let targets = Target::ALL.into_iter().filter(|target| for_all || !target.is_since_258());
-        let archives = targets.filter_map(|target| {
-            let of = match target {
-                Target::AllCredentials => &self.start.credentials,
-                Target::AllExtensions | Target::AllSettings => &self.start.extensions,
-                _ => &self.start.beside,
-            };
-            let files: Vec<_> = of.iter().filter(|file| target.takes(file.name())).collect();
+        let archives = self.groups(for_all).map(|(target, files)| {
             let paths = files.iter().map(|file| file.path.clone()).collect();
-            (!files.is_empty())
-                .then(|| self.extension(target.pcr(), &target.archive(&files), Origin::Files(target, paths)))
+            self.extension(target.pcr(), &target.archive(&files), Origin::Files(target, paths))
         });
         archives.collect()
+    }
+
+    /// Files for the initrd, by where it gets them.
+    fn groups(&self, for_all: bool) -> impl Iterator<Item = (Target, Vec<&'a File>)> {
+        let start = self.start;
+        let targets = Target::ALL.into_iter().filter(move |target| for_all || !target.is_since_258());
+        let groups = targets.map(move |target| {
+            let of = match target {
+                Target::AllCredentials => &start.credentials,
+                Target::AllExtensions | Target::AllSettings => &start.extensions,
+                _ => &start.beside,
+            };
+            (target, of.iter().filter(|file| target.takes(file.name())).collect::<Vec<_>>())
+        });
+        groups.filter(|(_, files)| !files.is_empty())
     }
 }

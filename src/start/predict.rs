@@ -7,9 +7,11 @@ use crate::firmware::{Event, Measured, Program, Started, Unpredictable, digest_o
 use crate::plain::plain;
 use crate::tpm::measure::{ENTER_INITRD, IDENTITY, PHASES};
 
-/// Not predicted: the partition table and the boot loader's settings; the kernel's own view of its command line and initrd; IMA.
-const NOT_PREDICTED: [u8; 3] = [5, 9, 10];
+/// Not predicted: the partition table and the boot loader's settings; IMA.
+const NOT_PREDICTED: [u8; 2] = [5, 10];
 
+/// The kernel's own view of its command line and its initrd.
+const KERNEL: u8 = 9;
 /// Settings of the firmware.
 const SETTINGS: u8 = 1;
 /// `EV_EFI_VARIABLE_BOOT` and `EV_EFI_VARIABLE_BOOT2` (TCG PC Client Platform Firmware Profile, "Event Types").
@@ -44,7 +46,8 @@ impl Prediction<'_> {
             PROGRAMS => self.programs(),
             KEYS => self.keys(),
             SETTINGS => self.settings(),
-            11..=13 => self.parameters(pcr),
+            KERNEL if self.is_unknown(KERNEL) => Err(Doubt::NotPredicted(KERNEL)),
+            KERNEL | 11..=13 => self.parameters(pcr),
             pcr if NOT_PREDICTED.contains(&pcr) => Err(Doubt::NotPredicted(pcr)),
             pcr => self.unchanged(pcr),
         }
@@ -79,7 +82,12 @@ impl Prediction<'_> {
         Ok(later)
     }
 
-    /// A register that systemd-stub alone measures into.
+    /// Whether a start measures something into this register, and it is not known what.
+    fn is_unknown(&self, pcr: u8) -> bool {
+        [&self.again, &self.later].iter().any(|all| of(all, pcr).is_ok_and(|of| of.is_empty()))
+    }
+
+    /// A register that systemd-stub alone measures into, or Linux alone.
     fn parameters(&self, pcr: u8) -> Result<Later, Doubt> {
         let measured = self.boot.measured(pcr)?;
         self.prove(pcr, &measured)?;

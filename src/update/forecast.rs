@@ -6,8 +6,8 @@ use crate::token::ahead::Ahead;
 use crate::token::{Bank, Pcrs, Signatures, Signed, Tpm2Token, policy_digest};
 use crate::volume::Locks;
 
-/// PCRs that each version changes, and that are not predicted: the partition table with its labels (5), kernel and initrd once more
-/// (9, 10).
+/// PCRs that each version changes, and that are not always predicted: the partition table with its labels (5), kernel and initrd once
+/// more (9, 10).
 const OF_THE_VERSION: [u8; 3] = [5, 9, 10];
 
 /// What is added to the kernel image from outside. It is never announced.

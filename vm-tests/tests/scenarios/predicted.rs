@@ -6,11 +6,11 @@ mod changes;
 use std::collections::BTreeMap;
 use std::fs;
 
-use changes::{Change, WITH_SECURE_BOOT, WITHOUT_SECURE_BOOT};
+use changes::{ADD_ONS, Change, FILES, WITH_SECURE_BOOT};
 use pattern_vm_tests::{Computer, Firmware, Foresight, Guest};
 
-/// Always predicted: programs, Secure Boot's keys, the kernel image, its parameters, extensions.
-const ALWAYS: [u8; 5] = [4, 7, 11, 12, 13];
+/// Always predicted: programs, Secure Boot's keys, the kernel's command line and initrd, the kernel image, its parameters, extensions.
+const ALWAYS: [u8; 6] = [4, 7, 9, 11, 12, 13];
 const PREPARED: &str = "::/prepared";
 /// `FS_IOC_SETFLAGS` clears the flag of efivarfs that keeps `rm -r` from breaking a machine.
 const SHELL: &str = "C=/boot/loader/credentials A=/boot/loader/addons G=/boot/loader/extensions P=/boot/prepared \
@@ -19,13 +19,28 @@ const SHELL: &str = "C=/boot/loader/credentials A=/boot/loader/addons G=/boot/lo
 
 #[test]
 #[ignore = "long; `make check-all` runs it"]
-fn predicted() {
-    let mut computer = Computer::installed("predicted");
+fn predicted_files() {
+    predicted(Computer::installed("predicted_files"), FILES);
+}
+
+#[test]
+#[ignore = "long; `make check-all` runs it"]
+fn predicted_add_ons() {
+    predicted(Computer::installed("predicted_add_ons"), ADD_ONS);
+}
+
+#[test]
+#[ignore = "long; `make check-all` runs it"]
+fn predicted_secure_boot() {
+    let mut computer = Computer::installed("predicted_secure_boot");
+    computer.secure_boot();
+    predicted(computer, WITH_SECURE_BOOT);
+}
+
+fn predicted(mut computer: Computer, changes: &[Change]) {
     prepare(&computer);
     let mut count = Count::default();
-    count.all(&mut computer, WITHOUT_SECURE_BOOT);
-    computer.secure_boot();
-    count.all(&mut computer, WITH_SECURE_BOOT);
+    count.all(&mut computer, changes);
     println!("predicted {} of {}, {:?} registers", count.right, count.changes, count.registers);
     assert_eq!((count.wrong, count.right), (Vec::<String>::new(), count.changes));
 }

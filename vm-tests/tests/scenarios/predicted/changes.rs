@@ -3,8 +3,9 @@
 /// A sentence and a command.
 pub(crate) type Change = (&'static str, &'static str);
 
-/// The firmware starts anything, and measures the kernel inside the image, too.
-pub(crate) const WITHOUT_SECURE_BOOT: &[Change] = &[
+/// Files for the initrd, and what the firmware and the boot loader keep. The firmware starts anything, and measures the kernel inside
+/// the image, too.
+pub(crate) const FILES: &[Change] = &[
     ("nothing", "true"),
     ("a credential", "printf one >$C/one.cred"),
     ("a second one, whose name sorts before", "printf two >$C/Two.cred"),
@@ -34,6 +35,26 @@ pub(crate) const WITHOUT_SECURE_BOOT: &[Change] = &[
     ),
     ("a folder with the counters in its name", "mkdir -p $I+3.extra.d; echo x >$I+3.extra.d/a.cred"),
     ("all of them are removed", "rm -r $X/* $C/* $G/*"),
+    ("loader.conf", "echo 'timeout 0' >>/boot/loader/loader.conf"),
+    ("an entry of another system", "printf 'title x\\nlinux /none\\n' >/boot/loader/entries/x.conf"),
+    ("a file that nobody measures", "echo x >/boot/loader/notes; echo x >/boot/notes"),
+    ("one start of the default entry", "bootctl set-oneshot demo_0.0.1.efi"),
+    ("a timeout of the boot menu", "bootctl set-timeout 3"),
+    ("another random seed", "bootctl random-seed"),
+    (
+        "an entry of the firmware's boot manager that nobody starts",
+        "printf '\\7\\0\\0\\0\\1\\0\\0\\0\\4\\0x\\0\\0\\0\\177\\377\\4\\0' >$V/Boot0009-$M",
+    ),
+    (
+        "another order of the boot manager",
+        "mutable $V/BootOrder-$M; (cat $V/BootOrder-$M; printf '\\11\\0') >/run/order; cat /run/order >$V/BootOrder-$M",
+    ),
+    ("an older boot loader", "cp $P/loader.efi /boot/EFI/BOOT/BOOTX64.EFI"),
+    ("the boot loader of the image again", "cp $P/first-loader.efi /boot/EFI/BOOT/BOOTX64.EFI"),
+];
+
+/// Add-ons, for the same firmware.
+pub(crate) const ADD_ONS: &[Change] = &[
     ("an add-on with words", "cp $P/word.addon.efi $A"),
     ("a second one with space around its words", "cp $P/other.addon.efi $A"),
     ("one that sorts before", "cp $P/first.addon.efi $A"),
@@ -54,22 +75,6 @@ pub(crate) const WITHOUT_SECURE_BOOT: &[Change] = &[
     ("a credential beside the add-ons", "printf one >$C/one.cred"),
     ("they are removed, and the words stay", "rm $A/* $C/*"),
     ("the last one is removed", "rm $X/*"),
-    ("loader.conf", "echo 'timeout 0' >>/boot/loader/loader.conf"),
-    ("an entry of another system", "printf 'title x\\nlinux /none\\n' >/boot/loader/entries/x.conf"),
-    ("a file that nobody measures", "echo x >/boot/loader/notes; echo x >/boot/notes"),
-    ("one start of the default entry", "bootctl set-oneshot demo_0.0.1.efi"),
-    ("a timeout of the boot menu", "bootctl set-timeout 3"),
-    ("another random seed", "bootctl random-seed"),
-    (
-        "an entry of the firmware's boot manager that nobody starts",
-        "printf '\\7\\0\\0\\0\\1\\0\\0\\0\\4\\0x\\0\\0\\0\\177\\377\\4\\0' >$V/Boot0009-$M",
-    ),
-    (
-        "another order of the boot manager",
-        "mutable $V/BootOrder-$M; (cat $V/BootOrder-$M; printf '\\11\\0') >/run/order; cat /run/order >$V/BootOrder-$M",
-    ),
-    ("an older boot loader", "cp $P/loader.efi /boot/EFI/BOOT/BOOTX64.EFI"),
-    ("the boot loader of the image again", "cp $P/first-loader.efi /boot/EFI/BOOT/BOOTX64.EFI"),
 ];
 
 /// The firmware checks signatures. Changes of its keys stay.
