@@ -7,6 +7,10 @@ use super::signer::{Acceptance, acceptance};
 use super::{AUTHORITY, Entry, Event, Measured, Program, Started, Unpredictable, Variable, entries, program};
 use crate::token::Bank;
 
+/// Firmware on a card is a driver that is measured into this register (TCG PC Client Platform Firmware Profile, "Event Types").
+const CARDS: u8 = 2;
+const DRIVERS: [u32; 2] = [0x8000_0004, 0x8000_0005];
+
 type Contents = BTreeMap<Variable, Vec<u8>>;
 
 impl<'a> Measured<'a> {
@@ -30,14 +34,13 @@ impl<'a> Measured<'a> {
         let new = accepted(&acceptors(new_db, after, before.programs)?);
         // An entry may have accepted other things, too, such as firmware on a card. It goes only with a program that went.
         let went = only(before.programs, after);
-        let gone = accepted(&acceptors(old_db, &went, &[])?);
+        let mut gone = accepted(&acceptors(old_db, &went, &[])?);
+        if !before.complete {
+            gone.extend(self.of_replaced(&all, &[&old[..], &new].concat())?);
+        }
         let stays = |digest: &Vec<u8>| !gone.contains(digest) || new.contains(digest);
-        let of_others = all.iter().flatten().any(|digest| !old.contains(digest) && !new.contains(digest));
         let missing: Vec<_> =
             new.iter().filter(|digest| !all.iter().flatten().any(|one| one == *digest)).cloned().collect();
-        if of_others && !before.complete && !missing.is_empty() {
-            return Err(Unpredictable::Others);
-        }
         let first_gone = all.iter().position(|digests| !digests.iter().all(stays));
         all.iter_mut().for_each(|digests| digests.retain(stays));
         let last = all.len().saturating_sub(1);
@@ -45,6 +48,14 @@ impl<'a> Measured<'a> {
             place.extend(missing);
         }
         Ok(all)
+    }
+
+    /// Returns what accepted programs that do not lie there any more: what no known program explains.
+    fn of_replaced(&self, all: &[Vec<Vec<u8>>], known: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Unpredictable> {
+        let unknown: Vec<_> =
+            all.iter().flatten().filter(|digest| !known.contains(digest)).cloned().collect();
+        let has_cards = self.log.of(CARDS).any(|event| DRIVERS.contains(&event.kind));
+        if has_cards && !unknown.is_empty() { Err(Unpredictable::Others) } else { Ok(unknown) }
     }
 
     /// Returns the digests of the events that name what accepted programs.

@@ -33,7 +33,7 @@ pub enum Unpredictable {
     Refused(String),
     /// This program is signed with a certificate that is not itself in `db`.
     Signer(String),
-    /// Another entry accepts what is started, and what lies there now is not what this boot started.
+    /// A program was replaced, and an entry that accepted it may also have accepted firmware on a card.
     Others,
 }
 
@@ -59,7 +59,8 @@ impl fmt::Display for Unpredictable {
                 plain(path)
             ),
             Self::Others => f.write_str(
-                "another entry of db accepts what is started, and what lies there now is not what was accepted in this boot",
+                "what this boot started was replaced, and the log does not tell what else its certificate accepted, such as firmware on a \
+                 card",
             ),
         }
     }

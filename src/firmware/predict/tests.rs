@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::firmware::samples::{change, log, made, value};
+use crate::firmware::samples::{change, log, log_of, made, value};
 use crate::firmware::{Log, append, digest_of, entries, payload};
 use crate::start::samples::{program, signed};
 use crate::token::Bank;
@@ -190,16 +190,69 @@ fn a_kernel_image_by_another_signer_is_predicted() {
         unclear.to_string().starts_with("/x.efi is signed with a certificate that is not itself in db"),
         "{unclear}"
     );
-    // The file was replaced since, so what it was accepted by is not known. The first event may be that of another program.
+    // The file was replaced since, so what it was accepted by is only known because nothing else can have been.
     let log = log("db");
     let value_now = value("db", BANK);
     let measured = log.check(BANK, &value_now).unwrap();
     let after = [Program { path: "/x.efi", bytes: &new }];
     let unknown = measured.after_start(&now, Started { programs: &[], complete: false }, &after);
-    assert_eq!(unknown, Err(Unpredictable::Others));
+    assert_eq!(unknown, Ok(value("other-signer", BANK)));
     // The boot loader lies there as it was, and explains that event.
     let (loader, loaded) =
         (Program { path: "/loader.efi", bytes: &old }, Program { path: "/x.efi", bytes: &new });
     let before = Started { programs: &[loader], complete: false };
     assert_eq!(measured.after_start(&now, before, &[loader, loaded]), Ok(both));
+}
+
+/// No card has firmware, so what nothing else explains accepted the program that was replaced, and goes with it.
+#[test]
+fn a_kernel_image_that_was_signed_again_in_its_place_is_predicted() {
+    let db = contents("other-signer")[&Variable::Db].clone();
+    let entries = entries(&db).unwrap();
+    let parts = |accepted: &[usize]| {
+        let content = BTreeMap::from([(Variable::SecureBoot, vec![1]), (Variable::Db, db.clone())]);
+        let of = |place: &usize| {
+            let structure = Variable::Db.structure(entries[*place].signature());
+            (AUTHORITY, structure.clone(), structure)
+        };
+        made(&[parts(&content), accepted.iter().map(of).collect()].concat())
+    };
+    let (by_one, by_other) = (by(entries[0].value(), b"1"), by(entries[1].value(), b"2"));
+    let (loader, image) = (Program { path: "/l", bytes: &by_one }, Program { path: "/x", bytes: &by_one });
+    let other = Program { path: "/x", bytes: &by_other };
+    let next = |log: &(Log, Vec<u8>), before: &[Program<'_>], after: &[Program<'_>]| {
+        let before = Started { programs: before, complete: false };
+        log.0.check(BANK, &log.1).unwrap().after_start(&BTreeMap::new(), before, after)
+    };
+    let (both, one) = (parts(&[0, 1]), parts(&[0]));
+    assert_eq!(next(&both, &[loader], &[loader, image]), Ok(one.1.clone()));
+    assert_eq!(next(&one, &[loader], &[loader, other]), Ok(both.1));
+}
+
+#[test]
+fn with_firmware_on_a_card_it_is_not_clear_what_a_certificate_accepted() {
+    let now = contents("first");
+    let db = now[&Variable::Db].clone();
+    let signature = entries(&db).unwrap()[0].signature().to_vec();
+    let measured = |pcr, kind, data: Vec<u8>| (pcr, kind, data.clone(), digest_of(BANK, &[&data]));
+    let structure =
+        |variable: Variable, content: &[u8]| measured(7, 0x8000_0001, variable.structure(content));
+    let keys = [structure(Variable::SecureBoot, &[1]), structure(Variable::Db, &db)];
+    let accepted = measured(7, AUTHORITY, Variable::Db.structure(&signature));
+    let card = measured(2, 0x8000_0004, b"a driver".to_vec());
+    let other = by(entries(&db).unwrap()[1].value(), b"x");
+    let next = |events: &[(u32, u32, Vec<u8>, Vec<u8>)]| {
+        let log = log_of(events);
+        let digests = log.digests(7, BANK).unwrap();
+        let value = replay(BANK, digests.iter().map(Vec::as_slice));
+        let after = [Program { path: "/x", bytes: &other }];
+        log.check(BANK, &value).unwrap().after_start(
+            &BTreeMap::new(),
+            Started { programs: &[], complete: false },
+            &after,
+        )
+    };
+    let all = [keys.to_vec(), vec![accepted]].concat();
+    assert!(next(&all).is_ok());
+    assert_eq!(next(&[vec![card], all].concat()), Err(Unpredictable::Others));
 }
