@@ -69,7 +69,7 @@ impl fmt::Display for Unpredictable {
 impl std::error::Error for Unpredictable {}
 
 /// The programs that a boot started.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Started<'a> {
     /// Those that lie there as they were started.
     pub programs: &'a [Program<'a>],
