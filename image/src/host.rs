@@ -1,6 +1,7 @@
 //! What this host provides: standard output and the screen, programs or the tools tree, signals,
 //! GnuPG, temporary folders, and durable files.
 
+pub(crate) mod below;
 pub(crate) mod durable;
 pub(crate) mod file;
 pub(crate) mod full;

@@ -6,8 +6,9 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use super::PUBRING;
+use crate::host::below::Below;
 use crate::host::real::real;
-use crate::host::{file, private_key};
+use crate::host::{file, screen};
 use crate::keyring;
 
 const NEXT: &str = "name another folder with --output";
@@ -30,11 +31,19 @@ pub(super) fn refuse_other(output: &Path) -> Result<()> {
     if let Some((path, kind)) = keyring::above(&to) {
         bail!("{adding}: {} is {kind}: {NEXT}", path.display());
     }
-    if let Some(secret) = keyring::below(output).or_else(|| private_key::within(output)) {
+    let mut below = Below::of(output, |_| true);
+    if let Some(secret) = keyring::below(&mut below) {
         bail!(
             "{adding}: it has secret keys, {}, and everything in a release is published: {NEXT}",
             secret.display()
         );
+    }
+    if !below.is_whole() {
+        screen::warn(format_args!(
+            "warning: {} has more files or deeper folders than were searched for secret keys, and everything in a release is \
+             published: look there yourself, or {NEXT}",
+            output.display()
+        ));
     }
     Ok(())
 }
@@ -47,6 +56,8 @@ fn is_result(folder: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
     use crate::host::temporary;
 
@@ -61,7 +72,14 @@ mod tests {
         {
             fs::write(own.join(file), "").unwrap();
         }
-        fs::write(own.join("escrow/recovery.key"), "AGE-SECRET-KEY-1QQ\n").unwrap();
+        for file in ["escrow/recovery.key", "home/.ssh/id", "deep/a/b/c/d/tls.pem"] {
+            fs::create_dir_all(own.join(file).parent().unwrap()).unwrap();
+            fs::write(own.join(file), "AGE-SECRET-KEY-1QQ\n").unwrap();
+        }
+        fs::create_dir(own.join("linked")).unwrap();
+        symlink("../home/.ssh/id", own.join("linked/id")).unwrap();
+        fs::create_dir(own.join("around")).unwrap();
+        symlink("../home", own.join("around/more")).unwrap();
         let said = |name: &str| {
             let output = own.join(name);
             let refused = refuse_other(&output).map_err(|error| error.to_string());
@@ -75,6 +93,10 @@ mod tests {
             ("x-gpg/release", "x-gpg is a GnuPG home"),
             ("image", &*format!("it has secret keys, image/y-keys, {published}")),
             ("escrow", &format!("it has secret keys, escrow/recovery.key, {published}")),
+            ("home", &format!("it has secret keys, home/.ssh/id, {published}")),
+            ("deep", &format!("it has secret keys, deep/a/b/c/d/tls.pem, {published}")),
+            ("linked", &format!("it has secret keys, linked/id, {published}")),
+            ("around", &format!("it has secret keys, around/more/.ssh/id, {published}")),
             ("x_1", "it is the result of a build, and a release is a folder of its own"),
             ("x_1/release", "x_1 is the result of a build, and a release is a folder of its own"),
             ("web/a", "it is a file, not a folder"),
