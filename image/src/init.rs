@@ -52,7 +52,7 @@ pub fn init(options: &Init, screen: Screen) -> Result<()> {
     let ssh_keys = options.ssh_key.as_deref().map(ssh_key::read).transpose()?;
     let id = id(&options.folder)?;
     refuse_file(&options.folder)?;
-    refuse_homes(&options.folder)?;
+    refuse_unfit(&options.folder)?;
     let template = template(options, &id, ssh_keys.as_deref())?;
     let (folder, keyring) = (&options.folder, options.folder.join(&id));
     let files: Vec<_> = template.files().into_iter().map(|(path, text)| (folder.join(path), text)).collect();
@@ -147,12 +147,12 @@ fn make(files: &[(PathBuf, String)], options: &Init, keyring: &Path, screen: Scr
     }
 }
 
-/// A GnuPG home and a folder of keys have secrets in them, and their owner's backups. An image's folder is published.
+/// An image's folder gets secret keys. A folder of secrets has its owner's backups, and an image's folder is shown to others.
 ///
 /// # Errors
-/// When the folder is one of these, or in one of these.
-fn refuse_homes(folder: &Path) -> Result<()> {
-    let Some((path, kind)) = keyring::above(folder) else { return Ok(()) };
+/// When the folder is or is in one where no secret key may go.
+fn refuse_unfit(folder: &Path) -> Result<()> {
+    let Some((path, kind)) = keyring::unfit(folder) else { return Ok(()) };
     bail!("making {}: {} is {kind}: choose another place", folder.display(), path.display())
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use super::unfit;
 use crate::host::durable;
 
 /// Longest name that fits into a certificate's name with our suffix.
@@ -42,6 +43,17 @@ impl Places {
         let folder = path.parent().unwrap_or(path).to_owned();
         let staging = folder.join(format!(".{name}.gen-keyring"));
         Ok(Self { folder, name: name.to_owned(), staging })
+    }
+
+    /// # Errors
+    /// When others get what is in the folder, or it has other secrets.
+    pub(super) fn refuse_unfit(&self, doing: &str, next: &str) -> Result<()> {
+        let is_here = self.folder.as_os_str().is_empty();
+        let Some((path, kind)) = unfit(if is_here { Path::new(".") } else { &self.folder }) else {
+            return Ok(());
+        };
+        let keyring = self.folder.join(&self.name);
+        bail!("{doing} the keyring {}: {} is {kind}: {next}", keyring.display(), path.display())
     }
 
     /// Keeps other runs of this tool out of the folder.

@@ -12,6 +12,7 @@ use super::Machine;
 use super::image::Image;
 use super::kept::{self, Found, NOTE, Next, Origin};
 use crate::host::{durable, file, full, temporary};
+use crate::keyring;
 
 /// Keeps `pattern run` away from a machine while its disk is written to. Does nothing for another file.
 ///
@@ -156,6 +157,14 @@ fn make_private(path: &Path) -> Result<bool> {
         bail!(
             "keeping a machine in {}: it is a file, not a folder: name a new or an empty folder",
             path.display()
+        );
+    }
+    // Its TPM's state opens its volume, and its console may have shown a recovery key.
+    if let Some((folder, kind)) = keyring::unfit(path) {
+        bail!(
+            "keeping a machine in {}: {} is {kind}: name a new or an empty folder in another place",
+            path.display(),
+            folder.display()
         );
     }
     if let Some(parent) = path.parent() {

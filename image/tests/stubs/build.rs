@@ -29,6 +29,26 @@ fn what_the_build_can_not_write_at_its_end_is_named_before_mkosi_starts() {
 
 #[test]
 #[ignore = "needs gnupg openssl; `make test` runs it"]
+fn no_result_goes_below_a_release_or_into_another_image() {
+    let host = Host::with_mkosi();
+    host.image_folder("y");
+    fs::create_dir(host.path("release")).unwrap();
+    for name in ["SHA256SUMS", "SHA256SUMS.gpg"] {
+        fs::write(host.path("release").join(name), "").unwrap();
+    }
+    for (output, found, kind) in [
+        ("release/images", "release", "a release"),
+        ("y/mkosi.extra/images", "y/mkosi.extra", "what mkosi reads for an image"),
+    ] {
+        let error = host.fails(&["build", "x", "--output", output]);
+        let end = format!("/{found} is {kind}: name another folder with --output\n");
+        assert!(error.contains(&format!("building into {output}: ")) && error.ends_with(&end), "{error}");
+        assert!(!host.path(output).exists());
+    }
+}
+
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
 fn a_version_has_one_build_at_a_time() {
     let host = Host::with_mkosi();
     let mut first = host.starts(host.pattern(WAITS, &["build", "x"]), "initrd");

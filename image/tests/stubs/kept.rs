@@ -100,6 +100,24 @@ fn fresh_erases_the_machine_and_nothing_else() {
     host.succeeds(&["run", "x_2.raw", "--persist", "m"]);
 }
 
+/// A TPM's state opens the machine's volume, and a release is published.
+#[test]
+fn no_machine_is_made_where_others_get_it() {
+    let host = Host::new();
+    host.image("x_1.raw", 1);
+    fs::create_dir(host.path("release")).unwrap();
+    for name in ["SHA256SUMS", "SHA256SUMS.gpg"] {
+        fs::write(host.path("release").join(name), "").unwrap();
+    }
+    let error = host.fails(&["run", "x_1.raw", "--persist", "release/new/m"]);
+    let release = host.path("release").canonicalize().unwrap();
+    let wanted = format!(
+        "pattern: keeping a machine in release/new/m: {} is a release: name a new or an empty folder in another place\n",
+        release.display()
+    );
+    assert_eq!((error, host.path("release/new").exists()), (wanted, false));
+}
+
 #[test]
 fn a_folder_of_something_else_is_left_alone() {
     let host = Host::new();
