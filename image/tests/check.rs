@@ -151,6 +151,23 @@ fn secret_keys_do_not_go_into_an_image() {
     }
 }
 
+/// `%D` is the folder of the image. What else stands for something is for mkosi to resolve.
+#[test]
+fn secret_keys_behind_a_specifier_are_found_or_the_specifier_is_named() {
+    let place = Place::new();
+    place.write("image/m-keys/pcr-private.pem", "-----BEGIN PRIVATE KEY-----\nAA==\n");
+    place.write("image/mkosi.conf", format!("{KERNEL}ExtraTrees=%D/m-keys:/usr/share/k\n"));
+    let (found, status) = place.check(&["image"]);
+    let wanted =
+        "/image/m-keys/pcr-private.pem is a secret key of a NAME-keys, and everybody who has the image would";
+    assert!(found.contains(wanted) && status == 1, "{found}");
+    place.write("image/mkosi.conf", format!("{KERNEL}ExtraTrees=%I-keys:/usr/share/k\n"));
+    let (found, status) = place.check(&["image"]);
+    let wanted = "image/pattern.toml:1: note: ExtraTrees=%I-keys:/usr/share/k of image/mkosi.conf: what %I stands for is not known \
+                  here, so secret keys were not looked for there; `pattern build` looks for them before the image is made";
+    assert!(found.contains(wanted) && status == 0, "{found}");
+}
+
 /// A person may mean it.
 #[test]
 fn other_private_keys_are_noted() {

@@ -26,7 +26,8 @@ const TOOLS: &str = "#!/bin/sh\nmkdir -p \"$1\"\ncp \"$STUBS/bin/mkosi\" \"$1/mk
 const MKOSI: &str = r#"#!/bin/sh
 step=initrd
 for word; do case $word in
-    summary) echo '{"Images":[{"Distribution":"debian","Release":"'$(cat "$STUBS/release" || echo trixie)'"}]}'; exit ;;
+    summary) echo '{"Images":[{"Distribution":"debian","Release":"'$(cat "$STUBS/release" || echo trixie)'",
+        "ExtraTrees":['$(cat "$STUBS/trees")']}]}'; exit ;;
     --output-directory=*) to=${word#*=} ;;
     --image-id=*) step=image id=${word#*=} ;;
 esac; done
