@@ -57,9 +57,8 @@ impl Host {
         }
         host.program("stubs/bin/qemu-system-x86_64", QEMU);
         host.program("stubs/bin/swtpm", SWTPM);
-        for name in
-            ["bin/swtpm_setup", "bin/socat", "share/OVMF/OVMF_CODE_4M.fd", "share/OVMF/OVMF_VARS_4M.fd"]
-        {
+        host.program("stubs/bin/swtpm_setup", "#!/bin/sh\necho state >tpm/tpm2-00.permall\n");
+        for name in ["bin/socat", "share/OVMF/OVMF_CODE_4M.fd", "share/OVMF/OVMF_VARS_4M.fd"] {
             host.program(&format!("stubs/{name}"), "#!/bin/sh\n");
         }
         host
