@@ -20,9 +20,10 @@ pub mod temporary;
 pub(crate) mod tools;
 pub mod tree;
 pub(crate) mod waiting;
+pub(crate) mod word;
 
 /// Returns when a new keyring is right. With a new one in the place of an old one, machines take no
 /// update any more.
 pub(crate) fn only_new(name: &str) -> String {
-    format!("only for a new system: pattern gen-keyring {name}")
+    format!("only for a new system: pattern gen-keyring {}", word::quoted(name))
 }

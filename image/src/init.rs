@@ -21,6 +21,7 @@ use crate::host::screen::Screen;
 use crate::host::signals;
 use crate::host::ssh_key::{self, SshKey};
 use crate::host::tree::{CACHE, Tools};
+use crate::host::word::word;
 use crate::keyring::{self, NAME_MAX};
 pub use kind::Kind;
 use made::Made;
@@ -137,7 +138,7 @@ fn make(files: &[(PathBuf, String)], options: &Init, keyring: &Path, screen: Scr
     match made {
         Err(error) if keyring::is_begun(keyring) => Err(error.context(format!(
             "{folder} has its files and not all keys; to make those, run `pattern gen-keyring {}`",
-            keyring.display()
+            word(keyring)
         ))),
         Err(error) => {
             new.remove();
@@ -178,7 +179,7 @@ fn next(folder: &Path, template: &Template<'_>) -> String {
     // The current folder may be written in other ways, too, such as `./`.
     let is_here = folder.components().eq(Path::new(".").components());
     let shown = if is_here { "This folder".to_owned() } else { folder.display().to_string() };
-    let enter = if is_here { String::new() } else { format!("cd {shown}\n    ") };
+    let enter = if is_here { String::new() } else { format!("cd {}\n    ", word(folder)) };
     format!(
         "\n{shown} has everything for an image that is {what}. Its README.md says who can log in. Next:\n    \
          {enter}pattern build --keys {id}-keys{tools}\n    \
@@ -187,7 +188,7 @@ fn next(folder: &Path, template: &Template<'_>) -> String {
          Before you burn it: write your own image.updates.url into pattern.toml, and build again.\n",
         what = template.kind.what(),
         // root's PATH may not have it.
-        program = env::current_exe().map_or("pattern".to_owned(), |path| path.display().to_string()),
+        program = env::current_exe().map_or("pattern".to_owned(), |path| word(&path)),
         run = template.run(),
         tools = template.tools,
     )

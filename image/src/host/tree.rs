@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
+use super::word::word;
 use super::{durable, file};
 
 /// The cache's folder as people write it; see [`Tools::folder`].
@@ -54,7 +55,7 @@ impl Tools {
     pub(crate) fn option(&self) -> String {
         let Self::At(folder) = self else { return String::new() };
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
-        format!(" --tools {}", quoted(&folder.display().to_string()))
+        format!(" --tools {}", word(&folder))
     }
 
     /// Returns the folder's absolute path, and makes it if it does not exist.
@@ -91,12 +92,6 @@ impl Tools {
         let path = path.with_context(|| format!("finding the tools tree in {}", folder.display()))?;
         Ok(Tree { path, _used: used.map(Arc::new) })
     }
-}
-
-/// Returns a word that a shell takes as it is.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@".contains(c);
-    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// Asks the kernel whether a folder and the log in it can be written.

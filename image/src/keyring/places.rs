@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::unfit;
 use crate::host::durable;
+use crate::host::word::word;
 
 /// Longest name that fits into a certificate's name with our suffix.
 pub(crate) const NAME_MAX: usize = 40;
@@ -64,8 +65,9 @@ impl Places {
         let folder = self.folder.display();
         if !self.folder.as_os_str().is_empty() && !self.folder.exists() {
             bail!(
-                "keyring {}: the folder {folder} does not exist; to make it, run: mkdir -p {folder}",
-                self.name
+                "keyring {}: the folder {folder} does not exist; to make it, run: mkdir -p {}",
+                self.name,
+                word(&self.folder)
             );
         }
         durable::lock(&self.folder)
@@ -135,7 +137,7 @@ impl Places {
         let [home, pubring] = [self.gpg(), self.pubring()].map(|part| self.folder.join(part));
         let shown = pubring.display();
         let export = if is_there(&home) {
-            format!(", or export {shown}: gpg --homedir {} --output {shown} --export", home.display())
+            format!(", or export {shown}: gpg --homedir {} --output {} --export", word(&home), word(&pubring))
         } else {
             String::new()
         };

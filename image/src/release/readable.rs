@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use rustix::process::geteuid;
 
 use crate::host::below::Below;
+use crate::host::word::word;
 use crate::host::{durable, screen};
 use crate::keyring;
 
@@ -47,7 +48,7 @@ fn next(folder: &Path, is_release: bool) -> String {
         Some(key) => {
             format!("name another folder with --output, because {} holds secret keys", key.display())
         }
-        None => format!("chmod {} {}", if is_release { "a+rx" } else { "a+x" }, folder.display()),
+        None => format!("chmod {} {}", if is_release { "a+rx" } else { "a+x" }, word(folder)),
     }
 }
 
