@@ -161,6 +161,11 @@ fn refuse_unfit(folder: &Path) -> Result<()> {
 /// When the folder, or one that it is to be made in, is a file.
 fn refuse_file(folder: &Path) -> Result<()> {
     let making = || format!("making {}", folder.display());
+    let leads_nowhere = |path: &&Path| path.is_symlink() && !path.exists();
+    if let Some(link) = folder.ancestors().find(leads_nowhere) {
+        let choose = if link == folder { "name" } else { "place" };
+        bail!("{}: {} is a link to what does not exist: choose another {choose}", making(), link.display());
+    }
     match folder.ancestors().find_map(|path| Some((path, file::other_than_folder(path)?))) {
         Some((file, kind)) if file == folder => {
             bail!("{}: it is {kind}, not a folder: choose another name", making())

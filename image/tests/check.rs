@@ -168,6 +168,21 @@ fn secret_keys_behind_a_specifier_are_found_or_the_specifier_is_named() {
     assert!(found.contains(wanted) && status == 0, "{found}");
 }
 
+#[test]
+fn configuration_that_mkosi_would_wait_for_is_an_error() {
+    let place = Place::new();
+    place.write("image/mkosi.conf", KERNEL);
+    for name in ["mkosi.local.conf", "mkosi.postinst", "mkosi.conf"] {
+        let file = place.0.path().join("image").join(name);
+        std::fs::remove_file(&file).ok();
+        assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+        let (found, status) = place.check(&["image"]);
+        let wanted = format!("image/{name} is a FIFO, not a file, and mkosi would wait for it: remove it");
+        assert!(found.contains(&wanted) && status == 1, "{found}");
+        std::fs::remove_file(&file).unwrap();
+    }
+}
+
 /// A person may mean it.
 #[test]
 fn other_private_keys_are_noted() {

@@ -34,8 +34,21 @@ pub(super) fn findings(path: &Path, text: &str, config: &Config) -> Vec<Finding>
         Secret::Other(message) => note("", message),
     });
     let unresolved = mkosi.unresolved.iter().map(|path| note("", unresolved(path)));
+    let endless = mkosi.endless.iter().map(|(file, kind)| {
+        let message =
+            format!("{} is {kind}, not a file, and mkosi would wait for it: remove it", file.display());
+        Finding::error(&name, line_of(text, ""), "", message)
+    });
     let login = login::note(config, &mkosi).map(|message| note("userspace.homed", message));
-    keyring.into_iter().chain(form).chain(kernel).chain(secrets).chain(unresolved).chain(login).collect()
+    keyring
+        .into_iter()
+        .chain(form)
+        .chain(kernel)
+        .chain(secrets)
+        .chain(unresolved)
+        .chain(endless)
+        .chain(login)
+        .collect()
 }
 
 /// Says what was not looked at.

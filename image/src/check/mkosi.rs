@@ -46,6 +46,8 @@ pub(super) struct Mkosi {
     pub(super) scripts: Vec<String>,
     /// Settings with paths that only mkosi can resolve, and what in it that is.
     pub(super) unresolved: Vec<Unresolved>,
+    /// Configuration and scripts that mkosi would wait for, and what they are.
+    pub(super) endless: Vec<(PathBuf, &'static str)>,
     /// Whether there is more than these files show.
     pub(super) hidden: bool,
 }

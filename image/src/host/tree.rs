@@ -4,11 +4,12 @@ use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use clap::builder::{OsStringValueParser, TypedValueParser, ValueParser, ValueParserFactory};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
@@ -34,6 +35,19 @@ pub enum Tools {
 impl From<OsString> for Tools {
     fn from(value: OsString) -> Self {
         if value == CACHE { Self::Cache } else { Self::At(value.into()) }
+    }
+}
+
+/// An empty one, as of a variable that is not set, would be the current folder.
+impl ValueParserFactory for Tools {
+    type Parser = ValueParser;
+
+    fn value_parser() -> ValueParser {
+        let parse = |value: OsString| match value.is_empty() {
+            true => Err("it is empty: name a folder, or leave the option out"),
+            false => Ok(Self::from(value)),
+        };
+        ValueParser::new(OsStringValueParser::new().try_map(parse))
     }
 }
 
@@ -68,6 +82,16 @@ impl Tools {
         let made = made.with_context(|| {
             format!("keeping the tools tree in {} (another folder: --tools DIR)", folder.display())
         })?;
+        let log = made.join(LOG);
+        if let Some(kind) =
+            fs::metadata(&log).ok().map(|found| found.file_type()).filter(FileTypeExt::is_fifo)
+        {
+            bail!(
+                "keeping the tools tree in {}: {LOG} in it is {}, not a file: remove it",
+                folder.display(),
+                file::what(kind)
+            );
+        }
         may_keep(&made).with_context(|| {
             format!(
                 "keeping the tools tree in {}: you can't write there: name a folder of your own with --tools DIR, or build as the \
@@ -178,6 +202,15 @@ mod tests {
         assert_eq!(Tools::At("a/b".into()).option(), format!(" --tools {}/a/b", here.display()));
         assert_eq!(Tools::At("/it's mine".into()).option(), r" --tools '/it'\''s mine'");
         assert_eq!(Tools::Cache.option(), "");
+    }
+
+    #[test]
+    fn a_log_that_nobody_reads_is_not_waited_for() {
+        let place = crate::host::temporary::folder().unwrap();
+        let log = place.path().join(LOG);
+        assert!(std::process::Command::new("mkfifo").arg(&log).status().unwrap().success());
+        let error = Tools::At(place.path().to_owned()).made().unwrap_err().to_string();
+        assert!(error.ends_with(": tools.log in it is a FIFO, not a file: remove it"), "{error}");
     }
 
     #[test]

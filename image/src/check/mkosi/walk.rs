@@ -2,11 +2,14 @@
 //! and all profiles to be chosen: who asks wants to know what an image may have.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use super::look::{self, entries};
 use super::specifier::Folders;
 use super::{Mkosi, Placed, Unresolved, ini, tree};
+use crate::host::file;
 use crate::host::real::real;
 
 /// Folders with more configuration.
@@ -142,6 +145,10 @@ impl Walk {
 
     /// Returns the text of a file. What is not text may do anything.
     fn text(&mut self, file: &Path) -> Option<String> {
+        let kind = fs::metadata(file).ok().map(|found| found.file_type());
+        if let Some(kind) = kind.filter(|kind| kind.is_fifo() || kind.is_socket()) {
+            self.found.endless.push((file.to_owned(), file::what(kind)));
+        }
         let text = look::text(file);
         self.found.hidden |= text.is_none();
         text
