@@ -23,6 +23,7 @@ use crate::host::ssh_key::{self, SshKey};
 use crate::host::tree::{CACHE, Tools};
 use crate::host::word::word;
 use crate::keyring::{self, NAME_MAX};
+use crate::place;
 pub use kind::Kind;
 use made::Made;
 use template::Template;
@@ -153,7 +154,7 @@ fn make(files: &[(PathBuf, String)], options: &Init, keyring: &Path, screen: Scr
 /// # Errors
 /// When the folder is or is in one where no secret key may go.
 fn refuse_unfit(folder: &Path) -> Result<()> {
-    let Some((path, kind)) = keyring::unfit(folder) else { return Ok(()) };
+    let Some((path, kind)) = place::unfit(folder) else { return Ok(()) };
     bail!("making {}: {} is {kind}: choose another place", folder.display(), path.display())
 }
 

@@ -2,9 +2,7 @@
 
 mod addition;
 mod openssl;
-mod place;
 mod places;
-mod secret;
 
 use std::path::{Path, PathBuf};
 
@@ -20,10 +18,8 @@ use crate::host::results;
 use crate::host::screen::Screen;
 use crate::host::signals;
 use crate::host::tree::{CACHE, Tools};
-pub(crate) use place::{is_result, read_by_mkosi, unfit};
 pub(crate) use places::NAME_MAX;
 use places::Places;
-pub(crate) use secret::{above, below, is_secret};
 
 /// Options of `gen-keyring`.
 #[derive(Args, Clone, PartialEq, Eq, Debug)]

@@ -35,6 +35,7 @@ use folder::Folder;
 pub(crate) use folder::SIGNATURE;
 pub(crate) use manifest::MANIFEST;
 pub(crate) use name::SBOM;
+pub(crate) use place::is_result;
 
 /// The end of the name of mkosi's list of packages. It is not published.
 pub(crate) const PACKAGES: &str = ".manifest";

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::{Build, output};
 use crate::host::real::real;
-use crate::keyring;
+use crate::{place, secret};
 
 /// Refuses a folder for results that is something else.
 ///
@@ -20,10 +20,10 @@ pub(super) fn refuse_other(options: &Build) -> Result<()> {
             own.display()
         );
     }
-    if let Some((path, kind)) = keyring::above(&to) {
+    if let Some((path, kind)) = secret::above(&to) {
         bail!("building into {shown}: {} is {kind}: name another folder with --output", path.display());
     }
-    if let Some(read) = keyring::read_by_mkosi(&options.folder, &to) {
+    if let Some(read) = place::read_by_mkosi(&options.folder, &to) {
         bail!(
             "building into {shown}: mkosi reads {} for the image; name another folder with --output",
             read.display()
@@ -35,7 +35,7 @@ pub(super) fn refuse_other(options: &Build) -> Result<()> {
              as the default, build/images"
         );
     }
-    match keyring::unfit(&to) {
+    match place::unfit(&to) {
         Some((path, kind)) => {
             bail!("building into {shown}: {} is {kind}: name another folder with --output", path.display())
         }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::unfit;
 use crate::host::durable;
 use crate::host::word::word;
+use crate::place::unfit;
 
 /// Longest name that fits into a certificate's name with our suffix.
 pub(crate) const NAME_MAX: usize = 40;

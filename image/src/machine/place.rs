@@ -13,7 +13,6 @@ use super::fault;
 use super::image::Image;
 use super::kept::{self, Found, NOTE, Next, Origin};
 use crate::host::{durable, file, full, temporary};
-use crate::keyring;
 
 /// Keeps `pattern run` away from a machine while its disk is written to. Does nothing for another file.
 ///
@@ -161,7 +160,7 @@ fn make_private(path: &Path) -> Result<bool> {
         );
     }
     // Its TPM's state opens its volume, and its console may have shown a recovery key.
-    if let Some((folder, kind)) = keyring::unfit(path) {
+    if let Some((folder, kind)) = crate::place::unfit(path) {
         bail!(
             "keeping a machine in {}: {} is {kind}: name a new or an empty folder in another place",
             path.display(),

@@ -1,13 +1,15 @@
 //! Where a release may be: everything in it is published, and what is above it is opened to the web server.
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Result, bail};
 
+use super::PUBRING;
 use crate::host::below::Below;
 use crate::host::real::real;
 use crate::host::{file, screen};
-use crate::keyring;
+use crate::secret;
 
 const NEXT: &str = "name another folder with --output";
 
@@ -22,15 +24,15 @@ pub(super) fn refuse_other(output: &Path) -> Result<()> {
         let which = if path == to { "it".to_owned() } else { path.display().to_string() };
         bail!("{adding}: {which} is {kind}, not a folder: {NEXT}");
     }
-    if let Some(result) = to.ancestors().find(|path| keyring::is_result(path)) {
+    if let Some(result) = to.ancestors().find(|path| is_result(path)) {
         let which = if result == to { "it".to_owned() } else { result.display().to_string() };
         bail!("{adding}: {which} is the result of a build, and a release is a folder of its own: {NEXT}");
     }
-    if let Some((path, kind)) = keyring::above(&to) {
+    if let Some((path, kind)) = secret::above(&to) {
         bail!("{adding}: {} is {kind}: {NEXT}", path.display());
     }
     let mut below = Below::of(output, |_| true);
-    if let Some(secret) = keyring::below(&mut below) {
+    if let Some(secret) = secret::below(&mut below) {
         bail!(
             "{adding}: it has secret keys, {}, and everything in a release is published: {NEXT}",
             secret.display()
@@ -46,9 +48,14 @@ pub(super) fn refuse_other(output: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A result has sums, too, which nobody signed.
+pub(crate) fn is_result(folder: &Path) -> bool {
+    let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.any(|entry| entry.file_name().to_string_lossy().ends_with(PUBRING))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::os::unix::fs::symlink;
 
     use super::*;

@@ -10,7 +10,7 @@ use rustix::process::geteuid;
 use crate::host::below::Below;
 use crate::host::word::word;
 use crate::host::{durable, screen};
-use crate::keyring;
+use crate::secret;
 
 /// Makes a folder and those above it that are missing, readable by everybody, whatever the umask.
 pub(super) fn make(path: &Path) -> Result<()> {
@@ -44,7 +44,7 @@ pub(super) fn warn(path: &Path) {
 
 /// Says what to do. A folder stays closed with a private key in it that others could get at then.
 fn next(folder: &Path, is_release: bool) -> String {
-    match keyring::below(&mut Below::of(folder, is_open)) {
+    match secret::below(&mut Below::of(folder, is_open)) {
         Some(key) => {
             format!("name another folder with --output, because {} holds secret keys", key.display())
         }

@@ -1,12 +1,11 @@
 //! Places where no secret key may go: others get what is there, or it is somebody's secrets already.
 
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use super::above;
 use crate::check;
 use crate::host::real::real;
-use crate::release::{MANIFEST, PUBRING, SIGNATURE};
+use crate::release::{MANIFEST, SIGNATURE, is_result};
+use crate::secret::above;
 
 /// mkosi writes here, and reads nothing from here.
 const MKOSI_WRITES: [&str; 4] = ["mkosi.builddir", "mkosi.cache", "mkosi.output", "mkosi.workspace"];
@@ -25,12 +24,6 @@ pub(crate) fn published(path: &Path) -> Option<(PathBuf, &'static str)> {
         is_release.then_some("a release").or_else(|| is_result(folder).then_some("the result of a build"))
     };
     real(path).ancestors().find_map(|folder| Some((folder.to_owned(), kind(folder)?)))
-}
-
-/// A result has sums, too, which nobody signed.
-pub(crate) fn is_result(folder: &Path) -> bool {
-    let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.any(|entry| entry.file_name().to_string_lossy().ends_with(PUBRING))
 }
 
 /// Returns what of the image in a folder a path without links is or is in.
@@ -56,6 +49,7 @@ fn part_of_image(path: &Path) -> Option<(PathBuf, &'static str)> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     use super::*;
