@@ -13,6 +13,7 @@ mod place;
 mod progress;
 mod room;
 mod sbom;
+mod summary;
 mod tree;
 mod users;
 mod writable;
@@ -40,6 +41,7 @@ use date::Date;
 use debian::Debian;
 use keys::Keys;
 use mkosi::Places;
+use summary::Summary;
 
 /// Options of `build`.
 #[derive(Args, Clone, PartialEq, Eq, Debug)]
@@ -110,7 +112,9 @@ pub fn build(options: &Build, screen: Screen) -> Result<()> {
     }
     let foreign = keys.as_ref().and_then(|keys| pairs::warning(keys, &trusted, &pubring, &options.tools));
     foreign.iter().for_each(screen::warn);
-    let debian = Debian::of(&mut mkosi::summary(&places, &config), &places.tools, &places.work)?;
+    let summary = Summary::of(&mut mkosi::summary(&places, &config))?;
+    summary.refuse_secrets(&options.folder, screen)?;
+    let debian = Debian::of(&summary, &places.tools, &places.work)?;
     step("initrd", "initrd.log", &places.initrd_cache, &mut mkosi::initrd(&places, &config, &debian))?;
     let joined = keys.as_ref().map(|keys| keys.joined(&places.work)).transpose()?;
     let mut image = mkosi::image(&places, &config, &debian, keys.as_ref().zip(joined.as_ref()));

@@ -9,13 +9,16 @@ mod login;
 mod mkosi;
 mod secret;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueHint};
 use pattern::config::{self, Config, Finding, Severity};
+use secret::Secret;
 use serde_json::{Value, json};
 
+use crate::host::real::real;
 use crate::host::results;
 use crate::host::screen::Screen;
 
@@ -95,6 +98,24 @@ pub(crate) fn look(path: &Path) -> Checked {
 /// Returns the trees that mkosi copies for the image in a folder, as far as files show.
 pub(crate) fn trees(folder: &Path) -> Vec<PathBuf> {
     mkosi::Mkosi::read(folder).trees
+}
+
+/// Returns what there is to say about the secret keys in trees that mkosi copies from and to these places: those that belong into
+/// no image, and others. What the image's folder shows by itself was said before.
+pub(crate) fn secrets_of(folder: &Path, trees: &[(PathBuf, Option<String>)]) -> (Vec<String>, Vec<String>) {
+    // A link in one tree is not the file in another that the link leads to.
+    let place = |file: &Path| real(file.parent().unwrap_or(file)).join(file.file_name().unwrap_or_default());
+    let seen: BTreeSet<_> = mkosi::Mkosi::read(folder).files.iter().map(|file| place(&file.from)).collect();
+    let mut found = mkosi::Mkosi::of_trees(trees);
+    found.files.retain(|file| !seen.contains(&place(&file.from)));
+    let (mut ours, mut others) = (Vec::new(), Vec::new());
+    for secret in secret::secrets(&found) {
+        match secret {
+            Secret::Ours(message) => ours.push(message),
+            Secret::Other(message) => others.push(message),
+        }
+    }
+    (ours, others)
 }
 
 pub(crate) fn is_error(finding: &Finding) -> bool {

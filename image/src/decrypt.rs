@@ -12,6 +12,7 @@ use pattern::age::{self, Identity};
 use pattern::volume::recovery::RecoveryKey;
 use zeroize::Zeroizing;
 
+use crate::host::word::word;
 use crate::host::{file, results};
 
 /// Options of `recovery decrypt`.
@@ -58,11 +59,13 @@ fn secret(options: &Decrypt) -> Result<Zeroizing<Vec<u8>>> {
         return Ok(bytes);
     }
     if !is_input(&options.file) && read(&options.file).is_ok_and(|other| has_secret_key(&other)) {
-        let (file, key) = (options.file.display(), path.display());
+        let file = options.file.display();
         bail!(
-            "{} is an encrypted file, and {file} is a secret key: FILE and KEYFILE are swapped: pattern recovery decrypt {key} \
-             --identity {file}",
-            named(path)
+            "{} is an encrypted file, and {file} is a secret key: FILE and KEYFILE are swapped: pattern recovery decrypt {} \
+             --identity {}",
+            named(path),
+            word(path),
+            word(&options.file)
         );
     }
     bail!(

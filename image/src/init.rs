@@ -21,7 +21,9 @@ use crate::host::screen::Screen;
 use crate::host::signals;
 use crate::host::ssh_key::{self, SshKey};
 use crate::host::tree::{CACHE, Tools};
+use crate::host::word::word;
 use crate::keyring::{self, NAME_MAX};
+use crate::place;
 pub use kind::Kind;
 use made::Made;
 use template::Template;
@@ -52,7 +54,7 @@ pub fn init(options: &Init, screen: Screen) -> Result<()> {
     let ssh_keys = options.ssh_key.as_deref().map(ssh_key::read).transpose()?;
     let id = id(&options.folder)?;
     refuse_file(&options.folder)?;
-    refuse_homes(&options.folder)?;
+    refuse_unfit(&options.folder)?;
     let template = template(options, &id, ssh_keys.as_deref())?;
     let (folder, keyring) = (&options.folder, options.folder.join(&id));
     let files: Vec<_> = template.files().into_iter().map(|(path, text)| (folder.join(path), text)).collect();
@@ -137,7 +139,7 @@ fn make(files: &[(PathBuf, String)], options: &Init, keyring: &Path, screen: Scr
     match made {
         Err(error) if keyring::is_begun(keyring) => Err(error.context(format!(
             "{folder} has its files and not all keys; to make those, run `pattern gen-keyring {}`",
-            keyring.display()
+            word(keyring)
         ))),
         Err(error) => {
             new.remove();
@@ -147,12 +149,12 @@ fn make(files: &[(PathBuf, String)], options: &Init, keyring: &Path, screen: Scr
     }
 }
 
-/// A GnuPG home and a folder of keys have secrets in them, and their owner's backups. An image's folder is published.
+/// An image's folder gets secret keys. A folder of secrets has its owner's backups, and an image's folder is shown to others.
 ///
 /// # Errors
-/// When the folder is one of these, or in one of these.
-fn refuse_homes(folder: &Path) -> Result<()> {
-    let Some((path, kind)) = keyring::above(folder) else { return Ok(()) };
+/// When the folder is or is in one where no secret key may go.
+fn refuse_unfit(folder: &Path) -> Result<()> {
+    let Some((path, kind)) = place::unfit(folder) else { return Ok(()) };
     bail!("making {}: {} is {kind}: choose another place", folder.display(), path.display())
 }
 
@@ -160,6 +162,11 @@ fn refuse_homes(folder: &Path) -> Result<()> {
 /// When the folder, or one that it is to be made in, is a file.
 fn refuse_file(folder: &Path) -> Result<()> {
     let making = || format!("making {}", folder.display());
+    let leads_nowhere = |path: &&Path| path.is_symlink() && !path.exists();
+    if let Some(link) = folder.ancestors().find(leads_nowhere) {
+        let choose = if link == folder { "name" } else { "place" };
+        bail!("{}: {} is a link to what does not exist: choose another {choose}", making(), link.display());
+    }
     match folder.ancestors().find_map(|path| Some((path, file::other_than_folder(path)?))) {
         Some((file, kind)) if file == folder => {
             bail!("{}: it is {kind}, not a folder: choose another name", making())
@@ -178,7 +185,7 @@ fn next(folder: &Path, template: &Template<'_>) -> String {
     // The current folder may be written in other ways, too, such as `./`.
     let is_here = folder.components().eq(Path::new(".").components());
     let shown = if is_here { "This folder".to_owned() } else { folder.display().to_string() };
-    let enter = if is_here { String::new() } else { format!("cd {shown}\n    ") };
+    let enter = if is_here { String::new() } else { format!("cd {}\n    ", word(folder)) };
     format!(
         "\n{shown} has everything for an image that is {what}. Its README.md says who can log in. Next:\n    \
          {enter}pattern build --keys {id}-keys{tools}\n    \
@@ -187,7 +194,7 @@ fn next(folder: &Path, template: &Template<'_>) -> String {
          Before you burn it: write your own image.updates.url into pattern.toml, and build again.\n",
         what = template.kind.what(),
         // root's PATH may not have it.
-        program = env::current_exe().map_or("pattern".to_owned(), |path| path.display().to_string()),
+        program = env::current_exe().map_or("pattern".to_owned(), |path| word(&path)),
         run = template.run(),
         tools = template.tools,
     )

@@ -3,7 +3,6 @@
 mod addition;
 mod openssl;
 mod places;
-mod secret;
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +20,6 @@ use crate::host::signals;
 use crate::host::tree::{CACHE, Tools};
 pub(crate) use places::NAME_MAX;
 use places::Places;
-pub(crate) use secret::{above, below, is_secret};
 
 /// Options of `gen-keyring`.
 #[derive(Args, Clone, PartialEq, Eq, Debug)]
@@ -57,6 +55,7 @@ pub fn generate(options: &GenKeyring, screen: Screen) -> Result<()> {
     signals::catch()?;
     if options.add_missing || options.epoch.is_some() {
         let places = Places::new(&options.name)?;
+        places.refuse_unfit("adding to", "move the keyring to another place first")?;
         let _lock = places.lock()?;
         return addition::add(&places, options, screen);
     }
@@ -70,7 +69,9 @@ pub fn generate(options: &GenKeyring, screen: Screen) -> Result<()> {
 
 /// Makes the keys, and says what each is for. Returns where its parts are.
 fn new(name: &Path, tools: &Tools, screen: Screen) -> Result<[PathBuf; 3]> {
-    let _lock = Places::new(name)?.lock()?;
+    let places = Places::new(name)?;
+    places.refuse_unfit("making", "choose another place")?;
+    let _lock = places.lock()?;
     new_where_locked(name, tools, screen)
 }
 

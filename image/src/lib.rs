@@ -17,6 +17,8 @@ pub mod host;
 pub mod init;
 pub mod keyring;
 pub mod machine;
+mod place;
 pub mod release;
 pub mod run;
+mod secret;
 pub mod show;

@@ -2,6 +2,7 @@
 
 pub mod console;
 pub mod credential;
+mod fault;
 pub mod growth;
 pub mod image;
 mod kept;

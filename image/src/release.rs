@@ -25,6 +25,7 @@ use crate::host::results;
 use crate::host::screen::{self, Screen};
 use crate::host::signals;
 use crate::host::tree::{CACHE, Tools};
+use crate::host::word::word;
 use addition::Addition;
 use built::Built;
 pub(crate) use built::PUBRING;
@@ -34,6 +35,7 @@ use folder::Folder;
 pub(crate) use folder::SIGNATURE;
 pub(crate) use manifest::MANIFEST;
 pub(crate) use name::SBOM;
+pub(crate) use place::is_result;
 
 /// The end of the name of mkosi's list of packages. It is not published.
 pub(crate) const PACKAGES: &str = ".manifest";
@@ -120,7 +122,7 @@ pub fn sign(options: &SignRelease, screen: Screen) -> Result<()> {
 /// gpg would make files in what `pattern build` wrote.
 fn refuse_swapped(options: &SignRelease) -> Result<()> {
     if gpg::is_home(&options.result) && options.home.join(MANIFEST).exists() {
-        let (result, home) = (options.result.display(), options.home.display());
+        let [result, home] = [&options.result, &options.home].map(|path| word(path));
         bail!("RESULT and GPGHOME are swapped: pattern sign-release {home} {result}");
     }
     Ok(())

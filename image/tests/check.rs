@@ -151,6 +151,38 @@ fn secret_keys_do_not_go_into_an_image() {
     }
 }
 
+/// `%D` is the folder of the image. What else stands for something is for mkosi to resolve.
+#[test]
+fn secret_keys_behind_a_specifier_are_found_or_the_specifier_is_named() {
+    let place = Place::new();
+    place.write("image/m-keys/pcr-private.pem", "-----BEGIN PRIVATE KEY-----\nAA==\n");
+    place.write("image/mkosi.conf", format!("{KERNEL}ExtraTrees=%D/m-keys:/usr/share/k\n"));
+    let (found, status) = place.check(&["image"]);
+    let wanted =
+        "/image/m-keys/pcr-private.pem is a secret key of a NAME-keys, and everybody who has the image would";
+    assert!(found.contains(wanted) && status == 1, "{found}");
+    place.write("image/mkosi.conf", format!("{KERNEL}ExtraTrees=%I-keys:/usr/share/k\n"));
+    let (found, status) = place.check(&["image"]);
+    let wanted = "image/pattern.toml:1: note: ExtraTrees=%I-keys:/usr/share/k of image/mkosi.conf: what %I stands for is not known \
+                  here, so secret keys were not looked for there; `pattern build` looks for them before the image is made";
+    assert!(found.contains(wanted) && status == 0, "{found}");
+}
+
+#[test]
+fn configuration_that_mkosi_would_wait_for_is_an_error() {
+    let place = Place::new();
+    place.write("image/mkosi.conf", KERNEL);
+    for name in ["mkosi.local.conf", "mkosi.postinst", "mkosi.conf"] {
+        let file = place.0.path().join("image").join(name);
+        std::fs::remove_file(&file).ok();
+        assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+        let (found, status) = place.check(&["image"]);
+        let wanted = format!("image/{name} is a FIFO, not a file, and mkosi would wait for it: remove it");
+        assert!(found.contains(&wanted) && status == 1, "{found}");
+        std::fs::remove_file(&file).unwrap();
+    }
+}
+
 /// A person may mean it.
 #[test]
 fn other_private_keys_are_noted() {

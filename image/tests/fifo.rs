@@ -19,6 +19,8 @@ impl Place {
         std::fs::write(place.path("x_1/x_1.raw"), "x").unwrap();
         std::fs::write(place.path("key"), KEY).unwrap();
         std::fs::File::create(place.path("vm.raw")).unwrap().set_len(64 << 20).unwrap();
+        std::fs::write(place.path("binary"), [0xff, 0]).unwrap();
+        std::os::unix::fs::symlink("none", place.path("dangling")).unwrap();
         for fifo in ["fifo", "x_1/SHA256SUMS", "new/README.md"] {
             assert!(Command::new("mkfifo").arg(place.path(fifo)).status().unwrap().success());
         }
@@ -55,6 +57,18 @@ fn a_fifo_is_refused_wherever_a_file_is_named() {
             "reading the secret key fifo: it is a FIFO, not a file",
         ),
         (&["init", "new"], "new/README.md exists already: choose another folder"),
+        (
+            &["init", "dangling"],
+            "making dangling: dangling is a link to what does not exist: choose another name",
+        ),
+        (
+            &["init", "dangling/x"],
+            "making dangling/x: dangling is a link to what does not exist: choose another place",
+        ),
+        (
+            &["init", "other", "--ssh-key", "binary"],
+            "binary is not text: name a public key of OpenSSH, such as ",
+        ),
         (&["init", "other", "--ssh-key", "fifo"], "reading fifo: it is a FIFO, not a file"),
         (&["sign-release", "x_1", "x-gpg"], "opening the GnuPG home x-gpg: it does not exist; name "),
     ] {

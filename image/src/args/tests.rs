@@ -260,3 +260,14 @@ fn commands_of_the_machine_are_named_as_such() {
     assert!(wrong("run update --frob").contains("unexpected argument '--frob'"));
     assert!(wrong("confirm").contains("unrecognized subcommand 'confirm'"));
 }
+
+/// As `--tools "$UNSET"`.
+#[test]
+fn an_empty_tools_tree_is_refused() {
+    for line in ["init x --tools=", "build --tools=", "run x.raw --tools="] {
+        let said = wrong(line);
+        let wanted =
+            "invalid value '' for '--tools <DIR>': it is empty: name a folder, or leave the option out";
+        assert!(said.contains(wanted), "{line}: {said}");
+    }
+}

@@ -3,12 +3,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use anyhow::{Context, Result};
 
-use crate::host::tools;
+use super::summary::Summary;
 
 /// Of the tools tree, and of its `apt` sources.
 const OF_TOOLS: &str = "trixie";
@@ -27,16 +25,13 @@ pub(crate) struct Debian {
 }
 
 impl Debian {
-    /// Asks mkosi which release it would use. Writes apt's sources for it to `work`, unless those in
+    /// Takes the release that mkosi would use. Writes apt's sources for it to `work`, unless those in
     /// `tools` are for it.
     ///
     /// # Errors
-    /// When mkosi can't read the configuration, it names another distribution, or the sources can't
-    /// be read or written.
-    pub(crate) fn of(summary: &mut Command, tools: &Path, work: &Path) -> Result<Self> {
-        let asking = "asking mkosi for the image's release of Debian";
-        let said = tools::output(asking, summary)?;
-        let release = release(&String::from_utf8_lossy(&said)).context(asking)?;
+    /// When the image is made of another distribution, or the sources can't be read or written.
+    pub(super) fn of(summary: &Summary, tools: &Path, work: &Path) -> Result<Self> {
+        let release = summary.release()?.to_owned();
         let ready = tools.join("apt");
         if release == OF_TOOLS {
             return Ok(Self { release, apt: ready });
@@ -50,21 +45,6 @@ impl Debian {
         fs::write(&to, sources(&text, &release)).with_context(writing)?;
         Ok(Self { release, apt })
     }
-}
-
-/// Reads what `mkosi --json summary` prints.
-fn release(summary: &str) -> Result<String> {
-    let summary: Value = serde_json::from_str(summary)?;
-    // Images of mkosi.images come before the one that contains them.
-    let image = summary.pointer("/Images").and_then(Value::as_array).and_then(|images| images.last());
-    let word = |key: &str| image.and_then(|image| image.get(key)).and_then(Value::as_str);
-    let (Some(distribution), Some(release)) = (word("Distribution"), word("Release")) else {
-        bail!("its summary names no distribution and no release");
-    };
-    if distribution != "debian" {
-        bail!("Distribution={distribution} in the image's mkosi configuration: it must be debian");
-    }
-    Ok(release.to_owned())
 }
 
 /// Returns the tools' sources with another release in the place of theirs.
@@ -91,24 +71,6 @@ mod tests {
 
     const TOOLS: &str = "Types: deb\nURIs: http://a.example/debian\nSuites: trixie trixie-updates\nComponents: main\n\n\
         Types: deb\nURIs: http://a.example/security\nSuites: trixie-security\nComponents: main\n\n";
-
-    #[test]
-    fn the_image_itself_names_its_release() {
-        let image = |distribution: &str, release: &str| {
-            format!(r#"{{"Distribution":"{distribution}","Release":"{release}"}}"#)
-        };
-        let summary = |images: &[String]| release(&format!(r#"{{"Images":[{}]}}"#, images.join(",")));
-        assert_eq!(summary(&[image("debian", "testing")]).unwrap(), "testing");
-        assert_eq!(summary(&[image("debian", "sid"), image("debian", "trixie")]).unwrap(), "trixie");
-        assert_eq!(
-            summary(&[image("fedora", "43")]).unwrap_err().to_string(),
-            "Distribution=fedora in the image's mkosi configuration: it must be debian"
-        );
-        let nothing = "its summary names no distribution and no release";
-        assert_eq!(summary(&[]).unwrap_err().to_string(), nothing);
-        assert_eq!(summary(&["{}".to_owned()]).unwrap_err().to_string(), nothing);
-        release("no JSON").unwrap_err();
-    }
 
     #[test]
     fn each_archive_is_asked_for_the_other_release() {

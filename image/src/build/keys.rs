@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use pattern::config::epoch::{before, of_private_key, private_key};
 
+use crate::host::word::quoted;
 use crate::host::{file, only_new, screen};
 
 /// The warning for `--sign-debug-as-production`.
@@ -101,7 +102,7 @@ impl Keys {
                     )
                 }
                 Some((images, option)) => {
-                    let name = base(&folder);
+                    let name = quoted(base(&folder));
                     bail!(
                         "keys: {} is missing, which signs images with {images}; `pattern gen-keyring {name} {option}` \
                          adds it and leaves the other keys as they are",

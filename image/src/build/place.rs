@@ -1,16 +1,10 @@
 //! Where results and caches may go: not among an image's own files or keys, which somebody keeps and publishes.
 
-use std::path::{Component, Path, PathBuf};
-
 use anyhow::{Result, bail};
 
 use super::{Build, output};
-use crate::check;
 use crate::host::real::real;
-use crate::keyring;
-
-/// mkosi writes here, and reads nothing from here.
-const MKOSI_WRITES: [&str; 4] = ["mkosi.builddir", "mkosi.cache", "mkosi.output", "mkosi.workspace"];
+use crate::{place, secret};
 
 /// Refuses a folder for results that is something else.
 ///
@@ -26,20 +20,25 @@ pub(super) fn refuse_other(options: &Build) -> Result<()> {
             own.display()
         );
     }
-    if let Some((path, kind)) = keyring::above(&to) {
+    if let Some((path, kind)) = secret::above(&to) {
         bail!("building into {shown}: {} is {kind}: name another folder with --output", path.display());
     }
-    if let Some(read) = read_by_mkosi(&options.folder, &to) {
+    if let Some(read) = place::read_by_mkosi(&options.folder, &to) {
         bail!(
             "building into {shown}: mkosi reads {} for the image; name another folder with --output",
             read.display()
         );
     }
-    match output::kind(&options.output) {
-        Some(kind) => bail!(
+    if let Some(kind) = output::kind(&options.output) {
+        bail!(
             "building into {shown}: it is {kind}, and results go into a folder of their own below --output; name another one, such \
              as the default, build/images"
-        ),
+        );
+    }
+    match place::unfit(&to) {
+        Some((path, kind)) => {
+            bail!("building into {shown}: {} is {kind}: name another folder with --output", path.display())
+        }
         None => Ok(()),
     }
 }
@@ -57,28 +56,12 @@ fn refuse_other_than_text(options: &Build) -> Result<()> {
     }
 }
 
-/// Returns what of the image's input a folder is or is in.
-fn read_by_mkosi(folder: &Path, to: &Path) -> Option<PathBuf> {
-    let own = real(folder);
-    if let Some(Component::Normal(first)) =
-        to.strip_prefix(&own).ok().and_then(|rest| rest.components().next())
-    {
-        let name = first.to_string_lossy();
-        if name.starts_with("mkosi.") && !MKOSI_WRITES.contains(&&*name) {
-            return Some(folder.join(first));
-        }
-    }
-    check::trees(folder).into_iter().find(|tree| to.starts_with(real(tree)))
-}
-
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::os::unix::ffi::OsStringExt as _;
-    use std::os::unix::fs::symlink;
+    use std::path::PathBuf;
 
     use super::*;
-    use crate::host::temporary;
     use crate::host::tree::Tools;
 
     #[test]
@@ -103,32 +86,6 @@ mod tests {
         ] {
             let error = refuse_other_than_text(&wrong).unwrap_err().to_string();
             assert!(error.ends_with(": its name is not UTF-8, and mkosi wants that: rename it"), "{error}");
-        }
-    }
-
-    #[test]
-    fn what_mkosi_reads_is_known_by_its_name_and_by_settings() {
-        let place = temporary::folder().unwrap();
-        let folder = place.path().join("x");
-        fs::create_dir_all(folder.join("mkosi.extra")).unwrap();
-        fs::create_dir_all(place.path().join("trees/one")).unwrap();
-        fs::write(folder.join("mkosi.conf"), "[Content]\nExtraTrees=../trees/one:/usr\n").unwrap();
-        symlink("mkosi.extra", folder.join("link")).unwrap();
-        let said = |name: &str| {
-            let read = read_by_mkosi(&folder, &real(&folder.join(name)));
-            read.map(|read| read.strip_prefix(&folder).unwrap().display().to_string())
-        };
-        for (name, wanted) in [
-            ("mkosi.extra", "mkosi.extra"),
-            ("link/usr/share", "mkosi.extra"),
-            ("mkosi.conf.d/results", "mkosi.conf.d"),
-            ("mkosi.skeleton", "mkosi.skeleton"),
-            ("../trees/one/results", "../trees/one"),
-        ] {
-            assert_eq!(said(name).as_deref(), Some(wanted), "{name}");
-        }
-        for name in ["build/images", "mkosi.output", "../trees", "results/mkosi.extra"] {
-            assert_eq!(said(name), None, "{name}");
         }
     }
 }

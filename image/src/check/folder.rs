@@ -6,7 +6,7 @@ use std::path::Path;
 use pattern::config::{Config, Finding, line_of};
 
 use super::kernel::Lack;
-use super::mkosi::Mkosi;
+use super::mkosi::{Mkosi, Unresolved};
 use super::secret::{Secret, secrets};
 use super::{form, kernel, login};
 use crate::host::pubring::Pubring;
@@ -33,8 +33,33 @@ pub(super) fn findings(path: &Path, text: &str, config: &Config) -> Vec<Finding>
         Secret::Ours(message) => Finding::error(&name, line_of(text, ""), "", message),
         Secret::Other(message) => note("", message),
     });
+    let unresolved = mkosi.unresolved.iter().map(|path| note("", unresolved(path)));
+    let endless = mkosi.endless.iter().map(|(file, kind)| {
+        let message =
+            format!("{} is {kind}, not a file, and mkosi would wait for it: remove it", file.display());
+        Finding::error(&name, line_of(text, ""), "", message)
+    });
     let login = login::note(config, &mkosi).map(|message| note("userspace.homed", message));
-    keyring.into_iter().chain(form).chain(kernel).chain(secrets).chain(login).collect()
+    keyring
+        .into_iter()
+        .chain(form)
+        .chain(kernel)
+        .chain(secrets)
+        .chain(unresolved)
+        .chain(endless)
+        .chain(login)
+        .collect()
+}
+
+/// Says what was not looked at.
+fn unresolved(path: &Unresolved) -> String {
+    format!(
+        "{} of {}: what {} stands for is not known here, so secret keys were not looked for there; `pattern build` looks for them \
+         before the image is made",
+        path.setting,
+        path.file.display(),
+        path.unknown
+    )
 }
 
 const NO_GPG: &str = "whether a key in the keyring can sign was not checked, because this host has no gpg; `pattern build` \

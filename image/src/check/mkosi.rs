@@ -3,6 +3,7 @@
 
 mod ini;
 mod look;
+mod specifier;
 mod tree;
 mod walk;
 
@@ -21,6 +22,17 @@ pub(super) struct Placed {
     pub(super) text: String,
 }
 
+/// A path that only mkosi can resolve.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Unresolved {
+    /// Where it stands.
+    pub(super) file: PathBuf,
+    /// Such as `ExtraTrees=%i`.
+    pub(super) setting: String,
+    /// Such as `%i`.
+    pub(super) unknown: String,
+}
+
 /// The configuration of an image.
 #[derive(Default, Debug)]
 pub(super) struct Mkosi {
@@ -32,6 +44,10 @@ pub(super) struct Mkosi {
     pub(super) files: Vec<Placed>,
     /// The texts of the scripts that change the image.
     pub(super) scripts: Vec<String>,
+    /// Settings with paths that only mkosi can resolve, and what in it that is.
+    pub(super) unresolved: Vec<Unresolved>,
+    /// Configuration and scripts that mkosi would wait for, and what they are.
+    pub(super) endless: Vec<(PathBuf, &'static str)>,
     /// Whether there is more than these files show.
     pub(super) hidden: bool,
 }
@@ -40,6 +56,12 @@ impl Mkosi {
     /// Reads the configuration in a folder.
     pub(super) fn read(folder: &Path) -> Self {
         walk::folder(folder)
+    }
+
+    /// Reads trees that mkosi copies from and to these places.
+    pub(super) fn of_trees(trees: &[(PathBuf, Option<String>)]) -> Self {
+        let files = trees.iter().filter_map(|(from, to)| tree::files(from, to.as_deref())).flatten();
+        Self { files: files.collect(), ..Self::default() }
     }
 
     /// Returns the packages that are installed.

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use super::mkosi::Mkosi;
 use crate::host::gpg::SECRET_KEYS;
 use crate::host::private_key;
-use crate::keyring;
 
 /// The folder of secret keys in a GnuPG home, and the file of an older one.
 const OF_GPG: [&str; 2] = [SECRET_KEYS, "secring.gpg"];
@@ -38,7 +37,7 @@ fn secret(file: &Path) -> Option<Secret> {
         return None;
     }
     let (shown, name) = (file.display(), file.file_name()?.to_string_lossy());
-    if keyring::is_secret(&name) {
+    if crate::secret::is_secret(&name) {
         return Some(Secret::Ours(format!(
             "{shown} is a secret key of a NAME-keys, and everybody who has the image would have it: {MOVE}"
         )));

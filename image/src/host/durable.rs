@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use super::word::word;
 use super::{file, screen, signals};
 
 /// Keeps other runs of this tool out of a folder while the returned value lives.
@@ -84,7 +85,8 @@ pub(crate) fn warn_of_readers(path: &Path) -> Result<()> {
     if found.permissions().mode() & 0o077 != 0 {
         let shown = path.display();
         screen::warn(format_args!(
-            "warning: other users can read {shown}; to prevent that, run: chmod 700 {shown}"
+            "warning: other users can read {shown}; to prevent that, run: chmod 700 {}",
+            word(path)
         ));
     }
     Ok(())

@@ -3,7 +3,7 @@
 mod der;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,14 +17,12 @@ const READ: usize = 64 << 10;
 
 /// Returns whether a file has a private key. A link is not followed.
 pub(crate) fn is_in(file: &Path) -> bool {
-    let is_file = fs::symlink_metadata(file).is_ok_and(|found| found.is_file());
-    is_file && small::read(file, READ).map(Zeroizing::new).is_ok_and(|bytes| is_private(&bytes))
+    fs::symlink_metadata(file).is_ok_and(|found| found.is_file()) && is_behind(file)
 }
 
-/// Returns a file in a folder that has a private key.
-pub(crate) fn within(folder: &Path) -> Option<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|file| is_in(file)).min()
+/// Returns whether a file has a private key, or the one that a link leads to.
+pub(crate) fn is_behind(file: &Path) -> bool {
+    small::read(file, READ).map(Zeroizing::new).is_ok_and(|bytes| is_private(&bytes))
 }
 
 /// Returns whether there is a private key: in PEM, as OpenSSH, OpenSSL and gpg write them, in DER, in DER as base64, of age, of

@@ -59,7 +59,9 @@ pub(crate) fn read(file: &Path) -> Result<Vec<SshKey>> {
     if bytes.len() > LONGEST {
         bail!("{name} has more than {LONGEST} bytes, which no list of public keys has");
     }
-    let text = String::from_utf8(bytes).with_context(|| format!("reading {name}"))?;
+    let Ok(text) = String::from_utf8(bytes) else {
+        bail!("{name} is not text: name a public key of OpenSSH, such as ~/.ssh/id_ed25519.pub");
+    };
     if text.contains("PRIVATE KEY-----") {
         bail!("{name} is a private key, which belongs in no image; give its public half, {name}.pub");
     }

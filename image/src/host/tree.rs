@@ -4,14 +4,16 @@ use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use clap::builder::{OsStringValueParser, TypedValueParser, ValueParser, ValueParserFactory};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
+use super::word::word;
 use super::{durable, file};
 
 /// The cache's folder as people write it; see [`Tools::folder`].
@@ -36,6 +38,19 @@ impl From<OsString> for Tools {
     }
 }
 
+/// An empty one, as of a variable that is not set, would be the current folder.
+impl ValueParserFactory for Tools {
+    type Parser = ValueParser;
+
+    fn value_parser() -> ValueParser {
+        let parse = |value: OsString| match value.is_empty() {
+            true => Err("it is empty: name a folder, or leave the option out"),
+            false => Ok(Self::from(value)),
+        };
+        ValueParser::new(OsStringValueParser::new().try_map(parse))
+    }
+}
+
 impl Tools {
     /// Returns the folder, which need not exist.
     ///
@@ -54,7 +69,7 @@ impl Tools {
     pub(crate) fn option(&self) -> String {
         let Self::At(folder) = self else { return String::new() };
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
-        format!(" --tools {}", quoted(&folder.display().to_string()))
+        format!(" --tools {}", word(&folder))
     }
 
     /// Returns the folder's absolute path, and makes it if it does not exist.
@@ -67,6 +82,16 @@ impl Tools {
         let made = made.with_context(|| {
             format!("keeping the tools tree in {} (another folder: --tools DIR)", folder.display())
         })?;
+        let log = made.join(LOG);
+        if let Some(kind) =
+            fs::metadata(&log).ok().map(|found| found.file_type()).filter(FileTypeExt::is_fifo)
+        {
+            bail!(
+                "keeping the tools tree in {}: {LOG} in it is {}, not a file: remove it",
+                folder.display(),
+                file::what(kind)
+            );
+        }
         may_keep(&made).with_context(|| {
             format!(
                 "keeping the tools tree in {}: you can't write there: name a folder of your own with --tools DIR, or build as the \
@@ -91,12 +116,6 @@ impl Tools {
         let path = path.with_context(|| format!("finding the tools tree in {}", folder.display()))?;
         Ok(Tree { path, _used: used.map(Arc::new) })
     }
-}
-
-/// Returns a word that a shell takes as it is.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@".contains(c);
-    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// Asks the kernel whether a folder and the log in it can be written.
@@ -183,6 +202,15 @@ mod tests {
         assert_eq!(Tools::At("a/b".into()).option(), format!(" --tools {}/a/b", here.display()));
         assert_eq!(Tools::At("/it's mine".into()).option(), r" --tools '/it'\''s mine'");
         assert_eq!(Tools::Cache.option(), "");
+    }
+
+    #[test]
+    fn a_log_that_nobody_reads_is_not_waited_for() {
+        let place = crate::host::temporary::folder().unwrap();
+        let log = place.path().join(LOG);
+        assert!(std::process::Command::new("mkfifo").arg(&log).status().unwrap().success());
+        let error = Tools::At(place.path().to_owned()).made().unwrap_err().to_string();
+        assert!(error.ends_with(": tools.log in it is a FIFO, not a file: remove it"), "{error}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::places::Places;
 use super::{GenKeyring, openssl};
 use crate::host::screen::{self, Screen};
 use crate::host::tree::Tools;
+use crate::host::word::word;
 use crate::host::{durable, full, gpg, results, temporary};
 
 /// Adds what the options ask for, says what it is, and prints where it is.
@@ -47,8 +48,9 @@ fn refuse_lost_keys(places: &Places, options: &GenKeyring, keys: &Path) -> Resul
     let (name, keys) = (options.name.display(), keys.display());
     bail!(
         "adding to the keyring {name}: the folder {keys} does not exist; if there was one, restore it from your backup: no \
-         other keys open volumes and sign for machines of this keyring; only for a new system: `pattern gen-keyring {name}`, \
-         without --add-missing or --epoch, makes a new keyring"
+         other keys open volumes and sign for machines of this keyring; only for a new system: `pattern gen-keyring {}`, \
+         without --add-missing or --epoch, makes a new keyring",
+        word(&options.name)
     );
 }
 

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::host::durable;
+use crate::host::word::word;
+use crate::place::unfit;
 
 /// Longest name that fits into a certificate's name with our suffix.
 pub(crate) const NAME_MAX: usize = 40;
@@ -44,6 +46,17 @@ impl Places {
         Ok(Self { folder, name: name.to_owned(), staging })
     }
 
+    /// # Errors
+    /// When others get what is in the folder, or it has other secrets.
+    pub(super) fn refuse_unfit(&self, doing: &str, next: &str) -> Result<()> {
+        let is_here = self.folder.as_os_str().is_empty();
+        let Some((path, kind)) = unfit(if is_here { Path::new(".") } else { &self.folder }) else {
+            return Ok(());
+        };
+        let keyring = self.folder.join(&self.name);
+        bail!("{doing} the keyring {}: {} is {kind}: {next}", keyring.display(), path.display())
+    }
+
     /// Keeps other runs of this tool out of the folder.
     ///
     /// # Errors
@@ -52,8 +65,9 @@ impl Places {
         let folder = self.folder.display();
         if !self.folder.as_os_str().is_empty() && !self.folder.exists() {
             bail!(
-                "keyring {}: the folder {folder} does not exist; to make it, run: mkdir -p {folder}",
-                self.name
+                "keyring {}: the folder {folder} does not exist; to make it, run: mkdir -p {}",
+                self.name,
+                word(&self.folder)
             );
         }
         durable::lock(&self.folder)
@@ -123,7 +137,7 @@ impl Places {
         let [home, pubring] = [self.gpg(), self.pubring()].map(|part| self.folder.join(part));
         let shown = pubring.display();
         let export = if is_there(&home) {
-            format!(", or export {shown}: gpg --homedir {} --output {shown} --export", home.display())
+            format!(", or export {shown}: gpg --homedir {} --output {} --export", word(&home), word(&pubring))
         } else {
             String::new()
         };

@@ -9,6 +9,7 @@ use pattern::table::{Found, Guid, ReadError, Refusal};
 use sha2::{Digest as _, Sha256};
 
 use crate::host::file;
+use crate::host::word::word;
 use crate::release::image::{self, NOT_OURS};
 
 /// The partition type of an EFI system partition (UEFI Specification 2.10, section 5.3.3).
@@ -52,7 +53,7 @@ impl Image {
         let mut start = Vec::new();
         let _length = file.by_ref().take(8).read_to_end(&mut start).with_context(reading)?;
         if let Some((_, what)) = OTHERS.iter().find(|(magic, _)| start.starts_with(magic)) {
-            bail!("{0} {what} {0}", path.display());
+            bail!("{} {what} {}", path.display(), word(path));
         }
         let (esp_end, disk) = table(&mut file)
             .map_err(|why| anyhow::anyhow!("{} is not an image by `pattern build`: {why}", path.display()))?;

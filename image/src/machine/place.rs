@@ -9,6 +9,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use tempfile::TempDir;
 
 use super::Machine;
+use super::fault;
 use super::image::Image;
 use super::kept::{self, Found, NOTE, Next, Origin};
 use crate::host::{durable, file, full, temporary};
@@ -110,7 +111,7 @@ impl Kept {
         let mut names = names.collect::<io::Result<Vec<String>>>().with_context(reading)?;
         names.sort();
         let note = file::text(&self.path.join(NOTE)).unwrap_or_default();
-        Ok(Found { names, origin: Origin::parse(&note), other_disk: false })
+        Ok(Found { names, origin: Origin::parse(&note), faults: fault::of(&self.path), other_disk: false })
     }
 
     /// The note comes first: a machine without one would be taken for that of an older version.
@@ -156,6 +157,14 @@ fn make_private(path: &Path) -> Result<bool> {
         bail!(
             "keeping a machine in {}: it is a file, not a folder: name a new or an empty folder",
             path.display()
+        );
+    }
+    // Its TPM's state opens its volume, and its console may have shown a recovery key.
+    if let Some((folder, kind)) = crate::place::unfit(path) {
+        bail!(
+            "keeping a machine in {}: {} is {kind}: name a new or an empty folder in another place",
+            path.display(),
+            folder.display()
         );
     }
     if let Some(parent) = path.parent() {

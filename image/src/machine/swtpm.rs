@@ -62,11 +62,19 @@ impl Tpm {
     }
 }
 
+/// What a TPM keeps, in the folder with its state.
+const PERMANENT: &str = "tpm2-00.permall";
+
+/// Returns whether a folder has the state of a TPM. swtpm would begin with a blank one.
+pub(super) fn has_state(state: &Path) -> bool {
+    fs::metadata(state.join(PERMANENT)).is_ok_and(|found| found.is_file() && found.len() > 0)
+}
+
 /// Makes the state of a new TPM, unless it exists. It has one PCR bank, because firmware hashes
 /// everything once for each bank.
 fn manufacture(programs: &Programs, folder: &Path) -> Result<()> {
     let state = folder.join("tpm");
-    if state.exists() {
+    if has_state(&state) {
         return Ok(());
     }
     fs::create_dir_all(&state).with_context(|| format!("creating {}", state.display()))?;

@@ -13,11 +13,11 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use super::sum;
-use crate::host::file;
 use crate::host::signals;
 use crate::host::step::Step;
 use crate::host::tools::{self, Need, Source};
 use crate::host::tree::Tools;
+use crate::host::{file, full};
 
 const XZ: Need = Need { programs: &["xz"], package: "xz-utils" };
 const GZIP: Need = Need { programs: &["gzip"], package: "gzip" };
@@ -115,9 +115,11 @@ impl Codec {
         let input = file::open(from).with_context(doing)?;
         let mut output = File::create_new(to).with_context(|| format!("creating {}", to.display()))?;
         let (child, content) = decompress(program[0], source, &input).with_context(doing)?;
-        let copied = with_holes(content, &mut output);
-        tools::finish(&doing(), child)?;
-        copied.with_context(|| format!("writing {}", to.display()))
+        let copied = with_holes(content, &mut output).with_context(|| format!("writing {}", to.display()));
+        let ended = tools::finish(&doing(), child);
+        // The program dies of it if nobody reads on, because what it says can't be written.
+        copied.map_err(|error| full::explain(to, error))?;
+        ended.map(drop)
     }
 
     /// Returns the SHA-256 of the content of a file of the release.

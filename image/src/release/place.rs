@@ -6,9 +6,10 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use super::PUBRING;
+use crate::host::below::Below;
 use crate::host::real::real;
-use crate::host::{file, private_key};
-use crate::keyring;
+use crate::host::{file, screen};
+use crate::secret;
 
 const NEXT: &str = "name another folder with --output";
 
@@ -27,26 +28,36 @@ pub(super) fn refuse_other(output: &Path) -> Result<()> {
         let which = if result == to { "it".to_owned() } else { result.display().to_string() };
         bail!("{adding}: {which} is the result of a build, and a release is a folder of its own: {NEXT}");
     }
-    if let Some((path, kind)) = keyring::above(&to) {
+    if let Some((path, kind)) = secret::above(&to) {
         bail!("{adding}: {} is {kind}: {NEXT}", path.display());
     }
-    if let Some(secret) = keyring::below(output).or_else(|| private_key::within(output)) {
+    let mut below = Below::of(output, |_| true);
+    if let Some(secret) = secret::below(&mut below) {
         bail!(
             "{adding}: it has secret keys, {}, and everything in a release is published: {NEXT}",
             secret.display()
         );
     }
+    if !below.is_whole() {
+        screen::warn(format_args!(
+            "warning: {} has more files or deeper folders than were searched for secret keys, and everything in a release is \
+             published: look there yourself, or {NEXT}",
+            output.display()
+        ));
+    }
     Ok(())
 }
 
 /// A result has sums, too, which nobody signed.
-fn is_result(folder: &Path) -> bool {
+pub(crate) fn is_result(folder: &Path) -> bool {
     let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.any(|entry| entry.file_name().to_string_lossy().ends_with(PUBRING))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
     use crate::host::temporary;
 
@@ -61,7 +72,14 @@ mod tests {
         {
             fs::write(own.join(file), "").unwrap();
         }
-        fs::write(own.join("escrow/recovery.key"), "AGE-SECRET-KEY-1QQ\n").unwrap();
+        for file in ["escrow/recovery.key", "home/.ssh/id", "deep/a/b/c/d/tls.pem"] {
+            fs::create_dir_all(own.join(file).parent().unwrap()).unwrap();
+            fs::write(own.join(file), "AGE-SECRET-KEY-1QQ\n").unwrap();
+        }
+        fs::create_dir(own.join("linked")).unwrap();
+        symlink("../home/.ssh/id", own.join("linked/id")).unwrap();
+        fs::create_dir(own.join("around")).unwrap();
+        symlink("../home", own.join("around/more")).unwrap();
         let said = |name: &str| {
             let output = own.join(name);
             let refused = refuse_other(&output).map_err(|error| error.to_string());
@@ -75,6 +93,10 @@ mod tests {
             ("x-gpg/release", "x-gpg is a GnuPG home"),
             ("image", &*format!("it has secret keys, image/y-keys, {published}")),
             ("escrow", &format!("it has secret keys, escrow/recovery.key, {published}")),
+            ("home", &format!("it has secret keys, home/.ssh/id, {published}")),
+            ("deep", &format!("it has secret keys, deep/a/b/c/d/tls.pem, {published}")),
+            ("linked", &format!("it has secret keys, linked/id, {published}")),
+            ("around", &format!("it has secret keys, around/more/.ssh/id, {published}")),
             ("x_1", "it is the result of a build, and a release is a folder of its own"),
             ("x_1/release", "x_1 is the result of a build, and a release is a folder of its own"),
             ("web/a", "it is a file, not a folder"),

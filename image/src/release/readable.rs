@@ -7,7 +7,10 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use rustix::process::geteuid;
 
-use crate::host::{durable, private_key, screen};
+use crate::host::below::Below;
+use crate::host::word::word;
+use crate::host::{durable, screen};
+use crate::secret;
 
 /// Makes a folder and those above it that are missing, readable by everybody, whatever the umask.
 pub(super) fn make(path: &Path) -> Result<()> {
@@ -39,12 +42,19 @@ pub(super) fn warn(path: &Path) {
     }
 }
 
-/// Says what to do. A folder with a private key stays closed.
+/// Says what to do. A folder stays closed with a private key in it that others could get at then.
 fn next(folder: &Path, is_release: bool) -> String {
-    match private_key::within(folder) {
-        Some(key) => format!("name another folder with --output, because {} is a private key", key.display()),
-        None => format!("chmod {} {}", if is_release { "a+rx" } else { "a+x" }, folder.display()),
+    match secret::below(&mut Below::of(folder, is_open)) {
+        Some(key) => {
+            format!("name another folder with --output, because {} holds secret keys", key.display())
+        }
+        None => format!("chmod {} {}", if is_release { "a+rx" } else { "a+x" }, word(folder)),
     }
+}
+
+/// Returns whether somebody else than the owner can go through a folder.
+fn is_open(found: &Metadata) -> bool {
+    found.permissions().mode() & 0o011 != 0
 }
 
 /// Returns whether neither the group nor others can read a release, or go through a folder above it. A list of access rights
@@ -96,8 +106,19 @@ mod tests {
         assert_eq!(next(place.path(), false), format!("chmod a+x {shown}"));
         assert_eq!(next(place.path(), true), format!("chmod a+rx {shown}"));
         fs::write(place.path().join("id"), "-----BEGIN OPENSSH PRIVATE KEY-----\n").unwrap();
-        let wanted = format!("name another folder with --output, because {shown}/id is a private key");
+        let wanted = format!("name another folder with --output, because {shown}/id holds secret keys");
         assert_eq!(next(place.path(), false), wanted);
+        // Nobody else gets at one in a folder that stays closed.
+        let inner = place.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        fs::rename(place.path().join("id"), inner.join("id")).unwrap();
+        for (mode, wanted) in [
+            (0o755, format!("name another folder with --output, because {shown}/inner/id holds secret keys")),
+            (0o700, format!("chmod a+x {shown}")),
+        ] {
+            durable::mode(&inner, mode).unwrap();
+            assert_eq!(next(place.path(), false), wanted);
+        }
     }
 
     #[test]

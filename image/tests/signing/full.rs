@@ -36,6 +36,37 @@ fn a_release_that_has_no_room_says_so_in_the_same_words() {
     }
 }
 
+/// The program that unpacks dies, because nobody reads on.
+#[test]
+#[ignore = "needs xz-utils; `make test` runs it"]
+fn an_image_that_is_unpacked_says_which_disk_is_full() {
+    let place = Place::new();
+    fs::create_dir(place.path("m")).unwrap();
+    // Not zeros, which would take no room.
+    let noise: Vec<u8> =
+        (0..600_000_u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
+    fs::write(place.path("x.raw"), noise).unwrap();
+    for (program, file) in [("xz", "x.raw.xz"), ("gzip", "x.raw.gz")] {
+        assert!(
+            Command::new(program)
+                .args(["--keep", "x.raw"])
+                .current_dir(place.path(""))
+                .status()
+                .unwrap()
+                .success()
+        );
+        let mut command = Command::new("unshare");
+        let script = "mount -t tmpfs -o size=512k none m && TMPDIR=$PWD/m exec \"$@\"";
+        command.args(["--map-root-user", "--mount", "sh", "-c", script, "sh", env!("CARGO_BIN_EXE_pattern")]);
+        let output = command.args(["--quiet", "show", file]).current_dir(place.path("")).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        let mount = place.path("m").canonicalize().unwrap();
+        let wanted = format!("pattern: the file system at {} ", mount.display());
+        assert!(output.status.code() == Some(1) && error.starts_with(&wanted), "{error}");
+        assert_eq!(error.matches("make room there, and try again: writing ").count(), 1, "{error}");
+    }
+}
+
 #[test]
 #[ignore = "needs gnupg openssl; `make test` runs it"]
 fn a_full_disk_is_named_and_not_the_key() {

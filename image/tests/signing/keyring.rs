@@ -273,3 +273,36 @@ fn a_failure_leaves_nothing() {
     assert!(error.contains("apt-get install openssl"), "{error}");
     assert!(names(&place.path("")).is_empty());
 }
+
+/// A release is published, an image is given away, and a folder of secrets has its own backups.
+#[test]
+#[ignore = "needs gnupg openssl xz-utils; `make test` runs it"]
+fn no_keys_are_made_where_others_get_them() {
+    let place = Place::with_keys();
+    place.build("1");
+    place.sign();
+    fs::create_dir_all(place.path("image/mkosi.extra/usr")).unwrap();
+    fs::write(place.path("image/pattern.toml"), "").unwrap();
+    let own = place.path("").canonicalize().unwrap();
+    for (folder, found, kind) in [
+        ("release", "release", "a release"),
+        ("x_1", "x_1", "the result of a build"),
+        ("image/mkosi.extra/usr", "image/mkosi.extra", "what mkosi reads for an image"),
+        ("x-keys", "x-keys", "a folder of secret keys"),
+        ("x-gpg", "x-gpg", "a GnuPG home"),
+    ] {
+        let before = names(&place.path(folder));
+        let (name, found) = (format!("{folder}/kk"), own.join(found).display().to_string());
+        let why = format!("{name}: {found} is {kind}");
+        let said = place.fails(&["gen-keyring", &name]);
+        assert_eq!(said, format!("pattern: making the keyring {why}: choose another place\n"));
+        let said = place.fails(&["gen-keyring", &name, "--epoch", "1"]);
+        assert_eq!(
+            said,
+            format!("pattern: adding to the keyring {why}: move the keyring to another place first\n")
+        );
+        let said = place.fails(&["init", &name]);
+        assert_eq!(said, format!("pattern: making {why}: choose another place\n"));
+        assert_eq!(names(&place.path(folder)), before);
+    }
+}

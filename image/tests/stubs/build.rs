@@ -29,6 +29,58 @@ fn what_the_build_can_not_write_at_its_end_is_named_before_mkosi_starts() {
 
 #[test]
 #[ignore = "needs gnupg openssl; `make test` runs it"]
+fn no_result_goes_below_a_release_or_into_another_image() {
+    let host = Host::with_mkosi();
+    host.image_folder("y");
+    fs::create_dir(host.path("release")).unwrap();
+    for name in ["SHA256SUMS", "SHA256SUMS.gpg"] {
+        fs::write(host.path("release").join(name), "").unwrap();
+    }
+    for (output, found, kind) in [
+        ("release/images", "release", "a release"),
+        ("y/mkosi.extra/images", "y/mkosi.extra", "what mkosi reads for an image"),
+    ] {
+        let error = host.fails(&["build", "x", "--output", output]);
+        let end = format!("/{found} is {kind}: name another folder with --output\n");
+        assert!(error.contains(&format!("building into {output}: ")) && error.ends_with(&end), "{error}");
+        assert!(!host.path(output).exists());
+    }
+}
+
+/// As mkosi says of `ExtraTrees=%i-keys:/usr/share/k`, which the folder does not show.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn a_secret_key_that_only_mkosi_finds_is_named_before_the_image_is_made() {
+    let host = Host::with_mkosi();
+    let tree = |name: &str| {
+        let text = format!(r#"{{"Source":"{}","Target":"/usr/share/k"}}"#, host.path(name).display());
+        fs::write(host.path("stubs/trees"), text).unwrap();
+    };
+    tree("x-keys");
+    let error = host.fails(&["build", "x"]);
+    let key = host.path("x-keys/pcr-private.pem");
+    let wanted = format!("{} is a secret key of a NAME-keys, and everybody who has the image", key.display());
+    assert!(error.contains("pattern: building from x: ") && error.contains(&wanted), "{error}");
+    assert!(!host.path("stubs/initrd").exists(), "mkosi made something");
+    fs::create_dir(host.path("more")).unwrap();
+    fs::write(host.path("more/tls"), "-----BEGIN PRIVATE KEY-----\n").unwrap();
+    tree("more");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pattern"));
+    host.furnish(command.args(["build", "x"]), ":");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("/more/tls is a private key, which all machines"), "{}", said(&output));
+    // What the folder shows is said once.
+    fs::write(host.path("x/mkosi.conf"), "[Content]\nPackages=linux-image-amd64\nExtraTrees=../more\n")
+        .unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pattern"));
+    host.furnish(command.args(["build", "x", "--force"]), ":");
+    let told = said(&command.output().unwrap());
+    assert_eq!(told.matches("more/tls is a private key").count(), 1, "{told}");
+}
+
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
 fn a_version_has_one_build_at_a_time() {
     let host = Host::with_mkosi();
     let mut first = host.starts(host.pattern(WAITS, &["build", "x"]), "initrd");

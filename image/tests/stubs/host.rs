@@ -26,7 +26,8 @@ const TOOLS: &str = "#!/bin/sh\nmkdir -p \"$1\"\ncp \"$STUBS/bin/mkosi\" \"$1/mk
 const MKOSI: &str = r#"#!/bin/sh
 step=initrd
 for word; do case $word in
-    summary) echo '{"Images":[{"Distribution":"debian","Release":"'$(cat "$STUBS/release" || echo trixie)'"}]}'; exit ;;
+    summary) echo '{"Images":[{"Distribution":"debian","Release":"'$(cat "$STUBS/release" || echo trixie)'",
+        "ExtraTrees":['$(cat "$STUBS/trees")']}]}'; exit ;;
     --output-directory=*) to=${word#*=} ;;
     --image-id=*) step=image id=${word#*=} ;;
 esac; done
@@ -56,9 +57,8 @@ impl Host {
         }
         host.program("stubs/bin/qemu-system-x86_64", QEMU);
         host.program("stubs/bin/swtpm", SWTPM);
-        for name in
-            ["bin/swtpm_setup", "bin/socat", "share/OVMF/OVMF_CODE_4M.fd", "share/OVMF/OVMF_VARS_4M.fd"]
-        {
+        host.program("stubs/bin/swtpm_setup", "#!/bin/sh\necho state >tpm/tpm2-00.permall\n");
+        for name in ["bin/socat", "share/OVMF/OVMF_CODE_4M.fd", "share/OVMF/OVMF_VARS_4M.fd"] {
             host.program(&format!("stubs/{name}"), "#!/bin/sh\n");
         }
         host

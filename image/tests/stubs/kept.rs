@@ -89,6 +89,39 @@ fn a_disk_that_became_another_is_not_taken_for_the_image_s() {
     }
 }
 
+/// swtpm would begin with a blank TPM, QEMU with another's variables, and both would wait for whoever reads a FIFO.
+#[test]
+fn a_part_that_is_lost_is_not_replaced_without_a_word() {
+    for (part, script, wanted) in [
+        ("tpm", "rm m/tpm/*", "its tpm, which opens its volume, is empty: "),
+        ("uefi-variables.fd", "rm m/uefi-variables.fd", "its boot entries, is missing: "),
+        ("uefi-variables.fd", ": >m/uefi-variables.fd", "its boot entries, is empty: "),
+        ("uefi-variables.fd", "mkfifo -m 600 n && mv n m/uefi-variables.fd", "is a FIFO, not a file: "),
+        ("disk.raw", ": >m/disk.raw", "its disk.raw is empty: "),
+        ("disk.raw", "mkfifo n && mv n m/disk.raw", "its disk.raw is a FIFO, not a file: "),
+        ("qemu.log", "mkfifo n && mv n m/qemu.log", "its qemu.log is a FIFO, not a file: remove it"),
+        ("swtpm.log", "mkfifo n && mv n m/swtpm.log", "its swtpm.log is a FIFO, not a file: remove it"),
+        ("console.log", "mkfifo n && mv n m/console.log", "its console.log is a FIFO, not a file: remove it"),
+    ] {
+        let host = machine();
+        let changed = Command::new("sh").args(["-c", script]).current_dir(host.path("")).status().unwrap();
+        assert!(changed.success(), "{script}");
+        for arguments in [&["run", "x_1.raw", "--persist", "m"][..], &["run", "--persist", "m"]] {
+            let error = host.fails(arguments);
+            let start = error.starts_with("pattern: keeping a machine in m: ");
+            assert!(start && error.contains(part) && error.contains(wanted), "{script}: {error}");
+        }
+        host.succeeds(&["run", "x_1.raw", "--persist", "m", "--fresh"]);
+    }
+    // As the message says.
+    let host = machine();
+    fs::remove_dir_all(host.path("m/tpm")).unwrap();
+    fs::create_dir(host.path("m/tpm")).unwrap();
+    fs::remove_file(host.path("m/console.log")).unwrap();
+    host.succeeds(&["run", "--persist", "m"]);
+    assert!(host.path("m/tpm/tpm2-00.permall").exists());
+}
+
 #[test]
 fn fresh_erases_the_machine_and_nothing_else() {
     let host = machine();
@@ -98,6 +131,24 @@ fn fresh_erases_the_machine_and_nothing_else() {
     assert_eq!(fs::read_to_string(host.path("m/notes.txt")).unwrap(), "mine");
     assert!(!host.path("m/console.log").exists(), "of the machine before");
     host.succeeds(&["run", "x_2.raw", "--persist", "m"]);
+}
+
+/// A TPM's state opens the machine's volume, and a release is published.
+#[test]
+fn no_machine_is_made_where_others_get_it() {
+    let host = Host::new();
+    host.image("x_1.raw", 1);
+    fs::create_dir(host.path("release")).unwrap();
+    for name in ["SHA256SUMS", "SHA256SUMS.gpg"] {
+        fs::write(host.path("release").join(name), "").unwrap();
+    }
+    let error = host.fails(&["run", "x_1.raw", "--persist", "release/new/m"]);
+    let release = host.path("release").canonicalize().unwrap();
+    let wanted = format!(
+        "pattern: keeping a machine in release/new/m: {} is a release: name a new or an empty folder in another place\n",
+        release.display()
+    );
+    assert_eq!((error, host.path("release/new").exists()), (wanted, false));
 }
 
 #[test]

@@ -110,6 +110,25 @@ fn what_can_not_be_looked_into_is_known() {
 }
 
 #[test]
+fn specifiers_of_folders_are_resolved_and_others_are_named() {
+    let mkosi = read(&[
+        ("image/mkosi.conf", "[Content]\nExtraTrees=%D/one:/usr/%i,keys/%i:/usr\nPackages=%i\n"),
+        (
+            "image/mkosi.conf.d/a/mkosi.conf",
+            "[Include]\nInclude=%D/../base\n[Content]\nSkeletonTrees=%C/two,~/x\n",
+        ),
+        ("image/one/1", ""),
+        ("image/mkosi.conf.d/a/two/2", ""),
+        ("base/mkosi.conf", "[Content]\nExtraTrees=%D/three\n"),
+        ("image/three/3", ""),
+    ]);
+    let found: BTreeSet<_> = mkosi.files.iter().map(|file| &*file.path).collect();
+    assert_eq!(found, BTreeSet::from(["usr/%i/1", "2", "3"]));
+    let unresolved: Vec<_> = mkosi.unresolved.iter().map(|one| (&*one.setting, &*one.unknown)).collect();
+    assert_eq!(unresolved, [("ExtraTrees=keys/%i:/usr", "%i"), ("SkeletonTrees=~/x", "~")]);
+}
+
+#[test]
 fn a_root_password_may_have_a_file_of_its_own() {
     let mkosi = read(&[("image/mkosi.rootpw", "secret")]);
     assert_eq!(mkosi.settings, [("RootPassword".to_owned(), "mkosi.rootpw".to_owned())]);

@@ -2,15 +2,22 @@
 //! and all profiles to be chosen: who asks wants to know what an image may have.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use super::look::{self, entries};
-use super::{Mkosi, Placed, ini, tree};
+use super::specifier::Folders;
+use super::{Mkosi, Placed, Unresolved, ini, tree};
+use crate::host::file;
+use crate::host::real::real;
 
 /// Folders with more configuration.
 const FOLDERS: [&str; 4] = ["mkosi.conf.d", "mkosi.images", "mkosi.local", "mkosi.profiles"];
 const TREES: [&str; 2] = ["mkosi.extra", "mkosi.skeleton"];
 const SCRIPTS: [&str; 4] = ["mkosi.build", "mkosi.finalize", "mkosi.postinst", "mkosi.prepare"];
+/// Settings that bring files, by themselves or by what is included.
+const BRING_FILES: [&str; 4] = ["BaseTrees", "ExtraTrees", "Include", "SkeletonTrees"];
 /// What can change or bring anything.
 const HIDDEN: [&str; 4] = ["mkosi.configure", "mkosi.extra.tar", "mkosi.packages", "mkosi.skeleton.tar"];
 /// Configuration that comes with mkosi. It brings no kernel and no user.
@@ -18,7 +25,7 @@ const BUILTIN: [&str; 4] = ["mkosi-addon", "mkosi-initrd", "mkosi-tools", "mkosi
 
 /// Reads the configuration in a folder.
 pub(super) fn folder(folder: &Path) -> Mkosi {
-    let mut walk = Walk::default();
+    let mut walk = Walk { image: folder.to_owned(), ..Walk::default() };
     walk.folder(folder);
     walk.found
 }
@@ -26,6 +33,7 @@ pub(super) fn folder(folder: &Path) -> Mkosi {
 /// What was found so far, and where.
 #[derive(Default)]
 struct Walk {
+    image: PathBuf,
     found: Mkosi,
     seen: BTreeSet<PathBuf>,
 }
@@ -70,13 +78,13 @@ impl Walk {
         }
         let Some(text) = self.text(file) else { return };
         for (name, value) in ini::settings(&text) {
-            self.setting(&name, &value, base);
+            self.setting(&name, &value, file, base);
             self.found.settings.push((name, value));
         }
     }
 
-    fn setting(&mut self, name: &str, value: &str, base: &Path) {
-        let items: Vec<_> = ini::items(value).collect();
+    fn setting(&mut self, name: &str, value: &str, file: &Path, base: &Path) {
+        let items = self.items(name, value, file, base);
         match name {
             "Include" => items.iter().for_each(|path| self.include(path, base)),
             "BaseTrees" | "ExtraTrees" | "SkeletonTrees" => {
@@ -92,6 +100,23 @@ impl Walk {
             }
             _ => {}
         }
+    }
+
+    /// Returns the items of a list, with specifiers resolved. Those are noted that hide what is copied.
+    fn items(&mut self, name: &str, value: &str, file: &Path, base: &Path) -> Vec<String> {
+        // Without links, as for mkosi. The relative ones stay relative to where they start.
+        let [image, own, base] = [self.image.as_path(), file.parent().unwrap_or(base), base].map(real);
+        let folders = Folders { image: &image, file: &own, base: &base };
+        let mut items = Vec::new();
+        for item in ini::items(value) {
+            let unknown = folders.resolve(item.split(':').next().unwrap_or(item)).unknown;
+            if let Some(unknown) = unknown.filter(|_| BRING_FILES.contains(&name)) {
+                let setting = format!("{name}={item}");
+                self.found.unresolved.push(Unresolved { file: file.to_owned(), setting, unknown });
+            }
+            items.push(folders.resolve(item).text);
+        }
+        items
     }
 
     fn include(&mut self, path: &str, base: &Path) {
@@ -120,6 +145,10 @@ impl Walk {
 
     /// Returns the text of a file. What is not text may do anything.
     fn text(&mut self, file: &Path) -> Option<String> {
+        let kind = fs::metadata(file).ok().map(|found| found.file_type());
+        if let Some(kind) = kind.filter(|kind| kind.is_fifo() || kind.is_socket()) {
+            self.found.endless.push((file.to_owned(), file::what(kind)));
+        }
         let text = look::text(file);
         self.found.hidden |= text.is_none();
         text

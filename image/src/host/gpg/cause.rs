@@ -6,6 +6,7 @@ use std::path::Path;
 use super::SECRET_KEYS;
 use super::listing::{self, EXPIRED, SUBKEY_EXPIRED};
 use crate::host::only_new;
+use crate::host::word::word;
 
 /// What gpg says in English, and what it means for a home. The first one that is said counts: gpg goes
 /// on after some of them, and what it says then follows from them.
@@ -40,6 +41,7 @@ const ASIDES: [&str; 3] =
 pub(super) fn cause(said: &str, home: &Path) -> Option<String> {
     let said = ASIDES.iter().fold(said.to_owned(), |said, aside| said.replace(aside, ""));
     let (_, meaning) = MEANINGS.iter().find(|(words, _)| words.iter().any(|word| said.contains(word)))?;
+    let meaning = meaning.replace("--homedir HOME", &format!("--homedir {}", word(home)));
     Some(meaning.replace("HOME", &home.display().to_string()))
 }
 
@@ -67,9 +69,10 @@ pub(super) fn no_key(listing: &str, home: &Path) -> String {
     );
     match listing::flaws(listing, "sec").as_slice() {
         [] if has_files(&home.join(SECRET_KEYS)) => format!(
-            "its secret keys are there, and {0}/pubring.kbx, the list of its public keys, does not have them: make it again: gpg \
-             --homedir {0} --import NAME-pubring.pgp",
-            home.display()
+            "its secret keys are there, and {}/pubring.kbx, the list of its public keys, does not have them: make it again: gpg \
+             --homedir {} --import NAME-pubring.pgp",
+            home.display(),
+            word(home)
         ),
         [] => format!("it has none at all: {restore}"),
         [(key, flaw @ (EXPIRED | SUBKEY_EXPIRED))] => {
@@ -79,7 +82,7 @@ pub(super) fn no_key(listing: &str, home: &Path) -> String {
             format!(
                 "{key} {flaw}: give it more time: gpg --homedir {} --quick-set-expire {} 5y{}; and build the image with the \
                  public key that gpg exports then",
-                home.display(),
+                word(home),
                 listing::fingerprint(&lines).unwrap_or(key),
                 subkey.map_or(String::new(), |subkey| format!(" {subkey}"))
             )
@@ -123,6 +126,17 @@ mod tests {
         ),
         ("gpg: Fatal: h/trustdb.gpg: invalid trustdb", "h/trustdb.gpg is damaged: remove it"),
     ];
+
+    #[test]
+    fn a_command_has_the_home_as_one_word() {
+        let place = crate::host::temporary::folder().unwrap();
+        let home = place.path().join("ab c");
+        fs::create_dir_all(home.join(SECRET_KEYS)).unwrap();
+        fs::write(home.join(SECRET_KEYS).join("x.key"), "").unwrap();
+        let said = no_key("", &home);
+        let wanted = format!(": gpg --homedir '{}' --import NAME-pubring.pgp", home.display());
+        assert!(said.ends_with(&wanted), "{said}");
+    }
 
     /// As gpg says it of a file that is cut, empty, changed, or a folder.
     #[test]

@@ -3,11 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::host::gpg;
+use crate::host::below::{Below, Entry};
 use crate::host::real::real;
-
-/// How far below a folder is looked.
-const DEPTH: usize = 3;
+use crate::host::{gpg, private_key};
 
 /// Returns whether a name is that of a secret file of a NAME-keys.
 pub(crate) fn is_secret(name: &str) -> bool {
@@ -30,35 +28,27 @@ pub(crate) fn above(path: &Path) -> Option<(PathBuf, &'static str)> {
     real(path).ancestors().find_map(|folder| Some((folder.to_owned(), kind(folder)?)))
 }
 
-/// Returns a folder of secrets below a folder.
-pub(crate) fn below(folder: &Path) -> Option<PathBuf> {
-    at_most(DEPTH, folder)
-}
-
-/// A loop of links ends, too.
-fn at_most(depth: usize, folder: &Path) -> Option<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut folders: Vec<_> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
-    folders.sort();
-    let own = folders.iter().find(|folder| kind(folder).is_some()).cloned();
-    own.or_else(|| {
-        let further = depth.checked_sub(1).filter(|further| *further > 0)?;
-        folders.iter().find_map(|folder| at_most(further, folder))
-    })
+/// Returns the first folder of secrets or file with a private key of what is below a folder.
+pub(crate) fn below(entries: &mut Below) -> Option<PathBuf> {
+    let is_one = |entry: &Entry| match entry.found.is_dir() {
+        true => kind(&entry.path).is_some(),
+        false => entry.found.is_file() && private_key::is_behind(&entry.path),
+    };
+    entries.find(is_one).map(|entry| entry.path)
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
 
-    use pattern::config::epoch::private_key;
+    use pattern::config::epoch;
 
     use super::*;
     use crate::host::temporary;
 
     #[test]
     fn secret_files_are_known_by_their_names() {
-        for name in ["secure-boot.key", "pcr-private.pem", "pcr-debug-private.pem", &private_key(2)] {
+        for name in ["secure-boot.key", "pcr-private.pem", "pcr-debug-private.pem", &epoch::private_key(2)] {
             assert!(is_secret(name), "{name}");
         }
         for name in ["secure-boot.crt", "pcr-public.pem", "pcr-debug-public.pem", "private.pem"] {
@@ -84,8 +74,16 @@ mod tests {
         ] {
             assert_eq!(above(&own.join(path)), wanted.map(|(path, kind)| (own.join(path), kind)), "{path}");
         }
+        let below = |folder: &Path| below(&mut Below::of(folder, |_| true));
         assert_eq!(below(&own.join("a")), Some(own.join("a/b/x-keys")));
         assert_eq!(below(&own.join("public")), None);
         assert_eq!(below(&own), Some(own.join("link")));
+        // A key is known by its content, wherever it is.
+        fs::create_dir_all(own.join("public/.well/b/c/d")).unwrap();
+        fs::write(own.join("public/.well/b/c/d/tls.pem"), "-----BEGIN PRIVATE KEY-----\n").unwrap();
+        assert_eq!(below(&own.join("public")), Some(own.join("public/.well/b/c/d/tls.pem")));
+        fs::create_dir(own.join("web")).unwrap();
+        symlink("../public/.well/b/c/d/tls.pem", own.join("web/id")).unwrap();
+        assert_eq!(below(&own.join("web")), Some(own.join("web/id")));
     }
 }
