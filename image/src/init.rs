@@ -130,7 +130,7 @@ fn make(files: &[(PathBuf, String)], options: &Init, keyring: &Path, screen: Scr
     let made = new.folder(&options.folder).map_err(|error| full::explain(&options.folder, error));
     made.inspect_err(|_| new.remove())?;
     let folder = options.folder.display();
-    // Who has the lock may be about to write there, so the folder stays.
+    // The one that has the lock may be about to write there, so the folder stays.
     let _lock = durable::lock(&options.folder).with_context(|| format!("making {folder}"))?;
     refuse_to_overwrite(files, keyring)?;
     let made = files.iter().try_for_each(|(path, text)| new.file(path, text));

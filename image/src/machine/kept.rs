@@ -103,7 +103,7 @@ pub(super) fn decide(found: &Found, image: Option<&Origin>, fresh: bool) -> Resu
         return if has(DISK) {
             Ok(Next::GoOn)
         } else {
-            Err("there is no machine: name an IMAGE to make one".into())
+            Err("the folder has no machine yet: name an IMAGE to make one".into())
         };
     };
     match &found.origin {

@@ -16,7 +16,7 @@ const NEXT: &str = "name another folder with --output";
 /// Refuses a folder for a release that is something else.
 ///
 /// # Errors
-/// When it is no folder, is in the result of a build or in a folder of secrets, or has secrets in it.
+/// When it is not a folder, is in the result of a build or in a folder of secrets, or has secrets in it.
 pub(super) fn refuse_other(output: &Path) -> Result<()> {
     let (adding, to) = (format!("adding to {}", output.display()), real(output));
     let existing = to.ancestors().find(|path| path.exists());

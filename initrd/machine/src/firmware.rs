@@ -10,6 +10,8 @@ use pattern::firmware::{Log, PCR, Variable, boot_manager_name};
 use pattern::token::Bank;
 
 const LOG: &str = "/sys/kernel/security/tpm0/binary_bios_measurements";
+/// The kernel's copy of the firmware's SMBIOS table. Only root can read it.
+pub const SMBIOS: &str = "/sys/firmware/dmi/tables/DMI";
 const EFIVARS: &str = "/sys/firmware/efi/efivars";
 /// Bytes of attributes that efivarfs puts before the content.
 const ATTRIBUTES: usize = 4;

@@ -18,8 +18,6 @@ use crate::efi_variable;
 use crate::{esp, firmware, registers};
 
 const UPTIME: &str = "/proc/uptime";
-/// The kernel's copy of the firmware's table. Only root can read it.
-const TABLE: &str = "/sys/firmware/dmi/tables/DMI";
 /// The machine's words for systemd-stub (systemd-stub(7), "SMBIOS").
 const WORDS: &[u8] = b"io.systemd.stub.kernel-cmdline-extra=";
 /// The EFI variable with the profile that was started (systemd-stub(7), "EFI Variables").
@@ -176,7 +174,7 @@ fn began() -> Option<SystemTime> {
 }
 
 fn words() -> Option<String> {
-    let table = fs::read(TABLE).ok()?;
+    let table = fs::read(firmware::SMBIOS).ok()?;
     let strings = smbios::oem_strings(&table);
     let words = strings.iter().find_map(|string| string.strip_prefix(WORDS))?;
     Some(String::from_utf8_lossy(words).into_owned())

@@ -8,7 +8,7 @@ use pattern::firmware::{PCR, Started, Variable};
 use pattern::sealing::binding::of_the_key;
 use pattern::start::Prediction;
 use pattern::token::ahead::Ahead;
-use pattern::token::{Binding, Pcrs, SPENT, Tpm2Token};
+use pattern::token::{Binding, Pcrs, Tpm2Token};
 use pattern::update::entry::Entry;
 use pattern::update::next::Next;
 use pattern_machine::disk::Disk;
@@ -139,9 +139,9 @@ fn stage<'a>(facts: &'a Facts, prediction: &Prediction<'_>, binding: &Binding) -
     Ok(staged)
 }
 
-/// Returns whether the TPM would give the key in this boot, had it not been asked yet.
+/// Returns whether the TPM gave the key in this boot, or would have.
 fn is_bound_now(token: &Tpm2Token) -> bool {
     let pcrs = token.literal.into_iter().flat_map(Pcrs::iter);
     let values: Option<Vec<_>> = pcrs.map(|pcr| registers::value(token.bank, pcr)).collect();
-    values.is_some_and(|values| token.policy_for(&values) == token.policy || token.is_spent(SPENT, &values))
+    values.is_some_and(|values| token.is_bound_to(&values))
 }

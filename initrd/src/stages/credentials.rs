@@ -10,13 +10,12 @@ use std::path::Path;
 use anyhow::{Context as _, Result, anyhow};
 use pattern::firmware::credential::{self, Credentials};
 use pattern::firmware::smbios;
+use pattern_machine::firmware::SMBIOS;
 use zeroize::Zeroizing;
 
 use crate::context::Context;
 use crate::stage::Report;
 
-/// The kernel's copy of the firmware's table. Only root can read it.
-const TABLE: &str = "/sys/firmware/dmi/tables/DMI";
 /// Where services find credentials to import (systemd.exec(5), `ImportCredential=`). Neither
 /// systemd itself nor its generators read this folder.
 const STORE: &str = "/run/credstore";
@@ -27,10 +26,10 @@ const STORE: &str = "/run/credstore";
 /// When the firmware's table can't be read, a listed credential is not valid, or it can't be
 /// written.
 pub(crate) fn run(ctx: &Context) -> Result<Report> {
-    let table = read(Path::new(TABLE))?;
+    let table = read(Path::new(SMBIOS))?;
     let strings = smbios::oem_strings(&table);
     let (chosen, others) = credential::choose(&strings, &ctx.config.boot.credentials)
-        .map_err(|why| anyhow!("reading {TABLE}: {why}"))?;
+        .map_err(|why| anyhow!("reading {SMBIOS}: {why}"))?;
     write(Path::new(STORE), &chosen)?;
     let found = format!(
         "{} credentials by firmware that boot.credentials lists, and {others} that it does not",

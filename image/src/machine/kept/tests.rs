@@ -22,7 +22,7 @@ fn a_new_machine_gets_an_empty_folder() {
         assert_eq!(decide(&found(names, None), Some(&image), false), make, "{names:?}");
         assert_eq!(decide(&found(names, None), Some(&image), true), make, "{names:?}");
         let refusal = decide(&found(names, None), None, false).unwrap_err();
-        assert_eq!(refusal, "there is no machine: name an IMAGE to make one");
+        assert_eq!(refusal, "the folder has no machine yet: name an IMAGE to make one");
     }
 }
 
