@@ -3,6 +3,7 @@
 //!
 //! [`parse`] returns a [`Config`] in which every value is valid, or all errors at once, each a [`Finding`].
 
+pub mod add_on;
 mod check;
 mod choice;
 mod document;

@@ -121,6 +121,7 @@ secure_boot = "required"
     essential = ["sshd.service"]
     flags = ["grow"]
     credentials = ["home.create.*"]
+    add_on_words = ["console=*"]
     secure_boot_enroll = "off"
 "#;
 

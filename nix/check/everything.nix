@@ -47,6 +47,7 @@
     boot.essential = [ "sshd.service" ];
     boot.flags = [ "grow" ];
     boot.credentials = [ "home.create.*" ];
+    boot.add_on_words = [ "console=*" ];
     boot.secure_boot_enroll = "off";
   };
 }

@@ -167,6 +167,12 @@ in
         example = [ "home.create.*" ];
         description = "credentials that a machine with `debug = false` takes from its firmware: names, or their beginning and a `*`";
       };
+      add_on_words = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        example = [ "console=*" ];
+        description = "words of the kernel command line that a signed add-on may have, so that the owner can bind the volume to it: words, or a key and `=*`";
+      };
       secure_boot_enroll = mkOption {
         type = types.enum [
           "if-safe"

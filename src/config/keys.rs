@@ -47,6 +47,8 @@ pub enum Kind {
     Recipients,
     /// An array of names of credentials, or of the starts of names.
     Credentials,
+    /// Words of the kernel command line.
+    Words,
 }
 
 impl Kind {
@@ -66,6 +68,7 @@ impl Kind {
             Self::Units => "list of unit names".to_owned(),
             Self::Recipients => "list of age recipients".to_owned(),
             Self::Credentials => "list of credential names".to_owned(),
+            Self::Words => "list of words".to_owned(),
         }
     }
 }
@@ -192,6 +195,12 @@ pub const KEYS: &[Key] = &[
         Kind::Credentials,
         "[]",
         "credentials that a machine with `debug = false` takes from its firmware: names, or their beginning and a `*`",
+    ),
+    optional(
+        "boot.add_on_words",
+        Kind::Words,
+        "[]",
+        "words of the kernel command line that a signed add-on may have, so that the owner can bind the volume to it: words, or a key and `=*`",
     ),
     optional(
         "boot.secure_boot_enroll",

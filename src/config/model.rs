@@ -163,6 +163,8 @@ pub struct Boot {
     pub flags: Vec<FlagName>,
     /// Credentials that an image with `debug = false` takes from firmware, each once.
     pub credentials: Vec<String>,
+    /// Words of the kernel command line that a signed add-on may have, each once ([`super::add_on`]).
+    pub add_on_words: Vec<String>,
     /// When Secure Boot keys are enrolled.
     pub secure_boot_enroll: Enroll,
 }

@@ -3,6 +3,7 @@
 
 use toml::de::DeValue;
 
+use super::add_on;
 use super::check::{self, Checked};
 use super::document::{Document, kind_of};
 use super::finding::Finding;
@@ -161,8 +162,16 @@ impl Reader<'_> {
         self.checked("boot.flags", shell)?;
         let names = "names of credentials such as [\"home.create.*\"]";
         let credentials = self.list("boot.credentials", names, |value| item(value, check::credential));
+        let words = "words such as [\"console=*\"]";
+        let add_on_words = self.list("boot.add_on_words", words, |value| item(value, add_on::item));
         let enroll = self.text("boot.secure_boot_enroll", |text| one_of(&Enroll::ALL, Enroll::name, text));
-        Some(Boot { essential: essential?, flags, credentials: credentials?, secure_boot_enroll: enroll? })
+        Some(Boot {
+            essential: essential?,
+            flags,
+            credentials: credentials?,
+            add_on_words: add_on_words?,
+            secure_boot_enroll: enroll?,
+        })
     }
 
     fn boolean(&mut self, path: &str) -> Option<bool> {

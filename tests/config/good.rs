@@ -42,6 +42,7 @@ on_corruption = "restart"
 essential = []
 flags = []
 credentials = []
+add_on_words = []
 secure_boot_enroll = "if-safe"
 "#;
 
@@ -72,6 +73,7 @@ fn every_key_is_read() {
     assert_eq!(config.boot.essential, ["sshd.service", "dev-disk-by\\x2dlabel-x.swap"]);
     assert_eq!(config.boot.flags, [FlagName::Grow, FlagName::Break]);
     assert_eq!(config.boot.credentials, ["home.create.*", "ssh.authorized_keys.root"]);
+    assert_eq!(config.boot.add_on_words, ["console=*", "quiet"]);
     assert_eq!(config.boot.secure_boot_enroll, Enroll::Manual);
 }
 

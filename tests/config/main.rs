@@ -54,6 +54,7 @@ on_corruption = "io-error"
 essential = ["sshd.service", 'dev-disk-by\x2dlabel-x.swap', "sshd.service"]
 flags = ["grow", "break", "grow"]
 credentials = ["home.create.*", "ssh.authorized_keys.root", "home.create.*"]
+add_on_words = ["console=*", "quiet", "console=*"]
 secure_boot_enroll = "manual"
 "#;
 

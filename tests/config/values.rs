@@ -288,6 +288,16 @@ fn a_choice_is_told_what_there_is_to_choose_from() {
             "boot.credentials: must be names of credentials such as \"home.create.*\", not \"home.*.me\"".to_owned(),
         ),
         (
+            "[boot]\nadd_on_words = ['*']",
+            "boot.add_on_words: must be words such as \"quiet\" or \"console=*\", not \"*\"".to_owned(),
+        ),
+        (
+            "[boot]\nadd_on_words = ['rdinit=*']",
+            "boot.add_on_words: must not hold \"rdinit=*\": the word decides what is started, so an add-on with it could read what \
+             the volume keeps"
+                .to_owned(),
+        ),
+        (
             "[boot]\nsecure_boot_enroll = 'yes'",
             "boot.secure_boot_enroll: must be one of \"if-safe\", \"manual\", \"force\", \"off\", not \"yes\""
                 .to_owned(),
