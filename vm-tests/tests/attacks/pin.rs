@@ -29,7 +29,7 @@ const FORGED: Attack = Attack {
 const REFUSAL: &str = "authorization";
 const ANOTHER_KEY: &str = "the storage root key at 0x81000001 has another name than when the volume was made";
 const QUESTION: &str = "PIN for /dev/vda6";
-const PIN: &str = "open sesame";
+const PIN: &str = "31415926";
 
 #[test]
 #[ignore = "long; `make check-all` runs it"]

@@ -13,6 +13,8 @@ use sha2::{Digest, Sha256};
 use crate::header;
 
 const QUESTION: &str = "PIN for /dev/vda6 (empty for the recovery key):";
+/// Its keys are at the same place on the keyboards of most countries.
+const PIN: &str = "bright20";
 const TRIES: u32 = pattern::tpm::lockout::LIMITS.tries;
 const LOCKED: &str = "the TPM is locked out after too many wrong tries";
 
@@ -38,9 +40,9 @@ fn choose(guest: &mut Guest) {
     guest.expect(question);
     guest.send("open!");
     guest.expect(&format!("This PIN was too short. {question}"));
-    guest.send("open sesame");
+    guest.send(PIN);
     guest.expect("The same PIN again:");
-    guest.send("open sesame");
+    guest.send(PIN);
 }
 
 fn with_tpm(computer: &Computer, tool: &[&str]) -> (bool, String) {
@@ -91,7 +93,7 @@ fn pin() {
             guest.expect(&format!("the PIN is wrong; after {left} more wrong ones the TPM is locked out"));
     }
     guest.expect(QUESTION);
-    guest.send("open sesame");
+    guest.send(PIN);
     guest.wait_for_initrd_shell();
     assert_eq!(guest.must("cat /sysroot/home/file"), "kept");
     assert!(guest.must("dmesg").contains("the TPM had counted 2 wrong tries"), "{}", guest.console());
@@ -113,7 +115,7 @@ fn pin() {
     // The right PIN comes too late.
     let mut guest = computer.start_initrd();
     guest.expect(QUESTION);
-    guest.send("open sesame");
+    guest.send(PIN);
     let said = guest.expect("Recovery key for /dev/vda6:");
     assert!(said.contains(LOCKED), "{said}");
     guest.send(&computer.recovery_key());
@@ -140,7 +142,7 @@ fn pin() {
     computer.disk().write(volume.start, &before);
     let mut guest = computer.start_initrd();
     guest.expect(QUESTION);
-    guest.send("open sesame");
+    guest.send(PIN);
     guest.wait_for_initrd_shell();
     assert_eq!(guest.must("cat /sysroot/home/file"), "kept");
 }
