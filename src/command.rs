@@ -49,8 +49,13 @@ pub enum Command {
     },
     /// `rebind`
     Rebind,
-    /// `rebind --ahead`, with files that will be appended to these variables.
-    Announce(Vec<(Variable, PathBuf)>),
+    /// `rebind --ahead`
+    Announce {
+        /// Files that will be appended to these variables.
+        files: Vec<(Variable, PathBuf)>,
+        /// Whether to accept what was added to the kernel image.
+        additions: bool,
+    },
     /// `recovery`
     Recovery(Recovery),
     /// `reset`

@@ -3,6 +3,7 @@
 //!
 //! A prediction is only believed where the same rules explain the event log of this boot.
 
+mod additions;
 mod archive;
 mod boot;
 mod doubt;
@@ -15,6 +16,7 @@ mod words;
 
 use std::fmt;
 
+pub use additions::{ADDITIONS, AddOn, NotAllowed, consent};
 pub use archive::Target;
 pub use boot::Boot;
 pub use doubt::Doubt;

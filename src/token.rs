@@ -151,12 +151,6 @@ impl Tpm2Token {
         touched && self.policy_for(&values) == self.policy
     }
 
-    /// Returns whether the TPM gives the secret in a boot with these values, or did so before the volume was opened.
-    #[must_use]
-    pub fn is_bound_to(&self, literal: &[Vec<u8>]) -> bool {
-        self.policy_for(literal) == self.policy || self.is_spent(SPENT, literal)
-    }
-
     /// Returns the JSON text that `systemd-cryptenroll` would write, except for [`COUNTED`].
     #[must_use]
     pub fn to_json(&self) -> String {

@@ -70,7 +70,7 @@ fn bash_offers_each_command_and_its_options_and_no_other() {
 
 #[test]
 fn bash_offers_what_may_come_next() {
-    let cases: [(&[&str], &[&str]); 11] = [
+    let cases: [(&[&str], &[&str]); 12] = [
         (&["re"], &["rebind", "recovery", "reset"]),
         (&["help", "status", ""], &[]),
         (&["reset", "--s"], &["--status"]),
@@ -80,6 +80,7 @@ fn bash_offers_what_may_come_next() {
         (&["recovery", "confirm", ""], &[]),
         (&["recovery", "confirm", "-"], &["--help"]),
         (&["rebind", ""], &["--ahead"]),
+        (&["rebind", "--ahead", "--ad"], &["--additions"]),
         (&["rebind", "--ahead", "d"], &["dbx=", "db="]),
         // bash divides dbx=FILE.
         (&["rebind", "--ahead", "dbx", "=", "pattern-usr."], &["pattern-usr.service"]),

@@ -28,6 +28,7 @@ use pattern_machine::people::root::require_root;
 
 use crate::context::Context;
 use crate::volume::{place, reminder};
+use announce::Said;
 use update::{Done, Later};
 
 /// Wrong usage.
@@ -72,8 +73,9 @@ fn perform(command: Command) -> Result<ExitCode> {
             return check_update::tell(&check_update::look(&Context::here()?)?, as_json);
         }
         Command::Rebind => change(rebind::rebind)?,
-        Command::Announce(files) => {
-            change(|ctx, device| Ok(announce::announce(ctx, device, &files)?.to_string()))?;
+        Command::Announce { files, additions } => {
+            let said = Said { files: &files, additions };
+            change(|ctx, device| Ok(announce::announce(ctx, device, &said)?.to_string()))?;
         }
         Command::Recovery(Recovery::Status { as_json }) => {
             return Ok(yes(recovery::status(&as_root()?, as_json)?));
@@ -153,7 +155,7 @@ fn foreseen(context: &Context) -> Result<Outlook> {
     if place::header(&device)?.ahead().is_empty() {
         return Ok(outlook);
     }
-    match announce::announce(context, &device, &[]) {
+    match announce::announce(context, &device, &Said { files: &[], additions: false }) {
         Ok(announced @ announce::Outcome::Now(..)) => output::line(&announced.to_string())?,
         Ok(_) => return Ok(outlook),
         Err(error) => {

@@ -2,6 +2,7 @@
 
 pub(crate) mod ahead;
 pub(crate) mod bank;
+pub(crate) mod bound;
 pub(crate) mod candidate;
 pub(crate) mod confine;
 pub(crate) mod directories;

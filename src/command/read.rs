@@ -32,7 +32,10 @@ pub(super) fn check_update(given: &Given) -> Result<Command, Wrong> {
 pub(super) fn rebind(given: &Given) -> Result<Command, Wrong> {
     if given.has("--ahead") {
         let files = given.words().into_iter().map(appended).collect::<Result<_, _>>()?;
-        return Ok(Command::Announce(files));
+        return Ok(Command::Announce { files, additions: given.has("--additions") });
+    }
+    if given.has("--additions") {
+        return Err(Wrong::new("--additions goes only with --ahead"));
     }
     match given.words().first() {
         Some(word) => Err(Wrong::new(format!("{word:?} goes only with --ahead"))),

@@ -34,7 +34,8 @@ fn each_command_is_read() {
         ("check-update", Command::CheckUpdate { as_json: false }),
         ("check-update --json", Command::CheckUpdate { as_json: true }),
         ("rebind", Command::Rebind),
-        ("rebind --ahead", Command::Announce(Vec::new())),
+        ("rebind --ahead", Command::Announce { files: Vec::new(), additions: false }),
+        ("rebind --additions --ahead", Command::Announce { files: Vec::new(), additions: true }),
         ("recovery", Command::Recovery(Recovery::Status { as_json: false })),
         ("recovery status", Command::Recovery(Recovery::Status { as_json: false })),
         ("recovery --json", Command::Recovery(Recovery::Status { as_json: true })),
@@ -73,11 +74,15 @@ fn options_stand_in_any_place() {
 #[test]
 fn an_announcement_names_files_of_variables() {
     let files = [(Variable::Dbx, PathBuf::from("a=b")), (Variable::Kek, PathBuf::from("/k"))];
-    assert_eq!(read("rebind --ahead dbx=a=b KEK=/k"), Ok(Command::Announce(files.into())));
+    assert_eq!(
+        read("rebind --ahead dbx=a=b KEK=/k"),
+        Ok(Command::Announce { files: files.into(), additions: false })
+    );
     for word in ["PK=/k", "dbx", "dbx=", "DB=/k"] {
         let said = format!("rebind: {word:?} is not dbx=FILE, db=FILE or KEK=FILE");
         assert_eq!(wrong(&format!("rebind --ahead {word}")), said);
     }
+    assert_eq!(wrong("rebind --additions"), "rebind: --additions goes only with --ahead");
     assert_eq!(wrong("rebind dbx=a"), r#"rebind: "dbx=a" goes only with --ahead"#);
 }
 

@@ -55,14 +55,16 @@ pub(super) const CHECK_UPDATE: Topic = Topic {
 
 pub(super) const REBIND: Topic = Topic {
     name: "rebind",
-    usage: &["pattern rebind", "pattern rebind --ahead [dbx=FILE | db=FILE | KEK=FILE]..."],
-    options: &["--ahead"],
+    usage: &["pattern rebind", "pattern rebind --ahead [--additions] [dbx=FILE | db=FILE | KEK=FILE]..."],
+    options: &["--ahead", "--additions"],
     lines: "
   rebind             bind the persist volume to the TPM as it is now, with the
                      recovery key
       --ahead        before a restart that changes Secure Boot's keys: have the
                      volume open after it too, with no key; also by files that
-                     will be appended: --ahead dbx=FILE, db=FILE, KEK=FILE",
+                     will be appended: --ahead dbx=FILE, db=FILE, KEK=FILE
+      --additions    with --ahead: also with the signed add-ons that lie there
+                     for the next boot",
 };
 
 pub(super) const RECOVERY: Topic = Topic {

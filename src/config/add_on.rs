@@ -52,7 +52,6 @@ pub(super) fn item(text: &str) -> Result<String, String> {
     let (key, value) = parts(text);
     let is_key = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
     let is_value = value.is_none_or(|value| value == "*" || !value.contains('*'));
-    let is_plain = text.chars().all(|c| c.is_ascii_graphic() && c != '"');
     if key.chars().any(|c| c.is_ascii_uppercase()) {
         return Err(format!(
             "must not hold {text:?}: Linux gives words that it does not know to the first program, as environment variables"
@@ -62,7 +61,7 @@ pub(super) fn item(text: &str) -> Result<String, String> {
     if text.len() > LONGEST || !is_named || !key.chars().all(is_key) {
         return Err(form());
     }
-    if !is_value || !is_plain {
+    if !is_value || !is_plain(text) {
         return Err(form());
     }
     if chooses(key) {
@@ -77,7 +76,7 @@ pub(super) fn item(text: &str) -> Result<String, String> {
 #[must_use]
 pub fn unlisted<'a>(line: &'a str, listed: &[String]) -> Vec<&'a str> {
     let words = line.split(|c: char| c.is_ascii_whitespace() || c.is_ascii_control());
-    let is_listed = |word: &str| !word.contains('"') && listed.iter().any(|item| names(item, word));
+    let is_listed = |word: &str| is_plain(word) && listed.iter().any(|item| names(item, word));
     words.filter(|word| !word.is_empty() && !is_listed(word)).collect()
 }
 
@@ -86,6 +85,11 @@ fn names(item: &str, word: &str) -> bool {
         Some(key) => word.starts_with(key),
         None => item == word,
     }
+}
+
+/// Linux takes what is between quotes for one word, and the byte 0xa0 for space.
+fn is_plain(word: &str) -> bool {
+    word.chars().all(|c| c.is_ascii_graphic() && c != '"')
 }
 
 fn parts(word: &str) -> (&str, Option<&str>) {
@@ -162,7 +166,7 @@ mod tests {
         let given = "console mitigations=auto quiet=1 xconsole=tty0 init=/x quiet -- s";
         let found = ["console", "mitigations=auto", "quiet=1", "xconsole=tty0", "init=/x", "--", "s"];
         assert_eq!(unlisted(given, &listed), found);
-        // Linux takes what is between quotes for one word, and a zero for the end.
+        assert_eq!(unlisted("console=a\u{a0}init=/x", &listed), ["console=a\u{a0}init=/x"]);
         assert_eq!(unlisted("console=\"tty0 init=/x\"", &listed), ["console=\"tty0", "init=/x\""]);
         assert_eq!(unlisted("quiet\0init=/x", &listed), ["init=/x"]);
     }

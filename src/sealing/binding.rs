@@ -43,6 +43,15 @@ pub fn with_additions(binding: Binding) -> Binding {
     until_opened(binding).and_kept(Pcrs::one(ADDED))
 }
 
+/// Returns a binding for boots in which PCR 12 has this value. If something was added, and the binding forbids additions, that value
+/// is bound in their place.
+#[must_use]
+pub fn where_added(binding: Binding, value: &[u8]) -> Binding {
+    let forbids = binding.untouched.is_some_and(|pcrs| pcrs.iter().any(|pcr| pcr == ADDED));
+    let is_added = value.iter().any(|byte| *byte != 0);
+    if forbids && is_added { with_additions(binding) } else { binding }
+}
+
 /// Returns the binding of the key in versions before 0.2. A signed image was not bound to PCR 7,
 /// and it was bound to PCR 12 only if `volume.pcrs` was not set.
 #[must_use]
@@ -110,6 +119,17 @@ mod tests {
         expect(&of("", Some(&key)), true, "", "15");
         expect(&of("pcrs = [4]", Some(&key)), true, "4", "15");
         expect(&of("", None), false, "7", "15");
+    }
+
+    #[test]
+    fn a_boot_with_additions_is_bound_to_them_where_none_would_be_allowed() {
+        let key = PublicKey::parse(samples::PEM).unwrap();
+        let of = |debug, value: &[u8]| {
+            where_added(of_the_key(&config(debug, ""), Some(&key), Bank::Sha256), value)
+        };
+        expect(&of(false, &[0; 32]), true, "7", "12+15");
+        expect(&of(false, &[1; 32]), true, "7+12", "15");
+        expect(&of(true, &[1; 32]), true, "", "15");
     }
 
     #[test]

@@ -300,3 +300,47 @@ fn an_archive_is_the_stubs_byte_for_byte() {
     let wanted = "e06a99893bb5eefa53999d37f7a68b5df831608fa415c0778829bd5da877db29";
     assert_eq!(hex::encode(&digest_of(BANK, &[&own])), wanted);
 }
+
+/// What the owner can bind the volume to without a key: words that the image's author listed, in add-ons that a key of `db` signed.
+#[test]
+fn only_listed_words_of_signed_add_ons_are_allowed() {
+    let listed = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let all = listed(&["mitigations=*", "quiet", "own.word=1"]);
+    let mut alone = Start { words: None, beside: Vec::new(), credentials: Vec::new(), ..start() };
+    assert_eq!(Start { add_ons: Vec::new(), ..alone.clone() }.allowed_additions(&[]), Ok(Vec::new()));
+    let said = |start: &Start, listed: &[String]| match start.allowed_additions(listed) {
+        Ok(found) => found.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        Err(error) => format!("not allowed: {error}"),
+    };
+    let word = "/loader/addons/word.addon.efi: mitigations=off quiet";
+    assert_eq!(said(&alone, &all), word);
+    alone.beside = vec![start().beside[2].clone()];
+    let own = format!("{IMAGE}.extra.d/own.addon.efi");
+    assert_eq!(said(&alone, &all), format!("{word}; {own}: own.word=1"));
+    let unlisted = "this image does not list \"mitigations=off\" and \"quiet\" in boot.add_on_words";
+    let said_of = |path: &str, why: &str| format!("not allowed: {path}: {why}");
+    assert_eq!(said(&alone, &listed(&["own.word=1"])), said_of("/loader/addons/word.addon.efi", unlisted));
+    // Without Secure Boot the firmware also loads what nobody signed.
+    let open = Start { secure_boot: false, ..alone.clone() };
+    assert_eq!(said(&open, &all), said_of("/loader/addons/plain.addon.efi", "nobody signed this add-on"));
+    for (more, what) in [
+        (
+            Start { words: Some("quiet".to_owned()), ..alone.clone() },
+            "the machine's words \"quiet\" (SMBIOS)",
+        ),
+        (
+            Start { credentials: start().credentials, ..alone.clone() },
+            "/loader/credentials/Two.cred and /loader/credentials/one.cred",
+        ),
+        (
+            Start { profile: 1, image: image(257, &["main", "quiet"]), ..alone.clone() },
+            "the boot loader's words \"@1\"",
+        ),
+    ] {
+        assert_eq!(said(&more, &all), format!("not allowed: {what} is not an add-on with words"));
+    }
+    let initrd = signed(program(&[(".cmdline", b"quiet"), (".initrd", b"x")]), b"c");
+    alone.add_ons = vec![file("/loader/addons/x.addon.efi", &initrd)];
+    let part = "the section .initrd of the add-on /loader/addons/x.addon.efi is not an add-on with words";
+    assert_eq!(said(&alone, &all), format!("not allowed: {part}"));
+}

@@ -46,8 +46,11 @@ pub struct Ahead {
     pub srk: Srk,
     /// The `TPMT_PUBLIC` of the key whose signatures are accepted.
     pub key: Vec<u8>,
-    /// What was signed, if anything.
+    /// What was signed last, if anything.
     pub announced: Option<Announced>,
+    /// What was signed before, if the boot in which the last was signed opened the volume by it. It stays, because the last need
+    /// not come about.
+    pub kept: Option<Announced>,
 }
 
 /// A policy that the slot opens for.
@@ -72,6 +75,21 @@ impl Announced {
 }
 
 impl Ahead {
+    /// Returns what opens in a boot whose registers have these values, if anything does. `signed` is the image's key. PCR 15 counts
+    /// as it is before the volume is opened.
+    pub fn in_effect(
+        &self,
+        signed: Option<&Signed>,
+        value: impl Fn(u8) -> Option<Vec<u8>>,
+    ) -> Option<&Announced> {
+        let is = |one: &&Announced| {
+            let before = |pcr| if pcr == SPENT { Some(self.bank.zeros()) } else { value(pcr) };
+            let values: Option<Vec<_>> = one.literal.iter().map(before).collect();
+            values.is_some_and(|values| one.policy_for(signed, self.bank, &values) == one.policy)
+        };
+        self.announced.iter().chain(&self.kept).find(is)
+    }
+
     /// Returns the policy of the sealed object: anything that the key signed, in a boot in which
     /// nothing was opened yet.
     #[must_use]
@@ -116,6 +134,7 @@ impl Ahead {
             srk: Srk::parse(&bytes("srk", &text.srk)?)?,
             key: bytes("key", &text.key)?,
             announced: text.announced.map(announced).transpose()?,
+            kept: text.kept.map(announced).transpose()?,
         };
         let policy = Self::policy(&ahead.key, ahead.bank, ahead.counted, ahead.pin.is_some());
         if ahead.sealed.policy() != Some(policy) {
@@ -138,20 +157,8 @@ impl Ahead {
             blob: STANDARD.encode(self.sealed.to_bytes()),
             srk: STANDARD.encode(self.srk.to_bytes()),
             key: STANDARD.encode(&self.key),
-            announced: self.announced.as_ref().map(|announced| AnnouncedText {
-                policy: STANDARD.encode(announced.policy),
-                pcrs: announced.literal.iter().map(u64::from).collect(),
-                signature: STANDARD.encode(&announced.signature),
-                pcr7: STANDARD.encode(&announced.earlier.value),
-                db: announced.earlier.db,
-                kek: announced.earlier.kek.as_ref().map(|digest| STANDARD.encode(digest)),
-                dbx: announced.earlier.dbx.as_ref().map(|digest| STANDARD.encode(digest)),
-                accepted: announced
-                    .earlier
-                    .accepted
-                    .as_ref()
-                    .map(|all| all.iter().map(|digest| STANDARD.encode(digest)).collect()),
-            }),
+            announced: self.announced.as_ref().map(AnnouncedText::of),
+            kept: self.kept.as_ref().map(AnnouncedText::of),
         };
         // Strings and numbers can always be written as JSON.
         serde_json::to_string(&text).unwrap_or_default()
@@ -214,6 +221,25 @@ mod tests {
         let earlier =
             Earlier { value: vec![7; 3], db: Some(1676), kek: None, dbx: Some(vec![8; 2]), accepted: None };
         assert_eq!(announced.earlier, earlier);
+    }
+
+    /// What was announced last need not come about: a firmware that refuses a change, a version that fails its trial.
+    #[test]
+    fn what_the_boot_opened_by_stays_beside_what_was_announced_last() {
+        let ahead = Ahead::parse(TOKEN).unwrap();
+        let for_values = |byte: u8| {
+            let one = ahead.announced.clone().unwrap();
+            let value = |pcr| vec![if pcr == SPENT { 0 } else { byte }; 32];
+            let values: Vec<_> = one.literal.iter().map(value).collect();
+            Announced { policy: one.policy_for(None, ahead.bank, &values), ..one }
+        };
+        let both = Ahead { announced: Some(for_values(1)), kept: Some(for_values(2)), ..ahead.clone() };
+        assert_eq!(Ahead::parse(&both.to_json()).unwrap(), both);
+        let opens = |byte: u8| both.in_effect(None, |_| Some(vec![byte; 32]));
+        assert_eq!(opens(1), both.announced.as_ref());
+        assert_eq!(opens(2), both.kept.as_ref());
+        assert_eq!(opens(3), None);
+        assert_eq!(both.in_effect(None, |_| None), None);
     }
 
     #[test]

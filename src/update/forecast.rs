@@ -1,17 +1,14 @@
 //! Predicts whether a version of the image can open the persist volume: compares what its slots are bound to with the registers as
 //! they will be.
 
-use crate::start::Later;
+use crate::start::{ADDITIONS, Later};
 use crate::token::ahead::Ahead;
-use crate::token::{Bank, Pcrs, Signatures, Signed, Tpm2Token, policy_digest};
+use crate::token::{ADDED, Bank, Pcrs, Signatures, Signed, Tpm2Token, policy_digest};
 use crate::volume::Locks;
 
 /// PCRs that each version changes, and that are not always predicted: the partition table with its labels (5), kernel and initrd once
 /// more (9, 10).
 const OF_THE_VERSION: [u8; 3] = [5, 9, 10];
-
-/// What is added to the kernel image from outside. It is never announced.
-const ADDITIONS: [u8; 2] = [12, 13];
 
 /// The prediction, with its reason.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,6 +30,19 @@ pub struct Staged<'a> {
     pub signatures: Option<&'a Signatures>,
     /// Whether another version runs.
     pub is_another: bool,
+    /// What is added to its kernel image from outside.
+    pub added: Added,
+}
+
+/// What is added to a kernel image from outside, as PCR 12 has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Added {
+    /// Nothing.
+    Nothing,
+    /// Words that the running image lets signed add-ons have.
+    Listed,
+    /// Something else, or something that is not known.
+    Other,
 }
 
 /// Predicts for a volume with these locks. `predict` returns a register as it will be, or why that is not known.
@@ -73,11 +83,11 @@ struct Forecast<'a> {
     may_announce: bool,
 }
 
-/// The values of registers, what will be otherwise in each, and whether that is an addition to the kernel image.
+/// The values of registers, those that will be otherwise, and what will be otherwise in each.
 struct Literal {
     values: Vec<Vec<u8>>,
+    changed: Vec<u8>,
     changes: Vec<String>,
-    added: bool,
 }
 
 impl Forecast<'_> {
@@ -130,7 +140,7 @@ impl Forecast<'_> {
                 "it is bound to PCR {pcr}, which has another value with each version"
             ));
         }
-        let Literal { values, changes, added } = match self.predicted(token.bank, pcrs) {
+        let Literal { values, changed, changes } = match self.predicted(token.bank, pcrs) {
             Err(doubt) => return Verdict::Unclear(doubt),
             Ok(literal) => literal,
         };
@@ -142,42 +152,48 @@ impl Forecast<'_> {
             true => format!(
                 "PCR {pcrs} ({bank}) changed since the volume was bound to it, whatever version starts"
             ),
-            false if self.may_announce && !added => {
-                format!("{}; to have it open all the same, run: pattern rebind --ahead", changes.join("; "))
-            }
-            false => changes.join("; "),
+            false => format!("{}{}", changes.join("; "), self.advice(&changed)),
         })
+    }
+
+    /// Says how to have the volume open all the same.
+    fn advice(&self, changed: &[u8]) -> String {
+        let option = match (self.staged.added, changed.iter().find(|pcr| ADDITIONS.contains(pcr))) {
+            _ if !self.may_announce => return String::new(),
+            (_, None) | (Added::Nothing, Some(&ADDED)) => "",
+            (Added::Listed, Some(&ADDED)) => " --additions",
+            (_, Some(_)) => return String::new(),
+        };
+        format!("; to have it open all the same, run: pattern rebind --ahead{option}")
     }
 
     /// The slot for a change that the owner announced. Without an announcement it says nothing.
     fn of_ahead(&self, ahead: &Ahead, tokens: &[Tpm2Token]) -> Verdict {
         let silent = Verdict::Asks(String::new());
-        let Some(announced) = &ahead.announced else { return silent };
         let signed = tokens.iter().find_map(|token| token.signed.as_ref());
         if let Some(signed) = signed
             && !matches!(self.of_signature(signed, ahead.bank), Verdict::Opens(_))
         {
             return silent;
         }
-        match self.predicted(ahead.bank, announced.literal) {
-            Ok(literal) if announced.policy_for(signed, ahead.bank, &literal.values) == announced.policy => {
-                Verdict::Opens("the change was announced with pattern rebind --ahead".to_owned())
-            }
-            _ => silent,
+        let value = |pcr| (self.predict)(ahead.bank, pcr).ok().map(|later| later.value);
+        match ahead.in_effect(signed, value) {
+            Some(_) => Verdict::Opens("the change was announced with pattern rebind --ahead".to_owned()),
+            None => silent,
         }
     }
 
     fn predicted(&self, bank: Bank, pcrs: Pcrs) -> Result<Literal, String> {
-        let (mut values, mut changes, mut added) = (Vec::new(), Vec::new(), false);
+        let (mut values, mut changed, mut changes) = (Vec::new(), Vec::new(), Vec::new());
         for pcr in pcrs.iter() {
             let later = (self.predict)(bank, pcr)?;
-            added |= ADDITIONS.contains(&pcr) && later.words().is_some();
-            changes.extend(
-                later.words().map(|words| format!("PCR {pcr} ({}) will be made {words}", bank.name())),
-            );
+            if let Some(words) = later.words() {
+                changed.push(pcr);
+                changes.push(format!("PCR {pcr} ({}) will be made {words}", bank.name()));
+            }
             values.push(later.value);
         }
-        Ok(Literal { values, changes, added })
+        Ok(Literal { values, changed, changes })
     }
 }
 

@@ -3,24 +3,28 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, bail};
 use pattern::firmware::{PCR, Started, Variable};
-use pattern::sealing::binding::of_the_key;
-use pattern::start::Prediction;
+use pattern::sealing::binding::{has, of_the_key, where_added};
+use pattern::start::{ADDITIONS, AddOn, NotAllowed, Prediction, consent};
 use pattern::token::ahead::Ahead;
-use pattern::token::{Binding, Pcrs, Tpm2Token};
+use pattern::token::{ADDED, Binding, Pcrs, SPENT};
 use pattern::update::entry::Entry;
 use pattern::update::next::Next;
 use pattern_machine::disk::Disk;
 use pattern_machine::start::{Facts, now};
 use pattern_machine::uki::Companions;
-use pattern_machine::{esp, registers};
+use pattern_machine::{esp, output, registers};
 
 use crate::context::Context;
 use crate::volume::ahead::key;
 use crate::volume::ahead::staged::{Staged, with_files};
+use crate::volume::bound;
 use crate::volume::luks::Volume;
 use crate::volume::place::{self, recognised, require_open};
+
+/// What is announced where nothing else will be otherwise.
+const NEW_KEY: &str = "the key that signs PCR 11";
 
 /// What came of it.
 pub(super) enum Outcome {
@@ -44,14 +48,22 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// What the owner says of the next boot.
+pub(super) struct Said<'a> {
+    /// Files that will be appended to these variables.
+    pub(super) files: &'a [(Variable, PathBuf)],
+    /// Whether what was added to the kernel image is the owner's.
+    pub(super) additions: bool,
+}
+
 /// Reads what the firmware's variables hold now, adds the files that will be appended to them, looks at what the next boot starts,
-/// and signs the result, so that the volume opens in a boot that measures it. What was added to the kernel image is not signed
-/// for: such a boot asks for the recovery key.
+/// and signs the result, so that the volume opens in a boot that measures it. What was added to the kernel image since this boot is
+/// signed for only if the owner asks for it, and if the image lists its words.
 ///
 /// # Errors
-/// When the next boot can't be predicted, or has Secure Boot off, or the volume is not bound to the TPM as it is now, or has no slot
-/// for it, or the TPM fails.
-pub(super) fn announce(ctx: &Context, device: &Path, files: &[(Variable, PathBuf)]) -> Result<Outcome> {
+/// When the next boot can't be predicted, or has Secure Boot off, or the TPM did not open the volume in this boot, or the volume has
+/// no slot for it, or the TPM fails.
+pub(super) fn announce(ctx: &Context, device: &Path, said: &Said<'_>) -> Result<Outcome> {
     let about = || format!("persist volume {}", device.display());
     let (header, locks) = recognised(device).with_context(about)?;
     require_open(header.uuid()).with_context(about)?;
@@ -62,31 +74,61 @@ pub(super) fn announce(ctx: &Context, device: &Path, files: &[(Variable, PathBuf
             device.display()
         );
     };
-    if !locks.tokens.iter().any(is_bound_now) {
+    if !bound::is_noted(header.uuid()) {
         bail!(
-            "{} is not bound to the TPM as it is now, so changes can't be told from those that somebody else made before this boot; \
-             run pattern rebind first",
+            "the TPM did not open {} in this boot, so changes can't be told from those that somebody else made before this boot; run \
+             pattern rebind first",
             device.display()
         );
     }
     let brought = Companions::read()?;
-    let binding = of_the_key(&ctx.config, brought.key.as_ref(), bank);
     let (mut facts, entry) = look(ctx)?;
-    facts.suppose(with_files(facts.variables().clone(), files)?);
+    facts.suppose(with_files(facts.variables().clone(), said.files)?);
     let (start, now) = (facts.start(&entry)?, now(bank));
     let prediction = facts.boot(bank, &now).before(&start);
+    let usual = of_the_key(&ctx.config, brought.key.as_ref(), bank);
+    let accept = || start.allowed_additions(&ctx.config.boot.add_on_words);
+    let (binding, accepted) = with_added(&prediction, usual.clone(), said.additions, accept)?;
     let staged = stage(&facts, &prediction, &binding)?;
     let words = staged.words();
-    if words.is_empty() {
+    // A boot with additions settles nothing, so its own slot has to name the key of a new epoch.
+    let is_bound = binding == usual || locks.tokens.iter().any(|token| has(token, &binding));
+    if words.is_empty() && is_bound {
         return Ok(Outcome::Nothing);
     }
+    let words = if words.is_empty() { NEW_KEY.to_owned() } else { words };
     for slot in &slots {
         if staged.is_announced(slot, &binding)? {
             return Ok(Outcome::Before(words));
         }
     }
     sign(ctx, device, slots, &staged, &binding).with_context(about)?;
+    accepted.iter().for_each(|add_on| output::message(&format!("pattern: accepted {add_on}")));
     Ok(Outcome::Now(device.display().to_string(), words))
+}
+
+/// Returns the binding of the next boot with what is added to its kernel image, and the add-ons that the owner accepts by that.
+fn with_added(
+    prediction: &Prediction<'_>,
+    usual: Binding,
+    accepts: bool,
+    found: impl Fn() -> Result<Vec<AddOn>, NotAllowed>,
+) -> Result<(Binding, Vec<AddOn>)> {
+    let value = |pcr| {
+        registers::value(usual.bank, pcr).with_context(|| format!("the kernel does not show PCR {pcr}"))
+    };
+    let (mut binding, mut accepted) = (usual.clone(), Vec::new());
+    for pcr in usual.literal().into_iter().flat_map(Pcrs::iter).filter(|pcr| ADDITIONS.contains(pcr)) {
+        let later = prediction.register(pcr).with_context(|| predicting(pcr))?;
+        let found = if pcr == ADDED { found() } else { Err(NotAllowed::Extension) };
+        accepted.extend(consent((&value(pcr)?, &later.value), accepts, found).map_err(Error::msg)?);
+        binding = if pcr == ADDED { where_added(binding, &later.value) } else { binding };
+    }
+    Ok((binding, accepted))
+}
+
+fn predicting(pcr: u8) -> String {
+    format!("predicting PCR {pcr} of the next boot, which may ask for the recovery key")
 }
 
 fn sign(
@@ -130,18 +172,11 @@ fn stage<'a>(facts: &'a Facts, prediction: &Prediction<'_>, binding: &Binding) -
     let before = Started { programs: &before, complete };
     let mut staged =
         Staged::new((facts.log(), bank, &value(PCR)?), facts.variables().clone(), (before, &after))?;
-    for pcr in binding.kept.into_iter().flat_map(Pcrs::iter).filter(|pcr| *pcr != PCR) {
+    // Nothing is measured into PCR 15 before the volume is opened.
+    let named = binding.literal().into_iter().flat_map(Pcrs::iter);
+    for pcr in named.filter(|pcr| ![PCR, SPENT].contains(pcr)) {
         let later = prediction.register(pcr);
-        let predicting =
-            || format!("predicting PCR {pcr} of the next boot, which may ask for the recovery key");
-        staged.and(pcr, later.with_context(predicting)?, &value(pcr)?);
+        staged.and(pcr, later.with_context(|| predicting(pcr))?, &value(pcr)?);
     }
     Ok(staged)
-}
-
-/// Returns whether the TPM gave the key in this boot, or would have.
-fn is_bound_now(token: &Tpm2Token) -> bool {
-    let pcrs = token.literal.into_iter().flat_map(Pcrs::iter);
-    let values: Option<Vec<_>> = pcrs.map(|pcr| registers::value(token.bank, pcr)).collect();
-    values.is_some_and(|values| token.is_bound_to(&values))
 }

@@ -8,12 +8,12 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use pattern::start::Later;
+use pattern::start::{Later, Start};
 use pattern::token::{Bank, Signatures};
 use pattern::uki;
 use pattern::update::Installed;
 use pattern::update::entry::Entry;
-use pattern::update::forecast::{Staged, Verdict, verdict};
+use pattern::update::forecast::{Added, Staged, Verdict, verdict};
 use pattern::volume::{Locks, is_for_people};
 use pattern_machine::start::{Facts, now};
 use pattern_machine::{esp, tpm_device};
@@ -66,10 +66,11 @@ impl<'a> Forecast<'a> {
             return Ok((Verdict::Passphrase, Registers::new()));
         }
         let is_another = entry.version != config.image.version;
-        let staged = Staged { signatures: signatures.as_ref(), is_another };
         let start = self.facts.as_ref().map_err(Clone::clone);
         let start =
             start.and_then(|facts| Ok((facts, facts.start(entry).map_err(|error| format!("{error:#}"))?)));
+        let added = start.as_ref().map_or(Added::Other, |(_, start)| self.added(start));
+        let staged = Staged { signatures: signatures.as_ref(), is_another, added };
         // All of a kernel image is hashed, so once for each bank.
         let predictions = BANKS.map(|bank| (bank, now(bank), OnceCell::new()));
         let predict = |bank: Bank, pcr: u8| -> Result<Later, String> {
@@ -82,6 +83,14 @@ impl<'a> Forecast<'a> {
         let verdict = verdict(&self.locks, staged, predict);
         let bank = self.locks.tokens.first().map_or(Bank::Sha256, |token| token.bank);
         Ok((verdict, REGISTERS.map(|pcr| (pcr, predict(bank, pcr))).collect()))
+    }
+
+    fn added(&self, start: &Start) -> Added {
+        match start.allowed_additions(&self.ctx.config.boot.add_on_words) {
+            Ok(found) if found.is_empty() => Added::Nothing,
+            Ok(_) => Added::Listed,
+            Err(_) => Added::Other,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use pattern_machine::people::{added, ask, choose};
 use pattern_machine::uki::Companions;
 
 use crate::context::Context;
+use crate::volume::bound;
 use crate::volume::candidate::Candidate;
 use crate::volume::luks::Volume;
 use crate::volume::means::Means;
@@ -59,6 +60,7 @@ pub(crate) fn rebind(ctx: &Context, device: &Path) -> Result<String> {
     let candidate = Candidate { device, uuid: header.uuid(), key: &key };
     let replaced = sealer.replace(&candidate, config.volume.counter, adapt, |_| true);
     let (keyslot, removed) = replaced.with_context(about)?;
+    bound::note(header.uuid());
     Volume::load(device).and_then(|mut volume| volume.remove_ahead()).with_context(about)?;
     match place::mounted() {
         Ok(root) => ahead::tend(&sealer, &candidate, &[], root),

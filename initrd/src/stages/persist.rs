@@ -9,6 +9,7 @@ mod without_tpm;
 
 use anyhow::{Context as _, Error, Result};
 use pattern::table::target;
+use pattern::volume::admission::Giver;
 use pattern::volume::{Lock, lock};
 use pattern_machine::boot::Boot;
 use pattern_machine::disk::Disk;
@@ -18,6 +19,7 @@ use pattern_machine::uki::Companions;
 use crate::context::Context;
 use crate::stage::Report;
 use crate::tpm::measure;
+use crate::volume::bound;
 use crate::volume::means::Means;
 use crate::volume::mounts;
 use crate::volume::shape;
@@ -62,6 +64,9 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     let in_use = open::open(ctx, &boot, means, &site).with_context(|| site.volume())?;
     if !site.listed {
         site.list(&found).with_context(|| site.volume())?;
+    }
+    if in_use.opened.giver != Giver::Person {
+        bound::note(&in_use.uuid);
     }
     tend::tend(ctx, &boot, means, &site.device, &in_use);
     show(ctx).with_context(|| site.volume())?;

@@ -3,6 +3,7 @@
 
 use pattern::token::ahead::{Ahead, Announced, Approver};
 use pattern::token::{Bank, Counted, Digest, Pcrs, PublicKey, SPENT, Sealed, Signed};
+use pattern::tpm::measure::PHASES;
 use tss_esapi::attributes::ObjectAttributesBuilder;
 use tss_esapi::constants::SessionType;
 use tss_esapi::handles::KeyHandle;
@@ -24,8 +25,6 @@ use crate::tpm::pcr::selection;
 use crate::tpm::seal::{NewPin, SealedTo};
 use crate::tpm::unseal::{AuthValue, Secret, while_pcrs_change};
 
-/// The PCR that the image's key signs.
-const OF_THE_IMAGE: u8 = 11;
 const MAKING: &str = "making the key that announced changes are signed with";
 const SIGNING: &str = "signing an announced change";
 const CHECKING: &str = "checking the signature of an announced change";
@@ -66,7 +65,7 @@ impl Tpm {
         let key = approver.key.public.clone();
         let policy = Ahead::policy(&key, bank, counted, pin.is_some());
         let SealedTo { sealed, srk, pin } = self.seal_to(secret, &policy, pin)?;
-        Ok(Ahead { keyslot: 0, bank, counted, pin, sealed, srk, key, announced: None })
+        Ok(Ahead { keyslot: 0, bank, counted, pin, sealed, srk, key, announced: None, kept: None })
     }
 
     /// Signs a policy with the key. Commands: `Load`, `StartAuthSession`, `Sign`, `FlushContext`.
@@ -134,7 +133,7 @@ impl Tpm {
         presented: Presented<'_>,
         auth: &AuthValue,
     ) -> Result<Secret> {
-        let signed = image.map(|key| Signed { key: key.clone(), pcrs: Pcrs::one(OF_THE_IMAGE) });
+        let signed = image.map(|key| Signed { key: key.clone(), pcrs: Pcrs::one(PHASES) });
         let approve = |signed| self.approve(signed, ahead.bank, presented.signatures);
         // Both signatures are checked before there is a session. See `unseal`.
         let by_image = signed.as_ref().map(approve).transpose()?;

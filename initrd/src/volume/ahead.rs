@@ -19,7 +19,7 @@ use pattern::firmware::secure_boot::State;
 use pattern::record::nv::Index;
 use pattern::sealing::binding::{has, of_the_key};
 use pattern::token::ahead::Ahead;
-use pattern::token::{Bank, Binding, Counted, Digest, Exposed, Pcrs, Tpm2Token};
+use pattern::token::{Bank, Binding, Counted, Digest, Exposed, Pcrs, PublicKey, Tpm2Token};
 use pattern::volume::Header;
 use pattern_machine::{firmware, random, registers, tpm_device};
 use zeroize::Zeroizing;
@@ -51,6 +51,7 @@ pub(crate) fn unlock(
 ) -> Option<Found> {
     let slots = header.ahead().into_iter().filter(|ahead| ahead.announced.is_some());
     for ahead in slots {
+        let ahead = meant(ahead, means.image);
         let opened = attempt(volume, &ahead, means, &with_pin);
         match opened.context("the slot for an announced change") {
             Ok((key, pin)) => return Some(Found { key, ahead, pin }),
@@ -58,6 +59,14 @@ pub(crate) fn unlock(
         }
     }
     None
+}
+
+/// Returns the slot with the announcement that this boot is, or else with the last one.
+fn meant(ahead: Ahead, image: Option<&PublicKey>) -> Ahead {
+    let signed = Binding::new(ahead.bank, image.cloned(), None).signed;
+    let is = ahead.in_effect(signed.as_ref(), |pcr| registers::value(ahead.bank, pcr)).cloned();
+    let announced = is.or(ahead.announced);
+    Ahead { announced, kept: None, ..ahead }
 }
 
 fn attempt(
@@ -161,9 +170,9 @@ fn wanted(means: &Means<'_>) -> bool {
 
 /// Returns whether this boot is the announced one.
 fn is_true(ahead: &Ahead, means: &Means<'_>) -> bool {
-    let Some(announced) = &ahead.announced else { return false };
     let policy = policy(&of_the_key(means.config, means.image, ahead.bank), &BTreeMap::new());
-    policy.is_ok_and(|policy| policy == announced.policy)
+    let mut announced = ahead.announced.iter().chain(&ahead.kept);
+    policy.is_ok_and(|policy| announced.any(|announced| policy == announced.policy))
 }
 
 /// Returns the policy of an ordinary token in a boot with these registers. All others keep their present values.

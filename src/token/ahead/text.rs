@@ -28,6 +28,8 @@ pub(super) struct Text {
     pub(super) key: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) announced: Option<AnnouncedText>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kept: Option<AnnouncedText>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,6 +47,23 @@ pub(super) struct AnnouncedText {
     pub(super) dbx: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) accepted: Option<Vec<String>>,
+}
+
+impl AnnouncedText {
+    pub(super) fn of(announced: &Announced) -> Self {
+        let Earlier { value, db, kek, dbx, accepted } = &announced.earlier;
+        let text = |bytes: &Vec<u8>| STANDARD.encode(bytes);
+        Self {
+            policy: STANDARD.encode(announced.policy),
+            pcrs: announced.literal.iter().map(u64::from).collect(),
+            signature: text(&announced.signature),
+            pcr7: text(value),
+            db: *db,
+            kek: kek.as_ref().map(text),
+            dbx: dbx.as_ref().map(text),
+            accepted: accepted.as_ref().map(|all| all.iter().map(text).collect()),
+        }
+    }
 }
 
 pub(super) fn announced(text: AnnouncedText) -> Result<Announced, TokenError> {

@@ -56,7 +56,7 @@ fn bound_to_key(pcrs: &[u64]) -> Locks {
 }
 
 fn verdict(locks: &Locks, predict: impl Fn(Bank, u8) -> Result<Later, String>) -> Verdict {
-    super::verdict(locks, Staged { signatures: None, is_another: true }, predict)
+    super::verdict(locks, Staged { signatures: None, is_another: true, added: Added::Other }, predict)
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn registers_that_each_version_changes_and_nobody_predicts_ask() {
     assert_eq!(reason, "it is bound to PCR 9, which has another value with each version");
     // Of a plain restart nothing is said.
     let doubt = |_, pcr| Err(format!("PCR {pcr} is not predicted"));
-    let same = Staged { signatures: None, is_another: false };
+    let same = Staged { signatures: None, is_another: false, added: Added::Other };
     assert_eq!(
         super::verdict(&bound(&[9]), same, doubt),
         Verdict::Unclear("PCR 9 is not predicted".to_owned())
@@ -121,7 +121,7 @@ fn a_signature_by_the_same_key_opens() {
     let signatures = Signatures::parse(samples::SIGNATURES).unwrap();
     let others = Signatures::parse(&samples::SIGNATURES.replace("\"6e", "\"00")).unwrap();
     let verdict = |locks: &Locks, signatures| {
-        super::verdict(locks, Staged { signatures, is_another: true }, signed_value)
+        super::verdict(locks, Staged { signatures, is_another: true, added: Added::Other }, signed_value)
     };
     let Verdict::Opens(reason) = verdict(&bound_to_key(&[]), Some(&signatures)) else { panic!() };
     assert_eq!(reason, "the new version has a signature for PCR 11 (sha256) by the key that it is bound to");
@@ -146,10 +146,41 @@ fn a_signature_by_the_same_key_opens() {
 #[test]
 fn a_signature_for_another_value_of_the_image_asks() {
     let signatures = Signatures::parse(samples::SIGNATURES).unwrap();
-    let staged = Staged { signatures: Some(&signatures), is_another: true };
+    let staged = Staged { signatures: Some(&signatures), is_another: true, added: Added::Other };
     let Verdict::Asks(reason) = super::verdict(&bound_to_key(&[]), staged, read) else { panic!() };
     assert_eq!(
         reason,
         "no signature of the new version is for the value that it gives PCR 11 (sha256): its file is damaged"
     );
+}
+
+/// The owner is told what to type, where typing it helps.
+#[test]
+fn what_can_be_announced_is_advised() {
+    const SLOT: &str = include_str!("../../../tests/fixtures/firmware/ahead.json");
+    let changed = |changed: u8| {
+        move |_, pcr: u8| Ok(if pcr == changed { later(&[1; 32], &["x"]) } else { later(&[pcr; 32], &[]) })
+    };
+    let reason = |pcr: u8, added: Added, slots: Vec<Ahead>| {
+        let locks = Locks { ahead: slots, ..bound(&[7, 12, 13]) };
+        let staged = Staged { signatures: None, is_another: true, added };
+        let Verdict::Asks(reason) = super::verdict(&locks, staged, changed(pcr)) else { panic!() };
+        reason
+    };
+    let slots = || vec![Ahead::parse(SLOT).unwrap()];
+    let advice =
+        |option: &str| format!("; to have it open all the same, run: pattern rebind --ahead{option}");
+    for (pcr, added, option) in [
+        (7, Added::Nothing, Some("")),
+        (7, Added::Listed, Some("")),
+        (7, Added::Other, Some("")),
+        (12, Added::Nothing, Some("")),
+        (12, Added::Listed, Some(" --additions")),
+        (12, Added::Other, None),
+        (13, Added::Listed, None),
+    ] {
+        let said = format!("PCR {pcr} (sha256) will be made with x");
+        assert_eq!(reason(pcr, added, Vec::new()), said);
+        assert_eq!(reason(pcr, added, slots()), format!("{said}{}", option.map(advice).unwrap_or_default()));
+    }
 }

@@ -1,5 +1,6 @@
 //! The scenarios: one file each, whose head is the promise that it guards.
 
+mod add_on;
 mod added_partitions;
 mod bigger_disk;
 mod break_stage;

@@ -15,6 +15,7 @@ use pattern_machine::{random, tpm_device};
 
 use super::site::Site;
 use crate::tpm::{Presented, Tpm, measure};
+use crate::volume::bound;
 use crate::volume::candidate::Candidate;
 use crate::volume::identity::Registry;
 use crate::volume::luks::{Draft, Volume, VolumeKey};
@@ -70,6 +71,7 @@ pub(super) fn create(means: Means<'_>, site: &Site<'_>, found: &Found) -> Result
         log::warn!("{NO_OTHER_KEY}");
         show::tell(&[NO_OTHER_KEY.to_owned()]).unwrap_or_else(|error| log::warn!("{error:#}"));
     }
+    bound::note(&uuid);
     ahead::tend(&sealer, &candidate, &[], root);
     if config.volume.pin {
         lockout::at_boot(tcti, root);

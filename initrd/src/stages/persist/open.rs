@@ -210,6 +210,10 @@ impl Opening<'_> {
                 let good = |slot: &Ahead| !replaced && slot.counted == token.counted;
                 ("opened it by the TPM", Some(self.header.ahead().into_iter().filter(good).collect()))
             }
+            By::Announced(_) if self.boot.added => (
+                "opened it by the TPM, with the addition to the kernel image that was announced",
+                replaced.then(Vec::new),
+            ),
             By::Announced(_) => (
                 "opened it by the TPM, after the change of Secure Boot's keys that was announced",
                 replaced.then(Vec::new),

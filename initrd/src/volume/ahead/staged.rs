@@ -10,6 +10,8 @@ use pattern::start::Later;
 use pattern::token::ahead::{Ahead, Announced, Approver};
 use pattern::token::{Bank, Binding};
 
+use pattern_machine::registers;
+
 use super::policy;
 use crate::tpm::Tcti;
 
@@ -62,9 +64,10 @@ impl<'a> Staged<'a> {
         self.words.join(" and ")
     }
 
+    /// Returns whether the slot has an announcement of this boot.
     pub(crate) fn is_announced(&self, ahead: &Ahead, binding: &Binding) -> Result<bool> {
         let policy = policy(binding, &self.next)?;
-        Ok(ahead.announced.as_ref().is_some_and(|announced| announced.policy == policy))
+        Ok(ahead.announced.iter().chain(&ahead.kept).any(|announced| announced.policy == policy))
     }
 
     pub(crate) fn sign(
@@ -79,7 +82,8 @@ impl<'a> Staged<'a> {
         let signature = tcti.ask(|tpm| tpm.sign_ahead(approver, &policy))?;
         let mut earlier = self.measured.earlier(&self.contents);
         earlier.accepted = self.programs.then(|| self.measured.accepted());
-        Ok(Ahead { announced: Some(Announced { policy, literal, signature, earlier }), ..ahead })
+        let kept = ahead.in_effect(binding.signed.as_ref(), |pcr| registers::value(ahead.bank, pcr)).cloned();
+        Ok(Ahead { announced: Some(Announced { policy, literal, signature, earlier }), kept, ..ahead })
     }
 }
 
