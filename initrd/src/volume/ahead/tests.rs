@@ -2,16 +2,19 @@
 //! are kept as fixtures.
 
 use std::fs;
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
 use pattern::firmware::{Log, Started, Variable};
 use pattern::hex;
+use pattern::token::ahead::Approver;
 use pattern::volume::Seen;
 use pattern_machine::random;
 
 use super::*;
 use crate::tpm::swtpm::Swtpm;
 use crate::volume::ahead::staged::{Staged, with_files};
+use crate::volume::luks::tests::cuts::{HEADER, cuts};
 use crate::volume::luks::tests::machine;
 use crate::volume::luks::{self, Draft};
 use crate::volume::place::recognised;
@@ -109,22 +112,28 @@ fn what_can_not_be_predicted_says_that_the_next_boot_may_ask() {
     assert!(not.contains("README.md: the file is not a signed change of a variable"), "{not}");
 }
 
-/// The promise: an announced change opens the volume without a person, and no other change does.
-#[test]
-fn an_announced_change_of_dbx_opens_the_volume() {
-    let (mut swtpm, device) = machine("announced");
-    boot(&mut swtpm, "first");
+/// Makes a volume that the first boot opens, and the slot for a change.
+fn with_slot(swtpm: &mut Swtpm, device: &Path) -> (Approver, VolumeKey) {
+    boot(swtpm, "first");
     let mut tpm = swtpm.connect();
     let token = tpm.seal(&SECRET, &binding(), None, 0).unwrap();
     let approver = tpm.make_approver([4; 32].into()).unwrap();
     let slot = tpm.seal_ahead(&AHEAD, &approver, (Bank::Sha256, None), None).unwrap();
     drop(tpm);
-    let mut draft = Draft::new(&device, 32 << 20, random::uuid().unwrap()).unwrap();
+    let mut draft = Draft::new(device, 32 << 20, random::uuid().unwrap()).unwrap();
     draft.add_sealed(&token, &SECRET).unwrap();
-    draft.write(&device).unwrap();
-    let mut volume = Volume::load(&device).unwrap();
+    draft.write(device).unwrap();
+    let mut volume = Volume::load(device).unwrap();
     let key = volume.unlock_sealed(&token, &SECRET).unwrap();
     volume.replace_ahead(&key, slot, &AHEAD).unwrap();
+    (approver, key)
+}
+
+/// The promise: an announced change opens the volume without a person, and no other change does.
+#[test]
+fn an_announced_change_of_dbx_opens_the_volume() {
+    let (mut swtpm, device) = machine("announced");
+    let (approver, key) = with_slot(&mut swtpm, &device);
     let empty = header(&device).ahead();
     assert_eq!((empty.len(), empty[0].keyslot, &empty[0].announced), (1, 1, &None));
 
@@ -163,4 +172,37 @@ fn an_announced_change_of_dbx_opens_the_volume() {
     assert_eq!(gone, "the slot for announced changes is gone");
     assert_eq!(Volume::load(&device).unwrap().remove_ahead().unwrap(), 1);
     assert!(header(&device).ahead().is_empty());
+}
+
+/// A power cut while the announcement is written leaves the way in that was there, and the announcement or none. Both open the volume
+/// in their boots.
+#[test]
+fn a_cut_at_any_sector_of_an_announcement_leaves_the_way_in() {
+    let (mut swtpm, device) = machine("announced-cut");
+    let (approver, key) = with_slot(&mut swtpm, &device);
+    let disk = || fs::read(&device).unwrap()[..HEADER].to_vec();
+    let before = disk();
+    let (log, value) = (log("first"), value("first"));
+    let staged = Staged::new((&log, Bank::Sha256, &value), contents("dbx"), (SAME, &[])).unwrap();
+    let slot = header(&device).ahead().remove(0);
+    let ahead = staged.sign(&swtpm.tcti(), slot.clone(), &binding(), &approver).unwrap();
+    Volume::load(&device).unwrap().announce(&ahead).unwrap();
+    let after = disk();
+    let file = fs::File::options().write(true).open(&device).unwrap();
+    let (mut old, mut new) = (0, 0);
+    for (number, cut) in cuts(&before, &after).iter().enumerate() {
+        file.write_all_at(cut, 0).unwrap();
+        let (header, locks) = recognised(&device).unwrap();
+        let slots = header.ahead();
+        match slots[..] {
+            [ref one] if *one == slot => old += 1,
+            [ref one] if *one == ahead => new += 1,
+            ref other => panic!("cut {number}: {other:?}"),
+        }
+        let mut volume = Volume::vetted(&device, &header).unwrap();
+        let opened = volume.unlock_sealed(&locks.tokens[0], &SECRET).unwrap();
+        assert!(opened.as_bytes() == key.as_bytes(), "cut {number}");
+        assert!(volume.unlock_ahead(&slots[0], &AHEAD).unwrap().as_bytes() == key.as_bytes(), "cut {number}");
+    }
+    assert!(old > 20 && new > 20, "{old} {new}");
 }

@@ -20,12 +20,11 @@ use pattern_machine::random;
 use super::*;
 use crate::tpm::swtpm::Swtpm;
 use crate::volume::candidate::Candidate;
+use crate::volume::luks::tests::cuts::HEADER;
 use crate::volume::luks::{self, Draft, VolumeKey};
 use crate::volume::samples::{BOOT, config, means};
 
 const BYTES: u64 = 32 << 20;
-/// Both copies of the header.
-const HEADER: u64 = 32 << 10;
 
 /// What the initrd has once the key is known.
 struct Machine {
@@ -112,7 +111,7 @@ impl Machine {
     }
 
     fn disk(&self) -> Vec<u8> {
-        let mut bytes = vec![0; HEADER as usize];
+        let mut bytes = vec![0; HEADER];
         File::open(&self.device).unwrap().read_exact_at(&mut bytes, 0).unwrap();
         bytes
     }

@@ -15,6 +15,7 @@ use super::*;
 use crate::tpm::swtpm::Swtpm;
 use crate::tpm::{NewPin, Presented, Tpm};
 
+pub(crate) mod cuts;
 mod overwritten;
 
 const SECRET: [u8; 32] = [0xa5; 32];

@@ -1,6 +1,7 @@
 //! Power cuts between the header and the TPM's count.
 
 use super::*;
+use crate::volume::luks::tests::cuts::cuts;
 
 #[test]
 fn after_the_latch_the_tpm_does_not_count_and_the_next_boot_goes_on() {
@@ -16,29 +17,6 @@ fn after_the_latch_the_tpm_does_not_count_and_the_next_boot_goes_on() {
     assert_eq!(machine.count(), Some(first + 2));
     machine.put(&ahead);
     machine.refusal(true);
-}
-
-/// Returns the states of the disk while one copy of the header is written after the other: first
-/// without checksum, then the metadata, then with checksum, flushed before the other copy
-/// (`hdr_write_disk` of libcryptsetup).
-fn cuts(before: &[u8], after: &[u8]) -> Vec<Vec<u8>> {
-    let mut disk = before.to_vec();
-    let mut cuts = vec![disk.clone()];
-    for copy in [0, HEADER as usize / 2] {
-        let mut unsummed = after[copy..copy + 4096].to_vec();
-        unsummed[448..512].fill(0);
-        let metadata = &after[copy + 4096..copy + HEADER as usize / 2];
-        for (start, bytes) in
-            [(copy, &unsummed[..]), (copy + 4096, metadata), (copy, &after[copy..copy + 4096])]
-        {
-            for (sector, bytes) in bytes.chunks(512).enumerate() {
-                disk[start + sector * 512..][..bytes.len()].copy_from_slice(bytes);
-                cuts.push(disk.clone());
-            }
-        }
-    }
-    assert!(disk == after);
-    cuts
 }
 
 /// After a cut at any sector, the header has the old generation or the new one. Both open.
@@ -74,7 +52,7 @@ fn a_cut_between_any_two_steps_is_opened_by_the_next_boot() {
     machine.with(true, |volume, _| volume.write(count).unwrap());
     machine.restart();
     machine.opens(true);
-    for torn in [4096, HEADER as usize / 2 + 4096] {
+    for torn in [4096, HEADER / 2 + 4096] {
         let mut disk = machine.disk();
         disk[torn] ^= 1;
         machine.put(&disk);
