@@ -22,6 +22,7 @@ pub(super) fn plan(config: &Config, flags: &Flags) -> Plan {
     }
     require(&mut plan, FS_TARGET, Program::Seed.unit());
     production::credentials(&mut plan, config);
+    no_separator(&mut plan);
     latch::before_the_system(&mut plan);
     if let Some(stage) = flags.break_at {
         break_before(&mut plan, stage);
@@ -34,6 +35,16 @@ pub(super) fn plan(config: &Config, flags: &Flags) -> Plan {
 
 fn require(plan: &mut Plan, by: &str, unit: &str) {
     plan.pull_in(&format!("{by}.requires"), unit);
+}
+
+/// Keeps systemd from measuring the word `os-separator` in the initrd, as versions from 261 on do where the initrd has their unit
+/// (systemd-pcrosseparator.service(8)). PCR 12 would have a value although nothing was added to the kernel image, and PCR 7 and others
+/// would not be what the firmware's event log says. What the word is to end, extending PCR 15 ends for the volume.
+fn no_separator(plan: &mut Plan) {
+    // The unit itself asks for the opposite.
+    let text =
+        Text::from_source(CONFIG_PATH).section("Unit", &[("ConditionPathExists", "!/etc/initrd-release")]);
+    plan.file("systemd-pcrosseparator.service.d/80-pattern.conf", text);
 }
 
 fn break_before(plan: &mut Plan, stage: Stage) {
