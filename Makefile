@@ -253,8 +253,13 @@ lint: ## test: formatting, lints, licences and sources of dependencies
 .PHONY: test
 test: ## test: what needs neither C libraries, nor root, nor a VM
 	tests/need acl age dosfstools libcap2-bin mtools strace nix-bin systemd gdisk fdisk gnupg groff-base openssl pandoc xz-utils
-	cargo test -- --include-ignored
+	cargo test -- --include-ignored --skip what_is_taken_compiles
 	cargo test --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --no-default-features
+
+.PHONY: nix
+nix: ## long tests: evaluate the NixOS module with a checkout of nixpkgs, PATTERN_NIXPKGS=DIR; compile what the flake builds from
+	tests/need nix-bin
+	cargo test -p pattern-image --test nix -- --include-ignored --nocapture
 
 .PHONY: test-static
 test-static: ## test: LUKS headers on plain files, a software TPM for each test

@@ -22,7 +22,15 @@
       script = name: text: pkgs.writeShellScriptBin name text;
     in
     {
-      nixosModules.pattern = ./nix/module;
+      # The programs are those of this flake, whose nixpkgs has the Rust that they need; `pattern.package` takes others.
+      nixosModules.pattern =
+        { lib, pkgs, ... }:
+        {
+          imports = [ ./nix/module ];
+          pattern.package = lib.mkIf (pkgs.stdenv.hostPlatform.system == system) (
+            lib.mkDefault self.packages.${system}.programs
+          );
+        };
       nixosModules.default = self.nixosModules.pattern;
 
       nixosConfigurations = {
@@ -39,12 +47,21 @@
         default = pattern;
         pattern = pkgs.callPackage ./nix/packages/tool.nix { };
         programs = pkgs.callPackage ./nix/packages/programs.nix { };
+        programs-static = pkgs.pkgsStatic.callPackage ./nix/packages/programs.nix {
+          tpm2-tss = pkgs.pkgsStatic.callPackage ./nix/packages/tpm2-tss.nix { };
+        };
         demo = self.nixosConfigurations.demo.config.pattern.release;
         demo-update = self.nixosConfigurations.demo-update.config.pattern.release;
         gen-keyring = script "gen-keyring" ''exec ${pattern}/bin/pattern gen-keyring "$@"'';
         sign-release = script "sign-release" ''exec ${pattern}/bin/pattern sign-release "$@"'';
         run-demo = script "run-demo" ''
-          exec ${pattern}/bin/pattern run ${self.packages.${system}.demo}/demo_0.0.1.raw --disk +6G "$@"
+          if [ $# = 0 ] || [ "''${1#-}" != "$1" ]; then
+            echo "usage: run-demo IMAGE [OPTION]..., with the options of pattern run" >&2
+            exit 2
+          fi
+          image=$1
+          shift
+          exec ${pattern}/bin/pattern run "$image" --disk +6G "$@"
         '';
       };
 
@@ -59,6 +76,26 @@
           image = self.packages.${system}.demo;
           id = "demo_0.0.1";
         };
+      };
+
+      formatter.${system} = pkgs.nixfmt-tree;
+
+      devShells.${system}.default = pkgs.mkShell {
+        inputsFrom = [
+          pattern
+          self.packages.${system}.programs
+        ];
+        packages = [
+          pkgs.clippy
+          pkgs.deadnix
+          pkgs.nixfmt
+          pkgs.rustfmt
+        ];
+      };
+
+      overlays.default = final: _: {
+        pattern = final.callPackage ./nix/packages/tool.nix { };
+        pattern-programs = final.callPackage ./nix/packages/programs.nix { };
       };
 
       templates.default = {

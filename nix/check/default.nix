@@ -52,16 +52,34 @@ in
 {
   lib = if nixpkgsLib == null then "the double of lib" else "nixpkgs' lib";
   options = collect [ ] evaluated.options.pattern;
-  toml = config.pattern.toml.text;
+  toml = config.pattern.toml.unchecked.text;
   failed = map (each: each.message) (builtins.filter (each: !each.assertion) config.assertions);
   transfers = config.systemd.sysupdate.transfers;
   initrd = {
     inherit (config.boot.initrd.systemd) repart dmVerity;
     units = builtins.mapAttrs (_: unit: unit.text) config.boot.initrd.systemd.units;
     files = builtins.mapAttrs (_: file: toString file.source) config.boot.initrd.systemd.contents;
+    upstream = config.boot.initrd.systemd.additionalUpstreamUnits;
+    rules = map toString config.boot.initrd.services.udev.packages;
+    modules = config.boot.initrd.availableKernelModules ++ config.boot.initrd.kernelModules;
+    encrypts = config.boot.initrd.luks.forceLuksSupportInInitrd;
+  };
+  filesystems = {
+    initrd = config.boot.initrd.supportedFilesystems;
+    system = config.boot.supportedFilesystems;
   };
   partitions = builtins.mapAttrs (_: partition: partition.repartConfig) config.image.repart.partitions;
+  contents = builtins.mapAttrs (
+    _: partition: builtins.mapAttrs (_: content: toString content.source) (partition.contents or { })
+  ) config.image.repart.partitions;
   kernelParams = config.boot.kernelParams;
   systemPackages = map (package: package.name) config.environment.systemPackages;
-  release = config.pattern.release.name;
+  updaters = map (package: package.name) config.systemd.services.systemd-sysupdate.path;
+  usrbinenv = config.system.activationScripts.usrbinenv;
+  inherit (config) warnings;
+  kernelImage = config.system.build.uki.script;
+  checked = config.pattern.toml.script;
+  release = {
+    inherit (config.pattern.release) name script;
+  };
 }

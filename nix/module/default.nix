@@ -5,6 +5,7 @@
     ./options.nix
     ./toml.nix
     ./image.nix
+    ./uki.nix
     ./initrd.nix
     ./system.nix
     ./updates.nix

@@ -10,7 +10,17 @@ let
   cfg = config.pattern;
   inherit (config.image.repart.verityStore) partitionIds;
   inherit (pkgs.stdenv.hostPlatform) efiArch;
-  programs = "${cfg.package}/lib/pattern";
+  systemd = config.systemd.package;
+  # As in `pattern build`: the program once, and links to it.
+  tree = pkgs.runCommand "pattern-usr" { } ''
+    mkdir -p $out/bin $out/lib/systemd/system-generators
+    cp -r ${cfg.package}/lib/pattern $out/lib/pattern
+    chmod u+w $out/lib/pattern
+    cp ${cfg.toml} $out/lib/pattern/pattern.toml
+    ln -s ../../pattern/pattern-initrd $out/lib/systemd/system-generators/pattern-generator
+    ln -s ../lib/pattern/pattern-initrd $out/bin/pattern
+    cp ${pkgs.coreutils}/bin/env $out/bin/env
+  '';
 in
 {
   imports = [
@@ -26,9 +36,9 @@ in
       ${partitionIds.esp} = {
         contents = {
           "/EFI/BOOT/BOOT${lib.toUpper efiArch}.EFI".source =
-            "${pkgs.systemd}/lib/systemd/boot/efi/systemd-boot${efiArch}.efi";
+            "${systemd}/lib/systemd/boot/efi/systemd-boot${efiArch}.efi";
           "/EFI/systemd/systemd-boot${efiArch}.efi".source =
-            "${pkgs.systemd}/lib/systemd/boot/efi/systemd-boot${efiArch}.efi";
+            "${systemd}/lib/systemd/boot/efi/systemd-boot${efiArch}.efi";
         };
         repartConfig = {
           Type = "esp";
@@ -47,28 +57,28 @@ in
         SplitName = "verity.%U";
       };
       ${partitionIds.store} = {
-        # What units and programs call by path; the store is beside it.
+        # What units and programs call by path; the store is beside it. Folders, because systemd-repart copies the file that a link
+        # leads to, and makes a link only of one that is in a folder: the program has thirteen names.
         contents = {
-          "/lib/pattern/pattern.toml".source = cfg.toml;
-          "/lib/systemd/system-generators/pattern-generator".source = "${programs}/pattern-initrd";
-          "/lib/systemd/systemd-sysupdate".source = "${pkgs.systemd}/lib/systemd/systemd-sysupdate";
+          "/bin".source = "${tree}/bin";
+          "/lib/pattern".source = "${tree}/lib/pattern";
+          "/lib/systemd/system-generators".source = "${tree}/lib/systemd/system-generators";
+          "/lib/systemd/systemd-sysupdate".source = "${systemd}/lib/systemd/systemd-sysupdate";
           "/lib/systemd/import-pubring.pgp".source = cfg.image.updates.pubring;
           "/lib/systemd/import-pubring.gpg".source = cfg.image.updates.pubring;
-          "/bin/env".source = "${pkgs.coreutils}/bin/env";
-          "/bin/pattern".source = "${programs}/pattern-initrd";
         }
-        // lib.genAttrs (map (name: "/lib/pattern/${name}") cfg.package.stages) (path: {
-          source = "${programs}/${baseNameOf path}";
-        })
-        # Where `pattern update` takes them from, whatever /etc has.
-        // lib.optionalAttrs config.systemd.sysupdate.enable {
-          "/lib/sysupdate.d".source = config.environment.etc."sysupdate.d".source;
-        };
+        # Where `pattern update` takes them from, whatever /etc has: one file each in today's NixOS, one folder in an older one.
+        // lib.mapAttrs' (name: file: {
+          name = "/lib/${name}";
+          value = { inherit (file) source; };
+        }) (lib.filterAttrs (name: _: builtins.match "sysupdate\\.d(/.*)?" name != null) config.environment.etc);
         repartConfig = {
           SizeMaxBytes = cfg.partitions.sizes.usr;
           Label = "usr-${cfg.image.version}";
           VerityDataBlockSizeBytes = 4096;
           VerityHashBlockSizeBytes = 4096;
+          Compression = "lz4hc";
+          CompressionLevel = 9;
           Minimize = "best";
           SplitName = "usr.%U";
         };

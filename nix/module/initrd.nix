@@ -9,6 +9,7 @@
 let
   cfg = config.pattern;
   programs = "${cfg.package}/lib/pattern";
+  hardware = import ./modules.nix;
   mkfs = {
     xfs = "${pkgs.xfsprogs}/bin/mkfs.xfs";
     ext4 = "${pkgs.e2fsprogs}/bin/mkfs.ext4";
@@ -33,9 +34,16 @@ in
       "/usr/lib/systemd/system-generators/pattern-generator".source = "${programs}/pattern-initrd";
       # The stages mount what they open. What this generator would write for root= and the file systems, and wait for, is left out.
       "/etc/systemd/system-generators/systemd-fstab-generator".source = "/dev/null";
-      "/etc/udev/rules.d/90-pattern-dm.rules".source = "${cfg.package}/lib/udev/rules.d/90-pattern-dm.rules";
     };
-    storePaths = [ "${programs}/pattern-initrd" ];
+    storePaths = [
+      "${programs}/pattern-initrd"
+      "${config.boot.initrd.systemd.package}/lib/systemd/systemd-growfs"
+    ];
+    # Our units are ordered before the first one, and start an instance of the second one for `pattern.grow`.
+    additionalUpstreamUnits = [
+      "initrd-usr-fs.target"
+      "systemd-growfs@.service"
+    ];
     extraBin = {
       "mkfs.${cfg.volume.filesystem}" = mkfs.${cfg.volume.filesystem};
     } // repair.${cfg.volume.filesystem};
@@ -46,6 +54,12 @@ in
     repart.enable = lib.mkForce false;
   };
 
+  # NixOS gives all rules of the initrd as one folder, in which nothing can be added by path.
+  boot.initrd.services.udev.packages = [ cfg.package ];
+
+  boot.initrd.availableKernelModules = lib.optionals pkgs.stdenv.hostPlatform.isx86_64 (hardware.disks ++ hardware.keyboards);
+  # aes-xts and the hashes: dm-crypt asks for them by name when it opens the volume, and they are no dependency of its module.
+  boot.initrd.luks.forceLuksSupportInInitrd = true;
   boot.initrd.kernelModules = [
     "dm_mod"
     "dm_verity"
@@ -55,7 +69,9 @@ in
     "loop"
     cfg.volume.filesystem
   ];
+  # In the initrd a file system is supported only if it is in the running system, too.
   boot.initrd.supportedFilesystems.${cfg.volume.filesystem} = true;
+  boot.supportedFilesystems.${cfg.volume.filesystem} = true;
 
   # systemd's own generators would open /usr too; NixOS itself sets root=, for which there is nothing to find. In the running
   # system, gpt-auto mounts the EFI system partition, which updates need, and nothing else of the partition table.
@@ -65,6 +81,8 @@ in
     "systemd.image_policy=esp=unprotected+absent:usr=verity+unprotected+absent:=ignore"
     "mount.usrfstype=erofs"
     "mount.usrflags=ro"
+    # A cut can tear the first partition table: the kernel then reads the second one.
+    "gpt"
     "panic=30"
   ];
 }

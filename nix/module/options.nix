@@ -12,10 +12,12 @@ let
       example = true;
       inherit description;
     };
+  # The form of a value. What it means, pattern.toml is checked for when it is built.
+  text = form: types.strMatching form;
   size =
     example: description:
     mkOption {
-      type = types.str;
+      type = text "[0-9]+[KMGT]?";
       inherit description example;
     };
 in
@@ -25,12 +27,12 @@ in
 
     image = {
       id = mkOption {
-        type = types.str;
+        type = text "[a-z0-9]([a-z0-9.-]*[a-z0-9])?";
         example = "demo";
         description = "name of the image: a-z, 0-9, `.` and `-`";
       };
       version = mkOption {
-        type = types.str;
+        type = text "[A-Za-z0-9][A-Za-z0-9.-]{0,28}";
         example = "0.0.1";
         description = "version of the image: at most 29 of A-Z, a-z, 0-9, `.` and `-`";
       };
@@ -42,7 +44,7 @@ in
       };
       updates = {
         url = mkOption {
-          type = types.str;
+          type = text "(https?://|file:///)[^/].*";
           example = "https://example.org/demo";
           description = "where new versions are published: an https, http or file URL";
         };
@@ -56,7 +58,7 @@ in
 
     partitions = {
       disk = mkOption {
-        type = types.str;
+        type = text "auto|/dev/.+";
         default = "auto";
         example = "/dev/nvme0n1";
         description = "the disk that must hold the image: `auto`, or a path under `/dev`";
@@ -123,7 +125,7 @@ in
       };
       recovery_key = flag "make a recovery key with the volume and show it once on the console";
       escrow = mkOption {
-        type = types.listOf types.str;
+        type = types.listOf (text "age1[a-z0-9]+");
         default = [ ];
         example = [ "age17w23j4qn8rwklwqyv0uh750698dnwafk64h428vrg6uke8unvpjs9hcc92" ];
         description = "public keys of age that each new recovery key is encrypted to";

@@ -9,6 +9,11 @@ let
   inherit (config.pattern.image) id version;
   inherit (config.system) build;
   base = "${id}_${version}";
+  # An older NixOS has another name for the image that holds its own kernel image.
+  image = if config.image.repart ? image then build.image else build.finalImage;
+  sources = lib.concatMap (partition: map (each: each.source) (lib.attrValues (partition.contents or { }))) (
+    lib.attrValues config.image.repart.partitions
+  );
 in
 {
   options.pattern.release = lib.mkOption {
@@ -18,12 +23,17 @@ in
   };
 
   config.pattern.release = lib.mkDefault (
-    pkgs.runCommand "${base}-release" { nativeBuildInputs = [ pkgs.jq ]; } ''
+    pkgs.runCommand "${base}-release" { } ''
+      # systemd-repart leaves out what is not there, and says nothing.
+      for source in ${lib.concatMapStringsSep " " (source: "${source}") sources}; do
+        test -e "$source" || { echo "the image needs $source, which is not there" >&2; exit 1; }
+      done
+      test -s ${config.pattern.image.updates.pubring} || { echo "pattern.image.updates.pubring: the keyring is empty" >&2; exit 1; }
       mkdir $out && cd $out
-      cp ${build.finalImage}/${base}.raw .
+      cp ${image}/${base}.raw .
       cp ${build.uki}/${config.system.boot.loader.ukiFile} ${base}.efi
       for part in verity usr; do
-        file=$(ls ${build.finalImage}/${base}.$part.*.raw)
+        file=$(ls ${image}/${base}.$part.*.raw)
         uuid=''${file%.raw}
         uuid=''${uuid##*.}
         uuid=''${uuid//-/}

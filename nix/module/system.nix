@@ -22,10 +22,14 @@ in
   environment.systemPackages = [
     cfg.package
     pkgs.cryptsetup
+    # checks the signature of updates
+    pkgs.gnupgMinimal
   ];
 
-  # It would be written to a /usr that nobody can write to: the image has it.
-  environment.usrbinenv = null;
+  # /usr/bin/env is in the image. NixOS would write it, or remove it, in a /usr that nobody can write to.
+  system.activationScripts.usrbinenv = lib.mkForce "";
+  # As the reference's module has it: without a number, what a kept /etc and /var mean would change with each update of nixpkgs.
+  system.stateVersion = lib.mkDefault "25.11";
   boot.loader.grub.enable = lib.mkDefault false;
   # The image is the system: there is nothing to switch to, and no channel to build from.
   nix.enable = lib.mkDefault false;
@@ -39,6 +43,11 @@ in
     "nixos-rebuild"
     "nixos-version"
   ] (_: { enable = lib.mkDefault false; });
+
+  warnings = lib.optional (!cfg.debug && cfg.volume.secure_boot != "optional") (
+    "Nothing signs this image: with Secure Boot on, firmware does not start it, and with Secure Boot off, it makes no volume"
+    + " (pattern.volume.secure_boot; docs/nix.md of pattern)."
+  );
 
   assertions = [
     {

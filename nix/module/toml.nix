@@ -8,6 +8,7 @@
 let
   cfg = config.pattern;
   file = pkgs.formats.toml { };
+  runs = pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform;
 in
 {
   options.pattern = {
@@ -15,7 +16,7 @@ in
       type = lib.types.package;
       default = pkgs.callPackage ../packages/programs.nix { };
       defaultText = lib.literalExpression "the programs of this version";
-      description = "the static programs, the generator and the units";
+      description = "the programs, the generator and the units";
     };
     settings = lib.mkOption {
       inherit (file) type;
@@ -50,6 +51,15 @@ in
       # TOML has no null: what is not set is left out.
       volume = lib.filterAttrs (_: value: value != null) cfg.volume;
     };
-    toml = file.generate "pattern.toml" cfg.settings;
+    # The programs themselves say what they would refuse at the first boot: options know the form of a value, not its sense.
+    toml = pkgs.runCommand "pattern.toml" { unchecked = file.generate "unchecked.toml" cfg.settings; } (
+      lib.optionalString runs ''
+        mkdir -p root/proc root/usr/lib/pattern
+        touch root/proc/cmdline
+        cp $unchecked root/usr/lib/pattern/pattern.toml
+        ${cfg.package}/lib/systemd/system-generators/pattern-generator --root=root --check
+      ''
+      + "cp $unchecked $out"
+    );
   };
 }

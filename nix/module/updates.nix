@@ -1,5 +1,10 @@
 # What systemd-sysupdate transfers: both partitions first, the entry that the boot loader offers last, counted.
-{ config, lib, ... }:
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
 let
   cfg = config.pattern;
   inherit (cfg.image) id;
@@ -42,6 +47,8 @@ in
 
   # When to update, and whether to restart for it, is the owner's decision.
   systemd.timers.systemd-sysupdate.wantedBy = lib.mkForce [ ];
+  # It runs gpg, and as a service of NixOS it has no PATH but this.
+  systemd.services.systemd-sysupdate.path = [ pkgs.gnupgMinimal ];
   systemd.sysupdate = {
     enable = lib.mkDefault true;
     reboot.enable = lib.mkDefault false;

@@ -1,16 +1,23 @@
-# The static program under its names, as static/build and static/cargo make them on Debian.
+# The program of the initrd under its names, with the libraries of nixpkgs. With `pkgsStatic.callPackage` it is one static file:
+# then it needs ./tpm2-tss.nix, and nobody has built that Rust yet, so the builder compiles it first.
 {
   lib,
-  pkgsStatic,
+  stdenv,
+  rustPlatform,
+  rustc,
+  pkg-config,
+  cryptsetup,
+  tpm2-tss,
 }:
 let
   inherit (import ./stages.nix) stages;
   top = ../..;
+  needs = import ./rust.nix rustc;
 in
-pkgsStatic.rustPlatform.buildRustPackage {
+needs (rustPlatform.buildRustPackage {
   pname = "pattern-programs";
   inherit ((lib.importTOML (top + "/Cargo.toml")).workspace.package) version;
-  src = import ./source.nix { inherit lib; };
+  src = import ./source.nix;
   cargoLock.lockFile = top + "/Cargo.lock";
   cargoBuildFlags = [
     "-p"
@@ -20,18 +27,14 @@ pkgsStatic.rustPlatform.buildRustPackage {
   doCheck = false;
 
   nativeBuildInputs = [
-    pkgsStatic.buildPackages.pkg-config
-    pkgsStatic.buildPackages.rustPlatform.bindgenHook
+    pkg-config
+    rustPlatform.bindgenHook
   ];
   buildInputs = [
-    pkgsStatic.cryptsetup
-    pkgsStatic.json_c
-    pkgsStatic.libuuid
-    pkgsStatic.lvm2
-    pkgsStatic.openssl
-    pkgsStatic.tpm2-tss
+    cryptsetup
+    tpm2-tss
   ];
-  env.PKG_CONFIG_ALL_STATIC = "1";
+  env = lib.optionalAttrs stdenv.hostPlatform.isStatic { PKG_CONFIG_ALL_STATIC = "1"; };
 
   postInstall = ''
     install -D --target-directory=$out/lib/pattern $out/bin/pattern-initrd
@@ -53,4 +56,4 @@ pkgsStatic.rustPlatform.buildRustPackage {
     license = lib.licenses.mit;
     platforms = lib.platforms.linux;
   };
-}
+})

@@ -1,13 +1,9 @@
-# What the programs are built from, without what a build leaves beside it.
-{ lib }:
-lib.cleanSourceWith {
-  src = ../..;
-  filter =
-    path: _:
-    !(builtins.elem (baseNameOf path) [
-      "build"
-      "target"
-      "nix"
-      ".git"
-    ]);
+# What the programs are built from.
+let
+  top = ../..;
+in
+builtins.path {
+  path = top;
+  name = "pattern-source";
+  filter = import ./taken.nix top;
 }

@@ -2,6 +2,7 @@
 {
   lib,
   rustPlatform,
+  rustc,
   makeWrapper,
   runCommand,
   gnupg,
@@ -14,18 +15,29 @@
 }:
 let
   top = ../..;
+  needs = import ./rust.nix rustc;
+  # With a TPM, or nothing is measured and no volume is made. Both have the same variables.
+  plain = OVMF.override {
+    tpmSupport = true;
+    fdSize4MB = true;
+  };
+  secure = OVMF.override {
+    tpmSupport = true;
+    secureBoot = true;
+  };
   # As the programs of a distribution lie below /usr.
   programs = runCommand "pattern-tools" { } ''
     mkdir -p $out/bin $out/share/OVMF
     ln -s ${qemu}/bin/qemu-system-x86_64 ${swtpm}/bin/swtpm ${swtpm}/bin/swtpm_setup ${socat}/bin/socat $out/bin
-    ln -s ${OVMF.fd}/FV/OVMF_CODE.fd $out/share/OVMF/OVMF_CODE_4M.fd
-    ln -s ${OVMF.fd}/FV/OVMF_VARS.fd $out/share/OVMF/OVMF_VARS_4M.fd
+    ln -s ${plain.firmware} $out/share/OVMF/OVMF_CODE_4M.fd
+    ln -s ${secure.firmware} $out/share/OVMF/OVMF_CODE_4M.secboot.fd
+    ln -s ${plain.variables} $out/share/OVMF/OVMF_VARS_4M.fd
   '';
 in
-rustPlatform.buildRustPackage {
+needs (rustPlatform.buildRustPackage {
   pname = "pattern";
   inherit ((lib.importTOML (top + "/Cargo.toml")).workspace.package) version;
-  src = import ./source.nix { inherit lib; };
+  src = import ./source.nix;
   cargoLock.lockFile = top + "/Cargo.lock";
   cargoBuildFlags = [
     "-p"
@@ -44,11 +56,11 @@ rustPlatform.buildRustPackage {
       } \
       --set-default PATTERN_PROGRAMS ${programs}
   '';
-  passthru = { inherit programs; };
+  passthru = { inherit programs plain secure; };
   meta = {
     description = "Makes keys and releases of pattern images, and boots them";
     mainProgram = "pattern";
     license = lib.licenses.mit;
     platforms = lib.platforms.linux;
   };
-}
+})

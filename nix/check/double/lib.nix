@@ -40,6 +40,7 @@ let
     anything = type "value" (_: true) only;
     bool = type "boolean" isBool only;
     str = type "string" isString only;
+    strMatching = form: type "string of the form ${form}" (value: isString value && builtins.match form value != null) only;
     path = type "path" (value: isPath value || isString value || value ? outPath) only;
     package = type "package" (value: isAttrs value && value ? outPath) only;
     enum = values: type "one of ${toJSON values}" (value: elem value values) only;
@@ -51,6 +52,8 @@ let
       type "null or ${some.name}" (value: value == null || some.check value) (
         place: values: if elem null values then only place values else some.merge place values
       );
+    submodule = _module: anything;
+    attrsOf = _each: attrs;
     attrs = type "set" isAttrs (_place: foldl' recursiveUpdate { });
   };
 
@@ -213,6 +216,10 @@ in
     priority = 1000;
     inherit content;
   };
+  mkOverride = priority: content: {
+    _type = "override";
+    inherit priority content;
+  };
   mkForce = content: {
     _type = "override";
     priority = 50;
@@ -235,8 +242,11 @@ in
   imap0 = function: list: genList (number: function number (elemAt list number)) (length list);
   filterAttrs =
     keep: set: removeAttrs set (builtins.filter (name: !keep name set.${name}) (builtins.attrNames set));
+  optionalString = wanted: text: if wanted then text else "";
+  optionals = wanted: list: if wanted then list else [ ];
+  mapAttrs' = change: set: listToAttrs (map (name: change name set.${name}) (attrNames set));
   optionalAttrs = wanted: set: if wanted then set else { };
   optional = wanted: value: if wanted then [ value ] else [ ];
   toUpper = builtins.replaceStrings [ "x" "a" "i" "r" "m" "v" ] [ "X" "A" "I" "R" "M" "V" ];
-  inherit any attrValues;
+  inherit any attrValues concatMap;
 }

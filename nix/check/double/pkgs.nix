@@ -30,21 +30,27 @@ let
     "gawk"
     "gnome-console"
     "gnome-tour"
+    "gnupgMinimal"
     "jq"
     "systemd"
     "xdg-dbus-proxy"
+    "systemdUkify"
     "xfsprogs"
   ];
+  packages = builtins.listToAttrs (
+    map (name: {
+      inherit name;
+      value = package name;
+    }) names
+  );
 in
-builtins.listToAttrs (
-  map (name: {
-    inherit name;
-    value = package name;
-  }) names
-)
+packages
 // {
+  buildPackages = packages;
+  stdenv.buildPlatform.canExecute = _: true;
   stdenv.hostPlatform = {
     efiArch = "x64";
+    isx86_64 = true;
     linuxArch = "x86_64";
     system = "x86_64-linux";
   };
@@ -54,6 +60,6 @@ builtins.listToAttrs (
   };
   runCommand =
     name: environment: script:
-    package name // { inherit environment script; };
+    package name // environment // { inherit environment script; };
   callPackage = file: _: package "pattern" // { inherit (import ../../packages/stages.nix) stages; inherit file; };
 }

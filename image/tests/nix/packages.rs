@@ -1,0 +1,130 @@
+//! What the packages are built from.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use super::{evaluating, nix_instantiate, top, value, words};
+
+/// Returns the files of a folder that the programs are built from.
+fn taken(folder: &Path) -> Vec<String> {
+    let found = value(evaluating("nix/check/source.nix").arg("--arg").arg("top").arg(folder)).unwrap();
+    let below = |path: &str| Path::new(path).strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+    words(&found).into_iter().map(below).collect()
+}
+
+/// Everybody on a machine can read its store, and a binary cache has copies of it.
+#[test]
+#[ignore = "needs nix-bin; `make test` runs it"]
+fn no_key_and_no_other_build_gets_into_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = [
+        "Cargo.toml",
+        "src/lib.rs",
+        "image/src/build/keys.rs",
+        "demo/pattern.toml",
+        "nix/90-pattern-dm.rules",
+    ];
+    let others = [
+        "demo/demo-keys/secure-boot.key",
+        "demo/demo-gpg/private-keys-v1.d/1.key",
+        "vm-tests/images/mine-keys/pcr-private.pem",
+        "demo/.demo.gen-keyring/x",
+        "build/images/x",
+        "target/debug/x",
+        "fuzz/target/x",
+        "nix/module/default.nix",
+        ".git/config",
+        "mine-gpg/x",
+    ];
+    for file in ours.iter().chain(&others) {
+        let path = folder.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    }
+    let mut found = taken(folder.path());
+    found.sort();
+    let mut ours = ours.map(str::to_owned);
+    ours.sort();
+    assert_eq!(found, ours);
+}
+
+/// Nix copies what git tracks.
+#[test]
+fn git_ignores_the_keys_of_a_system_by_the_template() {
+    let folder = tempfile::tempdir().unwrap();
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").arg("-C").arg(folder.path()).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    git(&["init", "--quiet"]);
+    fs::copy(top().join("nix/template/.gitignore"), folder.path().join(".gitignore")).unwrap();
+    for file in
+        ["mine-gpg/x", "mine-keys/x", ".mine.gen-keyring/x", "mine-pubring.pgp", "flake.nix", "result/x"]
+    {
+        fs::create_dir_all(folder.path().join(file).parent().unwrap()).unwrap();
+        fs::write(folder.path().join(file), "").unwrap();
+    }
+    git(&["add", "."]);
+    assert_eq!(git(&["ls-files"]), ".gitignore\nflake.nix\nmine-pubring.pgp\n");
+}
+
+#[test]
+#[ignore = "needs nix-bin; `make test` runs it"]
+fn every_file_of_a_crate_is_taken() {
+    let found = taken(&top());
+    let crates = ["Cargo.lock", "Cargo.toml", "src", "generators", "image", "initrd", "units", "vm-tests"];
+    let output =
+        Command::new("git").arg("-C").arg(top()).args(["ls-files", "--"]).args(crates).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let tracked = String::from_utf8(output.stdout).unwrap();
+    let missing: Vec<_> = tracked.lines().filter(|file| !found.iter().any(|taken| taken == file)).collect();
+    assert!(tracked.lines().count() > 500 && missing.is_empty(), "{missing:?}");
+}
+
+/// Takes a minute or two, and needs the crates that a build here has fetched.
+#[test]
+#[ignore = "compiles the workspace again; `make nix` runs it"]
+fn what_is_taken_compiles() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in taken(&top()) {
+        let to = folder.path().join(&file);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        let from = top().join(&file);
+        match fs::read_link(&from) {
+            Ok(target) => symlink(target, to).unwrap(),
+            Err(_) => drop(fs::copy(from, to).unwrap()),
+        }
+    }
+    let mut command = Command::new(env!("CARGO"));
+    command.args([
+        "check",
+        "--offline",
+        "--locked",
+        "--quiet",
+        "--package",
+        "pattern-image",
+        "--package",
+        "pattern-generator",
+    ]);
+    command.current_dir(&folder).env("CARGO_TARGET_DIR", top().join("target/nix-source"));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+#[ignore = "needs nix-bin; `make test` runs it"]
+fn an_older_rust_is_named_before_anything_is_built() {
+    let with = |version: &str| {
+        let expression = format!("import ./nix/packages/rust.nix {{ version = \"{version}\"; }} \"package\"");
+        let mut command = nix_instantiate();
+        value(command.current_dir(top()).args(["--eval", "--json", "--expr", &expression]))
+    };
+    let needed = env!("CARGO_PKG_RUST_VERSION");
+    assert_eq!(with(needed).unwrap(), "package");
+    let refusal = with("1.80.1").unwrap_err();
+    let words = format!("pattern needs Rust {needed} or newer, and this nixpkgs has 1.80.1");
+    assert!(refusal.contains(&words), "{refusal}");
+}

@@ -1,0 +1,71 @@
+# What the whole of NixOS makes of one configuration: `nixpkgs` is a checkout of it. Names of derivations are computed, and
+# nothing is built or written. `make nix` compares this with what an image needs.
+{
+  nixpkgs,
+  configuration,
+  system ? "x86_64-linux",
+}:
+let
+  evaluated = import (nixpkgs + "/nixos/lib/eval-config.nix") {
+    inherit system;
+    modules = [
+      ../module
+      configuration
+    ];
+  };
+  inherit (evaluated) config pkgs;
+  inherit (pkgs) lib;
+  initrd = config.boot.initrd.systemd;
+  names = map lib.getName;
+  text = value: builtins.unsafeDiscardStringContext (toString value);
+in
+{
+  versions = {
+    nixpkgs = lib.version;
+    systemd = config.systemd.package.version;
+    kernel = config.boot.kernelPackages.kernel.version;
+    rustc = pkgs.rustc.version;
+  };
+  derivations = lib.mapAttrs (_: each: text each.drvPath) {
+    inherit (config.system.build) toplevel uki;
+    inherit (config.pattern) package release toml;
+  };
+  failed = map (each: each.message) (builtins.filter (each: !each.assertion) config.assertions);
+  inherit (config) warnings;
+  words = config.boot.kernelParams;
+  inherit (config.pattern) settings;
+
+  initrd = {
+    # What make-initrd-ng lays out: nothing may lie below a link to a folder of the store.
+    targets = builtins.attrNames (lib.filterAttrs (_: each: each.enable) initrd.contents);
+    units = builtins.attrNames initrd.units;
+    # The script that links them has the names of systemd's own.
+    scripts = text initrd.contents."/etc/systemd/system".source.buildCommand;
+    modules = config.boot.initrd.availableKernelModules ++ config.boot.initrd.kernelModules;
+    rules = map text config.boot.initrd.services.udev.packages;
+    storePaths = map (each: text (each.source or each)) initrd.storePaths;
+    programs = builtins.attrNames initrd.extraBin;
+    packages = names initrd.initrdBin;
+  };
+
+  system = {
+    packages = names config.environment.systemPackages;
+    files = builtins.attrNames config.environment.etc;
+    updaters = names config.systemd.services.systemd-sysupdate.path;
+    usrbinenv = config.system.activationScripts.usrbinenv.text or config.system.activationScripts.usrbinenv;
+    users = builtins.attrNames config.users.users;
+    mounts = builtins.attrNames config.fileSystems;
+    repairs = names config.system.fsPackages;
+  };
+
+  package = {
+    name = text config.pattern.package;
+    static = config.pattern.package.stdenv.hostPlatform.isStatic;
+    libraries = names config.pattern.package.buildInputs;
+  };
+
+  partitions = lib.mapAttrs (_: each: {
+    contents = lib.mapAttrs (_: content: text content.source) each.contents;
+    inherit (each) repartConfig;
+  }) config.image.repart.partitions;
+}
