@@ -10,7 +10,10 @@ use pattern_image::args::{self, Answer};
 /// Commands of other programs, by how they begin, and why they are not tried here.
 const OTHERS: [(&str, &str); 42] = [
     ("git init", "a folder of the reader's, for Nix"),
-    ("git add", "in a folder of the reader's, for Nix: `git_ignores_the_keys_of_a_system_by_the_template` adds so"),
+    (
+        "git add",
+        "in a folder of the reader's, for Nix: `git_ignores_the_keys_of_a_system_by_the_template` adds so",
+    ),
     ("cd", "the reader's shell"),
     ("export", "the reader's shell"),
     ("git clone", "only the reader knows from where"),

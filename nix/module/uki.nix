@@ -11,7 +11,8 @@ let
   inherit (config.boot.uki) configFile;
   cmdline = "init=${config.system.build.toplevel}/init ${toString config.boot.kernelParams}";
   systemd = config.systemd.package;
-  stub = "${systemd}/lib/systemd/boot/efi/linux${pkgs.stdenv.hostPlatform.efiArch}.efi.stub";
+  # A profile has no kernel of its own, and ukify takes none whose first section is not the profile.
+  stub = "${systemd}/lib/systemd/boot/efi/addon${pkgs.stdenv.hostPlatform.efiArch}.efi.stub";
 in
 {
   # NixOS has its own at 99.
@@ -29,7 +30,9 @@ in
         usrhash=$(jq --raw-output '.[] | select(.type | test("^usr-.*-verity$")) | .roothash' \
           ${config.system.build.intermediateImage}/repart-output.json)
         test ''${#usrhash} = 64
-        ukify build --stub=${stub} --profile=$'ID=factory-reset\nTITLE=Factory reset' \
+        # systemd-boot starts what it sorts first, and sorts by this name: behind all images.
+        printf 'PRETTY_NAME="This system"\nIMAGE_ID=~other\n' >other
+        ukify build --stub=${stub} --profile=$'ID=factory-reset\nTITLE="Factory reset"' --os-release=@other \
           --cmdline="${cmdline} usrhash=$usrhash pattern.reset" --output=reset.efi
         ukify build --config=${configFile} --join-profile=reset.efi --cmdline="${cmdline} usrhash=$usrhash" --output=$out/${ukiFile}
       ''

@@ -76,15 +76,18 @@ fn words_that_keep_a_damaged_disk_starting_are_those_of_pattern_build() {
 #[ignore = "needs nix-bin; `make test` runs it"]
 fn the_menu_offers_a_factory_reset_as_that_of_pattern_build() {
     let ours = include_str!("../../mkosi/image/mkosi.uki-profiles/factory-reset.conf");
-    let script = text(&EVALUATION, "kernelImage");
+    let script = text(&EVALUATION, "kernelImage").replace('"', "");
     let profile = script.split("ukify build").find(|part| part.contains("--output=reset.efi")).unwrap();
-    for line in
-        ours.lines().map(str::trim).filter(|line| line.starts_with("ID=") || line.starts_with("TITLE="))
-    {
-        assert!(profile.contains(line), "{line} in {profile}");
-    }
+    let names =
+        ours.lines().map(str::trim).filter(|line| line.starts_with("ID=") || line.starts_with("TITLE="));
+    assert!(names.clone().count() == 2 && names.clone().all(|name| profile.contains(name)), "{profile}");
     let cmdline = ours.lines().find_map(|line| line.strip_prefix("Cmdline=")).unwrap();
-    assert!(profile.contains(&format!(" usrhash=$usrhash {cmdline}\"")), "{profile}");
+    assert!(profile.contains(&format!(" usrhash=$usrhash {cmdline} ")), "{profile}");
+    // Else it would be what is started by itself.
+    let ukify = include_str!("../../mkosi/ukify/ukify").split("OTHER_ENTRY = \"\"\"\\\n").nth(1).unwrap();
+    let name = ukify.split("\"\"\"").next().unwrap().replace('"', "").replace('\n', "\\n");
+    assert!(script.contains(&format!("printf '{name}' >other")), "{name} in {script}");
+    assert!(profile.contains("--os-release=@other"), "{profile}");
 }
 
 #[test]
