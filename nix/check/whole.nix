@@ -58,14 +58,22 @@ in
     repairs = names config.system.fsPackages;
   };
 
+  # The scripts of what systemd-repart copies, and of the release that is made of its files.
+  scripts = {
+    package = config.pattern.package.postInstall;
+    usr = text config.pattern.usr.buildCommand;
+    release = text config.pattern.release.buildCommand;
+  };
+
   package = {
     name = text config.pattern.package;
     static = config.pattern.package.stdenv.hostPlatform.isStatic;
     libraries = names config.pattern.package.buildInputs;
   };
 
+  seed = config.image.repart.seed;
   partitions = lib.mapAttrs (_: each: {
-    contents = lib.mapAttrs (_: content: text content.source) each.contents;
+    contents = lib.mapAttrs (_: content: text "${content.source}") each.contents;
     inherit (each) repartConfig;
   }) config.image.repart.partitions;
 }

@@ -11,8 +11,22 @@ let
   inherit (config.image.repart.verityStore) partitionIds;
   inherit (pkgs.stdenv.hostPlatform) efiArch;
   systemd = config.systemd.package;
+in
+{
+  imports = [
+    "${modulesPath}/image/repart.nix"
+    "${modulesPath}/system/boot/uki.nix"
+  ];
+
+  options.pattern.usr = lib.mkOption {
+    type = lib.types.package;
+    readOnly = true;
+    internal = true;
+    description = "what units and programs call by path";
+  };
+
   # As in `pattern build`: the program once, and links to it.
-  tree = pkgs.runCommand "pattern-usr" { } ''
+  config.pattern.usr = pkgs.runCommand "pattern-usr" { } ''
     mkdir -p $out/bin $out/lib/systemd/system-generators
     cp -r ${cfg.package}/lib/pattern $out/lib/pattern
     chmod u+w $out/lib/pattern
@@ -21,14 +35,8 @@ let
     ln -s ../lib/pattern/pattern-initrd $out/bin/pattern
     cp ${pkgs.coreutils}/bin/env $out/bin/env
   '';
-in
-{
-  imports = [
-    "${modulesPath}/image/repart.nix"
-    "${modulesPath}/system/boot/uki.nix"
-  ];
 
-  image.repart = {
+  config.image.repart = {
     split = true;
     verityStore.enable = true;
 
@@ -60,9 +68,9 @@ in
         # What units and programs call by path; the store is beside it. Folders, because systemd-repart copies the file that a link
         # leads to, and makes a link only of one that is in a folder: the program has thirteen names.
         contents = {
-          "/bin".source = "${tree}/bin";
-          "/lib/pattern".source = "${tree}/lib/pattern";
-          "/lib/systemd/system-generators".source = "${tree}/lib/systemd/system-generators";
+          "/bin".source = "${cfg.usr}/bin";
+          "/lib/pattern".source = "${cfg.usr}/lib/pattern";
+          "/lib/systemd/system-generators".source = "${cfg.usr}/lib/systemd/system-generators";
           "/lib/systemd/systemd-sysupdate".source = "${systemd}/lib/systemd/systemd-sysupdate";
           "/lib/systemd/import-pubring.pgp".source = cfg.image.updates.pubring;
           "/lib/systemd/import-pubring.gpg".source = cfg.image.updates.pubring;

@@ -5,6 +5,7 @@
 mod image;
 mod initrd;
 mod packages;
+mod pipeline;
 mod values;
 mod whole;
 

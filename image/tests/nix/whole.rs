@@ -21,7 +21,7 @@ fn nixpkgs() -> Option<PathBuf> {
 }
 
 /// Evaluates a configuration below `nix` with some settings added, and with a keyring that is there: who has made none has none.
-fn evaluate(configuration: &str, settings: &str, system: &str) -> Option<Value> {
+pub fn evaluate(configuration: &str, settings: &str, system: &str) -> Option<Value> {
     let nixpkgs = nixpkgs()?;
     let keyring = r#"pattern.image.updates.pubring = lib.mkForce ./nix/check/demo-pubring.pgp;"#;
     let whole = format!("{{ lib, ... }}: {{ imports = [ ./nix/{configuration} ]; {keyring} {settings} }}");
