@@ -62,6 +62,7 @@ in
     upstream = config.boot.initrd.systemd.additionalUpstreamUnits;
     rules = map toString config.boot.initrd.services.udev.packages;
     modules = config.boot.initrd.availableKernelModules ++ config.boot.initrd.kernelModules;
+    answers = config.boot.initrd.services.lvm.enable;
     encrypts = config.boot.initrd.luks.forceLuksSupportInInitrd;
   };
   filesystems = {

@@ -56,6 +56,8 @@ in
 
   # NixOS gives all rules of the initrd as one folder, in which nothing can be added by path.
   boot.initrd.services.udev.packages = [ cfg.package ];
+  # libdevmapper waits until udev's rules of LVM have seen each device, if udev runs.
+  boot.initrd.services.lvm.enable = true;
 
   boot.initrd.availableKernelModules = lib.optionals pkgs.stdenv.hostPlatform.isx86_64 (hardware.disks ++ hardware.keyboards);
   # aes-xts and the hashes: dm-crypt asks for them by name when it opens the volume, and they are no dependency of its module.

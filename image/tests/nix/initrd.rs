@@ -84,6 +84,7 @@ fn the_initrd_finds_the_same_disks_and_keyboards_as_that_of_pattern_build() {
 #[ignore = "needs nix-bin; `make test` runs it"]
 fn the_initrd_can_encrypt_and_has_the_file_system_and_the_units_of_systemd() {
     assert_eq!(EVALUATION["initrd"]["encrypts"], true, "dm-crypt asks for xts by name");
+    assert_eq!(EVALUATION["initrd"]["answers"], true, "libdevmapper waits for udev");
     // NixOS takes a file system into the initrd only if the system has it, too.
     for place in ["initrd", "system"] {
         assert_eq!(EVALUATION["filesystems"][place]["xfs"], true, "{place}");

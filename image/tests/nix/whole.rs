@@ -93,6 +93,9 @@ fn initrd_is_whole(evaluation: &Value, config: &Config) {
     let initrd = &evaluation["initrd"];
     nothing_is_below_another(&words(&initrd["targets"]));
     assert!(words(&initrd["rules"]).contains(&text(&evaluation["package"], "name")));
+    // Who answers libdevmapper, which waits for udev.
+    assert!(words(&initrd["rules"]).iter().any(|path| path.contains("-lvm2-")));
+    assert!(words(&initrd["packages"]).contains(&"lvm2"));
     let modules: Vec<String> =
         words(&initrd["modules"]).into_iter().map(|name| name.replace('-', "_")).collect();
     let needed = "virtio_pci virtio_blk virtio_scsi usb_storage uas nvme ahci sd_mod mmc_block sdhci_pci dm_crypt dm_verity \
