@@ -1,2 +1,4 @@
 # The units that never vary, for the initrd and for the running system.
-builtins.mapAttrs (name: _: { text = builtins.readFile (../units + "/${name}"); }) (builtins.readDir ../units)
+builtins.mapAttrs (name: _: { text = builtins.readFile (../units + "/${name}"); }) (
+  builtins.readDir ../units
+)

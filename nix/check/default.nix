@@ -8,7 +8,11 @@ let
   lib = import (if nixpkgsLib == null then ./double/lib.nix else nixpkgsLib);
   pkgs = import ./double/pkgs.nix { inherit lib; };
   # Options of NixOS are not declared here: they take what the module gives them.
-  undeclared = if nixpkgsLib == null then { } else { _module.freeformType = lib.types.lazyAttrsOf lib.types.anything; };
+  undeclared =
+    if nixpkgsLib == null then
+      { }
+    else
+      { _module.freeformType = lib.types.lazyAttrsOf lib.types.anything; };
   evaluated = lib.evalModules {
     specialArgs = {
       inherit lib pkgs;
@@ -69,7 +73,9 @@ in
     initrd = config.boot.initrd.supportedFilesystems;
     system = config.boot.supportedFilesystems;
   };
-  partitions = builtins.mapAttrs (_: partition: partition.repartConfig) config.image.repart.partitions;
+  partitions = builtins.mapAttrs (
+    _: partition: partition.repartConfig
+  ) config.image.repart.partitions;
   contents = builtins.mapAttrs (
     _: partition: builtins.mapAttrs (_: content: toString content.source) (partition.contents or { })
   ) config.image.repart.partitions;

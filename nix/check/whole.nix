@@ -52,7 +52,8 @@ in
     packages = names config.environment.systemPackages;
     files = builtins.attrNames config.environment.etc;
     updaters = names config.systemd.services.systemd-sysupdate.path;
-    usrbinenv = config.system.activationScripts.usrbinenv.text or config.system.activationScripts.usrbinenv;
+    usrbinenv =
+      config.system.activationScripts.usrbinenv.text or config.system.activationScripts.usrbinenv;
     users = builtins.attrNames config.users.users;
     mounts = builtins.attrNames config.fileSystems;
     repairs = names config.system.fsPackages;

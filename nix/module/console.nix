@@ -7,9 +7,13 @@ in
 {
   services.getty.autologinUser = lib.mkIf debug (lib.mkDefault "root");
   systemd.enableEmergencyMode = lib.mkDefault debug;
-  boot.kernelParams = if debug then [ "systemd.setenv=SYSTEMD_SULOGIN_FORCE=1" ] else [
-      "quiet"
-      "systemd.import_credentials=no"
-    ];
+  boot.kernelParams =
+    if debug then
+      [ "systemd.setenv=SYSTEMD_SULOGIN_FORCE=1" ]
+    else
+      [
+        "quiet"
+        "systemd.import_credentials=no"
+      ];
   boot.initrd.verbose = lib.mkDefault debug;
 }

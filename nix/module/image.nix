@@ -76,10 +76,15 @@ in
           "/lib/systemd/import-pubring.gpg".source = cfg.image.updates.pubring;
         }
         # Where `pattern update` takes them from, whatever /etc has: one file each in today's NixOS, one folder in an older one.
-        // lib.mapAttrs' (name: file: {
-          name = "/lib/${name}";
-          value = { inherit (file) source; };
-        }) (lib.filterAttrs (name: _: builtins.match "sysupdate\\.d(/.*)?" name != null) config.environment.etc);
+        //
+          lib.mapAttrs'
+            (name: file: {
+              name = "/lib/${name}";
+              value = { inherit (file) source; };
+            })
+            (
+              lib.filterAttrs (name: _: builtins.match "sysupdate\\.d(/.*)?" name != null) config.environment.etc
+            );
         repartConfig = {
           SizeMaxBytes = cfg.partitions.sizes.usr;
           Label = "usr-${cfg.image.version}";

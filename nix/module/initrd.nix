@@ -25,16 +25,18 @@ in
   boot.initrd.systemd = {
     enable = true;
     units = import ../units.nix;
-    contents = lib.genAttrs (map (name: "/usr/lib/pattern/${name}") cfg.package.stages) (path: {
-      source = "${programs}/${baseNameOf path}";
-    }) // {
-      "/usr/lib/pattern/pattern.toml".source = cfg.toml;
-      # Where systemd looks, and where pattern-config.service does.
-      "/etc/systemd/system-generators/pattern-generator".source = "${programs}/pattern-initrd";
-      "/usr/lib/systemd/system-generators/pattern-generator".source = "${programs}/pattern-initrd";
-      # The stages mount what they open. What this generator would write for root= and the file systems, and wait for, is left out.
-      "/etc/systemd/system-generators/systemd-fstab-generator".source = "/dev/null";
-    };
+    contents =
+      lib.genAttrs (map (name: "/usr/lib/pattern/${name}") cfg.package.stages) (path: {
+        source = "${programs}/${baseNameOf path}";
+      })
+      // {
+        "/usr/lib/pattern/pattern.toml".source = cfg.toml;
+        # Where systemd looks, and where pattern-config.service does.
+        "/etc/systemd/system-generators/pattern-generator".source = "${programs}/pattern-initrd";
+        "/usr/lib/systemd/system-generators/pattern-generator".source = "${programs}/pattern-initrd";
+        # The stages mount what they open. What this generator would write for root= and the file systems, and wait for, is left out.
+        "/etc/systemd/system-generators/systemd-fstab-generator".source = "/dev/null";
+      };
     storePaths = [
       "${programs}/pattern-initrd"
       "${config.boot.initrd.systemd.package}/lib/systemd/systemd-growfs"
@@ -46,7 +48,8 @@ in
     ];
     extraBin = {
       "mkfs.${cfg.volume.filesystem}" = mkfs.${cfg.volume.filesystem};
-    } // repair.${cfg.volume.filesystem};
+    }
+    // repair.${cfg.volume.filesystem};
     tpm2.enable = true;
     emergencyAccess = lib.mkDefault cfg.debug;
     # pattern-usr and pattern-persist do what these are for.
@@ -59,7 +62,9 @@ in
   # libdevmapper waits until udev's rules of LVM have seen each device, if udev runs.
   boot.initrd.services.lvm.enable = true;
 
-  boot.initrd.availableKernelModules = lib.optionals pkgs.stdenv.hostPlatform.isx86_64 (hardware.disks ++ hardware.keyboards);
+  boot.initrd.availableKernelModules = lib.optionals pkgs.stdenv.hostPlatform.isx86_64 (
+    hardware.disks ++ hardware.keyboards
+  );
   # aes-xts and the hashes: dm-crypt asks for them by name when it opens the volume, and they are no dependency of its module.
   boot.initrd.luks.forceLuksSupportInInitrd = true;
   boot.initrd.kernelModules = [

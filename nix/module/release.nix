@@ -11,9 +11,9 @@ let
   base = "${id}_${version}";
   # An older NixOS has another name for the image that holds its own kernel image.
   image = if config.image.repart ? image then build.image else build.finalImage;
-  sources = lib.concatMap (partition: map (each: each.source) (lib.attrValues (partition.contents or { }))) (
-    lib.attrValues config.image.repart.partitions
-  );
+  sources = lib.concatMap (
+    partition: map (each: each.source) (lib.attrValues (partition.contents or { }))
+  ) (lib.attrValues config.image.repart.partitions);
 in
 {
   options.pattern.release = lib.mkOption {

@@ -34,15 +34,20 @@ in
   # The image is the system: there is nothing to switch to, and no channel to build from.
   nix.enable = lib.mkDefault false;
   system.switch.enable = lib.mkDefault false;
-  system.tools = lib.genAttrs [
-    "nixos-build-vms"
-    "nixos-enter"
-    "nixos-generate-config"
-    "nixos-install"
-    "nixos-option"
-    "nixos-rebuild"
-    "nixos-version"
-  ] (_: { enable = lib.mkDefault false; });
+  system.tools =
+    lib.genAttrs
+      [
+        "nixos-build-vms"
+        "nixos-enter"
+        "nixos-generate-config"
+        "nixos-install"
+        "nixos-option"
+        "nixos-rebuild"
+        "nixos-version"
+      ]
+      (_: {
+        enable = lib.mkDefault false;
+      });
 
   warnings = lib.optional (!cfg.debug && cfg.volume.secure_boot != "optional") (
     "Nothing signs this image: with Secure Boot on, firmware does not start it, and with Secure Boot off, it makes no volume"

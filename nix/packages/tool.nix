@@ -34,33 +34,35 @@ let
     ln -s ${plain.variables} $out/share/OVMF/OVMF_VARS_4M.fd
   '';
 in
-needs (rustPlatform.buildRustPackage {
-  pname = "pattern";
-  inherit ((lib.importTOML (top + "/Cargo.toml")).workspace.package) version;
-  src = import ./source.nix;
-  cargoLock.lockFile = top + "/Cargo.lock";
-  cargoBuildFlags = [
-    "-p"
-    "pattern-image"
-  ];
-  doCheck = false;
-  nativeBuildInputs = [ makeWrapper ];
-  postInstall = ''
-    wrapProgram $out/bin/pattern \
-      --prefix PATH : ${programs}/bin:${
-        lib.makeBinPath [
-          gnupg
-          openssl
-          xz
-        ]
-      } \
-      --set-default PATTERN_PROGRAMS ${programs}
-  '';
-  passthru = { inherit programs plain secure; };
-  meta = {
-    description = "Makes keys and releases of pattern images, and boots them";
-    mainProgram = "pattern";
-    license = lib.licenses.mit;
-    platforms = lib.platforms.linux;
-  };
-})
+needs (
+  rustPlatform.buildRustPackage {
+    pname = "pattern";
+    inherit ((lib.importTOML (top + "/Cargo.toml")).workspace.package) version;
+    src = import ./source.nix;
+    cargoLock.lockFile = top + "/Cargo.lock";
+    cargoBuildFlags = [
+      "-p"
+      "pattern-image"
+    ];
+    doCheck = false;
+    nativeBuildInputs = [ makeWrapper ];
+    postInstall = ''
+      wrapProgram $out/bin/pattern \
+        --prefix PATH : ${programs}/bin:${
+          lib.makeBinPath [
+            gnupg
+            openssl
+            xz
+          ]
+        } \
+        --set-default PATTERN_PROGRAMS ${programs}
+    '';
+    passthru = { inherit programs plain secure; };
+    meta = {
+      description = "Makes keys and releases of pattern images, and boots them";
+      mainProgram = "pattern";
+      license = lib.licenses.mit;
+      platforms = lib.platforms.linux;
+    };
+  }
+)

@@ -40,12 +40,17 @@ let
     anything = type "value" (_: true) only;
     bool = type "boolean" isBool only;
     str = type "string" isString only;
-    strMatching = form: type "string of the form ${form}" (value: isString value && builtins.match form value != null) only;
+    strMatching =
+      form:
+      type "string of the form ${form}" (value: isString value && builtins.match form value != null) only;
     path = type "path" (value: isPath value || isString value || value ? outPath) only;
     package = type "package" (value: isAttrs value && value ? outPath) only;
     enum = values: type "one of ${toJSON values}" (value: elem value values) only;
     ints.between =
-      low: high: type "integer between ${toString low} and ${toString high}" (value: isInt value && low <= value && value <= high) only;
+      low: high:
+      type "integer between ${toString low} and ${toString high}" (
+        value: isInt value && low <= value && value <= high
+      ) only;
     listOf = each: type "list of ${each.name}" (value: isList value && all each.check value) lists;
     nullOr =
       some:
@@ -61,7 +66,8 @@ let
     one: other:
     one
     // mapAttrs (
-      name: value: if isAttrs value && isAttrs (one.${name} or null) then recursiveUpdate one.${name} value else value
+      name: value:
+      if isAttrs value && isAttrs (one.${name} or null) then recursiveUpdate one.${name} value else value
     ) other;
 
   plain = value: isAttrs value && !(value ? _type) && !(value ? outPath);
@@ -119,7 +125,11 @@ let
     if isOption options then
       let
         values = counting defs;
-        value = if values == [ ] then options.default or (throw "${place} is not set") else options.type.merge place values;
+        value =
+          if values == [ ] then
+            options.default or (throw "${place} is not set")
+          else
+            options.type.merge place values;
       in
       if options.type.check value then value else throw "${place} is not a ${options.type.name}"
     else
@@ -230,7 +240,9 @@ in
     inherit text;
   };
   inherit concatStringsSep listToAttrs;
-  concatMapStringsSep = separator: function: list: concatStringsSep separator (map function list);
+  concatMapStringsSep =
+    separator: function: list:
+    concatStringsSep separator (map function list);
   genAttrs =
     names: value:
     listToAttrs (
@@ -241,7 +253,8 @@ in
     );
   imap0 = function: list: genList (number: function number (elemAt list number)) (length list);
   filterAttrs =
-    keep: set: removeAttrs set (builtins.filter (name: !keep name set.${name}) (builtins.attrNames set));
+    keep: set:
+    removeAttrs set (builtins.filter (name: !keep name set.${name}) (builtins.attrNames set));
   optionalString = wanted: text: if wanted then text else "";
   optionals = wanted: list: if wanted then list else [ ];
   mapAttrs' = change: set: listToAttrs (map (name: change name set.${name}) (attrNames set));

@@ -15,7 +15,10 @@ let
         let
           value = set.${name};
         in
-        if builtins.isAttrs value then toml "${prefix}${name}." value else "${prefix}${name} = ${builtins.toJSON value}\n"
+        if builtins.isAttrs value then
+          toml "${prefix}${name}." value
+        else
+          "${prefix}${name} = ${builtins.toJSON value}\n"
       ) (builtins.attrNames set)
     );
   names = [
@@ -61,5 +64,11 @@ packages
   runCommand =
     name: environment: script:
     package name // environment // { inherit environment script; };
-  callPackage = file: _: package "pattern" // { inherit (import ../../packages/stages.nix) stages; inherit file; };
+  callPackage =
+    file: _:
+    package "pattern"
+    // {
+      inherit (import ../../packages/stages.nix) stages;
+      inherit file;
+    };
 }
