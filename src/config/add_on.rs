@@ -5,7 +5,7 @@
 //! volume.
 
 /// Keys that choose what is started, or from where (kernel-command-line(7), bootparam(7)).
-const CHOOSING: [&str; 18] = [
+const CHOOSING: [&str; 19] = [
     "init",
     "rdinit",
     "initrd",
@@ -24,6 +24,7 @@ const CHOOSING: [&str; 18] = [
     "b",
     "module.sig_enforce",
     "ekgdboc",
+    "efivar_ssdt",
 ];
 /// Families of such keys, by their beginning.
 const FAMILIES: [&str; 12] = [
