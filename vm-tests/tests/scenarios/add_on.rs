@@ -12,7 +12,6 @@ const BY_TPM: &str = "opened it by the TPM";
 const LOGIN: &str = "production login:";
 const WITH_ADD_ON: &str = "opened it by the TPM, with the addition to the kernel image that was announced";
 const WORD: &str = "mitigations=off";
-/// The script ends with what the kernel was given, and with the prediction for the next boot.
 const REPORT: &str = "pattern check-update; echo owner: status $?; sync\n";
 const ACCEPT: &str = "pattern rebind --ahead --additions; echo owner: announced $?\n";
 /// `FS_IOC_SETFLAGS`: the image has no chattr.
@@ -61,8 +60,8 @@ fn announced(computer: &mut Computer) {
     assert!(accepted.contains("accepted /loader/addons/word.addon.efi: mitigations=off"), "{accepted}");
     assert!(rest.contains("owner: status 0"), "{rest}");
     opens_with_it(computer);
-    let said = owner(computer, &format!("grep -o {WORD} /proc/cmdline; {REPORT}"));
-    assert!(said.contains(&format!("{WORD}\r\n")) && said.contains("owner: status 0"), "{said}");
+    let said = owner(computer, &format!("echo owner: $(grep -o {WORD} /proc/cmdline)\n{REPORT}"));
+    assert!(said.contains(&format!("owner: {WORD}")) && said.contains("owner: status 0"), "{said}");
 }
 
 /// Of a change of firmware keys, which first does not come about.
