@@ -41,6 +41,7 @@ mod predicted;
 mod production;
 mod rebind;
 mod records_writes;
+mod recorded_logs;
 mod recovery;
 mod reset;
 mod reset_by_target;
