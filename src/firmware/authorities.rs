@@ -69,9 +69,12 @@ impl<'a> Measured<'a> {
     /// Returns whether shim was started: it measures what its own lists say into PCR 14, and the list of revocations that it goes by
     /// here (its `README.tpm`, and `mok.c`).
     pub(crate) fn is_shims(&self) -> bool {
-        let is_of_firmware =
-            |event: &Event| matches!(Variable::of_structure(&event.data), Some((Variable::Db, _)));
-        self.log.of(SHIM).next().is_some() || !self.named().all(is_of_firmware)
+        self.log.of(SHIM).next().is_some() || self.foreign().next().is_some()
+    }
+
+    /// Returns the events of what accepted a program and is not an entry of `db`.
+    pub(crate) fn foreign(&self) -> impl Iterator<Item = &'a Event> + use<'a> {
+        self.named().filter(|event| !matches!(Variable::of_structure(&event.data), Some((Variable::Db, _))))
     }
 
     fn named(&self) -> impl Iterator<Item = &'a Event> + use<'a> {

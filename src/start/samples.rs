@@ -110,7 +110,7 @@ pub(super) fn start() -> Start {
 pub(super) fn started(path: &str) -> (u32, u32, Vec<u8>, Vec<u8>) {
     let node = super::words::utf16(&path.replace('/', "\\"));
     let size = (node.len() as u16 + 4).to_le_bytes();
-    let data = [&[0; 32][..], &[4, 4], &size, &node, &[0x7f, 0xff, 4, 0]].concat();
+    let data = [&[0; 32][..], &[4, 1, 4, 0], &[4, 4], &size, &node, &[0x7f, 0xff, 4, 0]].concat();
     (4, 0x8000_0003, data, BANK.zeros())
 }
 

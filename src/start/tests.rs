@@ -4,6 +4,8 @@ use crate::firmware::samples::log_of;
 use crate::firmware::{Log, digest_of, program as firmware_program, replay};
 use crate::hex;
 
+mod recorded;
+
 fn later(running: &Start, touched: &[&str], next: &Start, pcr: u8) -> Result<Later, String> {
     let touched: Vec<_> = touched.iter().map(|path| (*path).to_owned()).collect();
     let log = recorded();
