@@ -110,13 +110,20 @@ impl Log {
         digests.collect::<Option<_>>().ok_or(LogError::NoBank(bank))
     }
 
+    /// Returns the value that the events lead to in one register, which begins with zeros.
+    ///
+    /// # Errors
+    /// When an event has no digest for this bank.
+    pub fn value(&self, pcr: u8, bank: Bank) -> Result<Vec<u8>, LogError> {
+        Ok(replay(bank, self.digests(pcr, bank)?.iter().map(Vec::as_slice)))
+    }
+
     /// Compares the log with PCR 7. The digests of the returned log are those that were measured.
     ///
     /// # Errors
     /// When the events do not lead to this value.
     pub fn check(&self, bank: Bank, value: &[u8]) -> Result<Measured<'_>, LogError> {
-        let digests = self.digests(PCR, bank)?;
-        if replay(bank, digests.iter().map(Vec::as_slice)) != value {
+        if self.value(PCR, bank)? != value {
             return Err(LogError::OtherValue(PCR, bank));
         }
         Ok(Measured { log: self, bank })

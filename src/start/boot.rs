@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::explain::{Meaning, meaning};
+use super::explain::{Meaning, loader, meaning};
+use super::image::Image;
 use super::{Doubt, Extension, File, Later, Origin, Start, Unknown};
 use crate::firmware::{Event, Log, LogError, Program, Variable, digest_of, program, replay};
 use crate::plain::plain;
@@ -54,6 +55,16 @@ impl<'a> Boot<'a> {
             return Err(LogError::OtherValue(pcr, self.bank).into());
         }
         Ok(self.log.of(pcr).zip(digests).collect())
+    }
+
+    /// Makes sure that the next start is one that the rules are of: by systemd-boot, or by the firmware itself from the file that it
+    /// started now. GRUB and shim measure more, and start what their own files say.
+    pub(super) fn check_loader(&self, next: &Start) -> Result<(), Doubt> {
+        let path = loader(self.log).ok_or(Doubt::Loader(None))?;
+        let is_it = |file: &File| path.eq_ignore_ascii_case(&file.path);
+        let is_direct = [self.running, next].iter().all(|start| is_it(&start.image));
+        let known = self.loader.filter(|file| is_it(file) && Image::new(file, 0).is_systemd_boot());
+        if is_direct || known.is_some() { Ok(()) } else { Err(Doubt::Loader(Some(plain(&path)))) }
     }
 
     /// What is measured before the kernel image: the digest, and whether it will be another one.
