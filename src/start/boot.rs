@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::explain::{Meaning, loader, meaning};
 use super::image::Image;
 use super::{Doubt, Extension, File, Later, Origin, Start, Unknown};
-use crate::firmware::{Event, Log, LogError, Program, Variable, digest_of, program, replay};
+use crate::firmware::{Event, Log, LogError, Program, Variable, digest_of, program};
 use crate::plain::plain;
 use crate::token::Bank;
 use crate::tpm::measure::{ENTER_INITRD, LEAVE_INITRD, PHASES};
@@ -49,7 +49,7 @@ impl<'a> Boot<'a> {
         let explains = |phases: &[&str]| {
             let later = phases.iter().map(|phase| digest_of(self.bank, &[phase.as_bytes()]));
             let all: Vec<_> = digests.iter().cloned().chain(later).collect();
-            replay(self.bank, all.iter().map(Vec::as_slice)) == now
+            self.log.replay(pcr, self.bank, all.iter().map(Vec::as_slice)) == now
         };
         if !(0..=phases).any(|count| explains(LATER.get(..count).unwrap_or_default())) {
             return Err(LogError::OtherValue(pcr, self.bank).into());
