@@ -48,7 +48,7 @@ const LONGEST: usize = 256;
 ///
 /// # Errors
 /// When it is not such an item, or the word would choose what is started.
-pub(super) fn item(text: &str) -> Result<String, String> {
+pub fn item(text: &str) -> Result<String, String> {
     let form = || format!("must be words such as \"quiet\" or \"console=*\", not {text:?}");
     let (key, value) = parts(text);
     let is_key = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
