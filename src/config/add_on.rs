@@ -88,9 +88,10 @@ fn names(item: &str, word: &str) -> bool {
     }
 }
 
-/// Linux takes what is between quotes for one word, and the byte 0xa0 for space.
+/// Linux takes what is between double quotes for one word, and the byte 0xa0 for space. systemd also takes single quotes and
+/// backslashes for something else than themselves.
 fn is_plain(word: &str) -> bool {
-    word.chars().all(|c| c.is_ascii_graphic() && c != '"')
+    word.chars().all(|c| c.is_ascii_graphic() && !"\"'\\".contains(c))
 }
 
 fn parts(word: &str) -> (&str, Option<&str>) {
@@ -169,6 +170,8 @@ mod tests {
         assert_eq!(unlisted(given, &listed), found);
         assert_eq!(unlisted("console=a\u{a0}init=/x", &listed), ["console=a\u{a0}init=/x"]);
         assert_eq!(unlisted("console=\"tty0 init=/x\"", &listed), ["console=\"tty0", "init=/x\""]);
+        assert_eq!(unlisted("console='a console=b'", &listed), ["console='a", "console=b'"]);
+        assert_eq!(unlisted("console=a\\ quiet", &listed), ["console=a\\"]);
         assert_eq!(unlisted("quiet\0init=/x", &listed), ["init=/x"]);
     }
 }

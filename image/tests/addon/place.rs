@@ -1,5 +1,6 @@
 //! A folder with an image's configuration, to run `pattern addon` in.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -73,10 +74,12 @@ impl Place {
     }
 }
 
-/// The tools tree, if `pattern build` has made one that has what add-ons are made from.
+/// The tools tree, if `pattern build` has made one that has what add-ons are made from. `make vm` says that it has.
 pub(crate) fn tools() -> Option<String> {
-    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../build/tools").canonicalize().ok()?;
+    let must_be_there = env::var_os("PATTERN_TOOLS").is_some();
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../build/tools");
     let is_there = tools.join("tree/usr/lib/systemd/boot/efi/addonx64.efi.stub").exists();
+    assert!(is_there || !must_be_there, "{} has nothing to make add-ons from", tools.display());
     if !is_there {
         println!("skipped: build/tools has nothing to make add-ons from; `make image` makes the tree anew");
     }
