@@ -4,8 +4,8 @@
 //! take another `/usr`, or tell systemd or pattern what to start can't be listed: whoever holds such an add-on would hold the
 //! volume.
 
-/// Keys that choose what is started, or from where (kernel-command-line(7), bootparam(7)).
-const CHOOSING: [&str; 19] = [
+/// Keys that choose what is started, or from where (kernel-command-line(7), bootparam(7), Linux's admin-guide/kernel-parameters).
+const CHOOSING: [&str; 23] = [
     "init",
     "rdinit",
     "initrd",
@@ -22,24 +22,29 @@ const CHOOSING: [&str; 19] = [
     "single",
     "s",
     "b",
+    "break",
+    "shell",
+    "bootconfig",
+    "blkdevparts",
     "module.sig_enforce",
     "ekgdboc",
     "efivar_ssdt",
 ];
-/// Families of such keys, by their beginning.
+/// Families of such keys, by their beginning: those of systemd and pattern, of devices that are opened, of debuggers, and parameters
+/// of Linux that name a program or where firmware is loaded from.
 const FAMILIES: [&str; 12] = [
     "systemd.",
-    "rd.systemd.",
-    "rd.emergency",
-    "rd.break",
     "pattern.",
     "mount.",
-    "rd.luks",
     "luks",
-    "rd.verity",
     "verity",
     "dm_mod.",
     "kgdb",
+    "sysctl.kernel.",
+    "firmware_class.",
+    "nfs.",
+    "nfsd.",
+    "drbd.",
 ];
 /// Longest item in bytes. The kernel takes a whole line of 2048.
 const LONGEST: usize = 256;
@@ -98,11 +103,12 @@ fn parts(word: &str) -> (&str, Option<&str>) {
     word.split_once('=').map_or((word, None), |(key, value)| (key, Some(value)))
 }
 
-/// Linux takes `-` and `_` in a key for the same.
+/// Linux takes `-` and `_` in a key for the same. With `rd.` before it, a key is for the initrd alone.
 fn chooses(key: &str) -> bool {
     let key = key.replace('-', "_");
+    let key = key.trim_start_matches("rd.");
     let is_runlevel = key.chars().all(|c| c.is_ascii_digit());
-    is_runlevel || CHOOSING.contains(&key.as_str()) || FAMILIES.iter().any(|family| key.starts_with(family))
+    is_runlevel || CHOOSING.contains(&key) || FAMILIES.iter().any(|family| key.starts_with(family))
 }
 
 #[cfg(test)]
@@ -149,6 +155,14 @@ mod tests {
             "1",
             "dm-mod.create=*",
             "kgdboc=*",
+            "rd.break",
+            "rd.rescue",
+            "rd.shell",
+            "rd.usrhash=*",
+            "rd.luks.name=*",
+            "sysctl.kernel.modprobe=*",
+            "firmware_class.path=*",
+            "nfs.cache_getent=*",
         ] {
             assert!(
                 item(bad).unwrap_err().starts_with(&format!("must not hold {bad:?}: the word decides")),
