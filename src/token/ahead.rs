@@ -20,7 +20,6 @@ use super::{
     Bank, Counted, Digest, Earlier, Pcrs, Pin, PublicKey, SPENT, Sealed, Signed, Srk, TokenError,
     authorized_digest, policy,
 };
-use crate::tpm::measure::PHASES;
 use text::{AnnouncedText, Text, announced, bank, bytes, counted};
 
 /// The type of the token.
@@ -76,7 +75,7 @@ impl Announced {
     #[must_use]
     pub fn signed(&self, asked: Option<&PublicKey>) -> Option<Signed> {
         let key = self.image.as_ref().or(asked)?.clone();
-        Some(Signed { key, pcrs: Pcrs::one(PHASES) })
+        Some(Signed { key, pcrs: Pcrs::one(policy::OF_THE_IMAGE) })
     }
 
     /// Returns whether this opens in a boot whose registers have these values. PCR 15 counts as it is before the volume is opened.
