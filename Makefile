@@ -241,7 +241,7 @@ check-all: check $(RELEASES) build/releases/userspace build/releases/for-use bui
 	tests/need openssh-client
 	vm-tests/scripts/build-init server appliance
 	$(BUILD) vm-tests/images/pc
-	$(SCENARIOS) --ignored --skip userspace::desktop --skip init::desktop
+	$(SCENARIOS) --ignored --skip userspace::desktop --skip init::desktop --skip recorded_logs
 	vm-tests/scripts/try-testing
 	vm-tests/scripts/try-filesystem ext4
 	vm-tests/scripts/try-filesystem btrfs
@@ -271,11 +271,17 @@ vm: image release ## test: scenarios in virtual machines; T=NAME for one, of the
 	tests/need age console-setup-linux gnupg
 	$(BUILD) vm-tests/images/production
 	$(BUILD) vm-tests/images/screen
+	$(if $(T),,PATTERN_TOOLS=build/tools cargo test -p pattern-image --test addon -- --include-ignored)
 	$(SCENARIOS) $(if $(T),--include-ignored) $(T)
 
 .PHONY: promises
 promises: ## test: list what each scenario and each attack shows
 	@vm-tests/scripts/promises
+
+.PHONY: recorded-logs
+recorded-logs: image ## long tests: boot with other firmware and boot loaders, and record tests/fixtures/logs; T=NAME for one
+	vm-tests/scripts/fetch-boot-loaders
+	PATTERN_RECORD=$(T) $(SCENARIOS) --include-ignored recorded_logs
 
 .PHONY: fuzz
 fuzz: ## long tests: hostile input, an hour for each kind; T=NAME for one, SECONDS_EACH=

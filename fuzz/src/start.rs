@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pattern::firmware::Log;
-use pattern::start::{Boot, File, Start, loader};
+use pattern::start::{Boot, File, Later, Start, loader};
 use pattern::token::Bank;
 
 /// Takes an event log after its length, a program after its length, and another file, which lies at each place that a start looks at.
@@ -31,27 +31,49 @@ pub fn start(input: &[u8]) {
 }
 
 fn predicted(log: &Log, bank: Bank, start: &Start) {
-    let path = loader(log);
-    assert!(path.is_none_or(|path| path.starts_with('/')));
-    let zeros = bank.zeros();
-    let (now, touched) = (|_| Some(zeros.clone()), ["/loader/credentials".to_owned()]);
+    let (path, zeros) = (loader(log), bank.zeros());
+    assert!(path.as_ref().is_none_or(|path| path.starts_with('/')));
+    // Started by the firmware itself, so all is predicted.
+    let mut start = start.clone();
+    start.image.path = path.clone().unwrap_or(start.image.path);
+    for (pcr, later) in registers(log, bank, &start, &start.image, &|_| Some(zeros.clone())) {
+        // Nothing was measured into a register that is zero, so the same start is told from this boot where it measures something.
+        assert!(later.words().is_none() || later.value != zeros || pcr == 15, "PCR {pcr}: {later:?}");
+    }
+    let now = |pcr| log.value(pcr, bank).ok();
+    for (pcr, later) in registers(log, bank, &start, &start.image, &now) {
+        assert_eq!(later.value.len(), zeros.len());
+        let is_firmwares = [0, 1, 2, 3, 6].contains(&pcr);
+        assert!(!is_firmwares || Some(&later.value) == now(pcr).as_ref(), "PCR {pcr}: {later:?}");
+        assert!(![8, 14].contains(&pcr) || later.value == zeros, "PCR {pcr}: {later:?}");
+    }
+    let other = File { path: path.unwrap_or_default(), bytes: b"not systemd-boot".to_vec() };
+    start.image.path.push('x');
+    let predicted = registers(log, bank, &start, &other, &now);
+    assert!(predicted.iter().all(|(pcr, _)| [0, 1, 2, 3, 6].contains(pcr) || *pcr > 14), "{predicted:?}");
+}
+
+/// What is predicted of the same start again.
+fn registers(
+    log: &Log,
+    bank: Bank,
+    start: &Start,
+    loader: &File,
+    now: &dyn Fn(u8) -> Option<Vec<u8>>,
+) -> Vec<(u8, Later)> {
+    let touched = ["/loader/credentials".to_owned()];
     let boot = Boot {
         log,
         bank,
-        now: &now,
+        now,
         running: start,
         touched: &touched,
-        loader: Some(&start.image),
+        loader: Some(loader),
         variables: &BTreeMap::new(),
         boot_manager: &BTreeMap::new(),
     };
     let prediction = boot.before(start);
-    for pcr in 0..=24 {
-        let Ok(later) = prediction.register(pcr) else { continue };
-        assert_eq!(later.value.len(), zeros.len());
-        // Nothing was measured into a register that is zero, so the same start is told from this boot where it measures something.
-        assert!(later.words().is_none() || later.value != zeros || pcr == 15, "PCR {pcr}: {later:?}");
-    }
+    (0..=24).filter_map(|pcr| Some((pcr, prediction.register(pcr).ok()?))).collect()
 }
 
 fn of(program: &[u8], other: &[u8]) -> Start {

@@ -38,10 +38,15 @@ fn every_header_of_an_honest_tool_holds() {
 
 #[test]
 fn every_log_of_real_firmware_holds() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/firmware");
-    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
+    let files = ["firmware", "logs"].map(|name| fs::read_dir(folder.join(name)).unwrap());
+    let paths = files.into_iter().flatten().map(|file| file.unwrap().path());
     let inputs: Vec<_> =
-        files.filter(|path| path.extension().is_some_and(|kind| kind == "log" || kind == "auth")).collect();
-    assert_eq!(inputs.len(), 10);
-    inputs.iter().for_each(|path| pattern_fuzz::firmware(&fs::read(path).unwrap()));
+        paths.filter(|path| path.extension().is_some_and(|kind| kind == "log" || kind == "auth")).collect();
+    assert_eq!(inputs.len(), 21);
+    for input in inputs.iter().map(|path| fs::read(path).unwrap()) {
+        pattern_fuzz::firmware(&input);
+        let length = u16::try_from(input.len()).unwrap();
+        pattern_fuzz::start(&[&length.to_le_bytes()[..], &input].concat());
+    }
 }

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use crate::add_on::AddOn;
 use crate::build::Build;
 use crate::burn::Burn;
 use crate::check::Check;
@@ -61,6 +62,9 @@ pub enum Command {
     GenKeyring(GenKeyring),
     /// Add an image to a folder that systems update from, and sign that
     SignRelease(SignRelease),
+    /// Make and sign words for the kernel command line of one machine
+    #[command(name = "addon")]
+    AddOn(AddOn),
     /// Work with the recovery keys of machines
     #[command(subcommand)]
     Recovery(Recovery),

@@ -2,13 +2,13 @@
 
 mod claim;
 mod data;
-mod date;
+pub(crate) mod date;
 mod debian;
 mod exchange;
-mod keys;
+pub(crate) mod keys;
 mod mkosi;
 mod output;
-mod pairs;
+pub(crate) mod pairs;
 mod place;
 mod progress;
 mod room;
@@ -78,7 +78,7 @@ pub struct Build {
 /// # Errors
 /// When `config check` finds an error (all are printed), something is missing, or mkosi fails.
 pub fn build(options: &Build, screen: Screen) -> Result<()> {
-    let options = &Build { folder: check::folder_of(&options.folder)?, ..options.clone() };
+    let options = &Build { folder: check::folder_of("building from", &options.folder)?, ..options.clone() };
     let file = options.folder.join("pattern.toml");
     let config = read(&file, screen)?;
     let data = Data::find(options.data.as_deref())?;

@@ -68,24 +68,23 @@ fn file_of(path: &Path) -> PathBuf {
 ///
 /// # Errors
 /// When it is another file.
-pub(crate) fn folder_of(path: &Path) -> Result<PathBuf> {
+pub(crate) fn folder_of(doing: &str, path: &Path) -> Result<PathBuf> {
     if !path.is_file() {
         return Ok(path.to_owned());
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if path.file_name().is_none_or(|name| name != NAME) {
-        bail!("building from {}: it is a file: name the folder that has the image's {NAME}", path.display());
+        bail!("{doing} {}: it is a file: name the folder that has the image's {NAME}", path.display());
     }
     Ok(folder.to_owned())
 }
 
 /// Looks at a file, and if it has no error, at the folder that it is in.
 pub(crate) fn look(path: &Path) -> Checked {
-    let name = path.display().to_string();
-    let read = file::read(path, &name).map_err(|finding| vec![finding]);
-    match read.and_then(|text| Ok((config::parse(&name, &text)?, text))) {
+    match read(path) {
         Err(findings) => Checked { config: None, findings },
         Ok((config, text)) => {
+            let name = path.display().to_string();
             let mut findings = config::notes(&name, &text, &config);
             findings.extend(folder::findings(path, &text, &config));
             findings.sort_by_key(|finding| finding.line);
@@ -93,6 +92,16 @@ pub(crate) fn look(path: &Path) -> Checked {
             Checked { config, findings }
         }
     }
+}
+
+/// Reads a file, and does not look at the folder that it is in. Returns its text, too.
+///
+/// # Errors
+/// What is wrong with the file.
+pub(crate) fn read(path: &Path) -> Result<(Config, String), Vec<Finding>> {
+    let name = path.display().to_string();
+    let text = file::read(path, &name).map_err(|finding| vec![finding])?;
+    Ok((config::parse(&name, &text)?, text))
 }
 
 /// Returns the trees that mkosi copies for the image in a folder, as far as files show.

@@ -8,6 +8,7 @@
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
+pub mod add_on;
 pub mod args;
 pub mod build;
 pub mod burn;

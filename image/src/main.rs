@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use pattern_image::add_on;
 use pattern_image::args::{self, Answer, Arguments, Command, Config, Recovery, completion};
 use pattern_image::build;
 use pattern_image::burn;
@@ -62,6 +63,7 @@ fn perform(arguments: &Arguments) -> Result<ExitCode> {
         Command::Run(options) => run::run(options, screen),
         Command::GenKeyring(options) => keyring::generate(options, screen),
         Command::SignRelease(options) => release::sign(options, screen),
+        Command::AddOn(options) => add_on::make(options, screen),
         Command::Recovery(Recovery::Decrypt(options)) => decrypt::decrypt(options),
         Command::Completion(options) => completion::completion(*options),
     }

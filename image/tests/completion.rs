@@ -66,6 +66,8 @@ fn files_and_folders_are_offered_where_they_belong() {
         "sign-release",
         "sign-release folder",
         "gen-keyring",
+        "addon",
+        "addon folder quiet --keys",
         "recovery decrypt",
         "--quiet build",
         "build --keys",
@@ -84,6 +86,7 @@ fn files_and_folders_are_offered_where_they_belong() {
 fn commands_options_and_values_are_offered() {
     let text = typed_on_host("pattern \t");
     let commands = [
+        "addon",
         "build",
         "burn",
         "completion",

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use pattern_image::args::{self, Answer};
 
 /// Commands of other programs, by how they begin, and why they are not tried here.
-const OTHERS: [(&str, &str); 42] = [
+const OTHERS: [(&str, &str); 45] = [
     ("git init", "a folder of the reader's, for Nix"),
     (
         "git add",
-        "in a folder of the reader's, for Nix: `git_ignores_the_keys_of_a_system_by_the_template` adds so",
+        "a folder of the reader's, for Nix: `git_ignores_the_keys_of_a_system_by_the_template` adds so",
     ),
     ("cd", "the reader's shell"),
     ("export", "the reader's shell"),
@@ -33,7 +33,10 @@ const OTHERS: [(&str, &str); 42] = [
     ("dracut", "`vm-tests/scripts/build-dracut` runs it"),
     ("cp pattern.toml", "belongs to the initrd by dracut"),
     ("cp my-authority.crt", "on a machine, with an authority of one's own"),
-    ("mkdir -p", "on a machine, with an authority of one's own"),
+    ("mkdir -p", "on a machine"),
+    ("cp rack-3.addon.efi", "on a machine: the scenario `add_on` does so"),
+    ("cp console.addon.efi", "on a machine: the scenario `add_on` does so"),
+    ("rm /boot/loader/addons/rack-3.addon.efi", "on a machine: takes an add-on away"),
     ("update-ca-certificates", "on a machine: the scenario `update_for_use` does so"),
     ("distrobox", "on a machine: the scenario `userspace` does so"),
     ("bwrap", "on a machine: the scenario `userspace` does so"),

@@ -4,8 +4,8 @@
 //! take another `/usr`, or tell systemd or pattern what to start can't be listed: whoever holds such an add-on would hold the
 //! volume.
 
-/// Keys that choose what is started, or from where (kernel-command-line(7), bootparam(7)).
-const CHOOSING: [&str; 18] = [
+/// Keys that choose what is started, or from where (kernel-command-line(7), bootparam(7), Linux's admin-guide/kernel-parameters).
+const CHOOSING: [&str; 23] = [
     "init",
     "rdinit",
     "initrd",
@@ -22,23 +22,29 @@ const CHOOSING: [&str; 18] = [
     "single",
     "s",
     "b",
+    "break",
+    "shell",
+    "bootconfig",
+    "blkdevparts",
     "module.sig_enforce",
     "ekgdboc",
+    "efivar_ssdt",
 ];
-/// Families of such keys, by their beginning.
+/// Families of such keys, by their beginning: those of systemd and pattern, of devices that are opened, of debuggers, and parameters
+/// of Linux that name a program or where firmware is loaded from.
 const FAMILIES: [&str; 12] = [
     "systemd.",
-    "rd.systemd.",
-    "rd.emergency",
-    "rd.break",
     "pattern.",
     "mount.",
-    "rd.luks",
     "luks",
-    "rd.verity",
     "verity",
     "dm_mod.",
     "kgdb",
+    "sysctl.kernel.",
+    "firmware_class.",
+    "nfs.",
+    "nfsd.",
+    "drbd.",
 ];
 /// Longest item in bytes. The kernel takes a whole line of 2048.
 const LONGEST: usize = 256;
@@ -47,7 +53,7 @@ const LONGEST: usize = 256;
 ///
 /// # Errors
 /// When it is not such an item, or the word would choose what is started.
-pub(super) fn item(text: &str) -> Result<String, String> {
+pub fn item(text: &str) -> Result<String, String> {
     let form = || format!("must be words such as \"quiet\" or \"console=*\", not {text:?}");
     let (key, value) = parts(text);
     let is_key = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
@@ -87,20 +93,22 @@ fn names(item: &str, word: &str) -> bool {
     }
 }
 
-/// Linux takes what is between quotes for one word, and the byte 0xa0 for space.
+/// Linux takes what is between double quotes for one word, and the byte 0xa0 for space. systemd also takes single quotes and
+/// backslashes for something else than themselves.
 fn is_plain(word: &str) -> bool {
-    word.chars().all(|c| c.is_ascii_graphic() && c != '"')
+    word.chars().all(|c| c.is_ascii_graphic() && !"\"'\\".contains(c))
 }
 
 fn parts(word: &str) -> (&str, Option<&str>) {
     word.split_once('=').map_or((word, None), |(key, value)| (key, Some(value)))
 }
 
-/// Linux takes `-` and `_` in a key for the same.
+/// Linux takes `-` and `_` in a key for the same. With `rd.` before it, a key is for the initrd alone.
 fn chooses(key: &str) -> bool {
     let key = key.replace('-', "_");
+    let key = key.trim_start_matches("rd.");
     let is_runlevel = key.chars().all(|c| c.is_ascii_digit());
-    is_runlevel || CHOOSING.contains(&key.as_str()) || FAMILIES.iter().any(|family| key.starts_with(family))
+    is_runlevel || CHOOSING.contains(&key) || FAMILIES.iter().any(|family| key.starts_with(family))
 }
 
 #[cfg(test)]
@@ -147,6 +155,14 @@ mod tests {
             "1",
             "dm-mod.create=*",
             "kgdboc=*",
+            "rd.break",
+            "rd.rescue",
+            "rd.shell",
+            "rd.usrhash=*",
+            "rd.luks.name=*",
+            "sysctl.kernel.modprobe=*",
+            "firmware_class.path=*",
+            "nfs.cache_getent=*",
         ] {
             assert!(
                 item(bad).unwrap_err().starts_with(&format!("must not hold {bad:?}: the word decides")),
@@ -168,6 +184,8 @@ mod tests {
         assert_eq!(unlisted(given, &listed), found);
         assert_eq!(unlisted("console=a\u{a0}init=/x", &listed), ["console=a\u{a0}init=/x"]);
         assert_eq!(unlisted("console=\"tty0 init=/x\"", &listed), ["console=\"tty0", "init=/x\""]);
+        assert_eq!(unlisted("console='a console=b'", &listed), ["console='a", "console=b'"]);
+        assert_eq!(unlisted("console=a\\ quiet", &listed), ["console=a\\"]);
         assert_eq!(unlisted("quiet\0init=/x", &listed), ["init=/x"]);
     }
 }

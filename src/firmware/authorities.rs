@@ -7,6 +7,8 @@ use super::signer::{Acceptance, acceptance};
 use super::{AUTHORITY, Entry, Event, Measured, Program, Started, Unpredictable, Variable, entries, program};
 use crate::token::Bank;
 
+/// Of shim.
+const SHIM: u8 = 14;
 /// Firmware on a card is a driver that is measured into this register (TCG PC Client Platform Firmware Profile, "Event Types").
 const CARDS: u8 = 2;
 const DRIVERS: [u32; 2] = [0x8000_0004, 0x8000_0005];
@@ -62,6 +64,17 @@ impl<'a> Measured<'a> {
     #[must_use]
     pub fn accepted(&self) -> Vec<Vec<u8>> {
         self.named().map(|event| self.digest(event).to_vec()).collect()
+    }
+
+    /// Returns whether shim was started: it measures what its own lists say into PCR 14, and the list of revocations that it goes by
+    /// here (its `README.tpm`, and `mok.c`).
+    pub(crate) fn is_shims(&self) -> bool {
+        self.log.of(SHIM).next().is_some() || self.foreign().next().is_some()
+    }
+
+    /// Returns the events of what accepted a program and is not an entry of `db`.
+    pub(crate) fn foreign(&self) -> impl Iterator<Item = &'a Event> + use<'a> {
+        self.named().filter(|event| !matches!(Variable::of_structure(&event.data), Some((Variable::Db, _))))
     }
 
     fn named(&self) -> impl Iterator<Item = &'a Event> + use<'a> {

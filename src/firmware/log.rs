@@ -20,6 +20,8 @@ const SHA384: u16 = 0x000c;
 const MOST_BANKS: u32 = 16;
 /// The event that lists the banks.
 const SPEC_ID: &[u8; 16] = b"Spec ID Event03\0";
+/// The event that says from which locality the TPM was started. Without it, that was 0.
+const LOCALITY: &[u8; 16] = b"StartupLocality\0";
 /// `EV_NO_ACTION`: an event that extended nothing.
 const NO_ACTION: u32 = 3;
 
@@ -27,6 +29,8 @@ const NO_ACTION: u32 = 3;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Log {
     events: Vec<Event>,
+    /// Where the TPM was started from, which PCR 0 begins with.
+    locality: u8,
 }
 
 /// One extension of a register.
@@ -85,15 +89,17 @@ impl Log {
         let mut reader = Reader(bytes);
         let banks = banks(&mut reader).ok_or(LogError::NotCryptoAgile)?;
         let mut events = Vec::new();
-        let mut number = 1;
+        let (mut number, mut locality) = (1, 0);
         while !reader.0.is_empty() {
             number += 1;
             let event = event(&mut reader, &banks).ok_or(LogError::Malformed(number))?;
             if event.kind != NO_ACTION {
                 events.push(event);
+            } else if let (0, Some([from])) = (event.pcr, event.data.strip_prefix(LOCALITY)) {
+                locality = *from;
             }
         }
-        Ok(Self { events })
+        Ok(Self { events, locality })
     }
 
     /// Returns the events of one register.
@@ -110,13 +116,35 @@ impl Log {
         digests.collect::<Option<_>>().ok_or(LogError::NoBank(bank))
     }
 
+    /// Returns the value that the events lead to in one register.
+    ///
+    /// # Errors
+    /// When an event has no digest for this bank.
+    pub fn value(&self, pcr: u8, bank: Bank) -> Result<Vec<u8>, LogError> {
+        Ok(self.replay(pcr, bank, self.digests(pcr, bank)?.iter().map(Vec::as_slice)))
+    }
+
+    /// Returns the value of a register of this boot that was extended with these digests. It begins with zeros, but for the last byte
+    /// of PCR 0 (TCG PC Client Platform Firmware Profile, "Startup Locality Event").
+    pub(crate) fn replay<'a>(
+        &self,
+        pcr: u8,
+        bank: Bank,
+        digests: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Vec<u8> {
+        let mut start = bank.zeros();
+        if let (0, Some(last)) = (pcr, start.last_mut()) {
+            *last = self.locality;
+        }
+        extended(bank, start, digests)
+    }
+
     /// Compares the log with PCR 7. The digests of the returned log are those that were measured.
     ///
     /// # Errors
     /// When the events do not lead to this value.
     pub fn check(&self, bank: Bank, value: &[u8]) -> Result<Measured<'_>, LogError> {
-        let digests = self.digests(PCR, bank)?;
-        if replay(bank, digests.iter().map(Vec::as_slice)) != value {
+        if self.value(PCR, bank)? != value {
             return Err(LogError::OtherValue(PCR, bank));
         }
         Ok(Measured { log: self, bank })
@@ -130,9 +158,13 @@ impl Event {
     }
 }
 
-/// Returns the value of a register that was extended with these digests.
+/// Returns the value of a register that began with zeros and was extended with these digests.
 pub(crate) fn replay<'a>(bank: Bank, digests: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-    digests.into_iter().fold(bank.zeros(), |value, one| digest(bank, &[&value, one].concat()))
+    extended(bank, bank.zeros(), digests)
+}
+
+fn extended<'a>(bank: Bank, start: Vec<u8>, digests: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    digests.into_iter().fold(start, |value, one| digest(bank, &[&value, one].concat()))
 }
 
 pub(super) fn digest(bank: Bank, data: &[u8]) -> Vec<u8> {

@@ -33,6 +33,8 @@ pub enum Unpredictable {
     Refused(String),
     /// This program is signed with a certificate that is not itself in `db`.
     Signer(String),
+    /// Shim was started: it accepts programs by keys of its own, and measures what it accepted once more.
+    Shim,
     /// A program was replaced, and an entry that accepted it may also have accepted firmware on a card.
     Others,
 }
@@ -57,6 +59,9 @@ impl fmt::Display for Unpredictable {
                 f,
                 "{} is signed with a certificate that is not itself in db, so it is not clear by which one the firmware accepts it",
                 plain(path)
+            ),
+            Self::Shim => f.write_str(
+                "this boot was started by shim, which measures its own keys and revocations, too: what it will measure is not known here",
             ),
             Self::Others => f.write_str(
                 "what this boot started was replaced, and the log does not tell what else its certificate accepted, such as firmware on a \
@@ -84,7 +89,7 @@ impl<'a> Measured<'a> {
     /// # Errors
     /// When Secure Boot is or will be off, or the log does not prove enough.
     pub fn after(&self, contents: &BTreeMap<Variable, Vec<u8>>) -> Result<Vec<u8>, Unpredictable> {
-        self.after_start(contents, Started { programs: &[], complete: true }, &[])
+        self.next_value(contents, Started { programs: &[], complete: true }, &[])
     }
 
     /// Returns the same for a boot that starts the programs `after` where this one started `before`.
@@ -92,6 +97,15 @@ impl<'a> Measured<'a> {
     /// # Errors
     /// Also when it is not clear what accepts a program.
     pub fn after_start(
+        &self,
+        contents: &BTreeMap<Variable, Vec<u8>>,
+        before: Started<'_>,
+        after: &[Program<'_>],
+    ) -> Result<Vec<u8>, Unpredictable> {
+        if self.is_shims() { Err(Unpredictable::Shim) } else { self.next_value(contents, before, after) }
+    }
+
+    fn next_value(
         &self,
         contents: &BTreeMap<Variable, Vec<u8>>,
         before: Started<'_>,

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::explain::{Meaning, meaning};
+use super::explain::{Meaning, loader, meaning};
+use super::image::Image;
 use super::{Doubt, Extension, File, Later, Origin, Start, Unknown};
-use crate::firmware::{Event, Log, LogError, Program, Variable, digest_of, program, replay};
+use crate::firmware::{Event, Log, LogError, Program, Variable, digest_of, program};
 use crate::plain::plain;
 use crate::token::Bank;
 use crate::tpm::measure::{ENTER_INITRD, LEAVE_INITRD, PHASES};
@@ -48,12 +49,22 @@ impl<'a> Boot<'a> {
         let explains = |phases: &[&str]| {
             let later = phases.iter().map(|phase| digest_of(self.bank, &[phase.as_bytes()]));
             let all: Vec<_> = digests.iter().cloned().chain(later).collect();
-            replay(self.bank, all.iter().map(Vec::as_slice)) == now
+            self.log.replay(pcr, self.bank, all.iter().map(Vec::as_slice)) == now
         };
         if !(0..=phases).any(|count| explains(LATER.get(..count).unwrap_or_default())) {
             return Err(LogError::OtherValue(pcr, self.bank).into());
         }
         Ok(self.log.of(pcr).zip(digests).collect())
+    }
+
+    /// Makes sure that the next start is one that the rules are of: by systemd-boot, or by the firmware itself from the file that it
+    /// started now. GRUB and shim measure more, and start what their own files say.
+    pub(super) fn check_loader(&self, next: &Start) -> Result<(), Doubt> {
+        let path = loader(self.log).ok_or(Doubt::Loader(None))?;
+        let is_it = |file: &File| path.eq_ignore_ascii_case(&file.path);
+        let is_direct = [self.running, next].iter().all(|start| is_it(&start.image));
+        let known = self.loader.filter(|file| is_it(file) && Image::new(file, 0).is_systemd_boot());
+        if is_direct || known.is_some() { Ok(()) } else { Err(Doubt::Loader(Some(plain(&path)))) }
     }
 
     /// What is measured before the kernel image: the digest, and whether it will be another one.

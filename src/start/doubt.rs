@@ -12,6 +12,8 @@ pub enum Doubt {
     NoValue(u8),
     /// The log is not of this boot, or somebody measured more.
     Log(LogError),
+    /// The firmware did not start a file of the EFI system partition, or what it starts is not systemd-boot.
+    Loader(Option<String>),
     /// An event of this boot is of a kind that is not known.
     Event(u8, u32),
     /// The files that lie there, and were not changed, would have been measured otherwise in this boot.
@@ -43,6 +45,12 @@ impl fmt::Display for Doubt {
         match self {
             Self::NoValue(pcr) => write!(f, "the kernel does not show PCR {pcr}"),
             Self::Log(error) => error.fmt(f),
+            Self::Loader(None) => f.write_str(
+                "the firmware started this boot from elsewhere than the EFI system partition, so what it starts next is not known here",
+            ),
+            Self::Loader(Some(path)) => {
+                write!(f, "{path} is not systemd-boot, and what another boot loader measures and starts is not known here")
+            }
             Self::Event(pcr, kind) => {
                 write!(
                     f,

@@ -92,11 +92,11 @@ pub(super) fn meaning(pcr: u8, event: &Event, bank: Bank) -> Option<Meaning> {
     }
 }
 
-/// Returns the path of the boot loader: the first program that came from a disk.
+/// Returns the path of the boot loader: the first program that came from a partition of a disk.
 #[must_use]
 pub fn loader(log: &Log) -> Option<String> {
     let mut programs = log.of(4).filter(|event| event.kind == PROGRAM);
-    programs.find_map(|event| path(&event.data))
+    programs.find_map(|event| path(&event.data).filter(|_| is_on_a_partition(&event.data)))
 }
 
 fn section(event: &Event) -> Option<Meaning> {
@@ -112,26 +112,37 @@ fn words_or_files(pcr: u8, event: &Event, bank: Bank) -> Option<Meaning> {
     files.map(Meaning::Files).or_else(|| confirmed.then_some(Meaning::Words(text)))
 }
 
-/// Returns the path of a program on a disk, from the device path in a `UEFI_IMAGE_LOAD_EVENT` (UEFI Specification, "File Path Media
-/// Device Path").
+/// Nodes of a device path (UEFI Specification, "Hard Drive Media Device Path" and "File Path Media Device Path").
+const PARTITION: [u8; 2] = [4, 1];
+const FILE: [u8; 2] = [4, 4];
+
+/// Returns the path of a program on a disk, from the event of its start.
 fn path(event: &[u8]) -> Option<String> {
+    let nodes = nodes(event)?;
+    let parts = nodes.iter().filter(|(kind, _)| *kind == FILE).map(|(_, content)| text(content));
+    let path = parts.collect::<Option<Vec<_>>>()?.join("\\");
+    let names: Vec<_> = path.split(['\\', '/']).filter(|name| !name.is_empty()).collect();
+    (!names.is_empty()).then(|| format!("/{}", names.join("/")))
+}
+
+/// A file of the hypervisor has a path, too.
+fn is_on_a_partition(event: &[u8]) -> bool {
+    nodes(event).is_some_and(|nodes| nodes.iter().any(|(kind, _)| *kind == PARTITION))
+}
+
+/// Returns the nodes of the device path in a `UEFI_IMAGE_LOAD_EVENT`.
+fn nodes(event: &[u8]) -> Option<Vec<([u8; 2], &[u8])>> {
     /// Three numbers of 64 bits, and the length of the device path.
     const HEAD: usize = 32;
-    const MEDIA_FILE: [u8; 2] = [4, 4];
     const END: u8 = 0x7f;
-    let mut nodes = event.get(HEAD..)?;
-    let mut path = String::new();
-    while let [kind, subkind, low, high, ..] = *nodes {
+    let (mut rest, mut nodes) = (event.get(HEAD..)?, Vec::new());
+    while let [kind, subkind, low, high, ..] = *rest {
         if kind == END {
             break;
         }
-        let (node, rest) = nodes.split_at_checked(usize::from(u16::from_le_bytes([low, high])))?;
-        let content = node.get(4..)?;
-        if [kind, subkind] == MEDIA_FILE {
-            path = format!("{path}\\{}", text(content)?);
-        }
-        nodes = rest;
+        let (node, others) = rest.split_at_checked(usize::from(u16::from_le_bytes([low, high])))?;
+        nodes.push(([kind, subkind], node.get(4..)?));
+        rest = others;
     }
-    let names: Vec<_> = path.split(['\\', '/']).filter(|name| !name.is_empty()).collect();
-    (!names.is_empty()).then(|| format!("/{}", names.join("/")))
+    Some(nodes)
 }

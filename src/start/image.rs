@@ -12,8 +12,9 @@ pub(super) const MEASURED: [&str; 13] = [
 /// Taken only on the hardware that they name, which is not known here.
 const OF_HARDWARE: [&str; 2] = [".dtbauto", ".efifw"];
 const PROFILE: &str = ".profile";
-/// What the section `.sdmagic` has before the version of the stub.
+/// What the section `.sdmagic` has before the version of the stub, and of the boot loader.
 const MAGIC: &str = "#### LoaderInfo: systemd-stub ";
+const LOADER: &str = "#### LoaderInfo: systemd-boot ";
 
 /// A kernel image, or an add-on for one.
 #[derive(Clone, Copy)]
@@ -92,6 +93,12 @@ impl<'a> Image<'a> {
         let version =
             text.split_once(MAGIC).map(|(_, version)| version.chars().take_while(char::is_ascii_digit));
         version.and_then(|digits| digits.collect::<String>().parse().ok()).ok_or(Unknown::OtherStub)
+    }
+
+    /// Returns whether it is not an image but the boot loader systemd-boot.
+    pub(super) fn is_systemd_boot(&self) -> bool {
+        let magic = self.section(".sdmagic").ok().flatten().unwrap_or_default();
+        magic.starts_with(LOADER.as_bytes())
     }
 
     /// Returns the text of a section, up to its first zero.

@@ -12,6 +12,11 @@ const NOT_PREDICTED: [u8; 2] = [5, 10];
 
 /// The kernel's own view of its command line and its initrd.
 const KERNEL: u8 = 9;
+/// What a boot loader measures into, or what it starts.
+const OF_LOADERS: [u8; 8] = [PROGRAMS, KEYS, COMMANDS, KERNEL, 11, 12, 13, SHIM];
+/// GRUB measures its commands here (its manual, "Measured Boot"), and shim its own keys (its `README.tpm`). Nothing else does.
+const COMMANDS: u8 = 8;
+const SHIM: u8 = 14;
 /// Settings of the firmware.
 const SETTINGS: u8 = 1;
 /// `EV_EFI_VARIABLE_BOOT` and `EV_EFI_VARIABLE_BOOT2` (TCG PC Client Platform Firmware Profile, "Event Types").
@@ -41,11 +46,15 @@ impl Prediction<'_> {
     /// # Errors
     /// When this boot's value of it is not explained, or the next one is not known.
     pub fn register(&self, pcr: u8) -> Result<Later, Doubt> {
+        if OF_LOADERS.contains(&pcr) {
+            self.boot.check_loader(self.next)?;
+        }
         match pcr {
             IDENTITY => Ok(Later::same(self.boot.bank.zeros())),
             PROGRAMS => self.programs(),
             KEYS => self.keys(),
             SETTINGS => self.settings(),
+            COMMANDS | SHIM => self.nothing(pcr),
             KERNEL if self.is_unknown(KERNEL) => Err(Doubt::NotPredicted(KERNEL)),
             KERNEL | 11..=13 => self.parameters(pcr),
             pcr if NOT_PREDICTED.contains(&pcr) => Err(Doubt::NotPredicted(pcr)),
@@ -67,6 +76,14 @@ impl Prediction<'_> {
     fn unchanged(&self, pcr: u8) -> Result<Later, Doubt> {
         self.boot.measured(pcr)?;
         Ok(Later::same(self.boot.value(pcr)?))
+    }
+
+    /// A register that systemd's boot loader and stub do not extend.
+    fn nothing(&self, pcr: u8) -> Result<Later, Doubt> {
+        match self.boot.measured(pcr)?.first() {
+            Some((event, _)) => Err(Doubt::Event(pcr, event.kind)),
+            None => Ok(Later::same(self.boot.value(pcr)?)),
+        }
     }
 
     /// PCR 1: settings of the firmware, of which those of its boot manager can be changed from here.
@@ -125,6 +142,9 @@ impl Prediction<'_> {
     fn keys(&self) -> Result<Later, Doubt> {
         let now = self.boot.value(KEYS)?;
         let measured = self.boot.log.check(self.boot.bank, &now)?;
+        if measured.is_shims() {
+            return Err(Doubt::Keys(Unpredictable::Shim));
+        }
         let changed = self.changed_keys(&measured);
         if !measured.secure_boot() {
             return if changed.is_empty() {

@@ -1,6 +1,7 @@
 //! A recorded start (see `tests/fixtures/start/README.md`), and programs that are made for a test.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use super::{Boot, File, Start};
 use crate::firmware::{Log, Variable};
@@ -105,6 +106,14 @@ pub(super) fn start() -> Start {
     }
 }
 
+/// The event of a program from a disk.
+pub(super) fn started(path: &str) -> (u32, u32, Vec<u8>, Vec<u8>) {
+    let node = super::words::utf16(&path.replace('/', "\\"));
+    let size = (node.len() as u16 + 4).to_le_bytes();
+    let data = [&[0; 32][..], &[4, 1, 4, 0], &[4, 4], &size, &node, &[0x7f, 0xff, 4, 0]].concat();
+    (4, 0x8000_0003, data, BANK.zeros())
+}
+
 pub(super) fn recorded() -> Log {
     Log::parse(fixture!("added.log")).unwrap()
 }
@@ -117,6 +126,13 @@ pub(super) fn now(pcr: u8) -> Option<Vec<u8>> {
         .find_map(|line| crate::hex::decode(line.strip_prefix(&prefix)?))
 }
 
+/// A boot loader as it lies there: of systemd-boot it has only its name.
+pub(super) fn systemd_boot(text: &[u8]) -> File {
+    let magic: &[u8] = b"#### LoaderInfo: systemd-boot 257.13-1 ####";
+    file(LOADER, &program(&[(".text", text), (".sdmagic", magic)]))
+}
+
+pub(super) static SYSTEMD_BOOT: LazyLock<File> = LazyLock::new(|| systemd_boot(b"code"));
 pub(super) static NO_VARIABLES: BTreeMap<Variable, Vec<u8>> = BTreeMap::new();
 pub(super) static NO_SETTINGS: BTreeMap<String, Vec<u8>> = BTreeMap::new();
 
@@ -128,7 +144,7 @@ pub(super) fn boot<'a>(log: &'a Log, running: &'a Start, touched: &'a [String]) 
         now: &now,
         running,
         touched,
-        loader: None,
+        loader: Some(&SYSTEMD_BOOT),
         variables: &NO_VARIABLES,
         boot_manager: &NO_SETTINGS,
     }

@@ -4,6 +4,8 @@ use crate::firmware::samples::log_of;
 use crate::firmware::{Log, digest_of, program as firmware_program, replay};
 use crate::hex;
 
+mod recorded;
+
 fn later(running: &Start, touched: &[&str], next: &Start, pcr: u8) -> Result<Later, String> {
     let touched: Vec<_> = touched.iter().map(|path| (*path).to_owned()).collect();
     let log = recorded();
@@ -78,7 +80,7 @@ fn an_event_of_an_unknown_kind_is_a_doubt() {
     let mut bare = start();
     (bare.words, bare.beside, bare.add_ons, bare.credentials) = (None, vec![], vec![], vec![]);
     let said = |kind: u32, data: &[u8]| {
-        let log = log_of(&[(12, kind, data.to_vec(), digest.clone())]);
+        let log = log_of(&[started(LOADER), (12, kind, data.to_vec(), digest.clone())]);
         let value = replay(BANK, [&digest[..]]);
         let now = |_| Some(value.clone());
         let boot = Boot { now: &now, ..boot(&log, &bare, &[]) };
@@ -87,7 +89,7 @@ fn an_event_of_an_unknown_kind_is_a_doubt() {
     // A person typed it in the boot menu.
     assert_eq!(said(0xd, b"x\0\0\0").unwrap_err(), UNKNOWN);
     let words = super::words::utf16("debug");
-    let log = log_of(&[(12, 0xd, words.clone(), digest_of(BANK, &[&words]))]);
+    let log = log_of(&[started(LOADER), (12, 0xd, words.clone(), digest_of(BANK, &[&words]))]);
     let value = replay(BANK, log.digests(12, BANK).unwrap().iter().map(Vec::as_slice));
     let now = |_| Some(value.clone());
     let boot = Boot { now: &now, ..boot(&log, &bare, &[]) };
@@ -102,14 +104,10 @@ const UNKNOWN: &str = "the firmware's event log has an event of type 0xd for PCR
 
 /// A log with these programs, and the register that they lead to.
 fn programs(paths: &[(&str, &File)], more: &[(u32, &[u8])]) -> (Log, Vec<u8>) {
-    let path = |path: &str| {
-        let node = super::words::utf16(&path.replace('/', "\\"));
-        let size = (node.len() as u16 + 4).to_le_bytes();
-        [&[0; 32][..], &[4, 4], &size, &node, &[0x7f, 0xff, 4, 0]].concat()
-    };
     let first = more.iter().map(|(kind, data)| (4, *kind, data.to_vec(), digest_of(BANK, &[data])));
     let loaded = paths.iter().map(|(name, file)| {
-        (4, 0x8000_0003, path(name), firmware_program::digest(&file.bytes, BANK).unwrap())
+        let (pcr, kind, data, _) = started(name);
+        (pcr, kind, data, firmware_program::digest(&file.bytes, BANK).unwrap())
     });
     let log = log_of(&first.chain(loaded).collect::<Vec<_>>());
     let value = replay(BANK, log.digests(4, BANK).unwrap().iter().map(Vec::as_slice));
@@ -119,8 +117,7 @@ fn programs(paths: &[(&str, &File)], more: &[(u32, &[u8])]) -> (Log, Vec<u8>) {
 #[test]
 fn programs_are_predicted_from_the_boot_loader_on() {
     let action: (u32, &[u8]) = (0x8000_0007, b"Calling EFI Application from Boot Option");
-    let old = file(LOADER, &program(&[(".text", b"old")]));
-    let new = file(LOADER, &program(&[(".text", b"new")]));
+    let (old, new) = (systemd_boot(b"old"), systemd_boot(b"new"));
     let mut bare = start();
     (bare.beside, bare.add_ons) = (vec![], vec![]);
     let mut next = start();

@@ -17,8 +17,8 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::{
-    Bank, Counted, Digest, Earlier, Pcrs, Pin, SPENT, Sealed, Signed, Srk, TokenError, authorized_digest,
-    policy,
+    Bank, Counted, Digest, Earlier, Pcrs, Pin, PublicKey, SPENT, Sealed, Signed, Srk, TokenError,
+    authorized_digest, policy,
 };
 use text::{AnnouncedText, Text, announced, bank, bytes, counted};
 
@@ -58,6 +58,10 @@ pub struct Ahead {
 pub struct Announced {
     /// The policy: PCR 11 signed with the image's key, if it has one, and then the literal PCRs.
     pub policy: Digest,
+    /// The key of the image that announced it, which signs PCR 11. Announcements of earlier versions do not name it.
+    pub image: Option<PublicKey>,
+    /// Whether PCR 12 has additions to the kernel image.
+    pub additions: bool,
     /// The PCRs whose values the policy names.
     pub literal: Pcrs,
     /// An ECDSA signature over P-256, of [`Ahead::message`].
@@ -67,27 +71,34 @@ pub struct Announced {
 }
 
 impl Announced {
-    /// Returns the policy for a start with these values of the literal PCRs, and a signature for the signed ones.
+    /// Returns what is signed of a start. If the announcement does not say it, that is by the key of the image that is asked.
     #[must_use]
-    pub fn policy_for(&self, signed: Option<&Signed>, bank: Bank, values: &[Vec<u8>]) -> Digest {
-        policy::digest(signed, Some((self.literal, bank, values)), None, false)
+    pub fn signed(&self, asked: Option<&PublicKey>) -> Option<Signed> {
+        let key = self.image.as_ref().or(asked)?.clone();
+        Some(Signed { key, pcrs: Pcrs::one(policy::OF_THE_IMAGE) })
+    }
+
+    /// Returns whether this opens in a boot whose registers have these values. PCR 15 counts as it is before the volume is opened.
+    #[must_use]
+    pub fn is_of(
+        &self,
+        asked: Option<&PublicKey>,
+        bank: Bank,
+        value: impl Fn(u8) -> Option<Vec<u8>>,
+    ) -> bool {
+        let before = |pcr| if pcr == SPENT { Some(bank.zeros()) } else { value(pcr) };
+        let values: Option<Vec<_>> = self.literal.iter().map(before).collect();
+        let signed = self.signed(asked);
+        values.is_some_and(|values| {
+            policy::digest(signed.as_ref(), Some((self.literal, bank, &values)), None, false) == self.policy
+        })
     }
 }
 
 impl Ahead {
-    /// Returns what opens in a boot whose registers have these values, if anything does. `signed` is the image's key. PCR 15 counts
-    /// as it is before the volume is opened.
-    pub fn in_effect(
-        &self,
-        signed: Option<&Signed>,
-        value: impl Fn(u8) -> Option<Vec<u8>>,
-    ) -> Option<&Announced> {
-        let is = |one: &&Announced| {
-            let before = |pcr| if pcr == SPENT { Some(self.bank.zeros()) } else { value(pcr) };
-            let values: Option<Vec<_>> = one.literal.iter().map(before).collect();
-            values.is_some_and(|values| one.policy_for(signed, self.bank, &values) == one.policy)
-        };
-        self.announced.iter().chain(&self.kept).find(is)
+    /// Returns what was announced, the last first.
+    pub fn announcements(&self) -> impl Iterator<Item = &Announced> {
+        self.announced.iter().chain(&self.kept)
     }
 
     /// Returns the policy of the sealed object: anything that the key signed, in a boot in which
@@ -202,6 +213,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::token::samples;
 
     /// A token that a software TPM made.
     const TOKEN: &str = include_str!("../../tests/fixtures/firmware/ahead.json");
@@ -227,19 +239,24 @@ mod tests {
     #[test]
     fn what_the_boot_opened_by_stays_beside_what_was_announced_last() {
         let ahead = Ahead::parse(TOKEN).unwrap();
+        let value = |byte: u8| move |pcr| Some(vec![if pcr == SPENT { 0 } else { byte }; 32]);
+        let key = PublicKey::parse(samples::PEM).unwrap();
         let for_values = |byte: u8| {
-            let one = ahead.announced.clone().unwrap();
-            let value = |pcr| vec![if pcr == SPENT { 0 } else { byte }; 32];
-            let values: Vec<_> = one.literal.iter().map(value).collect();
-            Announced { policy: one.policy_for(None, ahead.bank, &values), ..one }
+            let one = Announced { image: Some(key.clone()), ..ahead.announced.clone().unwrap() };
+            let values: Vec<_> = one.literal.iter().filter_map(value(byte)).collect();
+            let literal = Some((one.literal, ahead.bank, &values[..]));
+            Announced { policy: policy::digest(one.signed(None).as_ref(), literal, None, false), ..one }
         };
         let both = Ahead { announced: Some(for_values(1)), kept: Some(for_values(2)), ..ahead.clone() };
         assert_eq!(Ahead::parse(&both.to_json()).unwrap(), both);
-        let opens = |byte: u8| both.in_effect(None, |_| Some(vec![byte; 32]));
-        assert_eq!(opens(1), both.announced.as_ref());
-        assert_eq!(opens(2), both.kept.as_ref());
-        assert_eq!(opens(3), None);
-        assert_eq!(both.in_effect(None, |_| None), None);
+        let opens = |one: &Announced, byte: u8| one.is_of(None, both.bank, value(byte));
+        let in_boot = |byte: u8| both.announcements().map(|one| opens(one, byte)).collect::<Vec<_>>();
+        assert_eq!([in_boot(1), in_boot(2), in_boot(3)], [[true, false], [false, true], [false, false]]);
+        assert!(!for_values(1).is_of(None, both.bank, |_| None));
+        // The key of the image that announced it counts, and not that of another epoch, which asks.
+        let without = Announced { image: None, ..for_values(1) };
+        assert!(!without.is_of(None, both.bank, value(1)));
+        assert!(without.is_of(Some(&key), both.bank, value(1)));
     }
 
     #[test]

@@ -16,3 +16,18 @@ pub struct Earlier {
     /// The digests of the events that name what accepted the programs of the boot, if the change is of programs.
     pub accepted: Option<Vec<Vec<u8>>>,
 }
+
+impl Earlier {
+    /// Returns the same of the boot before, where this one opened the volume by an announcement and settled nothing: records are still
+    /// those of the boot before. What this one changed in between is in `kept`.
+    #[must_use]
+    pub fn since(self, kept: &Self) -> Self {
+        Self {
+            value: kept.value.clone(),
+            db: kept.db.or(self.db),
+            kek: kept.kek.clone().or(self.kek),
+            dbx: kept.dbx.clone().or(self.dbx),
+            accepted: kept.accepted.clone().or(self.accepted),
+        }
+    }
+}

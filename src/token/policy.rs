@@ -14,7 +14,7 @@ const POLICY_PCR: u32 = 0x17f;
 
 /// The PCR that the signatures of a unified kernel image cover: what systemd-stub started, and the
 /// phase of the boot.
-const OF_THE_IMAGE: u8 = 11;
+pub(super) const OF_THE_IMAGE: u8 = 11;
 /// The default PCR to bind to: the Secure Boot state and its certificates.
 const SECURE_BOOT: u8 = 7;
 

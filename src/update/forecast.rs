@@ -2,7 +2,7 @@
 //! they will be.
 
 use crate::start::{ADDITIONS, Later};
-use crate::token::ahead::Ahead;
+use crate::token::ahead::{Ahead, Announced};
 use crate::token::{ADDED, Bank, Pcrs, Signatures, Signed, Tpm2Token, policy_digest};
 use crate::volume::Locks;
 
@@ -169,17 +169,17 @@ impl Forecast<'_> {
 
     /// The slot for a change that the owner announced. Without an announcement it says nothing.
     fn of_ahead(&self, ahead: &Ahead, tokens: &[Tpm2Token]) -> Verdict {
-        let silent = Verdict::Asks(String::new());
-        let signed = tokens.iter().find_map(|token| token.signed.as_ref());
-        if let Some(signed) = signed
-            && !matches!(self.of_signature(signed, ahead.bank), Verdict::Opens(_))
-        {
-            return silent;
-        }
+        let asked = tokens.iter().find_map(|token| token.signed.as_ref()).map(|signed| &signed.key);
         let value = |pcr| (self.predict)(ahead.bank, pcr).ok().map(|later| later.value);
-        match ahead.in_effect(signed, value) {
-            Some(_) => Verdict::Opens("the change was announced with pattern rebind --ahead".to_owned()),
-            None => silent,
+        let opens = |announced: &Announced| {
+            let signed = announced.signed(asked);
+            let is_signed = signed
+                .is_none_or(|signed| matches!(self.of_signature(&signed, ahead.bank), Verdict::Opens(_)));
+            is_signed && announced.is_of(asked, ahead.bank, value)
+        };
+        match ahead.announcements().any(opens) {
+            true => Verdict::Opens("the change was announced with pattern rebind --ahead".to_owned()),
+            false => Verdict::Asks(String::new()),
         }
     }
 

@@ -132,6 +132,12 @@ impl Computer {
         self.options.words.push_str(&format!(" {words}"));
     }
 
+    /// Returns all words that are added.
+    #[must_use]
+    pub fn all_words(&self) -> &str {
+        &self.options.words
+    }
+
     /// Removes all added words.
     pub fn no_words(&mut self) {
         self.options.words.clear();

@@ -20,6 +20,8 @@ const DATABASES: Guid = guid(0xd719_b2cb_3d3a_4596_a3bc_dad0_0e67_656f);
 const SWITCH: Guid = guid(0xf0a3_0bc7_af08_4556_99c4_0010_09c9_3a44);
 const CERTIFICATE: Guid = guid(0xa5c0_59a1_94e4_4aa7_87b5_ab15_5c2b_f072);
 const SHA256: Guid = guid(0xc1c4_1626_504c_4092_aca9_41f9_3693_4328);
+/// `SHIM_LOCK_GUID`, of the variables of shim (its `lib/guid.c`).
+const SHIM: Guid = guid(0x605d_ab50_e046_4300_abb6_3dd8_10dd_8b23);
 /// The owner in a signature list. Any value will do.
 const OWNER: Guid = guid(0x7061_7474_6572_6e20_7661_7269_6162_6c65);
 
@@ -89,12 +91,15 @@ impl Firmware {
     /// keys.
     pub fn enroll(&self, certificate: &Path) {
         self.remove_keys();
-        let text = fs::read_to_string(certificate).expect("reading the certificate");
-        let base64 = text.lines().filter(|line| !line.starts_with("-----")).collect::<String>();
-        let list = list(CERTIFICATE, &STANDARD.decode(base64).expect("a certificate in PEM"));
+        let list = list_of(certificate);
         for (name, vendor) in &KEYS[..3] {
             self.set(name, *vendor, SIGNED, Some(list.clone()));
         }
+    }
+
+    /// Enrolls a certificate (PEM) as the machine owner's key, like shim's MokManager.
+    pub fn trust_by_shim(&self, certificate: &Path) {
+        self.set("MokList", SHIM, FIRMWARE_ONLY, Some(list_of(certificate)));
     }
 
     /// Forbids the program with this digest, like an update of `dbx` by the owner or by fwupd.
@@ -200,6 +205,13 @@ fn write(store: &mut [u8], all: &[Variable]) {
         store[at..at + bytes.len()].copy_from_slice(&bytes);
         at = (at + bytes.len()).next_multiple_of(4);
     }
+}
+
+/// Returns a list with one certificate in PEM.
+fn list_of(certificate: &Path) -> Vec<u8> {
+    let text = fs::read_to_string(certificate).expect("reading the certificate");
+    let base64 = text.lines().filter(|line| !line.starts_with("-----")).collect::<String>();
+    list(CERTIFICATE, &STANDARD.decode(base64).expect("a certificate in PEM"))
 }
 
 /// Returns a list with one signature.

@@ -148,6 +148,17 @@ fn sign_release_has_defaults() {
 }
 
 #[test]
+fn addon_takes_a_folder_and_words() {
+    let (folder, words) = ("demo".into(), ["console=ttyS1", "quiet"].map(str::to_owned).to_vec());
+    let (keys, output, tools) = (None, None, Tools::Cache);
+    let mut add_on = AddOn { folder, words, keys, force: false, output, tools, json: false };
+    assert_eq!(command_of("addon demo console=ttyS1 quiet"), Command::AddOn(add_on.clone()));
+    (add_on.keys, add_on.output, add_on.force) = (Some("k".into()), Some("a.addon.efi".into()), true);
+    let line = "addon demo --keys k console=ttyS1 --output a.addon.efi quiet --force";
+    assert_eq!(command_of(line), Command::AddOn(add_on));
+}
+
+#[test]
 fn decrypt_takes_a_file_and_a_key() {
     let decrypt = Decrypt { file: "-".into(), identity: "key".into() };
     let command = Command::Recovery(Recovery::Decrypt(decrypt));
@@ -170,8 +181,16 @@ fn quiet_goes_anywhere() {
 
 #[test]
 fn each_command_has_help_that_fits_80_columns() {
-    let lines =
-        ["config check", "build", "run", "gen-keyring", "sign-release", "recovery decrypt", "completion"];
+    let lines = [
+        "config check",
+        "build",
+        "run",
+        "gen-keyring",
+        "sign-release",
+        "addon",
+        "recovery decrypt",
+        "completion",
+    ];
     for line in lines.into_iter().chain(["", "config", "recovery"]) {
         let usage = format!("Usage: pattern {line}");
         for asking in [format!("{line} --help"), format!("{line} -h"), format!("help {line}")] {
@@ -199,7 +218,7 @@ fn a_group_of_commands_lists_them() {
 }
 
 /// Each wrong command line, and what is said about it.
-const WRONG: [(&str, &str); 28] = [
+const WRONG: [(&str, &str); 31] = [
     ("help bulid", "pattern: unrecognized subcommand 'bulid'\n\n  tip: a similar subcommand exists: 'build'"),
     ("-q help bulid", "tip: a similar subcommand exists: 'build'"),
     ("help config chekc", "tip: a similar subcommand exists: 'check'"),
@@ -219,6 +238,9 @@ const WRONG: [(&str, &str); 28] = [
     ("gen-keyring a --epoch 0", "'0' for '--epoch <N>': must be a number from 1 to 2147483647"),
     ("sign-release r", "required arguments were not provided:\n  <GPGHOME>"),
     ("sign-release r g --compress zstd", "for '--compress <HOW>'\n  [possible values: xz, gz, none]"),
+    ("addon demo", "required arguments were not provided:\n  <WORD>..."),
+    ("addon demo --key k quiet", "tip: a similar argument exists: '--keys'"),
+    ("add-on demo quiet", "tip: a similar subcommand exists: 'addon'"),
     ("recovery decrypt", "required arguments were not provided:\n  --identity <KEYFILE>\n  <FILE>"),
     ("version", "pattern: unrecognized subcommand 'version'; type: pattern --version\n"),
     ("decrypt f", "subcommand 'decrypt'; type: pattern recovery decrypt FILE --identity KEYFILE\n"),

@@ -2,6 +2,7 @@
 
 mod kind;
 mod missing;
+mod secure_boot;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -11,8 +12,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use pattern::config::epoch::{before, of_private_key, private_key};
 
+use crate::host::screen;
 use crate::host::word::quoted;
-use crate::host::{file, only_new, screen};
+pub(crate) use secure_boot::SecureBoot;
+use secure_boot::{base, lost};
 
 /// The warning for `--sign-debug-as-production`.
 pub(crate) const DEBUG_AS_PRODUCTION: &str = "\
@@ -55,18 +58,10 @@ impl Pcr {
     }
 }
 
-/// Returns NAME of a folder `NAME-keys`.
-fn base(folder: &Path) -> &str {
-    folder.components().as_path().to_str().and_then(|path| path.strip_suffix("-keys")).unwrap_or("NAME")
-}
-
 /// A folder `NAME-keys`.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
-    /// As a person named it, for messages.
-    folder: PathBuf,
-    /// For mkosi, which works in another folder.
-    absolute: PathBuf,
+    secure_boot: SecureBoot,
     pcr: Pcr,
     before: Option<PathBuf>,
 }
@@ -77,32 +72,13 @@ impl Keys {
     /// # Errors
     /// When a key is missing. The error names it, and what adds it.
     pub(crate) fn find(folder: &Path, pcr: Pcr, name: &str) -> Result<Self> {
-        if !file::is_there(folder).context("keys")? {
-            bail!(
-                "keys: the folder {} does not exist: name the NAME-keys that earlier versions of this system were signed \
-                 with; {}",
-                folder.display(),
-                only_new(base(folder))
-            );
-        }
-        let absolute =
-            folder.canonicalize().with_context(|| format!("keys: reading {}", folder.display()))?;
-        if let Some(kind) = kind::other(folder, name)? {
-            bail!("keys: {} is not a NAME-keys folder: {kind}; {}", folder.display(), only_new("NAME"));
-        }
-        let folder: PathBuf = folder.components().collect();
-        let keys = Self { folder: folder.clone(), absolute, pcr, before: None };
+        let secure_boot = SecureBoot::of(folder, name)?;
+        let keys = Self { secure_boot, pcr, before: None };
         match missing::first([keys.pcr(), keys.key(), keys.certificate()])? {
             Some(path) => match pcr.option().filter(|_| path == keys.pcr()) {
-                None => {
-                    bail!(
-                        "keys: {} is missing: restore it from your backup; {}",
-                        path.display(),
-                        only_new("NAME")
-                    )
-                }
+                None => Err(lost(&path)),
                 Some((images, option)) => {
-                    let name = quoted(base(&folder));
+                    let name = quoted(base(keys.folder()));
                     bail!(
                         "keys: {} is missing, which signs images with {images}; `pattern gen-keyring {name} {option}` \
                          adds it and leaves the other keys as they are",
@@ -117,26 +93,31 @@ impl Keys {
     /// Finds the key of the epoch before.
     fn with_before(self) -> Result<Self> {
         let Pcr::Production(epoch @ 1..) = self.pcr else { return Ok(self) };
-        let reading = || format!("keys: reading {}", self.folder.display());
+        let reading = || format!("keys: reading {}", self.folder().display());
         let mut found = Vec::new();
-        for entry in fs::read_dir(&self.folder).with_context(reading)? {
+        for entry in fs::read_dir(self.folder()).with_context(reading)? {
             found.extend(entry.with_context(reading)?.file_name().to_str().and_then(of_private_key));
         }
         let Some(before) = before(epoch, found) else {
             bail!(
                 "keys: {} has no key of an epoch before {epoch}, which signs too, so that machines with the version before open \
                  their volumes; copy it there, such as {}, from your backup",
-                self.folder.display(),
+                self.folder().display(),
                 private_key(0)
             )
         };
-        let before = Some(self.folder.join(private_key(before)));
+        let before = Some(self.folder().join(private_key(before)));
         Ok(Self { before, ..self })
     }
 
     /// Returns the folder.
     pub(crate) fn folder(&self) -> &Path {
-        &self.folder
+        self.secure_boot.folder()
+    }
+
+    /// Returns the key and the certificate for Secure Boot.
+    pub(crate) fn secure_boot(&self) -> &SecureBoot {
+        &self.secure_boot
     }
 
     /// Returns the key that also signs the values, so that the image opens what the version before
@@ -147,7 +128,7 @@ impl Keys {
 
     /// Returns the key that signs the values of PCR 11 in the initrd.
     pub(crate) fn pcr(&self) -> PathBuf {
-        self.folder.join(self.pcr.file())
+        self.folder().join(self.pcr.file())
     }
 
     /// Returns the file for mkosi, which accepts only one. If two keys sign, the file has both, the
@@ -172,17 +153,17 @@ impl Keys {
 
     /// Returns the absolute path of one of the keys.
     pub(crate) fn absolute(&self, key: &Path) -> PathBuf {
-        self.absolute.join(key.file_name().unwrap_or_default())
+        self.secure_boot.absolute().join(key.file_name().unwrap_or_default())
     }
 
     /// Returns the key that signs kernel images and the boot loader for Secure Boot.
     pub(crate) fn key(&self) -> PathBuf {
-        self.folder.join("secure-boot.key")
+        self.secure_boot.key()
     }
 
     /// Returns the certificate of that key.
     pub(crate) fn certificate(&self) -> PathBuf {
-        self.folder.join("secure-boot.crt")
+        self.secure_boot.certificate()
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::keys::Keys;
+use super::keys::{Keys, SecureBoot};
 use crate::host::file;
 use crate::host::pubring::Pubring;
 use crate::host::small;
@@ -24,22 +24,42 @@ const LONGEST: usize = 64 << 10;
 pub(super) fn check(keys: &Keys, tools: &Tools) -> Result<bool> {
     let pcr: Vec<_> =
         [Some(keys.pcr()), keys.pcr_before().map(Path::to_owned)].into_iter().flatten().collect();
-    for file in pcr.iter().chain([&keys.key()]) {
+    for file in &pcr {
         begins(file, "PRIVATE KEY", "a private key")?;
     }
-    begins(&keys.certificate(), "CERTIFICATE", "a certificate")?;
+    forms(keys.secure_boot())?;
     let Ok(openssl) = Source::of(OPENSSL, tools) else { return Ok(false) };
     for private in &pcr {
         halves(private, &openssl)?;
     }
-    if public(&openssl, &keys.key())? != in_certificate(&openssl, &keys.certificate(), "-pubkey")? {
+    belong(keys.secure_boot(), &openssl)?;
+    Ok(true)
+}
+
+/// Checks the key of Secure Boot and its certificate alone. Without openssl, only their form.
+///
+/// # Errors
+/// When one of the files is not what it should be, or they do not belong together.
+pub(crate) fn check_secure_boot(keys: &SecureBoot, tools: &Tools) -> Result<()> {
+    forms(keys)?;
+    Source::of(OPENSSL, tools).map_or(Ok(()), |openssl| belong(keys, &openssl))
+}
+
+fn forms(keys: &SecureBoot) -> Result<()> {
+    begins(&keys.key(), "PRIVATE KEY", "a private key")?;
+    begins(&keys.certificate(), "CERTIFICATE", "a certificate")
+}
+
+fn belong(keys: &SecureBoot, openssl: &Source) -> Result<()> {
+    let (key, certificate) = (keys.key(), keys.certificate());
+    if public(openssl, &key)? != in_certificate(openssl, &certificate, "-pubkey")? {
         bail!(
             "keys: {} is not the certificate of {}: restore both from your backup",
-            keys.certificate().display(),
-            keys.key().display()
+            certificate.display(),
+            key.display()
         );
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Returns a warning if the keys and the keyring are those of two systems, by the names that `gen-keyring` gave them.

@@ -26,12 +26,16 @@ use crate::volume::place::{self, recognised, require_open};
 /// What is announced where nothing else will be otherwise.
 const NEW_KEY: &str = "the key that signs PCR 11";
 
+/// Only a signature over PCR 11 tells a program of the image's owner from one that somebody else put there.
+const OTHER_PROGRAMS: &str = "the next boot starts another program, and this image has no signed PCR 11, so nothing tells whose it \
+    is; such a boot asks for the recovery key; images that are built with --keys can announce it";
+
 /// What came of it.
 pub(super) enum Outcome {
     /// The next boot is as the volume is bound.
     Nothing,
-    /// This change was announced already.
-    Before(String),
+    /// Add-ons that were announced are gone. What was signed for them is replaced.
+    Withdrawn,
     /// This change of the volume on this device.
     Now(String, String),
 }
@@ -40,7 +44,9 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing => f.write_str("No change that the volume is bound to waits for a restart."),
-            Self::Before(words) => write!(f, "The change of {words} was announced before."),
+            Self::Withdrawn => f.write_str(
+                "The add-ons that were announced are not there; after the restart the volume no longer opens with them.",
+            ),
             Self::Now(device, words) => {
                 write!(f, "{device} will open by itself after the change of {words}, too.")
             }
@@ -90,21 +96,24 @@ pub(super) fn announce(ctx: &Context, device: &Path, said: &Said<'_>) -> Result<
     let accept = || start.allowed_additions(&ctx.config.boot.add_on_words);
     let (binding, accepted) = with_added(&prediction, usual.clone(), said.additions, accept)?;
     let staged = stage(&facts, &prediction, &binding)?;
+    if binding.signed.is_none() && staged.starts_others() {
+        bail!("{OTHER_PROGRAMS}");
+    }
     let words = staged.words();
     // A boot with additions settles nothing, so its own slot has to name the key of a new epoch.
     let is_bound = binding == usual || locks.tokens.iter().any(|token| has(token, &binding));
-    if words.is_empty() && is_bound {
+    let is_withdrawn =
+        binding == usual && slots.iter().flat_map(Ahead::announcements).any(|one| one.additions);
+    if words.is_empty() && is_bound && !is_withdrawn {
         return Ok(Outcome::Nothing);
-    }
-    let words = if words.is_empty() { NEW_KEY.to_owned() } else { words };
-    for slot in &slots {
-        if staged.is_announced(slot, &binding)? {
-            return Ok(Outcome::Before(words));
-        }
     }
     sign(ctx, device, slots, &staged, &binding).with_context(about)?;
     accepted.iter().for_each(|add_on| output::message(&format!("pattern: accepted {add_on}")));
-    Ok(Outcome::Now(device.display().to_string(), words))
+    Ok(match words.is_empty() {
+        true if is_withdrawn => Outcome::Withdrawn,
+        true => Outcome::Now(device.display().to_string(), NEW_KEY.to_owned()),
+        false => Outcome::Now(device.display().to_string(), words),
+    })
 }
 
 /// Returns the binding of the next boot with what is added to its kernel image, and the add-ons that the owner accepts by that.

@@ -2,8 +2,7 @@
 //! [`pattern::token::ahead`].
 
 use pattern::token::ahead::{Ahead, Announced, Approver};
-use pattern::token::{Bank, Counted, Digest, Pcrs, PublicKey, SPENT, Sealed, Signed};
-use pattern::tpm::measure::PHASES;
+use pattern::token::{Bank, Counted, Digest, Pcrs, PublicKey, SPENT, Sealed};
 use tss_esapi::attributes::ObjectAttributesBuilder;
 use tss_esapi::constants::SessionType;
 use tss_esapi::handles::KeyHandle;
@@ -133,7 +132,7 @@ impl Tpm {
         presented: Presented<'_>,
         auth: &AuthValue,
     ) -> Result<Secret> {
-        let signed = image.map(|key| Signed { key: key.clone(), pcrs: Pcrs::one(PHASES) });
+        let signed = announced.signed(image);
         let approve = |signed| self.approve(signed, ahead.bank, presented.signatures);
         // Both signatures are checked before there is a session. See `unseal`.
         let by_image = signed.as_ref().map(approve).transpose()?;

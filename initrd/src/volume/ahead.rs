@@ -18,7 +18,7 @@ use pattern::firmware::PCR;
 use pattern::firmware::secure_boot::State;
 use pattern::record::nv::Index;
 use pattern::sealing::binding::{has, of_the_key};
-use pattern::token::ahead::Ahead;
+use pattern::token::ahead::{Ahead, Announced};
 use pattern::token::{Bank, Binding, Counted, Digest, Exposed, Pcrs, PublicKey, Tpm2Token};
 use pattern::volume::Header;
 use pattern_machine::{firmware, random, registers, tpm_device};
@@ -49,9 +49,7 @@ pub(crate) fn unlock(
     with_pin: impl Fn(Unseal<'_>) -> Result<(Zeroizing<Vec<u8>>, Zeroizing<String>)>,
     reasons: &mut Vec<String>,
 ) -> Option<Found> {
-    let slots = header.ahead().into_iter().filter(|ahead| ahead.announced.is_some());
-    for ahead in slots {
-        let ahead = meant(ahead, means.image);
+    for ahead in header.ahead().iter().flat_map(|ahead| meant(ahead, means.image)) {
         let opened = attempt(volume, &ahead, means, &with_pin);
         match opened.context("the slot for an announced change") {
             Ok((key, pin)) => return Some(Found { key, ahead, pin }),
@@ -61,12 +59,12 @@ pub(crate) fn unlock(
     None
 }
 
-/// Returns the slot with the announcement that this boot is, or else with the last one.
-fn meant(ahead: Ahead, image: Option<&PublicKey>) -> Ahead {
-    let signed = Binding::new(ahead.bank, image.cloned(), None).signed;
-    let is = ahead.in_effect(signed.as_ref(), |pcr| registers::value(ahead.bank, pcr)).cloned();
-    let announced = is.or(ahead.announced);
-    Ahead { announced, kept: None, ..ahead }
+/// Returns the slot once for each announcement that this boot is, or else with the last one.
+fn meant(ahead: &Ahead, image: Option<&PublicKey>) -> Vec<Ahead> {
+    let alone = |one: &Announced| Ahead { announced: Some(one.clone()), kept: None, ..ahead.clone() };
+    let is_this = |one: &&Announced| one.is_of(image, ahead.bank, |pcr| registers::value(ahead.bank, pcr));
+    let found: Vec<_> = ahead.announcements().filter(is_this).map(alone).collect();
+    if found.is_empty() { ahead.announced.iter().map(alone).collect() } else { found }
 }
 
 fn attempt(
@@ -171,8 +169,7 @@ fn wanted(means: &Means<'_>) -> bool {
 /// Returns whether this boot is the announced one.
 fn is_true(ahead: &Ahead, means: &Means<'_>) -> bool {
     let policy = policy(&of_the_key(means.config, means.image, ahead.bank), &BTreeMap::new());
-    let mut announced = ahead.announced.iter().chain(&ahead.kept);
-    policy.is_ok_and(|policy| announced.any(|announced| policy == announced.policy))
+    policy.is_ok_and(|policy| ahead.announcements().any(|announced| policy == announced.policy))
 }
 
 /// Returns the policy of an ordinary token in a boot with these registers. All others keep their present values.

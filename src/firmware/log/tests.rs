@@ -1,4 +1,6 @@
-use crate::firmware::samples::{bytes, log, made, value};
+use sha2::{Digest as _, Sha256};
+
+use crate::firmware::samples::{bytes, log, log_of, made, value};
 use crate::firmware::{Log, LogError, Variable};
 use crate::token::Bank;
 
@@ -89,4 +91,23 @@ fn what_is_no_log_is_refused() {
     assert_eq!(words(&vec![0; (4 << 20) + 1]), "the firmware's event log is larger than 4 MiB");
     let more = [bytes("setup"), &[7]].concat();
     assert_eq!(Log::parse(&more), Err(LogError::Malformed(44)));
+}
+
+/// Intel's firmware often starts the TPM from locality 3, and PCR 0 does not begin with zeros then.
+#[test]
+fn pcr_0_begins_with_the_locality_that_the_log_names() {
+    let of = |locality: u8, pcr: u32, later: u32| {
+        let data = [b"StartupLocality\0", &[locality][..]].concat();
+        let log = log_of(&[(pcr, 3, data, vec![0; 32]), (later, 8, Vec::new(), vec![7; 32])]);
+        log.value(later as u8, Bank::Sha256).unwrap()
+    };
+    let expected = |last: u8| {
+        let mut start = vec![0; 32];
+        start[31] = last;
+        Sha256::digest([start, vec![7; 32]].concat()).to_vec()
+    };
+    for (locality, pcr, later, last) in [(3, 0, 0, 3), (4, 0, 0, 4), (0, 0, 0, 0), (3, 0, 1, 0), (3, 1, 0, 0)]
+    {
+        assert_eq!(of(locality, pcr, later), expected(last), "{locality} {pcr} {later}");
+    }
 }

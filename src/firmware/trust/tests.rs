@@ -167,6 +167,24 @@ fn the_boot_after_an_announced_change_believes_the_one_before() {
     }
 }
 
+/// A boot with an add-on writes no record, so after the next change the records are still those of the boot before it.
+#[test]
+fn a_change_after_a_boot_that_settled_nothing_still_finds_the_records_of_the_one_before() {
+    let all = |boot: &str| Variable::ALL.map(|variable| (variable, content(boot, variable)));
+    let earlier = |before: &str, after: &str| {
+        let (log, value) = (log(before), value(before, BANK));
+        log.check(BANK, &value).unwrap().earlier(&all(after).into())
+    };
+    let (log, last) = (log("db"), value("db", BANK));
+    let now = log.check(BANK, &last).unwrap();
+    let chained = earlier("dbx", "db").since(&earlier("first", "dbx"));
+    assert_eq!(chained.value, value("first", BANK));
+    assert_eq!(now.trusts_earlier(&chained), Ok(()));
+    // With what the boot in between had, the value would not be explained.
+    let between = Earlier { value: value("first", BANK), dbx: earlier("dbx", "db").dbx, ..chained };
+    assert_eq!(now.trusts_earlier(&between), Err(Distrust::NotSo));
+}
+
 /// The promise: what was written before another certificate accepted the kernel image can be trusted after it.
 #[test]
 fn a_boot_with_another_signer_trusts_the_one_before() {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::Announced;
-use crate::token::{Bank, Counted, Earlier, PcrError, Pcrs, TokenError};
+use crate::token::{Bank, Counted, Earlier, PcrError, Pcrs, PublicKey, TokenError};
 
 /// Bytes of a P-256 signature: two numbers.
 const SIGNATURE: usize = 64;
@@ -38,6 +38,10 @@ pub(super) struct AnnouncedText {
     pub(super) policy: String,
     pub(super) pcrs: Vec<u64>,
     pub(super) signature: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pubkey: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) additions: bool,
     pub(super) pcr7: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) db: Option<usize>,
@@ -57,6 +61,8 @@ impl AnnouncedText {
             policy: STANDARD.encode(announced.policy),
             pcrs: announced.literal.iter().map(u64::from).collect(),
             signature: text(&announced.signature),
+            pubkey: announced.image.as_ref().map(|key| STANDARD.encode(key.pem())),
+            additions: announced.additions,
             pcr7: text(value),
             db: *db,
             kek: kek.as_ref().map(text),
@@ -86,7 +92,14 @@ pub(super) fn announced(text: AnnouncedText) -> Result<Announced, TokenError> {
             .transpose()?,
     };
     let policy = policy.map_err(|_| malformed("policy", "32 bytes"))?;
-    Ok(Announced { policy, literal, signature, earlier })
+    let image = text.pubkey.map(|text| key(&text)).transpose()?;
+    Ok(Announced { policy, image, additions: text.additions, literal, signature, earlier })
+}
+
+fn key(text: &str) -> Result<PublicKey, TokenError> {
+    let pem = String::from_utf8(bytes("pubkey", text)?).ok();
+    pem.and_then(|pem| PublicKey::parse(&pem).ok())
+        .ok_or(TokenError::Malformed("pubkey", "a public key in PEM form"))
 }
 
 pub(super) fn counted(counter: Option<String>, count: Option<String>) -> Result<Option<Counted>, TokenError> {

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use pattern_image::machine::qemu::Boot;
+
 use crate::firmware::Firmware;
 use crate::setting;
 
@@ -47,6 +49,22 @@ impl Computer {
         let keys = if other { empty.with_file_name("OVMF_VARS_4M.ms.fd") } else { empty.clone() };
         let copied = fs::copy(&keys, self.machine.variables());
         copied.unwrap_or_else(|error| panic!("copying {}: {error}", keys.display()));
+    }
+
+    /// Does the same with Microsoft's keys, as machines in a shop have them, and has shim trust the demonstration's certificate.
+    pub fn secure_boot_of_a_shop(&mut self) {
+        self.secure_boot();
+        self.other_firmware_keys(true);
+        self.firmware().trust_by_shim(&setting::certificate());
+    }
+
+    /// Uses other firmware without Secure Boot, and its empty variables.
+    pub fn has_firmware(&mut self, code: &Path, variables: &Path) {
+        for (from, to) in [(code, self.folder().join("firmware.fd")), (variables, self.machine.variables())] {
+            fs::copy(from, to).unwrap_or_else(|error| panic!("copying {}: {error}", from.display()));
+        }
+        let (code, variables) = (self.folder().join("firmware.fd"), self.machine.variables());
+        self.options.boot = Boot::Uefi { code, variables, secure: false };
     }
 
     /// Makes an add-on with words for the kernel command line: `NAME.addon.efi` in the computer's

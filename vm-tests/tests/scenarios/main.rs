@@ -41,6 +41,7 @@ mod power_cut;
 mod predicted;
 mod production;
 mod rebind;
+mod recorded_logs;
 mod records_writes;
 mod recovery;
 mod reset;

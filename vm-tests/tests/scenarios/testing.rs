@@ -1,12 +1,15 @@
 //! An image of Debian testing makes and opens its volume, updates and falls back as one of Debian 13 does. Each opens what the
-//! other made, in both directions, and nothing that newer versions of systemd do by themselves gets in the way.
+//! other made, in both directions, and nothing that newer versions of systemd do by themselves gets in the way. What each measures is
+//! known before the restart.
 
-use pattern_vm_tests::{Computer, Guest, Release, Server};
+use pattern_vm_tests::{Computer, Foresight, Guest, Release, Server};
 
 const TESTING: &str = "0.0.1-testing";
 /// Has a version of testing go down at once in its trial, once the volume is open and its system runs: no orderly end, which
 /// would give the try back, and a journal of the file system that the other kernel replays.
 const FAILING: &str = r#"[Service]\nExecStartPre=/bin/sh -c "! grep -q testing /usr/lib/os-release || echo b >/proc/sysrq-trigger"\n"#;
+/// Programs, Secure Boot's keys, the kernel image, its parameters, extensions.
+const PREDICTED: [u8; 5] = [4, 7, 11, 12, 13];
 const DROP_IN: &str = "/etc/systemd/system/pattern-health.service.d";
 
 /// Made by testing, opened by Debian 13 and by testing again.
@@ -69,10 +72,16 @@ fn testing_takes_over() {
     guest.power_off();
 }
 
+/// What is measured by systemd-stub of one release is predicted by the other.
 fn restart(guest: &mut Guest, version: &str) {
+    let foresight = Foresight::ask(guest);
     guest.send("systemctl reboot");
     guest.wait_for_shell();
     runs(guest, version);
+    let (same, other) = foresight.compare(guest);
+    println!("{version}: {same:?} as predicted, {other:?}");
+    let all = PREDICTED.iter().all(|pcr| same.contains(pcr));
+    assert!(all && other.is_empty(), "{version}: {:?}", foresight.registers());
 }
 
 fn runs(guest: &mut Guest, version: &str) {

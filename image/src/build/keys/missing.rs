@@ -10,7 +10,7 @@ use crate::host::file;
 ///
 /// # Errors
 /// When one can't be looked at, or is not a file.
-pub(super) fn first(keys: [PathBuf; 3]) -> Result<Option<PathBuf>> {
+pub(super) fn first<const N: usize>(keys: [PathBuf; N]) -> Result<Option<PathBuf>> {
     for key in keys {
         if !file::is_there(&key).context("keys")? {
             return Ok(Some(key));

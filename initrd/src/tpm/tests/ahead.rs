@@ -24,7 +24,14 @@ fn announced(started: &Started, approver: &Approver, seven: &[u8]) -> Announced 
         |pcrs: Pcrs, _| Ok::<_, pattern::token::Exposed>(pcrs.iter().map(|_| seven.to_vec()).collect());
     let policy = binding.policy(false, read).unwrap();
     let signature = started.swtpm.connect().sign_ahead(approver, &policy).unwrap();
-    Announced { policy, literal: binding.literal().unwrap(), signature, earlier: Default::default() }
+    Announced {
+        policy,
+        image: None,
+        additions: false,
+        literal: binding.literal().unwrap(),
+        signature,
+        earlier: Default::default(),
+    }
 }
 
 /// Returns PCR 7 after this one measurement.
@@ -101,7 +108,14 @@ fn whoever_signs_gets_nothing_once_a_volume_was_opened() {
     let policy = pattern::token::policy_digest(pcr7(), Bank::Sha256, &[value(&"ab".repeat(32))]);
     let signature = started.swtpm.connect().sign_ahead(&approver, &policy).unwrap();
     let literal = pcr7();
-    ahead.announced = Some(Announced { policy, literal, signature, earlier: Default::default() });
+    ahead.announced = Some(Announced {
+        policy,
+        image: None,
+        additions: false,
+        literal,
+        signature,
+        earlier: Default::default(),
+    });
     let presented = Presented::default();
     let refused = Tpm::unseal_ahead(&started.swtpm.tcti(), &ahead, None, presented).unwrap_err().to_string();
     assert!(refused.starts_with("unsealing: "), "{refused}");

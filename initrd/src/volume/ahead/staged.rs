@@ -8,12 +8,15 @@ use anyhow::{Context as _, Result};
 use pattern::firmware::{Log, Measured, PCR, Program, Started, Variable, append, payload};
 use pattern::start::Later;
 use pattern::token::ahead::{Ahead, Announced, Approver};
-use pattern::token::{Bank, Binding};
+use pattern::token::{ADDED, Bank, Binding};
 
 use pattern_machine::registers;
 
 use super::policy;
 use crate::tpm::Tcti;
+
+/// The register of programs that the firmware starts.
+const PROGRAMS: u8 = 4;
 
 type Contents = BTreeMap<Variable, Vec<u8>>;
 
@@ -25,6 +28,8 @@ pub(crate) struct Staged<'a> {
     programs: bool,
     /// The registers as they will be.
     pub(crate) next: BTreeMap<u8, Vec<u8>>,
+    /// Registers that will be otherwise, but for PCR 7.
+    changed: Vec<u8>,
     words: Vec<String>,
 }
 
@@ -48,12 +53,13 @@ impl<'a> Staged<'a> {
             words.push("the certificate that accepts what is started".to_owned());
         }
         let next = BTreeMap::from([(PCR, next)]);
-        Ok(Self { measured, contents, programs, next, words })
+        Ok(Self { measured, contents, programs, next, changed: Vec::new(), words })
     }
 
     /// Adds another register as it will be.
     pub(crate) fn and(&mut self, pcr: u8, later: Later, now: &[u8]) {
         if later.value != now {
+            self.changed.push(pcr);
             self.words.push(format!("what PCR {pcr} is made of"));
         }
         self.next.insert(pcr, later.value);
@@ -64,10 +70,9 @@ impl<'a> Staged<'a> {
         self.words.join(" and ")
     }
 
-    /// Returns whether the slot has an announcement of this boot.
-    pub(crate) fn is_announced(&self, ahead: &Ahead, binding: &Binding) -> Result<bool> {
-        let policy = policy(binding, &self.next)?;
-        Ok(ahead.announced.iter().chain(&ahead.kept).any(|announced| announced.policy == policy))
+    /// Returns whether the firmware starts programs that another key signed, or others than in this boot, where that is known.
+    pub(crate) fn starts_others(&self) -> bool {
+        self.programs || self.changed.contains(&PROGRAMS)
     }
 
     pub(crate) fn sign(
@@ -80,10 +85,19 @@ impl<'a> Staged<'a> {
         let policy = policy(binding, &self.next)?;
         let literal = binding.literal().context("this image binds the volume to no register")?;
         let signature = tcti.ask(|tpm| tpm.sign_ahead(approver, &policy))?;
+        let kept = ahead.announcements().find(|one| {
+            one.is_of(binding.signed.as_ref().map(|signed| &signed.key), ahead.bank, |pcr| {
+                registers::value(ahead.bank, pcr)
+            })
+        });
         let mut earlier = self.measured.earlier(&self.contents);
         earlier.accepted = self.programs.then(|| self.measured.accepted());
-        let kept = ahead.in_effect(binding.signed.as_ref(), |pcr| registers::value(ahead.bank, pcr)).cloned();
-        Ok(Ahead { announced: Some(Announced { policy, literal, signature, earlier }), kept, ..ahead })
+        // A boot that settled the volume has no announcement any more.
+        let earlier = kept.map_or(earlier.clone(), |kept| earlier.since(&kept.earlier));
+        let image = binding.signed.as_ref().map(|signed| signed.key.clone());
+        let additions = self.next.get(&ADDED).is_some_and(|value| value.iter().any(|byte| *byte != 0));
+        let announced = Announced { policy, image, additions, literal, signature, earlier };
+        Ok(Ahead { announced: Some(announced), kept: kept.cloned(), ..ahead })
     }
 }
 
