@@ -258,7 +258,7 @@ test: ## test: what needs neither C libraries, nor root, nor a VM
 
 .PHONY: nix
 nix: ## long tests: evaluate the NixOS module with a checkout of nixpkgs, PATTERN_NIXPKGS=DIR; compile what the flake builds from
-	tests/need nix-bin
+	tests/need nix-bin jq gnupg openssl xz-utils
 	cargo test -p pattern-image --test nix -- --include-ignored --nocapture
 
 .PHONY: test-static

@@ -64,6 +64,7 @@ in
     package = config.pattern.package.postInstall;
     usr = text config.pattern.usr.buildCommand;
     release = text config.pattern.release.buildCommand;
+    kernelImage = text config.system.build.uki.buildCommand;
   };
 
   package = {
@@ -72,6 +73,7 @@ in
     libraries = names config.pattern.package.buildInputs;
   };
 
+  ukify = lib.mapAttrs (_: text) config.boot.uki.settings.UKI;
   seed = config.image.repart.seed;
   partitions = lib.mapAttrs (_: each: {
     contents = lib.mapAttrs (_: content: text "${content.source}") each.contents;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,6 +14,9 @@ use super::{text, top, whole};
 
 /// Larger than what else is in `/usr` by far.
 const PROGRAM: usize = 3 << 20;
+
+/// The programs of the tree, and none that the host has somewhere else.
+const PATH: &str = "/usr/bin:/usr/sbin:/bin:/sbin";
 
 /// Mounts the /usr of the tools tree, and runs what follows.
 const WITHIN: &str = r#"mount --bind "$0" /usr && exec "$@""#;
@@ -43,15 +47,22 @@ impl Rehearsal {
     fn script(&self, script: &str, at: &Path, out: &Path) {
         let store = self.here("/nix/store");
         let script = script.replace("/nix/store", store.to_str().unwrap());
+        let path = format!("{}:{}", self.folder.path().join("bin").display(), std::env::var("PATH").unwrap());
         let mut command = Command::new("bash");
-        let output = command.args(["-euc", &script]).current_dir(at).env("out", out).output().unwrap();
+        command.args(["-euc", &script]).current_dir(at).env("out", out).env("PATH", path);
+        let output = command.output().unwrap();
         assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// Runs a program of the tools tree.
     fn tool(&self, words: &[&str]) -> String {
         let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-c", WITHIN]).arg(&self.tools).args(words).current_dir(&self.folder);
+        command
+            .args(["--mount", "sh", "-c", WITHIN])
+            .arg(&self.tools)
+            .args(words)
+            .current_dir(&self.folder)
+            .env("PATH", PATH);
         let output = command.output().unwrap();
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
@@ -62,6 +73,17 @@ impl Rehearsal {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pattern"));
         let output = command.args(words).current_dir(&self.folder).output().unwrap();
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Has scripts find the tree's ukify.
+    fn ukify(&self) {
+        let file = self.folder.path().join("bin/ukify");
+        let within = format!(
+            "PATH={PATH} exec unshare --mount sh -c '{WITHIN}' {} /usr/bin/ukify \"$@\"",
+            self.tools.display()
+        );
+        write(&file, format!("#!/bin/sh\n{within}\n").as_bytes());
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Lays out the packages: a program that stands for ours, and a file for every other source.
@@ -123,6 +145,42 @@ impl Rehearsal {
             self.tool(&[&["systemd-repart", "--definitions=repart.d", &seed], &flags[..], &[image]].concat());
         serde_json::from_str(&said).unwrap()
     }
+
+    /// Makes the kernel image with the root hash of this image, and looks at both its profiles.
+    fn kernel_image(&self, partitions: &[Value], hash: &str) {
+        let script = text(&self.evaluation["scripts"], "kernelImage");
+        let word = |end: &str| script.split([' ', '\n', '=', ')']).find(|word| word.ends_with(end)).unwrap();
+        write(&self.here(word("/repart-output.json")), &serde_json::to_vec(partitions).unwrap());
+        write(&self.here(word("/addonx64.efi.stub")), &self.stub("addonx64"));
+        let settings = self.evaluation["ukify"].as_object().unwrap();
+        let mut lines = vec!["[UKI]".to_owned()];
+        for (key, value) in settings {
+            let value = value.as_str().unwrap();
+            let (at, path) = value.strip_prefix('@').map_or(("", value), |path| ("@", path));
+            match key.as_str() {
+                "Linux" | "Stub" => write(&self.here(path), &self.stub("linuxx64")),
+                "Initrd" | "OSRelease" => write(&self.here(path), b"ID=demo\n"),
+                _ => {}
+            }
+            let here = path.starts_with("/nix/").then(|| self.here(path).display().to_string());
+            lines.push(format!("{key}={at}{}", here.as_deref().unwrap_or(path)));
+        }
+        write(&self.here(word("-ukify.conf")), lines.join("\n").as_bytes());
+        let release = text(&self.evaluation["scripts"], "release");
+        let efi = self.here(release.split(' ').find(|word| word.ends_with("/demo_0.0.1.efi")).unwrap());
+        self.script(script, self.folder.path(), efi.parent().unwrap());
+
+        let said = self.tool(&["ukify", "inspect", efi.to_str().unwrap()]);
+        let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| line.contains("usrhash=")).collect();
+        let starts = lines.iter().all(|line| line.contains("/init ") && line.contains(hash));
+        assert!(lines.len() == 2 && starts && lines[1].ends_with(" pattern.reset"), "{said}");
+        assert!(lines[0].ends_with(hash) && said.contains("ID=factory-reset"), "{said}");
+    }
+
+    /// Returns a stub of systemd. That of kernel images stands for a kernel, too.
+    fn stub(&self, name: &str) -> Vec<u8> {
+        fs::read(self.tools.join(format!("lib/systemd/boot/efi/{name}.efi.stub"))).unwrap()
+    }
 }
 
 fn write(file: &Path, contents: &[u8]) {
@@ -134,6 +192,7 @@ fn write(file: &Path, contents: &[u8]) {
 #[ignore = "needs root and the tools tree, and evaluates all of NixOS; `make nix` runs it"]
 fn an_image_has_the_program_once_and_gives_a_release() {
     let Some(rehearsal) = Rehearsal::new() else { return };
+    rehearsal.ukify();
     rehearsal.packages();
     let script = text(&rehearsal.evaluation["scripts"], "release");
     let image = script.split_whitespace().find_map(|word| word.strip_suffix("/demo_0.0.1.raw")).unwrap();
@@ -147,8 +206,7 @@ fn an_image_has_the_program_once_and_gives_a_release() {
     assert!(hash.len() == 64 && hash.ends_with(&uuid), "{hash} {uuid}");
 
     usr_is_as_pattern_build_lays_it_out(&rehearsal, &rehearsal.here(image));
-    let kernel = script.split_whitespace().find(|word| word.ends_with("/demo_0.0.1.efi")).unwrap();
-    write(&rehearsal.here(kernel), b"a kernel image");
+    rehearsal.kernel_image(&partitions, hash);
     rehearsal.pattern(&["gen-keyring", "demo"]);
     let keyring =
         rehearsal.sources().into_iter().find(|source| source.ends_with("-demo-pubring.pgp")).unwrap();
