@@ -42,6 +42,12 @@ impl Sides<'_> {
         (if self.new.is_some() { Wanted::Image } else { Wanted::Nothing }, Vec::new())
     }
 
+    /// Returns whether what there is on both sides are links.
+    fn has_links(self) -> bool {
+        let is_link = |node: &Node| matches!(node.kind, Kind::Link(_));
+        self.mine.is_none_or(is_link) && self.new.is_none_or(is_link)
+    }
+
     /// The machine's stays, and a person should know why.
     fn mine_because(self, reason: Reason) -> Decision {
         (self.mine().0, vec![reason])
@@ -50,7 +56,10 @@ impl Sides<'_> {
 
 /// Decides about one path. `merged` has the files of accounts.
 pub(super) fn decide(path: &Path, sides: Sides, merged: &Merged) -> Decision {
-    let place = place::of(path);
+    let place = match place::of(path) {
+        Place::Enablement if !sides.has_links() => Place::Other,
+        place => place,
+    };
     match (place, choose(&sides.base, &sides.mine, &sides.new)) {
         (Place::Machine, _) | (_, Choice::Mine) => sides.mine(),
         (Place::Accounts(_), choice) => accounts(path, sides, choice, merged),

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod apply;
+mod conflicts;
 mod generate;
 mod oracle;
 mod population;

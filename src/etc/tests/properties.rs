@@ -18,7 +18,7 @@ fn trees(seed: u64) -> [Tree; 3] {
     [base, mine, new]
 }
 
-fn each(check: impl Fn(u64, &[Tree; 3], &Plan)) {
+pub(super) fn each(mut check: impl FnMut(u64, &[Tree; 3], &Plan)) {
     for seed in 0..COUNT {
         let trees = trees(seed);
         let [base, mine, new] = &trees;
