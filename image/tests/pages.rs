@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use pattern_image::args::{self, Answer};
 
 /// Commands of other programs, by how they begin, and why they are not tried here.
-const OTHERS: [(&str, &str); 40] = [
+const OTHERS: [(&str, &str); 41] = [
     ("cd", "the reader's shell"),
     ("export", "the reader's shell"),
     ("git clone", "only the reader knows from where"),
@@ -28,6 +28,7 @@ const OTHERS: [(&str, &str); 40] = [
     ("dracut", "`vm-tests/scripts/build-dracut` runs it"),
     ("cp pattern.toml", "belongs to the initrd by dracut"),
     ("cp my-authority.crt", "on a machine, with an authority of one's own"),
+    ("cp --archive", "on a machine: replaces its own file"),
     ("mkdir -p", "on a machine, with an authority of one's own"),
     ("update-ca-certificates", "on a machine: the scenario `update_for_use` does so"),
     ("distrobox", "on a machine: the scenario `userspace` does so"),

@@ -1,29 +1,42 @@
 //! Users and groups of thousands of generated trees: none is lost, and no number is given to two.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use crate::etc::tests::apply::apply;
 use crate::etc::tests::generate::Random;
 use crate::etc::tests::population::{Account, Accounts, NAMES, changed, tree};
 use crate::etc::tests::sample::{first, path, text, with};
-use crate::etc::{Reason, Tree, plan};
+use crate::etc::{Plan, Reason, Tree, plan};
 
 const COUNT: u64 = 2000;
+
 struct Case {
     seed: u64,
     base: Accounts,
     mine: Accounts,
     new: Accounts,
+    trees: [Tree; 3],
+    plan: Plan,
 }
 
-fn each(check: impl Fn(&Case, [&Tree; 3])) {
-    for seed in 0..COUNT {
+impl Case {
+    fn of(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let base = changed(&changed(&Accounts::new(), &mut random), &mut random);
         let (mine, new) = (changed(&base, &mut random), changed(&base, &mut random));
         let trees = [&base, &mine, &new].map(tree);
-        check(&Case { seed, base, mine, new }, trees.each_ref());
+        let [before, my, image] = &trees;
+        let plan = first(before, my, image);
+        Self { seed, base, mine, new, trees, plan }
     }
+}
+
+/// All of them, made once for all tests.
+static ALL: LazyLock<Vec<Case>> = LazyLock::new(|| (0..COUNT).map(Case::of).collect());
+
+fn each(check: impl Fn(&Case, &Plan)) {
+    ALL.iter().for_each(|case| check(case, &case.plan));
 }
 
 /// The fields of each line of a file, by name.
@@ -42,8 +55,7 @@ fn numbers(tree: &Tree, file: &str) -> BTreeMap<String, u32> {
 
 #[test]
 fn nobody_of_the_machine_is_lost_and_nobody_comes_who_should_not() {
-    each(|case, [base, mine, new]| {
-        let plan = first(base, mine, new);
+    each(|case, plan| {
         for file in ["passwd", "group", "shadow", "gshadow", "subuid"] {
             let there: BTreeSet<&str> = fields(&plan.result, file).into_keys().collect();
             for name in NAMES {
@@ -65,8 +77,7 @@ fn nobody_of_the_machine_is_lost_and_nobody_comes_who_should_not() {
 
 #[test]
 fn no_number_changes_and_none_is_given_to_two() {
-    each(|case, [base, mine, new]| {
-        let plan = first(base, mine, new);
+    each(|case, plan| {
         for file in ["passwd", "group"] {
             let after = numbers(&plan.result, file);
             for (name, account) in &case.mine {
@@ -90,8 +101,7 @@ fn no_number_changes_and_none_is_given_to_two() {
 
 #[test]
 fn files_belong_to_the_same_names_as_in_the_image() {
-    each(|case, [base, mine, new]| {
-        let plan = first(base, mine, new);
+    each(|case, plan| {
         let users = numbers(&plan.result, "passwd");
         for (name, account) in &case.new {
             let is_alone = case.new.values().filter(|other| other.number == account.number).count() == 1;
@@ -120,8 +130,7 @@ fn field<T: PartialEq + Copy>(base: Option<T>, mine: T, new: Option<T>) -> T {
 
 #[test]
 fn fields_are_merged_one_by_one() {
-    each(|case, [base, mine, new]| {
-        let plan = first(base, mine, new);
+    each(|case, plan| {
         let (passwd, shadow) = (fields(&plan.result, "passwd"), fields(&plan.result, "shadow"));
         let group = fields(&plan.result, "group");
         for (name, my) in &case.mine {
@@ -154,8 +163,8 @@ fn members(base: Option<&Account>, mine: &Account, new: Option<&Account>) -> BTr
 
 #[test]
 fn an_owners_user_gets_no_password_of_the_image() {
-    each(|case, [base, mine, new]| {
-        let plan = first(base, mine, new);
+    each(|case, plan| {
+        let [base, mine, new] = &case.trees;
         let shadow = fields(&plan.result, "shadow");
         for (name, my) in case.mine.iter().filter(|(name, _)| !case.base.contains_key(*name)) {
             assert_eq!(shadow[name][1], my.password, "{} {name}\n{plan}", case.seed);
@@ -170,8 +179,7 @@ fn an_owners_user_gets_no_password_of_the_image() {
 
 #[test]
 fn ranges_of_two_do_not_overlap_unless_they_did() {
-    each(|case, [base, mine, new]| {
-        let plan = first(base, mine, new);
+    each(|case, plan| {
         let ranges: Vec<(&str, u32)> = fields(&plan.result, "subuid")
             .into_iter()
             .map(|(name, fields)| (name, fields[1].parse().unwrap()))
@@ -185,9 +193,9 @@ fn ranges_of_two_do_not_overlap_unless_they_did() {
 
 #[test]
 fn steps_make_the_result_and_a_second_plan_has_nothing_to_do() {
-    each(|case, [base, mine, new]| {
-        let plan = first(base, mine, new);
-        assert_eq!(apply(&plan, mine), plan.result, "{}\n{plan}", case.seed);
+    each(|case, plan| {
+        let [base, mine, new] = &case.trees;
+        assert_eq!(apply(plan, mine), plan.result, "{}\n{plan}", case.seed);
         assert_eq!(first(new, &plan.result, new).to_string(), "", "{}\n{plan}", case.seed);
         assert_eq!(first(base, mine, base).to_string(), "", "{}", case.seed);
         // A machine that changed nothing becomes the image, if that took nobody and no number away.
@@ -205,8 +213,8 @@ fn steps_make_the_result_and_a_second_plan_has_nothing_to_do() {
 
 #[test]
 fn a_number_is_not_given_again_in_a_later_version() {
-    each(|case, [base, mine, new]| {
-        let two = first(base, mine, new);
+    each(|case, two| {
+        let [_, _, new] = &case.trees;
         // The owner removes everybody; the next image has them all under other names.
         let gone = ["passwd", "group", "shadow", "gshadow", "subuid"]
             .into_iter()
