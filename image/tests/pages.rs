@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use pattern_image::args::{self, Answer};
 
 /// Commands of other programs, by how they begin, and why they are not tried here.
-const OTHERS: [(&str, &str); 43] = [
+const OTHERS: [(&str, &str); 44] = [
     ("cd", "the reader's shell"),
     ("export", "the reader's shell"),
     ("git clone", "only the reader knows from where"),
@@ -32,6 +32,7 @@ const OTHERS: [(&str, &str); 43] = [
     ("cp rack-3.addon.efi", "on a machine: the scenario `add_on` does so"),
     ("cp console.addon.efi", "on a machine: the scenario `add_on` does so"),
     ("rm /boot/loader/addons/rack-3.addon.efi", "on a machine: takes an add-on away"),
+    ("cp --archive", "on a machine: replaces its own file"),
     ("update-ca-certificates", "on a machine: the scenario `update_for_use` does so"),
     ("distrobox", "on a machine: the scenario `userspace` does so"),
     ("bwrap", "on a machine: the scenario `userspace` does so"),
