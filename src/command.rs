@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use lexopt::Parser;
 use lexopt::prelude::*;
 
+use crate::etc;
 use crate::firmware::Variable;
 pub use elsewhere::Elsewhere;
 use given::Given;
@@ -47,6 +48,8 @@ pub enum Command {
         /// As a JSON object.
         as_json: bool,
     },
+    /// `etc`
+    Etc(Etc),
     /// `rebind`
     Rebind,
     /// `rebind --ahead`
@@ -60,6 +63,18 @@ pub enum Command {
     Recovery(Recovery),
     /// `reset`
     Reset(Reset),
+}
+
+/// What `pattern etc` has to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Etc {
+    /// Say what differs from the image's `/etc`.
+    Diff {
+        /// As a JSON object.
+        as_json: bool,
+        /// Only at this path and below.
+        within: Option<etc::Path>,
+    },
 }
 
 /// What `pattern recovery` has to do.
@@ -112,11 +127,12 @@ pub enum Word {
 type Read = fn(&Given) -> Result<Command, Wrong>;
 
 /// All commands, in the order of the help.
-const COMMANDS: [(&Topic, Read); 7] = [
+const COMMANDS: [(&Topic, Read); 8] = [
     (&topic::STATUS, read::status),
     (&topic::UPDATE, read::update),
     (&topic::ROLLBACK, read::rollback),
     (&topic::CHECK_UPDATE, read::check_update),
+    (&topic::ETC, read::etc),
     (&topic::REBIND, read::rebind),
     (&topic::RECOVERY, read::recovery),
     (&topic::RESET, read::reset),

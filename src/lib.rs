@@ -7,6 +7,7 @@ pub mod age;
 pub mod boot;
 pub mod command;
 pub mod config;
+pub mod etc;
 pub mod firmware;
 pub mod hex;
 pub mod plain;

@@ -18,7 +18,7 @@ pub fn plain(text: &str) -> String {
 
 /// Returns whether a character is invisible (Unicode's category Cf, separators of lines and
 /// paragraphs, tags).
-fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     matches!(
         c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'

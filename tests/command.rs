@@ -70,7 +70,7 @@ fn bash_offers_each_command_and_its_options_and_no_other() {
 
 #[test]
 fn bash_offers_what_may_come_next() {
-    let cases: [(&[&str], &[&str]); 12] = [
+    let cases: [(&[&str], &[&str]); 15] = [
         (&["re"], &["rebind", "recovery", "reset"]),
         (&["help", "status", ""], &[]),
         (&["reset", "--s"], &["--status"]),
@@ -79,6 +79,9 @@ fn bash_offers_what_may_come_next() {
         (&["recovery", "--json", ""], &["status"]),
         (&["recovery", "confirm", ""], &[]),
         (&["recovery", "confirm", "-"], &["--help"]),
+        (&["etc", ""], &["diff", "--json"]),
+        (&["etc", "diff", "--"], &["--json", "--help"]),
+        (&["etc", "diff", "/etc/nsswitch"], &["/etc/nsswitch.conf"]),
         (&["rebind", ""], &["--ahead"]),
         (&["rebind", "--ahead", "--ad"], &["--additions"]),
         (&["rebind", "--ahead", "d"], &["dbx=", "db="]),

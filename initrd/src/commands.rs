@@ -2,6 +2,7 @@
 
 mod announce;
 mod check_update;
+mod etc;
 mod forecast;
 mod news;
 mod rebind;
@@ -72,6 +73,7 @@ fn perform(command: Command) -> Result<ExitCode> {
         Command::CheckUpdate { as_json } => {
             return check_update::tell(&check_update::look(&Context::here()?)?, as_json);
         }
+        Command::Etc(wanted) => return etc::run(&as_root()?, &wanted),
         Command::Rebind => change(rebind::rebind)?,
         Command::Announce { files, additions } => {
             let said = Said { files: &files, additions };

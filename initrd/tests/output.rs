@@ -60,6 +60,7 @@ fn elsewhere_each_command_says_so() {
     for words in [
         &["status"][..],
         &["check-update", "--json"],
+        &["etc", "diff", "--json", "ssh"],
         &["recovery", "confirm"],
         &["reset", "--status", "--json"],
     ] {

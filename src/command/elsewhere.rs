@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Command, Recovery, Reset};
+use super::{Command, Etc, Recovery, Reset};
 use crate::plan::CONFIG_PATH;
 
 /// An answer for people, and one for programs if the command was asked for JSON.
@@ -22,6 +22,7 @@ impl Command {
             Self::Help(_) | Self::Version => return None,
             Self::Status { as_json, .. }
             | Self::CheckUpdate { as_json }
+            | Self::Etc(Etc::Diff { as_json, .. })
             | Self::Recovery(Recovery::Status { as_json })
             | Self::Reset(Reset::Status { as_json }) => *as_json,
             _ => false,
@@ -51,6 +52,7 @@ mod tests {
             "update",
             "rollback",
             "check-update",
+            "etc diff ssh",
             "rebind",
             "recovery",
             "recovery new",
@@ -67,7 +69,13 @@ mod tests {
 
     #[test]
     fn programs_get_json() {
-        for line in ["status --json", "check-update --json", "recovery --json", "reset --status --json"] {
+        for line in [
+            "status --json",
+            "check-update --json",
+            "etc diff --json",
+            "recovery --json",
+            "reset --status --json",
+        ] {
             let said = said(line).unwrap();
             let json: serde_json::Value = serde_json::from_str(&said.json.unwrap()).unwrap();
             assert_eq!(json, json!({ "error": said.message }), "{line}");

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use super::given::{Given, too_many};
 use super::wrong::Wrong;
-use super::{Command, Recovery, Reset, Word};
+use super::{Command, Etc, Recovery, Reset, Word};
+use crate::etc::Path;
 use crate::firmware::Variable;
 
 /// Variables that files can be appended to.
 const APPENDED: [Variable; 3] = [Variable::Kek, Variable::Db, Variable::Dbx];
+const ETC: [&str; 1] = ["diff"];
 const RECOVERY: [&str; 4] = ["status", "confirm", "new", "wipe-slot"];
 
 pub(super) fn status(given: &Given) -> Result<Command, Wrong> {
@@ -27,6 +29,24 @@ pub(super) fn rollback(given: &Given) -> Result<Command, Wrong> {
 pub(super) fn check_update(given: &Given) -> Result<Command, Wrong> {
     given.no_word()?;
     Ok(Command::CheckUpdate { as_json: given.has("--json") })
+}
+
+pub(super) fn etc(given: &Given) -> Result<Command, Wrong> {
+    let within = match *given.words() {
+        ["diff"] | ["diff", "/etc" | "/etc/"] => None,
+        ["diff", word] => Some(below_etc(word)?),
+        ["diff", _, word, ..] => return Err(too_many(word)),
+        [] => return Err(Wrong::new("etc needs a command: diff")),
+        [other, ..] => return Err(Wrong::name(other, &ETC)),
+    };
+    Ok(Command::Etc(Etc::Diff { as_json: given.has("--json"), within }))
+}
+
+/// Reads a path below `/etc`, from the root or from there.
+fn below_etc(word: &str) -> Result<Path, Wrong> {
+    let path = word.strip_prefix("/etc/").unwrap_or(word);
+    Path::new(path.strip_suffix('/').unwrap_or(path))
+        .map_err(|_| Wrong::new(format!("{word:?} is not a path below /etc, such as ssh/sshd_config")))
 }
 
 pub(super) fn rebind(given: &Given) -> Result<Command, Wrong> {

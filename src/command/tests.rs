@@ -23,6 +23,10 @@ fn wrong(line: &str) -> String {
 fn each_command_is_read() {
     let update =
         |version: Option<&str>, force| Command::Update { version: version.map(str::to_owned), force };
+    let diff = |as_json, within: Option<&str>| {
+        let within = within.map(|path| crate::etc::Path::new(path).unwrap());
+        Command::Etc(Etc::Diff { as_json, within })
+    };
     let cases = [
         ("status", Command::Status { as_json: false, verify: false }),
         ("status --json", Command::Status { as_json: true, verify: false }),
@@ -33,6 +37,12 @@ fn each_command_is_read() {
         ("rollback", Command::Rollback),
         ("check-update", Command::CheckUpdate { as_json: false }),
         ("check-update --json", Command::CheckUpdate { as_json: true }),
+        ("etc diff", diff(false, None)),
+        ("etc diff --json", diff(true, None)),
+        ("etc diff /etc", diff(false, None)),
+        ("etc diff /etc/ssh/", diff(false, Some("ssh"))),
+        ("etc diff ssh/sshd_config", diff(false, Some("ssh/sshd_config"))),
+        ("etc diff etc", diff(false, Some("etc"))),
         ("rebind", Command::Rebind),
         ("rebind --ahead", Command::Announce { files: Vec::new(), additions: false }),
         ("rebind --additions --ahead", Command::Announce { files: Vec::new(), additions: true }),
@@ -61,6 +71,7 @@ fn options_stand_in_any_place() {
         ("status --json --verify", "status --verify --json"),
         ("update 1.2 --force", "update --force 1.2"),
         ("recovery status --json", "recovery --json status"),
+        ("etc diff --json ssh", "etc --json diff ssh"),
         ("reset --status --json", "reset --json --status"),
         ("reset --yes --now", "reset --now --yes"),
         ("rebind --ahead db=a dbx=b", "rebind db=a --ahead dbx=b"),
@@ -132,7 +143,7 @@ fn the_help_of_a_command_is_its_part_of_the_whole() {
 
 #[test]
 fn a_wrong_word_is_named_with_what_is_allowed() {
-    let commands = "the commands are status, update, rollback, check-update, rebind, recovery, reset";
+    let commands = "the commands are status, update, rollback, check-update, etc, rebind, recovery, reset";
     let cases = [
         ("", format!("a command is missing; {commands}")),
         ("rset", r#"there is no command "rset"; did you mean reset?"#.to_owned()),
@@ -153,6 +164,17 @@ fn a_wrong_word_is_named_with_what_is_allowed() {
         ("rollback 1.2", r#"rollback: "1.2" is one word too many"#.to_owned()),
         ("update 1.2 1.3", r#"update: "1.3" is one word too many"#.to_owned()),
         ("check-update now", r#"check-update: "now" is one word too many"#.to_owned()),
+        ("etc", "etc: etc needs a command: diff".to_owned()),
+        ("etc dif", r#"etc: there is no command "dif"; did you mean diff?"#.to_owned()),
+        ("etc diff a b", r#"etc: "b" is one word too many"#.to_owned()),
+        (
+            "etc diff /usr/lib",
+            r#"etc: "/usr/lib" is not a path below /etc, such as ssh/sshd_config"#.to_owned(),
+        ),
+        (
+            "etc diff ../shadow",
+            r#"etc: "../shadow" is not a path below /etc, such as ssh/sshd_config"#.to_owned(),
+        ),
         ("recovery confrim", r#"recovery: there is no command "confrim"; did you mean confirm?"#.to_owned()),
         (
             "recovery x",

@@ -53,6 +53,16 @@ pub(super) const CHECK_UPDATE: Topic = Topic {
       --json         as a JSON object",
 };
 
+pub(super) const ETC: Topic = Topic {
+    name: "etc",
+    usage: &["pattern etc diff [--json] [PATH]"],
+    options: &["--json"],
+    lines: "
+  etc diff [PATH]    say what of the kept /etc differs from the image's own, or
+                     what does so at PATH and below
+      --json         as a JSON object",
+};
+
 pub(super) const REBIND: Topic = Topic {
     name: "rebind",
     usage: &["pattern rebind", "pattern rebind --ahead [--additions] [dbx=FILE | db=FILE | KEK=FILE]..."],

@@ -266,7 +266,7 @@ fn wrong_usage_says_what_would_be_right() {
 #[test]
 fn commands_of_the_machine_are_named_as_such() {
     let here = "is a command of the machine that an image runs on, not of the host tool\n";
-    for command in ["status", "update", "rollback", "check-update", "rebind", "reset"] {
+    for command in ["status", "update", "rollback", "check-update", "etc", "rebind", "reset"] {
         for line in [command.to_owned(), format!("{command} --json"), format!("-q help {command}")] {
             assert_eq!(wrong(&line), format!("pattern: `pattern {command}` {here}"));
         }

@@ -30,6 +30,7 @@ pub mod replace;
 pub mod scan;
 pub mod start;
 pub mod tpm_device;
+pub mod tree;
 pub mod trial;
 pub mod uki;
 pub mod unit;

@@ -142,7 +142,7 @@ fn an_announced_change_of_dbx_opens_the_volume() {
     let staged = Staged::new((&log, Bank::Sha256, &value), contents("dbx"), (SAME, &[])).unwrap();
     let ahead = staged.sign(&swtpm.tcti(), empty[0].clone(), &binding(), &approver).unwrap();
     Volume::load(&device).unwrap().announce(&ahead).unwrap();
-    assert_eq!(header(&device).ahead(), [ahead.clone()]);
+    assert_eq!(header(&device).ahead(), std::slice::from_ref(&ahead));
 
     let opens = |swtpm: &Swtpm| {
         let ((header, locks), tcti) = (recognised(&device).unwrap(), swtpm.tcti());

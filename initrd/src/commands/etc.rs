@@ -1,0 +1,152 @@
+//! `pattern etc`: what of the kept `/etc` differs from the image's own.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use pattern::boot::flags::Flags;
+use pattern::command::{Elsewhere, Etc};
+use pattern::config::Persist;
+use pattern::etc::{self, Difference};
+use pattern_machine::{output, tree};
+use serde_json::json;
+
+use super::refuse;
+use crate::context::Context;
+
+const MINE: &str = "/etc";
+/// What `/etc` began with on a new machine, in the version that runs.
+const IMAGES: &str = "/usr/share/factory/etc";
+
+/// Does what was asked for. Returns 1 if something differs that is not another on each machine anyway.
+///
+/// # Errors
+/// When one of the directories can't be read, or neither has the path.
+pub(super) fn run(ctx: &Context, wanted: &Etc) -> Result<ExitCode> {
+    let Etc::Diff { as_json, within } = wanted;
+    if let Some(message) = unknown(&ctx.config.partitions.persist, &ctx.flags, Path::new(IMAGES)) {
+        let json = as_json.then(|| json!({ "error": message }).to_string());
+        return refuse(&Elsewhere { message, json });
+    }
+    let found = compare(Path::new(IMAGES), Path::new(MINE), within.as_ref())?;
+    tell(&found, *as_json)?;
+    Ok(ExitCode::from(u8::from(found.iter().any(|one| !one.is_machines))))
+}
+
+/// Returns why there is nothing to compare on this machine, or nothing.
+fn unknown(kept: &Persist, flags: &Flags, images: &Path) -> Option<String> {
+    let message = if !kept.etc {
+        "/etc is not kept on this machine: at each start it is as the image has it, and changes are lost; \
+         `partitions.persist.etc` in the image's pattern.toml keeps it"
+    } else if flags.volatile || flags.plan_only {
+        "nothing is kept in this boot, by a flag on the kernel command line: /etc is as the image has it, and changes \
+         are lost; restart without the flag for the kept one"
+    } else if !images.is_dir() {
+        "this image has no /usr/share/factory/etc, so its own /etc is not known: something else writes /etc, such as \
+         the activation of NixOS"
+    } else {
+        return None;
+    };
+    Some(message.to_owned())
+}
+
+fn compare(images: &Path, mine: &Path, within: Option<&etc::Path>) -> Result<Vec<Difference>> {
+    let (image, machine) = (tree::read(images)?, tree::read(mine)?);
+    if let Some(path) = within
+        && image.get(path).is_none()
+        && machine.get(path).is_none()
+    {
+        bail!("neither this machine nor the image has /etc/{path}");
+    }
+    Ok(etc::diff(&image, &machine, within))
+}
+
+fn tell(found: &[Difference], as_json: bool) -> Result<()> {
+    if as_json {
+        let all: Vec<_> = found.iter().map(Difference::json).collect();
+        return output::line(&json!({ "differences": all }).to_string());
+    }
+    if found.is_empty() {
+        return output::line("Nothing differs from the image.");
+    }
+    found.iter().try_for_each(|one| output::line(&one.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// The image's and the machine's, which are alike.
+    fn folders(name: &str) -> (PathBuf, PathBuf, PathBuf) {
+        let folder = std::env::temp_dir().join(format!("pattern-etc-{name}-{}", std::process::id()));
+        let (image, mine) = (folder.join("image"), folder.join("mine"));
+        for etc in [&image, &mine] {
+            fs::create_dir_all(etc.join("ssh")).unwrap();
+            fs::write(etc.join("passwd"), "root:x:0:0::/root:/bin/sh\n").unwrap();
+            fs::write(etc.join("ssh/sshd_config"), "UsePAM yes\n").unwrap();
+            fs::write(etc.join("motd"), "").unwrap();
+            symlink("../usr/lib/os-release", etc.join("os-release")).unwrap();
+        }
+        (folder, image, mine)
+    }
+
+    fn said(image: &Path, mine: &Path, within: Option<&str>) -> Result<Vec<String>> {
+        let within = within.map(|path| etc::Path::new(path).unwrap());
+        Ok(compare(image, mine, within.as_ref())?.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn what_the_machine_has_of_its_own_is_found() {
+        let (folder, image, mine) = folders("own");
+        assert!(said(&image, &mine, None).unwrap().is_empty());
+        fs::write(mine.join("passwd"), "root:x:0:0::/root:/bin/sh\nme:x:1000:1000::/:/bin/sh\n").unwrap();
+        fs::write(mine.join("ssh/ssh_host_ed25519_key"), "secret").unwrap();
+        fs::set_permissions(mine.join("ssh/sshd_config"), Permissions::from_mode(0o600)).unwrap();
+        fs::remove_file(mine.join("motd")).unwrap();
+        fs::remove_file(mine.join("os-release")).unwrap();
+        // A link to what is outside, and has the same content.
+        symlink(image.join("ssh"), mine.join("os-release")).unwrap();
+        let all = [
+            "removed     /etc/motd",
+            "changed     /etc/os-release",
+            "changed     /etc/passwd: entries: me added",
+            "added       /etc/ssh/ssh_host_ed25519_key: the machine's own",
+            "attributes  /etc/ssh/sshd_config: mode",
+        ];
+        assert_eq!(said(&image, &mine, None).unwrap(), all);
+        assert_eq!(said(&image, &mine, Some("ssh")).unwrap(), all[3..]);
+        assert!(said(&image, &mine, Some("os-release/sshd_config")).is_err());
+        let error = said(&image, &mine, Some("sssh")).unwrap_err().to_string();
+        assert_eq!(error, "neither this machine nor the image has /etc/sssh");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn where_there_is_nothing_to_compare_it_says_why() {
+        let (folder, image, _) = folders("nothing");
+        let kept = Persist { etc: true, home: false, srv: false, var: false };
+        let volatile = Flags { volatile: true, ..Flags::default() };
+        let why =
+            |kept: &Persist, flags: &Flags, images: &Path| unknown(kept, flags, images).unwrap_or_default();
+        assert_eq!(why(&kept, &Flags::default(), &image), "");
+        let cases = [
+            (
+                why(&Persist { etc: false, ..kept }, &Flags::default(), &image),
+                "/etc is not kept on this machine: ",
+            ),
+            (why(&kept, &volatile, &image), "nothing is kept in this boot, "),
+            (
+                why(&kept, &Flags::default(), &folder.join("gone")),
+                "this image has no /usr/share/factory/etc, ",
+            ),
+        ];
+        for (said, begin) in cases {
+            assert!(said.starts_with(begin), "{said}");
+        }
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
