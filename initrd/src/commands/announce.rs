@@ -1,6 +1,7 @@
 //! `pattern rebind --ahead`: signs what the next boot will find.
 
 use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Error, Result, bail};
@@ -23,6 +24,8 @@ use crate::volume::bound;
 use crate::volume::luks::Volume;
 use crate::volume::place::{self, recognised, require_open};
 
+/// Held while a change is announced: the unit that watches Secure Boot's variables and a person may do so at once.
+const LOCK: &str = "/run/pattern-rebind-ahead.lock";
 /// What is announced where nothing else will be otherwise.
 const NEW_KEY: &str = "the key that signs PCR 11";
 
@@ -70,6 +73,8 @@ pub(super) struct Said<'a> {
 /// When the next boot can't be predicted, or has Secure Boot off, or the TPM did not open the volume in this boot, or the volume has
 /// no slot for it, or the TPM fails.
 pub(super) fn announce(ctx: &Context, device: &Path, said: &Said<'_>) -> Result<Outcome> {
+    let lock = File::create(LOCK).with_context(|| format!("opening {LOCK}"))?;
+    lock.lock().with_context(|| format!("waiting for {LOCK}"))?;
     let about = || format!("persist volume {}", device.display());
     let (header, locks) = recognised(device).with_context(about)?;
     require_open(header.uuid()).with_context(about)?;
