@@ -1,5 +1,9 @@
-//! Reads a directory tree as `pattern::etc` compares it. Links are never followed, and nothing that could
-//! wait is opened.
+//! Reads a directory tree as `pattern::etc` compares it, makes one and removes one. Links are never followed,
+//! and nothing that could wait is opened.
+
+mod build;
+mod finish;
+mod remove;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -16,6 +20,9 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use pattern::etc::{self, Content, Kind, Meta, Node, Tree};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
+
+pub use build::{Source, build};
+pub use remove::remove;
 
 /// More than any `/etc` has, so that nothing fills the memory.
 const MOST: usize = 200_000;
