@@ -98,7 +98,7 @@ impl fmt::Debug for Path {
     }
 }
 
-/// Bytes that may be no text.
+/// Bytes that need not be text.
 pub(super) struct Shown<'a>(pub(super) &'a [u8]);
 
 impl fmt::Display for Shown<'_> {

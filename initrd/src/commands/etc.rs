@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(why(&kept, &Flags::default(), &image), "");
         let cases = [
             (
-                why(&Persist { etc: false, ..kept.clone() }, &Flags::default(), &image),
+                why(&Persist { etc: false, ..kept }, &Flags::default(), &image),
                 "/etc is not kept on this machine: ",
             ),
             (why(&kept, &volatile, &image), "nothing is kept in this boot, "),

@@ -242,6 +242,26 @@ fn three_versions_in_a_row_leave_what_the_owner_did_in_each() {
     );
 }
 
+/// Version 2 fails, and version 1 starts again. The tree of before is the machine's then, what the update made is
+/// the base, and the tree in use is what is new: so the same rules give the old one back.
+#[test]
+fn a_fallback_has_the_old_tree_and_what_the_owner_did_meanwhile() {
+    let one = tree(&[("app.conf", "1"), ("motd", "1"), ("passwd", PASSWD), ("pam.d/login", "1")]);
+    let two = with(with(one.clone(), "app.conf", "2"), "new.conf", "1");
+    let two = with(two, "pam.d/login", "2");
+    let before = with(one.clone(), "motd", "before");
+    let made = first(&one, &before, &two).result;
+    let used = with(with(made.clone(), "motd", "meanwhile"), "own.conf", "1");
+    let used = with(used, "passwd", &format!("{PASSWD}me:x:1000:1000::/home/me:/bin/sh\n"));
+    let used = with(used, "pam.d/login", "2, and the owner's");
+    let plan = first(&made, &before, &used);
+    let steps = "take        motd\ntake        own.conf\ntake        passwd\n";
+    let proven = "conflict    pam.d/login: changed on this machine and in the image; the machine's stays\n";
+    assert_eq!(plan.to_string(), steps.to_owned() + proven);
+    let back = with(with(before, "motd", "meanwhile"), "own.conf", "1");
+    assert_eq!(plan.result, with(back, "passwd", text(&used, "passwd")));
+}
+
 /// What is derived from the image's own files follows them.
 #[test]
 fn caches_of_the_image_come_with_it() {
@@ -252,7 +272,7 @@ fn caches_of_the_image_come_with_it() {
 }
 
 #[test]
-fn names_that_are_no_text_are_names() {
+fn names_that_are_not_text_are_names() {
     use crate::etc::Path;
     let base = Tree::default();
     let mut new = Tree::default();
