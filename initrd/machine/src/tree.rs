@@ -157,7 +157,9 @@ fn content(mut file: File, has_text: bool) -> Result<Content> {
         }
         io::Seek::rewind(&mut file)?;
     }
-    let (mut hash, mut block) = (Sha256::new(), Zeroizing::new(vec![0; BLOCK]));
+    // Most files are short, and all of the block is overwritten in the end.
+    let size = usize::try_from(file.metadata()?.len()).unwrap_or(BLOCK).clamp(1, BLOCK);
+    let (mut hash, mut block) = (Sha256::new(), Zeroizing::new(vec![0; size]));
     loop {
         match file.read(&mut block) {
             Ok(0) => return Ok(Content::of_hash(hash.finalize().into())),

@@ -21,6 +21,8 @@ use steps::{Built, FOLLOW, NOTE, Step, Work};
 
 /// So many conflicts have a line of their own in the log.
 const TOLD: usize = 20;
+/// Bytes of a line of the kernel's log, with room for what is written before it (`LOG_LINE_MAX` is 1024).
+const LINE: usize = 800;
 
 /// Does it on the mounted volume, before `/etc` is bound. `is_new`: whether it was made in this boot.
 pub(crate) fn follow(ctx: &Context, volume: &Path, is_new: bool) {
@@ -59,11 +61,16 @@ fn merge(layout: &Layout, running: &Mark, from: &Mark, base: &Base) -> Result<()
     let built = (!is_same).then_some(Built { mine: &mine, result: &plan.result });
     let work = Work { layout, running, new: &new, numbers: &numbers, built };
     carry_out(&work, if is_same { NOTE } else { FOLLOW })?;
-    log::info!("brought /etc from {from} to {running}: {}", Summary(&plan));
+    log::info!("{}", short(&format!("brought /etc from {from} to {running}: {}", Summary(&plan))));
     for conflict in plan.conflicts.iter().take(TOLD) {
-        log::warn!("/etc/{conflict}");
+        log::warn!("{}", short(&format!("/etc/{conflict}")));
     }
     Ok(())
+}
+
+/// The kernel refuses longer lines, and a path may have thousands of bytes.
+fn short(line: &str) -> &str {
+    line.get(..line.floor_char_boundary(LINE)).unwrap_or(line)
 }
 
 /// Takes the running version's own as what a later plan compares with, and changes nothing.

@@ -136,17 +136,26 @@ impl Builder<'_> {
         let made = openat(&level.made, name, FOLDER, Mode::empty())?;
         let opened = self.sources.iter().zip(&level.from).map(|(source, from)| match from {
             Some(from) if has(source, path, |kind| *kind == Kind::Directory) => {
-                Ok(Some(openat(from, name, FOLDER, Mode::empty())?))
+                source_folder(from, name).map(Some)
             }
             _ => Ok(None),
         });
-        let from = opened.collect::<nix::Result<_>>()?;
+        let from = opened.collect::<Result<_>>()?;
         Ok(Level { path: Some(path.clone()), made, from })
     }
 }
 
 fn has(source: &Source<'_>, path: &etc::Path, is: impl Fn(&Kind) -> bool) -> bool {
     source.tree.get(path).is_some_and(|node| is(&node.kind))
+}
+
+/// Opens a directory of a source. What is mounted there was not read, nor what is in a subvolume.
+fn source_folder(folder: &OwnedFd, name: &OsStr) -> Result<OwnedFd> {
+    let opened = openat(folder, name, FOLDER, Mode::empty())?;
+    if fstat(&opened)?.st_dev != fstat(folder)?.st_dev {
+        bail!("its source is a file system or a subvolume of its own");
+    }
+    Ok(opened)
 }
 
 /// Opens a file of a source, which may have become something else.

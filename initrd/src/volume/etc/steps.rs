@@ -3,7 +3,8 @@
 //! next boot begins again.
 
 use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Error, Result, bail};
@@ -115,7 +116,8 @@ impl Work<'_> {
         DirBuilder::new().mode(0o700).create(&draft).with_context(about)?;
         let source = Source { root: self.layout.factory(), tree: self.new };
         build(&draft.join("tree"), self.new, &[source])?;
-        replace::file(&draft, NUMBERS, self.numbers, 0o600).with_context(about)
+        let written = File::options().write(true).create_new(true).mode(0o600).open(draft.join(NUMBERS));
+        written.and_then(|mut file| file.write_all(self.numbers)).with_context(about)
     }
 
     fn base(&self) -> Result<()> {

@@ -4,9 +4,11 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 
+use nix::mount::{MsFlags, mount};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use nix::unistd::mkfifo;
 use pattern_machine::ioctl::set_immutable;
+use pattern_machine::mounts::apart;
 
 use super::*;
 
@@ -127,4 +129,26 @@ fn something_else_in_the_place_of_its_own_folder_is_named() {
     fs::rename(machine.own(), &elsewhere).unwrap();
     symlink(&elsewhere, machine.own()).unwrap();
     refused(machine, "volume/root/.etc is not a directory");
+}
+
+/// The tree that was read has nothing of what is in it.
+#[test]
+fn a_file_system_below_etc_is_not_lost() {
+    if !is_root() {
+        return;
+    }
+    let machine = Machine::installed("mounted");
+    let folder = machine.folder.clone();
+    let ran = std::thread::spawn(move || {
+        // A container may forbid it.
+        apart().ok()?;
+        let at = machine.etc().join("own");
+        fs::create_dir(&at).unwrap();
+        mount(Some("tmpfs"), &at, Some("tmpfs"), MsFlags::empty(), None::<&str>).ok()?;
+        fs::write(at.join("x"), "mine").unwrap();
+        refused(machine, "next/own: its source is a file system or a subvolume of its own");
+        fs::read_to_string(at.join("x")).ok()
+    });
+    assert!(ran.join().unwrap().is_none_or(|text| text == "mine"));
+    remove(&folder).unwrap();
 }
