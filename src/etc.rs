@@ -13,19 +13,23 @@ mod conflict;
 mod decide;
 mod diff;
 mod entries;
+mod mark;
 mod numbers;
 mod path;
 mod place;
 mod plan;
 mod settle;
+mod summary;
 mod tree;
 
 pub use conflict::{Conflict, Reason};
 pub use diff::{Change, Difference, diff};
+pub use mark::{Mark, Next, Unknown, is_id, next};
 pub use numbers::Numbers;
 pub use path::{Path, Unfit};
 pub use place::{has_text, is_machines};
 pub use plan::{Action, Plan, plan};
+pub use summary::Summary;
 pub use tree::{Content, Kind, Meta, Misplaced, Node, Tree};
 
 /// What both sides of a comparison say of one thing.

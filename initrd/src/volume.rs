@@ -7,6 +7,7 @@ pub(crate) mod candidate;
 pub(crate) mod confine;
 pub(crate) mod directories;
 pub(crate) mod escrow;
+pub(crate) mod etc;
 pub(crate) mod filesystem;
 pub(crate) mod host;
 pub(crate) mod identity;

@@ -1,6 +1,8 @@
 //! Numbers of users and groups. On a machine a name keeps its number, because files in `/var` and `/home` have
 //! it. A new name gets the number that it has in the image, if nobody has or had that one.
 
+mod text;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::acl;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod apply;
+mod back;
 mod conflicts;
 mod generate;
 mod oracle;
@@ -9,5 +10,6 @@ mod population;
 mod properties;
 mod sample;
 mod scenarios;
+mod summary;
 mod units;
 mod users;

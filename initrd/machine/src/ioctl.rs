@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use nix::libc::{c_char, c_int, c_long, c_longlong, c_void};
 
@@ -38,6 +38,20 @@ pub enum Blkpg {
 
 /// `FS_IMMUTABLE_FL` of linux/fs.h.
 const IMMUTABLE: c_long = 0x10;
+/// `FS_APPEND_FL`.
+const APPEND: c_long = 0x20;
+
+/// Flags of a file that keep root from changing or removing it, see chattr(1).
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Lasting(c_long);
+
+impl Lasting {
+    /// Returns whether the file can be changed and removed.
+    #[must_use]
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+}
 
 mod request {
     use super::{Request, c_int, c_long};
@@ -47,6 +61,7 @@ mod request {
     nix::ioctl_write_ptr_bad!(discard, nix::request_code_none!(0x12, 119), [u64; 2]);
     nix::ioctl_read!(flags, b'f', 1, c_long);
     nix::ioctl_write_ptr!(set_flags, b'f', 2, c_long);
+    nix::ioctl_write_int_bad!(clone, nix::request_code_write!(0x94, 9, size_of::<c_int>()));
 }
 
 /// Returns the bytes of a block device's logical sector (`BLKSSZGET`).
@@ -101,13 +116,46 @@ pub fn discard(device: &File, start: u64, length: u64) -> io::Result<()> {
 /// # Errors
 /// The kernel's error.
 pub fn set_immutable(file: &File, immutable: bool) -> io::Result<()> {
-    let mut flags: c_long = 0;
-    // SAFETY: the kernel writes an int into the long, which is zero and at least as large.
-    unsafe { request::flags(file.as_raw_fd(), &raw mut flags) }?;
-    let wanted = if immutable { flags | IMMUTABLE } else { flags & !IMMUTABLE };
-    if wanted != flags {
-        // SAFETY: the kernel reads an int, the low half of the long: both architectures are little-endian.
-        unsafe { request::set_flags(file.as_raw_fd(), &raw const wanted) }?;
+    let found = flags(file)?;
+    let wanted = if immutable { found | IMMUTABLE } else { found & !IMMUTABLE };
+    if wanted != found {
+        set_flags(file, wanted)?;
     }
     Ok(())
+}
+
+/// Has a new, empty file share the blocks of another (`FICLONE`).
+///
+/// # Errors
+/// The kernel's error, for example if the file system can't share, or the other file is on another one.
+pub fn clone(file: &File, source: &File) -> io::Result<()> {
+    // SAFETY: the argument is a number, the descriptor of an open file.
+    unsafe { request::clone(file.as_raw_fd(), source.as_raw_fd()) }?;
+    Ok(())
+}
+
+/// Returns the flags of a file or a directory. A file system without flags has none.
+pub fn lasting(file: &impl AsFd) -> Lasting {
+    Lasting(flags(file).unwrap_or_default() & (IMMUTABLE | APPEND))
+}
+
+/// Sets these flags of a file or a directory, and clears the other ones of their kind.
+///
+/// # Errors
+/// The kernel's error.
+pub fn set_lasting(file: &impl AsFd, lasting: Lasting) -> io::Result<()> {
+    set_flags(file, flags(file)? & !(IMMUTABLE | APPEND) | lasting.0)
+}
+
+fn set_flags(file: &impl AsFd, flags: c_long) -> io::Result<()> {
+    // SAFETY: the kernel reads an int, the low half of the long: both architectures are little-endian.
+    unsafe { request::set_flags(file.as_fd().as_raw_fd(), &raw const flags) }?;
+    Ok(())
+}
+
+fn flags(file: &impl AsFd) -> io::Result<c_long> {
+    let mut flags: c_long = 0;
+    // SAFETY: the kernel writes an int into the long, which is zero and at least as large.
+    unsafe { request::flags(file.as_fd().as_raw_fd(), &raw mut flags) }?;
+    Ok(flags)
 }

@@ -1,5 +1,9 @@
-//! Reads a directory tree as `pattern::etc` compares it. Links are never followed, and nothing that could
-//! wait is opened.
+//! Reads a directory tree as `pattern::etc` compares it, makes one and removes one. Links are never followed,
+//! and nothing that could wait is opened.
+
+mod build;
+mod finish;
+mod remove;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -16,6 +20,9 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use pattern::etc::{self, Content, Kind, Meta, Node, Tree};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
+
+pub use build::{Source, build};
+pub use remove::remove;
 
 /// More than any `/etc` has, so that nothing fills the memory.
 const MOST: usize = 200_000;
@@ -150,7 +157,9 @@ fn content(mut file: File, has_text: bool) -> Result<Content> {
         }
         io::Seek::rewind(&mut file)?;
     }
-    let (mut hash, mut block) = (Sha256::new(), Zeroizing::new(vec![0; BLOCK]));
+    // Most files are short, and all of the block is overwritten in the end.
+    let size = usize::try_from(file.metadata()?.len()).unwrap_or(BLOCK).clamp(1, BLOCK);
+    let (mut hash, mut block) = (Sha256::new(), Zeroizing::new(vec![0; size]));
     loop {
         match file.read(&mut block) {
             Ok(0) => return Ok(Content::of_hash(hash.finalize().into())),

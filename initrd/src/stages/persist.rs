@@ -20,6 +20,7 @@ use crate::context::Context;
 use crate::stage::Report;
 use crate::tpm::measure;
 use crate::volume::bound;
+use crate::volume::etc;
 use crate::volume::means::Means;
 use crate::volume::mounts;
 use crate::volume::shape;
@@ -56,7 +57,7 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
                 Lock::Passphrase => (without_tpm::create(means, &site, &found), ", opened by a passphrase"),
             };
             made.with_context(|| site.making())?;
-            show(ctx).with_context(|| site.volume())?;
+            show(ctx, true).with_context(|| site.volume())?;
             let kind = ctx.config.volume.filesystem.name();
             return Ok(Report { found: site.free(), decided: format!("made one with {kind}{by}") });
         }
@@ -69,15 +70,16 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
         bound::note(&in_use.uuid);
     }
     tend::tend(ctx, &boot, means, &site.device, &in_use);
-    show(ctx).with_context(|| site.volume())?;
+    show(ctx, in_use.made_etc()).with_context(|| site.volume())?;
     Ok(in_use.report(site.listed))
 }
 
-/// Puts what is kept into the root of the system.
-fn show(ctx: &Context) -> Result<()> {
-    mounts::mount()?;
+/// Puts what is kept into the root of the system. `is_new`: whether `/etc` was made in this boot.
+fn show(ctx: &Context, is_new: bool) -> Result<()> {
+    let volume = mounts::mount()?;
     if ctx.flags.grow {
         mounts::grow();
     }
+    etc::follow(ctx, volume, is_new);
     mounts::bind_all(&ctx.config.partitions.persist)
 }

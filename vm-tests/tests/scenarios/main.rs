@@ -14,6 +14,7 @@ mod dracut;
 mod earlier_version;
 mod epoch;
 mod esp_in_disorder;
+mod etc_follows;
 mod firmware_keys;
 mod first_boot;
 mod foreign_persist;

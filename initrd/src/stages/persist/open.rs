@@ -100,6 +100,10 @@ pub(super) struct InUse {
 }
 
 impl InUse {
+    pub(super) fn made_etc(&self) -> bool {
+        self.made.iter().any(|name| name == "etc")
+    }
+
     pub(super) fn report(self, listed: bool) -> Report {
         let again = if listed { "" } else { ", listed it again" };
         let made =
