@@ -6,6 +6,7 @@ use pattern_vm_tests::{Computer, Guest, Release, Server};
 const LINK: &str = "/etc/systemd/system/multi-user.target.wants/etc-follows.service";
 
 #[test]
+#[ignore = "long; `make check-all` runs it"]
 fn etc_follows() {
     let release = Release::copy("0.0.2", "etc_follows");
     let server = Server::start(release.path());
