@@ -65,7 +65,7 @@ pub(crate) const ADD_ONS: &[Change] = &[
     ("an add-on for another kernel", "cp $P/foreign.addon.efi $A"),
     ("an add-on with nothing that counts", "cp $P/nothing.addon.efi $A"),
     ("a kernel image named as an add-on", "cp $I $A/image.addon.efi"),
-    ("an ending in capitals", "mv $A/word.addon.efi $A/word.ADDON.EFI"),
+    ("an ending in capitals", "mv $A/word.addon.efi $A/x; mv $A/x $A/word.ADDON.EFI"),
     ("an add-on without the ending", "cp $P/word.addon.efi $A/word.efi"),
     ("two add-ons are removed", "rm $A/other.addon.efi $X/z.addon.efi"),
     ("all add-ons are removed", "rm $A/* $X/*"),
