@@ -82,7 +82,7 @@ pub enum Unknown {
     Unmarked,
     /// The attribute has something that pattern does not write.
     Misread,
-    /// It is no longer kept, or is damaged.
+    /// It is not kept any more, or is damaged.
     Lost,
 }
 
@@ -91,7 +91,7 @@ impl fmt::Display for Unknown {
         f.write_str(match self {
             Self::Unmarked => "an earlier version of pattern made it",
             Self::Misread => "its mark can't be read",
-            Self::Lost => "the image's own of the version before is no longer kept, or is damaged",
+            Self::Lost => "the image's own of the version before is not kept any more, or is damaged",
         })
     }
 }

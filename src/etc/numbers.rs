@@ -17,7 +17,7 @@ type Names = BTreeMap<u32, BTreeSet<Vec<u8>>>;
 /// Numbers of one side, and what they are on the machine, where that is another one.
 type Moved = BTreeMap<u32, u32>;
 
-/// Who has or had each number on a machine.
+/// The names that have or had each number on a machine.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Numbers {
     users: Names,

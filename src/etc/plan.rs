@@ -33,7 +33,7 @@ pub struct Plan {
     pub conflicts: Vec<Conflict>,
     /// The tree that the steps make of the machine's.
     pub result: Tree,
-    /// Who has or had each number, for the next plan.
+    /// The names that have or had each number, for the next plan.
     pub numbers: Numbers,
 }
 

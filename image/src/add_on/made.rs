@@ -31,7 +31,7 @@ pub(super) struct Maker {
 
 impl Maker {
     /// # Errors
-    /// When there is no tools tree, or it lacks a part. The error says what to do.
+    /// When the tools tree does not exist, or lacks a part. The error says what to do.
     pub(super) fn new(tools: &Tools) -> Result<Self> {
         let build = format!("`pattern build{}`", tools.option());
         let tree = tools.tree().map_err(|why| {

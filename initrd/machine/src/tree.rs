@@ -186,7 +186,7 @@ fn attributes(directory: &OwnedFd, name: &OsStr) -> Result<Vec<(Vec<u8>, Vec<u8>
     Ok(all)
 }
 
-/// Returns whether something is no longer there.
+/// Returns whether something is gone.
 fn is_gone(error: &Error) -> bool {
     let io = error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::NotFound);
     io || error.downcast_ref::<Errno>() == Some(&Errno::ENOENT)

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Error, Result, bail};
 use pattern::firmware::{PCR, Started, Variable};
-use pattern::sealing::binding::{has, of_the_key, where_added};
+use pattern::sealing::announcement::{Needed, Situation};
+use pattern::sealing::binding::{of_the_key, where_added};
 use pattern::start::{ADDITIONS, AddOn, NotAllowed, Prediction, consent};
 use pattern::token::ahead::Ahead;
 use pattern::token::{ADDED, Binding, Pcrs, SPENT};
@@ -29,7 +30,6 @@ const LOCK: &str = "/run/pattern-rebind-ahead.lock";
 /// What is announced where nothing else will be otherwise.
 const NEW_KEY: &str = "the key that signs PCR 11";
 
-/// Only a signature over PCR 11 tells a program of the image's owner from one that somebody else put there.
 const OTHER_PROGRAMS: &str = "the next boot starts another program, and this image has no signed PCR 11, so nothing tells whose it \
     is; such a boot asks for the recovery key; images that are built with --keys can announce it";
 
@@ -101,24 +101,24 @@ pub(super) fn announce(ctx: &Context, device: &Path, said: &Said<'_>) -> Result<
     let accept = || start.allowed_additions(&ctx.config.boot.add_on_words);
     let (binding, accepted) = with_added(&prediction, usual.clone(), said.additions, accept)?;
     let staged = stage(&facts, &prediction, &binding)?;
-    if binding.signed.is_none() && staged.starts_others() {
-        bail!("{OTHER_PROGRAMS}");
-    }
-    let words = staged.words();
-    // A boot with additions settles nothing, so its own slot has to name the key of a new epoch.
-    let is_bound = binding == usual || locks.tokens.iter().any(|token| has(token, &binding));
-    let is_withdrawn =
-        binding == usual && slots.iter().flat_map(Ahead::announcements).any(|one| one.additions);
-    if words.is_empty() && is_bound && !is_withdrawn {
-        return Ok(Outcome::Nothing);
-    }
+    let situation = Situation {
+        changes: !staged.words().is_empty(),
+        other_programs: staged.starts_others(),
+        usual: &usual,
+        next: &binding,
+        tokens: &locks.tokens,
+        slots: &slots,
+    };
+    let outcome = match situation.needed() {
+        Needed::Nothing => return Ok(Outcome::Nothing),
+        Needed::Refused => bail!("{OTHER_PROGRAMS}"),
+        Needed::Withdrawal => Outcome::Withdrawn,
+        Needed::NewKey => Outcome::Now(device.display().to_string(), NEW_KEY.to_owned()),
+        Needed::Change => Outcome::Now(device.display().to_string(), staged.words()),
+    };
     sign(ctx, device, slots, &staged, &binding).with_context(about)?;
     accepted.iter().for_each(|add_on| output::message(&format!("pattern: accepted {add_on}")));
-    Ok(match words.is_empty() {
-        true if is_withdrawn => Outcome::Withdrawn,
-        true => Outcome::Now(device.display().to_string(), NEW_KEY.to_owned()),
-        false => Outcome::Now(device.display().to_string(), words),
-    })
+    Ok(outcome)
 }
 
 /// Returns the binding of the next boot with what is added to its kernel image, and the add-ons that the owner accepts by that.

@@ -3,20 +3,15 @@
 //! the image does not list are refused. An add-on that somebody else puts there is not accepted by the way: the recovery key is asked
 //! for, and nothing can be announced in that boot.
 
-use pattern_vm_tests::{Computer, Guest};
+use pattern_vm_tests::Computer;
 
-const ESP: &str = "::/";
+use crate::owner::{ASKED, ESP, MUTABLE, is_not_asked, runs};
+
 const ADD_ONS: &str = "::/loader/addons";
-const ASKED: &str = "Recovery key for /dev/vda6:";
-const BY_TPM: &str = "opened it by the TPM";
-const LOGIN: &str = "production login:";
 const WITH_ADD_ON: &str = "opened it by the TPM, with the addition to the kernel image that was announced";
 const WORD: &str = "mitigations=off";
 const REPORT: &str = "pattern check-update; echo owner: status $?; sync\n";
 const ACCEPT: &str = "pattern rebind --ahead --additions; echo owner: announced $?\n";
-/// `FS_IOC_SETFLAGS`: the image has no chattr.
-const MUTABLE: &str =
-    r#"perl -e 'open F, "<", $ARGV[0]; my $none = pack("q", 0); ioctl F, 0x40086602, $none'"#;
 
 #[test]
 #[ignore = "long; `make check-all` runs it"]
@@ -45,7 +40,7 @@ fn prepare(computer: &Computer) {
 /// It is predicted as a question, refused without the owner's word, and opens with it.
 fn announced(computer: &mut Computer) {
     let put = "mkdir -p /boot/loader/addons; cp /boot/word.addon.efi /boot/loader/addons; sync\n";
-    let said = owner(
+    let said = runs(
         computer,
         &format!("{put}{REPORT}pattern rebind --ahead; echo owner: refused $?\n{ACCEPT}{REPORT}"),
     );
@@ -60,7 +55,7 @@ fn announced(computer: &mut Computer) {
     assert!(accepted.contains("accepted /loader/addons/word.addon.efi: mitigations=off"), "{accepted}");
     assert!(rest.contains("owner: status 0"), "{rest}");
     opens_with_it(computer);
-    let said = owner(computer, &format!("echo owner: $(grep -o {WORD} /proc/cmdline)\n{REPORT}"));
+    let said = runs(computer, &format!("echo owner: $(grep -o {WORD} /proc/cmdline)\n{REPORT}"));
     assert!(said.contains(&format!("owner: {WORD}")) && said.contains("owner: status 0"), "{said}");
 }
 
@@ -68,12 +63,12 @@ fn announced(computer: &mut Computer) {
 fn beside_another_announcement(computer: &mut Computer) {
     // What is written to efivarfs begins with the variable's attributes.
     let ahead = "tail -c +5 /boot/db.auth >/run/db.auth; pattern rebind --ahead db=/run/db.auth; echo owner: announced $?\n";
-    let said = owner(computer, ahead);
+    let said = runs(computer, ahead);
     assert!(said.contains("owner: announced 0"), "{said}");
     opens_with_it(computer);
     let add = "cat /boot/db.auth >/sys/firmware/efi/efivars/db-d719b2cb-3d3a-4596-a3bc-dad00e67656f\n";
     let add = format!("{MUTABLE} /sys/firmware/efi/efivars/db-*; {add}");
-    let said = owner(computer, &format!("{add}pattern rebind --ahead; echo owner: announced $?\n{REPORT}"));
+    let said = runs(computer, &format!("{add}pattern rebind --ahead; echo owner: announced $?\n{REPORT}"));
     assert!(said.contains("owner: announced 0") && said.contains("owner: status 0"), "{said}");
     opens_with_it(computer);
 }
@@ -81,7 +76,7 @@ fn beside_another_announcement(computer: &mut Computer) {
 fn unlisted(computer: &mut Computer) {
     let put = "cp /boot/shell.addon.efi /boot/loader/addons; sync\n";
     let remove = "rm /boot/loader/addons/shell.addon.efi\n";
-    let said = owner(computer, &format!("{put}{REPORT}{ACCEPT}{remove}{REPORT}"));
+    let said = runs(computer, &format!("{put}{REPORT}{ACCEPT}{remove}{REPORT}"));
     let [before, rest] = parts(&said, "owner: status 1");
     assert!(!before.contains("to have it open all the same"), "{before}");
     let [refused, rest] = parts(&rest, "owner: announced 1");
@@ -109,37 +104,19 @@ fn of_somebody_else(computer: &mut Computer, key: &str) {
 
 fn removed(computer: &mut Computer) {
     let remove = "rm /boot/loader/addons/word.addon.efi; sync\n";
-    let said =
-        owner(computer, &format!("{remove}pattern rebind --ahead; echo owner: announced $?\n{REPORT}"));
+    let said = runs(computer, &format!("{remove}pattern rebind --ahead; echo owner: announced $?\n{REPORT}"));
     assert!(said.contains("owner: announced 0") && said.contains("owner: status 0"), "{said}");
     for _ in 0..2 {
         let mut guest = computer.start();
-        by_itself(&mut guest);
+        is_not_asked(&mut guest);
         assert!(!guest.console().contains(WITH_ADD_ON), "{}", guest.console());
     }
 }
 
-/// Has the owner run this in the next boot. Returns what was said.
-fn owner(computer: &mut Computer, script: &str) -> String {
-    computer.write_to_esp(ESP, "owner.sh", format!("{script}echo owner: end\n").as_bytes());
-    let mut guest = computer.start();
-    let said = guest.expect("owner: end");
-    assert!(!said.contains(ASKED), "the recovery key was asked for: {said}");
-    drop(guest);
-    computer.remove_from_esp("::/owner.sh");
-    said
-}
-
 fn opens_with_it(computer: &mut Computer) {
     let mut guest = computer.start();
-    by_itself(&mut guest);
+    is_not_asked(&mut guest);
     assert!(guest.console().contains(WITH_ADD_ON), "{}", guest.console());
-}
-
-fn by_itself(guest: &mut Guest) {
-    let (index, said) = guest.expect_any(&[BY_TPM, ASKED]);
-    assert_eq!(index, 0, "the recovery key was asked for: {said}");
-    guest.expect(LOGIN);
 }
 
 fn parts(text: &str, between: &str) -> [String; 2] {

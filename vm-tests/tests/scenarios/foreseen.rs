@@ -4,18 +4,13 @@
 
 use std::fs;
 
-use pattern_vm_tests::{Computer, Guest};
+use pattern_vm_tests::Computer;
 
-const ESP: &str = "::/";
-const ASKED: &str = "Recovery key for /dev/vda6:";
-const BY_TPM: &str = "opened it by the TPM";
-const LOGIN: &str = "production login:";
+use crate::owner::{ASKED, ESP, LOGIN, MUTABLE, is_not_asked, runs};
+
 const ANNOUNCED: &str = "after the change of Secure Boot's keys that was announced";
 const OTHER_CERTIFICATE: &str = "PCR 7 (sha256) will be made with another certificate of db";
 const IMAGE: &str = "/boot/EFI/Linux/production_0.0.1.efi";
-/// `FS_IOC_SETFLAGS`: the image has no chattr.
-const MUTABLE: &str =
-    r#"perl -e 'open F, "<", $ARGV[0]; my $none = pack("q", 0); ioctl F, 0x40086602, $none'"#;
 const REPORT: &str = "pattern check-update; echo owner: status $?; sync; echo owner: done\n";
 
 #[test]
@@ -29,14 +24,14 @@ fn foreseen() {
     let add = "cat /boot/db.auth >/sys/firmware/efi/efivars/db-d719b2cb-3d3a-4596-a3bc-dad00e67656f\n\
                until systemctl is-active -q pattern-rebind-ahead || [ \"$(systemctl show -P ExecMainExitTimestampMonotonic \
                pattern-rebind-ahead)\" != 0 ]; do sleep 1; done; sleep 5\n";
-    let said = owner(&mut computer, &format!("{MUTABLE} /sys/firmware/efi/efivars/db-*; {add}{REPORT}"));
+    let said = runs(&mut computer, &format!("{MUTABLE} /sys/firmware/efi/efivars/db-*; {add}{REPORT}"));
     assert!(said.contains("owner: status 0"), "{said}");
     opens(&mut computer, true);
 
     // The kernel image is signed by the new key.
     let replace = |file: &str| format!("cp /boot/{file} {IMAGE} && sync\n");
     let announce = "pattern rebind --ahead\n";
-    let said = owner(&mut computer, &format!("{}{REPORT}{announce}{REPORT}", replace("new.efi")));
+    let said = runs(&mut computer, &format!("{}{REPORT}{announce}{REPORT}", replace("new.efi")));
     let (before, after) = said
         .split_once("will open by itself after the change of the certificate that accepts what is started")
         .expect("it was not announced");
@@ -47,12 +42,12 @@ fn foreseen() {
 
     // The volume is not bound to the boot loader.
     let said =
-        owner(&mut computer, &format!("cp /boot/loader.efi /boot/EFI/BOOT/BOOTX64.EFI && sync\n{REPORT}"));
+        runs(&mut computer, &format!("cp /boot/loader.efi /boot/EFI/BOOT/BOOTX64.EFI && sync\n{REPORT}"));
     assert!(said.contains("owner: status 0"), "{said}");
     opens(&mut computer, false);
 
     // And by the old one again, which nobody announces.
-    let said = owner(&mut computer, &format!("{}{REPORT}", replace("old.efi")));
+    let said = runs(&mut computer, &format!("{}{REPORT}", replace("old.efi")));
     assert!(said.contains(OTHER_CERTIFICATE) && said.contains("owner: status 1"), "{said}");
     let mut guest = computer.start();
     guest.expect(ASKED);
@@ -74,25 +69,8 @@ fn prepare(computer: &Computer) {
     }
 }
 
-/// Has the owner run this in the next boot. Returns what was said.
-fn owner(computer: &mut Computer, script: &str) -> String {
-    computer.write_to_esp(ESP, "owner.sh", format!("{script}echo owner: end\n").as_bytes());
-    let mut guest = computer.start();
-    let said = guest.expect("owner: end");
-    assert!(!said.contains(ASKED), "the recovery key was asked for: {said}");
-    drop(guest);
-    computer.remove_from_esp("::/owner.sh");
-    said
-}
-
 fn opens(computer: &mut Computer, announced: bool) {
     let mut guest = computer.start();
-    by_itself(&mut guest);
+    is_not_asked(&mut guest);
     assert_eq!(guest.console().contains(ANNOUNCED), announced, "{}", guest.console());
-}
-
-fn by_itself(guest: &mut Guest) {
-    let (index, said) = guest.expect_any(&[BY_TPM, ASKED]);
-    assert_eq!(index, 0, "the recovery key was asked for: {said}");
-    guest.expect(LOGIN);
 }

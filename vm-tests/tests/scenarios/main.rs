@@ -35,6 +35,7 @@ mod on_corruption;
 mod only_var;
 mod other_firmware;
 mod own_ways;
+mod owner;
 mod passphrase;
 mod pin;
 mod plan_only;

@@ -68,7 +68,7 @@ pub(super) struct Work<'a> {
     pub(super) running: &'a Mark,
     /// The image's own.
     pub(super) new: &'a Tree,
-    /// Who has or had each number then.
+    /// The names that have or had each number then.
     pub(super) numbers: &'a [u8],
     pub(super) built: Option<Built<'a>>,
 }
