@@ -9,10 +9,12 @@
 mod accounts;
 mod acl;
 mod attributes;
+mod back;
 mod conflict;
 mod decide;
 mod diff;
 mod entries;
+mod journal;
 mod mark;
 mod numbers;
 mod path;
@@ -22,9 +24,11 @@ mod settle;
 mod summary;
 mod tree;
 
+pub use back::{Forth, back};
 pub use conflict::{Conflict, Reason};
 pub use diff::{Change, Difference, diff};
-pub use mark::{Mark, Next, Unknown, is_id, next};
+pub use journal::{Decision, Entry, Event, Journal, Open};
+pub use mark::{Mark, Marks, Next, Unknown, is_id, next};
 pub use numbers::Numbers;
 pub use path::{Path, Unfit};
 pub use place::{has_text, is_machines};

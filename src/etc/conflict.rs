@@ -48,6 +48,32 @@ pub enum Reason {
     Unread,
 }
 
+impl Reason {
+    /// Returns its name for programs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Content => "content",
+            Self::Kind => "kind",
+            Self::Removed => "removed",
+            Self::Withdrawn => "withdrawn",
+            Self::Behind(_) => "behind",
+            Self::Attribute(_) => "attribute",
+            Self::Entry(_) => "entry",
+            Self::Number { .. } => "number",
+            Self::Range(_) => "range",
+            Self::Locked(_) => "locked",
+            Self::Unread => "unread",
+        }
+    }
+
+    /// Returns whether a person can choose between the machine's and the image's. The rest is said once.
+    #[must_use]
+    pub const fn is_a_choice(&self) -> bool {
+        !matches!(self, Self::Number { .. } | Self::Range(_) | Self::Locked(_))
+    }
+}
+
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path, self.reason)

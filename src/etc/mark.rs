@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::boot::usr::UsrHash;
 use crate::hex;
 
 /// The version of the image that a tree was last brought to. An extended attribute of the tree's directory
 /// has it, so that it is exchanged together with the tree.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Mark {
     id: String,
     version: String,
@@ -38,13 +41,33 @@ impl Mark {
     /// Returns what the extended attribute has.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
-        format!("{} {}", self.id, self.version).into_bytes()
+        String::from(self.clone()).into_bytes()
     }
 
     /// Returns what tells the content of one `/usr` from another: the first half of its root hash.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Returns the version. Two images may have the same one.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+}
+
+impl From<Mark> for String {
+    fn from(mark: Mark) -> Self {
+        format!("{} {}", mark.id, mark.version)
+    }
+}
+
+impl TryFrom<String> for Mark {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(text.as_bytes()).ok_or("it is not the mark of a version")
     }
 }
 
@@ -73,6 +96,19 @@ pub enum Next {
     Adopt(Unknown),
     /// Bring it from this version to the running one.
     Follow(Mark),
+    /// Bring it back from this version to the running one, from which it was brought there.
+    Return(Mark),
+}
+
+/// What the trees have as marks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Marks<'a> {
+    /// That of the kept `/etc`.
+    pub kept: Option<&'a [u8]>,
+    /// Which version the kept `/etc` was brought from to a newer one.
+    pub from: Option<&'a [u8]>,
+    /// That of the tree that was in use before.
+    pub before: Option<&'a [u8]>,
 }
 
 /// Why the image's own of an earlier version is not known.
@@ -96,14 +132,17 @@ impl fmt::Display for Unknown {
     }
 }
 
-/// Decides by the mark that was found. `is_new`: whether it was made in this boot.
+/// Decides by the marks that were found. `is_new`: whether `/etc` was made in this boot.
 #[must_use]
-pub fn next(found: Option<&[u8]>, running: &Mark, is_new: bool) -> Next {
-    match (found.map(Mark::parse), is_new) {
+pub fn next(found: Marks<'_>, running: &Mark, is_new: bool) -> Next {
+    let is_running =
+        |mark: Option<&[u8]>| mark.and_then(Mark::parse).is_some_and(|mark| mark.id == running.id);
+    match (found.kept.map(Mark::parse), is_new) {
         (None, true) => Next::Begin,
         (None, false) => Next::Adopt(Unknown::Unmarked),
         (Some(None), _) => Next::Adopt(Unknown::Misread),
         (Some(Some(mark)), _) if mark.id == running.id => Next::Nothing,
+        (Some(Some(mark)), _) if is_running(found.from) && is_running(found.before) => Next::Return(mark),
         (Some(Some(mark)), _) => Next::Follow(mark),
     }
 }
@@ -144,16 +183,44 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_be_done_follows_from_the_mark() {
+    fn what_is_to_be_done_follows_from_the_marks() {
         let (one, two) = (mark("1", "0.0.1"), mark("2", "0.0.2"));
-        assert_eq!(next(Some(&two.bytes()), &two, false), Next::Nothing);
+        let next = |found: &[u8], running: &Mark| {
+            super::next(Marks { kept: Some(found), ..Marks::default() }, running, false)
+        };
+        assert_eq!(next(&two.bytes(), &two), Next::Nothing);
         // The same /usr under another name.
-        assert_eq!(next(Some(&mark("2", "0.0.3").bytes()), &two, false), Next::Nothing);
-        assert_eq!(next(Some(&one.bytes()), &two, false), Next::Follow(one.clone()));
+        assert_eq!(next(&mark("2", "0.0.3").bytes(), &two), Next::Nothing);
+        assert_eq!(next(&one.bytes(), &two), Next::Follow(one.clone()));
         // Another /usr under the same name.
-        assert_eq!(next(Some(&mark("3", "0.0.2").bytes()), &two, false), Next::Follow(mark("3", "0.0.2")));
-        assert_eq!(next(None, &two, true), Next::Begin);
-        assert_eq!(next(None, &two, false), Next::Adopt(Unknown::Unmarked));
-        assert_eq!(next(Some(b"x"), &two, false), Next::Adopt(Unknown::Misread));
+        assert_eq!(next(&mark("3", "0.0.2").bytes(), &two), Next::Follow(mark("3", "0.0.2")));
+        assert_eq!(next(b"x", &two), Next::Adopt(Unknown::Misread));
+        assert_eq!(super::next(Marks::default(), &two, true), Next::Begin);
+        assert_eq!(super::next(Marks::default(), &two, false), Next::Adopt(Unknown::Unmarked));
+    }
+
+    /// A tree that was brought back, and one whose earlier tree is gone, follow like each other.
+    #[test]
+    fn the_way_back_is_taken_only_to_the_version_that_it_came_from() {
+        let [one, two, three] = ["1", "2", "3"].map(|digit| mark(digit, digit).bytes());
+        let next = |from: Option<&Vec<u8>>, before: Option<&Vec<u8>>| {
+            let found = Marks {
+                kept: Some(&two),
+                from: from.map(|mark| &mark[..]),
+                before: before.map(|mark| &mark[..]),
+            };
+            super::next(found, &mark("1", "1"), false)
+        };
+        let newer = || mark("2", "2");
+        assert_eq!(next(Some(&one), Some(&one)), Next::Return(newer()));
+        for (from, before) in [
+            (None, Some(&one)),
+            (Some(&one), None),
+            (Some(&three), Some(&one)),
+            (Some(&one), Some(&three)),
+            (None, None),
+        ] {
+            assert_eq!(next(from, before), Next::Follow(newer()), "{from:?} {before:?}");
+        }
     }
 }

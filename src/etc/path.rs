@@ -5,15 +5,24 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::fmt::Write as _;
 
+use serde::{Deserialize, Serialize};
+
 use crate::plain::is_hidden;
 
 /// A path that stays below its root: it has no empty part, no `.` and no `..`.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Path(Vec<u8>);
 
 /// What can't be a path of a tree.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Unfit;
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it is not a path below a directory")
+    }
+}
 
 impl Path {
     /// Takes a relative path.
@@ -24,6 +33,15 @@ impl Path {
         let bytes = bytes.into();
         let fits = |part: &[u8]| !matches!(part, b"" | b"." | b"..") && !part.contains(&0);
         if bytes.split(|byte| *byte == b'/').all(fits) { Ok(Self(bytes)) } else { Err(Unfit) }
+    }
+
+    /// Reads what a path is shown as.
+    ///
+    /// # Errors
+    /// When no path is shown so.
+    pub fn shown(text: &str) -> Result<Self, Unfit> {
+        let path = Self::new(bytes(text).ok_or(Unfit)?)?;
+        if path.to_string() == text { Ok(path) } else { Err(Unfit) }
     }
 
     /// Returns the path of an entry of this directory.
@@ -81,6 +99,42 @@ impl Ord for Path {
 impl PartialOrd for Path {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
+    }
+}
+
+/// Returns the bytes that are shown as this text.
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    let (mut bytes, mut rest) = (Vec::new(), text);
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        bytes.extend(plain.bytes());
+        rest = if let Some(more) = escape.strip_prefix('\\') {
+            bytes.push(b'\\');
+            more
+        } else if let Some(digits) = escape.strip_prefix('x') {
+            bytes.push(u8::from_str_radix(digits.get(..2)?, 16).ok()?);
+            digits.get(2..)?
+        } else {
+            let (digits, more) = escape.strip_prefix("u{")?.split_once('}')?;
+            let c = char::from_u32(u32::from_str_radix(digits, 16).ok()?)?;
+            bytes.extend(c.to_string().bytes());
+            more
+        };
+    }
+    bytes.extend(rest.bytes());
+    Some(bytes)
+}
+
+impl From<Path> for String {
+    fn from(path: Path) -> Self {
+        path.to_string()
+    }
+}
+
+impl TryFrom<String> for Path {
+    type Error = Unfit;
+
+    fn try_from(text: String) -> Result<Self, Unfit> {
+        Self::shown(&text)
     }
 }
 
@@ -165,6 +219,25 @@ mod tests {
         ];
         for (bytes, shown) in cases {
             assert_eq!(Path::new(bytes).unwrap().to_string(), shown);
+            assert_eq!(Path::shown(shown).unwrap().bytes(), bytes);
+        }
+        // Each path is read in its one way.
+        for text in [
+            "",
+            "a/../b",
+            "a\\",
+            "a\\n",
+            "\\x",
+            "\\x4",
+            "\\x61",
+            "\\u{}",
+            "\\u{61}",
+            "\\u{d800}",
+            "\\u{a",
+            "a\nb",
+            "\\xé",
+        ] {
+            assert_eq!(Path::shown(text), Err(Unfit), "{text:?}");
         }
     }
 }

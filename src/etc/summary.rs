@@ -13,10 +13,17 @@ const NAMED: usize = 5;
 #[derive(Clone, Copy, Debug)]
 pub struct Summary<'a>(pub &'a Plan);
 
+impl Summary<'_> {
+    /// Returns the part before the conflicts.
+    pub(super) fn done(self) -> String {
+        let done = done(&self.0.actions);
+        if done.is_empty() { "nothing changes".to_owned() } else { done }
+    }
+}
+
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let done = done(&self.0.actions);
-        f.write_str(if done.is_empty() { "nothing changes" } else { &done })?;
+        f.write_str(&self.done())?;
         let mut paths: Vec<&Path> = self.0.conflicts.iter().map(|conflict| &conflict.path).collect();
         paths.dedup();
         if paths.is_empty() {

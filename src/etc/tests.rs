@@ -5,6 +5,7 @@ mod apply;
 mod back;
 mod conflicts;
 mod generate;
+mod journal;
 mod oracle;
 mod population;
 mod properties;

@@ -11,12 +11,12 @@ mod tests;
 use std::path::Path;
 
 use anyhow::{Context as _, Error, Result};
-use pattern::etc::{Mark, Next, Numbers, Summary, Unknown, next, plan};
+use pattern::etc::{Event, Forth, Mark, Next, Numbers, Plan, Summary, Tree, Unknown, back, plan};
 use pattern_machine::factory::FACTORY;
-use pattern_machine::tree;
+use pattern_machine::tree::{self, Source};
 
 use crate::context::Context;
-use layout::{Base, Layout};
+use layout::Layout;
 use steps::{Built, FOLLOW, NOTE, Step, Work};
 
 /// So many conflicts have a line of their own in the log.
@@ -31,41 +31,97 @@ pub(crate) fn follow(ctx: &Context, volume: &Path, is_new: bool) {
     }
     let running = Mark::of(&ctx.usr, &ctx.config.image.version);
     let layout = Layout::new(volume, Path::new(FACTORY));
-    bring(&layout, &running, is_new).unwrap_or_else(|error| log::error!("{error:#}; /etc stays as it is"));
+    bring(&layout, &running, is_new, &carry_out)
+        .unwrap_or_else(|error| log::error!("{error:#}; /etc stays as it is"));
 }
 
-fn bring(layout: &Layout, running: &Mark, is_new: bool) -> Result<()> {
-    let found = layout.mark(&layout.kept())?;
-    match next(found.as_deref(), running, is_new) {
+/// Carries steps out. Tests have a power cut end it.
+type Carry<'a> = dyn Fn(&Work<'_>, &[Step]) -> Result<()> + 'a;
+
+fn bring(layout: &Layout, running: &Mark, is_new: bool, carry: &Carry<'_>) -> Result<()> {
+    let next = layout.decide(running, is_new)?;
+    if next == Next::Nothing || !layout.factory().is_dir() {
+        // Without a factory directory something else writes /etc, such as the activation of NixOS.
+        return Ok(());
+    }
+    match next {
         Next::Nothing => Ok(()),
-        // Something else writes /etc, such as the activation of NixOS.
-        _ if !layout.factory().is_dir() => Ok(()),
-        Next::Begin => note(layout, running),
-        Next::Adopt(why) => adopt(layout, running, why),
-        Next::Follow(from) => {
-            let about = || format!("bringing /etc from {from} to {running}");
-            match layout.base(from.id()).with_context(about)? {
-                Some(base) => merge(layout, running, &from, &base).with_context(about),
-                None => adopt(layout, running, Unknown::Lost),
-            }
-        }
+        Next::Begin => note(layout, running, None, carry),
+        Next::Adopt(why) => note(layout, running, Some(why), carry),
+        Next::Follow(from) => match follow_from(layout, running, &from, carry) {
+            Ok(true) => Ok(()),
+            Ok(false) => note(layout, running, Some(Unknown::Lost), carry),
+            Err(error) => Err(error.context(format!("bringing /etc from {from} to {running}"))),
+        },
+        Next::Return(from) => match return_from(layout, running, &from, carry) {
+            Ok(true) => Ok(()),
+            Ok(false) => note(layout, running, Some(Unknown::Lost), carry),
+            Err(error) => Err(error.context(format!("bringing /etc back from {from} to {running}"))),
+        },
     }
 }
 
-/// Merges, and says what came out.
-fn merge(layout: &Layout, running: &Mark, from: &Mark, base: &Base) -> Result<()> {
+/// Merges. Returns whether the image's own of the version before is known.
+fn follow_from(layout: &Layout, running: &Mark, from: &Mark, carry: &Carry<'_>) -> Result<bool> {
+    let Some(base) = layout.base(from.id())? else { return Ok(false) };
     let (mine, new) = (tree::read(&layout.kept())?, tree::read(layout.factory())?);
     let plan = plan(&base.tree, &mine, &new, &base.numbers);
-    let is_same = plan.actions.is_empty();
-    let numbers = plan.numbers.text();
-    let built = (!is_same).then_some(Built { mine: &mine, result: &plan.result });
-    let work = Work { layout, running, new: &new, numbers: &numbers, built };
-    carry_out(&work, if is_same { NOTE } else { FOLLOW })?;
-    log::info!("{}", short(&format!("brought /etc from {from} to {running}: {}", Summary(&plan))));
-    for conflict in plan.conflicts.iter().take(TOLD) {
-        log::warn!("{}", short(&format!("/etc/{conflict}")));
+    let other = Source { root: layout.factory(), tree: &new };
+    let change = Change { layout, from, running, mine: &mine, other, new: &new, is_back: false };
+    change.carry_out(&plan, carry)?;
+    Ok(true)
+}
+
+/// Gives the tree from before back, with what was changed meanwhile. Returns whether what that takes is there.
+fn return_from(layout: &Layout, running: &Mark, from: &Mark, carry: &Carry<'_>) -> Result<bool> {
+    let Some(earlier) = layout.earlier(running)? else { return Ok(false) };
+    let (Some(base), Some(newer)) = (layout.base(running.id())?, layout.base(from.id())?) else {
+        return Ok(false);
+    };
+    let (mine, before) = (tree::read(&layout.kept())?, tree::read(&earlier)?);
+    let forth = Forth { base: &base.tree, before: &before, new: &newer.tree, had: &base.numbers };
+    let plan = back(forth, &mine, &newer.numbers);
+    let new = tree::read(layout.factory())?;
+    let other = Source { root: &earlier, tree: &before };
+    let change = Change { layout, from, running, mine: &mine, other, new: &new, is_back: true };
+    change.carry_out(&plan, carry)?;
+    Ok(true)
+}
+
+/// A change of the kept `/etc` from one version to another.
+struct Change<'a> {
+    layout: &'a Layout,
+    from: &'a Mark,
+    running: &'a Mark,
+    mine: &'a Tree,
+    /// What else the new tree is made of.
+    other: Source<'a>,
+    /// The image's own.
+    new: &'a Tree,
+    is_back: bool,
+}
+
+impl Change<'_> {
+    /// Does what a plan says, and tells what came out.
+    fn carry_out(&self, plan: &Plan, carry: &Carry<'_>) -> Result<()> {
+        let Self { layout, from, running, .. } = *self;
+        let is_same = plan.actions.is_empty();
+        let (numbers, event) = (plan.numbers.text(), Event::brought(from, running, self.is_back, plan));
+        let built = (!is_same).then_some(Built {
+            mine: self.mine,
+            other: self.other,
+            result: &plan.result,
+            from: (!self.is_back).then_some(from),
+        });
+        let work = Work { layout, running, new: self.new, numbers: &numbers, event: &event, built };
+        carry(&work, if is_same { NOTE } else { FOLLOW })?;
+        let way = if self.is_back { "brought /etc back" } else { "brought /etc" };
+        log::info!("{}", short(&format!("{way} from {from} to {running}: {}", Summary(plan))));
+        for conflict in plan.conflicts.iter().take(TOLD) {
+            log::warn!("{}", short(&format!("/etc/{conflict}")));
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The kernel refuses longer lines, and a path may have thousands of bytes.
@@ -74,21 +130,19 @@ fn short(line: &str) -> &str {
 }
 
 /// Takes the running version's own as what a later plan compares with, and changes nothing.
-fn adopt(layout: &Layout, running: &Mark, why: Unknown) -> Result<()> {
-    note(layout, running)?;
-    log::warn!(
-        "it is not known which version's /etc the kept one came from: {why}; nothing was changed, and it follows the image \
-         from {running} on; what differs: pattern etc diff"
-    );
-    Ok(())
-}
-
-fn note(layout: &Layout, running: &Mark) -> Result<()> {
+fn note(layout: &Layout, running: &Mark, why: Option<Unknown>, carry: &Carry<'_>) -> Result<()> {
     let about = || format!("noting that /etc is that of {running}");
     let new = tree::read(layout.factory()).with_context(about)?;
-    let numbers = Numbers::default().text();
-    let work = Work { layout, running, new: &new, numbers: &numbers, built: None };
-    carry_out(&work, NOTE).with_context(about)
+    let (numbers, event) = (Numbers::default().text(), Event::noted(running, why));
+    let work = Work { layout, running, new: &new, numbers: &numbers, event: &event, built: None };
+    carry(&work, NOTE).with_context(about)?;
+    if let Some(why) = why {
+        log::warn!(
+            "it is not known which version's /etc the kept one came from: {why}; nothing was changed, and it follows the \
+             image from {running} on; what differs: pattern etc diff"
+        );
+    }
+    Ok(())
 }
 
 /// Does all steps. If one fails, what was begun is removed.

@@ -5,7 +5,9 @@
 //! | *etc* | the kept `/etc` |
 //! | *.etc/ID/tree*, *numbers* | the image's own of a version, and who has or had each number |
 //! | *.etc/before* | the kept `/etc` before it was last brought to another version |
+//! | *.etc/journal* | what happened, and which conflicts are open |
 //! | *.etc/next*, *.etc/draft* | what is being made |
+//! | *.etc/old* | the *before* that is being replaced |
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{ErrorKind, Read as _};
@@ -13,14 +15,17 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use pattern::etc::{Numbers, Tree};
-use pattern_machine::tree;
+use pattern::etc::{Journal, Mark, Marks, Next, Numbers, Tree, next};
+use pattern_machine::tree::{self, remove};
 
 use crate::volume::mounts::KEPT;
 
 /// The extended attribute with the mark. Only root can see it.
 const ATTRIBUTE: &str = "trusted.pattern.base";
+/// The extended attribute with the version that a tree was brought from to a newer one.
+const FROM: &str = "trusted.pattern.from";
 pub(super) const NUMBERS: &str = "numbers";
+pub(super) const JOURNAL: &str = "journal";
 /// More than the names of any machine need.
 const LONGEST: u64 = 4 << 20;
 
@@ -57,6 +62,10 @@ impl Layout {
         self.own().join("before")
     }
 
+    pub(super) fn old(&self) -> PathBuf {
+        self.own().join("old")
+    }
+
     pub(super) fn next(&self) -> PathBuf {
         self.own().join("next")
     }
@@ -85,14 +94,54 @@ impl Layout {
 
     /// Reads the mark of a tree. Nothing may be there.
     pub(super) fn mark(&self, tree: &Path) -> Result<Option<Vec<u8>>> {
-        match xattr::get(tree, ATTRIBUTE) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            found => found.with_context(|| format!("reading the mark of {}", tree.display())),
-        }
+        read(tree, ATTRIBUTE)
     }
 
-    pub(super) fn set_mark(&self, tree: &Path, mark: &[u8]) -> Result<()> {
-        xattr::set(tree, ATTRIBUTE, mark).with_context(|| format!("marking {}", tree.display()))
+    /// Marks a tree as that of a version, and with the version that it was brought from.
+    pub(super) fn set_mark(&self, tree: &Path, mark: &Mark, from: Option<&Mark>) -> Result<()> {
+        let about = || format!("marking {}", tree.display());
+        match from {
+            Some(from) => xattr::set(tree, FROM, &from.bytes()).with_context(about)?,
+            None => clear(tree, FROM)?,
+        }
+        xattr::set(tree, ATTRIBUTE, &mark.bytes()).with_context(about)
+    }
+
+    /// Returns the tree from before of this version, if it is whole.
+    pub(super) fn earlier(&self, version: &Mark) -> Result<Option<PathBuf>> {
+        for tree in [self.old(), self.before()] {
+            let mark = self.mark(&tree)?.and_then(|mark| Mark::parse(&mark));
+            if mark.is_some_and(|mark| mark.id() == version.id()) {
+                return Ok(Some(tree));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Decides what has to be done for the running version.
+    pub(super) fn decide(&self, running: &Mark, is_new: bool) -> Result<Next> {
+        let kept = self.mark(&self.kept())?;
+        if kept.as_ref().and_then(|mark| Mark::parse(mark)).is_some_and(|mark| mark.id() == running.id()) {
+            // All that an ordinary boot looks at.
+            return Ok(Next::Nothing);
+        }
+        let from = read(&self.kept(), FROM)?;
+        let before = self.earlier(running)?.map(|tree| self.mark(&tree)).transpose()?.flatten();
+        let found = Marks { kept: kept.as_deref(), from: from.as_deref(), before: before.as_deref() };
+        Ok(next(found, running, is_new))
+    }
+
+    pub(super) fn journal(&self) -> Result<Journal> {
+        let path = self.own().join(JOURNAL);
+        match File::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Journal::default()),
+            opened => {
+                let mut text = Vec::new();
+                let read = opened.and_then(|file| file.take(LONGEST).read_to_end(&mut text));
+                read.with_context(|| format!("reading {}", path.display()))?;
+                Ok(Journal::parse(&text))
+            }
+        }
     }
 
     /// Reads what is kept of a version. One that is incomplete or damaged counts as not kept.
@@ -107,4 +156,29 @@ impl Layout {
         let Some(numbers) = Numbers::parse(&text) else { return Ok(None) };
         Ok(Some(Base { tree: tree::read(&tree)?, numbers }))
     }
+}
+
+fn read(tree: &Path, attribute: &str) -> Result<Option<Vec<u8>>> {
+    match xattr::get(tree, attribute) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        found => found.with_context(|| format!("reading the mark of {}", tree.display())),
+    }
+}
+
+fn clear(tree: &Path, attribute: &str) -> Result<()> {
+    if read(tree, attribute)?.is_none() {
+        return Ok(());
+    }
+    xattr::remove(tree, attribute).with_context(|| format!("removing the mark of {}", tree.display()))
+}
+
+/// Removes what is at a path.
+pub(super) fn gone(path: &Path) -> Result<()> {
+    remove(path).with_context(|| format!("removing {}", path.display()))
+}
+
+/// Removes a tree from before. One that is removed in part has no mark, so it is nobody's.
+pub(super) fn retire(tree: &Path) -> Result<()> {
+    clear(tree, ATTRIBUTE)?;
+    gone(tree)
 }

@@ -6,14 +6,15 @@ use std::fs::{self, DirBuilder, File};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Error, Result, bail};
 use nix::unistd::syncfs;
-use pattern::etc::{Mark, Tree, is_id};
+use pattern::etc::{Event, Mark, Tree, is_id};
 use pattern_machine::replace;
-use pattern_machine::tree::{self, Source, build, remove};
+use pattern_machine::tree::{self, Source, build};
 
-use super::layout::{Layout, NUMBERS};
+use super::layout::{JOURNAL, Layout, NUMBERS, gone, retire};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Step {
@@ -29,7 +30,9 @@ pub(super) enum Step {
     Sync,
     /// Give that copy its name.
     Base,
-    /// Remove the tree from before the last change.
+    /// Note what happens, and the conflicts.
+    Record,
+    /// Put the tree from before the last change aside.
     Vacate,
     /// Put the new tree in its place.
     Place,
@@ -47,6 +50,7 @@ pub(super) const FOLLOW: &[Step] = &[
     Step::Draft,
     Step::Sync,
     Step::Base,
+    Step::Record,
     Step::Vacate,
     Step::Place,
     Step::Sync,
@@ -55,12 +59,15 @@ pub(super) const FOLLOW: &[Step] = &[
 
 /// To leave it as it is, and to note that it is that of the running version.
 pub(super) const NOTE: &[Step] =
-    &[Step::Clear, Step::Draft, Step::Sync, Step::Base, Step::Sync, Step::MarkKept, Step::Sync];
+    &[Step::Clear, Step::Draft, Step::Sync, Step::Base, Step::Record, Step::Sync, Step::MarkKept, Step::Sync];
 
-/// The trees that a new one is built of.
+/// A new tree, and what it is built of.
 pub(super) struct Built<'a> {
     pub(super) mine: &'a Tree,
+    pub(super) other: Source<'a>,
     pub(super) result: &'a Tree,
+    /// The version that it is brought from to a newer one.
+    pub(super) from: Option<&'a Mark>,
 }
 
 pub(super) struct Work<'a> {
@@ -70,6 +77,7 @@ pub(super) struct Work<'a> {
     pub(super) new: &'a Tree,
     /// The names that have or had each number then.
     pub(super) numbers: &'a [u8],
+    pub(super) event: &'a Event,
     pub(super) built: Option<Built<'a>>,
 }
 
@@ -84,26 +92,49 @@ impl Work<'_> {
             Step::Clear => {
                 layout.prepare()?;
                 gone(&layout.next())?;
-                gone(&layout.draft())
+                gone(&layout.draft())?;
+                if self.built.as_ref().is_some_and(|built| built.other.root == layout.old()) {
+                    return Ok(());
+                }
+                retire(&layout.old())
             }
             Step::Build => self.build(),
-            Step::MarkNext => layout.set_mark(&layout.next(), &self.running.bytes()),
+            Step::MarkNext => {
+                let from = self.built.as_ref().and_then(|built| built.from);
+                layout.set_mark(&layout.next(), self.running, from)
+            }
             Step::Draft => self.draft(),
             Step::Sync => sync(&layout.own()),
             Step::Base => self.base(),
-            Step::Vacate => gone(&layout.before()),
+            Step::Record => self.record(),
+            Step::Vacate => self.vacate(),
             Step::Place => rename(&layout.next(), &layout.before()),
             Step::Exchange => exchange(&layout.kept(), &layout.before()),
-            Step::MarkKept => layout.set_mark(&layout.kept(), &self.running.bytes()),
+            Step::MarkKept => layout.set_mark(&layout.kept(), self.running, None),
         }
     }
 
+    fn record(&self) -> Result<()> {
+        let (own, mark) = (self.layout.own(), self.layout.mark(&self.layout.kept())?);
+        let journal = self.layout.journal()?.with(
+            mark.and_then(|mark| Mark::parse(&mark)).as_ref(),
+            now(),
+            self.event.clone(),
+        );
+        replace::file(&own, JOURNAL, &journal.text(), 0o600)
+            .with_context(|| format!("writing {}", own.join(JOURNAL).display()))
+    }
+
+    /// The way back needs the tree from before until it is done, and a power cut may come at any time.
+    fn vacate(&self) -> Result<()> {
+        let (before, old) = (self.layout.before(), self.layout.old());
+        if !before.exists() || old.exists() { retire(&before) } else { rename(&before, &old) }
+    }
+
     fn build(&self) -> Result<()> {
-        let Some(Built { mine, result }) = &self.built else { return Ok(()) };
+        let Some(Built { mine, other, result, .. }) = &self.built else { return Ok(()) };
         let (kept, next) = (self.layout.kept(), self.layout.next());
-        let sources =
-            [Source { root: &kept, tree: mine }, Source { root: self.layout.factory(), tree: self.new }];
-        build(&next, result, &sources)?;
+        build(&next, result, &[Source { root: &kept, tree: mine }, *other])?;
         if tree::read(&next)? != **result {
             bail!("{} is not as it was planned", next.display());
         }
@@ -147,8 +178,13 @@ impl Work<'_> {
         if is_ours(&layout.kept()) {
             return;
         }
-        if is_ours(&layout.before()) {
-            gone(&layout.before()).unwrap_or_else(warn);
+        if is_ours(&layout.before())
+            && self.built.as_ref().is_none_or(|built| built.other.root != layout.before())
+        {
+            retire(&layout.before()).unwrap_or_else(warn);
+        }
+        if layout.old().exists() && !layout.before().exists() {
+            rename(&layout.old(), &layout.before()).unwrap_or_else(warn);
         }
         if !had_base {
             gone(&layout.base_place(self.running.id())).unwrap_or_else(warn);
@@ -158,6 +194,7 @@ impl Work<'_> {
     /// Removes what is kept of versions that no tree is marked with.
     pub(super) fn prune(&self) -> Result<()> {
         let layout = self.layout;
+        retire(&layout.old())?;
         let mut named = vec![self.running.id().to_owned()];
         if let Some(mark) = layout.mark(&layout.before())?.and_then(|mark| Mark::parse(&mark)) {
             named.push(mark.id().to_owned());
@@ -175,10 +212,6 @@ impl Work<'_> {
     }
 }
 
-fn gone(path: &Path) -> Result<()> {
-    remove(path).with_context(|| format!("removing {}", path.display()))
-}
-
 fn rename(from: &Path, to: &Path) -> Result<()> {
     fs::rename(from, to).with_context(|| format!("renaming {} to {}", from.display(), to.display()))
 }
@@ -191,4 +224,9 @@ fn exchange(one: &Path, other: &Path) -> Result<()> {
 fn sync(folder: &Path) -> Result<()> {
     let synced = File::open(folder).map_err(Error::from).and_then(|folder| Ok(syncfs(&folder)?));
     synced.with_context(|| format!("syncing {}", folder.display()))
+}
+
+/// Returns the seconds since 1970, by the machine's clock.
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }

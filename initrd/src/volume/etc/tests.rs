@@ -12,8 +12,9 @@ use pattern::boot::usr::UsrHash;
 use pattern::etc::{Mark, Tree};
 use pattern_machine::tree::{read, remove};
 
-use super::bring;
 use super::layout::Layout;
+use super::steps::{Step, Work};
+use super::{Carry, bring, carry_out};
 
 /// A machine's volume, and the factory directory of each version. Removed at the end.
 struct Machine {
@@ -71,7 +72,30 @@ impl Machine {
 
     fn try_boot(&mut self, version: u8, is_new: bool) -> anyhow::Result<()> {
         self.boots += 1;
-        bring(&self.layout(version), &mark(version), is_new)
+        bring(&self.layout(version), &mark(version), is_new, &carry_out)
+    }
+
+    /// Does the first steps of a boot only, as a power cut would have it. Returns which they were.
+    fn cut(&self, version: u8, is_new: bool, count: usize) -> Vec<Step> {
+        let done = std::cell::RefCell::new(Vec::new());
+        let carry: &Carry<'_> = &|work: &Work<'_>, steps: &[Step]| {
+            *done.borrow_mut() = steps[..count.min(steps.len())].to_vec();
+            work.run(&done.borrow())?;
+            anyhow::bail!("the power is cut")
+        };
+        let error = bring(&self.layout(version), &mark(version), is_new, carry).unwrap_err();
+        assert!(format!("{error:#}").ends_with("the power is cut"), "{error:#}");
+        done.into_inner()
+    }
+
+    fn set_attribute(&self, name: &str, value: &[u8]) {
+        xattr::set(self.etc(), name, value).unwrap();
+    }
+
+    /// The conflicts that are open.
+    fn open(&self) -> Vec<String> {
+        let open = self.layout(1).journal().unwrap().open(&self.marked().unwrap());
+        open.iter().map(ToString::to_string).collect()
     }
 
     fn boot(&mut self, version: u8) {
@@ -109,7 +133,8 @@ impl Machine {
     /// What lies there when these versions are kept.
     fn kept(&self, versions: &[u8], more: &[&str]) -> Vec<String> {
         let ids = versions.iter().map(|version| mark(*version).id().to_owned());
-        let mut names: Vec<String> = ids.chain(more.iter().map(|name| (*name).to_owned())).collect();
+        let names = more.iter().copied().chain(["journal"]).map(str::to_owned);
+        let mut names: Vec<String> = ids.chain(names).collect();
         names.sort();
         names
     }

@@ -69,8 +69,12 @@ fn a_fallback_gives_the_tree_from_before_and_what_was_changed_meanwhile() {
     let before = machine.tree();
     machine.boot(2);
     assert_ne!(machine.tree(), before);
+    assert_eq!(
+        machine.open(),
+        ["/etc/nanorc: changed on this machine and in the image; the machine's stays (0.0.2)"]
+    );
     machine.boot(1);
-    assert_eq!(machine.tree(), before);
+    assert_eq!((machine.tree(), machine.open()), (before.clone(), vec![]));
     assert_eq!(machine.beside(), machine.kept(&[1, 2], &["before"]));
     machine.boot(2);
     put(&machine.etc(), "meanwhile", "mine");
@@ -86,6 +90,39 @@ fn a_fallback_gives_the_tree_from_before_and_what_was_changed_meanwhile() {
         text.iter().for_each(|text| fs::write(&path, text).unwrap());
     }
     assert_eq!(machine.tree(), before);
+}
+
+/// What the owner and version 2 had changed alike is the owner's still.
+#[test]
+fn a_fallback_does_not_take_what_both_had_changed_alike() {
+    if !is_root() {
+        return;
+    }
+    let mut machine = Machine::installed("alike");
+    put(&machine.etc(), "motd", "2");
+    fs::remove_file(machine.etc().join("issue.net")).unwrap();
+    machine.boot(2);
+    machine.boot(1);
+    assert_eq!((machine.text("motd"), machine.text("issue.net")), (Some("2".into()), None));
+    // The second way there and back is like the first one.
+    machine.boot(2);
+    machine.boot(1);
+    assert_eq!((machine.text("motd"), machine.text("issue.net")), (Some("2".into()), None));
+}
+
+/// The same by comparing with the image's own: what both had changed alike goes with version 2.
+#[test]
+fn without_the_tree_from_before_a_fallback_is_an_update_like_each_other() {
+    if !is_root() {
+        return;
+    }
+    let mut machine = Machine::installed("lost");
+    put(&machine.etc(), "motd", "2");
+    put(&machine.etc(), "nanorc", "mine");
+    machine.boot(2);
+    remove(&machine.own().join("before")).unwrap();
+    machine.boot(1);
+    assert_eq!((machine.text("motd"), machine.text("nanorc")), (Some("1".into()), Some("mine".into())));
 }
 
 #[test]
@@ -153,7 +190,7 @@ fn without_the_base_nothing_is_changed() {
         let base = machine.own().join(mark(1).id());
         match damage {
             "gone" => remove(&base).unwrap(),
-            "mark" => machine.layout(1).set_mark(&machine.etc(), b"../../x").unwrap(),
+            "mark" => machine.set_attribute("trusted.pattern.base", b"../../x"),
             "text" => fs::write(base.join("numbers"), "user").unwrap(),
             part => remove(&base.join(part)).unwrap(),
         }
@@ -176,7 +213,7 @@ fn an_image_without_an_etc_of_its_own_changes_nothing() {
     machine.try_boot(3, false).unwrap();
     assert_eq!((machine.tree(), machine.marked()), (before, Some(mark(1))));
     fs::remove_dir_all(machine.own()).unwrap();
-    machine.layout(1).set_mark(&machine.etc(), b"").unwrap();
+    machine.set_attribute("trusted.pattern.base", b"");
     machine.try_boot(3, false).unwrap();
     assert!(!machine.own().exists());
 }
