@@ -75,6 +75,33 @@ pub enum Etc {
         /// Only at this path and below.
         within: Option<etc::Path>,
     },
+    /// List the conflicts that are open.
+    Conflicts {
+        /// As a JSON object.
+        as_json: bool,
+    },
+    /// Take the image's for this path.
+    Take(etc::Path),
+    /// Let the machine's stay, at this path and below.
+    Keep(etc::Path),
+    /// Undo the last choice.
+    Undo,
+    /// Say what happened to the kept `/etc`.
+    History {
+        /// As a JSON object.
+        as_json: bool,
+    },
+}
+
+impl Etc {
+    /// Returns whether the answer is to be a JSON object.
+    #[must_use]
+    pub const fn as_json(&self) -> bool {
+        match self {
+            Self::Diff { as_json, .. } | Self::Conflicts { as_json } | Self::History { as_json } => *as_json,
+            Self::Take(_) | Self::Keep(_) | Self::Undo => false,
+        }
+    }
 }
 
 /// What `pattern recovery` has to do.

@@ -22,18 +22,20 @@ mod place;
 mod plan;
 mod settle;
 mod summary;
+mod take;
 mod tree;
 
 pub use back::{Forth, back};
 pub use conflict::{Conflict, Reason};
 pub use diff::{Change, Difference, diff};
-pub use journal::{Decision, Entry, Event, Journal, Open};
+pub use journal::{Decision, Entry, Event, Journal, Open, reminder};
 pub use mark::{Mark, Marks, Next, Unknown, is_id, next};
 pub use numbers::Numbers;
 pub use path::{Path, Unfit};
 pub use place::{has_text, is_machines};
 pub use plan::{Action, Plan, plan};
 pub use summary::Summary;
+pub use take::{Refusal, Taking, take};
 pub use tree::{Content, Kind, Meta, Misplaced, Node, Tree};
 
 /// What both sides of a comparison say of one thing.

@@ -4,6 +4,7 @@
 //! `image/` collect facts, ask this library, and carry out its answers.
 
 pub mod age;
+pub mod ago;
 pub mod boot;
 pub mod command;
 pub mod config;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Command, Etc, Recovery, Reset};
+use super::{Command, Recovery, Reset};
 use crate::plan::CONFIG_PATH;
 
 /// An answer for people, and one for programs if the command was asked for JSON.
@@ -22,9 +22,9 @@ impl Command {
             Self::Help(_) | Self::Version => return None,
             Self::Status { as_json, .. }
             | Self::CheckUpdate { as_json }
-            | Self::Etc(Etc::Diff { as_json, .. })
             | Self::Recovery(Recovery::Status { as_json })
             | Self::Reset(Reset::Status { as_json }) => *as_json,
+            Self::Etc(etc) => etc.as_json(),
             _ => false,
         };
         let message = format!(
@@ -53,6 +53,7 @@ mod tests {
             "rollback",
             "check-update",
             "etc diff ssh",
+            "etc take ssh",
             "rebind",
             "recovery",
             "recovery new",
@@ -73,6 +74,8 @@ mod tests {
             "status --json",
             "check-update --json",
             "etc diff --json",
+            "etc conflicts --json",
+            "etc history --json",
             "recovery --json",
             "reset --status --json",
         ] {

@@ -10,7 +10,7 @@ use crate::firmware::Variable;
 
 /// Variables that files can be appended to.
 const APPENDED: [Variable; 3] = [Variable::Kek, Variable::Db, Variable::Dbx];
-const ETC: [&str; 1] = ["diff"];
+const ETC: [&str; 6] = ["diff", "conflicts", "take", "keep", "undo", "history"];
 const RECOVERY: [&str; 4] = ["status", "confirm", "new", "wipe-slot"];
 
 pub(super) fn status(given: &Given) -> Result<Command, Wrong> {
@@ -32,14 +32,28 @@ pub(super) fn check_update(given: &Given) -> Result<Command, Wrong> {
 }
 
 pub(super) fn etc(given: &Given) -> Result<Command, Wrong> {
-    let within = match *given.words() {
-        ["diff"] | ["diff", "/etc" | "/etc/"] => None,
-        ["diff", word] => Some(below_etc(word)?),
-        ["diff", _, word, ..] => return Err(too_many(word)),
-        [] => return Err(Wrong::new("etc needs a command: diff")),
+    let as_json = given.has("--json");
+    let etc = match *given.words() {
+        ["diff"] | ["diff", "/etc" | "/etc/"] => Etc::Diff { as_json, within: None },
+        ["diff", word] => Etc::Diff { as_json, within: Some(below_etc(word)?) },
+        ["conflicts"] => Etc::Conflicts { as_json },
+        ["take", word] => Etc::Take(below_etc(word)?),
+        ["keep", word] => Etc::Keep(below_etc(word)?),
+        ["undo"] => Etc::Undo,
+        ["history"] => Etc::History { as_json },
+        [command @ ("take" | "keep")] => {
+            return Err(Wrong::new(format!("{command} needs a PATH, such as ssh/sshd_config")));
+        }
+        ["diff" | "take" | "keep", _, word, ..] | ["conflicts" | "undo" | "history", word, ..] => {
+            return Err(too_many(word));
+        }
+        [] => return Err(Wrong::new(format!("etc needs a command: {}", ETC.join(", ")))),
         [other, ..] => return Err(Wrong::name(other, &ETC)),
     };
-    Ok(Command::Etc(Etc::Diff { as_json: given.has("--json"), within }))
+    if as_json && !etc.as_json() {
+        return Err(Wrong::new("--json goes only with diff, conflicts and history"));
+    }
+    Ok(Command::Etc(etc))
 }
 
 /// Reads a path below `/etc`, from the root or from there.

@@ -55,12 +55,23 @@ pub(super) const CHECK_UPDATE: Topic = Topic {
 
 pub(super) const ETC: Topic = Topic {
     name: "etc",
-    usage: &["pattern etc diff [--json] [PATH]"],
+    usage: &[
+        "pattern etc diff [--json] [PATH]",
+        "pattern etc conflicts [--json]",
+        "pattern etc take | keep PATH",
+        "pattern etc undo",
+        "pattern etc history [--json]",
+    ],
     options: &["--json"],
     lines: "
   etc diff [PATH]    say what of the kept /etc differs from the image's own, or
                      what does so at PATH and below
-      --json         as a JSON object",
+      --json         as a JSON object; also of conflicts and history
+  etc conflicts      list what this machine and an update both changed
+  etc take PATH      take the image's
+  etc keep PATH      let the machine's stay
+  etc undo           undo the last take or keep
+  etc history        say what happened to the kept /etc",
 };
 
 pub(super) const REBIND: Topic = Topic {

@@ -62,12 +62,18 @@ impl Change {
 /// user may have another number on the machine.
 #[must_use]
 pub fn diff(image: &Tree, mine: &Tree, within: Option<&Path>) -> Vec<Difference> {
-    let assigned = Assigned::of(image, mine, image, &Numbers::default());
-    let mut image = image.clone();
-    assigned.renumber_new(&mut image);
+    let image = as_here(image, mine);
     let paths: BTreeSet<&Path> = image.paths().chain(mine.paths()).collect();
     let asked = paths.into_iter().filter(|path| within.is_none_or(|within| path.is_within(within)));
     asked.filter_map(|path| one(path, image.get(path), mine.get(path))).collect()
+}
+
+/// Returns the image's tree with the numbers that its users and groups have on the machine.
+pub(super) fn as_here(image: &Tree, mine: &Tree) -> Tree {
+    let assigned = Assigned::of(image, mine, image, &Numbers::default());
+    let mut image = image.clone();
+    assigned.renumber_new(&mut image);
+    image
 }
 
 fn one(path: &Path, image: Option<&Node>, mine: Option<&Node>) -> Option<Difference> {

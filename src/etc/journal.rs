@@ -4,8 +4,7 @@
 //! of what did not happen: the next entry does not begin where it ends, or the tree in use has another mark.
 
 mod settle;
-
-use std::fmt;
+mod tell;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +13,7 @@ use super::mark::{Mark, Unknown};
 use super::path::Path;
 use super::plan::Plan;
 use super::summary::Summary;
-pub use settle::{Decision, Open};
+pub use settle::{Decision, Open, reminder};
 
 /// More than a machine has in its life. The oldest ones go first.
 const MOST: usize = 500;
@@ -65,6 +64,8 @@ pub enum Event {
     Took {
         /// The path.
         path: Path,
+        /// What was exchanged: the path, or a directory above it.
+        at: Path,
         /// Under which number the machine's lies.
         number: u32,
     },
@@ -173,27 +174,5 @@ impl Journal {
                 .map_or_else(|| mark.is_some_and(|mark| mark.id() == to.id()), |next| next.event.follows(to))
         };
         self.0.iter().enumerate().filter(is_real).map(|(_, entry)| entry).collect()
-    }
-}
-
-/// `brought from 0.0.1 to 0.0.2: 3 taken, 1 removed; 1 conflict`
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Made { to } => write!(f, "made as that of {to}"),
-            Self::Adopted { to, why } => write!(f, "counts as that of {to} from now on: {why}"),
-            Self::Brought { from, to, back, done, conflicts } => {
-                let way = if *back { "brought back" } else { "brought" };
-                write!(f, "{way} from {from} to {to}: {done}")?;
-                match conflicts.len() {
-                    0 => Ok(()),
-                    1 => f.write_str("; 1 conflict"),
-                    many => write!(f, "; {many} conflicts"),
-                }
-            }
-            Self::Took { path, .. } => write!(f, "the image's taken: /etc/{path}"),
-            Self::Kept { path } => write!(f, "the machine's kept: /etc/{path}"),
-            Self::Undid { path } => write!(f, "undone: /etc/{path}"),
-        }
     }
 }

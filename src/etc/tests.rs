@@ -12,5 +12,6 @@ mod properties;
 mod sample;
 mod scenarios;
 mod summary;
+mod take;
 mod units;
 mod users;

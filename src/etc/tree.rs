@@ -166,6 +166,18 @@ impl Tree {
         self.0.keys()
     }
 
+    /// Returns what is at a path, and below it.
+    pub fn within<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = (&'a Path, &'a Node)> {
+        self.0.range(path..).take_while(move |(one, _)| one.is_within(path))
+    }
+
+    /// Returns the tree with what another one has at a path and below it.
+    #[must_use]
+    pub fn with(&self, path: &Path, other: &Self) -> Self {
+        let rest = self.0.iter().filter(|(one, _)| !one.is_within(path));
+        Self(rest.chain(other.within(path)).map(|(path, node)| (path.clone(), node.clone())).collect())
+    }
+
     fn has_entries(&self, path: &Path) -> bool {
         let after = (std::ops::Bound::Excluded(path), std::ops::Bound::Unbounded);
         self.0.range(after).next().is_some_and(|(next, _)| next.is_within(path))

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ago::ago;
+
 /// Answers of the server. Times are in seconds since 1970.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct News {
@@ -44,19 +46,6 @@ impl News {
             None => answer,
         }
     }
-}
-
-/// Returns how long ago something was, in the largest unit of which there is a whole one.
-fn ago(seconds: u64) -> String {
-    let units = [(86400, "day"), (3600, "hour"), (60, "minute")];
-    let largest = units.into_iter().find(|(length, _)| seconds >= *length);
-    largest.map_or_else(
-        || "just now".to_owned(),
-        |(length, unit)| match seconds / length {
-            1 => format!("1 {unit} ago"),
-            many => format!("{many} {unit}s ago"),
-        },
-    )
 }
 
 #[cfg(test)]

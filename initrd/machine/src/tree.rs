@@ -4,6 +4,7 @@
 mod build;
 mod finish;
 mod remove;
+mod swap;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -23,6 +24,7 @@ use zeroize::Zeroizing;
 
 pub use build::{Source, build};
 pub use remove::remove;
+pub use swap::{at, swap};
 
 /// More than any `/etc` has, so that nothing fills the memory.
 const MOST: usize = 200_000;

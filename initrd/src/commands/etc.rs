@@ -1,4 +1,4 @@
-//! `pattern etc`: what of the kept `/etc` differs from the image's own.
+//! `pattern etc`: what of the kept `/etc` differs from the image's own, and which of the two is to stay.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -7,30 +7,91 @@ use anyhow::{Result, bail};
 use pattern::boot::flags::Flags;
 use pattern::command::{Elsewhere, Etc};
 use pattern::config::Persist;
-use pattern::etc::{self, Difference};
+use pattern::etc::{self, Difference, Entry, Open};
 use pattern_machine::{output, tree};
 use serde_json::json;
 
-use super::refuse;
+use super::{news, refuse};
 use crate::context::Context;
+use crate::volume::etc::Choices;
 
 const MINE: &str = "/etc";
 /// What `/etc` began with on a new machine, in the version that runs.
 const IMAGES: &str = "/usr/share/factory/etc";
+/// What to do about conflicts.
+const HINT: &str = "To compare: diff /etc/PATH /usr/share/factory/etc/PATH. To have the image's: pattern etc take PATH. To have \
+                    the machine's stay: pattern etc keep PATH.";
 
-/// Does what was asked for. Returns 1 if something differs that is not another on each machine anyway.
+/// Does what was asked for. Returns 1 if something differs that is not another on each machine anyway, or if a conflict is
+/// open.
 ///
 /// # Errors
-/// When one of the directories can't be read, or neither has the path.
+/// When one of the directories can't be read, neither has the path, or it can't be done.
 pub(super) fn run(ctx: &Context, wanted: &Etc) -> Result<ExitCode> {
-    let Etc::Diff { as_json, within } = wanted;
     if let Some(message) = unknown(&ctx.config.partitions.persist, &ctx.flags, Path::new(IMAGES)) {
-        let json = as_json.then(|| json!({ "error": message }).to_string());
+        let json = wanted.as_json().then(|| json!({ "error": message }).to_string());
         return refuse(&Elsewhere { message, json });
     }
-    let found = compare(Path::new(IMAGES), Path::new(MINE), within.as_ref())?;
-    tell(&found, *as_json)?;
-    Ok(ExitCode::from(u8::from(found.iter().any(|one| !one.is_machines))))
+    match wanted {
+        Etc::Diff { as_json, within } => {
+            let found = compare(Path::new(IMAGES), Path::new(MINE), within.as_ref())?;
+            tell(&found, *as_json)?;
+            return Ok(ExitCode::from(u8::from(found.iter().any(|one| !one.is_machines))));
+        }
+        Etc::Conflicts { as_json } => return conflicts(&Choices::here(ctx)?.conflicts()?, *as_json),
+        Etc::Take(path) => choose(ctx, |choices| {
+            choices.take(path)?;
+            Ok(format!("/etc/{path} is the image's now; to undo that: pattern etc undo"))
+        })?,
+        Etc::Keep(path) => choose(ctx, |choices| {
+            choices.keep(path)?;
+            Ok(format!("the machine's /etc/{path} stays; to undo that: pattern etc undo"))
+        })?,
+        Etc::Undo => {
+            choose(ctx, |choices| Ok(format!("/etc/{} is as before the last choice", choices.undo()?)))?
+        }
+        Etc::History { as_json } => history(&Choices::here(ctx)?.history()?, *as_json)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Does what a person chose, says so, and no longer asks for it at login.
+fn choose(ctx: &Context, act: impl Fn(&Choices) -> Result<String>) -> Result<()> {
+    let choices = Choices::here(ctx)?;
+    let done = act(&choices)?;
+    choices.remind().unwrap_or_else(|error| output::message(&format!("pattern: {error:#}")));
+    output::line(&done)
+}
+
+/// Returns what a person should know of the kept `/etc`, if there is something.
+pub(super) fn waiting(ctx: &Context) -> Option<String> {
+    if unknown(&ctx.config.partitions.persist, &ctx.flags, Path::new(IMAGES)).is_some() {
+        return None;
+    }
+    let open = Choices::here(ctx).and_then(|choices| choices.conflicts());
+    open.map_or_else(|error| Some(format!("{error:#}")), |open| etc::reminder(&open))
+}
+
+fn conflicts(open: &[Open], as_json: bool) -> Result<ExitCode> {
+    if as_json {
+        let all: Vec<_> = open.iter().map(Open::json).collect();
+        output::line(&json!({ "conflicts": all }).to_string())?;
+    } else if open.is_empty() {
+        output::line("No conflict is open.")?;
+    } else {
+        open.iter().try_for_each(|one| output::line(&one.to_string()))?;
+        output::line(HINT)?;
+    }
+    Ok(ExitCode::from(u8::from(!open.is_empty())))
+}
+
+fn history(entries: &[Entry], as_json: bool) -> Result<()> {
+    if as_json {
+        let all: Vec<_> = entries.iter().map(Entry::json).collect();
+        return output::line(&json!({ "history": all }).to_string());
+    }
+    let now = news::now();
+    entries.iter().try_for_each(|entry| output::line(&entry.line(now)))
 }
 
 /// Returns why there is nothing to compare on this machine, or nothing.

@@ -14,7 +14,7 @@ use pattern::volume::reset::wish;
 use pattern_machine::disk::Disk;
 use pattern_machine::{boot, damage, esp, output, tpm_device};
 
-use super::{check_update, news, slot};
+use super::{check_update, etc, news, slot};
 use crate::context::Context;
 use crate::volume::{place, reminder, request, reset_request};
 
@@ -81,6 +81,7 @@ fn warnings(ctx: &Context, volume: Option<&Volume>) -> Vec<String> {
         recovery::warning(&volume.recovery, reminder::is_needed(&ctx.config, &header))
     });
     found.extend(keys.map(str::to_owned));
+    found.extend(etc::waiting(ctx));
     let full = esp::room(&image.id, &image.version).map(room::check);
     found.extend(full.ok().and_then(Result::err).map(|full| format!("No update fits: {full}")));
     found

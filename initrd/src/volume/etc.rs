@@ -3,6 +3,7 @@
 //! The directory itself has a mark: the version that it was last brought to. So an ordinary boot reads one
 //! attribute. Nothing here ends a boot: after a failure, the system starts with the `/etc` that is there.
 
+mod choices;
 mod layout;
 mod steps;
 #[cfg(test)]
@@ -16,9 +17,12 @@ use pattern_machine::factory::FACTORY;
 use pattern_machine::tree::{self, Source};
 
 use crate::context::Context;
+pub(crate) use choices::Choices;
 use layout::Layout;
 use steps::{Built, FOLLOW, NOTE, Step, Work};
 
+/// The running version's own, in the running system.
+const IMAGES: &str = "/usr/share/factory";
 /// So many conflicts have a line of their own in the log.
 const TOLD: usize = 20;
 /// Bytes of a line of the kernel's log, with room for what is written before it (`LOG_LINE_MAX` is 1024).

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Event, Journal, Noted};
 use crate::etc::mark::Mark;
@@ -23,8 +23,8 @@ pub struct Open {
 pub struct Decision {
     /// The path.
     pub path: Path,
-    /// Under which number the machine's lies, if the image's was taken.
-    pub number: Option<u32>,
+    /// What was exchanged, and under which number the machine's lies, if the image's was taken.
+    pub took: Option<(Path, u32)>,
     closed: Vec<Open>,
 }
 
@@ -88,7 +88,7 @@ impl State {
                 let choices = conflicts.iter().filter(|noted| noted.choice);
                 self.open.extend(choices.map(|noted| Open { noted: noted.clone(), since: to.clone() }));
             }
-            Event::Took { path, number } => self.decide(path, Some(*number)),
+            Event::Took { path, at, number } => self.decide(path, Some((at.clone(), *number))),
             Event::Kept { path } => self.decide(path, None),
             Event::Undid { .. } => {
                 self.open.extend(self.decisions.pop().into_iter().flat_map(|decision| decision.closed));
@@ -96,9 +96,9 @@ impl State {
         }
     }
 
-    fn decide(&mut self, path: &Path, number: Option<u32>) {
+    fn decide(&mut self, path: &Path, took: Option<(Path, u32)>) {
         let closed = self.open.extract_if(.., |open| open.noted.path.is_within(path)).collect();
-        self.decisions.push(Decision { path: path.clone(), number, closed });
+        self.decisions.push(Decision { path: path.clone(), took, closed });
     }
 }
 
@@ -119,13 +119,25 @@ impl Open {
     /// Returns it as a JSON object.
     #[must_use]
     pub fn json(&self) -> Value {
-        json!({
-            "path": format!("/etc/{}", self.noted.path),
-            "reason": self.noted.about,
-            "message": self.noted.says,
-            "since": self.since.version(),
-        })
+        let mut object = self.noted.json();
+        if let Some(object) = object.as_object_mut() {
+            object.insert("since".to_owned(), self.since.version().into());
+        }
+        object
     }
+}
+
+/// Returns what to show at each login, if a person has to decide something.
+#[must_use]
+pub fn reminder(open: &[Open]) -> Option<String> {
+    let mut paths: Vec<&Path> = open.iter().map(|open| &open.noted.path).collect();
+    paths.dedup();
+    let what = match paths.len() {
+        0 => return None,
+        1 => "1 file of /etc was".to_owned(),
+        many => format!("{many} files of /etc were"),
+    };
+    Some(format!("{what} changed on this machine and by an update. What to do: pattern etc conflicts"))
 }
 
 /// `/etc/nanorc: changed on this machine and in the image; the machine's stays (0.0.2)`

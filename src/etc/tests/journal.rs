@@ -1,8 +1,10 @@
 //! Conflicts stay open until somebody settles them, or the version that brought them is left.
 
+use serde_json::json;
+
 use crate::boot::usr::UsrHash;
 use crate::etc::tests::sample::{first, path, tree, with};
-use crate::etc::{Event, Journal, Mark, Unknown};
+use crate::etc::{Event, Journal, Mark, Unknown, reminder};
 
 fn mark(version: u8) -> Mark {
     Mark::of(&UsrHash::parse(&version.to_string().repeat(64)).unwrap(), &format!("0.0.{version}"))
@@ -48,12 +50,12 @@ fn conflicts_are_open_over_versions_until_a_person_chooses() {
 
 #[test]
 fn a_choice_is_undone_and_the_one_before_it_too() {
-    let took = Event::Took { path: path("a"), number: 1 };
+    let took = Event::Took { path: path("a"), at: path("a"), number: 1 };
     let mut journal = journal(vec![(1, brought(1, 2, &["a", "b"])), (2, took), (2, kept("b"))]);
     assert_eq!((open(&journal, 2), journal.free_number()), (vec![], 2));
     for (undone, number, left) in [("b", None, &["b 0.0.2"][..]), ("a", Some(1), &["a 0.0.2", "b 0.0.2"])] {
         let last = journal.last(&mark(2)).unwrap();
-        assert_eq!((last.path.clone(), last.number), (path(undone), number));
+        assert_eq!((last.path.clone(), last.took.map(|took| took.1)), (path(undone), number));
         journal = journal.with(Some(&mark(2)), 9, Event::Undid { path: last.path });
         assert_eq!(open(&journal, 2), left);
     }
@@ -114,7 +116,7 @@ fn events_are_told_in_a_line() {
         Event::noted(&mark(1), Some(Unknown::Lost)),
         brought(1, 2, &["a"]),
         brought(2, 1, &["a", "b"]),
-        Event::Took { path: path("a\nb"), number: 1 },
+        Event::Took { path: path("a\nb"), at: path("a\nb"), number: 1 },
         kept("a"),
         Event::Undid { path: path("a") },
     ]
@@ -131,6 +133,28 @@ fn events_are_told_in_a_line() {
             "undone: /etc/a",
         ]
     );
+}
+
+#[test]
+fn programs_get_objects_and_people_how_long_ago_it_was() {
+    let journal = journal(vec![(1, brought(1, 2, &["a"]))]);
+    let entry = journal.happened(Some(&mark(2)))[0];
+    assert_eq!(entry.line(7200), format!("2 hours ago      {}", entry.event));
+    let conflict = json!({
+        "path": "/etc/a",
+        "reason": "content",
+        "message": "changed on this machine and in the image; the machine's stays",
+    });
+    assert_eq!(
+        entry.json(),
+        json!({
+            "time": 0, "event": "brought", "from": "0.0.1", "to": "0.0.2", "message": "nothing changes",
+            "conflicts": [conflict],
+        })
+    );
+    let mut open = conflict;
+    open["since"] = "0.0.2".into();
+    assert_eq!(journal.open(&mark(2))[0].json(), open);
 }
 
 #[test]
@@ -151,6 +175,12 @@ fn a_conflict_is_settled_once_the_machine_has_the_images() {
         assert_eq!(open.is_settled(mine.get(&at), image.get(&at)), settled, "{mine:?}");
     }
     assert!(open.is_settled(None, None));
+    let said = |count| reminder(&vec![open.clone(); count]);
+    assert_eq!((said(0), said(1), said(2)), (None, said(2), said(1)));
+    assert_eq!(
+        said(1).unwrap(),
+        "1 file of /etc was changed on this machine and by an update. What to do: pattern etc conflicts"
+    );
     let mut attribute = open;
     attribute.noted.about = "attribute".to_owned();
     let mine = owned(tree(&[("a", "2")]), "a", 900, 900, 0o644);

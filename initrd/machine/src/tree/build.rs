@@ -18,7 +18,7 @@ use pattern::etc::{self, Kind, Node, Tree};
 use super::finish::{self, Place};
 use crate::ioctl;
 
-const FOLDER: OFlag =
+pub(super) const FOLDER: OFlag =
     OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
 const READ: OFlag = OFlag::O_RDONLY
     .union(OFlag::O_NOFOLLOW)

@@ -106,23 +106,12 @@ impl Work<'_> {
             Step::Draft => self.draft(),
             Step::Sync => sync(&layout.own()),
             Step::Base => self.base(),
-            Step::Record => self.record(),
+            Step::Record => record(layout, self.event.clone()),
             Step::Vacate => self.vacate(),
             Step::Place => rename(&layout.next(), &layout.before()),
             Step::Exchange => exchange(&layout.kept(), &layout.before()),
             Step::MarkKept => layout.set_mark(&layout.kept(), self.running, None),
         }
-    }
-
-    fn record(&self) -> Result<()> {
-        let (own, mark) = (self.layout.own(), self.layout.mark(&self.layout.kept())?);
-        let journal = self.layout.journal()?.with(
-            mark.and_then(|mark| Mark::parse(&mark)).as_ref(),
-            now(),
-            self.event.clone(),
-        );
-        replace::file(&own, JOURNAL, &journal.text(), 0o600)
-            .with_context(|| format!("writing {}", own.join(JOURNAL).display()))
     }
 
     /// The way back needs the tree from before until it is done, and a power cut may come at any time.
@@ -226,7 +215,15 @@ fn sync(folder: &Path) -> Result<()> {
     synced.with_context(|| format!("syncing {}", folder.display()))
 }
 
+/// Adds what happens to the journal.
+pub(super) fn record(layout: &Layout, event: Event) -> Result<()> {
+    let mark = layout.mark(&layout.kept())?.and_then(|mark| Mark::parse(&mark));
+    let journal = layout.journal()?.with(mark.as_ref(), now(), event);
+    let written = replace::file(&layout.own(), JOURNAL, &journal.text(), 0o600);
+    written.with_context(|| format!("writing {}", layout.own().join(JOURNAL).display()))
+}
+
 /// Returns the seconds since 1970, by the machine's clock.
-pub(super) fn now() -> u64 {
+fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }

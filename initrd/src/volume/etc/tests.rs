@@ -1,5 +1,6 @@
 //! On real directories. The mark and owners need root: without root these tests do nothing.
 
+mod choices;
 mod cuts;
 mod hostile;
 mod room;

@@ -1,0 +1,187 @@
+//! What a person decides about the kept `/etc` of the running system, and what waits for it.
+
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use nix::mount::MsFlags;
+use pattern::etc::{self, Entry, Event, Mark, Open, Taking, Tree};
+use pattern_machine::mounts::{apart, bind};
+use pattern_machine::people::banner;
+use pattern_machine::tree::{self, Source, build, swap};
+
+use super::layout::{Layout, gone};
+use super::steps::record;
+use crate::context::Context;
+use crate::volume::place;
+
+/// Where this process alone sees all of the volume.
+const VIEW: &str = "/run/pattern/volume";
+const BANNER: &str = "53-pattern-etc";
+
+/// The kept `/etc`, and what the volume has beside it.
+pub(crate) struct Choices {
+    layout: Layout,
+    running: Mark,
+    /// No two commands change it at once.
+    _lock: File,
+}
+
+impl Choices {
+    /// Finds it on the volume, below what covers it in the running system.
+    ///
+    /// # Errors
+    /// When the volume is not mounted, or has no `/etc` of the running version.
+    pub(crate) fn here(ctx: &Context) -> Result<Self> {
+        apart().context("making a mount namespace")?;
+        // What is mounted below it is not a part of the view.
+        bind(place::mounted()?, Path::new(VIEW), MsFlags::empty())?;
+        Self::of(
+            Layout::new(Path::new(VIEW), Path::new(super::IMAGES)),
+            Mark::of(&ctx.usr, &ctx.config.image.version),
+        )
+    }
+
+    pub(super) fn of(layout: Layout, running: Mark) -> Result<Self> {
+        let mark = layout.mark(&layout.kept())?.and_then(|mark| Mark::parse(&mark));
+        if mark.as_ref().is_none_or(|mark| mark.id() != running.id()) {
+            let is = mark.map_or_else(|| "an unknown version".to_owned(), |mark| mark.to_string());
+            bail!(
+                "/etc is that of {is}, and could not be brought to {running}; why: journalctl -b -k --grep /etc"
+            );
+        }
+        let own = layout.own();
+        let lock = File::open(&own).with_context(|| format!("opening {}", own.display()))?;
+        lock.lock().with_context(|| format!("locking {}", own.display()))?;
+        Ok(Self { layout, running, _lock: lock })
+    }
+
+    /// Returns what happened to it, the oldest first.
+    ///
+    /// # Errors
+    /// When the journal can't be read.
+    pub(crate) fn history(&self) -> Result<Vec<Entry>> {
+        Ok(self.layout.journal()?.happened(Some(&self.running)).into_iter().cloned().collect())
+    }
+
+    /// Returns the conflicts that nobody has settled.
+    ///
+    /// # Errors
+    /// When one of the files can't be read.
+    pub(crate) fn conflicts(&self) -> Result<Vec<Open>> {
+        open(&self.layout)
+    }
+
+    /// Takes the image's for a path. The machine's is kept until another version is started.
+    ///
+    /// # Errors
+    /// When that would lose something, or can't be done. Nothing changed then.
+    pub(crate) fn take(&self, path: &etc::Path) -> Result<()> {
+        let is_withdrawn =
+            self.conflicts()?.iter().any(|open| open.noted.path == *path && open.noted.about == "withdrawn");
+        let (mine, image) = self.trees()?;
+        let taking = etc::take(&mine, &image, path, is_withdrawn)
+            .map_err(|why| anyhow::anyhow!("/etc/{path}: {why}"))?;
+        let number = self.layout.journal()?.free_number();
+        let aside = self.aside(number);
+        gone(&aside)?;
+        let (kept, factory) = (self.layout.kept(), self.layout.factory());
+        build(
+            &aside,
+            &taking.tree,
+            &[Source { root: &kept, tree: &mine }, Source { root: factory, tree: &image }],
+        )?;
+        swap(&kept, &aside, &taking.at)?;
+        self.note(Event::Took { path: path.clone(), at: taking.at, number })
+    }
+
+    /// Lets the machine's stay where there are conflicts, at a path and below.
+    ///
+    /// # Errors
+    /// When none is there, or it can't be noted.
+    pub(crate) fn keep(&self, path: &etc::Path) -> Result<()> {
+        if !self.conflicts()?.iter().any(|open| open.noted.path.is_within(path)) {
+            bail!("/etc/{path}: no conflict is open there; to list them: pattern etc conflicts");
+        }
+        self.note(Event::Kept { path: path.clone() })
+    }
+
+    /// Undoes the last choice. Returns its path.
+    ///
+    /// # Errors
+    /// When nothing can be undone, or what was taken was changed since.
+    pub(crate) fn undo(&self) -> Result<etc::Path> {
+        let Some(last) = self.layout.journal()?.last(&self.running) else {
+            bail!(
+                "nothing was taken or kept since this version was started; to go back to the version before: pattern rollback"
+            );
+        };
+        if let Some((at, number)) = &last.took {
+            self.require_as_taken(&last.path, at, *number)?;
+            swap(&self.layout.kept(), &self.aside(*number), at)?;
+        }
+        self.note(Event::Undid { path: last.path.clone() })?;
+        Ok(last.path)
+    }
+
+    /// Fails if a path is not as it was when the image's was taken: a change since then would be lost.
+    fn require_as_taken(&self, path: &etc::Path, at: &etc::Path, number: u32) -> Result<()> {
+        let (now, image) = self.trees()?;
+        let aside = tree::read(&self.aside(number))?;
+        let before = now.with(at, &aside);
+        let is_same = match etc::take(&before, &image, path, true) {
+            Ok(Taking { tree, .. }) => tree.within(at).eq(now.within(at)),
+            Err(_) => false,
+        };
+        if !is_same {
+            bail!(
+                "/etc/{path} was changed since the image's was taken, and the change would be lost; save it, run \
+                 `cp --archive /usr/share/factory/etc/{path} /etc/{path}`, and try again"
+            );
+        }
+        Ok(())
+    }
+
+    /// Returns the machine's tree and the image's.
+    fn trees(&self) -> Result<(Tree, Tree)> {
+        Ok((tree::read(&self.layout.kept())?, tree::read(self.layout.factory())?))
+    }
+
+    /// Returns where the machine's lies after the image's was taken. It goes with what is kept of the version.
+    fn aside(&self, number: u32) -> std::path::PathBuf {
+        self.layout.base_place(self.running.id()).join(format!("taken-{number}"))
+    }
+
+    /// Shows at login that conflicts wait for a person, or no longer shows it.
+    ///
+    /// # Errors
+    /// When it can't be shown.
+    pub(crate) fn remind(&self) -> Result<()> {
+        remind(&self.layout)
+    }
+
+    fn note(&self, event: Event) -> Result<()> {
+        record(&self.layout, event)
+    }
+}
+
+/// Returns the open conflicts, without those where the machine has the image's by now.
+fn open(layout: &Layout) -> Result<Vec<Open>> {
+    let Some(mark) = layout.mark(&layout.kept())?.and_then(|mark| Mark::parse(&mark)) else {
+        return Ok(Vec::new());
+    };
+    let mut open = Vec::new();
+    for one in layout.journal()?.open(&mark) {
+        let path = &one.noted.path;
+        let (mine, image) = (tree::at(&layout.kept(), path)?, tree::at(layout.factory(), path)?);
+        if !one.is_settled(mine.as_ref(), image.as_ref()) {
+            open.push(one);
+        }
+    }
+    Ok(open)
+}
+
+/// Shows at login that conflicts wait for a person, or no longer shows it.
+pub(super) fn remind(layout: &Layout) -> Result<()> {
+    banner::show(BANNER, etc::reminder(&open(layout)?).as_deref())
+}
