@@ -11,6 +11,7 @@ pub mod config;
 pub mod etc;
 pub mod firmware;
 pub mod hex;
+pub mod login;
 pub mod plain;
 pub mod plan;
 pub mod program;

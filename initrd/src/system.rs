@@ -3,5 +3,6 @@
 pub(crate) mod fallback;
 pub(crate) mod health;
 pub(crate) mod interrupted;
+mod logins;
 pub(crate) mod recovery;
 pub(crate) mod scrub;

@@ -12,6 +12,7 @@ use nix::libc::O_TMPFILE;
 use pattern::update::essential::State;
 use pattern_machine::{trial, unit};
 
+use super::logins;
 use crate::context::Context;
 use crate::stage::Report;
 
@@ -22,8 +23,8 @@ const STEADY: Duration = Duration::from_secs(10);
 /// How long essential units may take until they work.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Checks that everything that the image persists is mounted and writable, and that all essential
-/// units work.
+/// Checks that everything that the image persists is mounted and writable, that a kept `/etc` lets people log in,
+/// and that all essential units work.
 ///
 /// # Errors
 /// When a check fails. The error names what failed.
@@ -32,6 +33,9 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
     mounted.extend(ctx.config.partitions.persist.asked().map(|name| format!("/{name}")));
     for path in &mounted {
         writable(Path::new(path)).with_context(|| format!("{path} is not kept"))?;
+    }
+    if ctx.config.partitions.persist.etc {
+        logins::check(Path::new("/")).context("logging in")?;
     }
     let units = &ctx.config.boot.essential;
     if !units.is_empty() {
