@@ -16,7 +16,7 @@ BUILD     = $(PATTERN) build --force --keys demo/demo-keys --output build/images
 SCENARIOS = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests -- --nocapture --test-threads=2
 ATTACKS   = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests --test attacks -- --nocapture --test-threads=2
 MACHINES  = PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo test -p pattern-vm-tests --test machines -- --nocapture --test-threads=2
-RELEASES := $(addprefix build/releases/,0.0.2 third broken testing)
+RELEASES := $(addprefix build/releases/,0.0.2 third broken testing options)
 USERSPACE = vm-tests/images/userspace
 
 ifeq ($(HOST),)
@@ -109,6 +109,7 @@ build/releases/0.0.2:   FOLDER = demo-update
 build/releases/third:   FOLDER = vm-tests/images/third
 build/releases/broken:  FOLDER = vm-tests/images/broken
 build/releases/testing: FOLDER = vm-tests/images/testing
+build/releases/options: FOLDER = vm-tests/images/options
 .PHONY: $(RELEASES)
 .NOTPARALLEL:
 $(RELEASES): image

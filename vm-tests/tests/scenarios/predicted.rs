@@ -6,7 +6,7 @@ mod changes;
 use std::collections::BTreeMap;
 use std::fs;
 
-use changes::{ADD_ONS, Change, FILES, WITH_SECURE_BOOT};
+use changes::{ADD_ONS, Change, FILES, PARTS, WITH_SECURE_BOOT};
 use pattern_vm_tests::{Computer, Firmware, Foresight, Guest};
 
 /// Always predicted: programs, Secure Boot's keys, the kernel's command line and initrd, the kernel image, its parameters, extensions.
@@ -27,6 +27,12 @@ fn predicted_files() {
 #[ignore = "long; `make check-all` runs it"]
 fn predicted_add_ons() {
     predicted(Computer::installed("predicted_add_ons"), ADD_ONS);
+}
+
+#[test]
+#[ignore = "long; `make check-all` runs it"]
+fn predicted_parts() {
+    predicted(Computer::installed("predicted_parts"), PARTS);
 }
 
 #[test]
@@ -85,10 +91,19 @@ impl Count {
     }
 }
 
+/// A cpio archive with nothing in it. The kernel reads one with microcode before the initrd, and starts without an initrd if it is
+/// damaged: Documentation/driver-api/early-userspace/buffer-format.rst.
+fn empty_archive() -> String {
+    const NAME: &str = "TRAILER!!!\0";
+    let fields = (0..13).map(|field| if field == 11 { format!("{:08X}", NAME.len()) } else { "0".repeat(8) });
+    let entry = format!("070701{}{NAME}", fields.collect::<String>());
+    format!("{entry:\0<512}")
+}
+
 /// Puts what changes are made of into a folder of the EFI system partition that nobody measures.
 fn prepare(computer: &Computer) {
     let put = |file: &str| computer.copy_to_esp(PREPARED, file);
-    fs::write(computer.folder().join("archive"), "070701").expect("writing a part of an add-on");
+    fs::write(computer.folder().join("archive"), empty_archive()).expect("writing a part of an add-on");
     let add_ons: [(&str, &[&str]); 9] = [
         ("word", &["--cmdline=add.on=1 quiet"]),
         ("other", &["--cmdline=  other.words=1\tquiet  "]),

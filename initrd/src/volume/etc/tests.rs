@@ -3,6 +3,7 @@
 mod choices;
 mod cuts;
 mod hostile;
+mod overlay;
 mod room;
 mod rules;
 

@@ -69,6 +69,9 @@ pub(crate) const ADD_ONS: &[Change] = &[
     ("an add-on without the ending", "cp $P/word.addon.efi $A/word.efi"),
     ("two add-ons are removed", "rm $A/other.addon.efi $X/z.addon.efi"),
     ("all add-ons are removed", "rm $A/* $X/*"),
+];
+
+pub(crate) const PARTS: &[Change] = &[
     ("an add-on with a part of the initrd", "cp $P/initrd.addon.efi $A"),
     ("an add-on with microcode", "cp $P/ucode.addon.efi $A"),
     ("an add-on with all parts, beside the image", "cp $P/all.addon.efi $X"),
