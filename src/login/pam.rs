@@ -1,5 +1,7 @@
 //! The services of PAM: pam.conf(5), pam.d(5).
 
+use std::cell::Cell;
+
 use super::Files;
 use super::control::Control;
 use super::stack::{Line, can_agree};
@@ -10,9 +12,12 @@ const FOLDERS: [&str; 3] = ["/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d"];
 const KINDS: [&str; 3] = ["auth", "account", "session"];
 /// Includes in each other. More is a circle.
 const DEEPEST: usize = 16;
+/// Files that are read for one stack. A file that includes itself twice would be read 65536 times.
+const MOST: usize = 500;
 
 pub(super) struct Services<'a> {
     files: &'a Files<'a>,
+    left: Cell<usize>,
 }
 
 /// Where the lines of a service come from, and what it asks for.
@@ -24,7 +29,7 @@ struct Wanted<'a> {
 
 impl<'a> Services<'a> {
     pub(super) const fn new(files: &'a Files<'a>) -> Self {
-        Self { files }
+        Self { files, left: Cell::new(0) }
     }
 
     /// Returns why nobody can log in by a service, if that is so because something is missing.
@@ -45,6 +50,7 @@ impl<'a> Services<'a> {
     /// Returns the lines of a kind. A service that has none of a kind goes by those of `other`.
     fn stack(&self, service: &str, kind: &str) -> Vec<Line> {
         let wanted = Wanted { kind, depth: 0 };
+        self.left.set(MOST);
         let stack = self.service(service, wanted);
         if stack.is_empty() { self.service("other", wanted) } else { stack }
     }
@@ -53,7 +59,11 @@ impl<'a> Services<'a> {
         let paths = FOLDERS
             .iter()
             .map(|folder| if name.starts_with('/') { name.to_owned() } else { format!("{folder}/{name}") });
-        let text = paths.filter(|_| wanted.depth <= DEEPEST).find_map(|path| (self.files.read)(&path));
+        let Some(left) = self.left.get().checked_sub(1).filter(|_| wanted.depth <= DEEPEST) else {
+            return Vec::new();
+        };
+        self.left.set(left);
+        let text = paths.into_iter().find_map(|path| (self.files.read)(&path));
         let text = text.unwrap_or_default().replace("\\\n", " ");
         text.lines().flat_map(|line| self.line(line, wanted)).collect()
     }

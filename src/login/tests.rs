@@ -149,6 +149,7 @@ fn a_way_that_is_closed_on_purpose_is_no_fault() {
         "auth requisite pam_deny.so\n",
         "",
         "auth include login\n",
+        "auth include login\nauth include login\nauth substack login\n",
         "auth [success=9 default=ignore] pam_unix.so\n",
     ] {
         assert_eq!(service(lines), [""; 0], "{lines}");
