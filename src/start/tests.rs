@@ -100,6 +100,30 @@ fn an_event_of_an_unknown_kind_is_a_doubt() {
     assert!(said(6, &[1, 2, 3, 4]).is_err() && said(0x8000_0003, b"").is_err());
 }
 
+/// What was put there since may have the content of something that was measured, and stands for nothing of this boot.
+#[test]
+fn a_new_file_with_the_content_of_another_one_is_predicted() {
+    let part = |name: &str, section: &str| {
+        file(&format!("/loader/addons/{name}.addon.efi"), &program(&[(section, b"same")]))
+    };
+    let mut bare = start();
+    (bare.words, bare.beside, bare.credentials, bare.secure_boot) = (None, vec![], vec![], false);
+    bare.add_ons = vec![part("initrd", ".initrd"), part("ucode", ".ucode")];
+    let event = |tag: u32| (12, 6, [&tag.to_le_bytes()[..], &[0; 8]].concat(), digest_of(BANK, &[b"same"]));
+    let log = log_of(&[started(LOADER), event(0xdac0_8e1a), event(0x49df_fe0f)]);
+    let value = |count| replay(BANK, vec![&digest_of(BANK, &[b"same"])[..]; count]);
+    let now = |_| Some(value(2));
+    let (mut next, new) = (
+        bare.clone(),
+        [file("/EFI/Linux/demo_0.0.1.efi.extra.d/all.addon.efi", &program(&[(".ucode", b"same")]))],
+    );
+    next.beside = new.to_vec();
+    let touched = [next.beside[0].path.clone()];
+    // The files that lie there now are those that explain this boot.
+    let boot = Boot { now: &now, ..boot(&log, &next, &touched) };
+    assert_eq!(boot.before(&next).register(12).unwrap().value, value(3));
+}
+
 const UNKNOWN: &str = "the firmware's event log has an event of type 0xd for PCR 12, which is not known here";
 
 /// A log with these programs, and the register that they lead to.
