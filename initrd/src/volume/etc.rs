@@ -37,6 +37,7 @@ pub(crate) fn follow(ctx: &Context, volume: &Path, is_new: bool) {
     let layout = Layout::new(volume, Path::new(FACTORY));
     bring(&layout, &running, is_new, &carry_out)
         .unwrap_or_else(|error| log::error!("{error:#}; /etc stays as it is"));
+    choices::remind(&layout).unwrap_or_else(|error| log::warn!("{error:#}"));
 }
 
 /// Carries steps out. Tests have a power cut end it.
@@ -48,21 +49,16 @@ fn bring(layout: &Layout, running: &Mark, is_new: bool, carry: &Carry<'_>) -> Re
         // Without a factory directory something else writes /etc, such as the activation of NixOS.
         return Ok(());
     }
-    match next {
-        Next::Nothing => Ok(()),
-        Next::Begin => note(layout, running, None, carry),
-        Next::Adopt(why) => note(layout, running, Some(why), carry),
-        Next::Follow(from) => match follow_from(layout, running, &from, carry) {
-            Ok(true) => Ok(()),
-            Ok(false) => note(layout, running, Some(Unknown::Lost), carry),
-            Err(error) => Err(error.context(format!("bringing /etc from {from} to {running}"))),
-        },
-        Next::Return(from) => match return_from(layout, running, &from, carry) {
-            Ok(true) => Ok(()),
-            Ok(false) => note(layout, running, Some(Unknown::Lost), carry),
-            Err(error) => Err(error.context(format!("bringing /etc back from {from} to {running}"))),
-        },
-    }
+    let done = match &next {
+        Next::Nothing => Ok(true),
+        Next::Begin => note(layout, running, None, carry).map(|()| true),
+        Next::Adopt(why) => note(layout, running, Some(*why), carry).map(|()| true),
+        Next::Follow(from) => follow_from(layout, running, from, carry)
+            .with_context(|| format!("bringing /etc from {from} to {running}")),
+        Next::Return(from) => return_from(layout, running, from, carry)
+            .with_context(|| format!("bringing /etc back from {from} to {running}")),
+    };
+    if done? { Ok(()) } else { note(layout, running, Some(Unknown::Lost), carry) }
 }
 
 /// Merges. Returns whether the image's own of the version before is known.
@@ -78,9 +74,9 @@ fn follow_from(layout: &Layout, running: &Mark, from: &Mark, carry: &Carry<'_>) 
 
 /// Gives the tree from before back, with what was changed meanwhile. Returns whether what that takes is there.
 fn return_from(layout: &Layout, running: &Mark, from: &Mark, carry: &Carry<'_>) -> Result<bool> {
-    let Some(earlier) = layout.earlier(running)? else { return Ok(false) };
-    let (Some(base), Some(newer)) = (layout.base(running.id())?, layout.base(from.id())?) else {
-        return Ok(false);
+    let found = (layout.earlier(running)?, layout.base(running.id())?, layout.base(from.id())?);
+    let (Some(earlier), Some(base), Some(newer)) = found else {
+        return follow_from(layout, running, from, carry);
     };
     let (mine, before) = (tree::read(&layout.kept())?, tree::read(&earlier)?);
     let forth = Forth { base: &base.tree, before: &before, new: &newer.tree, had: &base.numbers };

@@ -116,13 +116,19 @@ fn without_the_tree_from_before_a_fallback_is_an_update_like_each_other() {
     if !is_root() {
         return;
     }
-    let mut machine = Machine::installed("lost");
-    put(&machine.etc(), "motd", "2");
-    put(&machine.etc(), "nanorc", "mine");
-    machine.boot(2);
-    remove(&machine.own().join("before")).unwrap();
-    machine.boot(1);
-    assert_eq!((machine.text("motd"), machine.text("nanorc")), (Some("1".into()), Some("mine".into())));
+    for lost in ["before", mark(1).id()] {
+        let mut machine = Machine::installed(lost);
+        put(&machine.etc(), "motd", "2");
+        put(&machine.etc(), "nanorc", "mine");
+        machine.boot(2);
+        remove(&machine.own().join(lost)).unwrap();
+        machine.boot(1);
+        assert_eq!(
+            (machine.text("motd"), machine.text("nanorc")),
+            (Some("1".into()), Some("mine".into())),
+            "{lost}"
+        );
+    }
 }
 
 #[test]
