@@ -36,7 +36,8 @@ fn etc_follows() {
     guest.must("pattern rollback");
     restart(&mut guest, "0.0.1");
     let log = guest.must("dmesg");
-    assert!(log.contains("brought /etc from 0.0.2 (") && log.contains(") to 0.0.1 ("), "{log}");
+    assert!(log.contains("brought /etc back from 0.0.2 (") && log.contains(") to 0.0.1 ("), "{log}");
+    assert_eq!(guest.must("pattern etc conflicts"), "No conflict is open.");
     is_of_version_1(&mut guest);
     has_the_edits(&mut guest);
     assert_eq!(guest.must("cat /etc/meanwhile"), "mine");
