@@ -271,7 +271,7 @@ vm: image release ## test: scenarios in virtual machines; T=NAME for one, of the
 	tests/need age console-setup-linux gnupg
 	$(BUILD) vm-tests/images/production
 	$(BUILD) vm-tests/images/screen
-	$(if $(T),,PATTERN_TOOLS=build/tools cargo test -p pattern-image --test addon -- --include-ignored)
+	$(if $(T),,PATTERN_TOOLS=build/tools cargo test -p pattern-image --test addon --test sign_image -- --include-ignored)
 	$(SCENARIOS) $(if $(T),--include-ignored) $(T)
 
 .PHONY: promises

@@ -6,6 +6,7 @@ mod image;
 mod initrd;
 mod packages;
 mod pipeline;
+mod published;
 mod values;
 mod whole;
 

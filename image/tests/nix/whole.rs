@@ -57,7 +57,7 @@ fn read(settings: &Value) -> Config {
 }
 
 /// TOML takes JSON's strings, numbers, booleans and arrays.
-fn toml(prefix: &str, set: &Value) -> String {
+pub fn toml(prefix: &str, set: &Value) -> String {
     let each = |(name, value): (&String, &Value)| match value {
         Value::Object(_) => toml(&format!("{prefix}{name}."), value),
         value => format!("{prefix}{name} = {value}\n"),
