@@ -5,6 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
+
 use super::{evaluating, nix_instantiate, top, value, words};
 
 /// Returns the files of a folder that the programs are built from.
@@ -127,4 +129,31 @@ fn an_older_rust_is_named_before_anything_is_built() {
     let refusal = with("1.80.1").unwrap_err();
     let words = format!("pattern needs Rust {needed} or newer, and this nixpkgs has 1.80.1");
     assert!(refusal.contains(&words), "{refusal}");
+}
+
+/// Else the first command in a checkout writes another one, and nobody builds what was looked at.
+#[test]
+#[ignore = "needs nix-bin; `make test` runs it"]
+fn the_lock_file_is_that_of_the_inputs() {
+    let outcome = |edit: fn(&str) -> String| {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("flake")).unwrap();
+        for name in ["flake.nix", "flake.lock"] {
+            let text = fs::read_to_string(top().join(name)).unwrap();
+            fs::write(folder.path().join("flake").join(name), edit(&text)).unwrap();
+        }
+        let mut command = Command::new("nix");
+        command.args(["--extra-experimental-features", "nix-command flakes", "--store"]);
+        command.arg(folder.path().join("store")).args(["flake", "metadata", "--json", "--offline"]);
+        command.arg("--no-update-lock-file").arg(format!("path:{}", folder.path().join("flake").display()));
+        command.env("HOME", folder.path()).env("XDG_CACHE_HOME", folder.path()).output().unwrap()
+    };
+    let output = outcome(str::to_owned);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let locks: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let locked = &locks["locks"]["nodes"]["nixpkgs"]["locked"];
+    let text = |name: &str| locked[name].as_str().unwrap();
+    assert!(text("rev").len() == 40 && text("narHash").starts_with("sha256-"), "{locked}");
+    let other = outcome(|text| text.replace("/nixos-unstable", "/nixos-25.11"));
+    assert!(!other.status.success(), "{other:?}");
 }

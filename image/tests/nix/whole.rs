@@ -1,9 +1,11 @@
 //! Compares what the whole of NixOS makes of a configuration with what an image needs. `PATTERN_NIXPKGS` names a checkout of
 //! nixpkgs, and nix-instantiate must be one that this nixpkgs takes (2.18 for that of 2026).
 
+use std::cmp::Ordering;
 use std::path::PathBuf;
 use std::process::Command;
 
+use pattern::config::version::compare;
 use pattern::config::{self, Config};
 use pattern::plan::{Entry, decide};
 use pattern::program::Manager;
@@ -71,6 +73,9 @@ fn is_whole(evaluation: &Value) {
     for (name, derivation) in evaluation["derivations"].as_object().unwrap() {
         assert!(derivation.as_str().unwrap().ends_with(".drv"), "{name}: {derivation}");
     }
+    let rust = text(&evaluation["versions"], "rustc");
+    let enough = compare(rust, env!("CARGO_PKG_RUST_VERSION")) != Ordering::Less;
+    assert!(enough, "this nixpkgs has Rust {rust}: {}", env!("CARGO_PKG_RUST_VERSION"));
     // With the library that finds a TPM's driver by its path in the store.
     assert_eq!(evaluation["package"]["static"], false);
     assert!(words(&evaluation["package"]["libraries"]).contains(&"tpm2-tss"));
