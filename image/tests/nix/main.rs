@@ -4,9 +4,11 @@
 
 mod image;
 mod initrd;
+mod layout;
 mod packages;
 mod pipeline;
 mod published;
+mod store;
 mod values;
 mod whole;
 

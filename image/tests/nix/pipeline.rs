@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,6 +11,7 @@ use std::process::Command;
 use pattern::program::Program;
 use serde_json::Value;
 
+use super::store::{Store, write};
 use super::{text, top, whole, words};
 
 /// Larger than what else is in `/usr` by far.
@@ -22,9 +24,17 @@ pub(super) const PATH: &str = "/usr/bin:/usr/sbin:/bin:/sbin";
 pub(super) const WITHIN: &str = r#"mount --bind "$0" /usr && exec "$@""#;
 
 pub(super) struct Rehearsal {
-    folder: tempfile::TempDir,
+    store: Store,
     pub(super) evaluation: Value,
     pub(super) tools: PathBuf,
+}
+
+impl Deref for Rehearsal {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
 }
 
 impl Rehearsal {
@@ -36,30 +46,10 @@ impl Rehearsal {
             return None;
         }
         let evaluation = whole::evaluate("check/reference-demo.nix", "", "x86_64-linux")?;
-        let rehearsal = Self { folder: tempfile::tempdir().unwrap(), evaluation, tools };
+        let rehearsal = Self { store: Store::new(), evaluation, tools };
         rehearsal.ukify();
         rehearsal.packages();
         Some(rehearsal)
-    }
-
-    /// Where a path of the store is here.
-    fn here(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path.strip_prefix('/').unwrap())
-    }
-
-    /// Runs a script of a derivation on the store of this rehearsal.
-    pub(super) fn script(&self, script: &str, at: &Path, out: &Path) {
-        let store = self.here("/nix/store");
-        let script = script.replace("/nix/store", store.to_str().unwrap());
-        let path = format!("{}:{}", self.folder.path().join("bin").display(), std::env::var("PATH").unwrap());
-        let mut command = Command::new("bash");
-        command.args(["-euc", &script]).current_dir(at).env("out", out).env("PATH", path);
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    pub(super) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
     }
 
     /// Runs a program of the tools tree.
@@ -69,7 +59,7 @@ impl Rehearsal {
             .args(["--mount", "sh", "-c", WITHIN])
             .arg(&self.tools)
             .args(words)
-            .current_dir(&self.folder)
+            .current_dir(self.folder())
             .env("PATH", PATH);
         let output = command.output().unwrap();
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -79,14 +69,14 @@ impl Rehearsal {
     /// Runs the host's tool.
     pub(super) fn pattern(&self, words: &[&str]) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pattern"));
-        let output = command.args(words).current_dir(&self.folder).output().unwrap();
+        let output = command.args(words).current_dir(self.folder()).output().unwrap();
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
 
     /// Has scripts find the tree's ukify.
     fn ukify(&self) {
-        let file = self.folder.path().join("bin/ukify");
+        let file = self.path("bin/ukify");
         let within = format!(
             "PATH={PATH} exec unshare --mount sh -c '{WITHIN}' {} /usr/bin/ukify \"$@\"",
             self.tools.display()
@@ -97,11 +87,8 @@ impl Rehearsal {
 
     /// Lays out the packages: a program that stands for ours, and a file for every other source.
     fn packages(&self) {
-        let package = self.here(text(&self.evaluation["package"], "name"));
-        write(&package.join("bin/pattern-initrd"), &vec![b'x'; PROGRAM]);
-        let scripts = &self.evaluation["scripts"];
-        self.script(text(scripts, "package"), &top(), &package);
-        let script = text(scripts, "usr");
+        self.package(&self.evaluation, &vec![b'x'; PROGRAM]);
+        let script = text(&self.evaluation["scripts"], "usr");
         for word in script.split_whitespace().filter(|word| word.starts_with("/nix/store/")) {
             let file = self.here(word);
             if !file.exists() {
@@ -110,7 +97,7 @@ impl Rehearsal {
         }
         let sources = self.sources();
         let usr = sources.iter().find_map(|source| source.strip_suffix("/lib/pattern")).unwrap();
-        self.script(script, self.folder.path(), &self.here(usr));
+        self.script(script, self.folder(), &self.here(usr));
         let loader = fs::read(self.tools.join("lib/systemd/boot/efi/systemd-bootx64.efi")).unwrap();
         for source in sources.iter().filter(|source| !self.here(source).exists()) {
             write(&self.here(source), if source.ends_with(".efi") { &loader } else { b"something" });
@@ -174,7 +161,7 @@ impl Rehearsal {
         write(&self.here(word("-ukify.conf")), lines.join("\n").as_bytes());
         let release = text(&self.evaluation["scripts"], "release");
         let efi = self.here(release.split(' ').find(|word| word.ends_with("/demo_0.0.1.efi")).unwrap());
-        self.script(script, self.folder.path(), efi.parent().unwrap());
+        self.script(script, self.folder(), efi.parent().unwrap());
 
         let said = self.tool(&["ukify", "inspect", efi.to_str().unwrap()]);
         let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| line.contains("usrhash=")).collect();
@@ -208,7 +195,7 @@ impl Rehearsal {
         let keyring =
             self.sources().into_iter().find(|source| source.ends_with("-demo-pubring.pgp")).unwrap();
         fs::copy(self.path("demo-pubring.pgp"), self.here(keyring)).unwrap();
-        self.script(script, self.folder.path(), &self.path("release"));
+        self.script(script, self.folder(), &self.path("release"));
         let sums = fs::read_to_string(self.path("release/SHA256SUMS")).unwrap();
         assert_eq!(sums.lines().count(), 5, "{sums}");
         let usr = sums.lines().find(|line| line.ends_with(".usr.raw")).unwrap();
@@ -232,9 +219,9 @@ fn usr_is_as_pattern_build_lays_it_out(rehearsal: &Rehearsal, image: &Path) {
     let split = split.into_iter().find(|path| path.to_str().unwrap().contains(".usr.")).unwrap();
     // Of one compressed program, not of thirteen whole ones.
     assert!(fs::metadata(&split).unwrap().len() < PROGRAM as u64, "{}", split.display());
-    let extract = format!("--extract={}", rehearsal.folder.path().join("usr").display());
+    let extract = format!("--extract={}", rehearsal.path("usr").display());
     rehearsal.tool(&["fsck.erofs", &extract, split.to_str().unwrap()]);
-    let usr = rehearsal.folder.path().join("usr");
+    let usr = rehearsal.path("usr");
     for program in Program::ALL {
         let link = usr.join(program.path().strip_prefix("/usr/").unwrap());
         assert_eq!(fs::read_link(&link).unwrap(), Path::new("pattern-initrd"), "{}", link.display());
@@ -246,9 +233,4 @@ fn usr_is_as_pattern_build_lays_it_out(rehearsal: &Rehearsal, image: &Path) {
     for name in ["bin/env", "lib/systemd/import-pubring.pgp", "lib/sysupdate.d/30-uki.transfer"] {
         assert!(fs::metadata(usr.join(name)).unwrap().len() > 0, "{name}");
     }
-}
-
-pub(super) fn write(file: &Path, contents: &[u8]) {
-    fs::create_dir_all(file.parent().unwrap()).unwrap();
-    fs::write(file, contents).unwrap();
 }

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::pipeline::{PATH, Rehearsal, write};
+use super::pipeline::{PATH, Rehearsal};
+use super::store::write;
 use super::text;
 
 /// Shows the keyring where systemd looks first, beside the /usr of the tools tree.

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{evaluating, text, top, value, words};
 
 /// Returns the checkout, or says that the test is skipped.
-fn nixpkgs() -> Option<PathBuf> {
+pub fn nixpkgs() -> Option<PathBuf> {
     let folder = std::env::var_os("PATTERN_NIXPKGS").map(PathBuf::from);
     if folder.is_none() {
         println!("skipped: PATTERN_NIXPKGS names no checkout of nixpkgs (docs/nix.md)");
