@@ -72,6 +72,8 @@
         evaluation = pkgs.writeText "evaluation.json" (
           builtins.toJSON (import ./nix/check { nixpkgsLib = nixpkgs + "/lib"; })
         );
+        # Both need KVM.
+        boots = pkgs.callPackage ./nix/packages/boots.nix { module = self.nixosModules.pattern; };
         scenarios = pkgs.callPackage ./nix/packages/scenarios.nix {
           inherit pattern;
           image = self.packages.${system}.demo;

@@ -202,6 +202,7 @@ fn the_flake_and_the_firmware_that_its_machines_have() {
     for (name, derivation) in packages["derivations"].as_object().unwrap() {
         assert!(derivation.as_str().unwrap().ends_with(".drv"), "{name}: {derivation}");
     }
+    assert_eq!(words(&packages["mounts"]), ["/", "/nix/store"]);
     for firmware in ["plain", "secure"] {
         let flags = words(&packages["firmware"][firmware]).join(" ");
         assert!(flags.contains("-D TPM2_ENABLE") && flags.contains("-D FD_SIZE_4MB"), "{firmware}: {flags}");
