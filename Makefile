@@ -254,7 +254,7 @@ lint: ## test: formatting, lints, licences and sources of dependencies
 .PHONY: test
 test: ## test: what needs neither C libraries, nor root, nor a VM
 	tests/need acl age dosfstools libcap2-bin mtools strace nix-bin systemd gdisk fdisk gnupg groff-base openssl pandoc xz-utils
-	cargo test -- --include-ignored --skip what_is_taken_compiles
+	cargo test -- --include-ignored --skip what_is_taken_compiles --skip own_cargo_command
 	cargo test --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --no-default-features
 
 .PHONY: nix
@@ -272,7 +272,7 @@ vm: image release ## test: scenarios in virtual machines; T=NAME for one, of the
 	tests/need age console-setup-linux gnupg
 	$(BUILD) vm-tests/images/production
 	$(BUILD) vm-tests/images/screen
-	$(if $(T),,PATTERN_TOOLS=build/tools cargo test -p pattern-image --test addon -- --include-ignored)
+	$(if $(T),,PATTERN_TOOLS=build/tools cargo test -p pattern-image --test addon --test sign_image -- --include-ignored)
 	$(SCENARIOS) $(if $(T),--include-ignored) $(T)
 
 .PHONY: promises

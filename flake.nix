@@ -53,6 +53,7 @@
         demo = self.nixosConfigurations.demo.config.pattern.release;
         demo-update = self.nixosConfigurations.demo-update.config.pattern.release;
         gen-keyring = script "gen-keyring" ''exec ${pattern}/bin/pattern gen-keyring "$@"'';
+        sign-image = script "sign-image" ''exec ${pattern}/bin/pattern sign-image "$@"'';
         sign-release = script "sign-release" ''exec ${pattern}/bin/pattern sign-release "$@"'';
         run-demo = script "run-demo" ''
           if [ $# = 0 ] || [ "''${1#-}" != "$1" ]; then
@@ -71,6 +72,8 @@
         evaluation = pkgs.writeText "evaluation.json" (
           builtins.toJSON (import ./nix/check { nixpkgsLib = nixpkgs + "/lib"; })
         );
+        # Both need KVM.
+        boots = pkgs.callPackage ./nix/packages/boots.nix { module = self.nixosModules.pattern; };
         scenarios = pkgs.callPackage ./nix/packages/scenarios.nix {
           inherit pattern;
           image = self.packages.${system}.demo;

@@ -1,7 +1,11 @@
 //! Finds sections and the signature of a unified kernel image, which is a PE file (UAPI.5, "Unified
 //! Kernel Image").
 
+mod parts;
+
 use std::ops::Range;
+
+pub use parts::{Parts, parts};
 
 /// Returns the content of a section such as `.linux`, or `None` if the file has no such section or
 /// is not a PE file.

@@ -17,12 +17,12 @@ use crate::build::date::Date;
 use crate::build::keys::SecureBoot;
 use crate::build::pairs;
 use crate::check;
+use crate::efi::Programs;
 use crate::host::pubring;
 use crate::host::screen::{self, Screen};
 use crate::host::tree::{CACHE, Tools};
 use crate::host::word::word;
 use crate::host::{results, signals};
-use made::Maker;
 
 /// Options of `addon`.
 #[derive(Args, Clone, PartialEq, Eq, Debug)]
@@ -70,11 +70,11 @@ pub fn make(options: &AddOn, screen: Screen) -> Result<()> {
     });
     let keys = keys.transpose()?;
     signals::catch()?;
-    let maker = Maker::new(&options.tools)?;
+    let programs = Programs::find("making an add-on", &options.tools)?;
     if let Some(keys) = &keys {
         pairs::check_secure_boot(keys, &options.tools)?;
     }
-    let made = maker.make(&line, keys.as_ref(), Date::find(&file)?)?;
+    let made = made::make(&programs, &line, keys.as_ref(), Date::find(&file)?)?;
     place::write(&output, &made, options.force)?;
     explain(&config, &output, keys.is_some(), screen);
     print(options, &output)

@@ -16,6 +16,7 @@ use crate::keyring::GenKeyring;
 use crate::release::SignRelease;
 use crate::run::Run;
 use crate::show::Show;
+use crate::sign::SignImage;
 use completion::Completion;
 
 pub mod completion;
@@ -60,6 +61,8 @@ pub enum Command {
     Burn(Burn),
     /// Make the keys of those who publish a system
     GenKeyring(GenKeyring),
+    /// Sign an image that was made without keys, as by Nix
+    SignImage(SignImage),
     /// Add an image to a folder that systems update from, and sign that
     SignRelease(SignRelease),
     /// Make and sign words for the kernel command line of one machine

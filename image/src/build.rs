@@ -1,22 +1,22 @@
 //! `pattern build`: makes a base image and the files for updates from a folder with `pattern.toml`.
 
-mod claim;
+pub(crate) mod claim;
 mod data;
 pub(crate) mod date;
 mod debian;
-mod exchange;
+pub(crate) mod exchange;
 pub(crate) mod keys;
 mod mkosi;
-mod output;
+pub(crate) mod output;
 pub(crate) mod pairs;
-mod place;
+pub(crate) mod place;
 mod progress;
-mod room;
+pub(crate) mod room;
 mod sbom;
 mod summary;
 mod tree;
 mod users;
-mod writable;
+pub(crate) mod writable;
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -140,7 +140,7 @@ fn finish(places: &Places, data: &Data, pubring: &Path) -> Result<Vec<String>> {
 }
 
 /// Prints what was made.
-fn print_made(json: bool, base: &str, to: &Path, names: &[String]) -> Result<()> {
+pub(crate) fn print_made(json: bool, base: &str, to: &Path, names: &[String]) -> Result<()> {
     let files: Vec<String> = names.iter().map(|name| to.join(name).display().to_string()).collect();
     if !json {
         return results::list(files);
@@ -196,7 +196,7 @@ fn places(options: &Build, data: &Data, config: &Config, base: &str, date: Date)
 }
 
 /// Returns a folder's absolute path. Makes the folder if it does not exist.
-fn made(folder: &Path) -> Result<PathBuf> {
+pub(crate) fn made(folder: &Path) -> Result<PathBuf> {
     let creating = || format!("creating {}", folder.display());
     fs::create_dir_all(folder).with_context(creating)?;
     folder.canonicalize().with_context(creating)

@@ -21,6 +21,7 @@ use pattern_image::keyring;
 use pattern_image::release;
 use pattern_image::run;
 use pattern_image::show;
+use pattern_image::sign;
 
 const WRONG_USAGE: u8 = 2;
 /// As of a program that SIGPIPE ended. We ignore the signal, so that what was begun is cleaned up.
@@ -62,6 +63,7 @@ fn perform(arguments: &Arguments) -> Result<ExitCode> {
         Command::Show(options) => show::show(options, screen),
         Command::Run(options) => run::run(options, screen),
         Command::GenKeyring(options) => keyring::generate(options, screen),
+        Command::SignImage(options) => sign::sign(options, screen),
         Command::SignRelease(options) => release::sign(options, screen),
         Command::AddOn(options) => add_on::make(options, screen),
         Command::Recovery(Recovery::Decrypt(options)) => decrypt::decrypt(options),

@@ -27,14 +27,13 @@ use crate::host::signals;
 use crate::host::tree::{CACHE, Tools};
 use crate::host::word::word;
 use addition::Addition;
-use built::Built;
-pub(crate) use built::PUBRING;
-pub(crate) use compression::Codec;
+pub(crate) use built::{Built, PUBRING};
 pub use compression::Compression;
+pub(crate) use compression::{Codec, copy};
 use folder::Folder;
 pub(crate) use folder::SIGNATURE;
 pub(crate) use manifest::MANIFEST;
-pub(crate) use name::SBOM;
+pub(crate) use name::{Kind, SBOM};
 pub(crate) use place::is_result;
 
 /// The end of the name of mkosi's list of packages. It is not published.

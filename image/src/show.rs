@@ -2,7 +2,6 @@
 
 mod change;
 mod disk;
-mod esp;
 mod facts;
 mod gather;
 mod kernel;

@@ -63,6 +63,8 @@ fn files_and_folders_are_offered_where_they_belong() {
         "config check",
         "build",
         "run",
+        "sign-image",
+        "sign-image folder",
         "sign-release",
         "sign-release folder",
         "gen-keyring",
@@ -97,6 +99,7 @@ fn commands_options_and_values_are_offered() {
         "recovery",
         "run",
         "show",
+        "sign-image",
         "sign-release",
     ];
     assert_eq!(offered(&text, "build"), commands, "{text}");
@@ -105,7 +108,7 @@ fn commands_options_and_values_are_offered() {
         let text = typed_on_host(&format!("pattern sign-release {option}\t"));
         assert_eq!(offered(&text, "xz"), ["gz", "none", "xz"], "{text}");
     }
-    let text = typed_on_host("pattern sig\t");
+    let text = typed_on_host("pattern sign-r\t");
     assert!(text.contains("ran: sign-release."), "{text}");
 }
 

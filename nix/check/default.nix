@@ -83,7 +83,6 @@ in
   systemPackages = map (package: package.name) config.environment.systemPackages;
   updaters = map (package: package.name) config.systemd.services.systemd-sysupdate.path;
   usrbinenv = config.system.activationScripts.usrbinenv;
-  inherit (config) warnings;
   kernelImage = config.system.build.uki.script;
   checked = config.pattern.toml.script;
   release = {

@@ -34,6 +34,8 @@ in
       overlay = pkgs.pattern-programs;
     }
   );
+  # The test driver has its own file systems for a machine, unless it is told otherwise.
+  mounts = builtins.attrNames outputs.checks.${system}.boots.nodes.machine.fileSystems;
   firmware = {
     plain = packages.pattern.plain.buildFlags;
     secure = packages.pattern.secure.buildFlags;

@@ -16,6 +16,9 @@ let
   inherit (evaluated) config pkgs;
   inherit (pkgs) lib;
   initrd = config.boot.initrd.systemd;
+  # An older NixOS has another name for the image that holds its own kernel image.
+  image =
+    if config.image.repart ? image then config.system.build.image else config.system.build.finalImage;
   names = map lib.getName;
   text = value: builtins.unsafeDiscardStringContext (toString value);
 in
@@ -46,6 +49,7 @@ in
     storePaths = map (each: text (each.source or each)) initrd.storePaths;
     programs = builtins.attrNames initrd.extraBin;
     packages = names initrd.initrdBin;
+    contents = builtins.fromJSON (text config.system.build.initialRamdisk.contentsJSON);
   };
 
   system = {
@@ -73,6 +77,15 @@ in
     libraries = names config.pattern.package.buildInputs;
   };
 
+  # NixOS makes the image twice: without an EFI system partition, for the root hash, and then with one.
+  repart = {
+    intermediate = map text config.system.build.intermediateImage.systemdRepartFlags;
+    final = map text image.systemdRepartFlags;
+    esp = lib.mapAttrs (
+      _: content: text content.source
+    ) image.finalPartitions.${config.image.repart.verityStore.partitionIds.esp}.contents;
+  };
+  inherit (config.systemd.sysupdate) transfers;
   ukify = lib.mapAttrs (_: text) config.boot.uki.settings.UKI;
   seed = config.image.repart.seed;
   partitions = lib.mapAttrs (_: each: {

@@ -22,7 +22,7 @@ in
     type = lib.types.package;
     readOnly = true;
     internal = true;
-    description = "what units and programs call by path";
+    description = "What units and programs call by path.";
   };
 
   # As in `pattern build`: the program once, and links to it.

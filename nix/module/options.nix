@@ -23,35 +23,35 @@ let
 in
 {
   options.pattern = {
-    debug = flag "root logs in by itself on the consoles, and all `pattern.` flags are honoured";
+    debug = flag "Root logs in by itself on the consoles, and all `pattern.` flags are honoured.";
 
     image = {
       id = mkOption {
         type = text "[a-z0-9]([a-z0-9.-]*[a-z0-9])?";
         example = "demo";
-        description = "name of the image: a-z, 0-9, `.` and `-`";
+        description = "Name of the image: a-z, 0-9, `.` and `-`.";
       };
       version = mkOption {
         type = text "[A-Za-z0-9][A-Za-z0-9.-]{0,28}";
         example = "0.0.1";
-        description = "version of the image: at most 29 of A-Z, a-z, 0-9, `.` and `-`";
+        description = "Version of the image: at most 29 of A-Z, a-z, 0-9, `.` and `-`.";
       };
       epoch = mkOption {
         type = types.ints.between 0 2147483647;
         default = 0;
         example = 1;
-        description = "versions with a lower number no longer open the volume once this one was kept; each number has a key of its own";
+        description = "Versions with a lower number no longer open the volume once this one was kept; each number has a key of its own.";
       };
       updates = {
         url = mkOption {
           type = text "(https?://|file:///)[^/].*";
           example = "https://example.org/demo";
-          description = "where new versions are published: an https, http or file URL";
+          description = "Where new versions are published: an https, http or file URL.";
         };
         pubring = mkOption {
           type = types.path;
           example = lib.literalExpression "./demo-pubring.pgp";
-          description = "name of the keyring file beside `pattern.toml` that updates are verified with";
+          description = "Keyring that updates are verified with.";
         };
       };
     };
@@ -61,27 +61,27 @@ in
         type = text "auto|/dev/.+";
         default = "auto";
         example = "/dev/nvme0n1";
-        description = "the disk that must hold the image: `auto`, or a path under `/dev`";
+        description = "The disk that must hold the image: `auto`, or a path under `/dev`.";
       };
       sizes = {
-        esp = size "200M" "size of the EFI system partition, at least 40M";
-        verity = size "200M" "size of each hash tree partition, large enough for `usr`";
-        usr = size "2G" "size of each `/usr` partition, at least 64M";
+        esp = size "200M" "Size of the EFI system partition, at least 40M.";
+        verity = size "200M" "Size of each hash tree partition, large enough for `usr`.";
+        usr = size "2G" "Size of each `/usr` partition, at least 64M.";
       };
       persist = {
-        etc = flag "keep `/etc`";
-        home = flag "keep `/home`";
-        srv = flag "keep `/srv`";
-        var = flag "keep `/var`";
+        etc = flag "Keep `/etc`.";
+        home = flag "Keep `/home`.";
+        srv = flag "Keep `/srv`.";
+        var = flag "Keep `/var`.";
       };
     };
 
     userspace = {
-      homed = flag "home directories by systemd-homed";
-      desktop = flag "a desktop";
-      distrobox = flag "other distributions in containers";
-      sandboxing = flag "tools that confine applications";
-      firmware = flag "firmware and microcode of PCs, which is not free software";
+      homed = flag "Home directories by systemd-homed.";
+      desktop = flag "A desktop.";
+      distrobox = flag "Other distributions in containers.";
+      sandboxing = flag "Tools that confine applications.";
+      firmware = flag "Firmware and microcode of PCs, which is not free software.";
     };
 
     volume = {
@@ -93,7 +93,7 @@ in
         ];
         default = "xfs";
         example = "btrfs";
-        description = "file system of a new persist volume";
+        description = "File system of a new persist volume.";
       };
       tpm = mkOption {
         type = types.enum [
@@ -102,16 +102,16 @@ in
         ];
         default = "required";
         example = "preferred";
-        description = "whether a new volume needs a TPM; with `preferred`, a machine without one asks for a passphrase";
+        description = "Whether a new volume needs a TPM; with `preferred`, a machine without one asks for a passphrase.";
       };
       pcrs = mkOption {
         type = types.nullOr (types.listOf (types.ints.between 0 23));
         default = null;
         example = [ 7 ];
-        description = "TPM registers that must be unchanged for the volume to open by itself, beside 7, 12 and 15, which an image with `debug = false` always binds";
+        description = "TPM registers that must be unchanged for the volume to open by itself, beside 7, 12 and 15, which an image with `debug = false` always binds.";
       };
-      pin = flag "ask for a PIN at each boot; the owner chooses it when the volume is made";
-      counter = flag "have the TPM count: it refuses an old copy of the volume, and keys of it that were replaced";
+      pin = flag "Ask for a PIN at each boot; the owner chooses it when the volume is made.";
+      counter = flag "Have the TPM count: it refuses an old copy of the volume, and keys of it that were replaced.";
       secure_boot = mkOption {
         type = types.nullOr (
           types.enum [
@@ -121,14 +121,14 @@ in
         );
         default = null;
         example = "optional";
-        description = "whether a new volume needs Secure Boot: `required`, the default with `debug = false`, or `optional`";
+        description = "Whether a new volume needs Secure Boot: `required`, the default with `debug = false`, or `optional`.";
       };
-      recovery_key = flag "make a recovery key with the volume and show it once on the console";
+      recovery_key = flag "Make a recovery key with the volume and show it once on the console.";
       escrow = mkOption {
         type = types.listOf (text "age1[a-z0-9]+");
         default = [ ];
         example = [ "age17w23j4qn8rwklwqyv0uh750698dnwafk64h428vrg6uke8unvpjs9hcc92" ];
-        description = "public keys of age that each new recovery key is encrypted to";
+        description = "Public keys of age that each new recovery key is encrypted to.";
       };
     };
 
@@ -140,7 +140,7 @@ in
       ];
       default = "restart";
       example = "panic";
-      description = "what to do when a block of `/usr` fails verification";
+      description = "What to do when a block of `/usr` fails verification.";
     };
 
     boot = {
@@ -148,7 +148,7 @@ in
         type = types.listOf types.str;
         default = [ ];
         example = [ "sshd.service" ];
-        description = "units that must work for a new version to be kept";
+        description = "Units that must work for a new version to be kept.";
       };
       flags = mkOption {
         type = types.listOf (
@@ -161,19 +161,19 @@ in
         );
         default = [ ];
         example = [ "grow" ];
-        description = "`pattern.` flags that are honoured although `debug` is false";
+        description = "`pattern.` flags that are honoured although `debug` is false.";
       };
       credentials = mkOption {
         type = types.listOf types.str;
         default = [ ];
         example = [ "home.create.*" ];
-        description = "credentials that a machine with `debug = false` takes from its firmware: names, or their beginning and a `*`";
+        description = "Credentials that a machine with `debug = false` takes from its firmware: names, or their beginning and a `*`.";
       };
       add_on_words = mkOption {
         type = types.listOf types.str;
         default = [ ];
         example = [ "console=*" ];
-        description = "words of the kernel command line that a signed add-on may have, so that the owner can bind the volume to it: words, or a key and `=*`";
+        description = "Words of the kernel command line that a signed add-on may have, so that the owner can bind the volume to it: words, or a key and `=*`.";
       };
       secure_boot_enroll = mkOption {
         type = types.enum [
@@ -184,7 +184,7 @@ in
         ];
         default = "if-safe";
         example = "manual";
-        description = "when the boot loader enrolls the image's keys for Secure Boot in firmware that has none";
+        description = "When the boot loader enrolls the image's keys for Secure Boot in firmware that has none.";
       };
     };
   };

@@ -19,7 +19,7 @@ in
   options.pattern.release = lib.mkOption {
     type = lib.types.package;
     defaultText = lib.literalExpression "what the other options give";
-    description = "image, split partitions, kernel image and SHA256SUMS of this version";
+    description = "Image, split partitions, kernel image and SHA256SUMS of this version, which sign-image signs.";
   };
 
   config.pattern.release = lib.mkDefault (

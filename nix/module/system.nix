@@ -49,11 +49,6 @@ in
         enable = lib.mkDefault false;
       });
 
-  warnings = lib.optional (!cfg.debug && cfg.volume.secure_boot != "optional") (
-    "Nothing signs this image: with Secure Boot on, firmware does not start it, and with Secure Boot off, it makes no volume"
-    + " (pattern.volume.secure_boot; docs/nix.md of pattern)."
-  );
-
   assertions = [
     {
       assertion = !cfg.userspace.homed || cfg.partitions.persist.home == cfg.partitions.persist.var;

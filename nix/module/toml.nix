@@ -16,19 +16,19 @@ in
       type = lib.types.package;
       default = pkgs.callPackage ../packages/programs.nix { };
       defaultText = lib.literalExpression "the programs of this version";
-      description = "the programs, the generator and the units";
+      description = "The programs, the generator and the units.";
     };
     settings = lib.mkOption {
       inherit (file) type;
       readOnly = true;
       internal = true;
-      description = "the contents of `pattern.toml`";
+      description = "The contents of `pattern.toml`.";
     };
     toml = lib.mkOption {
       type = lib.types.path;
       readOnly = true;
       internal = true;
-      description = "`pattern.toml`";
+      description = "`pattern.toml`.";
     };
   };
 

@@ -1,4 +1,4 @@
-# The host's tool: keys, releases, and machines to try an image in. `pattern build` is mkosi's way to an image, and of no use here.
+# The host's tool: keys, signatures, releases, and machines to try an image in. `pattern build` is mkosi's way to an image, and of no use here.
 {
   lib,
   rustPlatform,
@@ -12,6 +12,14 @@
   swtpm,
   socat,
   OVMF,
+  systemdUkify,
+  python3,
+  bash,
+  util-linux,
+  mtools,
+  dosfstools,
+  erofs-utils,
+  sbsigntool,
 }:
 let
   top = ../..;
@@ -27,7 +35,9 @@ let
   };
   # As the programs of a distribution lie below /usr.
   programs = runCommand "pattern-tools" { } ''
-    mkdir -p $out/bin $out/share/OVMF
+    mkdir -p $out/bin $out/lib $out/share/OVMF
+    ln -s ${systemdUkify}/lib/systemd $out/lib/systemd
+    ln -s ${systemdUkify}/bin/bootctl $out/bin
     ln -s ${qemu}/bin/qemu-system-x86_64 ${swtpm}/bin/swtpm ${swtpm}/bin/swtpm_setup ${socat}/bin/socat $out/bin
     ln -s ${plain.firmware} $out/share/OVMF/OVMF_CODE_4M.fd
     ln -s ${secure.firmware} $out/share/OVMF/OVMF_CODE_4M.secboot.fd
@@ -53,6 +63,14 @@ needs (
             gnupg
             openssl
             xz
+            # what sign-image, addon and show run
+            bash
+            dosfstools
+            erofs-utils
+            mtools
+            python3
+            sbsigntool
+            util-linux
           ]
         } \
         --set-default PATTERN_PROGRAMS ${programs}

@@ -24,9 +24,6 @@
     };
     userspace.homed = true;
     volume.recovery_key = true;
-    # Nothing signs this image yet: whoever has the machine can start another system on it, which can open the volume. With
-    # "required", the default, only a machine that verifies the image's signature makes a volume.
-    volume.secure_boot = "optional";
   };
 
   environment.systemPackages = [ pkgs.vim ];

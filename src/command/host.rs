@@ -2,8 +2,19 @@
 
 use super::wrong::Wrong;
 
-const COMMANDS: [&str; 10] =
-    ["build", "run", "config", "gen-keyring", "sign-release", "completion", "init", "show", "burn", "addon"];
+const COMMANDS: [&str; 11] = [
+    "build",
+    "run",
+    "config",
+    "gen-keyring",
+    "sign-image",
+    "sign-release",
+    "completion",
+    "init",
+    "show",
+    "burn",
+    "addon",
+];
 
 /// Refuses a command of the host's tool.
 pub(super) fn refuse(words: &[String]) -> Result<(), Wrong> {

@@ -148,6 +148,22 @@ fn sign_release_has_defaults() {
 }
 
 #[test]
+fn sign_image_has_defaults() {
+    let mut image = SignImage {
+        result: "result".into(),
+        keys: "demo-keys".into(),
+        force: false,
+        output: "build/images".into(),
+        tools: Tools::Cache,
+        json: false,
+    };
+    let line = "sign-image result demo-keys";
+    assert_eq!(command_of(line), Command::SignImage(image.clone()));
+    (image.output, image.force, image.json) = ("signed".into(), true, true);
+    assert_eq!(command_of(&format!("{line} --output signed --force --json")), Command::SignImage(image));
+}
+
+#[test]
 fn addon_takes_a_folder_and_words() {
     let (folder, words) = ("demo".into(), ["console=ttyS1", "quiet"].map(str::to_owned).to_vec());
     let (keys, output, tools) = (None, None, Tools::Cache);
@@ -186,6 +202,7 @@ fn each_command_has_help_that_fits_80_columns() {
         "build",
         "run",
         "gen-keyring",
+        "sign-image",
         "sign-release",
         "addon",
         "recovery decrypt",
@@ -218,7 +235,7 @@ fn a_group_of_commands_lists_them() {
 }
 
 /// Each wrong command line, and what is said about it.
-const WRONG: [(&str, &str); 31] = [
+const WRONG: [(&str, &str); 32] = [
     ("help bulid", "pattern: unrecognized subcommand 'bulid'\n\n  tip: a similar subcommand exists: 'build'"),
     ("-q help bulid", "tip: a similar subcommand exists: 'build'"),
     ("help config chekc", "tip: a similar subcommand exists: 'check'"),
@@ -236,6 +253,7 @@ const WRONG: [(&str, &str); 31] = [
     ("run i --server 0", "'0' for '--server <PORT>': must be a port: a number from 1 to 65535"),
     ("run i --load-credential x", "'x' for '--load-credential <ID:PATH>': \"x\" is not ID:PATH, such as"),
     ("gen-keyring a --epoch 0", "'0' for '--epoch <N>': must be a number from 1 to 2147483647"),
+    ("sign-image r", "required arguments were not provided:\n  <KEYS>"),
     ("sign-release r", "required arguments were not provided:\n  <GPGHOME>"),
     ("sign-release r g --compress zstd", "for '--compress <HOW>'\n  [possible values: xz, gz, none]"),
     ("addon demo", "required arguments were not provided:\n  <WORD>..."),

@@ -11,7 +11,7 @@ use crate::host::durable;
 ///
 /// # Errors
 /// When another build of this version is at work.
-pub(super) fn version(work: &Path) -> Result<File> {
+pub(crate) fn version(work: &Path) -> Result<File> {
     fs::create_dir_all(work).with_context(|| format!("creating {}", work.display()))?;
     durable::lock(work)
 }
@@ -28,7 +28,7 @@ pub(super) fn shared(cache: &Path) -> Result<File> {
 ///
 /// # Errors
 /// When something can't be removed.
-pub(super) fn empty(work: &Path) -> Result<()> {
+pub(crate) fn empty(work: &Path) -> Result<()> {
     let removing = || format!("emptying {}", work.display());
     for entry in fs::read_dir(work).with_context(removing)? {
         let entry = entry.with_context(removing)?;

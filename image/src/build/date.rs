@@ -23,10 +23,15 @@ impl Date {
     /// # Errors
     /// When the variable is not a time, or the file's time can't be read.
     pub(crate) fn find(file: &Path) -> Result<Self> {
-        match env::var_os(VARIABLE) {
-            Some(text) => Self::given(&text),
-            None => Self::changed(file),
-        }
+        Self::find_or(|| Self::changed(file))
+    }
+
+    /// Returns what `SOURCE_DATE_EPOCH` says or, where it is not set, the time that something was made.
+    ///
+    /// # Errors
+    /// When the variable is not a time, or the other time can't be read.
+    pub(crate) fn find_or(made: impl FnOnce() -> Result<u32>) -> Result<Self> {
+        env::var_os(VARIABLE).map_or_else(|| made().map(Self), |text| Self::given(&text))
     }
 
     /// # Errors
@@ -38,9 +43,9 @@ impl Date {
         })
     }
 
-    fn changed(file: &Path) -> Result<Self> {
+    fn changed(file: &Path) -> Result<u32> {
         let found = fs::metadata(file).with_context(|| format!("looking at {}", file.display()))?;
-        u32::try_from(found.mtime()).map(Self).with_context(|| {
+        u32::try_from(found.mtime()).with_context(|| {
             format!(
                 "{} was last changed before 1970 or after 2105: touch it, or set {VARIABLE}",
                 file.display()
@@ -102,7 +107,7 @@ mod tests {
         assert!(error.starts_with("looking at ") && error.ends_with("/pattern.toml"), "{error}");
         let file = fs::File::create(&path).unwrap();
         file.set_modified(UNIX_EPOCH + Duration::from_millis(1_764_000_000_900)).unwrap();
-        assert_eq!(Date::changed(&path).unwrap(), Date(1_764_000_000));
+        assert_eq!(Date::changed(&path).unwrap(), 1_764_000_000);
         file.set_modified(UNIX_EPOCH - Duration::from_secs(1)).unwrap();
         let error = Date::changed(&path).unwrap_err().to_string();
         assert!(

@@ -14,7 +14,7 @@ use crate::release::MANIFEST;
 ///
 /// # Errors
 /// When a signal came: nothing is changed then. Or when something can't be moved.
-pub(super) fn into_place(base: &str, new: &Path, to: &Path) -> Result<()> {
+pub(crate) fn into_place(base: &str, new: &Path, to: &Path) -> Result<()> {
     let replacing = || format!("replacing {}", to.display());
     signals::refuse_to_go_on().with_context(replacing)?;
     if fs::symlink_metadata(to).is_err() {

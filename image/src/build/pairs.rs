@@ -21,7 +21,7 @@ const LONGEST: usize = 64 << 10;
 ///
 /// # Errors
 /// When a file is not a key, or does not belong to the others.
-pub(super) fn check(keys: &Keys, tools: &Tools) -> Result<bool> {
+pub(crate) fn check(keys: &Keys, tools: &Tools) -> Result<bool> {
     let pcr: Vec<_> =
         [Some(keys.pcr()), keys.pcr_before().map(Path::to_owned)].into_iter().flatten().collect();
     for file in &pcr {
@@ -63,7 +63,7 @@ fn belong(keys: &SecureBoot, openssl: &Source) -> Result<()> {
 }
 
 /// Returns a warning if the keys and the keyring are those of two systems, by the names that `gen-keyring` gave them.
-pub(super) fn warning(keys: &Keys, pubring: &Pubring, file: &Path, tools: &Tools) -> Option<String> {
+pub(crate) fn warning(keys: &Keys, pubring: &Pubring, file: &Path, tools: &Tools) -> Option<String> {
     let openssl = Source::of(OPENSSL, tools).ok()?;
     let subject = in_certificate(&openssl, &keys.certificate(), "-subject").ok()?;
     let name = subject.trim().strip_prefix("subject=CN=")?.strip_suffix("-secure-boot")?;

@@ -1,5 +1,7 @@
 //! Where results and caches may go: not among an image's own files or keys, which somebody keeps and publishes.
 
+use std::path::Path;
+
 use anyhow::{Result, bail};
 
 use super::{Build, output};
@@ -20,16 +22,25 @@ pub(super) fn refuse_other(options: &Build) -> Result<()> {
             own.display()
         );
     }
-    if let Some((path, kind)) = secret::above(&to) {
-        bail!("building into {shown}: {} is {kind}: name another folder with --output", path.display());
-    }
     if let Some(read) = place::read_by_mkosi(&options.folder, &to) {
         bail!(
             "building into {shown}: mkosi reads {} for the image; name another folder with --output",
             read.display()
         );
     }
-    if let Some(kind) = output::kind(&options.output) {
+    refuse(&options.output)
+}
+
+/// Refuses a folder for results that others get or read, or that has secrets.
+///
+/// # Errors
+/// When it is such a folder, or lies in one. The error says what it is.
+pub(crate) fn refuse(output: &Path) -> Result<()> {
+    let (shown, to) = (output.display(), real(output));
+    if let Some((path, kind)) = secret::above(&to) {
+        bail!("building into {shown}: {} is {kind}: name another folder with --output", path.display());
+    }
+    if let Some(kind) = output::kind(output) {
         bail!(
             "building into {shown}: it is {kind}, and results go into a folder of their own below --output; name another one, such \
              as the default, build/images"

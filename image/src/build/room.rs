@@ -12,7 +12,7 @@ const REST: u64 = 4 << 20;
 ///
 /// # Errors
 /// When two do not fit. The error names the size that is needed.
-pub(super) fn check(esp: Size, kernel_image: u64) -> Result<()> {
+pub(crate) fn check(esp: Size, kernel_image: u64) -> Result<()> {
     let needed = Size::from_bytes(2 * kernel_image + REST).whole_mib();
     if esp < needed {
         let mib = Size::from_bytes(kernel_image).whole_mib();

@@ -42,7 +42,10 @@ fn numbers(folder: &Path) -> Result<()> {
 }
 
 /// The files are moved, so the folder has to be in the file system of the others.
-fn result(base: &str, output: &Path, to: &Path) -> Result<()> {
+///
+/// # Errors
+/// When it can't be written for sure.
+pub(crate) fn result(base: &str, output: &Path, to: &Path) -> Result<()> {
     let writing = || format!("building into {}", to.display());
     let Ok(found) = fs::metadata(to) else { return Ok(()) };
     if !found.is_dir() {

@@ -8,12 +8,11 @@ use anyhow::{Context as _, Result, bail};
 use pattern::table::{Found, Guid, ReadError, Refusal};
 use sha2::{Digest as _, Sha256};
 
+use crate::esp::ESP;
 use crate::host::file;
 use crate::host::word::word;
 use crate::release::image::{self, NOT_OURS};
 
-/// The partition type of an EFI system partition (UEFI Specification 2.10, section 5.3.3).
-const ESP: Guid = Guid::from_uuid(0xC12A7328_F81F_11D2_BA4B_00A0C93EC93B_u128.to_be_bytes());
 /// QEMU shows disks with such sectors.
 const SECTOR: u64 = 512;
 

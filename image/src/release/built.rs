@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use super::PACKAGES;
 use super::compression::{Codec, Compression};
 use super::manifest::{self, MANIFEST, Sums};
 use super::name::{self, Kind};
@@ -18,10 +19,10 @@ use crate::host::tree::Tools;
 pub(crate) const PUBRING: &str = ".pubring.pgp";
 
 /// The files of one version.
-pub(super) struct Built {
+pub(crate) struct Built {
     folder: PathBuf,
     /// `ID_VERSION`
-    pub(super) base: String,
+    pub(crate) base: String,
     /// Of the files that are published.
     sums: Sums,
     /// The name of the keyring that the image has, and its sum.
@@ -43,7 +44,7 @@ impl Built {
     ///
     /// # Errors
     /// When the manifest does not name exactly the files of one version.
-    pub(super) fn read(folder: &Path) -> Result<Self> {
+    pub(crate) fn read(folder: &Path) -> Result<Self> {
         unfinished::refuse(folder)?;
         let mut sums = manifest::read(folder)
             .with_context(|| format!("{} must be a folder that `pattern build` wrote", folder.display()))?;
@@ -62,7 +63,7 @@ impl Built {
     ///
     /// # Errors
     /// When a file is missing, or was changed since the build.
-    pub(super) fn check(&self, screen: Screen) -> Result<()> {
+    pub(crate) fn check(&self, screen: Screen) -> Result<()> {
         let step = Step::new(screen, self.folder.display().to_string());
         let (pubring, its_sum) = &self.pubring;
         for (name, wanted) in self.sums.iter().chain([(pubring, its_sum)]) {
@@ -74,6 +75,33 @@ impl Built {
         }
         step.end("checked");
         Ok(())
+    }
+
+    /// Returns the one file of a kind.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn file(&self, kind: Kind) -> Result<PathBuf> {
+        let name = self.sums.keys().find(|name| name::parse(name).is_some_and(|name| name.kind == kind));
+        let name = name.with_context(|| format!("{} has no *{}", self.folder.display(), kind.suffix()))?;
+        Ok(self.folder.join(name))
+    }
+
+    /// Returns the file of the image's keyring.
+    pub(crate) fn pubring(&self) -> PathBuf {
+        self.folder.join(&self.pubring.0)
+    }
+
+    /// Returns the names of all files that have a sum.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.sums.keys().chain([&self.pubring.0]).cloned().collect()
+    }
+
+    /// Returns all files that are there: the list of packages has no sum, and an image may have none.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let packages = [format!("{}{PACKAGES}", self.base)];
+        let paths = self.names().into_iter().chain(packages).map(|name| self.folder.join(name));
+        paths.filter(|path| path.exists()).collect()
     }
 
     /// Checks that the image has a key. A machine that runs it could not verify what this key signs,

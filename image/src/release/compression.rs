@@ -160,7 +160,11 @@ fn start(command: &mut Command, input: &File) -> Result<Child> {
     Ok(signals::spawn(command.stdin(input.try_clone()?).stderr(Stdio::piped()))?)
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+/// Copies a file. Holes stay holes.
+///
+/// # Errors
+/// When it can't be copied.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     let mut command = Command::new("cp");
     command.args(["--reflink=auto", "--sparse=always", "--no-preserve=mode", "--"]);
     let doing = format!("copying {} to {}", from.display(), to.display());

@@ -1,5 +1,7 @@
 //! Reads `/usr` of an image without mounting it.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -10,6 +12,9 @@ use crate::host::tree::Tools;
 
 /// dump.erofs of Debian 12 can't print files, so the tools tree comes first.
 const EROFS: Need = Need { programs: &["dump.erofs"], package: "erofs-utils" };
+/// Where EROFS begins, and the number there (Linux, fs/erofs/erofs_fs.h). Its time of making is at 24, in 8 bytes.
+const SUPERBLOCK: u64 = 1024;
+const MAGIC: u32 = 0xE0F5_E1E2;
 /// The configuration of a system, in its `/usr`.
 pub(crate) const CONFIG: &str = "/lib/pattern/pattern.toml";
 
@@ -52,6 +57,22 @@ impl Usr {
     /// When the file system can't be read.
     pub(crate) fn has(&self, path: &str) -> Result<bool> {
         Ok(self.dump(path, None)?.is_some())
+    }
+
+    /// Returns when the file system was made, in seconds since 1970: the date of an image.
+    ///
+    /// # Errors
+    /// When it is not a file system of this kind.
+    pub(crate) fn made(&self) -> Result<u32> {
+        let reading = || format!("reading when /usr of {} was made", self.image.display());
+        let mut head = [0; 32];
+        let file = File::open(&self.image).with_context(reading)?;
+        file.read_exact_at(&mut head, self.start + SUPERBLOCK).with_context(reading)?;
+        let number = |at: usize| u32::from_le_bytes(std::array::from_fn(|index| head[at + index]));
+        if number(0) != MAGIC || number(28) != 0 {
+            bail!("{}: it is not EROFS", reading());
+        }
+        Ok(number(24))
     }
 
     fn dump(&self, path: &str, what: Option<&str>) -> Result<Option<Vec<u8>>> {

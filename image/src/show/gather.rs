@@ -6,12 +6,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use super::esp::Esp;
 use super::facts::Facts;
 use super::kernel::Kernel;
 use super::signature::Signed;
 use super::system::System;
 use super::{disk, packages, signature};
+use crate::esp::Esp;
 use crate::host::file;
 use crate::host::pubring::Pubring;
 use crate::host::screen::Screen;

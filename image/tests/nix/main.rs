@@ -4,8 +4,11 @@
 
 mod image;
 mod initrd;
+mod layout;
 mod packages;
 mod pipeline;
+mod published;
+mod store;
 mod values;
 mod whole;
 
@@ -159,6 +162,22 @@ fn every_option_reaches_pattern_toml() {
     }
 }
 
+/// NixOS's manual has sentences.
+fn sentence(help: &str) -> String {
+    let (first, rest) = help.split_at(1);
+    format!("{}{rest}.", first.to_uppercase())
+}
+
+#[test]
+#[ignore = "needs nix-bin; `make test` runs it"]
+fn each_description_is_a_sentence() {
+    for option in EVALUATION["options"].as_array().unwrap() {
+        let said = text(option, "description");
+        let begins = said.starts_with(|first: char| first.is_ascii_uppercase() || first == '`');
+        assert!(begins && said.ends_with('.') && !said.ends_with(".."), "{}: {said}", option["path"]);
+    }
+}
+
 #[test]
 #[ignore = "needs nix-bin; `make test` runs it"]
 fn the_options_are_the_keys() {
@@ -166,7 +185,13 @@ fn the_options_are_the_keys() {
     let named = |path: &str| options.iter().find(|option| option["path"] == path);
     for key in KEYS {
         let option = named(key.path).unwrap_or_else(|| panic!("no option {}", key.path));
-        assert_eq!(text(option, "description"), key.help, "{}", key.path);
+        // In Nix it is a path.
+        let help = if key.path == "image.updates.pubring" {
+            "keyring that updates are verified with"
+        } else {
+            key.help
+        };
+        assert_eq!(text(option, "description"), sentence(help), "{}", key.path);
         assert_eq!(option["hasExample"], true, "{}", key.path);
         match key.absent {
             Absent::Wrong => assert_eq!(option["required"], true, "{}", key.path),

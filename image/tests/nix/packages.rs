@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
+
+use serde_json::Value;
 
 use super::{evaluating, nix_instantiate, top, value, words};
 
@@ -84,10 +87,8 @@ fn every_file_of_a_crate_is_taken() {
     assert!(tracked.lines().count() > 500 && missing.is_empty(), "{missing:?}");
 }
 
-/// Takes a minute or two, and needs the crates that a build here has fetched.
-#[test]
-#[ignore = "compiles the workspace again; `make nix` runs it"]
-fn what_is_taken_compiles() {
+/// A folder with what is taken, and nothing else.
+fn copied() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for file in taken(&top()) {
         let to = folder.path().join(&file);
@@ -98,20 +99,57 @@ fn what_is_taken_compiles() {
             Err(_) => drop(fs::copy(from, to).unwrap()),
         }
     }
+    folder
+}
+
+/// Runs cargo on what is taken, with the crates that a build here has fetched.
+fn cargo(words: &[&str], target: &str) {
+    let folder = copied();
     let mut command = Command::new(env!("CARGO"));
-    command.args([
-        "check",
-        "--offline",
-        "--locked",
-        "--quiet",
-        "--package",
-        "pattern-image",
-        "--package",
-        "pattern-generator",
-    ]);
-    command.current_dir(&folder).env("CARGO_TARGET_DIR", top().join("target/nix-source"));
-    let output = command.output().unwrap();
+    command.args(words).args(["--offline", "--locked", "--quiet"]).current_dir(&folder);
+    let output = command.env("CARGO_TARGET_DIR", top().join(target)).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Takes a minute or two.
+#[test]
+#[ignore = "compiles the workspace again; `make nix` runs it"]
+fn what_is_taken_compiles() {
+    cargo(&["check", "--package", "pattern-image", "--package", "pattern-generator"], "target/nix-source");
+}
+
+/// What pkg-config calls the libraries of the package. tss-esapi-sys takes no older one of the second.
+const LIBRARIES: [(&str, &str); 2] = [("cryptsetup", "libcryptsetup"), ("tpm2-tss", "tss2-sys >= 4.1.3")];
+
+/// The whole command, in some minutes, with shared libraries of another distribution.
+#[test]
+#[ignore = "compiles the programs; `make nix` runs it"]
+fn the_packages_own_cargo_command_builds_the_program_with_shared_libraries() {
+    let package = value(&mut evaluating("nix/check/cargo.nix")).unwrap();
+    assert_eq!(words(&package["libraries"]), LIBRARIES.map(|(name, _)| name));
+    assert_eq!(package["env"], serde_json::json!({}));
+    for (_, module) in LIBRARIES {
+        let found = Command::new("pkg-config").args(["--exists", module]).status();
+        if !found.is_ok_and(|status| status.success()) {
+            println!(
+                "skipped: pkg-config finds no {module}; on Debian 13: apt-get install libcryptsetup-dev libtss2-dev libclang-dev pkg-config"
+            );
+            return;
+        }
+    }
+    // As nixpkgs' cargoBuildHook does.
+    cargo(
+        &[&["build", "--profile", "release"], &words(&package["flags"])[..]].concat(),
+        "target/nix-package",
+    );
+    let program = top().join("target/nix-package/release/pattern-initrd");
+    let needed = Command::new("readelf").arg("--dynamic").arg(&program).output().unwrap();
+    let needed = String::from_utf8_lossy(&needed.stdout).into_owned();
+    for library in ["libcryptsetup.so", "libtss2-esys.so", "libtss2-tctildr.so"] {
+        assert!(needed.contains(&format!("[{library}")), "{library} of {needed}");
+    }
+    let said = Command::new(&program).arg0("pattern").arg("--help").output().unwrap();
+    assert!(String::from_utf8_lossy(&said.stdout).contains("Usage: pattern COMMAND"), "{said:?}");
 }
 
 #[test]
@@ -127,4 +165,31 @@ fn an_older_rust_is_named_before_anything_is_built() {
     let refusal = with("1.80.1").unwrap_err();
     let words = format!("pattern needs Rust {needed} or newer, and this nixpkgs has 1.80.1");
     assert!(refusal.contains(&words), "{refusal}");
+}
+
+/// Else the first command in a checkout writes another one, and nobody builds what was looked at.
+#[test]
+#[ignore = "needs nix-bin; `make test` runs it"]
+fn the_lock_file_is_that_of_the_inputs() {
+    let outcome = |edit: fn(&str) -> String| {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("flake")).unwrap();
+        for name in ["flake.nix", "flake.lock"] {
+            let text = fs::read_to_string(top().join(name)).unwrap();
+            fs::write(folder.path().join("flake").join(name), edit(&text)).unwrap();
+        }
+        let mut command = Command::new("nix");
+        command.args(["--extra-experimental-features", "nix-command flakes", "--store"]);
+        command.arg(folder.path().join("store")).args(["flake", "metadata", "--json", "--offline"]);
+        command.arg("--no-update-lock-file").arg(format!("path:{}", folder.path().join("flake").display()));
+        command.env("HOME", folder.path()).env("XDG_CACHE_HOME", folder.path()).output().unwrap()
+    };
+    let output = outcome(str::to_owned);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let locks: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let locked = &locks["locks"]["nodes"]["nixpkgs"]["locked"];
+    let text = |name: &str| locked[name].as_str().unwrap();
+    assert!(text("rev").len() == 40 && text("narHash").starts_with("sha256-"), "{locked}");
+    let other = outcome(|text| text.replace("/nixos-unstable", "/nixos-25.11"));
+    assert!(!other.status.success(), "{other:?}");
 }

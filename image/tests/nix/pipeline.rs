@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,58 +11,55 @@ use std::process::Command;
 use pattern::program::Program;
 use serde_json::Value;
 
-use super::{text, top, whole};
+use super::store::{Store, write};
+use super::{text, top, whole, words};
 
 /// Larger than what else is in `/usr` by far.
 const PROGRAM: usize = 3 << 20;
 
 /// The programs of the tree, and none that the host has somewhere else.
-const PATH: &str = "/usr/bin:/usr/sbin:/bin:/sbin";
+pub(super) const PATH: &str = "/usr/bin:/usr/sbin:/bin:/sbin";
 
 /// Mounts the /usr of the tools tree, and runs what follows.
-const WITHIN: &str = r#"mount --bind "$0" /usr && exec "$@""#;
+pub(super) const WITHIN: &str = r#"mount --bind "$0" /usr && exec "$@""#;
 
-struct Rehearsal {
-    folder: tempfile::TempDir,
-    evaluation: Value,
-    tools: PathBuf,
+pub(super) struct Rehearsal {
+    store: Store,
+    pub(super) evaluation: Value,
+    pub(super) tools: PathBuf,
+}
+
+impl Deref for Rehearsal {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
 }
 
 impl Rehearsal {
-    fn new() -> Option<Self> {
+    /// With packages and a way to ukify, if there are a tools tree and a checkout of nixpkgs.
+    pub(super) fn new() -> Option<Self> {
         let tools = top().join("build/tools/tree/usr");
         if !tools.join("bin/systemd-repart").exists() {
             println!("skipped: build/tools has no tree, which `make image` makes");
             return None;
         }
         let evaluation = whole::evaluate("check/reference-demo.nix", "", "x86_64-linux")?;
-        Some(Self { folder: tempfile::tempdir().unwrap(), evaluation, tools })
-    }
-
-    /// Where a path of the store is here.
-    fn here(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path.strip_prefix('/').unwrap())
-    }
-
-    /// Runs a script of a derivation on the store of this rehearsal.
-    fn script(&self, script: &str, at: &Path, out: &Path) {
-        let store = self.here("/nix/store");
-        let script = script.replace("/nix/store", store.to_str().unwrap());
-        let path = format!("{}:{}", self.folder.path().join("bin").display(), std::env::var("PATH").unwrap());
-        let mut command = Command::new("bash");
-        command.args(["-euc", &script]).current_dir(at).env("out", out).env("PATH", path);
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+        let rehearsal = Self { store: Store::new(), evaluation, tools };
+        rehearsal.ukify();
+        rehearsal.packages();
+        Some(rehearsal)
     }
 
     /// Runs a program of the tools tree.
-    fn tool(&self, words: &[&str]) -> String {
+    pub(super) fn tool(&self, words: &[&str]) -> String {
         let mut command = Command::new("unshare");
         command
             .args(["--mount", "sh", "-c", WITHIN])
             .arg(&self.tools)
             .args(words)
-            .current_dir(&self.folder)
+            .current_dir(self.folder())
             .env("PATH", PATH);
         let output = command.output().unwrap();
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -69,15 +67,16 @@ impl Rehearsal {
     }
 
     /// Runs the host's tool.
-    fn pattern(&self, words: &[&str]) {
+    pub(super) fn pattern(&self, words: &[&str]) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pattern"));
-        let output = command.args(words).current_dir(&self.folder).output().unwrap();
+        let output = command.args(words).current_dir(self.folder()).output().unwrap();
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// Has scripts find the tree's ukify.
     fn ukify(&self) {
-        let file = self.folder.path().join("bin/ukify");
+        let file = self.path("bin/ukify");
         let within = format!(
             "PATH={PATH} exec unshare --mount sh -c '{WITHIN}' {} /usr/bin/ukify \"$@\"",
             self.tools.display()
@@ -88,22 +87,20 @@ impl Rehearsal {
 
     /// Lays out the packages: a program that stands for ours, and a file for every other source.
     fn packages(&self) {
-        let package = self.here(text(&self.evaluation["package"], "name"));
-        write(&package.join("bin/pattern-initrd"), &vec![b'x'; PROGRAM]);
-        let scripts = &self.evaluation["scripts"];
-        self.script(text(scripts, "package"), &top(), &package);
-        let script = text(scripts, "usr");
+        self.package(&self.evaluation, &vec![b'x'; PROGRAM]);
+        let script = text(&self.evaluation["scripts"], "usr");
         for word in script.split_whitespace().filter(|word| word.starts_with("/nix/store/")) {
             let file = self.here(word);
             if !file.exists() {
-                write(&file, b"debug = true");
+                write(&file, whole::toml("", &self.evaluation["settings"]).as_bytes());
             }
         }
         let sources = self.sources();
         let usr = sources.iter().find_map(|source| source.strip_suffix("/lib/pattern")).unwrap();
-        self.script(script, self.folder.path(), &self.here(usr));
+        self.script(script, self.folder(), &self.here(usr));
+        let loader = fs::read(self.tools.join("lib/systemd/boot/efi/systemd-bootx64.efi")).unwrap();
         for source in sources.iter().filter(|source| !self.here(source).exists()) {
-            write(&self.here(source), b"something");
+            write(&self.here(source), if source.ends_with(".efi") { &loader } else { b"something" });
         }
     }
 
@@ -113,8 +110,9 @@ impl Rehearsal {
         contents.filter_map(Value::as_str).collect()
     }
 
-    /// Writes the definitions as NixOS's builder does, and makes the image. Returns what systemd-repart says of it.
-    fn image(&self, folder: &str) -> Vec<Value> {
+    /// Writes the definitions as NixOS's builder does. The EFI system partition of the image itself has more than that of the first
+    /// one.
+    fn definitions(&self, esp: &Value) {
         for (name, partition) in self.evaluation["partitions"].as_object().unwrap() {
             let mut lines = vec!["[Partition]".to_owned()];
             for (key, value) in partition["repartConfig"].as_object().unwrap() {
@@ -123,26 +121,21 @@ impl Rehearsal {
                     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
                 ));
             }
-            for (target, source) in partition["contents"].as_object().unwrap() {
+            let contents = if name == "00-esp" { esp } else { &partition["contents"] };
+            for (target, source) in contents.as_object().unwrap() {
                 lines.push(format!("CopyFiles={}:{target}", self.here(source.as_str().unwrap()).display()));
             }
-            write(&self.folder.path().join(format!("repart.d/{name}.conf")), lines.join("\n").as_bytes());
+            write(&self.path(&format!("repart.d/{name}.conf")), lines.join("\n").as_bytes());
         }
-        let image = self.here(folder);
-        fs::create_dir_all(&image).unwrap();
-        let (seed, image) = (text(&self.evaluation, "seed"), image.join("demo_0.0.1.raw"));
-        let (seed, image) = (format!("--seed={seed}"), image.to_str().unwrap());
-        let flags = [
-            "--dry-run=no",
-            "--size=auto",
-            "--empty=create",
-            "--split=true",
-            "--json=short",
-            "--sector-size=512",
-            "--offline=yes",
-        ];
-        let said =
-            self.tool(&[&["systemd-repart", "--definitions=repart.d", &seed], &flags[..], &[image]].concat());
+    }
+
+    /// Makes an image with NixOS's own options. Returns what systemd-repart says of it.
+    fn image(&self, which: &str, esp: &Value, image: &Path) -> Vec<Value> {
+        self.definitions(esp);
+        fs::create_dir_all(image.parent().unwrap()).unwrap();
+        let flags = words(&self.evaluation["repart"][which]);
+        let said = self
+            .tool(&[&["systemd-repart", "--offline=yes"], &flags[..], &[image.to_str().unwrap()]].concat());
         serde_json::from_str(&said).unwrap()
     }
 
@@ -168,7 +161,7 @@ impl Rehearsal {
         write(&self.here(word("-ukify.conf")), lines.join("\n").as_bytes());
         let release = text(&self.evaluation["scripts"], "release");
         let efi = self.here(release.split(' ').find(|word| word.ends_with("/demo_0.0.1.efi")).unwrap());
-        self.script(script, self.folder.path(), efi.parent().unwrap());
+        self.script(script, self.folder(), efi.parent().unwrap());
 
         let said = self.tool(&["ukify", "inspect", efi.to_str().unwrap()]);
         let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| line.contains("usrhash=")).collect();
@@ -181,44 +174,44 @@ impl Rehearsal {
     fn stub(&self, name: &str) -> Vec<u8> {
         fs::read(self.tools.join(format!("lib/systemd/boot/efi/{name}.efi.stub"))).unwrap()
     }
+
+    /// Makes the image and its release as NixOS's derivations do: an image for the root hash, the kernel image, the image itself.
+    pub(super) fn release(&self) {
+        let script = text(&self.evaluation["scripts"], "release");
+        let folder = script.split_whitespace().find_map(|word| word.strip_suffix("/demo_0.0.1.raw")).unwrap();
+        let (first, image) = (self.path("first/demo_0.0.1.raw"), self.here(folder).join("demo_0.0.1.raw"));
+        let partitions =
+            self.image("intermediate", &self.evaluation["partitions"]["00-esp"]["contents"], &first);
+        let hash = root_hash(&partitions);
+        self.kernel_image(&partitions, &hash);
+        fs::create_dir_all(image.parent().unwrap()).unwrap();
+        fs::copy(&first, &image).unwrap();
+        let last = self.image("final", &self.evaluation["repart"]["esp"], &image);
+        let hash_of_last =
+            last.iter().find(|each| each["type"] == "usr-x86-64-verity").map(|each| &each["uuid"]);
+        assert!(hash.ends_with(&hash_of_last.unwrap().as_str().unwrap().replace('-', "")), "{last:?}");
+        usr_is_as_pattern_build_lays_it_out(self, image.parent().unwrap());
+        self.pattern(&["gen-keyring", "demo"]);
+        let keyring =
+            self.sources().into_iter().find(|source| source.ends_with("-demo-pubring.pgp")).unwrap();
+        fs::copy(self.path("demo-pubring.pgp"), self.here(keyring)).unwrap();
+        self.script(script, self.folder(), &self.path("release"));
+        let sums = fs::read_to_string(self.path("release/SHA256SUMS")).unwrap();
+        assert_eq!(sums.lines().count(), 5, "{sums}");
+        let usr = sums.lines().find(|line| line.ends_with(".usr.raw")).unwrap();
+        assert!(usr.contains(&format!("  demo_0.0.1_{}_", &hash[..32])), "{usr} of {hash}");
+    }
 }
 
-fn write(file: &Path, contents: &[u8]) {
-    fs::create_dir_all(file.parent().unwrap()).unwrap();
-    fs::write(file, contents).unwrap();
-}
-
-#[test]
-#[ignore = "needs root and the tools tree, and evaluates all of NixOS; `make nix` runs it"]
-fn an_image_has_the_program_once_and_gives_a_release() {
-    let Some(rehearsal) = Rehearsal::new() else { return };
-    rehearsal.ukify();
-    rehearsal.packages();
-    let script = text(&rehearsal.evaluation["scripts"], "release");
-    let image = script.split_whitespace().find_map(|word| word.strip_suffix("/demo_0.0.1.raw")).unwrap();
-    let partitions = rehearsal.image(image);
+/// Returns the root hash of an image's /usr. pattern-usr finds both partitions by its halves.
+fn root_hash(partitions: &[Value]) -> String {
     let labels: BTreeMap<_, _> =
         partitions.iter().map(|each| (text(each, "type"), text(each, "label"))).collect();
     assert_eq!((labels["usr-x86-64"], labels["usr-x86-64-verity"]), ("usr-0.0.1", "verity-0.0.1"));
     let verity = partitions.iter().find(|each| each["type"] == "usr-x86-64-verity").unwrap();
     let (hash, uuid) = (text(verity, "roothash"), text(verity, "uuid").replace('-', ""));
-    // pattern-usr finds both partitions by the halves of the root hash.
     assert!(hash.len() == 64 && hash.ends_with(&uuid), "{hash} {uuid}");
-
-    usr_is_as_pattern_build_lays_it_out(&rehearsal, &rehearsal.here(image));
-    rehearsal.kernel_image(&partitions, hash);
-    rehearsal.pattern(&["gen-keyring", "demo"]);
-    let keyring =
-        rehearsal.sources().into_iter().find(|source| source.ends_with("-demo-pubring.pgp")).unwrap();
-    fs::copy(rehearsal.folder.path().join("demo-pubring.pgp"), rehearsal.here(keyring)).unwrap();
-    let release = rehearsal.folder.path().join("release");
-    rehearsal.script(script, rehearsal.folder.path(), &release);
-    let sums = fs::read_to_string(release.join("SHA256SUMS")).unwrap();
-    assert_eq!(sums.lines().count(), 5, "{sums}");
-    let usr = sums.lines().find(|line| line.ends_with(".usr.raw")).unwrap();
-    assert!(usr.contains(&format!("  demo_0.0.1_{}_", &hash[..32])), "{usr} of {hash}");
-    rehearsal.pattern(&["sign-release", "release", "demo-gpg", "--output", "published"]);
-    assert!(rehearsal.folder.path().join("published/SHA256SUMS.gpg").exists());
+    hash.to_owned()
 }
 
 fn usr_is_as_pattern_build_lays_it_out(rehearsal: &Rehearsal, image: &Path) {
@@ -226,9 +219,9 @@ fn usr_is_as_pattern_build_lays_it_out(rehearsal: &Rehearsal, image: &Path) {
     let split = split.into_iter().find(|path| path.to_str().unwrap().contains(".usr.")).unwrap();
     // Of one compressed program, not of thirteen whole ones.
     assert!(fs::metadata(&split).unwrap().len() < PROGRAM as u64, "{}", split.display());
-    let extract = format!("--extract={}", rehearsal.folder.path().join("usr").display());
+    let extract = format!("--extract={}", rehearsal.path("usr").display());
     rehearsal.tool(&["fsck.erofs", &extract, split.to_str().unwrap()]);
-    let usr = rehearsal.folder.path().join("usr");
+    let usr = rehearsal.path("usr");
     for program in Program::ALL {
         let link = usr.join(program.path().strip_prefix("/usr/").unwrap());
         assert_eq!(fs::read_link(&link).unwrap(), Path::new("pattern-initrd"), "{}", link.display());

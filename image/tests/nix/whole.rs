@@ -1,9 +1,11 @@
 //! Compares what the whole of NixOS makes of a configuration with what an image needs. `PATTERN_NIXPKGS` names a checkout of
 //! nixpkgs, and nix-instantiate must be one that this nixpkgs takes (2.18 for that of 2026).
 
+use std::cmp::Ordering;
 use std::path::PathBuf;
 use std::process::Command;
 
+use pattern::config::version::compare;
 use pattern::config::{self, Config};
 use pattern::plan::{Entry, decide};
 use pattern::program::Manager;
@@ -12,7 +14,7 @@ use serde_json::Value;
 use super::{evaluating, text, top, value, words};
 
 /// Returns the checkout, or says that the test is skipped.
-fn nixpkgs() -> Option<PathBuf> {
+pub fn nixpkgs() -> Option<PathBuf> {
     let folder = std::env::var_os("PATTERN_NIXPKGS").map(PathBuf::from);
     if folder.is_none() {
         println!("skipped: PATTERN_NIXPKGS names no checkout of nixpkgs (docs/nix.md)");
@@ -57,7 +59,7 @@ fn read(settings: &Value) -> Config {
 }
 
 /// TOML takes JSON's strings, numbers, booleans and arrays.
-fn toml(prefix: &str, set: &Value) -> String {
+pub fn toml(prefix: &str, set: &Value) -> String {
     let each = |(name, value): (&String, &Value)| match value {
         Value::Object(_) => toml(&format!("{prefix}{name}."), value),
         value => format!("{prefix}{name} = {value}\n"),
@@ -71,6 +73,9 @@ fn is_whole(evaluation: &Value) {
     for (name, derivation) in evaluation["derivations"].as_object().unwrap() {
         assert!(derivation.as_str().unwrap().ends_with(".drv"), "{name}: {derivation}");
     }
+    let rust = text(&evaluation["versions"], "rustc");
+    let enough = compare(rust, env!("CARGO_PKG_RUST_VERSION")) != Ordering::Less;
+    assert!(enough, "this nixpkgs has Rust {rust}: {}", env!("CARGO_PKG_RUST_VERSION"));
     // With the library that finds a TPM's driver by its path in the store.
     assert_eq!(evaluation["package"]["static"], false);
     assert!(words(&evaluation["package"]["libraries"]).contains(&"tpm2-tss"));
@@ -197,6 +202,7 @@ fn the_flake_and_the_firmware_that_its_machines_have() {
     for (name, derivation) in packages["derivations"].as_object().unwrap() {
         assert!(derivation.as_str().unwrap().ends_with(".drv"), "{name}: {derivation}");
     }
+    assert_eq!(words(&packages["mounts"]), ["/", "/nix/store"]);
     for firmware in ["plain", "secure"] {
         let flags = words(&packages["firmware"][firmware]).join(" ");
         assert!(flags.contains("-D TPM2_ENABLE") && flags.contains("-D FD_SIZE_4MB"), "{firmware}: {flags}");

@@ -6,7 +6,6 @@ in
 {
   options = {
     assertions = list;
-    warnings = list;
     boot.initrd.availableKernelModules = list;
     boot.initrd.services.udev.packages = list;
     boot.kernelParams = list;
