@@ -19,16 +19,18 @@ mod path;
 mod place;
 mod plan;
 mod settle;
+mod state;
 mod summary;
 mod tree;
 
 pub use conflict::{Conflict, Reason};
 pub use diff::{Change, Difference, diff};
 pub use mark::{Mark, Next, Unknown, is_id, next};
-pub use numbers::Numbers;
+pub use numbers::{Numbers, renumber_for};
 pub use path::{Path, Unfit};
 pub use place::{has_text, is_machines};
 pub use plan::{Action, Plan, plan};
+pub use state::{Before, Done, Marks, before, mixed, plan_state};
 pub use summary::Summary;
 pub use tree::{Content, Kind, Meta, Misplaced, Node, Tree};
 

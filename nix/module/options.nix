@@ -73,6 +73,12 @@ in
         home = flag "keep `/home`";
         srv = flag "keep `/srv`";
         var = flag "keep `/var`";
+        rollback = mkOption {
+          type = types.listOf (types.strMatching "/var/.+");
+          default = [ ];
+          example = [ "/var/lib/app" ];
+          description = "paths below `/var` that go back if a new version fails its trial";
+        };
       };
     };
 

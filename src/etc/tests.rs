@@ -10,6 +10,7 @@ mod population;
 mod properties;
 mod sample;
 mod scenarios;
+mod state;
 mod summary;
 mod units;
 mod users;

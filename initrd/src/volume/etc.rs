@@ -3,8 +3,8 @@
 //! The directory itself has a mark: the version that it was last brought to. So an ordinary boot reads one
 //! attribute. Nothing here ends a boot: after a failure, the system starts with the `/etc` that is there.
 
-mod layout;
-mod steps;
+pub(super) mod layout;
+pub(super) mod steps;
 #[cfg(test)]
 mod tests;
 

@@ -1,4 +1,4 @@
-//! What the volume has of `/etc`. The running system finds all of it covered.
+//! What the volume has of `/etc`, and in the same way of `/var`. The running system finds all of it covered.
 //!
 //! | below *root/* | |
 //! | --- | --- |
@@ -30,47 +30,53 @@ pub(super) struct Base {
     pub(super) numbers: Numbers,
 }
 
-pub(super) struct Layout {
+pub(in crate::volume) struct Layout {
     root: PathBuf,
     factory: PathBuf,
+    /// `etc`, or `var`.
+    name: &'static str,
 }
 
 impl Layout {
     pub(super) fn new(volume: &Path, factory: &Path) -> Self {
-        Self { root: volume.join(KEPT), factory: factory.join("etc") }
+        Self::of("etc", volume, factory)
     }
 
-    pub(super) fn kept(&self) -> PathBuf {
-        self.root.join("etc")
+    pub(in crate::volume) fn of(name: &'static str, volume: &Path, factory: &Path) -> Self {
+        Self { root: volume.join(KEPT), factory: factory.join(name), name }
+    }
+
+    pub(in crate::volume) fn kept(&self) -> PathBuf {
+        self.root.join(self.name)
     }
 
     /// The running version's own.
-    pub(super) fn factory(&self) -> &Path {
+    pub(in crate::volume) fn factory(&self) -> &Path {
         &self.factory
     }
 
-    pub(super) fn own(&self) -> PathBuf {
-        self.root.join(".etc")
+    pub(in crate::volume) fn own(&self) -> PathBuf {
+        self.root.join(format!(".{}", self.name))
     }
 
-    pub(super) fn before(&self) -> PathBuf {
+    pub(in crate::volume) fn before(&self) -> PathBuf {
         self.own().join("before")
     }
 
-    pub(super) fn next(&self) -> PathBuf {
+    pub(in crate::volume) fn next(&self) -> PathBuf {
         self.own().join("next")
     }
 
-    pub(super) fn draft(&self) -> PathBuf {
+    pub(in crate::volume) fn draft(&self) -> PathBuf {
         self.own().join("draft")
     }
 
-    pub(super) fn base_place(&self, id: &str) -> PathBuf {
+    pub(in crate::volume) fn base_place(&self, id: &str) -> PathBuf {
         self.own().join(id)
     }
 
     /// Makes the folder for what is not `/etc` itself, which only root may look into.
-    pub(super) fn prepare(&self) -> Result<()> {
+    pub(in crate::volume) fn prepare(&self) -> Result<()> {
         let own = self.own();
         match fs::symlink_metadata(&own) {
             Ok(found) if found.is_dir() => Ok(()),
@@ -84,14 +90,14 @@ impl Layout {
     }
 
     /// Reads the mark of a tree. Nothing may be there.
-    pub(super) fn mark(&self, tree: &Path) -> Result<Option<Vec<u8>>> {
+    pub(in crate::volume) fn mark(&self, tree: &Path) -> Result<Option<Vec<u8>>> {
         match xattr::get(tree, ATTRIBUTE) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             found => found.with_context(|| format!("reading the mark of {}", tree.display())),
         }
     }
 
-    pub(super) fn set_mark(&self, tree: &Path, mark: &[u8]) -> Result<()> {
+    pub(in crate::volume) fn set_mark(&self, tree: &Path, mark: &[u8]) -> Result<()> {
         xattr::set(tree, ATTRIBUTE, mark).with_context(|| format!("marking {}", tree.display()))
     }
 

@@ -175,20 +175,20 @@ impl Work<'_> {
     }
 }
 
-fn gone(path: &Path) -> Result<()> {
+pub(in crate::volume) fn gone(path: &Path) -> Result<()> {
     remove(path).with_context(|| format!("removing {}", path.display()))
 }
 
-fn rename(from: &Path, to: &Path) -> Result<()> {
+pub(in crate::volume) fn rename(from: &Path, to: &Path) -> Result<()> {
     fs::rename(from, to).with_context(|| format!("renaming {} to {}", from.display(), to.display()))
 }
 
-fn exchange(one: &Path, other: &Path) -> Result<()> {
+pub(in crate::volume) fn exchange(one: &Path, other: &Path) -> Result<()> {
     replace::exchange(one, other)
         .with_context(|| format!("exchanging {} and {}", one.display(), other.display()))
 }
 
-fn sync(folder: &Path) -> Result<()> {
+pub(in crate::volume) fn sync(folder: &Path) -> Result<()> {
     let synced = File::open(folder).map_err(Error::from).and_then(|folder| Ok(syncfs(&folder)?));
     synced.with_context(|| format!("syncing {}", folder.display()))
 }
