@@ -47,7 +47,7 @@ pub fn plan(base: &Tree, mine: &Tree, new: &Tree, had: &Numbers) -> Plan {
     numbers.record(&base);
     assigned.renumber_base(&mut base);
     assigned.renumber_new(&mut new);
-    let mut plan = compare(&base, mine, &new, |path, sides| decide(path, sides, &merged));
+    let mut plan = compare(&base, mine, &new, &|path, sides| decide(path, sides, &merged));
     numbers.record(mine);
     numbers.record(&plan.result);
     plan.numbers = numbers;
@@ -59,7 +59,7 @@ pub(super) fn compare(
     base: &Tree,
     mine: &Tree,
     new: &Tree,
-    rule: impl Fn(&Path, Sides<'_>) -> Decision,
+    rule: &dyn Fn(&Path, Sides<'_>) -> Decision,
 ) -> Plan {
     let paths: BTreeSet<&Path> = base.paths().chain(mine.paths()).chain(new.paths()).collect();
     let decisions = paths.into_iter().map(|path| {

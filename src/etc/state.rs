@@ -21,7 +21,7 @@ pub use summary::Done;
 /// machine's numbers of users and groups.
 #[must_use]
 pub fn plan_state(base: &Tree, mine: &Tree, new: &Tree) -> Plan {
-    compare(base, mine, new, |_, sides| decide(sides))
+    compare(base, mine, new, &|_, sides| decide(sides))
 }
 
 /// Returns what `/var` came from, if it was on its way between versions: a path that is as one of them has it came

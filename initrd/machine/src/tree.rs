@@ -113,7 +113,7 @@ fn reading(root: &Path, path: Option<&etc::Path>) -> String {
 
 /// Reads what is at a name. A directory is returned open.
 fn node(directory: &OwnedFd, name: &[u8], path: &etc::Path) -> Result<(Node, Option<OwnedFd>)> {
-    node_if(directory, name, path, |_| true)
+    node_if(directory, name, path, &|_| true)
 }
 
 /// Does the same. `is_read` says by the size of a file whether its content is read. If not, it is like no other.
@@ -121,7 +121,7 @@ fn node_if(
     directory: &OwnedFd,
     name: &[u8],
     path: &etc::Path,
-    is_read: impl Fn(u64) -> bool,
+    is_read: &dyn Fn(u64) -> bool,
 ) -> Result<(Node, Option<OwnedFd>)> {
     let name = OsStr::from_bytes(name);
     let found = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;

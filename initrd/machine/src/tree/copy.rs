@@ -1,7 +1,7 @@
 //! Copies anything with everything that is in it, however much that is: nothing but one name and one block is in
 //! memory. Files share their blocks with the copies where the file system can. Links are copied and never followed.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -54,7 +54,7 @@ fn walk(
     folder: &OwnedFd,
     name: &OsStr,
     depth: usize,
-    each: &mut impl FnMut(&OwnedFd, &OsStr, &FileStat) -> Result<()>,
+    each: &mut dyn FnMut(&OwnedFd, &OsStr, &FileStat) -> Result<()>,
 ) -> Result<()> {
     let found = fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
     each(folder, name, &found)?;
@@ -63,7 +63,9 @@ fn walk(
     }
     limit(depth)?;
     let opened = openat(folder, name, FOLDER, Mode::empty())?;
-    entries(&opened, |name| walk(&opened, name, depth + 1, each).with_context(|| name.display().to_string()))
+    entries(&opened, &mut |name| {
+        walk(&opened, name, depth + 1, each).with_context(|| name.display().to_string())
+    })
 }
 
 fn form(found: &FileStat) -> SFlag {
@@ -83,7 +85,7 @@ fn refuse_other(found: &FileStat, device: u64) -> Result<()> {
 }
 
 /// Calls a function for each name in an open directory.
-fn entries(directory: &OwnedFd, mut each: impl FnMut(&OsStr) -> Result<()>) -> Result<()> {
+fn entries(directory: &OwnedFd, each: &mut dyn FnMut(&OsStr) -> Result<()>) -> Result<()> {
     // A description of its own: the position in the directory belongs to it.
     let own = openat(directory, ".", FOLDER, Mode::empty())?;
     for entry in Dir::from_fd(own)?.iter() {
@@ -102,7 +104,7 @@ fn entries(directory: &OwnedFd, mut each: impl FnMut(&OsStr) -> Result<()>) -> R
 /// When something can't be copied, or is on another file system. What was made stays.
 pub fn copy(from: &OwnedFd, name: &OsStr, to: &OwnedFd) -> Result<()> {
     let device = fstat(from)?.st_dev;
-    let mut copier = Copier { device, to, path: Vec::new(), linked: HashMap::new() };
+    let mut copier = Copier { device, to, path: Vec::new(), linked: BTreeMap::new() };
     copier.one(Step { from, to, name, depth: 0 })
 }
 
@@ -121,7 +123,7 @@ struct Copier<'a> {
     /// The directories below [`to`](Self::to) that are being copied, each with a `/` behind it.
     path: Vec<u8>,
     /// Paths below `to` of files that have more names, by inode, and how many of those are to come.
-    linked: HashMap<u64, (Vec<u8>, u64)>,
+    linked: BTreeMap<u64, (Vec<u8>, u64)>,
 }
 
 impl Copier<'_> {
@@ -166,7 +168,7 @@ impl Copier<'_> {
         let made = openat(to, name, FOLDER, Mode::empty())?;
         let above = self.path.len();
         self.path.extend([name.as_bytes(), b"/"].concat());
-        entries(&opened, |name| {
+        entries(&opened, &mut |name| {
             let copied = self.one(Step { from: &opened, to: &made, name, depth: depth + 1 });
             copied.with_context(|| name.display().to_string())
         })?;

@@ -54,8 +54,8 @@ impl Picked {
             return Ok(());
         }
         let name = path.parts().last().unwrap_or_default();
-        let is_read = |size| others.iter().any(|other| has_size(other, path, size));
-        let (node, opened) = match node_if(folder, name, path, is_read) {
+        let is_read = |size: u64| others.iter().any(|other| has_size(other, path, size));
+        let (node, opened) = match node_if(folder, name, path, &is_read) {
             Err(error) if is_gone(&error) => return Ok(()),
             found => found?,
         };
