@@ -16,6 +16,7 @@ pub mod plain;
 pub mod plan;
 pub mod program;
 pub mod record;
+pub mod rollback;
 pub mod sealing;
 mod spelling;
 pub mod start;

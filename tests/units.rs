@@ -5,14 +5,14 @@ use std::fs;
 use std::path::Path;
 
 use pattern::plan::unit::{
-    AHEAD, AHEAD_PATH, BREAK, CONFIG, DISARM, HOST, INTERRUPTED, RESET_REQUEST, shipped,
+    AHEAD, AHEAD_PATH, BLESSED, BREAK, CONFIG, DISARM, HOST, INTERRUPTED, RESET_REQUEST, shipped,
 };
 use pattern::program::{Manager, Program};
 
 /// These start no stage of the initrd: they run in the system, or end with the initrd.
 fn is_no_stage(name: &str) -> bool {
     let system = Program::ALL.into_iter().filter(|program| program.runs_in() == Manager::Host);
-    [AHEAD, AHEAD_PATH, BREAK, CONFIG, DISARM, HOST, INTERRUPTED, RESET_REQUEST].contains(&name)
+    [AHEAD, AHEAD_PATH, BLESSED, BREAK, CONFIG, DISARM, HOST, INTERRUPTED, RESET_REQUEST].contains(&name)
         || system.into_iter().any(|program| program.unit() == name)
 }
 

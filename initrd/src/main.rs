@@ -31,7 +31,7 @@ use pattern::plain::plain;
 use pattern::program::{GENERATOR, Program};
 use pattern_machine::{drivers, logging, output};
 use stages::{credentials, emergency, grow, latch, persist, reset, retry, seed, usr};
-use system::{fallback, health, interrupted, recovery, scrub};
+use system::{blessed, fallback, health, interrupted, recovery, scrub};
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os();
@@ -74,6 +74,7 @@ fn run(name: &str, argument: Option<OsString>) -> Result<()> {
     };
     match (program, argument) {
         (Program::Usr, Some("--disarm")) => usr::disarm(&Context::here()?),
+        (Program::Health, Some("--blessed")) => stage::run(name, blessed::run),
         (Program::Health, Some("--interrupted")) => stage::run(name, interrupted::run),
         (Program::Usr, Some("--drivers")) => drivers::load_all(),
         (Program::Seed, Some("--keep")) => stage::run(name, seed::keep),

@@ -1,5 +1,6 @@
 //! The programs that units start in the running system.
 
+pub(crate) mod blessed;
 pub(crate) mod fallback;
 pub(crate) mod health;
 pub(crate) mod interrupted;

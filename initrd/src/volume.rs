@@ -23,7 +23,9 @@ pub(crate) mod renewal;
 pub(crate) mod repair;
 pub(crate) mod request;
 pub(crate) mod reset_request;
+pub(crate) mod rollback;
 #[cfg(test)]
 pub(crate) mod samples;
 pub(crate) mod sealing;
 pub(crate) mod shape;
+pub(crate) mod var;

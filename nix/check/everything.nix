@@ -20,6 +20,7 @@
         home = true;
         srv = true;
         var = true;
+        rollback = [ "/var/lib/app" ];
       };
     };
     debug = true;

@@ -1,4 +1,4 @@
-# Three settings that can't work, each with its sentence.
+# Four settings that can't work, each with its sentence.
 {
   pattern = {
     image = {
@@ -13,6 +13,7 @@
       usr = "2G";
     };
     partitions.persist.home = true;
+    partitions.persist.rollback = [ "/var/lib/app" ];
     userspace.homed = true;
     boot.flags = [ "break" ];
     volume.escrow = [ "age17w23j4qn8rwklwqyv0uh750698dnwafk64h428vrg6uke8unvpjs9hcc92" ];

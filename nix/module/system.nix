@@ -59,6 +59,10 @@ in
       message = "pattern.boot.flags must not hold \"break\" unless pattern.debug is true: it gives a root shell to anyone at the console.";
     }
     {
+      assertion = cfg.partitions.persist.rollback == [ ] || cfg.partitions.persist.var;
+      message = "pattern.partitions.persist.rollback needs pattern.partitions.persist.var: every start has a new /var otherwise.";
+    }
+    {
       assertion = cfg.volume.escrow == [ ] || cfg.volume.recovery_key;
       message = "pattern.volume.escrow needs pattern.volume.recovery_key: there is no key to encrypt otherwise.";
     }

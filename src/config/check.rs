@@ -211,6 +211,31 @@ pub(super) fn credential(text: &str) -> Checked<String> {
     Err(format!("must be names of credentials such as \"home.create.*\", not {text:?}"))
 }
 
+/// Validates one item of `partitions.persist.rollback`. Its parts are names, so that no program reads it in another way.
+pub(super) fn below_var(text: &str) -> Checked<String> {
+    let is_name = |part: &str| !matches!(part, "" | "." | "..") && !part.chars().any(char::is_control);
+    match text.strip_prefix("/var/") {
+        Some(rest) if rest.split('/').all(is_name) => Ok(text.to_owned()),
+        _ => Err(format!("must be paths below /var such as \"/var/lib/app\", not {text:?}")),
+    }
+}
+
+/// Validates `partitions.persist.rollback` as a whole.
+pub(super) fn rollback(paths: Vec<String>, keeps_var: bool) -> Checked<Vec<String>> {
+    if !paths.is_empty() && !keeps_var {
+        return Err("needs partitions.persist.var = true: without it every start has a new /var".to_owned());
+    }
+    let is_in = |inner: &&String, outer: &String| {
+        inner.strip_prefix(&**outer).is_some_and(|rest| rest.starts_with('/'))
+    };
+    for outer in &paths {
+        if let Some(inner) = paths.iter().find(|inner| is_in(inner, outer)) {
+            return Err(format!("must not hold {inner:?}, which is in {outer:?}, and goes back with it"));
+        }
+    }
+    Ok(paths)
+}
+
 /// GRUB measures into PCR 8, shim into PCR 14, and a processor that starts a kernel once more (DRTM) into the others.
 const UNMEASURED: [u8; 8] = [8, 14, 17, 18, 19, 20, 21, 22];
 

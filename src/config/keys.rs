@@ -49,6 +49,8 @@ pub enum Kind {
     Credentials,
     /// Words of the kernel command line.
     Words,
+    /// An array of absolute paths.
+    Paths,
 }
 
 impl Kind {
@@ -69,6 +71,7 @@ impl Kind {
             Self::Recipients => "list of age recipients".to_owned(),
             Self::Credentials => "list of credential names".to_owned(),
             Self::Words => "list of words".to_owned(),
+            Self::Paths => "list of paths".to_owned(),
         }
     }
 }
@@ -131,6 +134,12 @@ pub const KEYS: &[Key] = &[
     optional("partitions.persist.home", Kind::Boolean, "false", "keep `/home`"),
     optional("partitions.persist.srv", Kind::Boolean, "false", "keep `/srv`"),
     optional("partitions.persist.var", Kind::Boolean, "false", "keep `/var`"),
+    optional(
+        "partitions.persist.rollback",
+        Kind::Paths,
+        "[]",
+        "paths below `/var` that go back if a new version fails its trial",
+    ),
     optional("userspace.homed", Kind::Boolean, "false", "home directories by systemd-homed"),
     optional("userspace.desktop", Kind::Boolean, "false", "a desktop"),
     optional("userspace.distrobox", Kind::Boolean, "false", "other distributions in containers"),

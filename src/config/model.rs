@@ -78,7 +78,7 @@ pub struct Sizes {
 }
 
 /// Directories bound from the persist volume.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Persist {
     /// `/etc`
     pub etc: bool,
@@ -88,9 +88,16 @@ pub struct Persist {
     pub srv: bool,
     /// `/var`
     pub var: bool,
+    /// What goes back with a version that fails its trial: absolute paths below `/var`, none in another.
+    pub rollback: Vec<String>,
 }
 
 impl Persist {
+    /// Returns what goes back with a version that fails its trial, as paths below `/var`.
+    pub fn rolled_back(&self) -> impl Iterator<Item = &str> {
+        self.rollback.iter().filter_map(|path| path.strip_prefix("/var/"))
+    }
+
     /// Returns the names of the requested directories, in alphabetical order.
     pub fn asked(&self) -> impl Iterator<Item = &'static str> {
         let all = [("etc", self.etc), ("home", self.home), ("srv", self.srv), ("var", self.var)];
@@ -104,7 +111,8 @@ impl Config {
     /// first boot of a machine does: `/home` and `/var` are persisted together then.
     #[must_use]
     pub fn keeps_host(&self) -> bool {
-        let Persist { etc, var, .. } = self.partitions.persist;
+        let Persist { etc, var, .. } = &self.partitions.persist;
+        let (etc, var) = (*etc, *var);
         !etc && (var || !self.userspace.homed)
     }
 }

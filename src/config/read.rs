@@ -15,6 +15,8 @@ use super::{
 };
 use crate::token::Pcrs;
 
+const ROLLBACK: &str = "partitions.persist.rollback";
+
 /// Reads every key. Returns the configuration if there is no problem.
 pub(super) fn config(document: Document<'_>) -> Result<Config, Vec<Finding>> {
     let mut reader = Reader { document };
@@ -82,7 +84,11 @@ impl Reader<'_> {
         let home = self.boolean("partitions.persist.home");
         let srv = self.boolean("partitions.persist.srv");
         let var = self.boolean("partitions.persist.var");
-        Some(Persist { etc: etc?, home: home?, srv: srv?, var: var? })
+        let paths = "paths such as [\"/var/lib/app\"]";
+        let rollback = self.list(ROLLBACK, paths, |value| item(value, check::below_var));
+        let rollback =
+            rollback.and_then(|paths| self.checked(ROLLBACK, check::rollback(paths, var.unwrap_or(true))));
+        Some(Persist { etc: etc?, home: home?, srv: srv?, var: var?, rollback: rollback? })
     }
 
     fn userspace(&mut self) -> Option<Userspace> {
@@ -104,7 +110,7 @@ impl Reader<'_> {
     /// the other under /var/lib.
     fn homes_are_whole(&mut self, partitions: Option<&Partitions>, userspace: Option<&Userspace>) {
         let (Some(partitions), Some(userspace)) = (partitions, userspace) else { return };
-        let persist = partitions.persist;
+        let persist = &partitions.persist;
         let whole = if userspace.homed && persist.home != persist.var {
             Err("needs partitions.persist.home and partitions.persist.var both true, or both false: systemd-homed \
                 keeps one part of each user in either, and a login needs both".into())

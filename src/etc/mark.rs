@@ -102,7 +102,7 @@ pub enum Next {
 
 /// What the trees have as marks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Marks<'a> {
+pub struct Found<'a> {
     /// That of the kept `/etc`.
     pub kept: Option<&'a [u8]>,
     /// Which version the kept `/etc` was brought from to a newer one.
@@ -134,7 +134,7 @@ impl fmt::Display for Unknown {
 
 /// Decides by the marks that were found. `is_new`: whether `/etc` was made in this boot.
 #[must_use]
-pub fn next(found: Marks<'_>, running: &Mark, is_new: bool) -> Next {
+pub fn next(found: Found<'_>, running: &Mark, is_new: bool) -> Next {
     let is_running =
         |mark: Option<&[u8]>| mark.and_then(Mark::parse).is_some_and(|mark| mark.id == running.id);
     match (found.kept.map(Mark::parse), is_new) {
@@ -186,7 +186,7 @@ mod tests {
     fn what_is_to_be_done_follows_from_the_marks() {
         let (one, two) = (mark("1", "0.0.1"), mark("2", "0.0.2"));
         let next = |found: &[u8], running: &Mark| {
-            super::next(Marks { kept: Some(found), ..Marks::default() }, running, false)
+            super::next(Found { kept: Some(found), ..Found::default() }, running, false)
         };
         assert_eq!(next(&two.bytes(), &two), Next::Nothing);
         // The same /usr under another name.
@@ -195,8 +195,8 @@ mod tests {
         // Another /usr under the same name.
         assert_eq!(next(&mark("3", "0.0.2").bytes(), &two), Next::Follow(mark("3", "0.0.2")));
         assert_eq!(next(b"x", &two), Next::Adopt(Unknown::Misread));
-        assert_eq!(super::next(Marks::default(), &two, true), Next::Begin);
-        assert_eq!(super::next(Marks::default(), &two, false), Next::Adopt(Unknown::Unmarked));
+        assert_eq!(super::next(Found::default(), &two, true), Next::Begin);
+        assert_eq!(super::next(Found::default(), &two, false), Next::Adopt(Unknown::Unmarked));
     }
 
     /// A tree that was brought back, and one whose earlier tree is gone, follow like each other.
@@ -204,7 +204,7 @@ mod tests {
     fn the_way_back_is_taken_only_to_the_version_that_it_came_from() {
         let [one, two, three] = ["1", "2", "3"].map(|digit| mark(digit, digit).bytes());
         let next = |from: Option<&Vec<u8>>, before: Option<&Vec<u8>>| {
-            let found = Marks {
+            let found = Found {
                 kept: Some(&two),
                 from: from.map(|mark| &mark[..]),
                 before: before.map(|mark| &mark[..]),

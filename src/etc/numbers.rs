@@ -17,6 +17,9 @@ type Names = BTreeMap<u32, BTreeSet<Vec<u8>>>;
 /// Numbers of one side, and what they are on the machine, where that is another one.
 type Moved = BTreeMap<u32, u32>;
 
+/// The kernel's number for a user or group that it does not know.
+const NOBODY: u32 = 65534;
+
 /// The names that have or had each number on a machine.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Numbers {
@@ -51,6 +54,20 @@ fn table(tree: &Tree, file: Accounts) -> Vec<(Vec<u8>, u32)> {
 fn number(line: &[u8]) -> Option<u32> {
     let field = line.split(|byte| *byte == b':').nth(2)?;
     std::str::from_utf8(field).ok()?.trim().parse().ok()
+}
+
+/// Gives what the image has elsewhere to the numbers that its names have on the machine. What belongs to a name
+/// that the machine does not have, and whose number is somebody else's there, is nobody's.
+pub fn renumber_for(machine: &Tree, image: &Tree, tree: &mut Tree) {
+    let [users, groups] = [Accounts::Passwd, Accounts::Group].map(|file| {
+        let (my, image) = (table(machine, file), table(image, file));
+        let known = first(&my);
+        let is_others = |number: &u32| my.iter().any(|(_, other)| other == number);
+        let unknown = image.iter().filter(|(name, number)| !known.contains_key(name) && is_others(number));
+        let lost = unknown.map(|(_, number)| (*number, NOBODY));
+        lost.chain(moved(&image, &known)).collect::<Moved>()
+    });
+    renumber(tree, &users, &groups);
 }
 
 /// What the numbers of base and new are on the machine.

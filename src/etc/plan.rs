@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::accounts;
 use super::conflict::Conflict;
-use super::decide::{Sides, decide};
+use super::decide::{Decision, Sides, decide};
 use super::numbers::{Assigned, Numbers};
 use super::path::Path;
 use super::settle::Settlement;
@@ -47,19 +47,32 @@ pub fn plan(base: &Tree, mine: &Tree, new: &Tree, had: &Numbers) -> Plan {
     numbers.record(&base);
     assigned.renumber_base(&mut base);
     assigned.renumber_new(&mut new);
+    let mut plan = compare(&base, mine, &new, &|path, sides| decide(path, sides, &merged));
+    numbers.record(mine);
+    numbers.record(&plan.result);
+    plan.numbers = numbers;
+    plan
+}
+
+/// Decides by one rule for each path. The numbers of users are the machine's everywhere.
+pub(super) fn compare(
+    base: &Tree,
+    mine: &Tree,
+    new: &Tree,
+    rule: &dyn Fn(&Path, Sides<'_>) -> Decision,
+) -> Plan {
     let paths: BTreeSet<&Path> = base.paths().chain(mine.paths()).chain(new.paths()).collect();
     let decisions = paths.into_iter().map(|path| {
         let sides = Sides { base: base.get(path), mine: mine.get(path), new: new.get(path) };
-        (path.clone(), decide(path, sides, &merged))
+        (path.clone(), rule(path, sides))
     });
-    let mut settlement = Settlement { decisions: decisions.collect(), mine, new: &new };
+    let mut settlement = Settlement { decisions: decisions.collect(), mine, new };
     settlement.settle();
     let nodes =
         settlement.decisions.keys().filter_map(|path| Some((path.clone(), settlement.node(path)?.clone())));
     let result = Tree::of(nodes.collect::<BTreeMap<_, _>>());
-    numbers.record(mine);
-    numbers.record(&result);
-    Plan { actions: actions(mine, &new, &result), conflicts: conflicts(&settlement), result, numbers }
+    let actions = actions(mine, new, &result);
+    Plan { actions, conflicts: conflicts(&settlement), result, numbers: Numbers::default() }
 }
 
 fn conflicts(settlement: &Settlement) -> Vec<Conflict> {

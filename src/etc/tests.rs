@@ -11,6 +11,7 @@ mod population;
 mod properties;
 mod sample;
 mod scenarios;
+mod state;
 mod summary;
 mod take;
 mod units;

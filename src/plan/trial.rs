@@ -2,7 +2,7 @@
 //! falls back.
 
 use crate::config::Config;
-use crate::plan::unit::{INTERRUPTED, Text};
+use crate::plan::unit::{BLESSED, INTERRUPTED, Text};
 use crate::program::Program;
 
 use super::{CONFIG_PATH, Plan};
@@ -19,6 +19,10 @@ pub(super) fn judge(plan: &mut Plan, config: &Config) {
     let checks = [Program::Health.unit(), Program::Scrub.unit()];
     checks.iter().for_each(|name| plan.pull_in("boot-complete.target.requires", name));
     plan.pull_in("boot-complete.target.wants", INTERRUPTED);
+    if !config.partitions.persist.rollback.is_empty() {
+        // systemd's own, which only a counted boot starts.
+        plan.pull_in("systemd-bless-boot.service.wants", BLESSED);
+    }
     if !config.boot.essential.is_empty() {
         for unit in [Program::Health.unit(), INTERRUPTED] {
             let order = config.boot.essential.iter().map(|name| ("After", &**name)).collect::<Vec<_>>();

@@ -13,6 +13,9 @@ pub const HOST: &str = "pattern-host.service";
 /// Gives a try back if an orderly end interrupts a trial.
 pub const INTERRUPTED: &str = "pattern-interrupted.service";
 
+/// Removes the copy of the state from before a trial, once the version was found to be good.
+pub const BLESSED: &str = "pattern-blessed.service";
+
 /// Lets the volume open after a staged change of Secure Boot's keys.
 pub const AHEAD: &str = "pattern-rebind-ahead.service";
 /// Starts [`AHEAD`] when such a change is staged.
@@ -22,7 +25,8 @@ pub const AHEAD_PATH: &str = "pattern-rebind-ahead.path";
 pub const RESET_REQUEST: &str = "pattern-reset-request.service";
 
 /// The constant units that start none of our programs, or start one with an argument.
-const OTHERS: [&str; 8] = [BREAK, CONFIG, DISARM, HOST, INTERRUPTED, AHEAD, AHEAD_PATH, RESET_REQUEST];
+const OTHERS: [&str; 9] =
+    [BLESSED, BREAK, CONFIG, DISARM, HOST, INTERRUPTED, AHEAD, AHEAD_PATH, RESET_REQUEST];
 
 /// Returns the constant units, by their names in `units/`.
 pub fn shipped() -> impl Iterator<Item = &'static str> {

@@ -18,7 +18,7 @@ updates = { url = "https://example.org/demo", pubring = "demo-pubring.pgp" }
 [partitions]
 disk = 'auto'
 sizes = { esp = "200M", verity = "64M", usr = "2G" }
-persist = { etc = false, home = false, srv = false, var = false }
+persist = { etc = false, home = false, srv = false, var = false, rollback = [] }
 
 [userspace]
 homed = false
@@ -61,6 +61,7 @@ fn every_key_is_read() {
     let disk = DiskChoice::Path("/dev/disk/by-id/nvme-X_1".to_owned());
     assert_eq!(config.partitions.disk, disk);
     assert!(config.partitions.persist.asked().eq(["etc", "home", "var"]));
+    assert!(config.partitions.persist.rolled_back().eq(["lib/app", "lib/b c"]));
     assert_eq!(config.volume.filesystem, Filesystem::Btrfs);
     assert_eq!(config.volume.tpm, TpmNeed::Preferred);
     assert_eq!(config.volume.pcrs, Pcrs::new([7, 11]).ok());

@@ -37,6 +37,7 @@ usr = "2G"
 etc = true
 home = true
 var = true
+rollback = ["/var/lib/app", "/var/lib/b c", "/var/lib/app"]
 [userspace]
 homed = true
 [volume]

@@ -56,7 +56,7 @@ fn keys_and_sections_that_are_not_there_are_named() {
         ),
         (
             "persist = true",
-            "partitions.persist: must be a section with etc, home, srv, var, not a boolean".to_owned(),
+            "partitions.persist: must be a section with etc, home, srv, var, rollback, not a boolean".to_owned(),
         ),
         (
             "[[volume]]\npcrs = [7]",

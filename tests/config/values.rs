@@ -226,6 +226,36 @@ fn who_can_never_read_the_recovery_key_is_refused() {
     assert_eq!(without, format!("p.toml:10: volume.escrow: {needs}\n"));
 }
 
+#[test]
+fn what_goes_back_is_below_a_kept_var() {
+    let key = "partitions.persist.rollback";
+    let with =
+        |paths: &str| SMALLEST.replace("[partitions]\n", &format!("[partitions]\npersist = {{ {paths} }}\n"));
+    for path in [
+        "/etc",
+        "/var",
+        "/var/",
+        "var/lib",
+        "/var//a",
+        "/var/../etc",
+        "/var/lib/.",
+        "/varx/a",
+        "/var/a\\nb",
+        "/home/me",
+    ] {
+        let said = said(&with(&format!("var = true, rollback = [\"{path}\"]")));
+        let message = format!("{key}: must be paths below /var such as \"/var/lib/app\", not");
+        assert!(said.contains(&message), "{path}: {said}");
+    }
+    let nested = said(&with(r#"var = true, rollback = ["/var/a", "/var/lib/app/db", "/var/lib/app"]"#));
+    let message = r#"must not hold "/var/lib/app/db", which is in "/var/lib/app", and goes back with it"#;
+    assert!(nested.contains(&format!("{key}: {message}")), "{nested}");
+    let without = said(&with(r#"rollback = ["/var/a"]"#));
+    assert!(without.contains(&format!("{key}: needs partitions.persist.var = true")), "{without}");
+    let fits = read(&with(r#"var = true, rollback = ["/var/a", "/var/a-b", "/var/lib/a"]"#));
+    assert!(fits.partitions.persist.rolled_back().eq(["a", "a-b", "lib/a"]));
+}
+
 /// Not the first one alone: who corrects that would read the next one after the next check.
 #[test]
 fn each_wrong_item_of_a_list_is_named_once() {

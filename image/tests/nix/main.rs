@@ -124,7 +124,7 @@ const EVERYTHING: &str = r#"
     [partitions]
     disk = "/dev/disk/by-id/nvme-X_1"
     sizes = { esp = "40M", verity = "17M", usr = "2G" }
-    persist = { etc = true, home = true, srv = true, var = true }
+    persist = { etc = true, home = true, srv = true, var = true, rollback = ["/var/lib/app"] }
     [userspace]
     homed = true
     desktop = true
@@ -232,8 +232,12 @@ fn the_manuals_table_is_the_list_of_options() {
 fn what_cannot_work_is_said_in_a_sentence() {
     let failed = evaluate("./nix/check/impossible.nix").unwrap();
     let failed = failed["failed"].as_array().unwrap().iter().map(|message| message.as_str().unwrap());
-    let starts =
-        ["pattern.userspace.homed needs", "pattern.boot.flags must not", "pattern.volume.escrow needs"];
+    let starts = [
+        "pattern.userspace.homed needs",
+        "pattern.boot.flags must not",
+        "pattern.partitions.persist.rollback needs",
+        "pattern.volume.escrow needs",
+    ];
     let failed: Vec<_> = failed.collect();
     assert!(
         failed.len() == starts.len()

@@ -24,6 +24,7 @@ fn a_value_of_another_form_is_refused_when_it_is_evaluated() {
         ("partitions.sizes.esp", r#""lots""#),
         ("partitions.disk", r#""sda""#),
         ("volume.escrow", r#"[ "nonsense" ]"#),
+        ("partitions.persist.rollback", r#"[ "/etc" ]"#),
     ];
     for (option, value) in wrong {
         let refusal = evaluate(&with(option, value)).expect_err(option);

@@ -2,7 +2,10 @@
 //! and nothing that could wait is opened.
 
 mod build;
+mod copy;
 mod finish;
+mod pick;
+mod place;
 mod remove;
 mod swap;
 
@@ -23,6 +26,9 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 pub use build::{Source, build};
+pub use copy::{Size, copy, measure, shares};
+pub use pick::pick;
+pub use place::{Placed, change, parent, place, prepared, withdraw};
 pub use remove::remove;
 pub use swap::{at, swap};
 
@@ -34,6 +40,8 @@ const DEEPEST: usize = 100;
 const LONGEST: u64 = 1 << 20;
 /// How much of a file is read at once.
 const BLOCK: usize = 64 << 10;
+/// Is that of no file.
+const UNREAD: Content = Content::of_hash([0; 32]);
 /// A label of SELinux follows from the path and the policy, and is nobody's change.
 const LABEL: &str = "security.selinux";
 
@@ -107,6 +115,16 @@ fn reading(root: &Path, path: Option<&etc::Path>) -> String {
 
 /// Reads what is at a name. A directory is returned open.
 fn node(directory: &OwnedFd, name: &[u8], path: &etc::Path) -> Result<(Node, Option<OwnedFd>)> {
+    node_if(directory, name, path, &|_| true)
+}
+
+/// Does the same. `is_read` says by the size of a file whether its content is read. If not, it is like no other.
+fn node_if(
+    directory: &OwnedFd,
+    name: &[u8],
+    path: &etc::Path,
+    is_read: &dyn Fn(u64) -> bool,
+) -> Result<(Node, Option<OwnedFd>)> {
     let name = OsStr::from_bytes(name);
     let found = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
     let form = SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT;
@@ -118,7 +136,12 @@ fn node(directory: &OwnedFd, name: &[u8], path: &etc::Path) -> Result<(Node, Opt
             if SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
                 bail!("it changes while it is read; try again");
             }
-            (Kind::File(content(File::from(file), etc::has_text(path))?), found, None)
+            let content = if is_read(found.st_size.cast_unsigned()) {
+                content(File::from(file), etc::has_text(path))?
+            } else {
+                UNREAD
+            };
+            (Kind::File(content), found, None)
         }
         SFlag::S_IFDIR => {
             let opened = openat(directory, name, flags | OFlag::O_DIRECTORY, Mode::empty())?;

@@ -189,14 +189,14 @@ mod tests {
     #[test]
     fn where_there_is_nothing_to_compare_it_says_why() {
         let (folder, image, _) = folders("nothing");
-        let kept = Persist { etc: true, home: false, srv: false, var: false };
+        let kept = Persist { etc: true, home: false, srv: false, var: false, rollback: Vec::new() };
         let volatile = Flags { volatile: true, ..Flags::default() };
         let why =
             |kept: &Persist, flags: &Flags, images: &Path| unknown(kept, flags, images).unwrap_or_default();
         assert_eq!(why(&kept, &Flags::default(), &image), "");
         let cases = [
             (
-                why(&Persist { etc: false, ..kept }, &Flags::default(), &image),
+                why(&Persist { etc: false, ..kept.clone() }, &Flags::default(), &image),
                 "/etc is not kept on this machine: ",
             ),
             (why(&kept, &volatile, &image), "nothing is kept in this boot, "),

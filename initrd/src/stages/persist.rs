@@ -23,7 +23,9 @@ use crate::volume::bound;
 use crate::volume::etc;
 use crate::volume::means::Means;
 use crate::volume::mounts;
+use crate::volume::rollback;
 use crate::volume::shape;
+use crate::volume::var;
 use absent::Absent;
 use site::Site;
 
@@ -57,7 +59,7 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
                 Lock::Passphrase => (without_tpm::create(means, &site, &found), ", opened by a passphrase"),
             };
             made.with_context(|| site.making())?;
-            show(ctx, true).with_context(|| site.volume())?;
+            show(ctx, |_| true).with_context(|| site.volume())?;
             let kind = ctx.config.volume.filesystem.name();
             return Ok(Report { found: site.free(), decided: format!("made one with {kind}{by}") });
         }
@@ -70,16 +72,20 @@ pub(crate) fn run(ctx: &Context) -> Result<Report> {
         bound::note(&in_use.uuid);
     }
     tend::tend(ctx, &boot, means, &site.device, &in_use);
-    show(ctx, in_use.made_etc()).with_context(|| site.volume())?;
+    show(ctx, |directory| in_use.made(directory)).with_context(|| site.volume())?;
     Ok(in_use.report(site.listed))
 }
 
-/// Puts what is kept into the root of the system. `is_new`: whether `/etc` was made in this boot.
-fn show(ctx: &Context, is_new: bool) -> Result<()> {
+/// Puts what is kept into the root of the system. `is_new` says whether a directory was made in this boot.
+fn show(ctx: &Context, is_new: impl Fn(&str) -> bool) -> Result<()> {
     let volume = mounts::mount()?;
     if ctx.flags.grow {
         mounts::grow();
     }
-    etc::follow(ctx, volume, is_new);
+    // First what the version before left is kept, or put back, and then it is brought to this version.
+    rollback::tend(ctx, volume);
+    etc::follow(ctx, volume, is_new("etc"));
+    // The numbers of users are those of the kept /etc.
+    var::follow(ctx, volume, is_new("var"));
     mounts::bind_all(&ctx.config.partitions.persist)
 }

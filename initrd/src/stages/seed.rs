@@ -6,7 +6,6 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use nix::mount::{MntFlags, umount2};
 use pattern::config::Persist;
 use pattern_machine::factory::{self, FACTORY};
 use pattern_machine::mounts;
@@ -14,12 +13,12 @@ use pattern_machine::mounts;
 use crate::context::Context;
 use crate::stage::Report;
 use crate::volume::mounts::{KEPT, VOLUME};
-use crate::volume::{host, place};
+use crate::volume::{confine, host, place};
 
 /// The ephemeral root, as the initrd sees it.
 const ROOT: &str = "/sysroot";
 /// All directories that are either persisted, or seeded on every boot.
-const ALL: Persist = Persist { etc: true, home: true, srv: true, var: true };
+const ALL: Persist = Persist { etc: true, home: true, srv: true, var: true, rollback: Vec::new() };
 
 /// Fills the directories that are not persisted in this boot.
 ///
@@ -66,11 +65,7 @@ fn own() -> Vec<String> {
 /// When the volume is not mounted or can't be written.
 pub(crate) fn keep(_ctx: &Context) -> Result<Report> {
     let volume = place::mounted()?;
-    let cover = volume.join(KEPT);
-    mounts::apart().context("making a mount namespace")?;
-    if mounts::is_mounted(&cover)? {
-        umount2(&cover, MntFlags::MNT_DETACH).with_context(|| format!("uncovering {}", cover.display()))?;
-    }
+    confine::uncover(volume)?;
     let kept = host::keep(Path::new("/etc"), volume)?;
     let decided =
         if kept.is_empty() { "nothing new".to_owned() } else { format!("kept {}", kept.join(", ")) };

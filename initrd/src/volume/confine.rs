@@ -8,8 +8,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use nix::mount::{MsFlags, mount};
-use pattern_machine::mounts::is_mounted;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use pattern_machine::mounts::{apart, is_mounted};
 
 use super::mounts::{KEPT, VOLUME};
 
@@ -51,6 +51,19 @@ fn restrict(volume: &Path) -> Result<()> {
 fn cover(path: &Path) -> nix::Result<()> {
     let options = Some("mode=0000,size=4k,nr_inodes=2");
     mount(Some("tmpfs"), path, Some("tmpfs"), INERT | MsFlags::MS_RDONLY, options)
+}
+
+/// Shows this process alone what is covered, in the running system.
+///
+/// # Errors
+/// When it can't have mounts of its own, or the cover stays.
+pub(crate) fn uncover(volume: &Path) -> Result<()> {
+    let cover = volume.join(KEPT);
+    apart().context("making a mount namespace")?;
+    if is_mounted(&cover)? {
+        umount2(&cover, MntFlags::MNT_DETACH).with_context(|| format!("uncovering {}", cover.display()))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

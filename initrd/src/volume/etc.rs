@@ -4,8 +4,8 @@
 //! attribute. Nothing here ends a boot: after a failure, the system starts with the `/etc` that is there.
 
 mod choices;
-mod layout;
-mod steps;
+pub(super) mod layout;
+pub(super) mod steps;
 #[cfg(test)]
 mod tests;
 

@@ -60,6 +60,7 @@ mod secure_boot;
 mod shell;
 mod show;
 mod sizes;
+mod state_goes_back;
 mod stock_opens_ours;
 #[path = "../attacks/tools/stolen.rs"]
 #[allow(dead_code, reason = "the attacks need more of it")]
@@ -87,5 +88,6 @@ mod update_superseded;
 mod update_third;
 mod update_unbootable;
 mod userspace;
+mod var_follows;
 mod volatile;
 mod watchdog;

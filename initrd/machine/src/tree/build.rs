@@ -25,7 +25,7 @@ const READ: OFlag = OFlag::O_RDONLY
     .union(OFlag::O_NONBLOCK)
     .union(OFlag::O_NOCTTY)
     .union(OFlag::O_CLOEXEC);
-const MAKE: OFlag = OFlag::O_WRONLY
+pub(super) const MAKE: OFlag = OFlag::O_WRONLY
     .union(OFlag::O_CREAT)
     .union(OFlag::O_EXCL)
     .union(OFlag::O_NOFOLLOW)
@@ -159,7 +159,7 @@ fn source_folder(folder: &OwnedFd, name: &OsStr) -> Result<OwnedFd> {
 }
 
 /// Opens a file of a source, which may have become something else.
-fn source_file(folder: &OwnedFd, name: &OsStr) -> Result<(File, FileStat)> {
+pub(super) fn source_file(folder: &OwnedFd, name: &OsStr) -> Result<(File, FileStat)> {
     let file = openat(folder, name, READ, Mode::empty())?;
     let found = fstat(&file)?;
     if SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {

@@ -94,6 +94,18 @@ pub(super) fn other(place: Place<'_>, node: &Node) -> Result<()> {
     Ok(utimensat(folder, name, &accessed, &modified, UtimensatFlags::NoFollowSymlink)?)
 }
 
+/// Gives a directory these attributes, and no others.
+pub(super) fn exactly(directory: &OwnedFd, meta: &Meta) -> Result<()> {
+    give(directory, meta)?;
+    let itself = Place { folder: directory, name: OsStr::new("."), like: None };
+    for (name, _) in super::attributes(directory, itself.name)? {
+        if !meta.attributes.contains_key(&name) {
+            xattr::remove(itself.path(), OsStr::from_bytes(&name))?;
+        }
+    }
+    set(&itself.path(), &meta.attributes)
+}
+
 fn give(file: impl AsFd, meta: &Meta) -> Result<()> {
     fchown(&file, Some(Uid::from_raw(meta.owner)), Some(Gid::from_raw(meta.group)))?;
     Ok(fchmod(&file, Mode::from_bits_truncate(meta.mode))?)

@@ -100,8 +100,8 @@ pub(super) struct InUse {
 }
 
 impl InUse {
-    pub(super) fn made_etc(&self) -> bool {
-        self.made.iter().any(|name| name == "etc")
+    pub(super) fn made(&self, directory: &str) -> bool {
+        self.made.iter().any(|name| name == directory)
     }
 
     pub(super) fn report(self, listed: bool) -> Report {

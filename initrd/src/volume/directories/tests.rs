@@ -35,8 +35,8 @@ impl Drop for Folder {
     }
 }
 
-const ALL: Persist = Persist { etc: true, home: true, srv: true, var: true };
-const NONE: Persist = Persist { etc: false, home: false, srv: false, var: false };
+const ALL: Persist = Persist { etc: true, home: true, srv: true, var: true, rollback: Vec::new() };
+const NONE: Persist = Persist { etc: false, home: false, srv: false, var: false, rollback: Vec::new() };
 
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().mode() & 0o7777

@@ -1,4 +1,4 @@
-//! What the volume has of `/etc`. The running system finds all of it covered.
+//! What the volume has of `/etc`, and in the same way of `/var`. The running system finds all of it covered.
 //!
 //! | below *root/* | |
 //! | --- | --- |
@@ -15,7 +15,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use pattern::etc::{Journal, Mark, Marks, Next, Numbers, Tree, next};
+use pattern::etc::{Found, Journal, Mark, Next, Numbers, Tree, next};
 use pattern_machine::tree::{self, remove};
 
 use crate::volume::mounts::KEPT;
@@ -35,30 +35,36 @@ pub(super) struct Base {
     pub(super) numbers: Numbers,
 }
 
-pub(super) struct Layout {
+pub(in crate::volume) struct Layout {
     root: PathBuf,
     factory: PathBuf,
+    /// `etc`, or `var`.
+    name: &'static str,
 }
 
 impl Layout {
     pub(super) fn new(volume: &Path, factory: &Path) -> Self {
-        Self { root: volume.join(KEPT), factory: factory.join("etc") }
+        Self::of("etc", volume, factory)
     }
 
-    pub(super) fn kept(&self) -> PathBuf {
-        self.root.join("etc")
+    pub(in crate::volume) fn of(name: &'static str, volume: &Path, factory: &Path) -> Self {
+        Self { root: volume.join(KEPT), factory: factory.join(name), name }
+    }
+
+    pub(in crate::volume) fn kept(&self) -> PathBuf {
+        self.root.join(self.name)
     }
 
     /// The running version's own.
-    pub(super) fn factory(&self) -> &Path {
+    pub(in crate::volume) fn factory(&self) -> &Path {
         &self.factory
     }
 
-    pub(super) fn own(&self) -> PathBuf {
-        self.root.join(".etc")
+    pub(in crate::volume) fn own(&self) -> PathBuf {
+        self.root.join(format!(".{}", self.name))
     }
 
-    pub(super) fn before(&self) -> PathBuf {
+    pub(in crate::volume) fn before(&self) -> PathBuf {
         self.own().join("before")
     }
 
@@ -66,20 +72,20 @@ impl Layout {
         self.own().join("old")
     }
 
-    pub(super) fn next(&self) -> PathBuf {
+    pub(in crate::volume) fn next(&self) -> PathBuf {
         self.own().join("next")
     }
 
-    pub(super) fn draft(&self) -> PathBuf {
+    pub(in crate::volume) fn draft(&self) -> PathBuf {
         self.own().join("draft")
     }
 
-    pub(super) fn base_place(&self, id: &str) -> PathBuf {
+    pub(in crate::volume) fn base_place(&self, id: &str) -> PathBuf {
         self.own().join(id)
     }
 
     /// Makes the folder for what is not `/etc` itself, which only root may look into.
-    pub(super) fn prepare(&self) -> Result<()> {
+    pub(in crate::volume) fn prepare(&self) -> Result<()> {
         let own = self.own();
         match fs::symlink_metadata(&own) {
             Ok(found) if found.is_dir() => Ok(()),
@@ -93,18 +99,22 @@ impl Layout {
     }
 
     /// Reads the mark of a tree. Nothing may be there.
-    pub(super) fn mark(&self, tree: &Path) -> Result<Option<Vec<u8>>> {
+    pub(in crate::volume) fn mark(&self, tree: &Path) -> Result<Option<Vec<u8>>> {
         read(tree, ATTRIBUTE)
     }
 
+    pub(in crate::volume) fn set_mark(&self, tree: &Path, mark: &[u8]) -> Result<()> {
+        xattr::set(tree, ATTRIBUTE, mark).with_context(|| format!("marking {}", tree.display()))
+    }
+
     /// Marks a tree as that of a version, and with the version that it was brought from.
-    pub(super) fn set_mark(&self, tree: &Path, mark: &Mark, from: Option<&Mark>) -> Result<()> {
+    pub(super) fn mark_as(&self, tree: &Path, mark: &Mark, from: Option<&Mark>) -> Result<()> {
         let about = || format!("marking {}", tree.display());
         match from {
             Some(from) => xattr::set(tree, FROM, &from.bytes()).with_context(about)?,
             None => clear(tree, FROM)?,
         }
-        xattr::set(tree, ATTRIBUTE, &mark.bytes()).with_context(about)
+        self.set_mark(tree, &mark.bytes())
     }
 
     /// Returns the tree from before of this version, if it is whole.
@@ -127,7 +137,7 @@ impl Layout {
         }
         let from = read(&self.kept(), FROM)?;
         let before = self.earlier(running)?.map(|tree| self.mark(&tree)).transpose()?.flatten();
-        let found = Marks { kept: kept.as_deref(), from: from.as_deref(), before: before.as_deref() };
+        let found = Found { kept: kept.as_deref(), from: from.as_deref(), before: before.as_deref() };
         Ok(next(found, running, is_new))
     }
 
@@ -173,7 +183,7 @@ fn clear(tree: &Path, attribute: &str) -> Result<()> {
 }
 
 /// Removes what is at a path.
-pub(super) fn gone(path: &Path) -> Result<()> {
+pub(in crate::volume) fn gone(path: &Path) -> Result<()> {
     remove(path).with_context(|| format!("removing {}", path.display()))
 }
 

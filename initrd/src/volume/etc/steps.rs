@@ -101,7 +101,7 @@ impl Work<'_> {
             Step::Build => self.build(),
             Step::MarkNext => {
                 let from = self.built.as_ref().and_then(|built| built.from);
-                layout.set_mark(&layout.next(), self.running, from)
+                layout.mark_as(&layout.next(), self.running, from)
             }
             Step::Draft => self.draft(),
             Step::Sync => sync(&layout.own()),
@@ -110,7 +110,7 @@ impl Work<'_> {
             Step::Vacate => self.vacate(),
             Step::Place => rename(&layout.next(), &layout.before()),
             Step::Exchange => exchange(&layout.kept(), &layout.before()),
-            Step::MarkKept => layout.set_mark(&layout.kept(), self.running, None),
+            Step::MarkKept => layout.mark_as(&layout.kept(), self.running, None),
         }
     }
 
@@ -201,16 +201,16 @@ impl Work<'_> {
     }
 }
 
-fn rename(from: &Path, to: &Path) -> Result<()> {
+pub(in crate::volume) fn rename(from: &Path, to: &Path) -> Result<()> {
     fs::rename(from, to).with_context(|| format!("renaming {} to {}", from.display(), to.display()))
 }
 
-fn exchange(one: &Path, other: &Path) -> Result<()> {
+pub(in crate::volume) fn exchange(one: &Path, other: &Path) -> Result<()> {
     replace::exchange(one, other)
         .with_context(|| format!("exchanging {} and {}", one.display(), other.display()))
 }
 
-fn sync(folder: &Path) -> Result<()> {
+pub(in crate::volume) fn sync(folder: &Path) -> Result<()> {
     let synced = File::open(folder).map_err(Error::from).and_then(|folder| Ok(syncfs(&folder)?));
     synced.with_context(|| format!("syncing {}", folder.display()))
 }

@@ -1,0 +1,122 @@
+//! Changes single paths of a directory tree that is in use, without following links.
+
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, RenameFlags, open, openat, renameat2};
+use nix::sys::stat::{Mode, SFlag, fstat, fstatat, mkdirat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
+use pattern::etc::{self, Meta};
+
+use super::build::FOLDER;
+use super::finish;
+
+/// What became of a step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Placed {
+    /// It was done.
+    Done,
+    /// It is not possible: something is immutable, or a directory is in the way.
+    Not,
+}
+
+/// Opens the directory that a path is in. All of its directories are on one file system.
+///
+/// # Errors
+/// When one is not a directory, or is on another file system.
+pub fn parent(root: &Path, path: &etc::Path) -> Result<OwnedFd> {
+    let mut folder = open(root, FOLDER, Mode::empty())?;
+    let device = fstat(&folder)?.st_dev;
+    for above in path.ancestors() {
+        folder = openat(&folder, name(&above), FOLDER, Mode::empty())?;
+        if fstat(&folder)?.st_dev != device {
+            bail!("{above} is a file system or a subvolume of its own");
+        }
+    }
+    Ok(folder)
+}
+
+/// Does the same, and makes the directories that are missing.
+///
+/// # Errors
+/// When one can't be made, or [`parent`] fails.
+pub fn prepared(root: &Path, path: &etc::Path) -> Result<OwnedFd> {
+    let mut folder = open(root, FOLDER, Mode::empty())?;
+    for above in path.ancestors() {
+        let open = || openat(&folder, name(&above), FOLDER, Mode::empty());
+        folder = match open() {
+            Err(Errno::ENOENT) => {
+                mkdirat(&folder, name(&above), Mode::from_bits_truncate(0o755))?;
+                open()?
+            }
+            opened => opened?,
+        };
+    }
+    parent(root, path)
+}
+
+/// Moves what is at a path of one tree to the same path of another. What is there is replaced in the same moment,
+/// unless it is a directory.
+///
+/// # Errors
+/// When it can't be moved.
+pub fn place(from: &Path, to: &Path, path: &etc::Path) -> Result<Placed> {
+    let about = || format!("placing {}/{path}", to.display());
+    let (from, folder) = (parent(from, path).with_context(about)?, parent(to, path).with_context(about)?);
+    let moved = renameat2(&from, name(path), &folder, name(path), RenameFlags::empty());
+    possible(moved).with_context(about)
+}
+
+/// Removes what is at a path, a directory only if it is empty.
+///
+/// # Errors
+/// When it can't be removed.
+pub fn withdraw(root: &Path, path: &etc::Path) -> Result<Placed> {
+    let about = || format!("removing {}/{path}", root.display());
+    let folder = parent(root, path).with_context(about)?;
+    let found = fstatat(&folder, name(path), AtFlags::AT_SYMLINK_NOFOLLOW).with_context(about)?;
+    let is_directory = SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR;
+    let flags = if is_directory { UnlinkatFlags::RemoveDir } else { UnlinkatFlags::NoRemoveDir };
+    possible(unlinkat(&folder, name(path), flags)).with_context(about)
+}
+
+/// Gives a directory other attributes.
+///
+/// # Errors
+/// When it can't be changed.
+pub fn change(root: &Path, path: &etc::Path, meta: &Meta) -> Result<Placed> {
+    let about = || format!("changing {}/{path}", root.display());
+    let changed = || -> Result<()> {
+        let directory = openat(&parent(root, path)?, name(path), FOLDER, Mode::empty())?;
+        finish::exactly(&directory, meta)
+    };
+    match changed() {
+        Err(error) if error.downcast_ref::<Errno>() == Some(&Errno::EPERM) => Ok(Placed::Not),
+        changed => changed.with_context(about).map(|()| Placed::Done),
+    }
+}
+
+fn name(path: &etc::Path) -> &OsStr {
+    OsStr::from_bytes(path.parts().last().unwrap_or_default())
+}
+
+/// The owner made something immutable, has files in it, or mounts something there.
+fn possible(done: nix::Result<()>) -> nix::Result<Placed> {
+    match done {
+        Ok(()) => Ok(Placed::Done),
+        Err(
+            Errno::EPERM
+            | Errno::ENOTEMPTY
+            | Errno::EEXIST
+            | Errno::EISDIR
+            | Errno::ENOTDIR
+            | Errno::EBUSY
+            | Errno::EXDEV,
+        ) => Ok(Placed::Not),
+        Err(error) => Err(error),
+    }
+}

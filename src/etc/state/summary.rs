@@ -1,0 +1,36 @@
+//! What was done to a kept `/var`, in one line.
+
+use std::fmt;
+
+use super::super::plan::{Action, Plan};
+
+/// A plan that was carried out: `3 taken, 1 removed; 2 that the machine changed stay`. `kept`: how many steps were not
+/// possible.
+#[derive(Clone, Copy, Debug)]
+pub struct Done<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// How many steps were not possible: what is immutable stays, and so does a directory that is not empty.
+    pub kept: usize,
+}
+
+impl fmt::Display for Done<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = |is: fn(&Action) -> bool| self.plan.actions.iter().filter(|action| is(action)).count();
+        let all = [
+            (count(|action| matches!(action, Action::Take(..) | Action::Write(..))), "taken"),
+            (count(|action| matches!(action, Action::Remove(_))), "removed"),
+            (count(|action| matches!(action, Action::Attributes(..))), "with other attributes"),
+            (self.kept, "of these not possible"),
+        ];
+        let some = all.into_iter().filter(|(count, _)| *count > 0);
+        let done = some.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ");
+        f.write_str(if done.is_empty() { "nothing changes" } else { &done })?;
+        let mut paths: Vec<_> = self.plan.conflicts.iter().map(|conflict| &conflict.path).collect();
+        paths.dedup();
+        match paths.len() {
+            0 => Ok(()),
+            count => write!(f, "; {count} that the machine changed stay"),
+        }
+    }
+}
