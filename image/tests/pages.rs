@@ -9,6 +9,7 @@ use pattern_image::args::{self, Answer};
 
 /// Commands of other programs, by how they begin, and why they are not tried here.
 const OTHERS: [(&str, &str); 46] = [
+    ("diff /etc/nanorc", "the scenario `etc_choices` has the file's own by `cmp`"),
     ("git init", "a folder of the reader's, for Nix"),
     (
         "git add",
@@ -37,7 +38,6 @@ const OTHERS: [(&str, &str); 46] = [
     ("cp rack-3.addon.efi", "on a machine: the scenario `add_on` does so"),
     ("cp console.addon.efi", "on a machine: the scenario `add_on` does so"),
     ("rm /boot/loader/addons/rack-3.addon.efi", "on a machine: takes an add-on away"),
-    ("cp --archive", "on a machine: replaces its own file"),
     ("update-ca-certificates", "on a machine: the scenario `update_for_use` does so"),
     ("distrobox", "on a machine: the scenario `userspace` does so"),
     ("bwrap", "on a machine: the scenario `userspace` does so"),

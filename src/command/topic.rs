@@ -58,7 +58,8 @@ pub(super) const ETC: Topic = Topic {
     usage: &[
         "pattern etc diff [--json] [PATH]",
         "pattern etc conflicts [--json]",
-        "pattern etc take | keep PATH",
+        "pattern etc take PATH",
+        "pattern etc keep PATH",
         "pattern etc undo",
         "pattern etc history [--json]",
     ],

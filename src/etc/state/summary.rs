@@ -4,6 +4,9 @@ use std::fmt;
 
 use super::super::plan::{Action, Plan};
 
+/// How many paths the line names.
+const NAMED: usize = 5;
+
 /// A plan that was carried out: `3 taken, 1 removed; 2 that the machine changed stay`. `kept`: how many steps were not
 /// possible.
 #[derive(Clone, Copy, Debug)]
@@ -26,11 +29,23 @@ impl fmt::Display for Done<'_> {
         let some = all.into_iter().filter(|(count, _)| *count > 0);
         let done = some.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ");
         f.write_str(if done.is_empty() { "nothing changes" } else { &done })?;
+        let named: Vec<_> = self.plan.actions.iter().filter_map(attributes).take(NAMED).collect();
+        if !named.is_empty() {
+            write!(f, " ({})", named.join(", "))?;
+        }
         let mut paths: Vec<_> = self.plan.conflicts.iter().map(|conflict| &conflict.path).collect();
         paths.dedup();
         match paths.len() {
             0 => Ok(()),
             count => write!(f, "; {count} that the machine changed stay"),
         }
+    }
+}
+
+/// Returns the path of something that gets other attributes alone: a program may go by them.
+fn attributes(action: &Action) -> Option<String> {
+    match action {
+        Action::Attributes(path, _) => Some(format!("/var/{path}")),
+        _ => None,
     }
 }
