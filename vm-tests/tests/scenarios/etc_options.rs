@@ -14,10 +14,12 @@ fn etc_options() {
     computer.with_a_display();
     let mut guest = computer.boot();
     guest.must("test ! -e /etc/containers && test ! -e /etc/pam.d/gdm-password && echo me:x:1000:1000::/home/me:/bin/sh >>/etc/passwd");
+    stage(&mut guest);
     guest.must("pattern update");
     guest.send("systemctl reboot");
     guest.wait_for_shell();
     assert_eq!(guest.must(". /etc/os-release && echo $IMAGE_VERSION"), "0.0.3");
+    stage(&mut guest);
     assert_eq!(guest.must("pattern etc conflicts"), "No conflict is open.");
     boxes_can_be_made(&mut guest);
     // A greeter runs as a user of its own, by files of PAM that came with this version.
@@ -25,6 +27,11 @@ fn etc_options() {
     assert_eq!(guest.must("systemctl is-active gdm.service"), "active");
     guest.must("id me && until [ -e /boot/EFI/Linux/demo_0.0.3.efi ]; do sleep 1; done");
     guest.power_off();
+}
+
+/// Shows how long the volume took: with an `/etc` of the same version, and with that of another one.
+fn stage(guest: &mut Guest) {
+    println!("{}", guest.must("dmesg | grep pattern-persist; find /usr/share/factory/etc | wc -l"));
 }
 
 /// Without `/etc/containers/policy.json`, which podman has nowhere else, no image can be loaded.
