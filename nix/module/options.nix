@@ -73,12 +73,12 @@ in
         home = flag "Keep `/home`.";
         srv = flag "Keep `/srv`.";
         var = flag "Keep `/var`.";
-          rollback = mkOption {
-            type = types.listOf (types.strMatching "/var/.+");
-            default = [ ];
-            example = [ "/var/lib/app" ];
-            description = "Paths below `/var` that go back if a new version fails its trial.";
-          };
+        rollback = mkOption {
+          type = types.listOf (types.strMatching "/var/.+");
+          default = [ ];
+          example = [ "/var/lib/app" ];
+          description = "Paths below `/var` that go back if a new version fails its trial.";
+        };
       };
     };
 
