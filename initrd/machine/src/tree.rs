@@ -44,6 +44,9 @@ const BLOCK: usize = 64 << 10;
 const UNREAD: Content = Content::of_hash([0; 32]);
 /// A label of SELinux follows from the path and the policy, and is nobody's change.
 const LABEL: &str = "security.selinux";
+/// XFS shows access control lists once more under names of its own, and no other file system does (the kernel's
+/// fs/xfs/libxfs/xfs_format.h, `SGI_ACL_FILE`).
+const LISTS_OF_XFS: [&str; 2] = ["trusted.SGI_ACL_FILE", "trusted.SGI_ACL_DEFAULT"];
 
 /// Reads what is in a directory, at any depth. Something that vanishes meanwhile was not there.
 ///
@@ -203,7 +206,7 @@ fn attributes(directory: &OwnedFd, name: &OsStr) -> Result<Vec<(Vec<u8>, Vec<u8>
         names => names?,
     };
     let mut all = Vec::new();
-    for name in names.filter(|name| name != LABEL) {
+    for name in names.filter(|name| name != LABEL && !LISTS_OF_XFS.iter().any(|list| name == list)) {
         if let Some(value) = xattr::get(&path, &name)? {
             all.push((name.into_vec(), value));
         }

@@ -59,6 +59,20 @@ fn everything_is_read_with_what_belongs_to_it() {
     assert_eq!((text(b"ssh/key"), text(b"passwd").unwrap()), (None, b"root:x:0:0::/:/sh\n".to_vec()));
 }
 
+/// As XFS shows an access control list besides `system.posix_acl_access`.
+#[test]
+fn a_list_that_xfs_shows_twice_is_read_once() {
+    let folder = Folder::new("xfs");
+    fs::write(folder.0.join("listed"), "").unwrap();
+    let before = folder.read();
+    for name in ["trusted.SGI_ACL_FILE", "trusted.SGI_ACL_DEFAULT"] {
+        // Without root, nobody can have such an attribute.
+        if xattr::set(folder.0.join("listed"), name, b"list").is_ok() {
+            assert_eq!(folder.read(), before, "{name}");
+        }
+    }
+}
+
 #[test]
 fn links_are_read_and_nothing_behind_them() {
     let folder = Folder::new("links");
