@@ -237,6 +237,9 @@ fn users_have_to_be_known_and_one_needs_a_shell() {
         shells("root:x:0:0::/root:/usr/bin/zsh\nme:x:1:1::/:/usr/bin/fish\nx:x:2:2::/:/bin/false\n"),
         ["no user of /etc/passwd has a shell that this version has: /usr/bin/zsh, /usr/bin/fish"]
     );
+    let debian = "root:x:0:0::/root:/usr/bin/zsh\nsync:x:4:65534:sync:/bin:/bin/sync\n";
+    let system = System::new().with("/bin/sync", "").with("/etc/passwd", debian);
+    assert_eq!(system.faults(), ["no user of /etc/passwd has a shell that this version has: /usr/bin/zsh"]);
     for text in ["root:x:0:0::/root:/usr/bin/zsh\nme:x:1:1::/:\n", "x:x:2:2::/:/bin/false\n", "short:x\n", ""]
     {
         assert_eq!(shells(text), [""; 0], "{text}");
