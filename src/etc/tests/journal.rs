@@ -130,11 +130,8 @@ fn a_conflict_stays_open_however_many_others_are_settled() {
 /// An update that fails is tried again, and each time the way back has the same conflict.
 #[test]
 fn a_conflict_that_a_version_brings_again_is_one() {
-    let journal = journal(vec![
-        (2, brought(2, 1, &["a"])),
-        (1, brought(1, 2, &["b"])),
-        (2, brought(2, 1, &["a"])),
-    ]);
+    let journal =
+        journal(vec![(2, brought(2, 1, &["a"])), (1, brought(1, 2, &["b"])), (2, brought(2, 1, &["a"]))]);
     assert_eq!(open(&journal, 1), ["a 0.0.1"]);
 }
 
