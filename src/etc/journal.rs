@@ -15,8 +15,11 @@ use super::plan::Plan;
 use super::summary::Summary;
 pub use settle::{Decision, Open, reminder};
 
-/// More than a machine has in its life. The oldest ones go first.
+/// More than a machine has in its life. The oldest ones go first, but for the conflicts of theirs that are open.
 const MOST: usize = 500;
+
+/// Bytes of text. Conflicts that are open may have more.
+const LONGEST: usize = 4 << 20;
 
 /// What became of a kept `/etc`, the oldest first.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -79,6 +82,11 @@ pub enum Event {
         /// Its path.
         path: Path,
     },
+    /// Older entries were left out. These conflicts of theirs are open.
+    Carried {
+        /// The conflicts.
+        open: Vec<Open>,
+    },
 }
 
 /// A conflict as it is noted.
@@ -126,7 +134,7 @@ impl Event {
     const fn to(&self) -> Option<&Mark> {
         match self {
             Self::Made { to } | Self::Adopted { to, .. } | Self::Brought { to, .. } => Some(to),
-            Self::Took { .. } | Self::Kept { .. } | Self::Undid { .. } => None,
+            Self::Took { .. } | Self::Kept { .. } | Self::Undid { .. } | Self::Carried { .. } => None,
         }
     }
 
@@ -137,6 +145,11 @@ impl Event {
             _ => true,
         }
     }
+}
+
+fn line(entry: &Entry) -> Vec<u8> {
+    let line = serde_json::to_vec(entry).unwrap_or_default();
+    [line, b"\n".to_vec()].concat()
 }
 
 impl Journal {
@@ -150,8 +163,7 @@ impl Journal {
     /// Returns the text to keep.
     #[must_use]
     pub fn text(&self) -> Vec<u8> {
-        let lines = self.0.iter().filter_map(|entry| serde_json::to_vec(entry).ok());
-        lines.flat_map(|line| [line, b"\n".to_vec()].concat()).collect()
+        self.0.iter().flat_map(line).collect()
     }
 
     /// Adds what happens to the tree with this mark.
@@ -159,8 +171,26 @@ impl Journal {
     pub fn with(&self, mark: Option<&Mark>, at: u64, event: Event) -> Self {
         let mut entries: Vec<Entry> = self.happened(mark).into_iter().cloned().collect();
         entries.push(Entry { at, event });
-        entries.drain(..entries.len().saturating_sub(MOST));
-        Self(entries)
+        Self(entries).shortened()
+    }
+
+    /// Leaves the oldest entries out if there are too many, or they are too long.
+    fn shortened(mut self) -> Self {
+        let mut left = LONGEST;
+        let fits = |entry: &&Entry| {
+            let rest = left.checked_sub(line(entry).len());
+            left = rest.unwrap_or_default();
+            rest.is_some()
+        };
+        let stay = self.0.iter().rev().take(MOST).take_while(fits).count().max(1);
+        let Some(count) = self.0.len().checked_sub(stay).filter(|count| *count > 0) else { return self };
+        // One more has to go for what is carried.
+        let count = if stay == MOST { count + 1 } else { count };
+        let rest = self.0.split_off(count.min(self.0.len()));
+        let open = settle::carried(&self.0, &rest);
+        let carried = self.0.pop().map(|last| Entry { at: last.at, event: Event::Carried { open } });
+        let has_some = |entry: &Entry| !matches!(&entry.event, Event::Carried { open } if open.is_empty());
+        Self(carried.filter(has_some).into_iter().chain(rest).collect())
     }
 
     /// Returns what happened until there was a tree with this mark, without what a power cut kept from happening.

@@ -6,8 +6,8 @@ const PASSWD: &str = "/etc/passwd";
 const NSSWITCH: &str = "/etc/nsswitch.conf";
 /// The C library has this one itself.
 const BUILT_IN: &str = "files";
-/// Shells that nobody logs in with.
-const NONE: [&str; 2] = ["nologin", "false"];
+/// Shells that nobody logs in with. The last three are those of users that Debian and Fedora always have.
+const NONE: [&str; 5] = ["nologin", "false", "sync", "shutdown", "halt"];
 
 /// Returns why no user can be looked up: nsswitch.conf(5).
 pub(super) fn names(files: &Files<'_>) -> Option<String> {

@@ -19,7 +19,7 @@ impl System {
             .with("/bin/sh", "")
             .with("/etc/passwd", "root:x:0:0::/root:/bin/sh\nx:x:9:9::/:/usr/sbin/nologin\n")
             .with("/etc/nsswitch.conf", "passwd: files systemd # users\n")
-            .with("/etc/pam.d/login", "@include common-auth\naccount required pam_unix.so\nsession required pam_permit.so\nsession optional pam_gone.so\n-session required pam_gone.so\n")
+            .with("/etc/pam.d/login", "@include common-auth\naccount required pam_unix.so\nsession required pam_permit.so\nsession optional pam_gone.so\n-session optional pam_gone.so\n")
             .with("/etc/pam.d/common-auth", COMMON_AUTH)
             .with("/etc/pam.d/other", "auth required pam_deny.so\n")
             .modules(&["deny", "permit", "unix", "systemd_home", "env"])
@@ -72,12 +72,20 @@ fn a_module_that_is_gone_and_has_to_agree_is_named() {
         "auth required pam_gone.so",
         "auth requisite pam_gone.so nodelay",
         "auth [success=ok default=bad] pam_gone.so",
-        "auth [success=ok default=ignore perm_denied=die] pam_gone.so",
+        "auth [success=ok default=ignore module_unknown=die] pam_gone.so",
+        "auth [success=ok default=bad perm_denied=ignore] pam_gone.so",
+        "auth [success = ok default = bad] pam_gone.so",
+        "auth [default=ignore success=ok default=bad module_unknown=bad] pam_gone.so",
         "auth [success=ok] pam_gone.so",
         "auth \\\n  required \\\n pam_gone.so",
         "auth required /usr/lib/y/pam_gone.so",
-        "AUTH required pam_gone.so # a comment",
+        "AUTH Required pam_gone.so # a comment",
+        "# a comment \\\nauth required pam_gone.so",
+        "auth \\ \n required pam_gone.so",
+        // The sign keeps PAM from logging it.
+        "-auth required pam_gone.so",
         "auth include below",
+        "auth Include below",
         "auth substack below",
         "@include below",
     ] {
@@ -118,17 +126,63 @@ fn the_only_module_that_lets_people_in_may_be_ignored_when_it_is_gone() {
 #[test]
 fn what_may_be_missing_is_no_fault() {
     for line in [
-        "-auth required pam_gone.so",
+        "-auth optional pam_gone.so",
+        "-auth sufficient pam_gone.so",
+        // Debian has this in login and sshd.
+        "auth [success=ok ignore=ignore module_unknown=ignore default=bad] pam_gone.so",
         "auth optional pam_gone.so",
         "auth sufficient pam_gone.so",
         "auth [success=done default=ignore] pam_gone.so",
         "password required pam_gone.so",
         "# auth required pam_gone.so",
-        "auth substack nowhere",
-        "auth wrong pam_gone.so",
+        "auth required \\\npam_unix.so # auth required \\\n",
     ] {
         assert_eq!(service(&format!("{line}\nauth required pam_unix.so\n")), [""; 0], "{line}");
     }
+}
+
+/// An owner's file may include one that the image took away.
+#[test]
+fn a_file_that_is_included_and_gone_is_named() {
+    for line in ["auth include gone", "auth substack gone", "@include gone", "auth include /etc/pam.d/gone"] {
+        let name = line.split(' ').next_back().unwrap();
+        let lines = format!("{line}\nauth sufficient pam_unix.so\naccount required pam_unix.so\n");
+        let faults = service(&lines);
+        assert_eq!(
+            faults,
+            [format!("nobody can log in by login (PAM, auth): this version does not have {name}")]
+        );
+        let system = System::new().with("/etc/pam.d/login", &lines);
+        assert_eq!(system.with("/etc/pam.d/gone", "").faults(), [""; 0], "{line}");
+    }
+}
+
+/// `_pam_dispatch_aux`: a reset goes back to what was said before the substack.
+#[test]
+fn a_substack_forgets_only_what_was_said_in_it() {
+    let system = |required| {
+        System::new()
+            .with("/etc/pam.d/login", &format!("{required}\nauth substack below\n"))
+            .with("/etc/pam.d/below", "auth [default=reset] pam_permit.so\nauth required pam_permit.so\n")
+    };
+    assert_eq!(system("auth required pam_gone.so").faults().len(), 1);
+    assert_eq!(system("auth optional pam_gone.so").faults(), [""; 0]);
+    let reset =
+        "auth required pam_gone.so\nauth [default=reset] pam_permit.so\nauth required pam_permit.so\n";
+    assert_eq!(service(reset), [""; 0]);
+}
+
+/// Each of 16 files has the next one in it, and enters it with all that can have been said.
+#[test]
+fn stacks_in_each_other_are_looked_at_once() {
+    let all = "auth [success=ok default=reset] pam_unix.so\nauth [success=ok default=ignore] pam_unix.so\n\
+               auth [success=ignore default=bad] pam_unix.so\n";
+    let file = |next: usize| format!("{all}auth substack s{next}\n{all}");
+    let system = (1..=16).fold(System::new().with("/etc/pam.d/login", &file(1)), |system, number| {
+        let text = if number == 16 { all.to_owned() } else { file(number + 1) };
+        system.with(&format!("/etc/pam.d/s{number}"), &text)
+    });
+    assert_eq!(system.faults(), [""; 0]);
 }
 
 /// pam.d(5): "the success or failure of this module is only important if it is the only module in the stack".
@@ -151,6 +205,9 @@ fn a_way_that_is_closed_on_purpose_is_no_fault() {
         "auth include login\n",
         "auth include login\nauth include login\nauth substack login\n",
         "auth [success=9 default=ignore] pam_unix.so\n",
+        "auth wrong pam_unix.so\nauth optional pam_gone.so\n",
+        "auth required\nauth optional pam_gone.so\n",
+        "auth [success=ok,default=bad] pam_unix.so\n",
     ] {
         assert_eq!(service(lines), [""; 0], "{lines}");
     }
@@ -180,6 +237,9 @@ fn users_have_to_be_known_and_one_needs_a_shell() {
         shells("root:x:0:0::/root:/usr/bin/zsh\nme:x:1:1::/:/usr/bin/fish\nx:x:2:2::/:/bin/false\n"),
         ["no user of /etc/passwd has a shell that this version has: /usr/bin/zsh, /usr/bin/fish"]
     );
+    let debian = "root:x:0:0::/root:/usr/bin/zsh\nsync:x:4:65534:sync:/bin:/bin/sync\n";
+    let system = System::new().with("/bin/sync", "").with("/etc/passwd", debian);
+    assert_eq!(system.faults(), ["no user of /etc/passwd has a shell that this version has: /usr/bin/zsh"]);
     for text in ["root:x:0:0::/root:/usr/bin/zsh\nme:x:1:1::/:\n", "x:x:2:2::/:/bin/false\n", "short:x\n", ""]
     {
         assert_eq!(shells(text), [""; 0], "{text}");

@@ -1,16 +1,18 @@
 //! Which conflicts are open, and which choices can be undone.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Event, Journal, Noted};
+use super::{Entry, Event, Journal, Noted};
 use crate::etc::mark::Mark;
 use crate::etc::path::Path;
 use crate::etc::tree::Node;
 
 /// A conflict that nobody has settled.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Open {
     /// What was noted of it.
     pub noted: Noted,
@@ -39,13 +41,9 @@ impl Journal {
     #[must_use]
     pub fn open(&self, mark: &Mark) -> Vec<Open> {
         let all = self.state(mark).open;
-        let is_newest = |(index, one): &(usize, &Open)| {
-            !all.iter()
-                .skip(index + 1)
-                .any(|later| later.noted.path == one.noted.path && later.since != one.since)
-        };
-        let mut open: Vec<Open> =
-            all.iter().enumerate().filter(is_newest).map(|(_, one)| one.clone()).collect();
+        let newest: BTreeMap<&Path, &Mark> = all.iter().map(|one| (&one.noted.path, &one.since)).collect();
+        let is_newest = |one: &&Open| newest.get(&one.noted.path) == Some(&&one.since);
+        let mut open: Vec<Open> = all.iter().filter(is_newest).cloned().collect();
         open.sort_by(|one, other| one.noted.path.cmp(&other.noted.path));
         open
     }
@@ -75,6 +73,24 @@ impl Journal {
     }
 }
 
+/// Returns which conflicts are open after the first entries, or opened again by the later ones.
+pub(super) fn carried(first: &[Entry], later: &[Entry]) -> Vec<Open> {
+    let mut state = State::default();
+    first.iter().for_each(|entry| state.add(&entry.event));
+    let mut depth = 0_usize;
+    for entry in later {
+        match entry.event {
+            Event::Took { .. } | Event::Kept { .. } => depth += 1,
+            Event::Undid { .. } if depth == 0 => state.add(&entry.event),
+            Event::Undid { .. } => depth -= 1,
+            Event::Carried { .. } => {}
+            // No choice from before is undone after this.
+            Event::Made { .. } | Event::Adopted { .. } | Event::Brought { .. } => break,
+        }
+    }
+    state.open
+}
+
 impl State {
     fn add(&mut self, event: &Event) {
         match event {
@@ -86,14 +102,22 @@ impl State {
                     self.open.retain(|open| open.since.id() != from.id());
                 }
                 let choices = conflicts.iter().filter(|noted| noted.choice);
-                self.open.extend(choices.map(|noted| Open { noted: noted.clone(), since: to.clone() }));
+                self.open(choices.map(|noted| Open { noted: noted.clone(), since: to.clone() }).collect());
             }
+            Event::Carried { open } => self.open(open.clone()),
             Event::Took { path, at, number } => self.decide(path, Some((at.clone(), *number))),
             Event::Kept { path } => self.decide(path, None),
             Event::Undid { .. } => {
                 self.open.extend(self.decisions.pop().into_iter().flat_map(|decision| decision.closed));
             }
         }
+    }
+
+    /// Adds conflicts. A version may bring the same one again.
+    fn open(&mut self, more: Vec<Open>) {
+        let new: BTreeSet<_> = more.iter().map(Open::key).collect();
+        self.open.retain(|one| !new.contains(&one.key()));
+        self.open.extend(more);
     }
 
     fn decide(&mut self, path: &Path, took: Option<(Path, u32)>) {
@@ -103,6 +127,10 @@ impl State {
 }
 
 impl Open {
+    fn key(&self) -> (&Path, &str, &str, &str) {
+        (&self.noted.path, &self.noted.about, &self.noted.says, self.since.id())
+    }
+
     /// Returns whether the machine has the image's by now, so that nobody has to choose. A user may have another number
     /// on the machine, so owners count only where the conflict is about attributes.
     #[must_use]

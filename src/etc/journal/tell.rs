@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::{Entry, Event, Noted};
+use super::{Entry, Event, Noted, Open};
 use crate::ago::ago;
 
 impl Entry {
@@ -41,6 +41,10 @@ impl Event {
             Self::Took { path: at, .. } => json!({ "event": "take", "path": path(at) }),
             Self::Kept { path: at } => json!({ "event": "keep", "path": path(at) }),
             Self::Undid { path: at } => json!({ "event": "undo", "path": path(at) }),
+            Self::Carried { open } => json!({
+                "event": "carried",
+                "conflicts": open.iter().map(Open::json).collect::<Vec<_>>(),
+            }),
         }
     }
 }
@@ -71,6 +75,9 @@ impl fmt::Display for Event {
             Self::Took { path, .. } => write!(f, "the image's taken: /etc/{path}"),
             Self::Kept { path } => write!(f, "the machine's kept: /etc/{path}"),
             Self::Undid { path } => write!(f, "undone: /etc/{path}"),
+            Self::Carried { open } => {
+                write!(f, "older events are left out; of their conflicts, {} were open", open.len())
+            }
         }
     }
 }

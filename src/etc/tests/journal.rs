@@ -109,6 +109,47 @@ fn damaged_lines_are_left_out_and_the_oldest_go_first() {
     assert_eq!((many.happened(None).len(), first), (500, Some(100)));
 }
 
+/// `for file in ...; do pattern etc take $file; done`
+#[test]
+fn a_conflict_stays_open_however_many_others_are_settled() {
+    let names: Vec<String> = (0..520).map(|number| format!("a/{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut journal = journal(vec![(1, brought(1, 2, &["b"])), (2, brought(2, 3, &names)), (3, kept("b"))]);
+    for name in names.iter().skip(1) {
+        journal = journal.with(Some(&mark(3)), 9, kept(name));
+    }
+    assert_eq!(open(&journal, 3), ["a/0 0.0.3"]);
+    journal = journal.with(Some(&mark(3)), 9, Event::Undid { path: path("a/519") });
+    assert_eq!(open(&journal, 3), ["a/0 0.0.3", "a/519 0.0.3"]);
+    // What nobody needs goes.
+    let last = (0..520).fold(journal, |journal, at| journal.with(Some(&mark(3)), at, kept("a")));
+    assert!(open(&last, 3).is_empty());
+    assert!(last.happened(Some(&mark(3))).len() <= 500);
+}
+
+/// An update that fails is tried again, and each time the way back has the same conflict.
+#[test]
+fn a_conflict_that_a_version_brings_again_is_one() {
+    let journal =
+        journal(vec![(2, brought(2, 1, &["a"])), (1, brought(1, 2, &["b"])), (2, brought(2, 1, &["a"]))]);
+    assert_eq!(open(&journal, 1), ["a 0.0.1"]);
+}
+
+#[test]
+fn a_journal_is_never_longer_than_what_is_read_of_it() {
+    let names: Vec<String> = (0..1000).map(|number| format!("a/{number}{}", "x".repeat(300))).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (odd, even) = (brought(1, 2, &names), brought(2, 1, &names));
+    let mut journal = Journal::default();
+    for at in 0..16 {
+        let (event, version) = if at % 2 == 0 { (odd.clone(), 1) } else { (even.clone(), 2) };
+        journal = journal.with(Some(&mark(version)), at, event);
+    }
+    // What is open, and what fits beside it.
+    assert!(journal.text().len() <= 6 << 20);
+    assert_eq!(open(&journal, 1).len(), 1000);
+}
+
 #[test]
 fn events_are_told_in_a_line() {
     let lines = [

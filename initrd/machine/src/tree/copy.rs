@@ -23,6 +23,8 @@ use crate::ioctl;
 
 /// Files that have several names are remembered until all of them are copied.
 const LINKED: usize = 100_000;
+/// Bytes of their paths. Each may have some thousands.
+const LINKED_BYTES: usize = 32 << 20;
 
 /// How much there is to copy.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -104,7 +106,7 @@ fn entries(directory: &OwnedFd, each: &mut dyn FnMut(&OsStr) -> Result<()>) -> R
 /// When something can't be copied, or is on another file system. What was made stays.
 pub fn copy(from: &OwnedFd, name: &OsStr, to: &OwnedFd) -> Result<()> {
     let device = fstat(from)?.st_dev;
-    let mut copier = Copier { device, to, path: Vec::new(), linked: BTreeMap::new() };
+    let mut copier = Copier { device, to, path: Vec::new(), linked: BTreeMap::new(), room: LINKED_BYTES };
     copier.one(Step { from, to, name, depth: 0 })
 }
 
@@ -124,6 +126,8 @@ struct Copier<'a> {
     path: Vec<u8>,
     /// Paths below `to` of files that have more names, by inode, and how many of those are to come.
     linked: BTreeMap<u64, (Vec<u8>, u64)>,
+    /// How many more bytes these paths may have.
+    room: usize,
 }
 
 impl Copier<'_> {
@@ -183,6 +187,7 @@ impl Copier<'_> {
             linkat(self.to, OsStr::from_bytes(first), to, name, AtFlags::empty())?;
             *more = more.saturating_sub(1);
             if *more == 0 {
+                self.room = self.room.saturating_add(first.len());
                 self.linked.remove(&found.st_ino);
             }
             return Ok(true);
@@ -191,6 +196,10 @@ impl Copier<'_> {
             bail!("more than {LINKED} files with several names");
         }
         let path = [&self.path[..], name.as_bytes()].concat();
+        let Some(room) = self.room.checked_sub(path.len()) else {
+            bail!("more than {} MiB of paths of files with several names", LINKED_BYTES >> 20);
+        };
+        self.room = room;
         self.linked.insert(found.st_ino, (path, found.st_nlink.saturating_sub(1)));
         Ok(false)
     }

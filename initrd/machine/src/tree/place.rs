@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, RenameFlags, open, openat, renameat2};
 use nix::sys::stat::{Mode, SFlag, fstat, fstatat, mkdirat};
@@ -34,7 +34,8 @@ pub fn parent(root: &Path, path: &etc::Path) -> Result<OwnedFd> {
     for above in path.ancestors() {
         folder = openat(&folder, name(&above), FOLDER, Mode::empty())?;
         if fstat(&folder)?.st_dev != device {
-            bail!("{above} is a file system or a subvolume of its own");
+            let why = format!("{above} is a file system or a subvolume of its own");
+            return Err(Error::from(Errno::EXDEV).context(why));
         }
     }
     Ok(folder)
@@ -66,7 +67,11 @@ pub fn prepared(root: &Path, path: &etc::Path) -> Result<OwnedFd> {
 /// When it can't be moved.
 pub fn place(from: &Path, to: &Path, path: &etc::Path) -> Result<Placed> {
     let about = || format!("placing {}/{path}", to.display());
-    let (from, folder) = (parent(from, path).with_context(about)?, parent(to, path).with_context(about)?);
+    let from = parent(from, path).with_context(about)?;
+    let folder = match parent(to, path) {
+        Err(error) if is_elsewhere(&error) => return Ok(Placed::Not),
+        folder => folder.with_context(about)?,
+    };
     let moved = renameat2(&from, name(path), &folder, name(path), RenameFlags::empty());
     possible(moved).with_context(about)
 }
@@ -95,13 +100,18 @@ pub fn change(root: &Path, path: &etc::Path, meta: &Meta) -> Result<Placed> {
         finish::exactly(&directory, meta)
     };
     match changed() {
-        Err(error) if error.downcast_ref::<Errno>() == Some(&Errno::EPERM) => Ok(Placed::Not),
+        Err(error) if error.downcast_ref() == Some(&Errno::EPERM) || is_elsewhere(&error) => Ok(Placed::Not),
         changed => changed.with_context(about).map(|()| Placed::Done),
     }
 }
 
 fn name(path: &etc::Path) -> &OsStr {
     OsStr::from_bytes(path.parts().last().unwrap_or_default())
+}
+
+/// Returns whether a directory of a path is on another file system.
+fn is_elsewhere(error: &Error) -> bool {
+    error.downcast_ref() == Some(&Errno::EXDEV)
 }
 
 /// The owner made something immutable, has files in it, or mounts something there.

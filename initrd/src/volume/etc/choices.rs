@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, bail};
 use nix::mount::MsFlags;
 use pattern::etc::{self, Entry, Event, Mark, Open, Taking, Tree};
 use pattern_machine::mounts::{apart, bind};
@@ -11,9 +11,17 @@ use pattern_machine::people::banner;
 use pattern_machine::tree::{self, Source, build, swap};
 
 use super::layout::{Layout, gone};
-use super::steps::record;
+use super::steps::{record, sync};
 use crate::context::Context;
 use crate::volume::place;
+
+/// What is to be exchanged with a path of `/etc`.
+pub(super) struct Prepared {
+    at: etc::Path,
+    number: u32,
+    /// The machine's tree that it was made for.
+    mine: Tree,
+}
 
 /// Where this process alone sees all of the volume.
 const VIEW: &str = "/run/pattern/volume";
@@ -77,22 +85,60 @@ impl Choices {
     /// # Errors
     /// When that would lose something, or can't be done. Nothing changed then.
     pub(crate) fn take(&self, path: &etc::Path) -> Result<()> {
+        let prepared = self.prepare(path)?;
+        self.carry_out(path, prepared)
+    }
+
+    /// Makes what is to be there, beside `/etc`.
+    pub(super) fn prepare(&self, path: &etc::Path) -> Result<Prepared> {
         let is_withdrawn =
             self.conflicts()?.iter().any(|open| open.noted.path == *path && open.noted.about == "withdrawn");
         let (mine, image) = self.trees()?;
         let taking = etc::take(&mine, &image, path, is_withdrawn)
             .map_err(|why| anyhow::anyhow!("/etc/{path}: {why}"))?;
-        let number = self.layout.journal()?.free_number();
-        let aside = self.aside(number);
-        gone(&aside)?;
-        let (kept, factory) = (self.layout.kept(), self.layout.factory());
-        build(
-            &aside,
-            &taking.tree,
-            &[Source { root: &kept, tree: &mine }, Source { root: factory, tree: &image }],
-        )?;
-        swap(&kept, &aside, &taking.at)?;
-        self.note(Event::Took { path: path.clone(), at: taking.at, number })
+        let number = self.free_number()?;
+        let (aside, kept, factory) = (self.aside(number), self.layout.kept(), self.layout.factory());
+        let sources = [Source { root: &kept, tree: &mine }, Source { root: factory, tree: &image }];
+        // After a power cut, what is exchanged must not be a name without its content.
+        let built = build(&aside, &taking.tree, &sources).and_then(|()| sync(&aside));
+        built.inspect_err(|_| left(&aside))?;
+        Ok(Prepared { at: taking.at, number, mine })
+    }
+
+    pub(super) fn carry_out(&self, path: &etc::Path, prepared: Prepared) -> Result<()> {
+        let Prepared { at, number, mine } = prepared;
+        self.exchange(path, (&at, number), &mine, Event::Took { path: path.clone(), at: at.clone(), number })
+    }
+
+    /// Exchanges what is at a path and what lies aside, and notes it. If it was changed since it was read, or can't be
+    /// noted, it is exchanged back.
+    fn exchange(
+        &self,
+        path: &etc::Path,
+        (at, number): (&etc::Path, u32),
+        read: &Tree,
+        event: Event,
+    ) -> Result<()> {
+        let (kept, aside, is_made) =
+            (self.layout.kept(), self.aside(number), matches!(event, Event::Took { .. }));
+        swap(&kept, &aside, at)?;
+        let done = tree::read(&aside).and_then(|was| {
+            if was.within(at).eq(read.within(at)) {
+                self.note(event)
+            } else {
+                Err(anyhow::anyhow!("/etc/{path} changes at this moment; try again"))
+            }
+        });
+        let back = |error: Error| match swap(&kept, &aside, at) {
+            Ok(()) => {
+                if is_made {
+                    left(&aside);
+                }
+                error
+            }
+            Err(why) => error.context(format!("{why:#}; what was at /etc/{at} is in {}", aside.display())),
+        };
+        done.map_err(back)
     }
 
     /// Lets the machine's stay where there are conflicts, at a path and below.
@@ -116,16 +162,20 @@ impl Choices {
                 "nothing was taken or kept since this version was started; to go back to the version before: pattern rollback"
             );
         };
-        if let Some((at, number)) = &last.took {
-            self.require_as_taken(&last.path, at, *number)?;
-            swap(&self.layout.kept(), &self.aside(*number), at)?;
+        let event = Event::Undid { path: last.path.clone() };
+        match &last.took {
+            Some((at, number)) => {
+                let now = self.require_as_taken(&last.path, at, *number)?;
+                self.exchange(&last.path, (at, *number), &now, event)?;
+            }
+            None => self.note(event)?,
         }
-        self.note(Event::Undid { path: last.path.clone() })?;
         Ok(last.path)
     }
 
-    /// Fails if a path is not as it was when the image's was taken: a change since then would be lost.
-    fn require_as_taken(&self, path: &etc::Path, at: &etc::Path, number: u32) -> Result<()> {
+    /// Fails if a path is not as it was when the image's was taken: a change since then would be lost. Returns the
+    /// machine's tree.
+    fn require_as_taken(&self, path: &etc::Path, at: &etc::Path, number: u32) -> Result<Tree> {
         let (now, image) = self.trees()?;
         let aside = tree::read(&self.aside(number))?;
         let before = now.with(at, &aside);
@@ -139,7 +189,16 @@ impl Choices {
                  `cp --archive /usr/share/factory/etc/{path} /etc/{path}`, and try again"
             );
         }
-        Ok(())
+        Ok(now)
+    }
+
+    /// Returns a number under which nothing lies. After a power cut, the journal need not know what does.
+    fn free_number(&self) -> Result<u32> {
+        let mut number = self.layout.journal()?.free_number();
+        while self.aside(number).symlink_metadata().is_ok() {
+            number = number.saturating_add(1);
+        }
+        Ok(number)
     }
 
     /// Returns the machine's tree and the image's.
@@ -163,6 +222,11 @@ impl Choices {
     fn note(&self, event: Event) -> Result<()> {
         record(&self.layout, event)
     }
+}
+
+/// Removes what was made, after a failure that is being reported.
+fn left(aside: &Path) {
+    gone(aside).unwrap_or_else(|error| log::warn!("{error:#}"));
 }
 
 /// Returns the open conflicts, without those where the machine has the image's by now.

@@ -143,14 +143,10 @@ impl Layout {
 
     pub(super) fn journal(&self) -> Result<Journal> {
         let path = self.own().join(JOURNAL);
-        match File::open(&path) {
+        match fs::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Journal::default()),
-            opened => {
-                let mut text = Vec::new();
-                let read = opened.and_then(|file| file.take(LONGEST).read_to_end(&mut text));
-                read.with_context(|| format!("reading {}", path.display()))?;
-                Ok(Journal::parse(&text))
-            }
+            // All of it: the newest entries are the last ones.
+            read => Ok(Journal::parse(&read.with_context(|| format!("reading {}", path.display()))?)),
         }
     }
 

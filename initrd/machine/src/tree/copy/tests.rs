@@ -134,3 +134,31 @@ fn only_the_paths_that_are_asked_for_are_read() {
     let Kind::File(content) = &tree.get(&longer).unwrap().kind else { panic!() };
     assert_eq!(content.hash(), &[0; 32]);
 }
+
+/// A service could have 100000 files with several names, below a path of 4 KB.
+#[test]
+fn the_paths_that_are_remembered_take_a_bounded_memory() {
+    let folder = Folder::new("memory");
+    let app = folder.at("app");
+    let name = |number: u8| format!("{number}{}", "x".repeat(30));
+    for number in 0..4 {
+        fs::write(app.join(name(number)), "").unwrap();
+        fs::hard_link(app.join(name(number)), folder.at(&name(number))).unwrap();
+    }
+    let (from, to) = (opened(&folder.0), opened(&folder.at("to")));
+    let copied = |room| {
+        let device = fstat(&from).unwrap().st_dev;
+        let mut copier = Copier { device, to: &to, path: Vec::new(), linked: BTreeMap::new(), room };
+        let done = copier.one(Step { from: &from, to: &to, name: OsStr::new("app"), depth: 0 });
+        remove(&folder.at("to/app")).unwrap();
+        done.map(|()| copier.room)
+    };
+    assert_eq!(copied(4 * 35).unwrap(), 0);
+    let error = copied(4 * 35 - 1).unwrap_err().root_cause().to_string();
+    assert_eq!(error, "more than 32 MiB of paths of files with several names");
+    for number in 0..4 {
+        fs::rename(folder.at(&name(number)), app.join(format!("again-{number}"))).unwrap();
+    }
+    // What was found again is forgotten.
+    assert_eq!(copied(4 * 40).unwrap(), 4 * 40);
+}

@@ -161,3 +161,65 @@ fn what_was_taken_goes_with_its_version_and_no_choice_changes_a_refused_path() {
         "{error}"
     );
 }
+
+/// The journal can't be written when the disk is full.
+#[test]
+fn a_choice_that_can_not_be_noted_changes_nothing() {
+    if !is_root() {
+        return;
+    }
+    let machine = conflicts("unnoted");
+    let before = machine.tree();
+    let way = machine.own().join("journal.new");
+    fs::create_dir(&way).unwrap();
+    let error = format!("{:#}", machine.choices(2).take(&path("nanorc")).unwrap_err());
+    assert!(error.contains("writing ") && error.contains("journal"), "{error}");
+    assert_eq!((machine.tree(), machine.waiting(2).len()), (before, 3));
+    fs::remove_dir(&way).unwrap();
+    machine.choices(2).take(&path("nanorc")).unwrap();
+    let taken = machine.tree();
+    fs::create_dir(&way).unwrap();
+    machine.choices(2).undo().unwrap_err();
+    assert_eq!(machine.tree(), taken);
+    fs::remove_dir(&way).unwrap();
+    machine.choices(2).undo().unwrap();
+    assert_eq!(machine.text("nanorc").unwrap(), "mine");
+}
+
+/// Between the exchange and the note.
+#[test]
+fn after_a_power_cut_the_next_choice_does_not_remove_what_was_put_aside() {
+    if !is_root() {
+        return;
+    }
+    let machine = conflicts("unknown");
+    let journal = fs::read(machine.own().join("journal")).unwrap();
+    machine.choices(2).take(&path("nanorc")).unwrap();
+    fs::write(machine.own().join("journal"), journal).unwrap();
+    machine.choices(2).take(&path("motd")).unwrap();
+    let aside = machine.own().join(mark(2).id()).join("taken-1/nanorc");
+    assert_eq!(fs::read_to_string(aside).unwrap(), "mine");
+    assert_eq!(machine.choices(2).undo().unwrap(), path("motd"));
+}
+
+/// A program enables a unit while a directory is being taken.
+#[test]
+fn what_is_written_while_the_images_is_taken_is_not_lost() {
+    if !is_root() {
+        return;
+    }
+    let machine = conflicts("race");
+    put(&machine.etc(), "systemd/own", "mine");
+    put(&machine.etc(), "systemd/system/multi-user.target.wants/a.service", "mine");
+    let choices = machine.choices(2);
+    let prepared = choices.prepare(&path("systemd")).unwrap();
+    put(&machine.etc(), "systemd/later", "mine");
+    let error = format!("{:#}", choices.carry_out(&path("systemd"), prepared).unwrap_err());
+    assert_eq!(error, "/etc/systemd changes at this moment; try again");
+    assert_eq!(machine.text("systemd/later").unwrap(), "mine");
+    choices.take(&path("systemd")).unwrap();
+    assert_eq!(
+        (machine.text("systemd/later").unwrap(), machine.text("systemd/own").unwrap()),
+        ("mine".into(), "mine".into())
+    );
+}

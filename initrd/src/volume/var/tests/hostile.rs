@@ -2,6 +2,10 @@
 
 use std::os::unix::fs::symlink;
 use std::process::Command;
+use std::thread;
+
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use pattern_machine::mounts::apart;
 
 use super::*;
 
@@ -76,4 +80,26 @@ fn a_damaged_mark_is_taken_for_one_of_before() {
     machine.place(1).layout.set_mark(&machine.var(), b"x").unwrap();
     machine.boot(2);
     assert_eq!(machine.tree(), before);
+}
+
+/// Such as a subvolume of btrfs, which the owner made for the logs.
+#[test]
+fn a_file_system_of_its_own_stays_and_the_rest_follows() {
+    if !is_root() {
+        return;
+    }
+    let machine = Machine::installed("subvolume");
+    let ran = thread::spawn(move || {
+        // A container may forbid it.
+        apart().ok()?;
+        let at = machine.var().join("lib/app");
+        mount(Some("tmpfs"), &at, Some("tmpfs"), MsFlags::empty(), None::<&str>).ok()?;
+        machine.boot(2);
+        assert_eq!(machine.text("lib/new/y").unwrap(), "2");
+        assert_eq!(fs::read_dir(&at).unwrap().count(), 0);
+        machine.boot(1);
+        assert_eq!((machine.text("lib/new/y"), fs::read_dir(&at).unwrap().count()), (None, 0));
+        umount2(&at, MntFlags::MNT_DETACH).ok()
+    });
+    ran.join().unwrap();
 }
