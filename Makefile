@@ -262,6 +262,13 @@ nix: ## long tests: evaluate the NixOS module with a checkout of nixpkgs, PATTER
 	tests/need nix-bin jq gnupg openssl xz-utils
 	cargo test -p pattern-image --test nix -- --include-ignored --nocapture
 
+.PHONY: nix-machine
+nix-machine: image ## long tests: have Nix make an image of Debian's programs with PATTERN_NIXPKGS=DIR, and boot and update it
+	tests/need gnupg jq
+	vm-tests/scripts/build-nixos $(PATTERN_NIXPKGS)
+	mkdir -p build/vm
+	$(SCENARIOS) --include-ignored nixos_shaped
+
 .PHONY: test-static
 test-static: ## test: LUKS headers on plain files, a software TPM for each test
 	tests/need swtpm tpm2-tools cryptsetup-bin systemd openssl
