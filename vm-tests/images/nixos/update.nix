@@ -1,5 +1,4 @@
 # The next version: other files in /etc.
-{ lib, ... }:
 {
   imports = [ ./configuration.nix ];
 
