@@ -242,7 +242,7 @@ check-all: check $(RELEASES) build/releases/userspace build/releases/for-use bui
 	tests/need openssh-client
 	vm-tests/scripts/build-init server appliance
 	$(BUILD) vm-tests/images/pc
-	$(SCENARIOS) --ignored --skip userspace::desktop --skip init::desktop --skip recorded_logs
+	$(SCENARIOS) --ignored --skip userspace::desktop --skip init::desktop --skip recorded_logs --skip nixos_shaped
 	vm-tests/scripts/try-testing
 	vm-tests/scripts/try-filesystem ext4
 	vm-tests/scripts/try-filesystem btrfs
@@ -261,6 +261,13 @@ test: ## test: what needs neither C libraries, nor root, nor a VM
 nix: ## long tests: evaluate the NixOS module with a checkout of nixpkgs, PATTERN_NIXPKGS=DIR; compile what the flake builds from
 	tests/need nix-bin jq gnupg openssl xz-utils
 	cargo test -p pattern-image --test nix -- --include-ignored --nocapture
+
+.PHONY: nix-machine
+nix-machine: image ## long tests: PATTERN_NIXPKGS=DIR: Nix makes an image of Debian's programs; boot and update it
+	tests/need gnupg jq
+	vm-tests/scripts/build-nixos $(PATTERN_NIXPKGS)
+	mkdir -p build/vm
+	$(SCENARIOS) --include-ignored nixos_shaped
 
 .PHONY: test-static
 test-static: ## test: LUKS headers on plain files, a software TPM for each test

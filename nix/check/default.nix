@@ -82,6 +82,8 @@ in
   kernelParams = config.boot.kernelParams;
   systemPackages = map (package: package.name) config.environment.systemPackages;
   updaters = map (package: package.name) config.systemd.services.systemd-sysupdate.path;
+  mkfs = config.image.repart.mkfsOptions;
+  suppressed = config.systemd.suppressedSystemUnits;
   usrbinenv = config.system.activationScripts.usrbinenv;
   kernelImage = config.system.build.uki.script;
   checked = config.pattern.toml.script;

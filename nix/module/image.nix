@@ -39,6 +39,8 @@ in
   config.image.repart = {
     split = true;
     verityStore.enable = true;
+    # The blocks of dm-verity. From the sectors of the disk mkfs takes 512, and the kernel mounts no such file system on the other.
+    mkfsOptions.erofs = [ "-b4096" ];
 
     partitions = {
       ${partitionIds.esp} = {

@@ -17,6 +17,8 @@ in
 
   systemd.units = import ../units.nix;
   systemd.targets.factory-reset.wants = [ "pattern-reset-request.service" ];
+  # Of systemd since 258: it has the next boot erase what systemd-repart marks, and pattern-reset-request.service asks first.
+  systemd.suppressedSystemUnits = [ "systemd-factory-reset-request.service" ];
   systemd.generators.pattern-generator = "${cfg.package}/lib/systemd/system-generators/pattern-generator";
   systemd.tpm2.enable = lib.mkDefault true;
   environment.systemPackages = [

@@ -113,6 +113,25 @@ fn usr_has_the_program_once_and_what_updates_need() {
     assert_eq!(EVALUATION["usrbinenv"], "", "/usr can't be written to");
 }
 
+/// Else systemd-repart takes the disk's sectors for it, which are smaller.
+#[test]
+#[ignore = "needs nix-bin; `make test` runs it"]
+fn blocks_of_usr_are_those_of_its_hash_tree() {
+    let size = &EVALUATION["partitions"]["20-store"]["VerityDataBlockSizeBytes"];
+    assert_eq!(words(&EVALUATION["mkfs"]["erofs"]), [format!("-b{size}")]);
+}
+
+/// NixOS has systemd's own request beside it, which marks partitions that the owner did not name.
+#[test]
+#[ignore = "needs nix-bin; `make test` runs it"]
+fn a_factory_reset_is_asked_for_by_us_alone() {
+    let ours = include_str!("../../mkosi/image/mkosi.conf").lines().map(str::trim);
+    let removed: Vec<_> = ours
+        .filter_map(|line| line.strip_prefix("/usr/lib/systemd/system/factory-reset.target.wants/"))
+        .collect();
+    assert!(removed == words(&EVALUATION["suppressed"]) && removed.len() == 1, "{removed:?}");
+}
+
 /// systemd-repart leaves out what is not there, and says nothing: an image without a keyring would take no update.
 #[test]
 #[ignore = "needs nix-bin; `make test` runs it"]

@@ -91,3 +91,17 @@ fn the_initrd_can_encrypt_and_has_the_file_system_and_the_units_of_systemd() {
     }
     assert_eq!(words(&EVALUATION["initrd"]["upstream"]), ["initrd-usr-fs.target", "systemd-growfs@.service"]);
 }
+
+/// NixOS looks for the system below /sysroot, and mounts /run there. Nothing else would have it wait for the root.
+#[test]
+fn what_nixos_does_below_the_root_waits_for_it() {
+    let unit = include_str!("../../../units/pattern-usr.service");
+    let later: Vec<_> = unit
+        .lines()
+        .filter_map(|line| line.strip_prefix("Before="))
+        .flat_map(str::split_whitespace)
+        .collect();
+    for name in ["initrd-find-nixos-closure.service", "sysroot-run.mount"] {
+        assert!(later.contains(&name), "{name} of {later:?}");
+    }
+}

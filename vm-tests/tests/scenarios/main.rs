@@ -32,6 +32,7 @@ mod install;
 mod instructions;
 mod judges;
 mod latch;
+mod nixos_shaped;
 mod no_grow;
 mod no_tpm;
 mod on_corruption;
