@@ -44,6 +44,16 @@ impl Path {
         if path.to_string() == text { Ok(path) } else { Err(Unfit) }
     }
 
+    /// Returns what a person meant who typed this: the path, or the one that is shown so if only that is there.
+    #[must_use]
+    pub fn or_shown(&self, is_there: impl Fn(&Self) -> bool) -> Self {
+        let shown = std::str::from_utf8(&self.0).ok().and_then(|text| Self::shown(text).ok());
+        match shown.filter(&is_there) {
+            Some(shown) if !is_there(self) => shown,
+            _ => self.clone(),
+        }
+    }
+
     /// Returns the path of an entry of this directory.
     ///
     /// # Errors
@@ -205,6 +215,16 @@ mod tests {
         assert_eq!((path("a/b/c").parent(), path("a").parent()), (Some(path("a/b")), None));
         assert!(path("a/b").is_within(&path("a")) && path("a").is_within(&path("a")));
         assert!(!path("a-b").is_within(&path("a")) && !path("a").is_within(&path("a/b")));
+    }
+
+    #[test]
+    fn a_path_can_be_typed_as_it_is_shown() {
+        let [raw, shown] = [r"mnt-my\x2ddata.mount", r"mnt-my\\x2ddata.mount"].map(path);
+        assert_eq!(shown.or_shown(|path| *path == raw), raw);
+        assert_eq!(raw.or_shown(|path| *path == raw), raw);
+        assert_eq!(shown.or_shown(|_| true), shown);
+        assert_eq!(shown.or_shown(|_| false), shown);
+        assert_eq!(path("ssh").or_shown(|_| true), path("ssh"));
     }
 
     #[test]

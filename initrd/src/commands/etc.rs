@@ -34,16 +34,18 @@ pub(super) fn run(ctx: &Context, wanted: &Etc) -> Result<ExitCode> {
     }
     match wanted {
         Etc::Diff { as_json, within } => {
-            let found = compare(Path::new(IMAGES), Path::new(MINE), within.as_ref())?;
+            let found = compare(Path::new(IMAGES), Path::new(MINE), within.as_ref().map(typed).as_ref())?;
             tell(&found, *as_json)?;
             return Ok(ExitCode::from(u8::from(found.iter().any(|one| !one.is_machines))));
         }
         Etc::Conflicts { as_json } => return conflicts(&Choices::here(ctx)?.conflicts()?, *as_json),
         Etc::Take(path) => choose(ctx, |choices| {
+            let path = &typed(path);
             choices.take(path)?;
             Ok(format!("/etc/{path} is the image's now; to undo that: pattern etc undo"))
         })?,
         Etc::Keep(path) => choose(ctx, |choices| {
+            let path = &typed(path);
             choices.keep(path)?;
             Ok(format!("the machine's /etc/{path} stays; to undo that: pattern etc undo"))
         })?,
@@ -53,6 +55,12 @@ pub(super) fn run(ctx: &Context, wanted: &Etc) -> Result<ExitCode> {
         Etc::History { as_json } => history(&Choices::here(ctx)?.history()?, *as_json)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns what a person meant, who may have copied a path from what is shown.
+fn typed(path: &etc::Path) -> etc::Path {
+    let roots = [IMAGES, MINE].map(Path::new);
+    path.or_shown(|path| roots.iter().any(|root| matches!(tree::at(root, path), Ok(Some(_)))))
 }
 
 /// Does what a person chose, says so, and no longer asks for it at login.
