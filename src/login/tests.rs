@@ -240,6 +240,19 @@ fn users_have_to_be_known_and_one_needs_a_shell() {
     let debian = "root:x:0:0::/root:/usr/bin/zsh\nsync:x:4:65534:sync:/bin:/bin/sync\n";
     let system = System::new().with("/bin/sync", "").with("/etc/passwd", debian);
     assert_eq!(system.faults(), ["no user of /etc/passwd has a shell that this version has: /usr/bin/zsh"]);
+    // Nobody has root's password, and a service is not a person.
+    let people =
+        "root:x:0:0::/root:/bin/sh\npostgres:x:100:100::/:/bin/sh\nme:x:1000:1000::/home/me:/usr/bin/zsh\n";
+    let system = |root: &str| {
+        System::new().with("/etc/passwd", people).with("/etc/shadow", &format!("root:{root}:1::::::\n"))
+    };
+    assert_eq!(
+        system("!*").faults(),
+        ["no user of /etc/passwd has a shell that this version has: /usr/bin/zsh"]
+    );
+    assert_eq!(system("!*").with("/usr/bin/zsh", "").faults(), [""; 0]);
+    // Root has a password, or comes by a key.
+    assert_eq!((system("$6$x").faults(), system("*").faults()), (vec![], vec![]));
     for text in ["root:x:0:0::/root:/usr/bin/zsh\nme:x:1:1::/:\n", "x:x:2:2::/:/bin/false\n", "short:x\n", ""]
     {
         assert_eq!(shells(text), [""; 0], "{text}");
