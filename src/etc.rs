@@ -37,7 +37,7 @@ pub use place::{has_text, is_machines};
 pub use plan::{Action, Plan, plan};
 pub use state::{Before, Done, Marks, before, mixed, plan_state};
 pub use summary::Summary;
-pub use take::{Refusal, Taking, take};
+pub use take::{Refusal, Taking, is_as_taken, take};
 pub use tree::{Content, Kind, Meta, Misplaced, Node, Tree};
 
 /// What both sides of a comparison say of one thing.

@@ -102,6 +102,18 @@ fn step(path: &Path, mine: Option<&Node>, new: Option<&Node>, node: &Node) -> Op
     }
 }
 
+impl Action {
+    /// Returns where it is done.
+    #[must_use]
+    pub const fn path(&self) -> &Path {
+        match self {
+            Self::Remove(path) | Self::Take(path, _) | Self::Write(path, _) | Self::Attributes(path, _) => {
+                path
+            }
+        }
+    }
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -76,6 +76,13 @@ pub fn take(mine: &Tree, image: &Tree, path: &Path, withdrawn: bool) -> Result<T
     Ok(Taking { at, tree })
 }
 
+/// Returns whether a path is as taking the image's had made it: nobody changed it since. `aside` has what was there before.
+#[must_use]
+pub fn is_as_taken(now: &Tree, aside: &Tree, image: &Tree, path: &Path, at: &Path) -> bool {
+    let again = take(&now.with(at, aside), image, path, true);
+    again.is_ok_and(|taking| taking.tree.within(at).eq(now.within(at)))
+}
+
 /// Returns what is at `at` afterwards, with the directories above it.
 fn result(mine: &Tree, image: &Tree, path: &Path, at: &Path) -> Tree {
     let are_directories = [mine, image].iter().all(|tree| tree.get(path).is_some_and(Node::is_directory));

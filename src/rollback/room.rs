@@ -8,7 +8,7 @@ const STAYS: u64 = 20;
 const NAME: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
-/// There is no room for a copy, in bytes.
+/// What a copy needs is more than may be used, in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Short {
     needed: u64,

@@ -3,6 +3,7 @@
 
 mod build;
 mod copy;
+mod directory;
 mod finish;
 mod pick;
 mod place;
@@ -17,7 +18,6 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Error, Result, anyhow, bail};
-use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
@@ -27,8 +27,10 @@ use zeroize::Zeroizing;
 
 pub use build::{Source, build};
 pub use copy::{Size, copy, measure, shares};
+use directory::entries;
+pub use directory::{form, name, parent, prepared};
 pub use pick::pick;
-pub use place::{Placed, change, parent, place, prepared, withdraw};
+pub use place::{Placed, change, place, withdraw};
 pub use remove::remove;
 pub use swap::{at, swap};
 
@@ -130,13 +132,13 @@ fn node_if(
 ) -> Result<(Node, Option<OwnedFd>)> {
     let name = OsStr::from_bytes(name);
     let found = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
-    let form = SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT;
+    let form = form(&found);
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let (kind, found, opened) = match form {
         SFlag::S_IFREG => {
             let file = openat(directory, name, flags, Mode::empty())?;
             let found = fstat(&file)?;
-            if SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
+            if self::form(&found) != SFlag::S_IFREG {
                 bail!("it changes while it is read; try again");
             }
             let content = if is_read(found.st_size.cast_unsigned()) {
@@ -165,12 +167,10 @@ fn meta(found: &FileStat, attributes: Vec<(Vec<u8>, Vec<u8>)>) -> Meta {
 /// Returns the names in an open directory.
 fn names(directory: &OwnedFd) -> Result<Vec<Vec<u8>>> {
     let mut names = Vec::new();
-    for entry in Dir::from_fd(directory.try_clone()?)?.iter() {
-        let name = entry?.file_name().to_bytes().to_vec();
-        if !matches!(&name[..], b"." | b"..") {
-            names.push(name);
-        }
-    }
+    entries::<Error>(directory, &mut |name| {
+        names.push(name.as_bytes().to_vec());
+        Ok(())
+    })?;
     Ok(names)
 }
 

@@ -47,21 +47,18 @@ fn the_result_is_the_oracles() {
 fn the_steps_make_the_result_and_nothing_is_done_twice() {
     each(|seed, [_, mine, new], plan| {
         assert_eq!(apply(plan, mine), plan.result, "{seed}\n{plan}");
-        let paths: Vec<&Path> =
-            plan.actions.iter().filter(|action| !matches!(action, Action::Remove(_))).map(at).collect();
+        let paths: Vec<&Path> = plan
+            .actions
+            .iter()
+            .filter(|action| !matches!(action, Action::Remove(_)))
+            .map(Action::path)
+            .collect();
         assert!(paths.is_sorted_by(|one, other| one < other), "{seed}\n{plan}");
         // Nothing comes from anywhere else.
-        assert!(plan.actions.iter().all(|action| mine.get(at(action)).or(new.get(at(action))).is_some()));
+        assert!(
+            plan.actions.iter().all(|action| mine.get(action.path()).or(new.get(action.path())).is_some())
+        );
     });
-}
-
-fn at(action: &Action) -> &Path {
-    match action {
-        Action::Remove(path)
-        | Action::Take(path, _)
-        | Action::Write(path, _)
-        | Action::Attributes(path, _) => path,
-    }
 }
 
 #[test]

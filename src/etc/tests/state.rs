@@ -112,15 +112,6 @@ fn each(mut check: impl FnMut(&Tree, &Tree, &Tree, &Plan, u64)) {
     }
 }
 
-fn at(action: &Action) -> &Path {
-    match action {
-        Action::Remove(path)
-        | Action::Take(path, _)
-        | Action::Write(path, _)
-        | Action::Attributes(path, _) => path,
-    }
-}
-
 #[test]
 fn whatever_the_trees_are_nothing_that_the_machine_changed_is_lost() {
     each(|base, mine, new, plan, seed| {
@@ -139,9 +130,9 @@ fn whatever_the_trees_are_nothing_that_the_machine_changed_is_lost() {
             // Nothing is merged, and a file changes as a whole: into the image's.
             assert!(!matches!(action, Action::Write(..)), "{seed}\n{plan}");
             let is_directory =
-                |tree: &Tree| tree.get(at(action)).is_some_and(|node| node.kind == Kind::Directory);
+                |tree: &Tree| tree.get(action.path()).is_some_and(|node| node.kind == Kind::Directory);
             if !matches!(action, Action::Remove(_)) && !is_directory(&plan.result) {
-                assert_eq!(plan.result.get(at(action)), new.get(at(action)), "{seed}\n{plan}");
+                assert_eq!(plan.result.get(action.path()), new.get(action.path()), "{seed}\n{plan}");
             }
         }
     });

@@ -1,7 +1,7 @@
 //! Taking the image's for a path loses nothing that only the machine has.
 
 use crate::etc::tests::sample::{owned, path, tree, with, without};
-use crate::etc::{Refusal, Taking, Tree, take};
+use crate::etc::{Refusal, Taking, Tree, is_as_taken, take};
 
 fn image() -> Tree {
     tree(&[
@@ -71,5 +71,21 @@ fn what_would_lose_something_or_change_nothing_is_refused() {
         ("ssh", Refusal::Same),
     ] {
         assert_eq!(taken(&mine, at, true), Err(refusal), "{at}");
+    }
+}
+
+#[test]
+fn what_was_changed_since_it_was_taken_is_known() {
+    let mine = with(with(image(), "nanorc", "mine"), "own", "mine");
+    let Taking { at, tree } = take(&mine, &image(), &path("nanorc"), false).unwrap();
+    let now = mine.with(&at, &tree);
+    let is_as_taken = |now: &Tree| is_as_taken(now, &mine, &image(), &path("nanorc"), &at);
+    assert!(is_as_taken(&now));
+    // Something else was changed.
+    assert!(is_as_taken(&with(now.clone(), "own", "later")));
+    for later in
+        [with(now.clone(), "nanorc", "later"), without(&now, "nanorc"), owned(now, "nanorc", 0, 0, 0o600)]
+    {
+        assert!(!is_as_taken(&later), "{later:?}");
     }
 }

@@ -15,6 +15,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat, mkdirat, mknodat};
 use nix::unistd::symlinkat;
 use pattern::etc::{self, Kind, Node, Tree};
 
+use super::directory::form;
 use super::finish::{self, Place};
 use crate::ioctl;
 
@@ -162,7 +163,7 @@ fn source_folder(folder: &OwnedFd, name: &OsStr) -> Result<OwnedFd> {
 pub(super) fn source_file(folder: &OwnedFd, name: &OsStr) -> Result<(File, FileStat)> {
     let file = openat(folder, name, READ, Mode::empty())?;
     let found = fstat(&file)?;
-    if SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
+    if form(&found) != SFlag::S_IFREG {
         bail!("it changes while it is read");
     }
     Ok((File::from(file), found))

@@ -9,7 +9,6 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat, mknodat};
@@ -17,6 +16,7 @@ use nix::unistd::{Whence, linkat, lseek, symlinkat};
 use pattern::etc::{Kind, Meta, Node};
 
 use super::build::{FOLDER, MAKE, source_file};
+use super::directory::{entries, form};
 use super::finish::{self, Place};
 use super::{DEEPEST, attributes, meta};
 use crate::ioctl;
@@ -70,10 +70,6 @@ fn walk(
     })
 }
 
-fn form(found: &FileStat) -> SFlag {
-    SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT
-}
-
 fn limit(depth: usize) -> Result<()> {
     if depth >= DEEPEST { Err(anyhow!("more than {DEEPEST} directories in each other")) } else { Ok(()) }
 }
@@ -84,19 +80,6 @@ fn refuse_other(found: &FileStat, device: u64) -> Result<()> {
     } else {
         Err(anyhow!("it is a file system or a subvolume of its own"))
     }
-}
-
-/// Calls a function for each name in an open directory.
-fn entries(directory: &OwnedFd, each: &mut dyn FnMut(&OsStr) -> Result<()>) -> Result<()> {
-    // A description of its own: the position in the directory belongs to it.
-    let own = openat(directory, ".", FOLDER, Mode::empty())?;
-    for entry in Dir::from_fd(own)?.iter() {
-        let entry = entry?;
-        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-            each(OsStr::from_bytes(entry.file_name().to_bytes()))?;
-        }
-    }
-    Ok(())
 }
 
 /// Copies what is at a name in an open directory into another one, with owners, modes, times, extended attributes

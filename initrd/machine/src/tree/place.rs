@@ -1,18 +1,16 @@
 //! Changes single paths of a directory tree that is in use, without following links.
 
-use std::ffi::OsStr;
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Error, Result};
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, RenameFlags, open, openat, renameat2};
-use nix::sys::stat::{Mode, SFlag, fstat, fstatat, mkdirat};
+use nix::fcntl::{AtFlags, RenameFlags, openat, renameat2};
+use nix::sys::stat::{Mode, SFlag, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 use pattern::etc::{self, Meta};
 
 use super::build::FOLDER;
+use super::directory::{form, name, parent};
 use super::finish;
 
 /// What became of a step.
@@ -22,42 +20,6 @@ pub enum Placed {
     Done,
     /// It is not possible: something is immutable, or a directory is in the way.
     Not,
-}
-
-/// Opens the directory that a path is in. All of its directories are on one file system.
-///
-/// # Errors
-/// When one is not a directory, or is on another file system.
-pub fn parent(root: &Path, path: &etc::Path) -> Result<OwnedFd> {
-    let mut folder = open(root, FOLDER, Mode::empty())?;
-    let device = fstat(&folder)?.st_dev;
-    for above in path.ancestors() {
-        folder = openat(&folder, name(&above), FOLDER, Mode::empty())?;
-        if fstat(&folder)?.st_dev != device {
-            let why = format!("{above} is a file system or a subvolume of its own");
-            return Err(Error::from(Errno::EXDEV).context(why));
-        }
-    }
-    Ok(folder)
-}
-
-/// Does the same, and makes the directories that are missing.
-///
-/// # Errors
-/// When one can't be made, or [`parent`] fails.
-pub fn prepared(root: &Path, path: &etc::Path) -> Result<OwnedFd> {
-    let mut folder = open(root, FOLDER, Mode::empty())?;
-    for above in path.ancestors() {
-        let open = || openat(&folder, name(&above), FOLDER, Mode::empty());
-        folder = match open() {
-            Err(Errno::ENOENT) => {
-                mkdirat(&folder, name(&above), Mode::from_bits_truncate(0o755))?;
-                open()?
-            }
-            opened => opened?,
-        };
-    }
-    parent(root, path)
 }
 
 /// Moves what is at a path of one tree to the same path of another. What is there is replaced in the same moment,
@@ -84,7 +46,7 @@ pub fn withdraw(root: &Path, path: &etc::Path) -> Result<Placed> {
     let about = || format!("removing {}/{path}", root.display());
     let folder = parent(root, path).with_context(about)?;
     let found = fstatat(&folder, name(path), AtFlags::AT_SYMLINK_NOFOLLOW).with_context(about)?;
-    let is_directory = SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR;
+    let is_directory = form(&found) == SFlag::S_IFDIR;
     let flags = if is_directory { UnlinkatFlags::RemoveDir } else { UnlinkatFlags::NoRemoveDir };
     possible(unlinkat(&folder, name(path), flags)).with_context(about)
 }
@@ -103,10 +65,6 @@ pub fn change(root: &Path, path: &etc::Path, meta: &Meta) -> Result<Placed> {
         Err(error) if error.downcast_ref() == Some(&Errno::EPERM) || is_elsewhere(&error) => Ok(Placed::Not),
         changed => changed.with_context(about).map(|()| Placed::Done),
     }
-}
-
-fn name(path: &etc::Path) -> &OsStr {
-    OsStr::from_bytes(path.parts().last().unwrap_or_default())
 }
 
 /// Returns whether a directory of a path is on another file system.

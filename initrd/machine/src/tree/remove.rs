@@ -5,16 +5,15 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, RenameFlags, openat, renameat2};
 use nix::sys::stat::{Mode, SFlag, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::build::FOLDER;
+use super::directory::{entries, form};
 use crate::ioctl::{self, Lasting};
 
 /// Removes what is at a path, with everything in it, also what is immutable. Nothing may be there.
@@ -88,8 +87,7 @@ fn changeable(folder: &impl AsFd, name: &OsStr, act: &dyn Fn() -> nix::Result<()
     match act() {
         Err(Errno::EPERM) => {
             let found = fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
-            let form = SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT;
-            if matches!(form, SFlag::S_IFREG | SFlag::S_IFDIR) {
+            if matches!(form(&found), SFlag::S_IFREG | SFlag::S_IFDIR) {
                 let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
                 release(&openat(folder, name, flags, Mode::empty())?)?;
             }
@@ -108,20 +106,6 @@ fn folder(above: &impl AsFd, name: &OsStr) -> io::Result<OwnedFd> {
 
 fn release(opened: &OwnedFd) -> io::Result<()> {
     if ioctl::lasting(opened).is_none() { Ok(()) } else { ioctl::set_lasting(opened, Lasting::default()) }
-}
-
-/// Calls a function for each name in an open directory, from the first on.
-fn entries(directory: &OwnedFd, each: &mut dyn FnMut(&OsStr) -> io::Result<()>) -> io::Result<()> {
-    // A description of its own: the position in the directory belongs to it.
-    let own = openat(directory, ".", FOLDER, Mode::empty())?;
-    for entry in Dir::from_fd(own)?.iter() {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if !matches!(name, b"." | b"..") {
-            each(OsStr::from_bytes(name))?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

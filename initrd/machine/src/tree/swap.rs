@@ -1,32 +1,30 @@
 //! Looks at one path of a tree, and exchanges one path of two trees. No directory above it may be a link.
 
-use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, RenameFlags, open, openat, renameat2};
-use nix::sys::stat::{Mode, fstatat};
+use nix::fcntl::{AtFlags, RenameFlags, renameat2};
+use nix::sys::stat::fstatat;
 use nix::unistd::fsync;
 use pattern::etc::{self, Node};
 
-use super::build::FOLDER;
+use super::directory::{name, parent};
 use super::node;
+
+/// Something above it is not there, is not a directory, or is mounted there and so is not a part of the tree.
+const ABSENT: [Errno; 4] = [Errno::ENOENT, Errno::ENOTDIR, Errno::ELOOP, Errno::EXDEV];
 
 /// Reads what is at a path below a directory, without what is in it.
 ///
 /// # Errors
 /// When it can't be read. Nothing may be there.
 pub fn at(root: &Path, path: &etc::Path) -> Result<Option<Node>> {
-    let found =
-        folder(root, path).map_err(Into::into).and_then(|folder| node(&folder, last(path).as_bytes(), path));
-    match found {
+    match parent(root, path).and_then(|folder| node(&folder, name(path).as_bytes(), path)) {
         Ok((node, _)) => Ok(Some(node)),
-        Err(error) if matches!(error.downcast_ref(), Some(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP)) => {
-            Ok(None)
-        }
+        Err(error) if error.downcast_ref::<Errno>().is_some_and(|why| ABSENT.contains(why)) => Ok(None),
         Err(error) => Err(error.context(format!("reading {}/{path}", root.display()))),
     }
 }
@@ -38,9 +36,9 @@ pub fn at(root: &Path, path: &etc::Path) -> Result<Option<Node>> {
 /// When both have nothing there, or it can't be renamed. Nothing changed then.
 pub fn swap(one: &Path, other: &Path, path: &etc::Path) -> Result<()> {
     let opened = |root: &Path| {
-        folder(root, path).with_context(|| format!("opening the directory of {}/{path}", root.display()))
+        parent(root, path).with_context(|| format!("opening the directory of {}/{path}", root.display()))
     };
-    let (here, there, name) = (opened(one)?, opened(other)?, last(path));
+    let (here, there, name) = (opened(one)?, opened(other)?, name(path));
     let has = |folder: &OwnedFd| match fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
         Err(Errno::ENOENT) => Ok(false),
         found => found.map(|_| true),
@@ -54,19 +52,6 @@ pub fn swap(one: &Path, other: &Path, path: &etc::Path) -> Result<()> {
     };
     renameat2(from, name, to, name, flags).with_context(about)?;
     [from, to].into_iter().try_for_each(fsync).with_context(about)
-}
-
-/// Opens the directory that a path is in.
-fn folder(root: &Path, path: &etc::Path) -> nix::Result<OwnedFd> {
-    let mut folder = open(root, FOLDER, Mode::empty())?;
-    for above in path.ancestors() {
-        folder = openat(&folder, last(&above), FOLDER, Mode::empty())?;
-    }
-    Ok(folder)
-}
-
-fn last(path: &etc::Path) -> &OsStr {
-    OsStr::from_bytes(path.parts().last().unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Error, Result, bail};
 use nix::mount::MsFlags;
-use pattern::etc::{self, Entry, Event, Mark, Open, Taking, Tree};
+use pattern::etc::{self, Entry, Event, Mark, Open, Tree};
 use pattern_machine::mounts::{apart, bind};
 use pattern_machine::people::banner;
 use pattern_machine::tree::{self, Source, build, swap};
@@ -178,12 +178,7 @@ impl Choices {
     fn require_as_taken(&self, path: &etc::Path, at: &etc::Path, number: u32) -> Result<Tree> {
         let (now, image) = self.trees()?;
         let aside = tree::read(&self.aside(number))?;
-        let before = now.with(at, &aside);
-        let is_same = match etc::take(&before, &image, path, true) {
-            Ok(Taking { tree, .. }) => tree.within(at).eq(now.within(at)),
-            Err(_) => false,
-        };
-        if !is_same {
+        if !etc::is_as_taken(&now, &aside, &image, path, at) {
             bail!(
                 "/etc/{path} was changed since the image's was taken, and the change would be lost; save it, run \
                  `cp --archive /usr/share/factory/etc/{path} /etc/{path}`, and try again"

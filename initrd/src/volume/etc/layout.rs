@@ -109,11 +109,11 @@ impl Layout {
 
     /// Marks a tree as that of a version, and with the version that it was brought from.
     pub(super) fn mark_as(&self, tree: &Path, mark: &Mark, from: Option<&Mark>) -> Result<()> {
-        let about = || format!("marking {}", tree.display());
-        match from {
-            Some(from) => xattr::set(tree, FROM, &from.bytes()).with_context(about)?,
-            None => clear(tree, FROM)?,
-        }
+        let Some(from) = from else {
+            // In this order: a tree in use that lost only this would not find its way back.
+            return self.set_mark(tree, &mark.bytes()).and_then(|()| clear(tree, FROM));
+        };
+        xattr::set(tree, FROM, &from.bytes()).with_context(|| format!("marking {}", tree.display()))?;
         self.set_mark(tree, &mark.bytes())
     }
 

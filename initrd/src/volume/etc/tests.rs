@@ -10,13 +10,13 @@ mod rules;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pattern::boot::usr::UsrHash;
 use pattern::etc::{Mark, Tree};
 use pattern_machine::tree::{read, remove};
 
 use super::layout::Layout;
 use super::steps::{Step, Work};
 use super::{Carry, bring, carry_out};
+use crate::volume::samples::{is_root, mark, names, put};
 
 /// A machine's volume, and the factory directory of each version. Removed at the end.
 struct Machine {
@@ -124,12 +124,7 @@ impl Machine {
 
     /// What lies beside `/etc`, in order.
     fn beside(&self) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(self.own())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
+        names(&self.own())
     }
 
     /// What lies there when these versions are kept.
@@ -172,20 +167,6 @@ const TWO: [(&str, &str); 10] = [
     ("sub/deep/er/x", "2"),
 ];
 const ID: &str = "0123456789abcdef0123456789abcdef\n";
-
-fn mark(version: u8) -> Mark {
-    Mark::of(&UsrHash::parse(&version.to_string().repeat(64)).unwrap(), &format!("0.0.{version}"))
-}
-
-fn is_root() -> bool {
-    nix::unistd::geteuid().is_root()
-}
-
-fn put(folder: &Path, path: &str, text: &str) {
-    let path = folder.join(path);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
-}
 
 /// As the directory is filled at the first boot.
 fn copy(from: &Path, to: &Path) {

@@ -6,7 +6,6 @@ use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
@@ -17,7 +16,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstatat};
 use nix::sys::statvfs::statvfs;
 use pattern::etc::{self, Mark};
 use pattern::rollback::{Entry, Note, room};
-use pattern_machine::tree::{self, Size};
+use pattern_machine::tree::{self, Size, name};
 
 use super::layout::Layout;
 use crate::volume::etc::layout::gone;
@@ -91,7 +90,7 @@ impl Copying<'_> {
     /// Copies a path into a directory. Returns the number of the copy.
     fn one(&self, path: &etc::Path, into: &Path) -> Result<Option<u64>> {
         let Some((folder, found)) = look(&self.layout.var(), path)? else { return Ok(None) };
-        if SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT == SFlag::S_IFLNK {
+        if tree::form(&found) == SFlag::S_IFLNK {
             log::warn!("/var/{path} is a link: it is copied itself, and not what it leads to");
         }
         directory(into)?;
@@ -199,10 +198,6 @@ fn status(folder: &OwnedFd, name: &OsStr) -> Result<Option<FileStat>> {
         Err(Errno::ENOENT) => Ok(None),
         found => found.map(Some).map_err(Error::from),
     }
-}
-
-fn name(path: &etc::Path) -> &OsStr {
-    OsStr::from_bytes(path.parts().last().unwrap_or_default())
 }
 
 fn directory(path: &Path) -> Result<()> {

@@ -7,11 +7,11 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use pattern::boot::usr::UsrHash;
 use pattern::etc::Tree;
 use pattern_machine::tree::{read, remove};
 
 use super::*;
+use crate::volume::samples::{is_root, mark, names, put};
 
 /// A machine's volume. Removed at the end.
 struct Machine(PathBuf);
@@ -44,9 +44,7 @@ impl Machine {
     }
 
     fn put(&self, path: &str, text: &str) {
-        let path = self.var().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+        put(&self.var(), path, text);
     }
 
     fn tree(&self) -> Tree {
@@ -74,11 +72,7 @@ impl Machine {
     }
 
     fn beside(&self) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(self.own()) else { return Vec::new() };
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
+        names(&self.own())
     }
 }
 
@@ -90,14 +84,6 @@ impl Drop for Machine {
 
 fn paths() -> Vec<etc::Path> {
     PATHS.map(|path| etc::Path::new(path).unwrap()).to_vec()
-}
-
-fn mark(version: u8) -> Mark {
-    Mark::of(&UsrHash::parse(&version.to_string().repeat(64)).unwrap(), &format!("0.0.{version}"))
-}
-
-fn is_root() -> bool {
-    nix::unistd::geteuid().is_root()
 }
 
 /// The tree without what no path of the list has.

@@ -8,11 +8,11 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pattern::boot::usr::UsrHash;
 use pattern::etc::Tree;
 use pattern_machine::tree::{read, remove};
 
 use super::*;
+use crate::volume::samples::{is_root, mark, names, put};
 
 /// A machine's volume, and the factory directory of each version. Removed at the end.
 struct Machine(PathBuf);
@@ -106,11 +106,7 @@ impl Machine {
     }
 
     fn beside(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.own()).unwrap();
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
+        names(&self.own())
     }
 
     /// What programs write there, and an owner.
@@ -125,20 +121,6 @@ impl Drop for Machine {
     fn drop(&mut self) {
         remove(&self.0).ok();
     }
-}
-
-fn mark(version: u8) -> Mark {
-    Mark::of(&UsrHash::parse(&version.to_string().repeat(64)).unwrap(), &format!("0.0.{version}"))
-}
-
-fn is_root() -> bool {
-    nix::unistd::geteuid().is_root()
-}
-
-fn put(folder: &Path, path: &str, text: &str) {
-    let path = folder.join(path);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
 }
 
 fn is_of_version_2(machine: &Machine) {
