@@ -15,6 +15,7 @@ mod decide;
 mod diff;
 mod entries;
 mod journal;
+mod list;
 mod mark;
 mod numbers;
 mod path;

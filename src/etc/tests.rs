@@ -6,6 +6,7 @@ mod back;
 mod conflicts;
 mod generate;
 mod journal;
+mod list;
 mod oracle;
 mod population;
 mod properties;

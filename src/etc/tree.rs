@@ -29,28 +29,36 @@ pub struct Meta {
 #[derive(Clone)]
 pub struct Content {
     hash: [u8; 32],
+    /// Bytes.
+    size: u64,
     /// May have secrets, such as hashes of passwords.
     text: Option<Zeroizing<Vec<u8>>>,
 }
 
 impl Content {
-    /// Takes a content whose SHA-256 is known, and nothing else.
+    /// Takes a content whose SHA-256 is known, and how many bytes it has.
     #[must_use]
-    pub const fn of_hash(hash: [u8; 32]) -> Self {
-        Self { hash, text: None }
+    pub const fn of_hash(hash: [u8; 32], size: u64) -> Self {
+        Self { hash, size, text: None }
     }
 
     /// Takes a content that may have to be merged.
     #[must_use]
     pub fn of_text(text: impl Into<Vec<u8>>) -> Self {
         let text = Zeroizing::new(text.into());
-        Self { hash: Sha256::digest(&text[..]).into(), text: Some(text) }
+        Self { hash: Sha256::digest(&text[..]).into(), size: text.len() as u64, text: Some(text) }
     }
 
     /// Returns the SHA-256.
     #[must_use]
     pub const fn hash(&self) -> &[u8; 32] {
         &self.hash
+    }
+
+    /// Returns how many bytes it has.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
     }
 
     /// Returns the content itself, if it is known.
@@ -176,6 +184,12 @@ impl Tree {
     pub fn with(&self, path: &Path, other: &Self) -> Self {
         let rest = self.0.iter().filter(|(one, _)| !one.is_within(path));
         Self(rest.chain(other.within(path)).map(|(path, node)| (path.clone(), node.clone())).collect())
+    }
+
+    /// Returns whether a file of so many bytes is at a path.
+    #[must_use]
+    pub fn has_size(&self, path: &Path, size: u64) -> bool {
+        matches!(self.get(path), Some(Node { kind: Kind::File(content), .. }) if content.size() == size)
     }
 
     fn has_entries(&self, path: &Path) -> bool {

@@ -42,8 +42,8 @@ const DEEPEST: usize = 100;
 const LONGEST: u64 = 1 << 20;
 /// How much of a file is read at once.
 const BLOCK: usize = 64 << 10;
-/// Is that of no file.
-const UNREAD: Content = Content::of_hash([0; 32]);
+/// The hash of a content that is not read: that of no file.
+const UNREAD: [u8; 32] = [0; 32];
 /// A label of SELinux follows from the path and the policy, and is nobody's change.
 const LABEL: &str = "security.selinux";
 /// XFS shows access control lists once more under names of its own, and no other file system does (the kernel's
@@ -141,10 +141,11 @@ fn node_if(
             if self::form(&found) != SFlag::S_IFREG {
                 bail!("it changes while it is read; try again");
             }
-            let content = if is_read(found.st_size.cast_unsigned()) {
+            let size = found.st_size.cast_unsigned();
+            let content = if is_read(size) {
                 content(File::from(file), etc::has_text(path))?
             } else {
-                UNREAD
+                Content::of_hash(UNREAD, size)
             };
             (Kind::File(content), found, None)
         }
@@ -187,11 +188,14 @@ fn content(mut file: File, has_text: bool) -> Result<Content> {
     }
     // Most files are short, and all of the block is overwritten in the end.
     let size = usize::try_from(file.metadata()?.len()).unwrap_or(BLOCK).clamp(1, BLOCK);
-    let (mut hash, mut block) = (Sha256::new(), Zeroizing::new(vec![0; size]));
+    let (mut hash, mut length, mut block) = (Sha256::new(), 0, Zeroizing::new(vec![0; size]));
     loop {
         match file.read(&mut block) {
-            Ok(0) => return Ok(Content::of_hash(hash.finalize().into())),
-            Ok(count) => hash.update(block.get(..count).unwrap_or_default()),
+            Ok(0) => return Ok(Content::of_hash(hash.finalize().into(), length)),
+            Ok(count) => {
+                hash.update(block.get(..count).unwrap_or_default());
+                length += count as u64;
+            }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error.into()),
         }

@@ -61,7 +61,7 @@ fn bring(place: &Place, running: &Mark, is_new: bool) -> Result<()> {
     match before {
         Before::Nothing => Ok(()),
         Before::Running => {
-            let start = Start { base: own.image.clone(), mine: place.read(&own, &[], &[])?, marks: None };
+            let start = Start { base: own.image.clone(), mine: place.read(&own, &[])?, marks: None };
             merge(place, running, &own, start).with_context(about)
         }
         Before::Unknown(why) => adopt(place, running, &own, why).with_context(about),
@@ -87,7 +87,7 @@ impl Place {
         if let Some((kept, factory)) = &self.names {
             let paths: Vec<_> =
                 ["group", "passwd"].iter().filter_map(|name| etc::Path::new(*name).ok()).collect();
-            let names = |root: &PathBuf| tree::pick(root, &paths, std::slice::from_ref(root));
+            let names = |root: &PathBuf| tree::pick(root, &paths, &|_, _| true);
             renumber_for(&names(kept)?, &names(factory)?, &mut machine);
         }
         Ok(Own { image, machine })
@@ -95,21 +95,18 @@ impl Place {
 
     /// Reads what is kept of each version that `/var` came from. Nothing is returned if one is not.
     fn start(&self, own: &Own, marks: Marks) -> Result<Option<Start>> {
-        let kept: Vec<PathBuf> =
-            marks.iter().map(|mark| self.layout.base_place(mark.id()).join("tree")).collect();
-        if !kept.iter().all(|tree| tree.is_dir()) {
-            return Ok(None);
-        }
-        let versions = kept.iter().map(|tree| tree::read(tree)).collect::<Result<Vec<Tree>>>()?;
-        let mine = self.read(own, &versions, &kept)?;
+        let versions: Option<Vec<Tree>> =
+            marks.iter().map(|mark| self.layout.image(mark.id())).collect::<Result<_>>()?;
+        let Some(versions) = versions else { return Ok(None) };
+        let mine = self.read(own, &versions)?;
         Ok(Some(Start { base: mixed(&versions, &mine), mine, marks: Some(marks) }))
     }
 
     /// Reads the paths of the machine's that one of the versions has.
-    fn read(&self, own: &Own, versions: &[Tree], kept: &[PathBuf]) -> Result<Tree> {
-        let paths: BTreeSet<&etc::Path> = versions.iter().chain([&own.image]).flat_map(Tree::paths).collect();
-        let others: Vec<PathBuf> = kept.iter().cloned().chain([self.layout.factory().to_owned()]).collect();
-        tree::pick(&self.layout.kept(), paths, &others)
+    fn read(&self, own: &Own, versions: &[Tree]) -> Result<Tree> {
+        let images = || versions.iter().chain([&own.image]);
+        let paths: BTreeSet<&etc::Path> = images().flat_map(Tree::paths).collect();
+        tree::pick(&self.layout.kept(), paths, &|path, size| images().any(|image| image.has_size(path, size)))
     }
 }
 

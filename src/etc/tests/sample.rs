@@ -45,7 +45,7 @@ pub(super) fn without(tree: &Tree, name: &str) -> Tree {
 /// As the reader of a file system makes it: only files whose format is known have their text.
 pub(super) fn file(text: &[u8], has_text: bool) -> Kind {
     let content = Content::of_text(text);
-    Kind::File(if has_text { content } else { Content::of_hash(*content.hash()) })
+    Kind::File(if has_text { content } else { Content::of_hash(*content.hash(), content.size()) })
 }
 
 fn node(what: &str, has_text: bool) -> Node {

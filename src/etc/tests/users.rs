@@ -67,7 +67,7 @@ fn users_are_merged_only_from_what_can_be_read() {
     let base = tree(&[("passwd", PASSWD)]);
     let mut mine = base.clone();
     let mut node = mine.get(&path("passwd")).unwrap().clone();
-    node.kind = Kind::File(Content::of_hash([7; 32]));
+    node.kind = Kind::File(Content::of_hash([7; 32], 7));
     mine.insert(path("passwd"), node).unwrap();
     let new = with(base.clone(), "passwd", &format!("{PASSWD}a:x:5:5::/:/sh\n"));
     assert_eq!(said(&base, &mine, &new), "conflict    passwd: too long to be merged; the machine's stays\n");

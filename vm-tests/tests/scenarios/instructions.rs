@@ -34,7 +34,7 @@ fn instructions() {
 }
 
 /// What the processes of a service have used so far.
-fn used(guest: &mut Guest, service: &str) -> f64 {
+pub(crate) fn used(guest: &mut Guest, service: &str) -> f64 {
     let said = guest.must(&format!("systemctl show --property=CPUUsageNSec --value {service}.service"));
     let nanoseconds: f64 = said.trim().parse().unwrap_or_else(|_| panic!("{service} used {said:?}"));
     nanoseconds / 1e6

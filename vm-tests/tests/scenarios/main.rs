@@ -15,6 +15,7 @@ mod earlier_version;
 mod epoch;
 mod esp_in_disorder;
 mod etc_choices;
+mod etc_counted;
 mod etc_follows;
 mod etc_lockout;
 mod etc_options;

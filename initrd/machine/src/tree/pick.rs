@@ -1,10 +1,7 @@
 //! Reads some paths of a directory tree, however much else is in it.
 
-use std::ffi::OsStr;
-use std::fs;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
 use nix::fcntl::open;
@@ -14,22 +11,22 @@ use pattern::etc::{self, Tree};
 use super::build::FOLDER;
 use super::{is_gone, node_if, reading};
 
-/// Reads what is at these paths, each directory before what is in it. `others` are the directories that it will be
-/// compared with: of a file whose size is another one than in all of them, the content is not read.
+/// Reads what is at these paths, each directory before what is in it. `is_read` says by the path and the size of a
+/// file, in bytes, whether its content is read. If not, it is like no other.
 ///
 /// # Errors
 /// When the directory is not one, or something in it can't be read.
 pub fn pick<'a>(
     directory: &Path,
     paths: impl IntoIterator<Item = &'a etc::Path>,
-    others: &[PathBuf],
+    is_read: &dyn Fn(&etc::Path, u64) -> bool,
 ) -> Result<Tree> {
     let about = || reading(directory, None);
     let opened = open(directory, FOLDER, Mode::empty()).with_context(about)?;
     let device = fstat(&opened).with_context(about)?.st_dev;
     let mut picked = Picked { tree: Tree::default(), levels: vec![(None, opened)], device };
     for path in paths {
-        picked.one(path, others).with_context(|| reading(directory, Some(path)))?;
+        picked.one(path, is_read).with_context(|| reading(directory, Some(path)))?;
     }
     Ok(picked.tree)
 }
@@ -42,7 +39,7 @@ struct Picked {
 }
 
 impl Picked {
-    fn one(&mut self, path: &etc::Path, others: &[PathBuf]) -> Result<()> {
+    fn one(&mut self, path: &etc::Path, is_read: &dyn Fn(&etc::Path, u64) -> bool) -> Result<()> {
         while self
             .levels
             .pop_if(|(above, _)| above.as_ref().is_some_and(|above| !path.is_within(above)))
@@ -54,8 +51,7 @@ impl Picked {
             return Ok(());
         }
         let name = path.parts().last().unwrap_or_default();
-        let is_read = |size: u64| others.iter().any(|other| has_size(other, path, size));
-        let (node, opened) = match node_if(folder, name, path, &is_read) {
+        let (node, opened) = match node_if(folder, name, path, &|size| is_read(path, size)) {
             Err(error) if is_gone(&error) => return Ok(()),
             found => found?,
         };
@@ -68,9 +64,4 @@ impl Picked {
         }
         Ok(())
     }
-}
-
-fn has_size(directory: &Path, path: &etc::Path, size: u64) -> bool {
-    let found = fs::symlink_metadata(directory.join(OsStr::from_bytes(path.bytes())));
-    found.is_ok_and(|found| found.is_file() && found.len() == size)
 }

@@ -3,20 +3,20 @@
 //! | below *root/* | |
 //! | --- | --- |
 //! | *etc* | the kept `/etc` |
-//! | *.etc/ID/tree*, *numbers* | the image's own of a version, and who has or had each number |
+//! | *.etc/ID/list*, *numbers* | the image's own of a version, and who has or had each number |
 //! | *.etc/before* | the kept `/etc` before it was last brought to another version |
 //! | *.etc/journal* | what happened, and which conflicts are open |
 //! | *.etc/next*, *.etc/draft* | what is being made |
 //! | *.etc/old* | the *before* that is being replaced |
 
 use std::fs::{self, DirBuilder, File};
-use std::io::{ErrorKind, Read as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use pattern::etc::{Found, Journal, Mark, Next, Numbers, Tree, next};
-use pattern_machine::tree::{self, remove};
+use pattern_machine::tree::remove;
 
 use crate::volume::mounts::KEPT;
 
@@ -24,10 +24,12 @@ use crate::volume::mounts::KEPT;
 const ATTRIBUTE: &str = "trusted.pattern.base";
 /// The extended attribute with the version that a tree was brought from to a newer one.
 const FROM: &str = "trusted.pattern.from";
+/// The image's own of a version, as a text.
+pub(in crate::volume) const LIST: &str = "list";
 pub(super) const NUMBERS: &str = "numbers";
 pub(super) const JOURNAL: &str = "journal";
-/// More than the names of any machine need.
-const LONGEST: u64 = 4 << 20;
+/// Bytes. More than the names of any machine need, and more than the list of any image.
+const LONGEST: u64 = 64 << 20;
 
 /// The image's own of an earlier version.
 pub(super) struct Base {
@@ -152,16 +154,37 @@ impl Layout {
 
     /// Reads what is kept of a version. One that is incomplete or damaged counts as not kept.
     pub(super) fn base(&self, id: &str) -> Result<Option<Base>> {
-        let (tree, numbers) = (self.base_place(id).join("tree"), self.base_place(id).join(NUMBERS));
-        if !tree.is_dir() || !numbers.is_file() {
-            return Ok(None);
-        }
-        let mut text = Vec::new();
-        let read = File::open(&numbers).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut text));
-        read.with_context(|| format!("reading {}", numbers.display()))?;
-        let Some(numbers) = Numbers::parse(&text) else { return Ok(None) };
-        Ok(Some(Base { tree: tree::read(&tree)?, numbers }))
+        let numbers = text(&self.base_place(id).join(NUMBERS))?.and_then(|text| Numbers::parse(&text));
+        Ok(self.image(id)?.zip(numbers).map(|(tree, numbers)| Base { tree, numbers }))
     }
+
+    /// Reads what the image of a version has of its own. A list that is incomplete or damaged counts as not kept.
+    pub(in crate::volume) fn image(&self, id: &str) -> Result<Option<Tree>> {
+        let text = text(&self.base_place(id).join(LIST))?;
+        Ok(text.and_then(|text| String::from_utf8(text).ok()).and_then(|text| Tree::parse(&text)))
+    }
+
+    /// Makes the folder of what is kept of the running version, under the name of a draft. `files` are its files.
+    pub(in crate::volume) fn make_draft(&self, files: &[(&str, &[u8])]) -> Result<()> {
+        let draft = self.draft();
+        let about = || format!("making {}", draft.display());
+        DirBuilder::new().mode(0o700).create(&draft).with_context(about)?;
+        files.iter().try_for_each(|(name, content)| {
+            let written = File::options().write(true).create_new(true).mode(0o600).open(draft.join(name));
+            written.and_then(|mut file| file.write_all(content)).with_context(about)
+        })
+    }
+}
+
+/// Reads a file. Nothing may be there.
+fn text(path: &Path) -> Result<Option<Vec<u8>>> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let mut text = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut text));
+    read.with_context(|| format!("reading {}", path.display()))?;
+    Ok((text.len() as u64 <= LONGEST).then_some(text))
 }
 
 fn read(tree: &Path, attribute: &str) -> Result<Option<Vec<u8>>> {

@@ -2,9 +2,7 @@
 //! gets: before it there is the old tree, and after it the new one. A power cut leaves steps undone, and the
 //! next boot begins again.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{self, File};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -14,7 +12,7 @@ use pattern::etc::{Event, Mark, Tree, is_id};
 use pattern_machine::replace;
 use pattern_machine::tree::{self, Source, build};
 
-use super::layout::{JOURNAL, Layout, NUMBERS, gone, retire};
+use super::layout::{JOURNAL, LIST, Layout, NUMBERS, gone, retire};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Step {
@@ -24,11 +22,11 @@ pub(super) enum Step {
     Build,
     /// Note in it which version it is for.
     MarkNext,
-    /// Copy the image's own, for the next plan.
+    /// Write the image's own down, for the next plan.
     Draft,
     /// Have everything on the medium.
     Sync,
-    /// Give that copy its name.
+    /// Give that its name.
     Base,
     /// Note what happens, and the conflicts.
     Record,
@@ -131,13 +129,7 @@ impl Work<'_> {
     }
 
     fn draft(&self) -> Result<()> {
-        let draft = self.layout.draft();
-        let about = || format!("making {}", draft.display());
-        DirBuilder::new().mode(0o700).create(&draft).with_context(about)?;
-        let source = Source { root: self.layout.factory(), tree: self.new };
-        build(&draft.join("tree"), self.new, &[source])?;
-        let written = File::options().write(true).create_new(true).mode(0o600).open(draft.join(NUMBERS));
-        written.and_then(|mut file| file.write_all(self.numbers)).with_context(about)
+        self.layout.make_draft(&[(LIST, self.new.list().as_bytes()), (NUMBERS, self.numbers)])
     }
 
     fn base(&self) -> Result<()> {

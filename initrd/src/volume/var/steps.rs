@@ -2,15 +2,14 @@
 //! at once. The mark says so before the first of them, so whichever version starts after a power cut knows.
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::fs;
 
 use anyhow::{Context as _, Result};
 use pattern::etc::{self, Action, Kind, Mark, Marks, Meta, Node, Plan, Tree, is_id};
 use pattern_machine::tree::{self, Placed, build};
 
 use super::Own;
-use crate::volume::etc::layout::{Layout, gone};
+use crate::volume::etc::layout::{LIST, Layout, gone};
 use crate::volume::etc::steps::{exchange, rename, sync};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,11 +18,11 @@ pub(super) enum Step {
     Clear,
     /// Make what comes from the image beside `/var`.
     Build,
-    /// Copy the image's own, for the next plan.
+    /// Write the image's own down, for the next plan.
     Draft,
     /// Have everything on the medium.
     Sync,
-    /// Give that copy its name.
+    /// Give that its name.
     Base,
     /// Note which version `/var` is on its way to.
     MarkWay,
@@ -120,12 +119,7 @@ impl Work<'_> {
     }
 
     fn draft(&self) -> Result<()> {
-        let draft = self.layout.draft();
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&draft)
-            .with_context(|| format!("making {}", draft.display()))?;
-        build(&draft.join("tree"), &self.own.machine, &[self.own.source(self.layout)])
+        self.layout.make_draft(&[(LIST, self.own.machine.list().as_bytes())])
     }
 
     fn base(&self) -> Result<()> {

@@ -112,7 +112,7 @@ fn each_file_comes_from_the_first_source_that_has_it() {
     assert_eq!(read(&one.made()).unwrap(), wanted);
     // A content that nobody has.
     let unknown = Node {
-        kind: Kind::File(etc::Content::of_hash([0; 32])),
+        kind: Kind::File(etc::Content::of_hash([0; 32], 0)),
         ..wanted.get(&path("a/b/x")).unwrap().clone()
     };
     wanted.insert(path("a/b/x"), unknown).unwrap();

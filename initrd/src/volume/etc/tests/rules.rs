@@ -190,7 +190,7 @@ fn without_the_base_nothing_is_changed() {
     if !is_root() {
         return;
     }
-    for damage in ["gone", "tree", "numbers", "text", "mark"] {
+    for damage in ["gone", "list", "cut", "numbers", "text", "mark"] {
         let mut machine = Machine::installed(damage);
         edit(&machine);
         let base = machine.own().join(mark(1).id());
@@ -198,6 +198,7 @@ fn without_the_base_nothing_is_changed() {
             "gone" => remove(&base).unwrap(),
             "mark" => machine.set_attribute("trusted.pattern.base", b"../../x"),
             "text" => fs::write(base.join("numbers"), "user").unwrap(),
+            "cut" => fs::write(base.join("list"), "directory 0 0 755   a").unwrap(),
             part => remove(&base.join(part)).unwrap(),
         }
         let before = machine.tree();
