@@ -23,6 +23,7 @@ use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use pattern::etc::{self, Content, Kind, Meta, Node, Tree};
 use sha2::{Digest as _, Sha256};
+use xattr::{FileExt as _, XAttrs};
 use zeroize::Zeroizing;
 
 pub use build::{Source, build};
@@ -134,29 +135,35 @@ fn node_if(
     let found = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
     let form = form(&found);
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    let (kind, found, opened) = match form {
+    let (kind, meta, opened) = match form {
         SFlag::S_IFREG => {
-            let file = openat(directory, name, flags, Mode::empty())?;
+            let mut file = File::from(openat(directory, name, flags, Mode::empty())?);
             let found = fstat(&file)?;
             if self::form(&found) != SFlag::S_IFREG {
                 bail!("it changes while it is read; try again");
             }
             let size = found.st_size.cast_unsigned();
             let content = if is_read(size) {
-                content(File::from(file), etc::has_text(path))?
+                content(&mut file, size, etc::has_text(path))?
             } else {
                 Content::of_hash(UNREAD, size)
             };
-            (Kind::File(content), found, None)
+            (Kind::File(content), meta(&found, attributes_of(&file)?), None)
         }
         SFlag::S_IFDIR => {
-            let opened = openat(directory, name, flags | OFlag::O_DIRECTORY, Mode::empty())?;
-            (Kind::Directory, fstat(&opened)?, Some(opened))
+            let opened = File::from(openat(directory, name, flags | OFlag::O_DIRECTORY, Mode::empty())?);
+            let meta = meta(&fstat(&opened)?, attributes_of(&opened)?);
+            (Kind::Directory, meta, Some(OwnedFd::from(opened)))
         }
-        SFlag::S_IFLNK => (Kind::Link(readlinkat(directory, name)?.as_bytes().to_vec()), found, None),
-        _ => (Kind::Special { form: form.bits(), device: found.st_rdev }, found, None),
+        SFlag::S_IFLNK => {
+            let to = readlinkat(directory, name)?.as_bytes().to_vec();
+            (Kind::Link(to), meta(&found, attributes(directory, name)?), None)
+        }
+        _ => {
+            let kind = Kind::Special { form: form.bits(), device: found.st_rdev };
+            (kind, meta(&found, attributes(directory, name)?), None)
+        }
     };
-    let meta = meta(&found, attributes(directory, name)?);
     Ok((Node { kind, meta }, opened))
 }
 
@@ -175,19 +182,18 @@ fn names(directory: &OwnedFd) -> Result<Vec<Vec<u8>>> {
     Ok(names)
 }
 
-/// Reads a file. Any file may have secrets, such as a private key.
-fn content(mut file: File, has_text: bool) -> Result<Content> {
+/// Reads a file of about so many bytes. Any file may have secrets, such as a private key.
+fn content(file: &mut File, size: u64, has_text: bool) -> Result<Content> {
     if has_text {
-        let size = file.metadata()?.len().min(LONGEST);
-        let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(size)? + 1));
-        (&mut file).take(LONGEST + 1).read_to_end(&mut text)?;
+        let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(size.min(LONGEST))? + 1));
+        (&mut *file).take(LONGEST + 1).read_to_end(&mut text)?;
         if text.len() as u64 <= LONGEST {
             return Ok(Content::of_text(std::mem::take(&mut *text)));
         }
-        io::Seek::rewind(&mut file)?;
+        io::Seek::rewind(file)?;
     }
     // Most files are short, and all of the block is overwritten in the end.
-    let size = usize::try_from(file.metadata()?.len()).unwrap_or(BLOCK).clamp(1, BLOCK);
+    let size = usize::try_from(size).unwrap_or(BLOCK).clamp(1, BLOCK);
     let (mut hash, mut length, mut block) = (Sha256::new(), 0, Zeroizing::new(vec![0; size]));
     loop {
         match file.read(&mut block) {
@@ -205,13 +211,25 @@ fn content(mut file: File, has_text: bool) -> Result<Content> {
 /// Reads the extended attributes of a name in an open directory, of a link those of the link itself.
 fn attributes(directory: &OwnedFd, name: &OsStr) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
     let path = PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd())).join(name);
-    let names = match xattr::list(&path) {
+    collect(xattr::list(&path), |name| xattr::get(&path, name))
+}
+
+/// Reads those of something that is open, without the way through its path.
+fn attributes_of(file: &File) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    collect(file.list_xattr(), |name| file.get_xattr(name))
+}
+
+fn collect(
+    names: io::Result<XAttrs>,
+    get: impl Fn(&OsStr) -> io::Result<Option<Vec<u8>>>,
+) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let names = match names {
         Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(Vec::new()),
         names => names?,
     };
     let mut all = Vec::new();
     for name in names.filter(|name| name != LABEL && !LISTS_OF_XFS.iter().any(|list| name == list)) {
-        if let Some(value) = xattr::get(&path, &name)? {
+        if let Some(value) = get(&name)? {
             all.push((name.into_vec(), value));
         }
     }

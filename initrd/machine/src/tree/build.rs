@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -14,6 +14,7 @@ use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, mkdirat, mknodat};
 use nix::unistd::symlinkat;
 use pattern::etc::{self, Kind, Node, Tree};
+use zeroize::Zeroizing;
 
 use super::directory::form;
 use super::finish::{self, Place};
@@ -31,6 +32,9 @@ pub(super) const MAKE: OFlag = OFlag::O_WRONLY
     .union(OFlag::O_EXCL)
     .union(OFlag::O_NOFOLLOW)
     .union(OFlag::O_CLOEXEC);
+
+/// Bytes of a file that is copied through memory.
+const SHORT: u64 = 64 << 10;
 
 /// A tree that lies in a directory.
 #[derive(Clone, Copy)]
@@ -56,7 +60,9 @@ pub fn build(target: &Path, tree: &Tree, sources: &[Source<'_>]) -> Result<()> {
         opened.map(Some).with_context(|| format!("reading {}", source.root.display()))
     });
     let root = Level { path: None, made, from: from.collect::<Result<_>>()? };
-    let mut builder = Builder { target, tree, sources, levels: vec![root] };
+    // Where the root has no label of SELinux, nothing below it has one.
+    let labelled = sources.iter().any(|source| finish::is_labelled(source.root));
+    let mut builder = Builder { target, tree, sources, labelled, levels: vec![root] };
     for (path, node) in tree.iter() {
         builder.leave(|level| level.path.as_ref().is_none_or(|above| path.is_within(above)))?;
         builder.enter(path, node).with_context(|| format!("making {}/{path}", target.display()))?;
@@ -68,6 +74,8 @@ struct Builder<'a> {
     target: &'a Path,
     tree: &'a Tree,
     sources: &'a [Source<'a>],
+    /// Whether something may have a label of SELinux.
+    labelled: bool,
     /// The directories that are being filled, from the root on.
     levels: Vec<Level>,
 }
@@ -92,7 +100,7 @@ impl Builder<'_> {
             let meta = level.path.as_ref().and_then(|path| self.tree.get(path)).map(|node| &node.meta);
             let like = level.from.iter().flatten().next();
             let is_first = level.from.first().is_some_and(Option::is_some);
-            let finished = finish::directory(&level.made, meta, like, is_first);
+            let finished = finish::directory(&level.made, meta, like, is_first, self.labelled);
             let shown = level.path.map(|path| format!("/{path}")).unwrap_or_default();
             finished.with_context(|| format!("making {}{shown}", self.target.display()))?;
         }
@@ -105,8 +113,8 @@ impl Builder<'_> {
         let name = OsStr::from_bytes(path.parts().last().unwrap_or_default());
         let whole = self.sources.iter().position(|source| has(source, path, |kind| *kind == node.kind));
         let near = whole.or_else(|| self.sources.iter().position(|source| has(source, path, |_| true)));
-        let place =
-            Place { folder: &level.made, name, like: near.map(|index| level.source(index)).transpose()? };
+        let like = near.map(|index| level.source(index)).transpose()?;
+        let place = Place { folder: &level.made, name, like, labelled: self.labelled };
         match &node.kind {
             Kind::Directory => {
                 let next = self.folder(level, path, name)?;
@@ -117,7 +125,7 @@ impl Builder<'_> {
                 let file = File::from(openat(&level.made, name, MAKE, Mode::S_IRUSR | Mode::S_IWUSR)?);
                 let source = whole.map(|index| source_file(level.source(index)?, name)).transpose()?;
                 match &source {
-                    Some((source, _)) => copy(source, &file)?,
+                    Some((source, found)) => copy(source, found.st_size.cast_unsigned(), &file)?,
                     None => (&file).write_all(content.text().context("its content is not known")?)?,
                 }
                 return finish::file(&file, &node.meta, place, source.as_ref(), whole == Some(0));
@@ -169,11 +177,17 @@ pub(super) fn source_file(folder: &OwnedFd, name: &OsStr) -> Result<(File, FileS
     Ok((File::from(file), found))
 }
 
-/// Has both files share their blocks where the file system can, and else copies them.
-fn copy(mut source: &File, mut file: &File) -> Result<()> {
+/// Has both files share their blocks where the file system can, and else copies so many bytes or more.
+fn copy(mut source: &File, size: u64, mut file: &File) -> Result<()> {
     match ioctl::clone(file, source) {
         Ok(()) => Ok(()),
         Err(error) if error.raw_os_error() == Some(Errno::ENOSPC as i32) => Err(error.into()),
+        Err(_) if size <= SHORT => {
+            // Most files are short. io::copy asks the kernel for four more ways before it reads.
+            let mut content = Zeroizing::new(Vec::with_capacity(usize::try_from(size)? + 1));
+            source.read_to_end(&mut content)?;
+            Ok(file.write_all(&content)?)
+        }
         Err(_) => io::copy(&mut source, &mut file).map(|_| ()).map_err(|error| anyhow!(error)),
     }
 }

@@ -126,7 +126,7 @@ impl Copier<'_> {
             return Ok(());
         }
         let meta = meta(&found, attributes(from, name)?);
-        let place = Place { folder: to, name, like: Some(from) };
+        let place = Place { folder: to, name, like: Some(from), labelled: true };
         let kind = match form(&found) {
             SFlag::S_IFREG => {
                 let source = source_file(from, name)?;
@@ -161,7 +161,7 @@ impl Copier<'_> {
         })?;
         self.path.truncate(above);
         let own: Meta = meta(&fstat(&opened)?, attributes(&opened, OsStr::new("."))?);
-        finish::directory(&made, Some(&own), Some(&opened), true)
+        finish::directory(&made, Some(&own), Some(&opened), true, true)
     }
 
     /// Makes another name of a file that was copied before. Returns whether it was.

@@ -25,6 +25,8 @@ pub(super) struct Place<'a> {
     pub(super) folder: &'a OwnedFd,
     pub(super) name: &'a OsStr,
     pub(super) like: Option<&'a OwnedFd>,
+    /// Whether that may have a label of SELinux.
+    pub(super) labelled: bool,
 }
 
 impl Place<'_> {
@@ -57,8 +59,9 @@ pub(super) fn directory(
     meta: Option<&Meta>,
     like: Option<&OwnedFd>,
     keeps_flags: bool,
+    labelled: bool,
 ) -> Result<()> {
-    let itself = Place { folder: made, name: OsStr::new("."), like };
+    let itself = Place { folder: made, name: OsStr::new("."), like, labelled };
     let found = like.map(fstat).transpose()?;
     let own = || -> Result<Option<Meta>> {
         let Some((like, found)) = like.zip(found.as_ref()) else { return Ok(None) };
@@ -79,7 +82,7 @@ pub(super) fn directory(
 
 /// Completes a link or a special file.
 pub(super) fn other(place: Place<'_>, node: &Node) -> Result<()> {
-    let Place { folder, name, like } = place;
+    let Place { folder, name, like, .. } = place;
     let Meta { owner, group, mode, attributes } = &node.meta;
     let (owner, group) = (Uid::from_raw(*owner), Gid::from_raw(*group));
     fchownat(folder, name, Some(owner), Some(group), AtFlags::AT_SYMLINK_NOFOLLOW)?;
@@ -97,7 +100,7 @@ pub(super) fn other(place: Place<'_>, node: &Node) -> Result<()> {
 /// Gives a directory these attributes, and no others.
 pub(super) fn exactly(directory: &OwnedFd, meta: &Meta) -> Result<()> {
     give(directory, meta)?;
-    let itself = Place { folder: directory, name: OsStr::new("."), like: None };
+    let itself = Place { folder: directory, name: OsStr::new("."), like: None, labelled: false };
     for (name, _) in super::attributes(directory, itself.name)? {
         if !meta.attributes.contains_key(&name) {
             xattr::remove(itself.path(), OsStr::from_bytes(&name))?;
@@ -118,9 +121,17 @@ fn set(path: &Path, attributes: &std::collections::BTreeMap<Vec<u8>, Vec<u8>>) -
     })
 }
 
+/// Returns whether a directory has a label of SELinux.
+pub(super) fn is_labelled(directory: &Path) -> bool {
+    xattr::get(directory, LABEL).is_ok_and(|label| label.is_some())
+}
+
 /// Copies the label of SELinux, which the tree does not have.
 fn label(place: Place<'_>) -> Result<()> {
-    let like = place.like.and_then(|folder| xattr::get(Place { folder, ..place }.path(), LABEL).ok()?);
+    let like = place
+        .like
+        .filter(|_| place.labelled)
+        .and_then(|folder| xattr::get(Place { folder, ..place }.path(), LABEL).ok()?);
     like.map_or(Ok(()), |value| xattr::set(place.path(), LABEL, &value).context("its label"))
 }
 
