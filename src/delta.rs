@@ -3,7 +3,10 @@
 
 pub mod frame;
 pub mod index;
+pub mod patch;
 pub mod piece;
+pub mod same;
+pub mod similar;
 pub mod tree;
 
 mod bytes;
