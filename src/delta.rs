@@ -5,6 +5,7 @@ pub mod frame;
 pub mod index;
 pub mod patch;
 pub mod piece;
+pub mod plan;
 pub mod same;
 pub mod similar;
 pub mod tree;
