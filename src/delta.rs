@@ -1,8 +1,11 @@
 //! Updates that fetch only what changed. The hash tree of a version knows each block of its `/usr`, so every block can be proven,
 //! wherever it comes from. docs/delta.md has the formats, and who proves what.
 
+#![cfg_attr(test, allow(clippy::single_range_in_vec_init, reason = "lists of one range are meant"))]
+
 pub mod frame;
 pub mod index;
+pub mod kernel;
 pub mod patch;
 pub mod piece;
 pub mod plan;

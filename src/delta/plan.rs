@@ -118,18 +118,21 @@ fn sources(facts: &Facts) -> Vec<Source> {
             at(&mut patched, block).into_iter().for_each(|place| *place = Some((segment, number)));
         }
     }
-    let source = |(block, (hash, patched)): (usize, (&Hash, Option<(usize, u32)>))| {
-        if (facts.target)(block) {
-            return Source::Target;
-        }
-        let (group, number) = facts.index.group_of(block);
-        match (facts.running.of_block(hash), patched) {
-            (Some(place), _) => Source::Running(place),
-            (None, Some((segment, number))) => Source::Patch(short(segment), number),
-            (None, None) => Source::Packed(short(group), short(number)),
-        }
-    };
-    facts.leaves.iter().zip(patched).enumerate().map(source).collect()
+    let all = facts.leaves.iter().zip(patched).enumerate();
+    all.map(|(block, (hash, patched))| source(facts, block, hash, patched)).collect()
+}
+
+/// Returns where a block comes from, given its segment of the patch and its number there.
+fn source(facts: &Facts, block: usize, hash: &Hash, patched: Option<(usize, u32)>) -> Source {
+    if (facts.target)(block) {
+        return Source::Target;
+    }
+    let (group, number) = facts.index.group_of(block);
+    match (facts.running.of_block(hash), patched) {
+        (Some(place), _) => Source::Running(place),
+        (None, Some((segment, number))) => Source::Patch(short(segment), number),
+        (None, None) => Source::Packed(short(group), short(number)),
+    }
 }
 
 /// Numbers of blocks fit 32 bits, see `BLOCKS_MAX`.
