@@ -37,6 +37,13 @@ pub const PATCH: &str = ".patch";
 /// The end of the name of its index.
 pub const INDEX: &str = ".patch.index";
 
+/// Returns the name of a patch or of its index, from the `ID_VERSION` of both versions: `demo_0.0.2_0.0.1.patch`.
+#[must_use]
+pub fn name(new: &str, old: &str, end: &str) -> String {
+    let version = old.split_once('_').map_or(old, |(_, version)| version);
+    format!("{new}_{version}{end}")
+}
+
 /// The index of a patch.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Patch {
