@@ -8,6 +8,7 @@ pub mod ago;
 pub mod boot;
 pub mod command;
 pub mod config;
+pub mod delta;
 pub mod etc;
 pub mod firmware;
 pub mod hex;

@@ -4,6 +4,7 @@
 //! That a parser does not panic is the least. Each function also states what an accepted input promises.
 
 mod cmdline;
+mod delta;
 mod firmware;
 mod header;
 mod policy;
@@ -14,6 +15,7 @@ mod table;
 mod token;
 
 pub use cmdline::cmdline;
+pub use delta::delta;
 pub use firmware::firmware;
 pub use header::header;
 pub use policy::policy;
@@ -27,8 +29,9 @@ pub use token::token;
 pub type Target = fn(&[u8]);
 
 /// The inputs by their names, which are those of the archives in `corpus/`.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("cmdline", cmdline),
+    ("delta", delta),
     ("firmware", firmware),
     ("header", header),
     ("policy", policy),

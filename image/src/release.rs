@@ -3,6 +3,7 @@
 mod addition;
 mod built;
 mod compression;
+mod delta;
 mod folder;
 pub(crate) mod image;
 pub(crate) mod manifest;
@@ -30,6 +31,7 @@ use addition::Addition;
 pub(crate) use built::{Built, PUBRING};
 pub use compression::Compression;
 pub(crate) use compression::{Codec, copy};
+use delta::Deltas;
 use folder::Folder;
 pub(crate) use folder::SIGNATURE;
 pub(crate) use manifest::MANIFEST;
@@ -46,8 +48,7 @@ pub(crate) fn is_built(name: &str) -> bool {
 
 /// Returns whether a name is that of a file that `pattern build` writes for `ID_VERSION`.
 pub(crate) fn is_file_of(base: &str, name: &str) -> bool {
-    let is_part =
-        name::parse(name).is_some_and(|name| name.base == base && name.compression == Compression::None);
+    let is_part = name::parse(name).is_some_and(|name| name.base == base && name.is_built());
     let is_beside = [PUBRING, PACKAGES].iter().any(|end| name.strip_suffix(end) == Some(base));
     name == MANIFEST || is_beside || is_part
 }
@@ -67,6 +68,9 @@ pub struct SignRelease {
     /// How partitions and image are compressed
     #[arg(long = "compress", value_name = "HOW", value_enum, default_value = "xz")]
     pub compression: Compression,
+    /// From how many versions before patches are made; 0: no packed blocks either
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub deltas: usize,
     /// The tools tree with gpg and xz, for a host that has none
     #[arg(long, value_name = "DIR", default_value = CACHE, value_hint = ValueHint::DirPath)]
     pub tools: Tools,
@@ -106,7 +110,9 @@ pub fn sign(options: &SignRelease, screen: Screen) -> Result<()> {
         ));
     }
     readable::warn(&options.output);
-    let sums = addition.write()?;
+    let mut sums = addition.write()?;
+    let tools = &options.tools;
+    Deltas { built: &built, folder: &folder, tools, screen, from: options.deltas }.add(&mut sums)?;
     folder.publish(&sums, &key)?;
     screen.say(format_args!("Signed with key {key}: {}", options.output.display()));
     let files: Vec<String> =

@@ -53,6 +53,7 @@ fn definition(config: &Config, patterns: &str, target: &str) -> String {
 mod tests {
     use super::*;
     use crate::config::samples::config;
+    use crate::delta::{index, patch};
 
     fn all() -> [(&'static str, String); 3] {
         definitions(&config(false, ""))
@@ -74,6 +75,27 @@ mod tests {
             for line in ["ProtectVersion=%A", "Verify=yes", "InstancesMax=2", "Path=https://example.org/"] {
                 assert!(text.contains(&format!("\n{line}\n")), "{name}: {text}");
             }
+        }
+    }
+
+    /// systemd-sysupdate takes any text for a version, also one with dots and underscores.
+    #[test]
+    fn what_is_fetched_in_parts_is_not_taken_for_a_version() {
+        let all = all();
+        let sources = all.iter().filter_map(|(_, text)| text.split("[Target]").next());
+        let lines = sources.flat_map(str::lines).filter_map(|line| line.strip_prefix("MatchPattern="));
+        let any = |pattern: &str| {
+            ["@v", "@u", "@s"].iter().fold(pattern.to_owned(), |text, word| text.replace(word, "*"))
+        };
+        let patterns =
+            lines.flat_map(str::split_whitespace).map(|one| glob::Pattern::new(&any(one)).unwrap());
+        let patterns: Vec<_> = patterns.collect();
+        let taken = |name: &str| patterns.iter().any(|pattern| pattern.matches(name));
+        assert!(taken("demo_2.efi") && taken("demo_2_0a_9.usr.raw.xz") && taken("demo_2_0a_9.verity.raw"));
+        let packed = [index::BLOCKS, index::INDEX].map(|end| format!("demo_2{end}"));
+        let patches = [patch::PATCH, patch::INDEX].map(|end| patch::name("demo_2", "demo_1", end));
+        for name in packed.iter().chain(&patches) {
+            assert!(!taken(name), "{name}");
         }
     }
 

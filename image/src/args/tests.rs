@@ -137,13 +137,14 @@ fn sign_release_has_defaults() {
         home: "demo-gpg".into(),
         output: "pattern-release".into(),
         compression: Compression::Xz,
+        deltas: 2,
         tools: Tools::Cache,
         json: false,
     };
     let line = "sign-release build/images/demo_1 demo-gpg";
     assert_eq!(command_of(line), Command::SignRelease(release.clone()));
-    (release.output, release.compression) = ("www".into(), Compression::None);
-    let line = format!("{line} --output www --compress=none");
+    (release.output, release.compression, release.deltas) = ("www".into(), Compression::None, 0);
+    let line = format!("{line} --output www --compress=none --deltas 0");
     assert_eq!(command_of(&line), Command::SignRelease(release));
 }
 

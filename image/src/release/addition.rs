@@ -10,6 +10,7 @@ use pattern::config::version::compare;
 use super::built::Part;
 use super::folder::Folder;
 use super::manifest::Sums;
+use super::name::Kind;
 use super::{name, sum};
 use crate::host::durable;
 use crate::host::file;
@@ -50,7 +51,8 @@ impl Addition<'_> {
     /// left them.
     fn refuse_strangers(&self) -> Result<()> {
         let mut strangers = self.folder.strangers()?;
-        strangers.retain(|name| self.parts.iter().all(|part| part.name != *name));
+        // A run for this version that was interrupted left its own: they are written anew.
+        strangers.retain(|name| !self.is_delta(name) && self.parts.iter().all(|part| part.name != *name));
         if !strangers.is_empty() {
             bail!(
                 "{} has files that were never signed: {}; move them away (a run of sign-release for another \
@@ -62,12 +64,17 @@ impl Addition<'_> {
         Ok(())
     }
 
+    /// Returns whether a name is that of what machines fetch parts of for this version.
+    fn is_delta(&self, name: &str) -> bool {
+        name::parse(name).is_some_and(|name| name.base == self.base && matches!(name.kind, Kind::Delta(_)))
+    }
+
     /// Fails if the same version exists with another UUID or compression, because systems could
     /// take either.
     fn refuse_other_files(&self) -> Result<()> {
         let is_other = |name: &&String| {
             let same_version = name::parse(name).is_some_and(|parsed| parsed.base == self.base);
-            same_version && self.parts.iter().all(|part| part.name != **name)
+            same_version && !self.is_delta(name) && self.parts.iter().all(|part| part.name != **name)
         };
         if let Some(other) = self.folder.sums.keys().find(is_other) {
             let folder = self.folder.path.display();

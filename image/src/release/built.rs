@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::PACKAGES;
-use super::compression::{Codec, Compression};
+use super::compression::Codec;
 use super::manifest::{self, MANIFEST, Sums};
 use super::name::{self, Kind};
 use super::sum;
@@ -87,6 +87,12 @@ impl Built {
         Ok(self.folder.join(name))
     }
 
+    /// Returns the sum of the one file of a kind.
+    pub(super) fn sum(&self, kind: Kind) -> Option<&str> {
+        let name = self.sums.iter().find(|(name, _)| name::parse(name).is_some_and(|name| name.kind == kind));
+        name.map(|(_, sum)| sum.as_str())
+    }
+
     /// Returns the file of the image's keyring.
     pub(crate) fn pubring(&self) -> PathBuf {
         self.folder.join(&self.pubring.0)
@@ -139,7 +145,7 @@ fn version(sums: &Sums) -> Result<String> {
     let mut names = Vec::new();
     for name in sums.keys() {
         match name::parse(name) {
-            Some(parsed) if parsed.compression == Compression::None => names.push(parsed),
+            Some(parsed) if parsed.is_built() => names.push(parsed),
             _ => bail!("{name} is not a file of a version"),
         }
     }
@@ -159,6 +165,7 @@ fn version(sums: &Sums) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::release::compression::Compression;
 
     const NAMES: [&str; 4] = ["x_1.efi", "x_1.raw", "x_1_ab_9.usr.raw", "x_1_cd_9.verity.raw"];
 
@@ -201,6 +208,7 @@ mod tests {
             "there are files of both x_1 and x_2"
         );
         assert_eq!(message(&["x_1.raw.xz"]), "x_1.raw.xz is not a file of a version");
+        assert_eq!(message(&["x_1.usr.blocks"]), "x_1.usr.blocks is not a file of a version");
         assert_eq!(message(&[]), "0 files end in .raw, not one");
     }
 }

@@ -26,7 +26,8 @@ fn a_release_that_has_no_room_says_so_in_the_same_words() {
     fs::create_dir(place.path("m")).unwrap();
     let mount = place.path("m").canonicalize().unwrap();
     for kib in [4, 12, 20, 40] {
-        let arguments = ["sign-release", "x_1", "x-gpg", "--output", "m/r", "--compress", "none"];
+        let arguments =
+            ["sign-release", "x_1", "x-gpg", "--output", "m/r", "--compress", "none", "--deltas", "0"];
         let output = with_disk(&place, kib, &arguments);
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{kib} {error}");

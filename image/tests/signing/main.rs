@@ -1,6 +1,7 @@
 //! `pattern gen-keyring`, `pattern sign-release` and `pattern burn` with the real gpg, openssl and xz, as their users run them.
 
 mod burned;
+mod deltas;
 mod fifo;
 mod full;
 mod home;
