@@ -37,12 +37,12 @@ programs: ## build: build the static program and the host tool
 	static/cargo build --release -p pattern-initrd
 	static/check $(PROGRAM)
 	static/components >target/components
-	cargo build --release -p pattern-image
+	cargo build --release -p pattern-image -p pattern-fetch
 
 .PHONY: install
 install: programs ## build: lay the files out for packagers: DESTDIR=, PREFIX=
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin target/release/pattern
-	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/pattern $(PROGRAM)
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/pattern $(PROGRAM) target/release/pattern-fetch
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/share/pattern image/tools
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/pattern target/components
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/pattern/units units/*
@@ -66,6 +66,7 @@ INITRD := image/mkosi/initrd/mkosi.extra/usr/lib/systemd/system
 .PHONY: install-initrd
 install-initrd: programs ## build: lay out the part of an image and of its initrd, and the module for dracut: DESTDIR=, PREFIX=
 	install -D -m 755 -t $(LIB)/pattern $(PROGRAM)
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/libexec target/release/pattern-fetch
 	for stage in $(STAGES); do ln -sf pattern-initrd $(LIB)/pattern/pattern-$$stage || exit; done
 	install -d $(DESTDIR)$(PREFIX)/bin $(LIB)/systemd/system-generators $(LIB)/systemd/system/factory-reset.target.wants
 	ln -sf ../lib/pattern/pattern-initrd $(DESTDIR)$(PREFIX)/bin/pattern

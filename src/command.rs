@@ -40,6 +40,8 @@ pub enum Command {
         version: Option<String>,
         /// Even while the running version is on trial.
         force: bool,
+        /// Only say what would be fetched.
+        dry_run: bool,
     },
     /// `rollback`
     Rollback,

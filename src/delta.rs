@@ -6,6 +6,8 @@
 pub mod frame;
 pub mod index;
 pub mod kernel;
+pub mod offer;
+pub mod order;
 pub mod patch;
 pub mod piece;
 pub mod plan;

@@ -30,7 +30,7 @@ use pattern_machine::people::root::require_root;
 use crate::context::Context;
 use crate::volume::{place, reminder};
 use announce::Said;
-use update::{Done, Later};
+use update::{Done, How, Later};
 
 /// Wrong usage.
 const WRONG: u8 = 2;
@@ -68,7 +68,9 @@ fn perform(command: Command) -> Result<ExitCode> {
         Command::Help(text) => output::text(&text)?,
         Command::Version => output::line(concat!("pattern ", env!("CARGO_PKG_VERSION")))?,
         Command::Status { as_json, verify } => return status::status(&as_root()?, as_json, verify),
-        Command::Update { version, force } => return update(version.as_deref(), force),
+        Command::Update { version, force, dry_run } => {
+            return update(version.as_deref(), How { force, dry_run });
+        }
         Command::Rollback => return rollback(),
         Command::CheckUpdate { as_json } => {
             return check_update::tell(&check_update::look(&Context::here()?)?, as_json);
@@ -104,11 +106,11 @@ fn yes(answer: bool) -> ExitCode {
     if answer { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn update(version: Option<&str>, force: bool) -> Result<ExitCode> {
+fn update(version: Option<&str>, how: How) -> Result<ExitCode> {
     let context = as_root()?;
     let done = match version {
-        Some(version) => update::this(&context, version, force),
-        None => update::newest_offered(&context, force),
+        Some(version) => update::this(&context, version, how),
+        None => update::newest_offered(&context, how),
     }?;
     after_update(&context, &done)
 }
@@ -123,6 +125,7 @@ fn rollback() -> Result<ExitCode> {
 fn after_update(context: &Context, done: &Done) -> Result<ExitCode> {
     match done {
         Done::Ready => {}
+        Done::Shown => return Ok(ExitCode::SUCCESS),
         // Another version may be installed already, and wait for a restart.
         Done::Nothing => output::line("No newer version is offered.")?,
         Done::Later(later) => {

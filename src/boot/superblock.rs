@@ -67,6 +67,12 @@ impl Superblock {
         let block_bytes = u32::from_le_bytes(field(bytes, 64));
         Ok(Self { block_bytes, blocks: u64::from_le_bytes(field(bytes, 72)) })
     }
+
+    /// Returns how many blocks the data has.
+    #[must_use]
+    pub const fn blocks(&self) -> u64 {
+        self.blocks
+    }
 }
 
 /// Returns the bytes at an offset, or zeros past the end.

@@ -19,7 +19,8 @@ pub(super) fn status(given: &Given) -> Result<Command, Wrong> {
 }
 
 pub(super) fn update(given: &Given) -> Result<Command, Wrong> {
-    Ok(Command::Update { version: given.word()?.map(str::to_owned), force: given.has("--force") })
+    let (force, dry_run) = (given.has("--force"), given.has("--dry-run"));
+    Ok(Command::Update { version: given.word()?.map(str::to_owned), force, dry_run })
 }
 
 pub(super) fn rollback(given: &Given) -> Result<Command, Wrong> {

@@ -21,8 +21,11 @@ fn wrong(line: &str) -> String {
 
 #[test]
 fn each_command_is_read() {
-    let update =
-        |version: Option<&str>, force| Command::Update { version: version.map(str::to_owned), force };
+    let update = |version: Option<&str>, force| Command::Update {
+        version: version.map(str::to_owned),
+        force,
+        dry_run: false,
+    };
     let diff = |as_json, within: Option<&str>| {
         let within = within.map(|path| crate::etc::Path::new(path).unwrap());
         Command::Etc(Etc::Diff { as_json, within })
@@ -34,6 +37,7 @@ fn each_command_is_read() {
         ("update", update(None, false)),
         ("update --force", update(None, true)),
         ("update 1.2", update(Some("1.2"), false)),
+        ("update --dry-run", Command::Update { version: None, force: false, dry_run: true }),
         ("rollback", Command::Rollback),
         ("check-update", Command::CheckUpdate { as_json: false }),
         ("check-update --json", Command::CheckUpdate { as_json: true }),
@@ -248,6 +252,6 @@ fn a_word_that_is_not_text_is_an_error() {
     }
     assert_eq!(
         wrong("update --\u{1b}[2J"),
-        "update: there is no option --\\u{1b}[2J here; the options are --force, --help"
+        "update: there is no option --\\u{1b}[2J here; the options are --force, --dry-run, --help"
     );
 }

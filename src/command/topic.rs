@@ -25,12 +25,13 @@ pub(super) const STATUS: Topic = Topic {
 
 pub(super) const UPDATE: Topic = Topic {
     name: "update",
-    usage: &["pattern update [--force]", "pattern update [--force] VERSION"],
-    options: &["--force"],
+    usage: &["pattern update [--force] [--dry-run]", "pattern update [--force] [--dry-run] VERSION"],
+    options: &["--force", "--dry-run"],
     lines: "
   update             install the newest version beside the one that runs; it is
                      started at the next boot
       --force        even while this version is on trial
+      --dry-run      only say how much would be fetched
   update VERSION     have the next boot start this version: one that is
                      installed, or is fetched; newer ones are put aside",
 };

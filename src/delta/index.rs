@@ -12,6 +12,7 @@
 //! | 8, 32 | bytes and SHA-256 of `.usr.raw` |
 //! | 8, 32 | bytes and SHA-256 of `.verity.raw`, of which all behind the hash tree is zeros |
 //! | 32 | root hash |
+//! | 16 | the UUID of the tree's superblock |
 //! | 4, and as many | the salt |
 //! | 20 each | the groups of the tree, then those of `/usr`: bytes, and the first half of their SHA-256 |
 
@@ -50,6 +51,8 @@ pub struct Index {
     pub verity: Sum,
     /// The root hash of the tree.
     pub root: Hash,
+    /// The UUID in the superblock of the tree, which nothing proves but the sum of `.verity.raw`.
+    pub uuid: [u8; 16],
     /// The salt of the tree, to hash what a machine has before it has the tree.
     pub salt: Vec<u8>,
     /// The groups of the tree.
@@ -73,6 +76,7 @@ impl Index {
         let usr = Sum { bytes: bytes.u64()?, sum: bytes.array()? };
         let verity = Sum { bytes: bytes.u64()?, sum: bytes.array()? };
         let root = bytes.array()?;
+        let uuid = bytes.array()?;
         let salt = bytes.count(1)?;
         let salt = bytes.take(salt)?.to_vec();
         let sizes = Sizes::of(usr.bytes, verity.bytes, &salt)?;
@@ -80,7 +84,7 @@ impl Index {
         let start = tree.last().map_or(0, |piece| piece.place.end);
         let groups = groups(&mut bytes, sizes.usr, per_group, start)?;
         bytes.end()?;
-        Ok(Self { per_group, usr, verity, root, salt, tree, groups })
+        Ok(Self { per_group, usr, verity, root, uuid, salt, tree, groups })
     }
 
     /// Returns the bytes of the index.
@@ -91,7 +95,7 @@ impl Index {
         for Sum { bytes: size, sum } in [&self.usr, &self.verity] {
             bytes.extend([&size.to_le_bytes()[..], sum].concat());
         }
-        bytes.extend([&self.root[..], &short(self.salt.len()), &self.salt].concat());
+        bytes.extend([&self.root[..], &self.uuid, &short(self.salt.len()), &self.salt].concat());
         bytes.extend(self.tree.iter().chain(&self.groups).flat_map(Piece::entry));
         bytes
     }

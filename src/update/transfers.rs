@@ -13,22 +13,33 @@ const TRIES: u32 = 3;
 /// Returns the definition files, as name and text.
 #[must_use]
 pub fn definitions(config: &Config) -> [(&'static str, String); 3] {
+    all(config, &format!("Verify=yes\n\n[Source]\nType=url-file\nPath={}", config.image.updates.url))
+}
+
+/// Returns definitions for a version that **pattern-fetch** offers at a port of the loopback. It verified the signed list, and its
+/// own has the sums of what it makes.
+#[must_use]
+pub fn on_the_loopback(config: &Config, port: u16) -> [(&'static str, String); 3] {
+    all(config, &format!("Verify=no\n\n[Source]\nType=url-file\nPath=http://127.0.0.1:{port}"))
+}
+
+fn all(config: &Config, source: &str) -> [(&'static str, String); 3] {
     [
-        ("10-verity.transfer", partition(config, Part::Verity, "usr-verity")),
-        ("20-usr.transfer", partition(config, Part::Usr, "usr")),
-        ("30-uki.transfer", uki(config)),
+        ("10-verity.transfer", partition(config, source, Part::Verity, "usr-verity")),
+        ("20-usr.transfer", partition(config, source, Part::Usr, "usr")),
+        ("30-uki.transfer", uki(config, source)),
     ]
 }
 
-fn partition(config: &Config, part: Part, kind: &str) -> String {
+fn partition(config: &Config, source: &str, part: Part, kind: &str) -> String {
     let label = part.name();
     let target = format!(
         "Type=partition\nPath=auto\nMatchPattern={label}-@v\nMatchPartitionType={kind}\nReadOnly=yes\nInstancesMax=2\n"
     );
-    definition(config, &part.patterns(&config.image.id), &target)
+    definition(source, &part.patterns(&config.image.id), &target)
 }
 
-fn uki(config: &Config) -> String {
+fn uki(config: &Config, source: &str) -> String {
     let id = &config.image.id;
     // The first pattern is the name of a new version. The others are names of versions that were
     // tried or that proved themselves.
@@ -37,15 +48,14 @@ fn uki(config: &Config) -> String {
          MatchPattern={id}_@v+@l-@d.efi {id}_@v+@l.efi {id}_@v.efi\n\
          Mode=0644\nTriesLeft={TRIES}\nTriesDone=0\nInstancesMax=2\n"
     );
-    definition(config, &format!("{id}_@v.efi"), &target)
+    definition(source, &format!("{id}_@v.efi"), &target)
 }
 
-fn definition(config: &Config, patterns: &str, target: &str) -> String {
+fn definition(source: &str, patterns: &str, target: &str) -> String {
     // `%A` is the running version (IMAGE_VERSION= in os-release). It is never overwritten.
     format!(
-        "# Written by pattern build from pattern.toml\n[Transfer]\nProtectVersion=%A\nVerify=yes\n\n\
-         [Source]\nType=url-file\nPath={}\nMatchPattern={patterns}\n\n[Target]\n{target}",
-        config.image.updates.url
+        "# Written by pattern from pattern.toml\n[Transfer]\nProtectVersion=%A\n{source}\nMatchPattern={patterns}\n\n\
+         [Target]\n{target}"
     )
 }
 
@@ -57,6 +67,17 @@ mod tests {
 
     fn all() -> [(&'static str, String); 3] {
         definitions(&config(false, ""))
+    }
+
+    #[test]
+    fn only_the_source_differs_on_the_loopback() {
+        for ((name, remote), (same, local)) in all().into_iter().zip(on_the_loopback(&config(false, ""), 99))
+        {
+            let back = local
+                .replace("Verify=no", "Verify=yes")
+                .replace("http://127.0.0.1:99", "https://example.org/");
+            assert_eq!((name, remote), (same, back));
+        }
     }
 
     #[test]

@@ -36,7 +36,8 @@ impl Data {
     }
 
     fn check(&self) -> Result<()> {
-        let paths = [self.mkosi(), self.units(), self.tools(), self.components(), self.program()];
+        let paths =
+            [self.mkosi(), self.units(), self.tools(), self.components(), self.program(), self.fetcher()];
         match paths.iter().find(|path| !path.exists()) {
             Some(path) => bail!("{} is missing: `make install` puts it there", path.display()),
             None => Ok(()),
@@ -66,6 +67,11 @@ impl Data {
     /// Returns the static program of the initrd and of the image.
     pub(crate) fn program(&self) -> PathBuf {
         self.lib.join("pattern-initrd")
+    }
+
+    /// Returns the program of the running system that fetches updates.
+    pub(crate) fn fetcher(&self) -> PathBuf {
+        self.lib.join("pattern-fetch")
     }
 }
 

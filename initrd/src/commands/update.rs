@@ -1,6 +1,7 @@
 //! `pattern update` and `pattern rollback`: check what is allowed and fits, have systemd-sysupdate
 //! write, and choose what the boot loader starts.
 
+mod delta;
 mod own;
 mod sysupdate;
 
@@ -8,7 +9,7 @@ use std::fs::File;
 
 use anyhow::{Context as _, Result, bail};
 use pattern::config::version::is_version;
-use pattern::table::{Guid, Table};
+use pattern::table::{Guid, Partition, Table};
 use pattern::update::entry::{Entry, Tries};
 use pattern::update::next::Step;
 use pattern::update::release::{Part, fits};
@@ -28,8 +29,19 @@ pub(crate) enum Done {
     Ready,
     /// Nothing newer is offered than what is installed.
     Nothing,
+    /// It was said what would be fetched.
+    Shown,
     /// It can't be done now.
     Later(Later),
+}
+
+/// How a version is to be installed.
+#[derive(Clone, Copy)]
+pub(crate) struct How {
+    /// Even while the running version is on trial.
+    pub(crate) force: bool,
+    /// Only say what would be fetched.
+    pub(crate) dry_run: bool,
 }
 
 /// Why an update has to wait.
@@ -44,7 +56,7 @@ pub(crate) enum Later {
 ///
 /// # Errors
 /// When there is too little room, or systemd-sysupdate fails.
-pub(crate) fn newest_offered(ctx: &Context, force: bool) -> Result<Done> {
+pub(crate) fn newest_offered(ctx: &Context, how: How) -> Result<Done> {
     exclusively(|| {
         let machine = Machine::look(ctx)?;
         only_the_image()?;
@@ -53,7 +65,7 @@ pub(crate) fn newest_offered(ctx: &Context, force: bool) -> Result<Done> {
         let Some(version) = answer? else {
             return Ok(Done::Nothing);
         };
-        machine.fetch(ctx, &version, force)
+        machine.fetch(ctx, &version, how)
     })
 }
 
@@ -61,7 +73,7 @@ pub(crate) fn newest_offered(ctx: &Context, force: bool) -> Result<Done> {
 ///
 /// # Errors
 /// When the version is not offered, there is too little room, or a step fails.
-pub(crate) fn this(ctx: &Context, version: &str, force: bool) -> Result<Done> {
+pub(crate) fn this(ctx: &Context, version: &str, how: How) -> Result<Done> {
     if !is_version(version) {
         bail!("{version:?} is not a version that an image can have");
     }
@@ -69,10 +81,14 @@ pub(crate) fn this(ctx: &Context, version: &str, force: bool) -> Result<Done> {
         let machine = Machine::look(ctx)?;
         if !machine.is_whole(version)? {
             only_the_image()?;
-            let done = machine.fetch(ctx, version, force)?;
+            let done = machine.fetch(ctx, version, how)?;
             if !matches!(done, Done::Ready) {
                 return Ok(done);
             }
+        }
+        if how.dry_run {
+            output::line(&format!("Version {version} is installed: nothing would be fetched."))?;
+            return Ok(Done::Shown);
         }
         choose(&Machine::look(ctx)?.installed, version)
     })
@@ -164,13 +180,13 @@ impl Machine {
     }
 
     /// Fetches a version into the other slot.
-    fn fetch(&self, ctx: &Context, version: &str, force: bool) -> Result<Done> {
+    fn fetch(&self, ctx: &Context, version: &str, how: How) -> Result<Done> {
         if !is_version(version) {
             bail!("{version:?} is not a version that an image can have");
         }
         let offered = sysupdate::offered(&ctx.config.image.updates.url, version)?;
         if let Err(closed) = self.installed.gate() {
-            if !force {
+            if !how.force {
                 return Ok(Done::Later(Later::Unproved(closed)));
             }
             output::message(&format!("pattern: {closed}; continuing because of --force"));
@@ -182,8 +198,16 @@ impl Machine {
         let nothing = || format!("version {version}: nothing was written");
         fits(&offered, slot).with_context(nothing)?;
         room::check(esp::room(&self.installed.id, &self.installed.running)?).with_context(nothing)?;
+        let offer = delta::start(ctx, self, version);
+        match &offer {
+            Ok(offer) => output::line(&format!("Version {version}: {}.", offer.ready))?,
+            Err(error) => output::line(&format!("Version {version} is fetched as a whole: {error:#}."))?,
+        }
+        if how.dry_run {
+            return Ok(Done::Shown);
+        }
         let waiting = self.put_aside()?;
-        let replaced = self.replace_by(version);
+        let replaced = self.replace_by(version, offer.as_ref().ok());
         if let (Err(_), Some(waiting)) = (&replaced, waiting.filter(|waiting| waiting.version != version)) {
             restore(ctx, waiting).unwrap_or_else(|error| output::message(&format!("pattern: {error:#}")));
         }
@@ -201,11 +225,14 @@ impl Machine {
         Ok(waiting)
     }
 
-    fn replace_by(&self, version: &str) -> Result<()> {
+    fn replace_by(&self, version: &str, offer: Option<&delta::Offer>) -> Result<()> {
         if self.installed.entry(version).is_some() {
             sysupdate::give_up_others()?;
         }
-        sysupdate::install(version)
+        match offer {
+            Some(offer) => sysupdate::install_from(version, &offer.definitions),
+            None => sysupdate::install(version),
+        }
     }
 }
 
@@ -221,10 +248,14 @@ fn restore(ctx: &Context, waiting: &Entry) -> Result<()> {
 
 /// Returns the size of the other slot's partition, next to the one of the version that runs.
 fn room_beside(table: &Table, running: Guid) -> u64 {
-    let own = table.partitions().find(|partition| partition.uuid == running);
-    let others = table.partitions().filter(|one| own.as_ref().is_some_and(|own| own.kind == one.kind));
-    let others = others.filter(|one| one.uuid != running);
-    others.map(|one| table.bytes(one.extent)).max().unwrap_or(0)
+    beside(table, running).map_or(0, |partition| table.bytes(partition.extent))
+}
+
+/// Returns the largest partition of the same kind as that of the version that runs.
+fn beside(table: &Table, running: Guid) -> Option<Partition> {
+    let own = table.partitions().find(|partition| partition.uuid == running)?;
+    let others = table.partitions().filter(|one| one.kind == own.kind && one.uuid != running);
+    others.max_by_key(|one| table.bytes(one.extent))
 }
 
 fn choose(installed: &Installed, version: &str) -> Result<Done> {

@@ -16,6 +16,7 @@ fn index() -> Index {
         usr: sum(300 * 4096),
         verity: sum(1 << 20),
         root: [9; 32],
+        uuid: [7; 16],
         salt: vec![1, 2],
         tree,
         groups,

@@ -8,7 +8,16 @@ fn index() -> Index {
     let sum = Sum { bytes: 10 * 4096, sum: [0; 32] };
     let groups = (0..5).map(|group| Piece::of(&[1; 100], 10 + group * 100, 2 * BLOCK)).collect();
     let tree = vec![Piece::of(&[1; 10], 0, BLOCK)];
-    Index { per_group: 2, usr: sum.clone(), verity: sum, root: [0; 32], salt: Vec::new(), tree, groups }
+    Index {
+        per_group: 2,
+        usr: sum.clone(),
+        verity: sum,
+        root: [0; 32],
+        uuid: [0; 16],
+        salt: Vec::new(),
+        tree,
+        groups,
+    }
 }
 
 /// Copies blocks 0 to 4, and makes 4 to 6 and 6 to 10 by two segments of 30 and 40 bytes.

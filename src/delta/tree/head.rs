@@ -102,6 +102,12 @@ impl Head {
         Sha256::new().chain_update(&self.salt).chain_update(block).finalize().into()
     }
 
+    /// Returns its UUID.
+    #[must_use]
+    pub fn uuid(&self) -> [u8; 16] {
+        self.uuid
+    }
+
     /// Returns what precedes each block when it is hashed.
     #[must_use]
     pub fn salt(&self) -> &[u8] {

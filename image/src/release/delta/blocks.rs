@@ -53,6 +53,7 @@ pub(super) fn write(version: &Version, to: &mut impl Write, step: &Step) -> Resu
         usr: version.usr_sum.clone(),
         verity: version.tree_sum.clone(),
         root: version.root,
+        uuid: version.tree.head().uuid(),
         salt: version.tree.head().salt().to_vec(),
         tree,
         groups,

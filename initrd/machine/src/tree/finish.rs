@@ -13,7 +13,7 @@ use nix::sys::stat::{
     FchmodatFlags, FileStat, Mode, UtimensatFlags, fchmod, fchmodat, fstat, fstatat, futimens, utimensat,
 };
 use nix::sys::time::TimeSpec;
-use nix::unistd::{Gid, Uid, fchown, fchownat};
+use nix::unistd::{Gid, Uid, fchown, fchownat, getegid, geteuid};
 use pattern::etc::{Kind, Meta, Node};
 
 use super::LABEL;
@@ -44,7 +44,7 @@ pub(super) fn file(
     source: Option<&(File, FileStat)>,
     keeps_flags: bool,
 ) -> Result<()> {
-    give(file, meta)?;
+    complete(file, meta)?;
     set(&place.path(), &meta.attributes)?;
     label(place)?;
     let Some((source, found)) = source else { return Ok(()) };
@@ -70,7 +70,7 @@ pub(super) fn directory(
     };
     let own = if meta.is_none() { own()? } else { None };
     if let Some(meta) = meta.or(own.as_ref()) {
-        give(made, meta)?;
+        complete(made, meta)?;
         set(&itself.path(), &meta.attributes)?;
     }
     label(itself)?;
@@ -84,8 +84,10 @@ pub(super) fn directory(
 pub(super) fn other(place: Place<'_>, node: &Node) -> Result<()> {
     let Place { folder, name, like, .. } = place;
     let Meta { owner, group, mode, attributes } = &node.meta;
-    let (owner, group) = (Uid::from_raw(*owner), Gid::from_raw(*group));
-    fchownat(folder, name, Some(owner), Some(group), AtFlags::AT_SYMLINK_NOFOLLOW)?;
+    if !is_ours(&node.meta) {
+        let (owner, group) = (Uid::from_raw(*owner), Gid::from_raw(*group));
+        fchownat(folder, name, Some(owner), Some(group), AtFlags::AT_SYMLINK_NOFOLLOW)?;
+    }
     if !matches!(node.kind, Kind::Link(_)) {
         // It was made just now, so it is not a link.
         fchmodat(folder, name, Mode::from_bits_truncate(*mode), FchmodatFlags::FollowSymlink)?;
@@ -99,7 +101,8 @@ pub(super) fn other(place: Place<'_>, node: &Node) -> Result<()> {
 
 /// Gives a directory these attributes, and no others.
 pub(super) fn exactly(directory: &OwnedFd, meta: &Meta) -> Result<()> {
-    give(directory, meta)?;
+    chown(directory, meta)?;
+    complete(directory, meta)?;
     let itself = Place { folder: directory, name: OsStr::new("."), like: None, labelled: false };
     for (name, _) in super::attributes(directory, itself.name)? {
         if !meta.attributes.contains_key(&name) {
@@ -109,9 +112,22 @@ pub(super) fn exactly(directory: &OwnedFd, meta: &Meta) -> Result<()> {
     set(&itself.path(), &meta.attributes)
 }
 
-fn give(file: impl AsFd, meta: &Meta) -> Result<()> {
-    fchown(&file, Some(Uid::from_raw(meta.owner)), Some(Gid::from_raw(meta.group)))?;
+/// Gives something that was made just now its owner and mode.
+fn complete(file: impl AsFd, meta: &Meta) -> Result<()> {
+    if !is_ours(meta) {
+        chown(&file, meta)?;
+    }
     Ok(fchmod(&file, Mode::from_bits_truncate(meta.mode))?)
+}
+
+fn chown(file: impl AsFd, meta: &Meta) -> Result<()> {
+    Ok(fchown(file, Some(Uid::from_raw(meta.owner)), Some(Gid::from_raw(meta.group)))?)
+}
+
+/// Returns whether it is this process's already. A directory passes its group on only once it has its own mode, which is when it
+/// is full.
+fn is_ours(meta: &Meta) -> bool {
+    (meta.owner, meta.group) == (geteuid().as_raw(), getegid().as_raw())
 }
 
 fn set(path: &Path, attributes: &std::collections::BTreeMap<Vec<u8>, Vec<u8>>) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Asks systemd-sysupdate, and has it write.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
@@ -47,6 +48,16 @@ pub(super) fn install(version: &str) -> Result<()> {
     act(&["update", version])
 }
 
+/// Installs a version that is offered on the loopback, which no proxy leads to.
+///
+/// # Errors
+/// When systemd-sysupdate fails.
+pub(super) fn install_from(version: &str, definitions: &Path) -> Result<()> {
+    let mut command = Command::new(PROGRAM);
+    command.arg(format!("--definitions={}", definitions.display())).env("no_proxy", "127.0.0.1");
+    run(command, &["update", version])
+}
+
 /// Returns the JSON output. Error messages go to standard error.
 fn ask(words: &[&str]) -> Result<Value> {
     let mut command = Command::new(PROGRAM);
@@ -61,7 +72,13 @@ fn ask(words: &[&str]) -> Result<Value> {
 }
 
 fn act(words: &[&str]) -> Result<()> {
-    let status = Command::new(PROGRAM).arg(DEFINITIONS).args(words).status();
+    let mut command = Command::new(PROGRAM);
+    command.arg(DEFINITIONS);
+    run(command, words)
+}
+
+fn run(mut command: Command, words: &[&str]) -> Result<()> {
+    let status = command.args(words).status();
     let status = status.with_context(|| format!("starting {PROGRAM}"))?;
     if !status.success() {
         bail!(

@@ -1,0 +1,108 @@
+//! What `pattern update` and `pattern-fetch` say to each other: a line with a JSON object each.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// What `pattern update` asks for.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Order {
+    /// The address of the release.
+    pub url: String,
+    /// `ID_VERSION` of the version that is wanted.
+    pub new: String,
+    /// The same of the one that runs.
+    pub running: String,
+    /// The root hash of the running `/usr`, in hexadecimal digits.
+    pub root: String,
+    /// How many blocks of 4096 bytes it has.
+    pub blocks: u64,
+    /// The keyrings of the image; the first that is there counts.
+    pub keyrings: Vec<PathBuf>,
+    /// The device with the running `/usr`. It is not read through dm-verity: a damaged block must not end the system.
+    pub usr: PathBuf,
+    /// The device that is about to be written, if there is one.
+    pub target: Option<PathBuf>,
+    /// The kernel image that runs.
+    pub kernel: Option<PathBuf>,
+}
+
+/// What `pattern-fetch` answers.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer {
+    /// It offers the version.
+    Ready(Ready),
+    /// The whole has to be fetched, and why.
+    Whole(String),
+}
+
+/// What is offered. Sizes are in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Ready {
+    /// The port on the loopback.
+    pub port: u16,
+    /// What was fetched for the answer, and what is to be fetched.
+    pub fetched: u64,
+    /// What of `/usr` and of the kernel image is still to be fetched.
+    pub left: u64,
+    /// How many requests were made, and are to be made.
+    pub requests: u64,
+    /// All of `/usr`.
+    pub usr: u64,
+    /// Whether the server has a patch from the running version.
+    pub patched: bool,
+    /// Whether the kernel image is fetched as a whole. It is not counted in `left`.
+    pub whole_kernel: bool,
+}
+
+impl fmt::Display for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let amount = self.fetched + self.left;
+        let tenth = |bytes: u64| bytes.div_ceil(100_000);
+        let (what, all) = (tenth(amount), tenth(self.usr));
+        let way = if self.patched { "by a patch" } else { "by blocks" };
+        let kernel = if self.whole_kernel { ", and the kernel image" } else { "" };
+        write!(
+            f,
+            "{}.{} MB are fetched {way}, in {} requests{kernel}; /usr has {}.{} MB",
+            what / 10,
+            what % 10,
+            self.requests,
+            all / 10,
+            all % 10
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_a_line_that_is_read_again_and_said() {
+        let ready = Ready {
+            port: 1,
+            fetched: 189_787,
+            left: 7_561_761,
+            requests: 7,
+            usr: 184_328_192,
+            patched: true,
+            whole_kernel: false,
+        };
+        let line = serde_json::to_string(&Answer::Ready(ready)).unwrap();
+        assert!(line.starts_with(r#"{"ready":{"port":1,"#), "{line}");
+        assert_eq!(serde_json::from_str::<Answer>(&line).unwrap(), Answer::Ready(ready));
+        assert_eq!(ready.to_string(), "7.8 MB are fetched by a patch, in 7 requests; /usr has 184.4 MB");
+        let blocks = Ready { patched: false, whole_kernel: true, ..ready };
+        assert_eq!(
+            blocks.to_string(),
+            "7.8 MB are fetched by blocks, in 7 requests, and the kernel image; /usr has 184.4 MB"
+        );
+        assert_eq!(
+            serde_json::from_str::<Answer>(r#"{"whole":"why"}"#).unwrap(),
+            Answer::Whole("why".to_owned())
+        );
+    }
+}
