@@ -15,6 +15,7 @@ use crate::init::Init;
 use crate::keyring::GenKeyring;
 use crate::release::SignRelease;
 use crate::run::Run;
+use crate::serve::Serve;
 use crate::show::Show;
 use crate::sign::SignImage;
 use completion::Completion;
@@ -65,6 +66,8 @@ pub enum Command {
     SignImage(SignImage),
     /// Add an image to a folder that systems update from, and sign that
     SignRelease(SignRelease),
+    /// Give a release to machines by HTTP, for tests and labs
+    Serve(Serve),
     /// Make and sign words for the kernel command line of one machine
     #[command(name = "addon")]
     AddOn(AddOn),

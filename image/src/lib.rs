@@ -24,5 +24,6 @@ mod place;
 pub mod release;
 pub mod run;
 mod secret;
+pub mod serve;
 pub mod show;
 pub mod sign;

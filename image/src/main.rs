@@ -20,6 +20,7 @@ use pattern_image::init;
 use pattern_image::keyring;
 use pattern_image::release;
 use pattern_image::run;
+use pattern_image::serve;
 use pattern_image::show;
 use pattern_image::sign;
 
@@ -65,6 +66,7 @@ fn perform(arguments: &Arguments) -> Result<ExitCode> {
         Command::GenKeyring(options) => keyring::generate(options, screen),
         Command::SignImage(options) => sign::sign(options, screen),
         Command::SignRelease(options) => release::sign(options, screen),
+        Command::Serve(options) => serve::run(options, screen),
         Command::AddOn(options) => add_on::make(options, screen),
         Command::Recovery(Recovery::Decrypt(options)) => decrypt::decrypt(options),
         Command::Completion(options) => completion::completion(*options),

@@ -98,6 +98,7 @@ fn commands_options_and_values_are_offered() {
         "init",
         "recovery",
         "run",
+        "serve",
         "show",
         "sign-image",
         "sign-release",

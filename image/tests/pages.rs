@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use pattern_image::args::{self, Answer};
 
 /// Commands of other programs, by how they begin, and why they are not tried here.
-const OTHERS: [(&str, &str); 46] = [
+const OTHERS: [(&str, &str); 45] = [
     ("diff /etc/nanorc", "the scenario `etc_choices` has the file's own by `cmp`"),
     ("git init", "a folder of the reader's, for Nix"),
     (
@@ -20,7 +20,6 @@ const OTHERS: [(&str, &str); 46] = [
     ("git clone", "only the reader knows from where"),
     ("git log", "the date of the reader's own commit"),
     ("cargo test", "this is one"),
-    ("python3 -m http.server", "runs until it is stopped; scenarios have a server of their own"),
     ("sed -i", "the scenario `install` types it"),
     ("date", "`make reproducible` reads the same date"),
     ("cmp", "`make reproducible` compares the same files"),

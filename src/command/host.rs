@@ -2,13 +2,14 @@
 
 use super::wrong::Wrong;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "build",
     "run",
     "config",
     "gen-keyring",
     "sign-image",
     "sign-release",
+    "serve",
     "completion",
     "init",
     "show",

@@ -1,11 +1,13 @@
-//! A small HTTP server for the files of one directory, on this host's loopback (RFC 9112).
+//! The server of `pattern serve`, on this host's loopback, and what can go wrong with one: it breaks off, sends away, has no
+//! ranges, or lies.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
+
+use pattern_image::serve::{self, Answer, Folder, Request, Site, Status};
 
 /// A server that runs until the test ends.
 #[derive(Debug)]
@@ -16,12 +18,21 @@ pub struct Server {
 
 #[derive(Debug)]
 struct State {
-    directory: PathBuf,
-    /// The next file whose name contains the word ends after this many bytes.
-    cut: Mutex<Option<(&'static str, u64)>>,
+    folder: Folder,
     requests: Mutex<Vec<String>>,
+    faults: Mutex<Faults>,
+}
+
+#[derive(Clone, Default, Debug)]
+struct Faults {
+    /// The next file whose name contains the word ends after this many bytes.
+    cut: Option<(&'static str, u64)>,
     /// Where else all files are.
-    elsewhere: Mutex<Option<String>>,
+    elsewhere: Option<String>,
+    /// Requests for ranges get the whole file.
+    no_ranges: bool,
+    /// A file whose name contains the word has another byte at this offset.
+    lie: Option<(&'static str, u64)>,
 }
 
 impl Server {
@@ -30,20 +41,10 @@ impl Server {
     pub fn start(directory: &Path) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("listening on the loopback");
         let port = listener.local_addr().expect("asking for the port").port();
-        let directory = directory.to_owned();
-        let state = Arc::new(State {
-            directory,
-            cut: Mutex::default(),
-            requests: Mutex::default(),
-            elsewhere: Mutex::default(),
-        });
+        let folder = Folder::new(directory);
+        let state = Arc::new(State { folder, requests: Mutex::default(), faults: Mutex::default() });
         let server = Self { port, state: Arc::clone(&state) };
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let state = Arc::clone(&state);
-                thread::spawn(move || state.answer(&stream));
-            }
-        });
+        thread::spawn(move || listener.incoming().flatten().for_each(|stream| answer(stream, &state)));
         server
     }
 
@@ -53,14 +54,24 @@ impl Server {
         self.port
     }
 
-    /// Breaks one connection off, after this many bytes of the file whose name contains this word.
+    /// Breaks one connection off, after this many bytes of an answer with the file whose name contains this word.
     pub fn cut(&self, word: &'static str, bytes: u64) {
-        *self.state.cut.lock().expect("no thread panics with it") = Some((word, bytes));
+        self.fails(|faults| faults.cut = Some((word, bytes)));
     }
 
     /// Sends everybody to another server, whose address this is.
     pub fn redirect(&self, to: &str) {
-        *self.state.elsewhere.lock().expect("no thread panics with it") = Some(to.to_owned());
+        self.fails(|faults| faults.elsewhere = Some(to.to_owned()));
+    }
+
+    /// Answers a request for a range with the whole file from now on.
+    pub fn without_ranges(&self) {
+        self.fails(|faults| faults.no_ranges = true);
+    }
+
+    /// Changes the byte at this offset of the file whose name contains this word, in each answer from now on.
+    pub fn lie(&self, word: &'static str, offset: u64) {
+        self.fails(|faults| faults.lie = Some((word, offset)));
     }
 
     /// Returns the paths that were requested since the last call.
@@ -68,80 +79,146 @@ impl Server {
     pub fn requests(&self) -> Vec<String> {
         std::mem::take(&mut *self.state.requests.lock().expect("no thread panics with it"))
     }
+
+    fn fails(&self, how: impl FnOnce(&mut Faults)) {
+        how(&mut self.state.faults.lock().expect("no thread panics with it"));
+    }
+}
+
+fn answer(stream: TcpStream, state: &Arc<State>) {
+    let state = Arc::clone(state);
+    // A client that disconnects is not a failure of the test.
+    thread::spawn(move || serve::attend(&stream, &*state).ok());
+}
+
+impl Site for State {
+    fn answer(&self, mut request: Request) -> Answer {
+        let path = request.target.clone();
+        self.requests.lock().expect("no thread panics with it").push(path.clone());
+        let faults = self.faults_for(&path);
+        if let Some(to) = faults.elsewhere {
+            let mut answer = Answer::without_file(Status::Found);
+            answer.headers.push(("Location", format!("{to}{path}")));
+            return answer;
+        }
+        if faults.no_ranges {
+            request.range = None;
+        }
+        let mut answer = self.folder.answer(request);
+        if faults.no_ranges {
+            answer.headers.retain(|(name, _)| *name != "Accept-Ranges");
+        }
+        if let Some((_, offset)) = faults.lie {
+            let before = offset.checked_sub(answer.part.start);
+            answer.body = Box::new(Liar { body: answer.body, before });
+        }
+        if let Some((_, bytes)) = faults.cut {
+            answer.body = Box::new(answer.body.take(bytes));
+        }
+        answer
+    }
 }
 
 impl State {
-    /// Answers one request. A client that disconnects is not a failure of the test.
-    fn answer(&self, stream: &TcpStream) -> Option<()> {
-        let mut lines = BufReader::new(stream).lines();
-        let request = lines.next()?.ok()?;
-        let _end_of_head = lines.map_while(Result::ok).find(String::is_empty)?;
-        let mut words = request.split_whitespace();
-        let (method, path) = (words.next()?, words.next()?);
-        self.requests.lock().ok()?.push(path.to_owned());
-        if let Some(to) = &*self.elsewhere.lock().ok()? {
-            return head(stream, &format!("302 Found\r\nLocation: {to}{path}"), 0).ok();
+    /// Returns what goes wrong with this file. It is cut once.
+    fn faults_for(&self, path: &str) -> Faults {
+        let mut faults = self.faults.lock().expect("no thread panics with it");
+        let is_meant = |fault: &(&str, u64)| path.contains(fault.0);
+        let (cut, lie) = (faults.cut.take_if(|cut| is_meant(cut)), faults.lie.filter(is_meant));
+        Faults { cut, lie, ..faults.clone() }
+    }
+}
+
+/// Changes one byte of what is read.
+struct Liar<R> {
+    body: R,
+    /// How many bytes come before it, if it is still to come.
+    before: Option<u64>,
+}
+
+impl<R: Read> Read for Liar<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let read = self.body.read(bytes)?;
+        if let Some(before) = self.before {
+            self.before = before.checked_sub(read as u64);
+            if let (None, Ok(at)) = (self.before, usize::try_from(before)) {
+                bytes[at] ^= 1;
+            }
         }
-        let sent = match file(&self.directory, path) {
-            Ok((file, length)) => send(stream, file, length, method == "HEAD", self.limit(path)),
-            Err(_) => head(stream, "404 Not Found", 0),
-        };
-        sent.ok()
+        Ok(read)
     }
-
-    fn limit(&self, path: &str) -> u64 {
-        let mut cut = self.cut.lock().expect("no thread panics with it");
-        let meant = cut.take_if(|(word, _)| path.contains(*word));
-        meant.map_or(u64::MAX, |(_, bytes)| bytes)
-    }
-}
-
-fn file(directory: &Path, path: &str) -> io::Result<(File, u64)> {
-    let name = PathBuf::from(path.trim_start_matches('/'));
-    let name = name.file_name().ok_or(io::ErrorKind::NotFound)?;
-    let file = File::open(directory.join(name))?;
-    let length = file.metadata()?.len();
-    Ok((file, length))
-}
-
-fn head(mut stream: &TcpStream, status: &str, length: u64) -> io::Result<()> {
-    write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")
-}
-
-fn send(stream: &TcpStream, file: File, length: u64, only_head: bool, limit: u64) -> io::Result<()> {
-    head(stream, "200 OK", length)?;
-    if only_head {
-        return Ok(());
-    }
-    let mut to = stream;
-    io::copy(&mut file.take(limit), &mut to)?;
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::io::Write as _;
+
+    use pattern_image::host::temporary;
+
     use super::*;
 
-    fn get(server: &Server, path: &str) -> String {
+    fn served() -> (impl AsRef<Path>, Server) {
+        let folder = temporary::folder().unwrap();
+        fs::write(folder.path().join("file"), "0123456789").unwrap();
+        let server = Server::start(folder.path());
+        (folder, server)
+    }
+
+    /// Returns the status and the content.
+    fn get(server: &Server, path: &str, more: &str) -> (String, String) {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port())).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{more}\r\n").unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
-        text
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().to_owned(), body.to_owned())
+    }
+
+    fn is(status: &str, body: &str) -> (String, String) {
+        (status.to_owned(), body.to_owned())
     }
 
     #[test]
     fn files_are_served_and_cut_once() {
-        let directory = std::env::temp_dir().join(format!("pattern-server-{}", std::process::id()));
-        std::fs::create_dir_all(&directory).unwrap();
-        std::fs::write(directory.join("file"), "content").unwrap();
-        let server = Server::start(&directory);
+        let (_folder, server) = served();
         server.cut("file", 3);
-        let head = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\n";
-        assert_eq!(get(&server, "/file"), format!("{head}con"));
-        assert_eq!(get(&server, "//file"), format!("{head}content"));
-        assert!(get(&server, "/../secret").starts_with("HTTP/1.1 404 "));
+        assert_eq!(get(&server, "/file", ""), is("200", "012"));
+        assert_eq!(get(&server, "//file", ""), is("200", "0123456789"));
+        assert_eq!(get(&server, "/../secret", ""), is("404", ""));
         assert_eq!(server.requests(), ["/file", "//file", "/../secret"]);
-        std::fs::remove_dir_all(directory).unwrap();
+        assert_eq!(server.requests(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_server_may_have_no_ranges() {
+        let (_folder, server) = served();
+        let range = "Range: bytes=2-4\r\n";
+        assert_eq!(get(&server, "/file", range), is("206", "234"));
+        server.without_ranges();
+        assert_eq!(get(&server, "/file", range), is("200", "0123456789"));
+    }
+
+    #[test]
+    fn a_lie_is_at_its_place_in_each_answer_that_has_it() {
+        let (folder, server) = served();
+        fs::write(folder.as_ref().join("other"), "0123456789").unwrap();
+        server.lie("file", 4);
+        for (range, body) in
+            [("", "0123556789"), ("Range: bytes=4-5\r\n", "55"), ("Range: bytes=3-4\r\n", "35")]
+        {
+            assert_eq!(get(&server, "/file", range).1, body, "{range}");
+        }
+        for (range, body) in [("Range: bytes=0-3\r\n", "0123"), ("Range: bytes=5-6\r\n", "56")] {
+            assert_eq!(get(&server, "/file", range).1, body, "{range}");
+        }
+        assert_eq!(get(&server, "/other", ""), is("200", "0123456789"));
+    }
+
+    #[test]
+    fn everybody_is_sent_elsewhere() {
+        let (_folder, server) = served();
+        server.redirect("http://elsewhere");
+        assert_eq!(get(&server, "/file", ""), is("302", ""));
     }
 }

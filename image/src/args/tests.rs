@@ -149,6 +149,14 @@ fn sign_release_has_defaults() {
 }
 
 #[test]
+fn serve_listens_on_the_loopback_unless_told_otherwise() {
+    let serve =
+        |address: &str| Command::Serve(Serve { folder: "r".into(), address: address.parse().unwrap() });
+    assert_eq!(command_of("serve r"), serve("127.0.0.1:8000"));
+    assert_eq!(command_of("serve r --address [::]:80"), serve("[::]:80"));
+}
+
+#[test]
 fn sign_image_has_defaults() {
     let mut image = SignImage {
         result: "result".into(),
@@ -205,6 +213,7 @@ fn each_command_has_help_that_fits_80_columns() {
         "gen-keyring",
         "sign-image",
         "sign-release",
+        "serve",
         "addon",
         "recovery decrypt",
         "completion",
@@ -236,7 +245,7 @@ fn a_group_of_commands_lists_them() {
 }
 
 /// Each wrong command line, and what is said about it.
-const WRONG: [(&str, &str); 32] = [
+const WRONG: [(&str, &str); 34] = [
     ("help bulid", "pattern: unrecognized subcommand 'bulid'\n\n  tip: a similar subcommand exists: 'build'"),
     ("-q help bulid", "tip: a similar subcommand exists: 'build'"),
     ("help config chekc", "tip: a similar subcommand exists: 'check'"),
@@ -257,6 +266,8 @@ const WRONG: [(&str, &str); 32] = [
     ("sign-image r", "required arguments were not provided:\n  <KEYS>"),
     ("sign-release r", "required arguments were not provided:\n  <GPGHOME>"),
     ("sign-release r g --compress zstd", "for '--compress <HOW>'\n  [possible values: xz, gz, none]"),
+    ("serve", "required arguments were not provided:\n  <DIR>"),
+    ("serve r --address 8000", "'8000' for '--address <ADDR:PORT>': must be an address and a port, such as"),
     ("addon demo", "required arguments were not provided:\n  <WORD>..."),
     ("addon demo --key k quiet", "tip: a similar argument exists: '--keys'"),
     ("add-on demo quiet", "tip: a similar subcommand exists: 'addon'"),
