@@ -120,6 +120,13 @@ $(RELEASES): image
 	$(PATTERN) sign-release build/images/demo_$$(sed -n 's/^version = "\(.*\)"/\1/p' $(FOLDER)/pattern.toml) \
 	  demo/demo-gpg --output $@ --compress gz
 
+# Two versions, so that the second one has a patch from the first.
+.PHONY: build/releases/delta
+build/releases/delta: build/releases/0.0.2
+	rm -rf $@
+	$(PATTERN) sign-release build/images/demo_0.0.1 demo/demo-gpg --output $@ --compress none --deltas 0
+	$(PATTERN) sign-release build/images/demo_0.0.2 demo/demo-gpg --output $@ --compress none
+
 # The next version of the image for use.
 .PHONY: build/releases/for-use
 build/releases/for-use: image
@@ -129,7 +136,7 @@ build/releases/for-use: image
 	$(PATTERN) sign-release build/images/production_0.0.2 demo/demo-gpg --output $@ --compress gz
 
 .PHONY: release
-release: build/releases/0.0.2 ## build: build the demo's next version, and sign it
+release: build/releases/0.0.2 build/releases/delta ## build: build the demo's next version, and sign it
 
 .PHONY: demo
 demo: image ## try: build the demo and boot it on a new machine, its console in this terminal

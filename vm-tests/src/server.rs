@@ -33,6 +33,8 @@ struct Faults {
     no_ranges: bool,
     /// A file whose name contains the word has another byte at this offset.
     lie: Option<(&'static str, u64)>,
+    /// Each answer with a file whose name contains the word has another first byte.
+    lies: Option<&'static str>,
 }
 
 impl Server {
@@ -74,6 +76,11 @@ impl Server {
         self.fails(|faults| faults.lie = Some((word, offset)));
     }
 
+    /// Changes the first byte of each answer with a file whose name contains this word, from now on.
+    pub fn lie_everywhere(&self, word: &'static str) {
+        self.fails(|faults| faults.lies = Some(word));
+    }
+
     /// Returns the paths that were requested since the last call.
     #[must_use]
     pub fn requests(&self) -> Vec<String> {
@@ -112,6 +119,9 @@ impl Site for State {
             let before = offset.checked_sub(answer.part.start);
             answer.body = Box::new(Liar { body: answer.body, before });
         }
+        if faults.lies.is_some() {
+            answer.body = Box::new(Liar { body: answer.body, before: Some(0) });
+        }
         if let Some((_, bytes)) = faults.cut {
             answer.body = Box::new(answer.body.take(bytes));
         }
@@ -125,7 +135,8 @@ impl State {
         let mut faults = self.faults.lock().expect("no thread panics with it");
         let is_meant = |fault: &(&str, u64)| path.contains(fault.0);
         let (cut, lie) = (faults.cut.take_if(|cut| is_meant(cut)), faults.lie.filter(is_meant));
-        Faults { cut, lie, ..faults.clone() }
+        let lies = faults.lies.filter(|word| path.contains(*word));
+        Faults { cut, lie, lies, ..faults.clone() }
     }
 }
 

@@ -78,6 +78,7 @@ mod update;
 mod update_back;
 mod update_broken;
 mod update_damaged;
+mod update_delta;
 mod update_for_use;
 mod update_interrupted;
 mod update_keyring;

@@ -1,0 +1,119 @@
+//! pattern-fetch makes a version of what a machine has and of what a server sends, on real releases: no machine is needed.
+//! `make vm` builds them. Whatever the server or the disk does wrong, each block is right or none is passed on.
+
+mod fetcher;
+
+use std::fs;
+use std::os::unix::fs::FileExt as _;
+
+use fetcher::{Fetcher, Machine};
+use pattern::delta::order::Answer;
+use pattern_vm_tests::{Release, Server};
+
+/// Percent of the whole that an update of the demo may fetch by a patch, and by blocks.
+const MOST: [u64; 2] = [6, 12];
+
+fn server(name: &str) -> (Release, Server) {
+    let release = Release::copy("delta", name);
+    let server = Server::start(release.path());
+    (release, server)
+}
+
+#[test]
+#[ignore = "needs releases; `make vm` runs it"]
+fn a_patch_and_the_running_version_make_the_new_one() {
+    let (_release, server) = server("fetch-patch");
+    let machine = Machine::new("patch");
+    let fetcher = Fetcher::start(&machine.order(&server));
+    let ready = fetcher.ready();
+    println!("{ready}; the new /usr and kernel image have {} bytes", machine.whole());
+    assert!(ready.patched && !ready.whole_kernel && ready.requests <= 300, "{ready:?}");
+    assert!((ready.fetched + ready.left) * 100 <= machine.whole() * MOST[0], "{ready:?}");
+    fetcher.makes_the_new_version(&machine);
+    let asked = server.requests();
+    assert!(asked.len() as u64 <= ready.requests, "{} requests, {ready:?}", asked.len());
+    assert!(!asked.iter().any(|path| path.ends_with(".raw") || path.ends_with(".efi")), "{asked:?}");
+    assert!(fetcher.peak_kib() < 64 << 10, "{} KiB of memory", fetcher.peak_kib());
+}
+
+#[test]
+#[ignore = "needs releases; `make vm` runs it"]
+fn without_a_patch_blocks_are_fetched() {
+    let (_release, server) = server("fetch-blocks");
+    let machine = Machine::new("blocks");
+    // The list has no patch from this version.
+    let fetcher = Fetcher::start(&machine.order_from(&server, "demo_0.0.0"));
+    let ready = fetcher.ready();
+    println!("{ready}");
+    assert!(!ready.patched && ready.whole_kernel && ready.requests <= 300, "{ready:?}");
+    assert!((ready.fetched + ready.left) * 100 <= machine.whole() * MOST[1], "{ready:?}");
+    fetcher.makes_the_new_version(&machine);
+}
+
+#[test]
+#[ignore = "needs releases; `make vm` runs it"]
+fn blocks_that_the_disk_lost_are_fetched() {
+    let (_release, server) = server("fetch-damage");
+    let machine = Machine::new("damage");
+    for at in [0, 5 << 20, 40 << 20, 100 << 20] {
+        machine.usr.write_all_at(&[0x5a; 9000], at).unwrap();
+    }
+    Fetcher::start(&machine.order(&server)).makes_the_new_version(&machine);
+}
+
+#[test]
+#[ignore = "needs releases; `make vm` runs it"]
+fn a_download_that_was_cut_goes_on() {
+    let (_release, server) = server("fetch-cut");
+    let machine = Machine::new("cut");
+    let first = Fetcher::start(&machine.order_from(&server, "demo_0.0.0"));
+    let all = first.ready().left;
+    // A connection breaks off, and is made again.
+    server.cut(".usr.blocks", 50_000);
+    first.makes_the_new_version(&machine);
+    drop(first);
+    // The power is cut: the half that lies in the slot is not fetched once more.
+    let new = fs::read(machine.new_usr()).unwrap();
+    machine.target.write_all_at(&new[..new.len() / 2], 0).unwrap();
+    let again = Fetcher::start(&machine.order_from(&server, "demo_0.0.0"));
+    assert!(again.ready().left < all * 3 / 4, "{} of {all}", again.ready().left);
+    again.makes_the_new_version(&machine);
+}
+
+#[test]
+#[ignore = "needs releases; `make vm` runs it"]
+fn a_server_that_lies_is_refused_before_anything_is_passed_on() {
+    let (_release, server) = server("fetch-lie");
+    let machine = Machine::new("lie");
+    let fetcher = Fetcher::start(&machine.order_from(&server, "demo_0.0.0"));
+    // All that is fetched of the file now has another byte.
+    server.lie_everywhere(".usr.blocks");
+    let got = fetcher.get(&fetcher.names().usr);
+    let new = fs::read(machine.new_usr()).unwrap();
+    assert!(got.len() < new.len() && new.starts_with(&got), "{} bytes", got.len());
+    let said = fetcher.said();
+    assert!(said.contains(" was refused, and not written: demo_0.0.2.usr.blocks: "), "{said}");
+    assert!(said.contains("pattern: block "), "{said}");
+}
+
+#[test]
+#[ignore = "needs releases; `make vm` runs it"]
+fn what_can_not_be_done_in_parts_is_fetched_as_a_whole_and_said() {
+    let (release, server) = server("fetch-whole");
+    let machine = Machine::new("whole");
+    let mut unknown = machine.order(&server);
+    unknown.new = "demo_9".to_owned();
+    let why = |order| match &Fetcher::start(order).answer {
+        Answer::Whole(why) => why.clone(),
+        Answer::Ready(ready) => panic!("{ready}"),
+    };
+    assert!(why(&unknown).starts_with("the server has no demo_9"), "{}", why(&unknown));
+    let mut stranger = machine.order(&server);
+    stranger.keyrings = vec!["/dev/null".into()];
+    assert!(why(&stranger).contains("the image has no keyring"), "{}", why(&stranger));
+    server.without_ranges();
+    let order = machine.order(&server);
+    assert!(why(&order).ends_with("the server has no ranges"), "{}", why(&order));
+    release.damage("SHA256SUMS.gpg");
+    assert!(why(&order).contains("gpg refuses the signature"), "{}", why(&order));
+}
