@@ -125,7 +125,7 @@ fn made(web: &Web, offer: &Offer, table: &Table, head: &Head, running: &[Hash]) 
     let name = offer.patch.as_ref().map_or("", |patched| patched.pieces.as_str());
     let more = match &table.hashes {
         Some(piece) => {
-            let packed = Pieces::new(web, name, [piece.place.clone()]).get(&piece.place)?;
+            let packed = Pieces::new(web, name, Some(piece.place.clone())).get(&piece.place)?;
             said(name, piece.open(&packed, &[]))?
         }
         None => Vec::new(),
@@ -147,7 +147,7 @@ fn made(web: &Web, offer: &Offer, table: &Table, head: &Head, running: &[Hash]) 
 /// Fetches the tree.
 fn fetched(web: &Web, offer: &Offer, index: &Index) -> Result<Tree> {
     let end = index.tree.last().map_or(0, |piece| piece.place.end);
-    let mut pieces = Pieces::new(web, &offer.blocks, [0..end]);
+    let mut pieces = Pieces::new(web, &offer.blocks, Some(0..end));
     let mut bytes = Vec::new();
     for piece in &index.tree {
         bytes.extend(said(&offer.blocks, piece.open(&pieces.get(&piece.place)?, &[]))?);

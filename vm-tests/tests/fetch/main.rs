@@ -20,7 +20,6 @@ fn server(name: &str) -> (Release, Server) {
 }
 
 #[test]
-#[ignore = "needs releases; `make vm` runs it"]
 fn a_patch_and_the_running_version_make_the_new_one() {
     let (_release, server) = server("fetch-patch");
     let machine = Machine::new("patch");
@@ -37,7 +36,6 @@ fn a_patch_and_the_running_version_make_the_new_one() {
 }
 
 #[test]
-#[ignore = "needs releases; `make vm` runs it"]
 fn without_a_patch_blocks_are_fetched() {
     let (_release, server) = server("fetch-blocks");
     let machine = Machine::new("blocks");
@@ -51,7 +49,6 @@ fn without_a_patch_blocks_are_fetched() {
 }
 
 #[test]
-#[ignore = "needs releases; `make vm` runs it"]
 fn blocks_that_the_disk_lost_are_fetched() {
     let (_release, server) = server("fetch-damage");
     let machine = Machine::new("damage");
@@ -62,7 +59,6 @@ fn blocks_that_the_disk_lost_are_fetched() {
 }
 
 #[test]
-#[ignore = "needs releases; `make vm` runs it"]
 fn a_download_that_was_cut_goes_on() {
     let (_release, server) = server("fetch-cut");
     let machine = Machine::new("cut");
@@ -81,7 +77,6 @@ fn a_download_that_was_cut_goes_on() {
 }
 
 #[test]
-#[ignore = "needs releases; `make vm` runs it"]
 fn a_server_that_lies_is_refused_before_anything_is_passed_on() {
     let (_release, server) = server("fetch-lie");
     let machine = Machine::new("lie");
@@ -97,7 +92,6 @@ fn a_server_that_lies_is_refused_before_anything_is_passed_on() {
 }
 
 #[test]
-#[ignore = "needs releases; `make vm` runs it"]
 fn what_can_not_be_done_in_parts_is_fetched_as_a_whole_and_said() {
     let (release, server) = server("fetch-whole");
     let machine = Machine::new("whole");
