@@ -27,8 +27,8 @@ fn index() -> Index {
 const PER_GROUP: usize = 12;
 const USR: usize = 16;
 const VERITY: usize = 56;
-const SALT: usize = 128;
-const FIRST: usize = 134;
+const SALT: usize = 144;
+const FIRST: usize = 150;
 
 #[test]
 fn an_index_is_read_as_it_was_written() {
