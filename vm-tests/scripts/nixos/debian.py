@@ -17,7 +17,7 @@ LEFT_OUT = (
     "lib/python3 lib/python3.* share/bash-completion share/doc share/doc-base share/info share/lintian share/locale share/man share/nix "
     "share/python3 share/zsh"
 ).split()
-# NixOS chooses these by name: nothing is to be found in Debian's places.
+# NixOS chooses from these by name: nothing is to be found where Debian's programs look, so they lie elsewhere.
 CHOSEN = "systemd/system systemd/user udev/rules.d binfmt.d environment.d modules-load.d sysctl.d sysusers.d tmpfiles.d".split()
 # The linker and the library that it is part of find each other.
 UNCHANGED = ("ld-linux-x86-64.so.2", "libc.so.6")
@@ -36,12 +36,26 @@ def copy(store):
     shutil.copytree(store.tree / "etc", to / "etc", symlinks=True)
     for file in sorted(path for path in to.rglob("*")):
         adapt(store, to, file)
+    put_aside(store)
 
 
-def settle(store, systemd):
-    """Takes away what NixOS chooses by name; systemd's own rules for udev it finds in the folder of its package, as here."""
+def put_aside(store):
+    """Moves what NixOS chooses from by name, with its links to what is beside it."""
     for name in CHOSEN:
-        shutil.rmtree(store.at(f"{DEBIAN}/lib/{name}"), ignore_errors=True)
+        at = store.at(f"{DEBIAN}/chosen/{name}")
+        at.parent.mkdir(parents=True, exist_ok=True)
+        if store.at(f"{DEBIAN}/lib/{name}").exists():
+            store.at(f"{DEBIAN}/lib/{name}").rename(at)
+
+
+def place_of(path):
+    """Returns where the copy of a path below /usr is."""
+    chosen = any(path.startswith(f"lib/{name}/") for name in CHOSEN)
+    return f"{DEBIAN}/chosen/{path.removeprefix('lib/')}" if chosen else f"{DEBIAN}/{path}"
+
+
+def give_rules(store, systemd):
+    """systemd's own rules for udev need not be chosen: NixOS's systemd looks in the folder of its package."""
     shutil.copytree(store.at(f"{systemd}/lib/udev/rules.d"), store.at(f"{DEBIAN}/lib/udev/rules.d"))
 
 
