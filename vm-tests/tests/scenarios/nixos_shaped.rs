@@ -1,6 +1,6 @@
 //! An image that Nix itself put together, of Debian's programs: `make nix-machine`. The first boot makes the volume; activation
 //! in a kept `/etc` writes what is its own, and leaves what is the owner's; an update is fetched, tried and kept; a version whose
-//! essential service fails gives way to the one before. Never passed yet: docs/nix.md says how far it came.
+//! essential service fails gives way to the one before.
 
 use pattern_vm_tests::{Computer, Guest, Release, Server};
 
