@@ -254,6 +254,7 @@ check-all: check $(RELEASES) build/releases/userspace build/releases/for-use bui
 	vm-tests/scripts/try-testing
 	vm-tests/scripts/try-filesystem ext4
 	vm-tests/scripts/try-filesystem btrfs
+	@$(if $(PATTERN_NIXPKGS),$(MAKE) nix-machine,echo "skipped: make nix-machine, because PATTERN_NIXPKGS names no checkout of nixpkgs (docs/nix.md)")
 
 .PHONY: lint
 lint: ## test: formatting, lints, licences and sources of dependencies
@@ -273,7 +274,7 @@ nix: ## long tests: evaluate the NixOS module with a checkout of nixpkgs, PATTER
 .PHONY: nix-machine
 nix-machine: image ## long tests: PATTERN_NIXPKGS=DIR: Nix makes an image of Debian's programs; boot and update it
 	tests/need gnupg jq
-	vm-tests/scripts/build-nixos $(PATTERN_NIXPKGS)
+	vm-tests/scripts/build-nixos "$(PATTERN_NIXPKGS)"
 	mkdir -p build/vm
 	$(SCENARIOS) --include-ignored nixos_shaped
 

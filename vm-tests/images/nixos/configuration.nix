@@ -54,7 +54,7 @@ in
     CompressionLevel = lib.mkForce "";
   };
 
-  # Where Debian's programs look for others, in the place of /usr: vm-tests/scripts/nixos-packages.
+  # Where Debian's programs look for others, in the place of /usr: vm-tests/scripts/nixos/packages.
   boot.initrd.prepend = [
     "${pkgs.runCommand "places" { nativeBuildInputs = [ pkgs.cpio ]; } ''
       mkdir -p root/nix/lib && cd root
