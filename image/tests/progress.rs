@@ -26,7 +26,9 @@ fn place() -> TempDir {
     for folder in ["share/pattern/mkosi", "share/pattern/units", "lib/pattern"] {
         fs::create_dir_all(path(folder)).unwrap();
     }
-    fs::write(path("lib/pattern/pattern-initrd"), "").unwrap();
+    for program in ["pattern-initrd", "pattern-fetch"] {
+        fs::write(path("lib/pattern").join(program), "").unwrap();
+    }
     fs::write(path("share/pattern/components"), "rust 1.95.0\n").unwrap();
     fs::write(path("share/pattern/tools"), TOOLS).unwrap();
     fs::set_permissions(path("share/pattern/tools"), fs::Permissions::from_mode(0o755)).unwrap();

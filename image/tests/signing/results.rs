@@ -46,7 +46,9 @@ fn place() -> Place {
     for folder in ["share/pattern/mkosi", "share/pattern/units", "lib/pattern"] {
         fs::create_dir_all(place.path("installed").join(folder)).unwrap();
     }
-    fs::write(place.path("installed/lib/pattern/pattern-initrd"), "").unwrap();
+    for program in ["pattern-initrd", "pattern-fetch"] {
+        fs::write(place.path("installed/lib/pattern").join(program), "").unwrap();
+    }
     fs::write(place.path("installed/share/pattern/components"), "rust 1.95.0\n").unwrap();
     let tools = place.path("installed/share/pattern/tools");
     fs::write(&tools, TOOLS).unwrap();

@@ -72,7 +72,9 @@ impl Host {
         }
         host.program("stubs/bin/mkosi", MKOSI);
         host.program("data/share/pattern/tools", TOOLS);
-        fs::write(host.path("data/lib/pattern/pattern-initrd"), "").unwrap();
+        for program in ["pattern-initrd", "pattern-fetch"] {
+            fs::write(host.path("data/lib/pattern").join(program), "").unwrap();
+        }
         fs::write(host.path("data/share/pattern/components"), "rust 1.95.0\n").unwrap();
         host.succeeds(&["gen-keyring", "x"]);
         host.succeeds(&["gen-keyring", "x", "--epoch", "1"]);
