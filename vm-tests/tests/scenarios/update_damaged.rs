@@ -31,7 +31,10 @@ fn update_damaged() {
     let _earlier = server.requests();
     guest.must("pattern update 0.0.3");
     let requests = server.requests();
-    assert!(requests.iter().any(|path| path.contains(".usr.raw")), "it was not fetched anew: {requests:?}");
+    assert!(
+        requests.iter().any(|path| path.contains(".usr.blocks")),
+        "it was not fetched anew: {requests:?}"
+    );
     guest.send("systemctl reboot");
     guest.wait_for_shell();
     guest.must("until [ -e /boot/EFI/Linux/demo_0.0.3.efi ]; do sleep 1; done");

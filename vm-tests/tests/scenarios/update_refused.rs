@@ -10,7 +10,11 @@ const CASES: [Case; 6] = [
     (Release::sign_expired, "Signature verification failed"),
     (Release::unsign, "SHA256SUMS.gpg"),
     (
-        |release| release.damage("verity"),
+        // Without a right index the whole is fetched.
+        |release| {
+            release.damage("usr.index");
+            release.damage("verity");
+        },
         "systemd-sysupdate update 0.0.2 ended with exit status: 1; the version that runs is untouched",
     ),
     (outgrow, "the free usr partition is too small"),

@@ -35,7 +35,7 @@ fn update_rots() {
     assert!(said.contains("Version 0.0.2 failed: fetching it anew."), "{said}");
     let requests = server.requests();
     assert!(
-        [".verity.raw", ".usr.raw", ".efi"]
+        [".usr.index", ".usr.blocks", ".efi"]
             .iter()
             .all(|part| requests.iter().any(|path| path.contains(part))),
         "{requests:?}"
