@@ -316,7 +316,7 @@ bench-delta: image ## measure: build four successive versions, and write what th
 	tests/need casync gnupg
 	vm-tests/scripts/build-delta
 	cargo bench -q -p pattern-image --bench delta -- $(DELTA)/release $(DELTA)/images-old/delta_1 $(DELTA)/images-old/delta_2 \
-	  $(DELTA)/images-packages/delta_3 $(DELTA)/images-new/delta_4 | vm-tests/scripts/put-table docs/delta.md delta
+	  $(DELTA)/images-kernel/delta_3 $(DELTA)/images-new/delta_4 | vm-tests/scripts/put-table docs/delta.md delta
 
 .PHONY: clean
 clean: ## build: remove what was built
