@@ -68,10 +68,10 @@ impl<'a> Update<'a> {
         Tree::prove(&bytes, &self.index.root).unwrap()
     }
 
-    /// Makes the tree. Its head is the first block of the packed one, which has the UUID.
+    /// Makes the tree, of which nothing but some hashes was fetched.
     fn made(&self, table: &Table) -> Vec<u8> {
-        let head = opened(&self.index.tree[0], &self.new.blocks(), &[]);
-        let head = Head::parse(head.first_chunk().unwrap()).unwrap();
+        let blocks = self.index.usr.bytes / BLOCK_BYTES;
+        let head = Head::new(self.index.uuid, self.index.salt.clone(), blocks).unwrap();
         let (patch, old) = (self.new.patch(self.old), open(&self.old.usr));
         let given = table.hashes.as_ref().map(|piece| opened(piece, &patch, &[])).unwrap_or_default();
         let mut given = given.as_chunks::<32>().0.iter().copied();

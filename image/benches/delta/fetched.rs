@@ -52,8 +52,8 @@ impl Fetched {
         let tree = update.tree();
         let (parts, missing) = update.plan(&tree);
         let of_tree = update.index.tree.iter().map(|piece| piece.place.clone());
-        // With a patch only the first group of the tree is fetched: its head has what no hash says.
-        let of_tree = of_tree.take(if update.table().is_some() { 1 } else { usize::MAX });
+        // With a patch the tree is made.
+        let of_tree = of_tree.take(if update.table().is_some() { 0 } else { usize::MAX });
         let hashes = update.table().and_then(|table| table.hashes.as_ref()).map(|piece| piece.place.clone());
         let of_kernel: Vec<Range<u64>> = update
             .kernel_table()
