@@ -311,6 +311,14 @@ bench: image ## measure: our boots beside those of the same system by stock mean
 	PATTERN_PROGRAM=$(CURDIR)/$(PROGRAM) cargo bench -p pattern-generator
 	PATTERN_IMAGE=$(CURDIR)/$(DEMO) cargo bench -p pattern-vm-tests --bench boot
 
+DELTA := $(CURDIR)/build/delta
+.PHONY: bench-delta
+bench-delta: image ## measure: build four successive versions, and write what their updates fetch into docs/delta.md
+	tests/need casync gnupg
+	vm-tests/scripts/build-delta
+	cargo bench -q -p pattern-image --bench delta -- $(DELTA)/release $(DELTA)/images-old/delta_1 $(DELTA)/images-old/delta_2 \
+	  $(DELTA)/images-kernel/delta_3 $(DELTA)/images-new/delta_4 | vm-tests/scripts/put-table docs/delta.md delta
+
 .PHONY: clean
 clean: ## build: remove what was built
 	rm -rf build target
