@@ -9,6 +9,7 @@ let
     "Cargo.toml"
     "demo"
     "docs"
+    "fetch"
     "generators"
     "image"
     "initrd"
