@@ -36,15 +36,16 @@ help: ## try: list the targets
 programs: ## build: build the static program and the host tool
 	static/cargo build --release -p pattern-initrd
 	static/check $(PROGRAM)
-	static/components >target/components
 	cargo build --release -p pattern-image -p pattern-fetch
+	static/components pattern-initrd >target/components
+	static/components pattern-fetch >target/components-of-fetch
 
 .PHONY: install
 install: programs ## build: lay the files out for packagers: DESTDIR=, PREFIX=
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin target/release/pattern
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/pattern $(PROGRAM) target/release/pattern-fetch
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/share/pattern image/tools
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/pattern target/components
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/pattern target/components target/components-of-fetch
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/pattern/units units/*
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion/completions zsh/site-functions fish/vendor_completions.d)
 	target/release/pattern completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/pattern

@@ -2,8 +2,9 @@
 //! systemd-sysupdate compares before the file gets its name.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use pattern::delta::patch::{From, Table};
 
 use crate::disk::Slot;
@@ -18,56 +19,73 @@ pub(crate) fn write(of: &Offered, to: &mut impl Write) -> Result<()> {
     match (&of.kernel, &of.offer.patch) {
         (Some((table, old)), Some(patched)) => {
             let pieces = Pieces::new(&of.web, &patched.pieces, range(table));
-            patched_from(table, old, pieces, to)
+            Patched { of, table, old, pieces, last: None }.write(to)
         }
         _ => whole(of, to),
     }
 }
 
-/// Fetches it. A connection that breaks off goes on where it ended, once.
+/// Fetches it. A connection that breaks off goes on where it ended, as long as each brings something.
 fn whole(of: &Offered, to: &mut impl Write) -> Result<()> {
     let name = &of.offer.kernel.name;
     let mut counted = Counted { to, count: 0 };
-    let first = io::copy(&mut of.web.from(name, 0)?, &mut counted);
-    if first.is_err() {
-        let start = counted.count;
-        io::copy(&mut of.web.from(name, start)?, &mut counted).with_context(|| format!("fetching {name}"))?;
-    }
-    Ok(())
-}
-
-fn patched_from(table: &Table, old: &Slot, mut pieces: Pieces, to: &mut impl Write) -> Result<()> {
-    let mut last: Option<(usize, Vec<u8>)> = None;
-    for part in table.parts() {
-        match part.from {
-            From::Old(start) => {
-                let bytes =
-                    old.read(u64::from(start), part.new.len()).context("reading the running kernel image")?;
-                to.write_all(&bytes)?;
-            }
-            From::Segment(index, start) => {
-                if last.as_ref().is_none_or(|(unpacked, _)| *unpacked != index) {
-                    last = Some((index, unpacked(table, index, old, &mut pieces)?));
-                }
-                let content = last.as_ref().map_or(&[][..], |(_, content)| content);
-                let start = size(start);
-                to.write_all(
-                    content
-                        .get(start..start + part.new.len())
-                        .context("a segment of the patch is too short")?,
-                )?;
-            }
+    loop {
+        let before = counted.count;
+        let fetched = of.web.from(name, before).and_then(|mut from| Ok(io::copy(&mut from, &mut counted)?));
+        match fetched {
+            Err(error) if counted.count == before => return Err(error.context(format!("fetching {name}"))),
+            Err(_) => {}
+            Ok(_) => return Ok(()),
         }
     }
-    Ok(())
 }
 
-fn unpacked(table: &Table, index: usize, old: &Slot, pieces: &mut Pieces) -> Result<Vec<u8>> {
-    let segment = table.segments.get(index).context("the patch has no such segment")?;
-    let parts = segment.old.iter().map(|range| old.read(u64::from(range.start), range.len()));
-    let before = parts.collect::<io::Result<Vec<_>>>().context("reading the running kernel image")?.concat();
-    let packed = pieces.get(&segment.piece.place)?;
-    segment.piece.open(&packed, &before).map_err(anyhow::Error::msg).context("the patch of the kernel image")
+/// The running kernel image and a patch.
+struct Patched<'a> {
+    of: &'a Offered,
+    table: &'a Table,
+    old: &'a Slot,
+    pieces: Pieces<'a>,
+    /// The segment that was unpacked last. Nothing if it could not be.
+    last: Option<(usize, Option<Vec<u8>>)>,
+}
+
+impl Patched<'_> {
+    fn write(mut self, to: &mut impl Write) -> Result<()> {
+        for part in self.table.parts() {
+            let made = match part.from {
+                From::Old(start) => self.old.read(u64::from(start), part.new.len()).ok(),
+                From::Segment(index, start) => self.segment(index, size(start), part.new.len()),
+            };
+            match made {
+                Some(bytes) => to.write_all(&bytes)?,
+                None => to.write_all(&self.fetched(&part.new)?)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns bytes of a segment, or nothing if the patch is missing or wrong.
+    fn segment(&mut self, index: usize, start: usize, length: usize) -> Option<Vec<u8>> {
+        if self.last.as_ref().is_none_or(|(unpacked, _)| *unpacked != index) {
+            self.last = Some((index, self.unpacked(index)));
+        }
+        let (_, content) = self.last.as_ref()?;
+        content.as_ref()?.get(start..start.checked_add(length)?).map(<[u8]>::to_vec)
+    }
+
+    fn unpacked(&mut self, index: usize) -> Option<Vec<u8>> {
+        let segment = self.table.segments.get(index)?;
+        let parts = segment.old.iter().map(|range| self.old.read(u64::from(range.start), range.len()));
+        let before = parts.collect::<io::Result<Vec<_>>>().ok()?.concat();
+        segment.piece.open(&self.pieces.get(&segment.piece.place).ok()?, &before).ok()
+    }
+
+    /// Fetches a part of the kernel image itself.
+    fn fetched(&self, place: &Range<u32>) -> Result<Vec<u8>> {
+        let place = u64::from(place.start)..u64::from(place.end);
+        Pieces::new(&self.of.web, &self.of.offer.kernel.name, None).get(&place)
+    }
 }
 
 struct Counted<W> {

@@ -10,6 +10,7 @@ mod kernel;
 mod offered;
 mod order;
 mod pieces;
+mod proxy;
 mod serve;
 mod signed;
 mod usr;
@@ -42,7 +43,7 @@ fn run() -> Result<()> {
     let certificates = certificates::read();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("listening on the loopback")?;
     confine::as_nobody().context("giving up the rights of root")?;
-    let web = web::Web::new(&order.url, certificates);
+    let web = web::Web::new(&order.url, certificates)?;
     let offered = Arc::new(Offered::prepare(&order, files, web)?);
     let ready = offered.summary(listener.local_addr()?.port());
     serve::start(listener, offered)?;

@@ -1,6 +1,6 @@
 //! Collects what is known before anything is fetched of a version itself, and decides what is.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::ops::Range;
 
 use anyhow::{Context as _, Result, bail};
@@ -50,20 +50,22 @@ impl Offered {
         if index.root != offer.root {
             bail!("{} is for another root hash than {}", offer.index.name, offer.usr);
         }
-        let patch = match &offer.patch {
-            Some(patched) => said(&patched.index.name, Patch::parse(&read(&patched.index)?))?,
-            None => Patch::default(),
-        };
+        // Without a patch, or with one that is of no use, blocks are fetched.
+        let patch = offer.patch.as_ref().map(|patched| {
+            read(&patched.index).and_then(|bytes| said(&patched.index.name, Patch::parse(&bytes)))
+        });
+        let patch = patch.and_then(useful).unwrap_or_default();
         let head = Head::new(index.uuid, index.salt.clone(), index.usr.bytes / BLOCK_BYTES);
         let head = said(&offer.index.name, head)?;
         let (running, target) = (Slot(files.usr), files.target.map(Slot));
         let (places, hashes) = running.places(&head, order.blocks)?;
         let usr = patch.usr.filter(|table| is_for(table, order, &offer, &head));
-        let tree = match usr.as_ref().map(|table| made(&web, &offer, table, &head, &hashes)).transpose()? {
-            Some(tree) if tree.bytes().1 == index.root => tree,
-            _ => fetched(&web, &offer, &index)?,
-        };
+        let made = usr.as_ref().and_then(|table| useful(made(&web, &offer, table, &head, &hashes)));
         drop(hashes);
+        let (usr, tree) = match made {
+            Some(tree) if tree.bytes().1 == index.root => (usr, tree),
+            _ => (None, fetched(&web, &offer, &index)?),
+        };
         let is_there = |block: usize| {
             let leaf = tree.leaves().get(block).and_then(|leaf| places.of_block(leaf));
             let there = leaf.is_none().then(|| target.as_ref()?.block(block as u64)).flatten();
@@ -96,6 +98,14 @@ impl Offered {
             whole_kernel: self.kernel.is_none(),
         }
     }
+}
+
+/// Says why a patch is not used.
+fn useful<T>(result: Result<T>) -> Option<T> {
+    let say = |error: &anyhow::Error| {
+        writeln!(std::io::stderr(), "pattern: the patch is not used: {error:#}").ok();
+    };
+    result.inspect_err(say).ok()
 }
 
 /// Fetches a file of the list.

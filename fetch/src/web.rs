@@ -10,7 +10,9 @@ use anyhow::{Context as _, Result, bail};
 use rustls::crypto::ring;
 use ureq::http::{Response, StatusCode, header};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, Proxy};
+
+use crate::proxy;
 
 /// How long a server may take to answer. An answer that takes longer to come is asked for anew, from where it ended.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -24,7 +26,12 @@ pub(crate) struct Web {
 }
 
 impl Web {
-    pub(crate) fn new(url: &str, trusted: Vec<Certificate<'static>>) -> Self {
+    /// # Errors
+    /// When the proxy that is set can't be used.
+    pub(crate) fn new(url: &str, trusted: Vec<Certificate<'static>>) -> Result<Self> {
+        let proxy = proxy::of(url, |name| std::env::var(name).ok());
+        let used = proxy.as_deref().map(Proxy::new).transpose();
+        let used = used.context("using the proxy that is set in the environment")?;
         let tls = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
             .root_certs(RootCerts::Specific(Arc::new(trusted)))
@@ -32,6 +39,7 @@ impl Web {
             .build();
         let agent = Agent::config_builder()
             .tls_config(tls)
+            .proxy(used)
             .http_status_as_error(false)
             .timeout_connect(Some(PATIENCE))
             .timeout_recv_response(Some(PATIENCE))
@@ -40,7 +48,7 @@ impl Web {
             .build()
             .new_agent();
         let url = url.trim_end_matches('/').to_owned();
-        Self { url, agent, fetched: AtomicU64::new(0), requests: AtomicU64::new(0) }
+        Ok(Self { url, agent, fetched: AtomicU64::new(0), requests: AtomicU64::new(0) })
     }
 
     /// Returns how many bytes of content came so far.
@@ -73,8 +81,8 @@ impl Web {
     /// # Errors
     /// When the server does not answer, does not have the file, or has no ranges.
     pub(crate) fn from(&self, name: &str, start: u64) -> Result<impl Read + use<'_>> {
-        let range = (start > 0).then(|| format!("bytes={start}-"));
-        let answer = self.ask(name, range).with_context(|| format!("fetching {}/{name}", self.url))?;
+        let start = (start > 0).then_some((start, None));
+        let answer = self.ask(name, start).with_context(|| format!("fetching {}/{name}", self.url))?;
         Ok(self.counted(answer))
     }
 
@@ -83,43 +91,41 @@ impl Web {
     /// # Errors
     /// When the server does not answer, does not have the file, or has no ranges.
     pub(crate) fn part(&self, name: &str, range: &Range<u64>) -> Result<impl Read + use<'_>> {
-        let last = range.end.saturating_sub(1);
-        let asked = format!("bytes={}-{last}", range.start);
-        let about = || format!("fetching {}/{name}, {asked}", self.url);
-        let answer = self.ask(name, Some(asked.clone())).with_context(about)?;
+        let (start, last) = (range.start, range.end.saturating_sub(1));
+        let about = || format!("fetching {}/{name}, bytes {start} to {last}", self.url);
+        let answer = self.ask(name, Some((start, Some(last)))).with_context(about)?;
         Ok(self.counted(answer).take(range.end.saturating_sub(range.start)))
     }
 
-    fn ask(&self, name: &str, range: Option<String>) -> Result<Response<Body>> {
+    /// `bytes`: the first one that is wanted, and the last one.
+    fn ask(&self, name: &str, bytes: Option<(u64, Option<u64>)>) -> Result<Response<Body>> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         // A range is one of the bytes that the sums are of, and not of a packed form.
         let mut request =
             self.agent.get(format!("{}/{name}", self.url)).header(header::ACCEPT_ENCODING, "identity");
-        let wanted = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
-        let start = range
-            .as_ref()
-            .and_then(|range| range.strip_prefix("bytes=")?.split('-').next().map(str::to_owned));
-        if let Some(range) = range {
-            request = request.header(header::RANGE, range);
+        if let Some((start, last)) = bytes {
+            let last = last.map(|last| last.to_string()).unwrap_or_default();
+            request = request.header(header::RANGE, format!("bytes={start}-{last}"));
         }
         let answer = request.call()?;
-        match answer.status() {
-            StatusCode::OK if wanted != StatusCode::OK => bail!("the server has no ranges"),
-            status if status != wanted => bail!("the server says {status}"),
-            _ => {}
+        match (bytes, answer.status()) {
+            (None, StatusCode::OK) => Ok(answer),
+            (Some((start, _)), StatusCode::PARTIAL_CONTENT) if begins_at(&answer, start) => Ok(answer),
+            (Some(_), StatusCode::PARTIAL_CONTENT) => bail!("the server returns another range"),
+            (Some(_), StatusCode::OK) => bail!("the server has no ranges"),
+            (_, status) => bail!("the server says {status}"),
         }
-        let begins = answer.headers().get(header::CONTENT_RANGE).and_then(|range| range.to_str().ok());
-        if let Some(start) = start
-            && !begins.is_some_and(|begins| begins.starts_with(&format!("bytes {start}-")))
-        {
-            bail!("the server answers with another range");
-        }
-        Ok(answer)
     }
 
     fn counted(&self, answer: Response<Body>) -> Counted<'_, impl Read + use<>> {
         Counted { from: answer.into_body().into_reader(), fetched: &self.fetched }
     }
+}
+
+/// Returns whether an answer has the bytes from this one on (RFC 9110, "Content-Range").
+fn begins_at(answer: &Response<Body>, start: u64) -> bool {
+    let range = answer.headers().get(header::CONTENT_RANGE).and_then(|range| range.to_str().ok());
+    range.is_some_and(|range| range.starts_with(&format!("bytes {start}-")))
 }
 
 struct Counted<'a, R> {

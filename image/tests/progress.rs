@@ -30,6 +30,7 @@ fn place() -> TempDir {
         fs::write(path("lib/pattern").join(program), "").unwrap();
     }
     fs::write(path("share/pattern/components"), "rust 1.95.0\n").unwrap();
+    fs::write(path("share/pattern/components-of-fetch"), "rust 1.95.0\n").unwrap();
     fs::write(path("share/pattern/tools"), TOOLS).unwrap();
     fs::set_permissions(path("share/pattern/tools"), fs::Permissions::from_mode(0o755)).unwrap();
     fs::write(path("pattern.toml"), CONFIG).unwrap();

@@ -32,6 +32,8 @@ use crate::volume::{place, reminder};
 use announce::Said;
 use update::{Done, How, Later};
 
+/// What is said if the server has nothing newer.
+const NOTHING: &str = "No newer version is offered.";
 /// Wrong usage.
 const WRONG: u8 = 2;
 /// What can't be said from here.
@@ -112,6 +114,11 @@ fn update(version: Option<&str>, how: How) -> Result<ExitCode> {
         Some(version) => update::this(&context, version, how),
         None => update::newest_offered(&context, how),
     }?;
+    // What follows an update may change the volume.
+    if how.dry_run && matches!(done, Done::Nothing) {
+        output::line(NOTHING)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     after_update(&context, &done)
 }
 
@@ -127,7 +134,7 @@ fn after_update(context: &Context, done: &Done) -> Result<ExitCode> {
         Done::Ready => {}
         Done::Shown => return Ok(ExitCode::SUCCESS),
         // Another version may be installed already, and wait for a restart.
-        Done::Nothing => output::line("No newer version is offered.")?,
+        Done::Nothing => output::line(NOTHING)?,
         Done::Later(later) => {
             let why = match later {
                 Later::Unproved(closed) => format!("{closed}; to install all the same, use --force"),

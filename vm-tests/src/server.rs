@@ -31,10 +31,8 @@ struct Faults {
     elsewhere: Option<String>,
     /// Requests for ranges get the whole file.
     no_ranges: bool,
-    /// A file whose name contains the word has another byte at this offset.
-    lie: Option<(&'static str, u64)>,
     /// Each answer with a file whose name contains the word has another first byte.
-    lies: Option<&'static str>,
+    lie: Option<&'static str>,
 }
 
 impl Server {
@@ -71,14 +69,9 @@ impl Server {
         self.fails(|faults| faults.no_ranges = true);
     }
 
-    /// Changes the byte at this offset of the file whose name contains this word, in each answer from now on.
-    pub fn lie(&self, word: &'static str, offset: u64) {
-        self.fails(|faults| faults.lie = Some((word, offset)));
-    }
-
     /// Changes the first byte of each answer with a file whose name contains this word, from now on.
-    pub fn lie_everywhere(&self, word: &'static str) {
-        self.fails(|faults| faults.lies = Some(word));
+    pub fn lie(&self, word: &'static str) {
+        self.fails(|faults| faults.lie = Some(word));
     }
 
     /// Returns the paths that were requested since the last call.
@@ -115,12 +108,8 @@ impl Site for State {
         if faults.no_ranges {
             answer.headers.retain(|(name, _)| *name != "Accept-Ranges");
         }
-        if let Some((_, offset)) = faults.lie {
-            let before = offset.checked_sub(answer.part.start);
-            answer.body = Box::new(Liar { body: answer.body, before });
-        }
-        if faults.lies.is_some() {
-            answer.body = Box::new(Liar { body: answer.body, before: Some(0) });
+        if faults.lie.is_some() {
+            answer.body = Box::new(Liar { body: answer.body, has_lied: false });
         }
         if let Some((_, bytes)) = faults.cut {
             answer.body = Box::new(answer.body.take(bytes));
@@ -133,28 +122,26 @@ impl State {
     /// Returns what goes wrong with this file. It is cut once.
     fn faults_for(&self, path: &str) -> Faults {
         let mut faults = self.faults.lock().expect("no thread panics with it");
-        let is_meant = |fault: &(&str, u64)| path.contains(fault.0);
-        let (cut, lie) = (faults.cut.take_if(|cut| is_meant(cut)), faults.lie.filter(is_meant));
-        let lies = faults.lies.filter(|word| path.contains(*word));
-        Faults { cut, lie, lies, ..faults.clone() }
+        let cut = faults.cut.take_if(|(word, _)| path.contains(*word));
+        let lie = faults.lie.filter(|word| path.contains(*word));
+        Faults { cut, lie, ..faults.clone() }
     }
 }
 
-/// Changes one byte of what is read.
+/// Changes the first byte of what is read.
 struct Liar<R> {
     body: R,
-    /// How many bytes come before it, if it is still to come.
-    before: Option<u64>,
+    has_lied: bool,
 }
 
 impl<R: Read> Read for Liar<R> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let read = self.body.read(bytes)?;
-        if let Some(before) = self.before {
-            self.before = before.checked_sub(read as u64);
-            if let (None, Ok(at)) = (self.before, usize::try_from(before)) {
-                bytes[at] ^= 1;
-            }
+        if let Some(first) = bytes[..read].first_mut()
+            && !self.has_lied
+        {
+            *first ^= 1;
+            self.has_lied = true;
         }
         Ok(read)
     }
@@ -211,16 +198,11 @@ mod tests {
     }
 
     #[test]
-    fn a_lie_is_at_its_place_in_each_answer_that_has_it() {
+    fn a_lie_is_in_each_answer() {
         let (folder, server) = served();
         fs::write(folder.as_ref().join("other"), "0123456789").unwrap();
-        server.lie("file", 4);
-        for (range, body) in
-            [("", "0123556789"), ("Range: bytes=4-5\r\n", "55"), ("Range: bytes=3-4\r\n", "35")]
-        {
-            assert_eq!(get(&server, "/file", range).1, body, "{range}");
-        }
-        for (range, body) in [("Range: bytes=0-3\r\n", "0123"), ("Range: bytes=5-6\r\n", "56")] {
+        server.lie("file");
+        for (range, body) in [("", "1123456789"), ("Range: bytes=4-5\r\n", "55")] {
             assert_eq!(get(&server, "/file", range).1, body, "{range}");
         }
         assert_eq!(get(&server, "/other", ""), is("200", "0123456789"));

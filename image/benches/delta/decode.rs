@@ -15,8 +15,8 @@ use pattern::delta::tree::{Head, Tree};
 use pattern::delta::{BLOCK, BLOCK_BYTES, Hash};
 use sha2::{Digest as _, Sha256};
 
-use crate::fetched::How;
 use crate::files::{Version, open, part, size};
+use crate::how::How;
 
 /// How much of a file is read at once.
 const CHUNK: usize = 1 << 20;

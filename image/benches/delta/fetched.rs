@@ -1,39 +1,12 @@
 //! What an update fetches.
 
 use std::ops::Range;
-use std::str::FromStr;
 
 use pattern::delta::plan::merge;
 
 use crate::decode::Update;
 use crate::files::{Version, size};
-
-/// Which files of a release are used.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum How {
-    /// The packed blocks, and the whole kernel image.
-    Blocks,
-    /// The patch, and what it has no piece for.
-    Patch,
-}
-
-impl How {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Blocks => "blocks",
-            Self::Patch => "patch",
-        }
-    }
-}
-
-impl FromStr for How {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let found = [Self::Blocks, Self::Patch].into_iter().find(|how| how.name() == name);
-        found.ok_or_else(|| format!("{name} is neither blocks nor patch"))
-    }
-}
+use crate::how::How;
 
 /// Bytes and requests, without those of `SHA256SUMS` and its signature, which each way fetches.
 #[derive(Clone, Copy, Debug)]

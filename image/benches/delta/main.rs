@@ -7,6 +7,7 @@
 mod decode;
 mod fetched;
 mod files;
+mod how;
 mod others;
 mod table;
 
@@ -14,8 +15,9 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 
-use fetched::{Fetched, How};
+use fetched::Fetched;
 use files::Version;
+use how::How;
 
 fn main() {
     // Cargo adds `--bench` behind.

@@ -7,8 +7,9 @@ use std::process::Command;
 
 use pattern::delta::{BLOCK_BYTES, Hash};
 
-use crate::fetched::{Fetched, How};
+use crate::fetched::Fetched;
 use crate::files::{Version, size};
+use crate::how::How;
 
 /// Bytes of both.
 #[derive(Clone, Copy, Debug)]

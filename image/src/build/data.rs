@@ -36,8 +36,15 @@ impl Data {
     }
 
     fn check(&self) -> Result<()> {
-        let paths =
-            [self.mkosi(), self.units(), self.tools(), self.components(), self.program(), self.fetcher()];
+        let paths = [
+            self.mkosi(),
+            self.units(),
+            self.tools(),
+            self.components(),
+            self.components_of_fetcher(),
+            self.program(),
+            self.fetcher(),
+        ];
         match paths.iter().find(|path| !path.exists()) {
             Some(path) => bail!("{} is missing: `make install` puts it there", path.display()),
             None => Ok(()),
@@ -62,6 +69,11 @@ impl Data {
     /// Returns the list of what the static program was linked from.
     pub(crate) fn components(&self) -> PathBuf {
         self.share.join("components")
+    }
+
+    /// Returns the same list for the program that fetches updates.
+    pub(crate) fn components_of_fetcher(&self) -> PathBuf {
+        self.share.join("components-of-fetch")
     }
 
     /// Returns the static program of the initrd and of the image.

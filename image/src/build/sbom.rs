@@ -29,6 +29,8 @@ pub(crate) fn write(places: &Places, data: &Data, to: &Path) -> Result<String> {
         initrd_packages: packages("initrd.manifest")?,
         program: file(&data.program())?,
         program_parts: read(&data.components(), part::components)?,
+        fetcher: file(&data.fetcher())?,
+        fetcher_parts: read(&data.components_of_fetcher(), part::components)?,
     };
     let name = format!("{}{SBOM}", places.base);
     let path = to.join(&name);

@@ -53,7 +53,7 @@ pub fn attend(stream: &TcpStream, site: &dyn Site) -> io::Result<()> {
     }
 }
 
-/// Answers a client for which there is no room, and waits for nothing.
+/// Refuses a client that is one too many, and waits for nothing.
 pub(super) fn refuse(stream: &TcpStream) -> io::Result<()> {
     stream.set_nonblocking(true)?;
     let mut answer = Answer::without_file(Status::Busy);

@@ -54,7 +54,7 @@ fn nothing_is_read_behind_content() {
     }
 }
 
-/// Who connects and says nothing keeps nobody else waiting, but for those for whom there is no room.
+/// Clients that connect and say nothing hold up only those that are too many.
 #[test]
 fn clients_that_say_nothing_are_as_many_as_there_is_room_for() {
     let rig = Rig::serves();

@@ -50,6 +50,7 @@ fn place() -> Place {
         fs::write(place.path("installed/lib/pattern").join(program), "").unwrap();
     }
     fs::write(place.path("installed/share/pattern/components"), "rust 1.95.0\n").unwrap();
+    fs::write(place.path("installed/share/pattern/components-of-fetch"), "rust 1.95.0\n").unwrap();
     let tools = place.path("installed/share/pattern/tools");
     fs::write(&tools, TOOLS).unwrap();
     fs::set_permissions(&tools, fs::Permissions::from_mode(0o755)).unwrap();

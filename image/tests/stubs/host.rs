@@ -76,6 +76,7 @@ impl Host {
             fs::write(host.path("data/lib/pattern").join(program), "").unwrap();
         }
         fs::write(host.path("data/share/pattern/components"), "rust 1.95.0\n").unwrap();
+        fs::write(host.path("data/share/pattern/components-of-fetch"), "rust 1.95.0\n").unwrap();
         host.succeeds(&["gen-keyring", "x"]);
         host.succeeds(&["gen-keyring", "x", "--epoch", "1"]);
         host.image_folder("x");

@@ -230,7 +230,7 @@ impl Machine {
             sysupdate::give_up_others()?;
         }
         match offer {
-            Some(offer) => sysupdate::install_from(version, &offer.definitions),
+            Some(offer) => sysupdate::install_from(version, offer.definitions()),
             None => sysupdate::install(version),
         }
     }

@@ -82,13 +82,57 @@ fn a_server_that_lies_is_refused_before_anything_is_passed_on() {
     let machine = Machine::new("lie");
     let fetcher = Fetcher::start(&machine.order_from(&server, "demo_0.0.0"));
     // All that is fetched of the file now has another byte.
-    server.lie_everywhere(".usr.blocks");
+    server.lie(".usr.blocks");
     let got = fetcher.get(&fetcher.names().usr);
     let new = fs::read(machine.new_usr()).unwrap();
     assert!(got.len() < new.len() && new.starts_with(&got), "{} bytes", got.len());
     let said = fetcher.said();
     assert!(said.contains(" was refused, and not written: demo_0.0.2.usr.blocks: "), "{said}");
     assert!(said.contains("pattern: block "), "{said}");
+}
+
+/// Listed, and not uploaded, or not whole: what is wrong with a patch costs bytes, and not the update.
+#[test]
+fn a_patch_that_is_of_no_use_is_replaced_by_blocks() {
+    let (release, server) = server("fetch-useless");
+    let machine = Machine::new("useless");
+    let (pieces, index) = (release.path().join("demo_0.0.2_0.0.1.patch"), "demo_0.0.2_0.0.1.patch.index");
+    let good = fs::read(&pieces).unwrap();
+    let damaged: Vec<u8> = good.iter().map(|byte| byte ^ 1).collect();
+    fs::write(&pieces, &damaged).unwrap();
+    let fetcher = Fetcher::start(&machine.order(&server));
+    assert!(!fetcher.ready().patched, "{}", fetcher.ready());
+    // The kernel image has a table of its own, and takes from the server what its pieces do not make.
+    assert!(!fetcher.ready().whole_kernel);
+    fetcher.makes_the_new_version(&machine);
+    assert!(fetcher.said().contains("pattern: the patch is not used: "), "{}", fetcher.said());
+    drop(fetcher);
+
+    // It breaks after it was begun with.
+    fs::write(&pieces, &good).unwrap();
+    let fetcher = Fetcher::start(&machine.order(&server));
+    assert!(fetcher.ready().patched);
+    fs::write(&pieces, &damaged).unwrap();
+    fetcher.makes_the_new_version(&machine);
+    drop(fetcher);
+
+    for name in ["demo_0.0.2_0.0.1.patch", index] {
+        fs::remove_file(release.path().join(name)).unwrap();
+        let fetcher = Fetcher::start(&machine.order(&server));
+        assert!(!fetcher.ready().patched, "{name}");
+        fetcher.makes_the_new_version(&machine);
+    }
+}
+
+#[test]
+fn redirects_are_followed() {
+    let (_release, there) = server("fetch-redirect");
+    let here = Server::start(std::path::Path::new("/nonexistent"));
+    here.redirect(&format!("http://127.0.0.1:{}", there.port()));
+    let machine = Machine::new("redirect");
+    let fetcher = Fetcher::start(&machine.order(&here));
+    assert!(fetcher.ready().patched);
+    fetcher.makes_the_new_version(&machine);
 }
 
 #[test]
@@ -108,6 +152,15 @@ fn what_can_not_be_done_in_parts_is_fetched_as_a_whole_and_said() {
     server.without_ranges();
     let order = machine.order(&server);
     assert!(why(&order).ends_with("the server has no ranges"), "{}", why(&order));
+    // As systemd-pull refuses them: an image knows whom it trusts, and until when.
+    for sign in [Release::sign_with_another_key, Release::sign_expired] {
+        release.replace("delta");
+        sign(&release);
+        assert!(why(&order).contains("verifying SHA256SUMS: gpg refuses the signature"), "{}", why(&order));
+    }
+    release.replace("delta");
     release.damage("SHA256SUMS.gpg");
     assert!(why(&order).contains("gpg refuses the signature"), "{}", why(&order));
+    release.unsign();
+    assert!(why(&order).contains("SHA256SUMS.gpg: the server says 404"), "{}", why(&order));
 }

@@ -10,6 +10,7 @@ use super::part::Part;
 const IMAGE: &str = "SPDXRef-Image";
 const INITRD: &str = "SPDXRef-Initrd";
 const PROGRAM: &str = "SPDXRef-Program";
+const FETCHER: &str = "SPDXRef-Fetcher";
 const CUT_DOWN: &str = "Of these packages the initrd has the files that it needs, and of some none. Kernel and modules \
                         are those of the image.";
 
@@ -32,6 +33,9 @@ pub(super) struct Document<'a> {
     /// The static program of initrd and image.
     pub(super) program: File,
     pub(super) program_parts: Vec<Part>,
+    /// The program of the running system that fetches updates.
+    pub(super) fetcher: File,
+    pub(super) fetcher_parts: Vec<Part>,
 }
 
 impl Document<'_> {
@@ -61,13 +65,17 @@ impl Document<'_> {
         add_file(&mut image, &self.image);
         let mut initrd = package(INITRD, "initrd", version);
         initrd["comment"] = CUT_DOWN.into();
-        let mut program = package(PROGRAM, &self.program.name, env!("CARGO_PKG_VERSION"));
-        add_file(&mut program, &self.program);
+        let programs = [(PROGRAM, &self.program), (FETCHER, &self.fetcher)].map(|(id, file)| {
+            let mut program = package(id, &file.name, env!("CARGO_PKG_VERSION"));
+            add_file(&mut program, file);
+            program
+        });
         // Packages of the initrd are most often those of the image, too.
-        let parts = self.image_packages.iter().chain(&self.initrd_packages).chain(&self.program_parts);
+        let parts = [&self.image_packages, &self.initrd_packages, &self.program_parts, &self.fetcher_parts];
+        let parts = parts.into_iter().flatten();
         let parts: BTreeMap<_, _> = parts.map(|part| (identifier(part), part)).collect();
         let parts = parts.iter().map(|(id, part)| described(id, part));
-        [image, initrd, program].into_iter().chain(parts).collect()
+        [image, initrd].into_iter().chain(programs).chain(parts).collect()
     }
 
     fn relationships(&self) -> Vec<Value> {
@@ -76,12 +84,14 @@ impl Document<'_> {
             relation("SPDXRef-DOCUMENT", "DESCRIBES", IMAGE),
             relation(IMAGE, "CONTAINS", INITRD),
             relation(IMAGE, "CONTAINS", PROGRAM),
+            relation(IMAGE, "CONTAINS", FETCHER),
             relation(INITRD, "CONTAINS", PROGRAM),
         ];
         let each = [
             (IMAGE, "CONTAINS", &self.image_packages),
             (INITRD, "CONTAINS", &self.initrd_packages),
             (PROGRAM, "STATIC_LINK", &self.program_parts),
+            (FETCHER, "STATIC_LINK", &self.fetcher_parts),
         ];
         for (from, kind, parts) in each {
             all.extend(parts.iter().map(|part| relation(from, kind, &identifier(part))));

@@ -2,9 +2,9 @@
 //! docs/delta.md says who proves what.
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Error, Result};
 use pattern::boot::superblock::{BYTES, Superblock};
@@ -28,10 +28,21 @@ const LONGEST: u64 = 64 << 10;
 /// A version that pattern-fetch offers, until this is dropped.
 pub(super) struct Offer {
     pub(super) ready: Ready,
-    pub(super) definitions: PathBuf,
-    child: Child,
-    /// Closed, it ends the child.
-    order: Option<ChildStdin>,
+    _program: Program,
+}
+
+impl Offer {
+    /// Returns the folder with the definitions for systemd-sysupdate.
+    pub(super) fn definitions(&self) -> &Path {
+        Path::new(DEFINITIONS)
+    }
+}
+
+impl Drop for Offer {
+    fn drop(&mut self) {
+        fs::remove_dir_all(DEFINITIONS)
+            .unwrap_or_else(|error| output::message(&format!("pattern: removing {DEFINITIONS}: {error}")));
+    }
 }
 
 /// Starts it.
@@ -39,63 +50,42 @@ pub(super) struct Offer {
 /// # Errors
 /// When the whole has to be fetched. The error says why.
 pub(super) fn start(ctx: &Context, machine: &Machine, version: &str) -> Result<Offer> {
-    let order = serde_json::to_vec(&order(ctx, machine, version)?)?;
-    let child = Command::new(PROGRAM).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let mut child = child.with_context(|| format!("starting {PROGRAM}"))?;
-    let mut input = child.stdin.take().context("it has no input")?;
-    let asked = input.write_all(&[&order[..], b"\n"].concat()).and_then(|()| input.flush());
-    let mut offer = Unfinished { child: Some(child), input: Some(input) };
-    asked.with_context(|| format!("asking {PROGRAM}"))?;
-    let ready = match offer.answer()? {
-        Answer::Ready(ready) => ready,
-        Answer::Whole(why) => return Err(Error::msg(why)),
-    };
-    let definitions = PathBuf::from(DEFINITIONS);
-    define(ctx, ready.port, &definitions)?;
-    offer.finish(ready, definitions)
-}
-
-/// A child that has not answered yet. It does not outlive this.
-struct Unfinished {
-    child: Option<Child>,
-    input: Option<ChildStdin>,
-}
-
-impl Unfinished {
-    fn answer(&mut self) -> Result<Answer> {
-        let output = self.child.as_mut().and_then(|child| child.stdout.take()).context("it has no output")?;
-        let mut line = Vec::new();
-        let reading = || format!("reading the answer of {PROGRAM}");
-        BufReader::new(output.take(LONGEST)).read_until(b'\n', &mut line).with_context(reading)?;
-        serde_json::from_slice(&line).with_context(reading)
-    }
-
-    fn finish(mut self, ready: Ready, definitions: PathBuf) -> Result<Offer> {
-        let child = self.child.take().context("it ended")?;
-        Ok(Offer { ready, definitions, child, order: self.input.take() })
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        drop(self.input.take());
-        if let Some(mut child) = self.child.take() {
-            end(&mut child);
+    let mut program = Program::start()?;
+    match program.ask(&order(ctx, machine, version)?).with_context(|| format!("asking {PROGRAM}"))? {
+        Answer::Whole(why) => Err(Error::msg(why)),
+        Answer::Ready(ready) => {
+            define(ctx, ready.port)?;
+            Ok(Offer { ready, _program: program })
         }
     }
 }
 
-impl Drop for Offer {
-    fn drop(&mut self) {
-        drop(self.order.take());
-        end(&mut self.child);
+/// The process. It does not outlive this.
+struct Program(Child);
+
+impl Program {
+    fn start() -> Result<Self> {
+        let child = Command::new(PROGRAM).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        Ok(Self(child.with_context(|| format!("starting {PROGRAM}"))?))
+    }
+
+    /// Its input stays open: the end of it ends the program.
+    fn ask(&mut self, order: &Order) -> Result<Answer> {
+        let order = [serde_json::to_vec(order)?, b"\n".to_vec()].concat();
+        self.0.stdin.as_mut().context("it has no input")?.write_all(&order)?;
+        let output = self.0.stdout.as_mut().context("it has no output")?;
+        let mut line = Vec::new();
+        BufReader::new(output.take(LONGEST)).read_until(b'\n', &mut line)?;
+        Ok(serde_json::from_slice(&line)?)
     }
 }
 
-fn end(child: &mut Child) {
-    // It ends by itself when its input is closed, unless it waits for a server.
-    if let Err(error) = child.kill().and_then(|()| child.wait()) {
-        output::message(&format!("pattern: ending {PROGRAM}: {error}"));
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may wait for a server.
+        if let Err(error) = self.0.kill().and_then(|()| self.0.wait()) {
+            output::message(&format!("pattern: ending {PROGRAM}: {error}"));
+        }
     }
 }
 
@@ -129,14 +119,13 @@ fn blocks(tree: &Path) -> Result<u64> {
     Ok(Superblock::parse(&bytes).map_err(|error| Error::msg(error.to_string()))?.blocks())
 }
 
-fn define(ctx: &Context, port: u16, folder: &Path) -> Result<()> {
-    let about = || format!("writing {}", folder.display());
-    fs::remove_dir_all(folder).or_else(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Ok(()),
-        _ => Err(error).with_context(about),
-    })?;
-    fs::create_dir(folder).with_context(about)?;
+fn define(ctx: &Context, port: u16) -> Result<()> {
+    let about = || format!("writing {DEFINITIONS}");
+    fs::remove_dir_all(DEFINITIONS)
+        .or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
+        .and_then(|()| fs::create_dir(DEFINITIONS))
+        .with_context(about)?;
     transfers::on_the_loopback(&ctx.config, port)
         .iter()
-        .try_for_each(|(name, text)| fs::write(folder.join(name), text).with_context(about))
+        .try_for_each(|(name, text)| fs::write(Path::new(DEFINITIONS).join(name), text).with_context(about))
 }

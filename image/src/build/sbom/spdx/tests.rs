@@ -29,6 +29,8 @@ fn document() -> Document<'static> {
         program_parts: components(&format!(
             "crate pattern 0.2.0 -\ncrate serde_json 1.0.154 {SUM}\ncrate toml 1.2.1+spec {SUM}\ndebian cryptsetup 2:2.7.5-2\nrust 1.95.0"
         )).unwrap(),
+        fetcher: file("pattern-fetch"),
+        fetcher_parts: components(&format!("crate pattern 0.2.0 -\ncrate ureq 3.5.2 {SUM}\nrust 1.95.0")).unwrap(),
     }
 }
 
@@ -76,7 +78,7 @@ fn each_package_is_identified_and_described() {
         }
     }
     assert!(seen.contains("deb-libstdc-2b--2b-6-14-3a-1-7e-2-2b-3"), "{seen:?}");
-    assert_eq!(seen.len(), 3 + 3 + 5, "image, initrd and program; packages; {seen:?}");
+    assert_eq!(seen.len(), 4 + 3 + 6, "image, initrd and programs; packages; parts; {seen:?}");
 }
 
 /// Clause 11: relationships.
