@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use pattern::delta::index::Index;
 use pattern::delta::offer::{Listed, Offer};
 use pattern::delta::order::{Order, Ready};
-use pattern::delta::patch::{Copied, Patch, Table};
+use pattern::delta::patch::{Patch, Table};
 use pattern::delta::plan::{Facts, Parts, Plan, plan};
 use pattern::delta::tree::{Head, Tree};
 use pattern::delta::{BLOCK_BYTES, Hash};
@@ -140,17 +140,7 @@ fn made(web: &Web, offer: &Offer, table: &Table, head: &Head, running: &[Hash]) 
         }
         None => Vec::new(),
     };
-    let mut leaves: Vec<Hash> = vec![[0; 32]; head.blocks()];
-    let mut more = more.as_chunks::<32>().0.iter();
-    for range in table.missing() {
-        for (leaf, hash) in leaves.iter_mut().skip(size(range.start)).take(range.len()).zip(&mut more) {
-            *leaf = *hash;
-        }
-    }
-    for Copied { new, old, count } in &table.copied {
-        let from = running.iter().skip(size(*old)).take(size(*count));
-        leaves.iter_mut().skip(size(*new)).zip(from).for_each(|(leaf, hash)| *leaf = *hash);
-    }
+    let leaves = table.leaves(|block| running.get(size(block)).copied(), more.as_chunks().0);
     said(name, Tree::new(head.clone(), leaves))
 }
 

@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use pattern::delta::index::Index;
-use pattern::delta::patch::{Copied, From, Table};
+use pattern::delta::patch::{Copied, Table};
 use pattern::delta::piece::Piece;
 use pattern::delta::plan::{Facts, Parts, Places, Plan, Source, plan};
 use pattern::delta::tree::{Head, Tree};
@@ -74,15 +74,8 @@ impl<'a> Update<'a> {
         let head = Head::new(self.index.uuid, self.index.salt.clone(), blocks).unwrap();
         let (patch, old) = (self.new.patch(self.old), open(&self.old.usr));
         let given = table.hashes.as_ref().map(|piece| opened(piece, &patch, &[])).unwrap_or_default();
-        let mut given = given.as_chunks::<32>().0.iter().copied();
-        let mut leaves: Vec<Hash> = Vec::with_capacity(head.blocks());
-        for one in table.parts() {
-            match one.from {
-                From::Old(start) => (start..start + (one.new.end - one.new.start))
-                    .for_each(|block| leaves.push(head.hash(&part(&old, place(block..block + 1))))),
-                From::Segment(..) => leaves.extend(given.by_ref().take(one.new.len())),
-            }
-        }
+        let hash = |block| Some(head.hash(&part(&old, place(block..block + 1))));
+        let leaves = table.leaves(hash, given.as_chunks().0);
         Tree::new(head, leaves).unwrap().bytes().0
     }
 

@@ -194,6 +194,21 @@ impl Table {
         parts
     }
 
+    /// Returns the hash of each block of the new version. `running` has the hash of a block of the old one, and `given` has those that the
+    /// patch brings. If they are too few, so is what is returned.
+    #[must_use]
+    pub fn leaves(&self, running: impl Fn(u32) -> Option<Hash>, given: &[Hash]) -> Vec<Hash> {
+        let mut given = given.iter().copied();
+        let mut leaves = Vec::new();
+        for part in self.parts() {
+            match part.from {
+                From::Old(start) => leaves.extend((start..).take(part.new.len()).filter_map(&running)),
+                From::Segment(..) => leaves.extend(given.by_ref().take(part.new.len())),
+            }
+        }
+        leaves
+    }
+
     /// Returns the ranges that are not copied, in the order of the segments.
     pub fn missing(&self) -> impl Iterator<Item = Range<u32>> {
         self.segments.iter().flat_map(|segment| &segment.new).cloned()

@@ -57,6 +57,18 @@ fn every_part_of_the_new_version_has_one_source() {
     assert_eq!(usr().missing().collect::<Vec<_>>(), [4..6, 6..7, 8..10]);
 }
 
+#[test]
+fn the_hashes_of_all_blocks_come_from_both_versions() {
+    let hash = |number: u8| [number; 32];
+    let running = |block: u32| u8::try_from(block).ok().filter(|block| *block < 9).map(hash);
+    let given = [100, 101, 102, 103, 104].map(hash);
+    let all = [2, 3, 4, 5, 100, 101, 102, 8, 103, 104].map(hash);
+    assert_eq!(usr().leaves(running, &given), all);
+    // Too few on either side are too few in the end, which the tree refuses.
+    assert_eq!(usr().leaves(running, &given[..4]).len(), 9);
+    assert_eq!(usr().leaves(|block| running(block).filter(|_| block < 8), &given).len(), 9);
+}
+
 fn said(change: impl Fn(&mut Table)) -> String {
     let mut table = usr();
     change(&mut table);
