@@ -263,7 +263,7 @@ lint: ## test: formatting, lints, licences and sources of dependencies
 
 .PHONY: test
 test: ## test: what needs neither C libraries, nor root, nor a VM
-	tests/need acl age dosfstools libcap2-bin mtools strace nix-bin systemd gdisk fdisk gnupg groff-base openssl pandoc xz-utils
+	tests/need acl age cpio dosfstools libcap2-bin mtools strace nix-bin systemd gdisk fdisk gnupg groff-base openssl pandoc xz-utils zstd
 	cargo test -- --include-ignored --skip what_is_taken_compiles --skip own_cargo_command
 	cargo test --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --no-default-features
 

@@ -94,6 +94,7 @@ pub(crate) fn image(
         option("repart-directory", &places.repart()),
         option("extra-search-path", &places.mkosi.join("ukify")),
         option("extra-search-path", &places.mkosi.join("sbsign")),
+        option("extra-search-path", &places.mkosi.join("erofs")),
     ]);
     command.arg(format!("--seed={}", places.date.seed(&places.base)));
     if let Some((keys, pcr)) = keys {

@@ -3,6 +3,9 @@
 
 use pattern_vm_tests::{Computer, Release, Server};
 
+/// 10⁶ bytes between two versions with the same packages, of which 1.0 were needed.
+const MOST: f64 = 2.0;
+
 #[test]
 fn update_delta() {
     let release = Release::copy("delta", "update_delta");
@@ -11,8 +14,18 @@ fn update_delta() {
     computer.serve(&server);
     let mut guest = computer.boot();
     let said = guest.must("pattern update --dry-run");
-    assert!(said.contains("Version 0.0.2: ") && said.contains(" MB are fetched by a patch, in "), "{said}");
+    let fetched = said
+        .split("Version 0.0.2: ")
+        .nth(1)
+        .and_then(|rest| rest.split_once(" MB are fetched by a patch, in "));
+    let megabytes: f64 = fetched.expect(&said).0.parse().expect(&said);
+    assert!(
+        megabytes <= MOST,
+        "{megabytes} MB are more than {MOST}: something in the image changes as a whole with each version"
+    );
     assert_eq!(guest.must("ls /boot/EFI/Linux"), "demo_0.0.1.efi");
+    // Of another kernel, an update fetches what differs in its modules, and the kernel once.
+    assert_eq!(guest.must("find /usr/lib/modules -name '*.ko.*' -o -name 'vmlinuz*'"), "");
 
     drop(server.requests());
     println!("{}", guest.must("pattern update"));
