@@ -14,11 +14,7 @@ fn update_delta() {
     computer.serve(&server);
     let mut guest = computer.boot();
     let said = guest.must("pattern update --dry-run");
-    let fetched = said
-        .split("Version 0.0.2: ")
-        .nth(1)
-        .and_then(|rest| rest.split_once(" MB are fetched by a patch, in "));
-    let megabytes: f64 = fetched.expect(&said).0.parse().expect(&said);
+    let megabytes = announced(&said, "by a patch");
     assert!(
         megabytes <= MOST,
         "{megabytes} MB are more than {MOST}: something in the image changes as a whole with each version"
@@ -41,4 +37,12 @@ fn update_delta() {
     assert_eq!(guest.must(". /etc/os-release && echo $IMAGE_VERSION"), "0.0.2");
     guest.must("until [ -e /boot/EFI/Linux/demo_0.0.2.efi ]; do sleep 1; done");
     guest.power_off();
+}
+
+/// Returns how many 10⁶ bytes `pattern update` said that it fetches, and how.
+pub(crate) fn announced(said: &str, how: &str) -> f64 {
+    let rest = said.split("Version 0.0.2: ").nth(1).unwrap_or_else(|| panic!("{said}"));
+    let amount =
+        rest.split_once(&format!(" MB are fetched {how}, in ")).unwrap_or_else(|| panic!("{said}")).0;
+    amount.parse().unwrap_or_else(|_| panic!("{said}"))
 }
