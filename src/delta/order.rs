@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::size::Size;
+
 /// What `pattern update` asks for.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Order {
@@ -57,21 +59,24 @@ pub struct Ready {
     pub whole_kernel: bool,
 }
 
+impl Ready {
+    /// Returns how much is fetched, without a kernel image that is fetched as a whole.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.fetched.saturating_add(self.left)
+    }
+}
+
 impl fmt::Display for Ready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let amount = self.fetched + self.left;
-        let tenth = |bytes: u64| bytes.div_ceil(100_000);
-        let (what, all) = (tenth(amount), tenth(self.usr));
         let way = if self.patched { "by a patch" } else { "by blocks" };
         let kernel = if self.whole_kernel { ", and the kernel image" } else { "" };
         write!(
             f,
-            "{}.{} MB are fetched {way}, in {} requests{kernel}; /usr has {}.{} MB",
-            what / 10,
-            what % 10,
+            "{} MB are fetched {way}, in {} requests{kernel}; /usr has {} MB",
+            Size::from_bytes(self.bytes()).megabytes(),
             self.requests,
-            all / 10,
-            all % 10
+            Size::from_bytes(self.usr).megabytes()
         )
     }
 }

@@ -1,6 +1,7 @@
 //! `pattern update` and `pattern rollback`: check what is allowed and fits, have systemd-sysupdate
 //! write, and choose what the boot loader starts.
 
+mod connection;
 mod delta;
 mod own;
 mod sysupdate;
@@ -8,11 +9,13 @@ mod sysupdate;
 use std::fs::File;
 
 use anyhow::{Context as _, Result, bail};
+use pattern::config::limit::Limit;
 use pattern::config::version::is_version;
 use pattern::table::{Guid, Partition, Table};
 use pattern::update::entry::{Entry, Tries};
+use pattern::update::metered::{Amount, TooMuch, decide};
 use pattern::update::next::Step;
-use pattern::update::release::{Part, fits};
+use pattern::update::release::{Part, fits, whole};
 use pattern::update::{Installed, Unproved, room};
 use pattern_machine::disk::Disk;
 use pattern_machine::{esp, output};
@@ -42,6 +45,8 @@ pub(crate) struct How {
     pub(crate) force: bool,
     /// Only say what would be fetched.
     pub(crate) dry_run: bool,
+    /// How much may be fetched.
+    pub(crate) limit: Option<Limit>,
 }
 
 /// Why an update has to wait.
@@ -50,6 +55,8 @@ pub(crate) enum Later {
     Unproved(Unproved),
     /// Another update works.
     Busy,
+    /// More would be fetched than may be.
+    TooMuch(TooMuch),
 }
 
 /// Installs the newest version.
@@ -197,11 +204,24 @@ impl Machine {
         };
         let nothing = || format!("version {version}: nothing was written");
         fits(&offered, slot).with_context(nothing)?;
-        room::check(esp::room(&self.installed.id, &self.installed.running)?).with_context(nothing)?;
+        let room = esp::room(&self.installed.id, &self.installed.running)?;
+        room::check(room).with_context(nothing)?;
         let offer = delta::start(ctx, self, version);
         match &offer {
             Ok(offer) => output::line(&format!("Version {version}: {}.", offer.ready))?,
             Err(error) => output::line(&format!("Version {version} is fetched as a whole: {error:#}."))?,
+        }
+        if let Some(limit) = how.limit {
+            let amount = match &offer {
+                Ok(offer) => {
+                    Amount::new(offer.ready.bytes(), offer.ready.whole_kernel.then_some(room.running))
+                }
+                Err(_) => Amount::new(whole(&offered, slot), Some(room.running)),
+            };
+            match decide(version, amount, limit, connection::look) {
+                Ok(lifted) => lifted.iter().try_for_each(|lifted| output::line(&lifted.to_string()))?,
+                Err(much) => return Ok(Done::Later(Later::TooMuch(much))),
+            }
         }
         if how.dry_run {
             return Ok(Done::Shown);
