@@ -11,6 +11,7 @@ mod recovery_key;
 mod reset;
 mod slot;
 mod status;
+mod unfinished;
 mod update;
 mod wipe_slot;
 

@@ -6,7 +6,11 @@ mod delta;
 mod own;
 mod sysupdate;
 
+pub(super) use connection::ask;
+pub(super) use delta::PROGRAM;
+
 use std::fs::File;
+use std::io::ErrorKind;
 
 use anyhow::{Context as _, Result, bail};
 use pattern::config::limit::Limit;
@@ -139,6 +143,22 @@ fn exclusively(act: impl FnOnce() -> Result<Done>) -> Result<Done> {
     }
 }
 
+/// Returns whether an update is at work.
+///
+/// # Errors
+/// When that can't be known.
+pub(crate) fn is_at_work() -> Result<bool> {
+    let opened = File::open(LOCK);
+    if opened.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return Ok(false);
+    }
+    match opened.with_context(|| format!("opening {LOCK}"))?.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(std::fs::TryLockError::WouldBlock) => Ok(true),
+        Err(std::fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("locking {LOCK}")),
+    }
+}
+
 fn only_the_image() -> Result<()> {
     own::only_the_image()
         .context("hiding /etc from systemd-sysupdate, so that the image's keyring alone verifies updates")
@@ -186,10 +206,26 @@ impl Machine {
         Ok(whole.is_ok())
     }
 
+    /// Returns a partition of the other slot.
+    fn beside(&self, ctx: &Context, part: Part) -> Option<Partition> {
+        self.table.beside(running(ctx, part), part.name())
+    }
+
+    /// Returns whether systemd-sysupdate began to write the other slot, and was cut.
+    fn is_claimed(&self, ctx: &Context) -> bool {
+        Part::ALL.into_iter().any(|part| {
+            let beside = self.beside(ctx, part);
+            beside.is_some_and(|beside| self.table.is_claimed(running(ctx, part), &beside))
+        })
+    }
+
     /// Fetches a version into the other slot.
     fn fetch(&self, ctx: &Context, version: &str, how: How) -> Result<Done> {
         if !is_version(version) {
             bail!("{version:?} is not a version that an image can have");
+        }
+        if !how.dry_run && self.is_claimed(ctx) {
+            sysupdate::give_up_unfinished()?;
         }
         let offered = sysupdate::offered(&ctx.config.image.updates.url, version)?;
         if let Err(closed) = self.installed.gate() {
@@ -198,15 +234,12 @@ impl Machine {
             }
             output::message(&format!("pattern: {closed}; continuing because of --force"));
         }
-        let slot = |part| match part {
-            Part::Usr => room_beside(&self.table, ctx.usr.data()),
-            Part::Verity => room_beside(&self.table, ctx.usr.tree()),
-        };
+        let slot = |part| self.beside(ctx, part).map_or(0, |one| self.table.bytes(one.extent));
         let nothing = || format!("version {version}: nothing was written");
         fits(&offered, slot).with_context(nothing)?;
         let room = esp::room(&self.installed.id, &self.installed.running)?;
         room::check(room).with_context(nothing)?;
-        let offer = delta::start(ctx, self, version);
+        let mut offer = delta::start(ctx, self, version);
         match &offer {
             Ok(offer) => output::line(&format!("Version {version}: {}.", offer.ready))?,
             Err(error) => output::line(&format!("Version {version} is fetched as a whole: {error:#}."))?,
@@ -228,6 +261,7 @@ impl Machine {
         }
         let waiting = self.put_aside()?;
         let replaced = self.replace_by(version, offer.as_ref().ok());
+        offer.iter_mut().for_each(|offer| offer.end(replaced.is_ok()));
         if let (Err(_), Some(waiting)) = (&replaced, waiting.filter(|waiting| waiting.version != version)) {
             restore(ctx, waiting).unwrap_or_else(|error| output::message(&format!("pattern: {error:#}")));
         }
@@ -266,16 +300,12 @@ fn restore(ctx: &Context, waiting: &Entry) -> Result<()> {
     }
 }
 
-/// Returns the size of the other slot's partition, next to the one of the version that runs.
-fn room_beside(table: &Table, running: Guid) -> u64 {
-    beside(table, running).map_or(0, |partition| table.bytes(partition.extent))
-}
-
-/// Returns the largest partition of the same kind as that of the version that runs.
-fn beside(table: &Table, running: Guid) -> Option<Partition> {
-    let own = table.partitions().find(|partition| partition.uuid == running)?;
-    let others = table.partitions().filter(|one| one.kind == own.kind && one.uuid != running);
-    others.max_by_key(|one| table.bytes(one.extent))
+/// Returns the UUID of a partition of the running version.
+fn running(ctx: &Context, part: Part) -> Guid {
+    match part {
+        Part::Usr => ctx.usr.data(),
+        Part::Verity => ctx.usr.tree(),
+    }
 }
 
 fn choose(installed: &Installed, version: &str) -> Result<Done> {

@@ -32,7 +32,7 @@ pub(super) fn look() -> Facts {
 }
 
 /// Returns what a program of the image prints.
-fn ask(program: &str, words: &[&str]) -> Result<String> {
+pub(crate) fn ask(program: &str, words: &[&str]) -> Result<String> {
     let mut command = Command::new(program);
     command.args(words).stdin(Stdio::null()).stderr(Stdio::null());
     let answer = command.output().with_context(|| format!("starting {program}"))?;
