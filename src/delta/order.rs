@@ -76,7 +76,7 @@ impl Ready {
         let left = megabytes(self.bytes().saturating_sub(fetched));
         let fetched = megabytes(fetched);
         if installed {
-            return format!("{fetched} MB were fetched.");
+            return fetched + " MB were fetched.";
         }
         format!(
             "{fetched} MB were fetched, {left} MB are left; the next pattern update goes on with what was written."

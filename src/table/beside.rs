@@ -9,12 +9,10 @@ impl Table {
     #[must_use]
     pub fn beside(&self, running: Guid, part: &str) -> Option<Partition> {
         let own = self.partitions().find(|one| one.uuid == running)?;
-        let others = || self.partitions().filter(|one| one.uuid != running);
-        let largest = others().filter(|one| one.kind == own.kind).max_by_key(|one| self.bytes(one.extent));
-        largest.or_else(|| {
-            let is_part = |label: &str| label.strip_prefix(part).is_some_and(|rest| rest.starts_with('-'));
-            others().find(|one| is_part(&one.label))
-        })
+        let is_part = |label: &str| label.strip_prefix(part).is_some_and(|rest| rest.starts_with('-'));
+        let rank = |one: &Partition| (one.kind == own.kind, self.bytes(one.extent));
+        let others = self.partitions().filter(|one| one.uuid != running);
+        others.filter(|one| one.kind == own.kind || is_part(&one.label)).max_by_key(rank)
     }
 
     /// Returns whether the partition beside is of another kind, as one is that was not written to its end.

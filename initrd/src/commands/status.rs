@@ -54,8 +54,7 @@ fn look(ctx: &Context, verify: bool) -> Result<Status> {
         now: news::now(),
         verified,
         reset: request.is_some(),
-        // A slot that can't be read has nothing to go on with.
-        unfinished: unfinished::look(&disk, &table, &ctx.usr).ok().flatten(),
+        unfinished: unfinished::look(&disk, &table, &ctx.usr),
         kept: ctx.config.partitions.persist.asked().collect(),
         outlook,
         volume,

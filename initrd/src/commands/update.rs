@@ -10,7 +10,6 @@ pub(super) use connection::ask;
 pub(super) use delta::PROGRAM;
 
 use std::fs::File;
-use std::io::ErrorKind;
 
 use anyhow::{Context as _, Result, bail};
 use pattern::config::limit::Limit;
@@ -143,20 +142,9 @@ fn exclusively(act: impl FnOnce() -> Result<Done>) -> Result<Done> {
     }
 }
 
-/// Returns whether an update is at work.
-///
-/// # Errors
-/// When that can't be known.
-pub(crate) fn is_at_work() -> Result<bool> {
-    let opened = File::open(LOCK);
-    if opened.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-        return Ok(false);
-    }
-    match opened.with_context(|| format!("opening {LOCK}"))?.try_lock_shared() {
-        Ok(()) => Ok(false),
-        Err(std::fs::TryLockError::WouldBlock) => Ok(true),
-        Err(std::fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("locking {LOCK}")),
-    }
+/// Returns whether an update is at work. Before the first one since the boot, no file is there to be locked.
+pub(super) fn is_at_work() -> bool {
+    File::open(LOCK).is_ok_and(|lock| lock.try_lock_shared().is_err())
 }
 
 fn only_the_image() -> Result<()> {
