@@ -85,23 +85,21 @@ pub struct Unfinished {
     right: u64,
     all: u64,
     version: Option<String>,
-    at_work: bool,
 }
 
 impl Unfinished {
     /// Reads the answer of pattern-fetch: the bytes that are right, and all bytes.
     #[must_use]
-    pub fn read(answer: &str, slot: &Slot, at_work: bool) -> Option<Self> {
+    pub fn read(answer: &str, slot: &Slot) -> Option<Self> {
         let (right, all) = answer.trim_end().split_once(' ')?;
         let version = slot.version().map(str::to_owned);
-        Some(Self { right: right.parse().ok()?, all: all.parse().ok()?, version, at_work })
+        Some(Self { right: right.parse().ok()?, all: all.parse().ok()?, version })
     }
 
     /// Returns an object: see pattern-status(8).
     #[must_use]
     pub fn json(&self) -> Value {
-        let Self { right, all, version, at_work } = self;
-        json!({ "about": right, "bytes": all, "version": version, "at_work": at_work })
+        json!({ "about": self.right, "bytes": self.all })
     }
 }
 
@@ -110,8 +108,10 @@ impl fmt::Display for Unfinished {
         let [right, all] = [self.right, self.all].map(|bytes| Size::from_bytes(bytes).megabytes());
         let version =
             self.version.as_ref().map_or_else(|| "a version".to_owned(), |it| format!("version {it}"));
-        let what = if self.at_work { "an update is at work" } else { "pattern update goes on there" };
-        write!(f, "about {right} of {all} MB of {version} are in the other slot; {what}")
+        write!(
+            f,
+            "about {right} of {all} MB of {version} are in the other slot; pattern update goes on there"
+        )
     }
 }
 

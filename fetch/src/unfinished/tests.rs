@@ -78,7 +78,7 @@ impl Made {
         let before = hex::decode(&before).and_then(|hash| hash.try_into().ok());
         let (right, all) =
             inside(&file, tree.parse().unwrap(), usr.parse().unwrap(), before.as_ref()).unwrap()?;
-        Unfinished::read(&format!("{right} {all}"), &slot, false).map(|found| found.to_string())
+        Unfinished::read(&format!("{right} {all}"), &slot).map(|found| found.to_string())
     }
 }
 

@@ -15,5 +15,5 @@ pub(super) fn look(disk: &Disk, table: &Table, running: &UsrHash) -> Option<Unfi
     let disk = disk.path().to_str()?;
     let [tree, usr, before] = slot.words(table);
     let answer = update::ask(update::PROGRAM, &[disk, &tree, &usr, &before])?;
-    Unfinished::read(&answer, &slot, update::is_at_work())
+    Unfinished::read(&answer, &slot)
 }

@@ -142,11 +142,6 @@ fn exclusively(act: impl FnOnce() -> Result<Done>) -> Result<Done> {
     }
 }
 
-/// Returns whether an update is at work. Before the first one since the boot, no file is there to be locked.
-pub(super) fn is_at_work() -> bool {
-    File::open(LOCK).is_ok_and(|lock| lock.try_lock_shared().is_err())
-}
-
 fn only_the_image() -> Result<()> {
     own::only_the_image()
         .context("hiding /etc from systemd-sysupdate, so that the image's keyring alone verifies updates")

@@ -44,24 +44,22 @@ fn a_sample_is_right_to_a_hundredth() {
 
 #[test]
 fn what_is_there_is_said_with_what_follows() {
-    let said = |answer: &str, slot: &Slot, at_work| {
-        Unfinished::read(answer, slot, at_work).map(|unfinished| unfinished.to_string())
-    };
+    let said =
+        |answer: &str, slot: &Slot| Unfinished::read(answer, slot).map(|unfinished| unfinished.to_string());
     let (unnamed, named) = (slot("_empty", false), slot("usr-0.0.2", true));
     let first = "about 2.1 of 4.1 MB of ";
     let end = " are in the other slot; ";
-    for (slot, at_work, wanted) in [
-        (&unnamed, false, format!("{first}a version{end}pattern update goes on there")),
-        (&named, false, format!("{first}version 0.0.2{end}pattern update goes on there")),
-        (&named, true, format!("{first}version 0.0.2{end}an update is at work")),
+    for (slot, wanted) in [
+        (&unnamed, format!("{first}a version{end}pattern update goes on there")),
+        (&named, format!("{first}version 0.0.2{end}pattern update goes on there")),
     ] {
-        assert_eq!(said("2048000 4096000\n", slot, at_work), Some(wanted));
+        assert_eq!(said("2048000 4096000\n", slot), Some(wanted));
     }
     for nothing in ["", "\n", "1", "a b\n", "1 2 3\n"] {
-        assert_eq!(said(nothing, &unnamed, false), None, "{nothing:?}");
+        assert_eq!(said(nothing, &unnamed), None, "{nothing:?}");
     }
-    let object = Unfinished::read("0 4096000", &unnamed, false).unwrap().json();
-    assert_eq!(object, json!({ "about": 0, "bytes": 4_096_000, "version": null, "at_work": false }));
+    let object = Unfinished::read("0 4096000", &unnamed).unwrap().json();
+    assert_eq!(object, json!({ "about": 0, "bytes": 4_096_000 }));
 }
 
 #[test]
