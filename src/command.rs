@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use lexopt::Parser;
 use lexopt::prelude::*;
 
+use crate::config::limit::Limit;
 use crate::etc;
 use crate::firmware::Variable;
 pub use elsewhere::Elsewhere;
@@ -42,6 +43,8 @@ pub enum Command {
         force: bool,
         /// Only say what would be fetched.
         dry_run: bool,
+        /// How much may be fetched.
+        limit: Option<Limit>,
     },
     /// `rollback`
     Rollback,

@@ -10,6 +10,7 @@ mod document;
 pub mod epoch;
 mod finding;
 mod keys;
+pub mod limit;
 mod model;
 mod notes;
 pub mod prerelease;

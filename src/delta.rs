@@ -14,6 +14,7 @@ pub mod plan;
 pub mod same;
 pub mod similar;
 pub mod tree;
+pub mod unfinished;
 
 mod bytes;
 

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::config::size::Size;
+use crate::delta::unfinished::Unfinished;
 use crate::plain::plain;
 use crate::update::Unproved;
 use crate::update::entry::Entry;
@@ -26,6 +27,8 @@ pub struct Status {
     pub now: u64,
     /// The version in the other slot, and why it can't be verified. `None` if it was not read.
     pub verified: Option<(String, Result<(), String>)>,
+    /// A download that was cut, or is at work.
+    pub unfinished: Option<Unfinished>,
     /// The persist volume, if there is one.
     pub volume: Option<Volume>,
     /// Directories that are kept.
@@ -91,6 +94,7 @@ impl Status {
         let mut lines = vec![row("Version", &format!("{running} ({})", installed.id))];
         let others = installed.entries.iter().filter(|entry| entry.version != installed.running);
         lines.extend(others.map(|entry| row("Other", &format!("{entry}{}", self.verified(entry)))));
+        lines.extend(self.unfinished.iter().map(|unfinished| row("Unfinished", &unfinished.to_string())));
         lines.push(row("Next boot", &self.next()));
         let news = News { offered: self.offered().map(str::to_owned), ..self.news.clone() };
         lines.push(row("Updates", &format!("{}: {}", self.url, news.words(self.now))));
@@ -154,6 +158,7 @@ impl Status {
                 "offered": self.offered(),
                 "failed": self.news.failed,
             },
+            "unfinished": self.unfinished.as_ref().map(Unfinished::json),
             "volume": volume,
             "kept": self.kept,
             "reset": self.reset,
@@ -229,6 +234,7 @@ mod tests {
             news: News { answered: Some(1000), ..News::default() },
             now: 1000 + 7200,
             verified: None,
+            unfinished: None,
             volume: Some(Volume {
                 device: "/dev/vda6".to_owned(),
                 room: Some((7 << 30, 5 << 30)),

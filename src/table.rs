@@ -7,6 +7,7 @@
 
 mod amount;
 pub mod base;
+mod beside;
 mod commit;
 mod copy;
 mod draft;

@@ -4,6 +4,7 @@ pub mod another;
 pub mod entry;
 pub mod essential;
 pub mod forecast;
+pub mod metered;
 pub mod news;
 pub mod next;
 pub mod outlook;

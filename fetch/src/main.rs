@@ -13,6 +13,7 @@ mod pieces;
 mod proxy;
 mod serve;
 mod signed;
+mod unfinished;
 mod usr;
 mod web;
 
@@ -27,11 +28,27 @@ use pattern::delta::order::Answer;
 use offered::Offered;
 
 fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if !words.is_empty() {
+        return unfinished(&words);
+    }
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         // `pattern update` says what follows from it. If nobody reads, nothing does.
         Err(error) => {
             say(&Answer::Whole(format!("{error:#}"))).map_or(ExitCode::FAILURE, |()| ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Answers `pattern status`.
+fn unfinished(words: &[String]) -> ExitCode {
+    let said = unfinished::say(words).and_then(|text| Ok(io::stdout().write_all(text.as_bytes())?));
+    match said {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            writeln!(io::stderr(), "pattern: {error:#}").ok();
+            ExitCode::FAILURE
         }
     }
 }
@@ -46,10 +63,12 @@ fn run() -> Result<()> {
     let web = web::Web::new(&order.url, certificates)?;
     let offered = Arc::new(Offered::prepare(&order, files, web)?);
     let ready = offered.summary(listener.local_addr()?.port());
-    serve::start(listener, offered)?;
+    serve::start(listener, Arc::clone(&offered))?;
     say(&Answer::Ready(ready))?;
     // Until the other end is closed, or its process ended.
     input.read_to_end(&mut Vec::new())?;
+    // The last line: how many bytes were fetched.
+    writeln!(io::stdout(), "{}", offered.web.fetched())?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use pattern::delta::index::Index;
 use pattern::delta::offer::{Listed, Offer};
 use pattern::delta::order::{Order, Ready};
 use pattern::delta::patch::{Patch, Table};
-use pattern::delta::plan::{Facts, Parts, Plan, plan};
+use pattern::delta::plan::{Facts, Parts, Plan, Source, plan};
 use pattern::delta::tree::{Head, Tree};
 use pattern::delta::{BLOCK_BYTES, Hash};
 use sha2::{Digest as _, Sha256};
@@ -94,6 +94,8 @@ impl Offered {
             left: self.parts.bytes() + kernel.map_or(0, |range| range.end - range.start),
             requests: self.web.requests() + self.parts.requests() as u64 + 1,
             usr: self.index.usr.bytes,
+            running: self.parts.reused(|source| matches!(source, Source::Running(_))),
+            target: self.parts.reused(|source| matches!(source, Source::Target)),
             patched: !self.parts.patch.is_empty(),
             whole_kernel: self.kernel.is_none(),
         }

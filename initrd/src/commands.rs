@@ -11,6 +11,7 @@ mod recovery_key;
 mod reset;
 mod slot;
 mod status;
+mod unfinished;
 mod update;
 mod wipe_slot;
 
@@ -70,8 +71,8 @@ fn perform(command: Command) -> Result<ExitCode> {
         Command::Help(text) => output::text(&text)?,
         Command::Version => output::line(concat!("pattern ", env!("CARGO_PKG_VERSION")))?,
         Command::Status { as_json, verify } => return status::status(&as_root()?, as_json, verify),
-        Command::Update { version, force, dry_run } => {
-            return update(version.as_deref(), How { force, dry_run });
+        Command::Update { version, force, dry_run, limit } => {
+            return update(version.as_deref(), How { force, dry_run, limit });
         }
         Command::Rollback => return rollback(),
         Command::CheckUpdate { as_json } => {
@@ -138,6 +139,7 @@ fn after_update(context: &Context, done: &Done) -> Result<ExitCode> {
         Done::Later(later) => {
             let why = match later {
                 Later::Unproved(closed) => format!("{closed}; to install all the same, use --force"),
+                Later::TooMuch(much) => much.to_string(),
                 Later::Busy => "another update is at work; try again when it has ended".to_owned(),
             };
             output::message(&format!("pattern: {why}"));

@@ -7,6 +7,8 @@
       epoch = 3;
       updates.url = "file:///srv/updates";
       updates.pubring = ./keys.gpg;
+      updates.limit = "50M";
+      updates.window = "22:00-06:00";
     };
     partitions = {
       disk = "/dev/disk/by-id/nvme-X_1";

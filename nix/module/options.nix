@@ -53,6 +53,18 @@ in
           example = lib.literalExpression "./demo-pubring.pgp";
           description = "Keyring that updates are verified with.";
         };
+        limit = mkOption {
+          type = types.nullOr (text "[0-9]+[KMGT]?");
+          default = null;
+          example = "50M";
+          description = "The most that `systemd-sysupdate.timer` has fetched of a version, except over a connection that is not metered.";
+        };
+        window = mkOption {
+          type = types.nullOr (text "[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]");
+          default = null;
+          example = "01:00-05:00";
+          description = "Times of the day between which `limit` does not count, such as `01:00-05:00`.";
+        };
       };
     };
 

@@ -43,12 +43,11 @@ in
         ;
       image = {
         inherit (cfg.image) id version epoch;
-        updates = {
-          inherit (cfg.image.updates) url;
+        # TOML has no null: what is not set is left out.
+        updates = lib.filterAttrs (_: value: value != null) cfg.image.updates // {
           pubring = baseNameOf cfg.image.updates.pubring;
         };
       };
-      # TOML has no null: what is not set is left out.
       volume = lib.filterAttrs (_: value: value != null) cfg.volume;
     };
     # The programs themselves say what they would refuse at the first boot: options know the form of a value, not its sense.

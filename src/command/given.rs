@@ -3,12 +3,13 @@
 use lexopt::Parser;
 use lexopt::prelude::*;
 
-use super::topic::Topic;
+use super::topic::{Topic, VALUED};
 use super::wrong::Wrong;
 
 /// What follows a command.
 pub(super) struct Given {
-    options: Vec<&'static str>,
+    /// Each with its value.
+    options: Vec<(&'static str, Option<String>)>,
     words: Vec<String>,
 }
 
@@ -29,14 +30,21 @@ pub(super) fn read(topic: &Topic, parser: &mut Parser) -> Result<Option<Given>, 
             let known: Vec<_> = topic.options.iter().copied().chain(["--help"]).collect();
             return Err(Wrong::option(&option, &known));
         };
-        given.options.push(known);
+        let value = if VALUED.contains(known) { Some(parser.value()?.string()?) } else { None };
+        given.options.push((known, value));
     }
     Ok(Some(given))
 }
 
 impl Given {
     pub(super) fn has(&self, option: &str) -> bool {
-        self.options.contains(&option)
+        self.options.iter().any(|(given, _)| *given == option)
+    }
+
+    /// Returns what follows an option, if it is given. The last one counts.
+    pub(super) fn value(&self, option: &str) -> Option<&str> {
+        let mut last = self.options.iter().rev();
+        last.find(|(given, _)| *given == option)?.1.as_deref()
     }
 
     pub(super) fn words(&self) -> Vec<&str> {

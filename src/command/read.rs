@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use super::given::{Given, too_many};
 use super::wrong::Wrong;
 use super::{Command, Etc, Recovery, Reset, Word};
+use crate::config::limit::{Limit, Window};
+use crate::config::size::Size;
 use crate::etc::Path;
 use crate::firmware::Variable;
 
@@ -20,7 +22,19 @@ pub(super) fn status(given: &Given) -> Result<Command, Wrong> {
 
 pub(super) fn update(given: &Given) -> Result<Command, Wrong> {
     let (force, dry_run) = (given.has("--force"), given.has("--dry-run"));
-    Ok(Command::Update { version: given.word()?.map(str::to_owned), force, dry_run })
+    Ok(Command::Update { version: given.word()?.map(str::to_owned), force, dry_run, limit: limit(given)? })
+}
+
+fn limit(given: &Given) -> Result<Option<Limit>, Wrong> {
+    let said = |option, said: String| Wrong::new(format!("{option} {said}"));
+    let size = given.value("--limit").map(Size::parse).transpose();
+    let window = given.value("--window").map(Window::parse).transpose();
+    let size = size.map_err(|error| said("--limit", error.to_string()))?;
+    let window = window.map_err(|error| said("--window", error))?;
+    if window.is_some() && size.is_none() {
+        return Err(Wrong::new("--window goes only with --limit"));
+    }
+    Ok(size.map(|size| Limit { size, window }))
 }
 
 pub(super) fn rollback(given: &Given) -> Result<Command, Wrong> {

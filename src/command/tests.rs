@@ -6,6 +6,8 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
 use super::*;
+use crate::config::limit::Window;
+use crate::config::size::Size;
 
 fn read(line: &str) -> Result<Command, String> {
     parse(line.split_whitespace().map(OsString::from)).map_err(|wrong| wrong.to_string())
@@ -25,6 +27,16 @@ fn each_command_is_read() {
         version: version.map(str::to_owned),
         force,
         dry_run: false,
+        limit: None,
+    };
+    let limited = |size: u64, window: Option<&str>| Command::Update {
+        version: None,
+        force: false,
+        dry_run: false,
+        limit: Some(Limit {
+            size: Size::from_bytes(size),
+            window: window.map(|text| Window::parse(text).unwrap()),
+        }),
     };
     let diff = |as_json, within: Option<&str>| {
         let within = within.map(|path| crate::etc::Path::new(path).unwrap());
@@ -37,7 +49,11 @@ fn each_command_is_read() {
         ("update", update(None, false)),
         ("update --force", update(None, true)),
         ("update 1.2", update(Some("1.2"), false)),
-        ("update --dry-run", Command::Update { version: None, force: false, dry_run: true }),
+        ("update --dry-run", Command::Update { version: None, force: false, dry_run: true, limit: None }),
+        ("update --limit 50M", limited(50 << 20, None)),
+        ("update --limit=0 --window 22:00-06:00", limited(0, Some("22:00-06:00"))),
+        // A drop-in of the machine adds to what the image says.
+        ("update --limit 50M --limit 4K", limited(4096, None)),
         ("rollback", Command::Rollback),
         ("check-update", Command::CheckUpdate { as_json: false }),
         ("check-update --json", Command::CheckUpdate { as_json: true }),
@@ -79,6 +95,7 @@ fn options_stand_in_any_place() {
     let cases = [
         ("status --json --verify", "status --verify --json"),
         ("update 1.2 --force", "update --force 1.2"),
+        ("update 1.2 --limit 5M", "update --limit=5M 1.2"),
         ("recovery status --json", "recovery --json status"),
         ("etc diff --json ssh", "etc --json diff ssh"),
         ("reset --status --json", "reset --json --status"),
@@ -115,7 +132,8 @@ fn help_is_behind_every_command() {
             assert_eq!(read(&line), Ok(help.clone()), "{line}");
         }
         for option in topic.options {
-            assert_eq!(read(&format!("{} {option} --help", topic.name)), Ok(help.clone()), "{option}");
+            let value = if topic::VALUED.contains(option) { " x" } else { "" };
+            assert_eq!(read(&format!("{} {option}{value} --help", topic.name)), Ok(help.clone()), "{option}");
         }
     }
     assert_eq!(read("reset --yes --now -h"), read("help reset"));
@@ -172,6 +190,17 @@ fn a_wrong_word_is_named_with_what_is_allowed() {
         ("status now", r#"status: "now" is one word too many"#.to_owned()),
         ("rollback 1.2", r#"rollback: "1.2" is one word too many"#.to_owned()),
         ("update 1.2 1.3", r#"update: "1.3" is one word too many"#.to_owned()),
+        ("update --limit", "update: missing argument for option '--limit'".to_owned()),
+        (
+            "update --limit 50MB",
+            r#"update: --limit must be a whole number and a unit (K, M, G or T, powers of 1024), such as "200M", not "50MB""#
+                .to_owned(),
+        ),
+        (
+            "update --limit 50M --window 1-5",
+            r#"update: --window must be two times of the day such as "01:00-05:00", not "1-5""#.to_owned(),
+        ),
+        ("update --window 01:00-05:00", "update: --window goes only with --limit".to_owned()),
         ("check-update now", r#"check-update: "now" is one word too many"#.to_owned()),
         ("etc", "etc: etc needs a command: diff, conflicts, take, keep, undo, history".to_owned()),
         ("etc dif", r#"etc: there is no command "dif"; did you mean diff?"#.to_owned()),
@@ -252,6 +281,6 @@ fn a_word_that_is_not_text_is_an_error() {
     }
     assert_eq!(
         wrong("update --\u{1b}[2J"),
-        "update: there is no option --\\u{1b}[2J here; the options are --force, --dry-run, --help"
+        "update: there is no option --\\u{1b}[2J here; the options are --force, --dry-run, --limit, --window, --help"
     );
 }

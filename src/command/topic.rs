@@ -7,10 +7,13 @@ pub struct Topic {
     pub name: &'static str,
     /// Each way to use it, as in the synopsis of its manual page.
     pub usage: &'static [&'static str],
-    /// Its options. None has a value.
+    /// Its options. Those of [`VALUED`] are followed by a value.
     pub options: &'static [&'static str],
     lines: &'static str,
 }
+
+/// Options that are followed by a value.
+pub(super) const VALUED: [&str; 2] = ["--limit", "--window"];
 
 pub(super) const STATUS: Topic = Topic {
     name: "status",
@@ -25,13 +28,20 @@ pub(super) const STATUS: Topic = Topic {
 
 pub(super) const UPDATE: Topic = Topic {
     name: "update",
-    usage: &["pattern update [--force] [--dry-run]", "pattern update [--force] [--dry-run] VERSION"],
-    options: &["--force", "--dry-run"],
+    usage: &[
+        "pattern update [--force] [--dry-run] [VERSION]",
+        "pattern update --limit SIZE [--window HH:MM-HH:MM] [VERSION]",
+    ],
+    options: &["--force", "--dry-run", "--limit", "--window"],
     lines: "
   update             install the newest version beside the one that runs; it is
                      started at the next boot
       --force        even while this version is on trial
       --dry-run      only say how much would be fetched
+      --limit SIZE   not now if more than this would be fetched, such as 50M,
+                     unless NetworkManager calls the connection not metered
+      --window HH:MM-HH:MM
+                     between these times without the limit
   update VERSION     have the next boot start this version: one that is
                      installed, or is fetched; newer ones are put aside",
 };

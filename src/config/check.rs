@@ -97,6 +97,11 @@ pub(super) fn pubring(text: &str) -> Checked<String> {
     name(text, 255, fits, "A-Z, a-z, 0-9, '.', '_' and '-'")
 }
 
+/// Validates `image.updates.limit`. With 0, nothing is fetched outside of the window.
+pub(super) fn limit(text: &str) -> Checked<Size> {
+    Size::parse(text).map_err(|error| error.to_string())
+}
+
 /// Validates a name of limited length and characters that starts with a letter or digit.
 fn name(text: &str, max: usize, fits: fn(char) -> bool, allowed: &str) -> Checked<String> {
     if let Some(strange) = text.chars().find(|c| !fits(*c)) {

@@ -117,6 +117,16 @@ pub const KEYS: &[Key] = &[
         Kind::Text,
         "name of the keyring file beside `pattern.toml` that updates are verified with",
     ),
+    unset(
+        "image.updates.limit",
+        Kind::Size,
+        "the most that `systemd-sysupdate.timer` has fetched of a version, except over a connection that is not metered",
+    ),
+    unset(
+        "image.updates.window",
+        Kind::Text,
+        "times of the day between which `limit` does not count, such as `01:00-05:00`",
+    ),
     optional(
         "partitions.disk",
         Kind::Text,

@@ -2,6 +2,7 @@
 
 use super::choice::{Corruption, Enroll, Filesystem, FlagName, SecureBoot, TpmNeed};
 use crate::age::Recipient;
+use crate::config::limit::Limit;
 use crate::config::size::Size;
 use crate::token::Pcrs;
 
@@ -44,6 +45,8 @@ pub struct Updates {
     pub url: String,
     /// File name of the OpenPGP keyring beside `pattern.toml`.
     pub pubring: String,
+    /// `limit` and `window`: how much a timer may have fetched.
+    pub limit: Option<Limit>,
 }
 
 /// The disk and its partitions.

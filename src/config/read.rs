@@ -8,6 +8,7 @@ use super::check::{self, Checked};
 use super::document::{Document, kind_of};
 use super::finding::Finding;
 use super::keys::{Absent, find};
+use super::limit::{Limit, Window};
 use super::url::url;
 use super::{
     Boot, Config, Corruption, DiskChoice, Enroll, Filesystem, FlagName, Image, Partitions, Persist,
@@ -15,6 +16,7 @@ use super::{
 };
 use crate::token::Pcrs;
 
+const WINDOW: &str = "image.updates.window";
 const ROLLBACK: &str = "partitions.persist.rollback";
 
 /// Reads every key. Returns the configuration if there is no problem.
@@ -52,12 +54,26 @@ impl Reader<'_> {
         let epoch = self.read("image.epoch", |value| check::epoch(&integer(value)?));
         let url = self.text("image.updates.url", url);
         let pubring = self.text("image.updates.pubring", check::pubring);
+        let limit = self.limit();
         Some(Image {
             id: id?,
             version: version?,
             epoch: epoch?,
-            updates: Updates { url: url?, pubring: pubring? },
+            updates: Updates { url: url?, pubring: pubring?, limit: limit? },
         })
+    }
+
+    fn limit(&mut self) -> Option<Option<Limit>> {
+        let size = self.given("image.updates.limit", |value| check::limit(string(value)?));
+        let window = self.given(WINDOW, |value| Window::parse(string(value)?));
+        let (size, window) = (size?, window?);
+        let needs = match (size, window) {
+            (None, Some(_)) => {
+                Err("needs image.updates.limit: without it any amount is fetched at any time".to_owned())
+            }
+            _ => Ok(size.map(|size| Limit { size, window })),
+        };
+        self.checked(WINDOW, needs)
     }
 
     fn partitions(&mut self) -> Option<Partitions> {

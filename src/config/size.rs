@@ -90,6 +90,13 @@ impl Size {
         Self(blocks * VERITY_BLOCK)
     }
 
+    /// Returns it in MB (10⁶ bytes), rounded up to a tenth.
+    #[must_use]
+    pub fn megabytes(self) -> String {
+        let tenths = self.0.div_ceil(100_000);
+        format!("{}.{}", tenths / 10, tenths % 10)
+    }
+
     /// Returns the size, rounded up to a multiple of one mebibyte.
     #[must_use]
     pub fn whole_mib(self) -> Self {

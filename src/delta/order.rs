@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::size::Size;
+
 /// What `pattern update` asks for.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Order {
@@ -51,29 +53,56 @@ pub struct Ready {
     pub requests: u64,
     /// All of `/usr`.
     pub usr: u64,
+    /// What of it the running version has.
+    pub running: u64,
+    /// What of it lies in the slot that is written, after a download that was cut.
+    pub target: u64,
     /// Whether the server has a patch from the running version.
     pub patched: bool,
     /// Whether the kernel image is fetched as a whole. It is not counted in `left`.
     pub whole_kernel: bool,
 }
 
+impl Ready {
+    /// Returns how much is fetched, without a kernel image that is fetched as a whole.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.fetched.saturating_add(self.left)
+    }
+
+    /// Returns the last words, by all bytes that were fetched: also what is left of the plan if the version was not installed.
+    #[must_use]
+    pub fn end(&self, fetched: u64, installed: bool) -> String {
+        let left = megabytes(self.bytes().saturating_sub(fetched));
+        let fetched = megabytes(fetched);
+        if installed {
+            return fetched + " MB were fetched.";
+        }
+        format!(
+            "{fetched} MB were fetched, {left} MB are left; the next pattern update goes on with what was written."
+        )
+    }
+}
+
 impl fmt::Display for Ready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let amount = self.fetched + self.left;
-        let tenth = |bytes: u64| bytes.div_ceil(100_000);
-        let (what, all) = (tenth(amount), tenth(self.usr));
         let way = if self.patched { "by a patch" } else { "by blocks" };
         let kernel = if self.whole_kernel { ", and the kernel image" } else { "" };
         write!(
             f,
-            "{}.{} MB are fetched {way}, in {} requests{kernel}; /usr has {}.{} MB",
-            what / 10,
-            what % 10,
+            "{} MB are fetched {way}, in {} requests{kernel}; of {} MB of /usr, {} MB are in the running version and {} MB in the \
+             other slot",
+            megabytes(self.bytes()),
             self.requests,
-            all / 10,
-            all % 10
+            megabytes(self.usr),
+            megabytes(self.running),
+            megabytes(self.target)
         )
     }
+}
+
+fn megabytes(bytes: u64) -> String {
+    Size::from_bytes(bytes).megabytes()
 }
 
 #[cfg(test)]
@@ -88,21 +117,28 @@ mod tests {
             left: 7_561_761,
             requests: 7,
             usr: 184_328_192,
+            running: 160_000_000,
+            target: 4096,
             patched: true,
             whole_kernel: false,
         };
         let line = serde_json::to_string(&Answer::Ready(ready)).unwrap();
         assert!(line.starts_with(r#"{"ready":{"port":1,"#), "{line}");
         assert_eq!(serde_json::from_str::<Answer>(&line).unwrap(), Answer::Ready(ready));
-        assert_eq!(ready.to_string(), "7.8 MB are fetched by a patch, in 7 requests; /usr has 184.4 MB");
+        let there = "; of 184.4 MB of /usr, 160.0 MB are in the running version and 0.1 MB in the other slot";
+        assert_eq!(ready.to_string(), format!("7.8 MB are fetched by a patch, in 7 requests{there}"));
         let blocks = Ready { patched: false, whole_kernel: true, ..ready };
         assert_eq!(
             blocks.to_string(),
-            "7.8 MB are fetched by blocks, in 7 requests, and the kernel image; /usr has 184.4 MB"
+            format!("7.8 MB are fetched by blocks, in 7 requests, and the kernel image{there}")
         );
         assert_eq!(
             serde_json::from_str::<Answer>(r#"{"whole":"why"}"#).unwrap(),
             Answer::Whole("why".to_owned())
         );
+        assert_eq!(ready.end(5_000_000, true), "5.0 MB were fetched.");
+        let cut =
+            "5.0 MB were fetched, 2.8 MB are left; the next pattern update goes on with what was written.";
+        assert_eq!(ready.end(5_000_000, false), cut);
     }
 }

@@ -5,10 +5,10 @@ mod places;
 
 use std::ops::Range;
 
-use super::Hash;
 use super::index::Index;
 use super::patch::{From, Table};
 use super::piece::Piece;
+use super::{BLOCK_BYTES, Hash};
 pub use merge::merge;
 pub use places::Places;
 
@@ -70,6 +70,12 @@ impl Parts {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.patch.iter().chain(&self.packed).map(|range| range.end - range.start).sum()
+    }
+
+    /// Returns how many bytes of `/usr` come from such sources.
+    #[must_use]
+    pub fn reused(&self, from: impl Fn(&Source) -> bool) -> u64 {
+        self.sources.iter().filter(|source| from(source)).count() as u64 * BLOCK_BYTES
     }
 
     /// Returns how many requests that takes.

@@ -19,7 +19,7 @@ pub(super) fn plan(config: &Config) -> Plan {
     if config.keeps_host() {
         plan.pull_in("multi-user.target.wants", unit::HOST);
     }
-    updates(&mut plan);
+    updates(&mut plan, config);
     plan.pull_in("multi-user.target.wants", Program::Recovery.unit());
     trial::judge(&mut plan, config);
     if !config.debug {
@@ -33,13 +33,15 @@ pub(super) fn plan(config: &Config) -> Plan {
 }
 
 /// Lets timed updates do the same checks as updates by hand. Reports a version that failed.
-fn updates(plan: &mut Plan) {
+fn updates(plan: &mut Plan, config: &Config) {
     // The command hides /etc from systemd-sysupdate by a mount namespace, which systemd 257 forbids
     // its own program. The lists of several lines are added up.
     // A version that can't be installed now is not a failure: the timer comes again.
+    let limit = config.image.updates.limit.map_or_else(String::new, |limit| format!(" {limit}"));
+    let command = format!("/usr/bin/pattern update{limit}");
     let settings = [
         ("ExecStart", ""),
-        ("ExecStart", "/usr/bin/pattern update"),
+        ("ExecStart", &command),
         ("SuccessExitStatus", "75"),
         ("RestrictNamespaces", "mnt"),
     ];

@@ -99,6 +99,15 @@ pub fn fits(files: &[String], room: impl Fn(Part) -> u64) -> Result<(), TooSmall
     Ok(())
 }
 
+/// Returns how many unpacked bytes the files of a version have, besides the kernel image. A part that no file has counts as the
+/// slot: systemd 262 does not name what a download that was cut was to fetch.
+#[must_use]
+pub fn whole(files: &[String], room: impl Fn(Part) -> u64) -> u64 {
+    let bytes =
+        |part: Part| files.iter().filter_map(|name| part.bytes(name)).max().unwrap_or_else(|| room(part));
+    Part::ALL.map(bytes).into_iter().fold(0, u64::saturating_add)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +122,14 @@ mod tests {
         assert_eq!(Part::Usr.bytes("demo_0.0.2.efi"), None);
         let patterns = Part::Verity.patterns("demo");
         assert!(patterns.starts_with("demo_@v_@u_@s.verity.raw demo_@v_@u_@s.verity.raw.xz "), "{patterns}");
+    }
+
+    #[test]
+    fn the_whole_is_both_parts_and_a_part_without_a_file_is_the_slot() {
+        let files = ["x_2_a_1048577.usr.raw.xz".to_owned(), "x_2_b_5.verity.raw".to_owned()];
+        assert_eq!(whole(&files, |_| 9), 1_048_582);
+        assert_eq!(whole(&files[..1], |_| 9), 1_048_586);
+        assert_eq!(whole(&["x_2_a_18446744073709551615.usr.raw".to_owned()], |_| 9), u64::MAX);
     }
 
     #[test]

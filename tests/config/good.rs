@@ -58,6 +58,8 @@ fn every_key_is_read() {
     let config = read(EVERYTHING);
     assert!(config.debug && config.userspace.homed && !config.userspace.desktop);
     assert_eq!((config.image.epoch, &*config.image.updates.pubring), (3, "keys.gpg"));
+    let limit = config.image.updates.limit.map(|limit| limit.to_string());
+    assert_eq!(limit.as_deref(), Some("--limit 50M --window 22:00-06:00"));
     let disk = DiskChoice::Path("/dev/disk/by-id/nvme-X_1".to_owned());
     assert_eq!(config.partitions.disk, disk);
     assert!(config.partitions.persist.asked().eq(["etc", "home", "var"]));

@@ -27,6 +27,8 @@ image.epoch = 3
 [image.updates]
 url = "file:///srv/updates"
 pubring = "keys.gpg"
+limit = "50M"
+window = "22:00-06:00"
 [partitions]
 disk = "/dev/disk/by-id/nvme-X_1"
 [partitions.sizes]

@@ -112,6 +112,29 @@ fn a_bad_source_of_updates_is_told_what_a_good_one_is() {
 }
 
 #[test]
+fn a_limit_or_a_window_that_is_none_is_told_what_is() {
+    let with =
+        |lines: &str| said(&SMALLEST.replace(" }\n\n[partitions]", &format!(", {lines} }}\n\n[partitions]")));
+    for (lines, message) in [
+        (
+            "limit = \"50 MB\"",
+            "limit: must be a whole number and a unit (K, M, G or T, powers of 1024), such as \"200M\", not \"50 MB\"",
+        ),
+        ("limit = 50", "limit: must be a string in quotes, not a number"),
+        (
+            "limit = \"50M\", window = \"1-5\"",
+            "window: must be two times of the day such as \"01:00-05:00\", not \"1-5\"",
+        ),
+        (
+            "window = \"01:00-05:00\"",
+            "window: needs image.updates.limit: without it any amount is fetched at any time",
+        ),
+    ] {
+        assert_eq!(with(lines), format!("p.toml:5: image.updates.{message}\n"));
+    }
+}
+
+#[test]
 fn a_size_that_no_partition_can_have_is_refused() {
     let form = "must be a whole number and a unit (K, M, G or T, powers of 1024), such as \"200M\"";
     let cases = [

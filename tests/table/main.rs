@@ -1,5 +1,6 @@
 //! The partition table: what is read, what is decided, and that a cut at any instant leaves the old or the new one.
 
+mod beside;
 mod disk;
 mod fit;
 mod kernel;

@@ -120,7 +120,7 @@ const EVERYTHING: &str = r#"
     id = "my.demo-2"
     version = "2026.11-rc1"
     epoch = 3
-    updates = { url = "file:///srv/updates", pubring = "keys.gpg" }
+    updates = { url = "file:///srv/updates", pubring = "keys.gpg", limit = "50M", window = "22:00-06:00" }
     [partitions]
     disk = "/dev/disk/by-id/nvme-X_1"
     sizes = { esp = "40M", verity = "17M", usr = "2G" }

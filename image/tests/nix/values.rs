@@ -21,6 +21,8 @@ fn a_value_of_another_form_is_refused_when_it_is_evaluated() {
         ("image.id", r#""bad_ID""#),
         ("image.version", r#""1_0""#),
         ("image.updates.url", r#""ftp://x""#),
+        ("image.updates.limit", r#""50MB""#),
+        ("image.updates.window", r#""1-5""#),
         ("partitions.sizes.esp", r#""lots""#),
         ("partitions.disk", r#""sda""#),
         ("volume.escrow", r#"[ "nonsense" ]"#),
@@ -49,9 +51,11 @@ fn a_value_of_another_form_is_refused_when_it_is_evaluated() {
 #[test]
 #[ignore = "needs nix-bin; `make test` runs it"]
 fn what_pattern_toml_is_built_with_refuses_the_rest() {
-    for (option, value) in
-        [("partitions.sizes.verity", r#""1M""#), ("boot.essential", r#"[ "getty@.service" ]"#)]
-    {
+    for (option, value) in [
+        ("partitions.sizes.verity", r#""1M""#),
+        ("boot.essential", r#"[ "getty@.service" ]"#),
+        ("image.updates.window", r#""01:00-05:00""#),
+    ] {
         let evaluation = evaluate(&with(option, value)).unwrap();
         let output = build(text(&evaluation, "checked"), text(&evaluation, "toml"));
         let said = String::from_utf8_lossy(&output.stderr);

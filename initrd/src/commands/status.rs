@@ -14,7 +14,7 @@ use pattern::volume::reset::wish;
 use pattern_machine::disk::Disk;
 use pattern_machine::{boot, damage, esp, output, tpm_device};
 
-use super::{check_update, etc, news, slot};
+use super::{check_update, etc, news, slot, unfinished};
 use crate::context::Context;
 use crate::volume::{place, reminder, request, reset_request};
 
@@ -54,6 +54,7 @@ fn look(ctx: &Context, verify: bool) -> Result<Status> {
         now: news::now(),
         verified,
         reset: request.is_some(),
+        unfinished: unfinished::look(&disk, &table, &ctx.usr),
         kept: ctx.config.partitions.persist.asked().collect(),
         outlook,
         volume,

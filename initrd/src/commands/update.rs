@@ -1,18 +1,24 @@
 //! `pattern update` and `pattern rollback`: check what is allowed and fits, have systemd-sysupdate
 //! write, and choose what the boot loader starts.
 
+mod connection;
 mod delta;
 mod own;
 mod sysupdate;
 
+pub(super) use connection::ask;
+pub(super) use delta::PROGRAM;
+
 use std::fs::File;
 
 use anyhow::{Context as _, Result, bail};
+use pattern::config::limit::Limit;
 use pattern::config::version::is_version;
 use pattern::table::{Guid, Partition, Table};
 use pattern::update::entry::{Entry, Tries};
+use pattern::update::metered::{Amount, TooMuch, decide};
 use pattern::update::next::Step;
-use pattern::update::release::{Part, fits};
+use pattern::update::release::{Part, fits, whole};
 use pattern::update::{Installed, Unproved, room};
 use pattern_machine::disk::Disk;
 use pattern_machine::{esp, output};
@@ -42,6 +48,8 @@ pub(crate) struct How {
     pub(crate) force: bool,
     /// Only say what would be fetched.
     pub(crate) dry_run: bool,
+    /// How much may be fetched.
+    pub(crate) limit: Option<Limit>,
 }
 
 /// Why an update has to wait.
@@ -50,6 +58,8 @@ pub(crate) enum Later {
     Unproved(Unproved),
     /// Another update works.
     Busy,
+    /// More would be fetched than may be.
+    TooMuch(TooMuch),
 }
 
 /// Installs the newest version.
@@ -179,10 +189,26 @@ impl Machine {
         Ok(whole.is_ok())
     }
 
+    /// Returns a partition of the other slot.
+    fn beside(&self, ctx: &Context, part: Part) -> Option<Partition> {
+        self.table.beside(running(ctx, part), part.name())
+    }
+
+    /// Returns whether systemd-sysupdate began to write the other slot, and was cut.
+    fn is_claimed(&self, ctx: &Context) -> bool {
+        Part::ALL.into_iter().any(|part| {
+            let beside = self.beside(ctx, part);
+            beside.is_some_and(|beside| self.table.is_claimed(running(ctx, part), &beside))
+        })
+    }
+
     /// Fetches a version into the other slot.
     fn fetch(&self, ctx: &Context, version: &str, how: How) -> Result<Done> {
         if !is_version(version) {
             bail!("{version:?} is not a version that an image can have");
+        }
+        if !how.dry_run && self.is_claimed(ctx) {
+            sysupdate::give_up_unfinished()?;
         }
         let offered = sysupdate::offered(&ctx.config.image.updates.url, version)?;
         if let Err(closed) = self.installed.gate() {
@@ -191,23 +217,34 @@ impl Machine {
             }
             output::message(&format!("pattern: {closed}; continuing because of --force"));
         }
-        let slot = |part| match part {
-            Part::Usr => room_beside(&self.table, ctx.usr.data()),
-            Part::Verity => room_beside(&self.table, ctx.usr.tree()),
-        };
+        let slot = |part| self.beside(ctx, part).map_or(0, |one| self.table.bytes(one.extent));
         let nothing = || format!("version {version}: nothing was written");
         fits(&offered, slot).with_context(nothing)?;
-        room::check(esp::room(&self.installed.id, &self.installed.running)?).with_context(nothing)?;
-        let offer = delta::start(ctx, self, version);
+        let room = esp::room(&self.installed.id, &self.installed.running)?;
+        room::check(room).with_context(nothing)?;
+        let mut offer = delta::start(ctx, self, version);
         match &offer {
             Ok(offer) => output::line(&format!("Version {version}: {}.", offer.ready))?,
             Err(error) => output::line(&format!("Version {version} is fetched as a whole: {error:#}."))?,
+        }
+        if let Some(limit) = how.limit {
+            let amount = match &offer {
+                Ok(offer) => {
+                    Amount::new(offer.ready.bytes(), offer.ready.whole_kernel.then_some(room.running))
+                }
+                Err(_) => Amount::new(whole(&offered, slot), Some(room.running)),
+            };
+            match decide(version, amount, limit, connection::look) {
+                Ok(lifted) => lifted.iter().try_for_each(|lifted| output::line(&lifted.to_string()))?,
+                Err(much) => return Ok(Done::Later(Later::TooMuch(much))),
+            }
         }
         if how.dry_run {
             return Ok(Done::Shown);
         }
         let waiting = self.put_aside()?;
         let replaced = self.replace_by(version, offer.as_ref().ok());
+        offer.iter_mut().for_each(|offer| offer.end(replaced.is_ok()));
         if let (Err(_), Some(waiting)) = (&replaced, waiting.filter(|waiting| waiting.version != version)) {
             restore(ctx, waiting).unwrap_or_else(|error| output::message(&format!("pattern: {error:#}")));
         }
@@ -246,16 +283,12 @@ fn restore(ctx: &Context, waiting: &Entry) -> Result<()> {
     }
 }
 
-/// Returns the size of the other slot's partition, next to the one of the version that runs.
-fn room_beside(table: &Table, running: Guid) -> u64 {
-    beside(table, running).map_or(0, |partition| table.bytes(partition.extent))
-}
-
-/// Returns the largest partition of the same kind as that of the version that runs.
-fn beside(table: &Table, running: Guid) -> Option<Partition> {
-    let own = table.partitions().find(|partition| partition.uuid == running)?;
-    let others = table.partitions().filter(|one| one.kind == own.kind && one.uuid != running);
-    others.max_by_key(|one| table.bytes(one.extent))
+/// Returns the UUID of a partition of the running version.
+fn running(ctx: &Context, part: Part) -> Guid {
+    match part {
+        Part::Usr => ctx.usr.data(),
+        Part::Verity => ctx.usr.tree(),
+    }
 }
 
 fn choose(installed: &Installed, version: &str) -> Result<Done> {

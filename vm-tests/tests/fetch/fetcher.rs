@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use pattern::delta::order::{Answer, Order, Ready};
 use pattern_vm_tests::Server;
@@ -91,6 +91,7 @@ pub struct Names {
 pub struct Fetcher {
     child: Child,
     pub answer: Answer,
+    output: BufReader<ChildStdout>,
     /// What it says on standard error.
     log: PathBuf,
 }
@@ -108,17 +109,26 @@ impl Fetcher {
         let input = child.stdin.as_mut().unwrap();
         writeln!(input, "{}", serde_json::to_string(order).unwrap()).unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        output.read_line(&mut line).unwrap();
         let answer = serde_json::from_str(&line);
         let answer = answer.unwrap_or_else(|_| panic!("{line}{}", fs::read_to_string(&log).unwrap()));
-        Self { child, answer, log }
+        Self { child, answer, output, log }
     }
 
     pub fn ready(&self) -> Ready {
         match &self.answer {
             Answer::Ready(ready) => *ready,
-            Answer::Whole(why) => panic!("{why}"),
+            other => panic!("{other:?}"),
         }
+    }
+
+    /// Closes its input, and returns how many bytes it fetched.
+    pub fn end(&mut self) -> u64 {
+        drop(self.child.stdin.take());
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        line.trim_end().parse().unwrap()
     }
 
     /// Returns the content that came.

@@ -23,7 +23,7 @@ fn server(name: &str) -> (Release, Server) {
 fn a_patch_and_the_running_version_make_the_new_one() {
     let (_release, server) = server("fetch-patch");
     let machine = Machine::new("patch");
-    let fetcher = Fetcher::start(&machine.order(&server));
+    let mut fetcher = Fetcher::start(&machine.order(&server));
     let ready = fetcher.ready();
     println!("{ready}; the new /usr and kernel image have {} bytes", machine.whole());
     assert!(ready.patched && !ready.whole_kernel && ready.requests <= 300, "{ready:?}");
@@ -33,6 +33,8 @@ fn a_patch_and_the_running_version_make_the_new_one() {
     assert!(asked.len() as u64 <= ready.requests, "{} requests, {ready:?}", asked.len());
     assert!(!asked.iter().any(|path| path.ends_with(".raw") || path.ends_with(".efi")), "{asked:?}");
     assert!(fetcher.peak_kib() < 64 << 10, "{} KiB of memory", fetcher.peak_kib());
+    assert!(ready.running > ready.usr / 2 && ready.target == 0, "{ready:?}");
+    assert_eq!(fetcher.end(), ready.bytes());
 }
 
 #[test]
@@ -73,6 +75,7 @@ fn a_download_that_was_cut_goes_on() {
     machine.target.write_all_at(&new[..new.len() / 2], 0).unwrap();
     let again = Fetcher::start(&machine.order_from(&server, "demo_0.0.0"));
     assert!(again.ready().left < all * 3 / 4, "{} of {all}", again.ready().left);
+    assert!(again.ready().target >= again.ready().usr / 2 - 4096, "{:?}", again.ready());
     again.makes_the_new_version(&machine);
 }
 

@@ -23,8 +23,21 @@ fn update_delta() {
     // Of another kernel, an update fetches what differs in its modules, and the kernel once.
     assert_eq!(guest.must("find /usr/lib/modules -name '*.ko.*' -o -name 'vmlinuz*'"), "");
 
+    let said = guest.must_fail("pattern update --limit 1M");
+    assert!(
+        said.contains("version 0.0.2 is not fetched now: it would be ") && said.contains("the limit is 1M"),
+        "{said}"
+    );
+    assert!(said.contains("to fetch it all the same: pattern update 0.0.2"), "{said}");
+    assert_eq!(guest.must("ls /boot/EFI/Linux"), "demo_0.0.1.efi");
+
     drop(server.requests());
-    println!("{}", guest.must("pattern update"));
+    // From now to a minute ago.
+    let window = "$(date +%H:%M)-$(date -d '1 minute ago' +%H:%M)";
+    let said = guest.must(&format!("pattern update --limit 1M --window {window}"));
+    assert!(said.contains("The limit of 1M does not count: the window "), "{said}");
+    assert!(said.contains(" MB were fetched."), "{said}");
+    println!("{said}");
     let asked = server.requests();
     let whole = |path: &&String| path.ends_with(".raw") || path.ends_with(".efi");
     assert_eq!(asked.iter().find(whole), None, "{asked:?}");

@@ -29,7 +29,13 @@ fn update_interrupted() {
     let mut guest = computer.boot();
     assert_eq!(guest.must(". /etc/os-release && echo $IMAGE_VERSION"), "0.0.1");
     assert_eq!(guest.must("ls -A /boot/EFI/Linux"), "demo_0.0.1.efi");
+    let unfinished = guest.must("pattern status | grep ^Unfinished");
+    assert!(
+        unfinished.contains(" MB of a version are in the other slot; pattern update goes on there"),
+        "{unfinished}"
+    );
     installs(&mut guest, &release);
+    assert_eq!(guest.must("pattern status | grep -c ^Unfinished || true").trim(), "0");
     // FAT writes a new name first, and then the file's size.
     guest.must(": >/boot/EFI/Linux/demo_0.0.2+3-0.efi");
     installs(&mut guest, &release);

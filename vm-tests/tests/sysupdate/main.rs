@@ -280,3 +280,29 @@ fn a_list_that_nobody_known_signed_changes_nothing() {
     assert!(said.contains("Signature verification failed"), "{said}");
     assert_eq!((rig.files(), rig.labels()), (vec!["demo_1.efi".to_owned()], labels(["1", ""])));
 }
+
+/// A sum that is wrong ends a download as a cut does, but for what is in the table: `systemd-sysupdate` 262 claims the slot.
+#[test]
+fn a_download_that_was_cut_begins_again_once_it_is_given_up() {
+    let rig = Rig::new("1", &["demo_1.efi"], ["1", ""]);
+    rig.publish(&["1", "2"]);
+    rig.change_usr("2");
+    assert!(!rig.sysupdate(&["update", "2"]).status.success());
+    let claimed = rig.labels() == labels(["1", "2"]);
+    assert!(claimed || rig.labels() == labels(["1", ""]), "{:?}", rig.labels());
+    rig.publish(&["1", "2"]);
+    if claimed {
+        let output = rig.sysupdate(&["update", "2"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains("Vacuum it to try installing again"), "{said}");
+    }
+    assert_eq!(rig.newest().as_deref(), Some("2"));
+    // What `pattern update` does before, where the partition has another kind.
+    ok(&rig.sysupdate(&["vacuum"]));
+    assert_eq!((rig.files(), rig.labels()), (vec!["demo_1.efi".to_owned()], labels(["1", ""])));
+    ok(&rig.sysupdate(&["update", "2"]));
+    assert_eq!(
+        (rig.files(), rig.labels()),
+        (vec!["demo_1.efi".into(), "demo_2+3-0.efi".into()], labels(["1", "2"]))
+    );
+}

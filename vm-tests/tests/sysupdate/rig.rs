@@ -139,6 +139,19 @@ impl Rig {
         fs::write(list, text.replace("demo_2.efi", "demo_3.efi")).unwrap();
     }
 
+    /// Changes the end of a version's `/usr` after its sum was signed.
+    pub fn change_usr(&self, version: &str) {
+        let entries = fs::read_dir(self.folder.join("release")).unwrap().map(|entry| entry.unwrap().path());
+        let is_usr = |path: &PathBuf| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            name.starts_with(&format!("demo_{version}_")) && name.contains(".usr.raw")
+        };
+        let file = entries.into_iter().find(is_usr).unwrap();
+        let mut bytes = fs::read(&file).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(file, bytes).unwrap();
+    }
+
     fn sign(&self, list: &Path) {
         let home = self.folder.join("gpg");
         let gpg = |words: &[&str]| {

@@ -11,13 +11,14 @@ use pattern::boot::superblock::{BYTES, Superblock};
 use pattern::delta::order::{Answer, Order, Ready};
 use pattern::hex;
 use pattern::table::Guid;
+use pattern::update::release::Part;
 use pattern::update::transfers;
 use pattern_machine::{esp, output};
 
-use super::{Machine, beside};
+use super::Machine;
 use crate::context::Context;
 
-const PROGRAM: &str = "/usr/libexec/pattern-fetch";
+pub(crate) const PROGRAM: &str = "/usr/libexec/pattern-fetch";
 /// The image's keyring: since systemd 258, and before.
 const KEYRINGS: [&str; 2] = ["/usr/lib/systemd/import-pubring.pgp", "/usr/lib/systemd/import-pubring.gpg"];
 /// The definitions of what is offered.
@@ -28,13 +29,21 @@ const LONGEST: u64 = 64 << 10;
 /// A version that pattern-fetch offers, until this is dropped.
 pub(super) struct Offer {
     pub(super) ready: Ready,
-    _program: Program,
+    program: Program,
 }
 
 impl Offer {
     /// Returns the folder with the definitions for systemd-sysupdate.
     pub(super) fn definitions(&self) -> &Path {
         Path::new(DEFINITIONS)
+    }
+
+    /// Says how much was fetched, once systemd-sysupdate has ended.
+    pub(super) fn end(&mut self, installed: bool) {
+        // A program that broke off has said why.
+        if let Some(fetched) = self.program.end() {
+            output::message(&self.ready.end(fetched, installed));
+        }
     }
 }
 
@@ -55,7 +64,7 @@ pub(super) fn start(ctx: &Context, machine: &Machine, version: &str) -> Result<O
         Answer::Whole(why) => Err(Error::msg(why)),
         Answer::Ready(ready) => {
             define(ctx, ready.port)?;
-            Ok(Offer { ready, _program: program })
+            Ok(Offer { ready, program })
         }
     }
 }
@@ -73,10 +82,20 @@ impl Program {
     fn ask(&mut self, order: &Order) -> Result<Answer> {
         let order = [serde_json::to_vec(order)?, b"\n".to_vec()].concat();
         self.0.stdin.as_mut().context("it has no input")?.write_all(&order)?;
+        Ok(serde_json::from_slice(&self.line()?)?)
+    }
+
+    /// Closes its input, and returns how many bytes were fetched.
+    fn end(&mut self) -> Option<u64> {
+        self.0.stdin = None;
+        String::from_utf8(self.line().ok()?).ok()?.trim_end().parse().ok()
+    }
+
+    fn line(&mut self) -> Result<Vec<u8>> {
         let output = self.0.stdout.as_mut().context("it has no output")?;
         let mut line = Vec::new();
         BufReader::new(output.take(LONGEST)).read_until(b'\n', &mut line)?;
-        Ok(serde_json::from_slice(&line)?)
+        Ok(line)
     }
 }
 
@@ -97,7 +116,7 @@ fn order(ctx: &Context, machine: &Machine, version: &str) -> Result<Order> {
     };
     let installed = &machine.installed;
     let kernel = installed.entry(&installed.running).and_then(|entry| esp::file(&image.id, entry).ok());
-    let target = beside(&machine.table, ctx.usr.data());
+    let target = machine.beside(ctx, Part::Usr);
     Ok(Order {
         url: image.updates.url.clone(),
         new: format!("{}_{version}", image.id),

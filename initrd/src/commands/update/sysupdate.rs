@@ -40,6 +40,14 @@ pub(super) fn give_up_others() -> Result<()> {
     act(&["vacuum", "--instances-max=1"])
 }
 
+/// Gives up what was not written to its end. systemd 260 and later refuse to begin before. The content stays as it is.
+///
+/// # Errors
+/// When systemd-sysupdate fails.
+pub(super) fn give_up_unfinished() -> Result<()> {
+    act(&["vacuum"])
+}
+
 /// Installs a version.
 ///
 /// # Errors
