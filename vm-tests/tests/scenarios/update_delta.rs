@@ -23,9 +23,9 @@ fn update_delta() {
     // Of another kernel, an update fetches what differs in its modules, and the kernel once.
     assert_eq!(guest.must("find /usr/lib/modules -name '*.ko.*' -o -name 'vmlinuz*'"), "");
 
-    let said = guest.must_fail("pattern update --limit 1M");
+    let said = guest.must_fail("pattern update --limit 100K");
     assert!(
-        said.contains("version 0.0.2 is not fetched now: it would be ") && said.contains("the limit is 1M"),
+        said.contains("version 0.0.2 is not fetched now: it would be ") && said.contains("the limit is 100K"),
         "{said}"
     );
     assert!(said.contains("to fetch it all the same: pattern update 0.0.2"), "{said}");
@@ -34,8 +34,8 @@ fn update_delta() {
     drop(server.requests());
     // From now to a minute ago.
     let window = "$(date +%H:%M)-$(date -d '1 minute ago' +%H:%M)";
-    let said = guest.must(&format!("pattern update --limit 1M --window {window}"));
-    assert!(said.contains("The limit of 1M does not count: the window "), "{said}");
+    let said = guest.must(&format!("pattern update --limit 100K --window {window}"));
+    assert!(said.contains("The limit of 100K does not count: the window "), "{said}");
     assert!(said.contains(" MB were fetched."), "{said}");
     println!("{said}");
     let asked = server.requests();
