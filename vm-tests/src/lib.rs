@@ -49,7 +49,7 @@ pub use page::Page;
 pub use proxy::Proxy;
 pub use release::{OTHER_KEYRING, Release};
 pub use screen::Screen;
-pub use server::Server;
+pub use server::{Asked, Server};
 pub use small::Small;
 pub use tls::Tls;
 pub use turncoat::Turncoat;

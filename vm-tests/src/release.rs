@@ -29,6 +29,7 @@ impl Release {
         let from = setting::releases().join(name);
         assert!(from.is_dir(), "{} is missing: `make build/releases/{name}` makes it", from.display());
         fs::remove_dir_all(self.path()).ok();
+        fs::create_dir_all(setting::machines()).expect("making the folder of the tests");
         run(Command::new("cp").args(["-r", "--reflink=auto", "--"]).arg(from).arg(self.path()));
     }
 
