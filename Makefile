@@ -325,7 +325,7 @@ DELTA := $(CURDIR)/build/delta
 bench-delta: image ## measure: build four successive versions, and write what their updates fetch into docs/delta.md
 	tests/need casync gnupg
 	vm-tests/scripts/build-delta
-	cargo bench -q -p pattern-image --bench delta -- $(DELTA)/release $(DELTA)/images-old/delta_1 $(DELTA)/images-old/delta_2 \
+	cargo bench -q -p pattern-vm-tests --bench delta -- $(DELTA)/release $(DELTA)/images-old/delta_1 $(DELTA)/images-old/delta_2 \
 	  $(DELTA)/images-kernel/delta_3 $(DELTA)/images-new/delta_4 | vm-tests/scripts/put-table docs/delta.md delta
 
 .PHONY: clean

@@ -259,7 +259,13 @@ pub fn kill(process: Pid) {
 /// Returns the program that `make dist` installed.
 #[must_use]
 pub fn program() -> PathBuf {
-    setting::installed().join("../lib/pattern/pattern-fetch")
+    installed("../lib/pattern/pattern-fetch")
+}
+
+/// Returns another one, by its path from where those are that a person types.
+#[must_use]
+pub fn installed(path: &str) -> PathBuf {
+    setting::installed().join(path)
 }
 
 /// Returns the sum of the first bytes.

@@ -5,6 +5,7 @@ mod faulty;
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -37,6 +38,13 @@ impl Asked {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::SeqCst)
+    }
+
+    /// Returns which bytes are wanted, if they have a first one.
+    #[must_use]
+    pub fn place(&self) -> Option<Range<u64>> {
+        let (first, last) = self.range.as_ref()?.strip_prefix("bytes=")?.split_once('-')?;
+        Some(first.parse().ok()?..last.parse().map_or(u64::MAX, |last: u64| last + 1))
     }
 }
 
@@ -80,6 +88,12 @@ impl Server {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Returns the address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/", self.port)
     }
 
     /// Breaks one connection off, after this many bytes of an answer with the file whose name contains this word.

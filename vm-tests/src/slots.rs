@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use pattern::delta::order::Order;
 
-use crate::server::Server;
 use crate::setting;
 
 /// A version as it was built: the partitions, not packed, and the kernel image.
@@ -114,15 +113,9 @@ impl Slots {
         &self.folder
     }
 
-    /// What `pattern update` would ask of pattern-fetch.
+    /// What `pattern update` would ask of pattern-fetch, with the address of a release.
     #[must_use]
-    pub fn order(&self, server: &Server) -> Order {
-        self.order_at(&format!("http://127.0.0.1:{}/", server.port()))
-    }
-
-    /// The same, with an address of the release.
-    #[must_use]
-    pub fn order_at(&self, url: &str) -> Order {
+    pub fn order(&self, url: &str) -> Order {
         Order {
             url: url.to_owned(),
             new: self.new.base.clone(),
@@ -138,8 +131,9 @@ impl Slots {
 
     /// The same of a machine for whose version the release has no patch.
     #[must_use]
-    pub fn order_without_patch(&self, server: &Server) -> Order {
-        Order { running: "demo_0.0.0".to_owned(), ..self.order(server) }
+    pub fn order_without_patch(&self, url: &str) -> Order {
+        let id = self.old.base.split_once('_').map_or("", |(id, _)| id);
+        Order { running: format!("{id}_0"), ..self.order(url) }
     }
 }
 

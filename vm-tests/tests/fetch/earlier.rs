@@ -14,7 +14,7 @@ fn slots(name: &str, running: &str) -> Slots {
 
 /// Updates, and returns the names of the patches that were asked for.
 fn patches(server: &Server, slots: &Slots, patched: bool) -> Vec<String> {
-    let fetcher = Fetcher::start(&slots.order(server));
+    let fetcher = Fetcher::start(&slots.order(&server.url()));
     println!("{} → {}: {}", slots.old.base, slots.new.base, fetcher.ready());
     assert_eq!(fetcher.ready().patched, patched, "{}", fetcher.said());
     fetcher.makes_the_new_version(slots);

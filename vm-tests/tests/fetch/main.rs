@@ -31,7 +31,7 @@ fn server(name: &str) -> (Release, Server) {
 fn a_patch_and_the_running_version_make_the_new_one() {
     let (_release, server) = server("fetch-patch");
     let slots = Slots::new("patch");
-    let fetcher = Fetcher::start(&slots.order(&server));
+    let fetcher = Fetcher::start(&slots.order(&server.url()));
     let ready = fetcher.ready();
     println!("{ready}; the new /usr and kernel image have {} bytes", slots.new.whole());
     assert!(ready.patched && !ready.whole_kernel && ready.requests <= 300, "{ready:?}");
@@ -48,7 +48,7 @@ fn without_a_patch_blocks_are_fetched() {
     let (_release, server) = server("fetch-blocks");
     let slots = Slots::new("blocks");
     // The list has no patch from this version.
-    let fetcher = Fetcher::start(&slots.order_without_patch(&server));
+    let fetcher = Fetcher::start(&slots.order_without_patch(&server.url()));
     let ready = fetcher.ready();
     println!("{ready}");
     assert!(!ready.patched && ready.whole_kernel && ready.requests <= 300, "{ready:?}");
@@ -60,7 +60,7 @@ fn without_a_patch_blocks_are_fetched() {
 fn a_server_that_lies_is_refused_before_anything_is_passed_on() {
     let (_release, server) = server("fetch-lie");
     let slots = Slots::new("lie");
-    let fetcher = Fetcher::start(&slots.order_without_patch(&server));
+    let fetcher = Fetcher::start(&slots.order_without_patch(&server.url()));
     // All that is fetched of the file now has another byte.
     server.lie(".usr.blocks");
     let got = fetcher.get(&fetcher.names().usr);
@@ -80,7 +80,7 @@ fn a_patch_that_is_of_no_use_is_replaced_by_blocks() {
     let good = fs::read(&pieces).unwrap();
     let damaged: Vec<u8> = good.iter().map(|byte| byte ^ 1).collect();
     fs::write(&pieces, &damaged).unwrap();
-    let fetcher = Fetcher::start(&slots.order(&server));
+    let fetcher = Fetcher::start(&slots.order(&server.url()));
     assert!(!fetcher.ready().patched, "{}", fetcher.ready());
     // The kernel image has a table of its own, and takes from the server what its pieces do not make.
     assert!(!fetcher.ready().whole_kernel);
@@ -90,7 +90,7 @@ fn a_patch_that_is_of_no_use_is_replaced_by_blocks() {
 
     // It breaks after it was begun with.
     fs::write(&pieces, &good).unwrap();
-    let fetcher = Fetcher::start(&slots.order(&server));
+    let fetcher = Fetcher::start(&slots.order(&server.url()));
     assert!(fetcher.ready().patched);
     fs::write(&pieces, &damaged).unwrap();
     fetcher.makes_the_new_version(&slots);
@@ -98,7 +98,7 @@ fn a_patch_that_is_of_no_use_is_replaced_by_blocks() {
 
     for name in ["demo_0.0.2_0.0.1.patch", index] {
         fs::remove_file(release.path().join(name)).unwrap();
-        let fetcher = Fetcher::start(&slots.order(&server));
+        let fetcher = Fetcher::start(&slots.order(&server.url()));
         assert!(!fetcher.ready().patched, "{name}");
         fetcher.makes_the_new_version(&slots);
     }
@@ -110,7 +110,7 @@ fn redirects_are_followed() {
     let here = Server::start(Path::new("/nonexistent"));
     here.redirect(&format!("http://127.0.0.1:{}", there.port()));
     let slots = Slots::new("redirect");
-    let fetcher = Fetcher::start(&slots.order(&here));
+    let fetcher = Fetcher::start(&slots.order(&here.url()));
     assert!(fetcher.ready().patched);
     fetcher.makes_the_new_version(&slots);
 }
@@ -119,15 +119,15 @@ fn redirects_are_followed() {
 fn what_can_not_be_done_in_parts_is_fetched_as_a_whole_and_said() {
     let (release, server) = server("fetch-whole");
     let slots = Slots::new("whole");
-    let mut unknown = slots.order(&server);
+    let mut unknown = slots.order(&server.url());
     unknown.new = "demo_9".to_owned();
     let why = |order| Fetcher::start(order).why_whole();
     assert!(why(&unknown).starts_with("the server has no demo_9"), "{}", why(&unknown));
-    let mut stranger = slots.order(&server);
+    let mut stranger = slots.order(&server.url());
     stranger.keyrings = vec!["/dev/null".into()];
     assert!(why(&stranger).contains("the image has no keyring"), "{}", why(&stranger));
     server.without_ranges();
-    let order = slots.order(&server);
+    let order = slots.order(&server.url());
     assert!(why(&order).ends_with("the server has no ranges"), "{}", why(&order));
     // As systemd-pull refuses them: an image knows whom it trusts, and until when.
     for sign in [Release::sign_with_another_key, Release::sign_expired] {

@@ -41,7 +41,7 @@ fn why(fetcher: &Fetcher) -> String {
 fn the_way_by_http_leads_through_the_proxy() {
     let (server, slots) = (Server::start(&release("delta")), Slots::new("proxy"));
     let proxy = Proxy::for_who_knows(CREDENTIALS, server.port());
-    let order = slots.order_at(&format!("http://{NAME}:{}/", server.port()));
+    let order = slots.order(&format!("http://{NAME}:{}/", server.port()));
     let variable = |user: &str| format!("http://{user}127.0.0.1:{}", proxy.port());
     let known = variable(&format!("me:{SECRET}@"));
     for name in ["http_proxy", "ALL_PROXY"] {
@@ -79,7 +79,7 @@ fn the_way_by_https_leads_through_the_proxy() {
     let (server, slots) = (Server::start(&release("delta")), Slots::new("proxy-tls"));
     let tls = Tls::start(&server, NAME, &slots.folder().join("tls"), of_tools);
     let proxy = Proxy::start(tls.port());
-    let order = slots.order_at(&format!("https://{NAME}:{}/", tls.port()));
+    let order = slots.order(&format!("https://{NAME}:{}/", tls.port()));
     let variable = format!("http://127.0.0.1:{}", proxy.port());
     let trusting = |folder: &Path| set(trusting(folder), &[("https_proxy", &variable)]);
     // Whose certificate nobody knows is not asked.
@@ -102,7 +102,7 @@ fn a_proxy_that_refuses_is_named() {
     let (server, slots, proxy) =
         (Server::start(&release("delta")), Slots::new("refused"), Proxy::that_refuses());
     let variable = format!("http://me:{SECRET}@127.0.0.1:{}", proxy.port());
-    let why = why(&Fetcher::start_by(with(&[("http_proxy", &variable)]), &slots.order(&server)));
+    let why = why(&Fetcher::start_by(with(&[("http_proxy", &variable)]), &slots.order(&server.url())));
     let wanted = "SHA256SUMS: the proxy that is set in the environment refuses a tunnel to the server: proxy server responded 403";
     assert!(why.contains(wanted), "{why}");
 }

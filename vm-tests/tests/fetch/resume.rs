@@ -54,7 +54,7 @@ impl<'a> Update<'a> {
         });
         let others = usr.hashes.into_iter().chain(kernel.segments.into_iter().map(|segment| segment.piece));
         let pieces = segments.chain(others.map(Piece::of_others));
-        Self::new(server, slots, slots.order(server), ".patch", pieces.collect())
+        Self::new(server, slots, slots.order(&server.url()), ".patch", pieces.collect())
     }
 
     fn by_blocks(server: &'a Server, slots: &'a Slots) -> Self {
@@ -64,7 +64,7 @@ impl<'a> Update<'a> {
         let groups = (1..).zip(index.groups);
         let groups = groups.map(|(number, piece)| Piece { place: piece.place, end: number * group });
         let pieces = groups.chain(index.tree.into_iter().map(Piece::of_others));
-        Self::new(server, slots, slots.order_without_patch(server), ".usr.blocks", pieces.collect())
+        Self::new(server, slots, slots.order_without_patch(&server.url()), ".usr.blocks", pieces.collect())
     }
 
     fn new(
@@ -106,7 +106,7 @@ impl<'a> Update<'a> {
     fn is_spared(&self, after: &[Asked], written: u64) {
         let there = |piece: &&Piece| piece.end <= written;
         let of_file = |asked: &[Asked]| -> Vec<_> {
-            asked.iter().filter(|asked| asked.path.ends_with(self.file)).filter_map(range).collect()
+            asked.iter().filter(|asked| asked.path.ends_with(self.file)).filter_map(Asked::place).collect()
         };
         for asked in of_file(after) {
             let again = self.pieces.iter().filter(there).find(|piece| overlap(&piece.place, &asked));
@@ -131,12 +131,6 @@ fn length(range: &Range<u64>) -> u64 {
 
 fn overlap(one: &Range<u64>, other: &Range<u64>) -> bool {
     one.start < other.end && other.start < one.end
-}
-
-/// The bytes that a request wants, if it says so.
-fn range(asked: &Asked) -> Option<Range<u64>> {
-    let (start, last) = asked.range.as_ref()?.strip_prefix("bytes=")?.split_once('-')?;
-    Some(start.parse().unwrap()..last.parse().map_or(u64::MAX, |last: u64| last + 1))
 }
 
 #[test]
@@ -176,14 +170,14 @@ fn each_is_cut(update: &Update, of: u64) {
     for pair in asked.windows(2) {
         let [first, again] = pair else { unreachable!("windows of two") };
         let is_again = first.path == again.path
-            && range(again).is_some_and(|again| {
-                range(first).is_some_and(|first| first.end == again.end) || again.end == u64::MAX
+            && again.place().is_some_and(|again| {
+                first.place().is_some_and(|first| first.end == again.end) || again.end == u64::MAX
             });
         if !is_again {
             continue;
         }
-        let came = range(first).map_or(0, |range| range.start) + first.bytes();
-        let start = range(again).unwrap().start;
+        let came = first.place().map_or(0, |range| range.start) + first.bytes();
+        let start = again.place().unwrap().start;
         let cut = update.pieces.iter().find(|piece| piece.place.contains(&came));
         let lost = if first.path.ends_with(update.file) {
             cut.map_or(0, |piece| came - piece.place.start)

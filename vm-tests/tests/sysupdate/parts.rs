@@ -44,7 +44,7 @@ fn the_same_folder_serves_stock_machines_and_both_ways_end_with_the_same_bytes()
     assert!(!asked.iter().any(|path| path.contains(".usr.") && !path.contains(".usr.raw")), "{asked:?}");
     assert!(!asked.iter().any(|path| path.contains(".patch")), "{asked:?}");
 
-    let fetcher = Fetcher::start(&slots.order(parts.server()));
+    let fetcher = Fetcher::start(&slots.order(&parts.server().url()));
     parts.define_loopback(fetcher.ready().port);
     assert_eq!(parts.newest().as_deref(), Some("0.0.2"));
     ok(&parts.sysupdate(&["update", "0.0.2"]));
@@ -63,7 +63,7 @@ fn the_same_folder_serves_stock_machines_and_both_ways_end_with_the_same_bytes()
 #[test]
 fn a_cut_leaves_nothing_that_starts_and_the_next_update_goes_on_from_the_slot() {
     let (rig, slots) = (Rig::real(&release()), Slots::new("stock-cut"));
-    let order = slots.order_without_patch(rig.server());
+    let order = slots.order_without_patch(&rig.server().url());
     let fetcher = Fetcher::start(&order);
     let (all, process) = (fetcher.ready().left, fetcher.process());
     rig.define_loopback(fetcher.ready().port);
