@@ -128,6 +128,14 @@ build/releases/delta: build/releases/0.0.2
 	$(PATTERN) sign-release build/images/demo_0.0.1 demo/demo-gpg --output $@ --compress none --deltas 0
 	$(PATTERN) sign-release build/images/demo_0.0.2 demo/demo-gpg --output $@ --compress none
 
+# Three versions, so that the newest has a patch from each of the others.
+.PHONY: build/releases/back
+build/releases/back: build/releases/delta
+	$(BUILD) vm-tests/images/third
+	rm -rf $@
+	cp -r --reflink=auto build/releases/delta $@
+	$(PATTERN) sign-release build/images/demo_0.0.3 demo/demo-gpg --output $@ --compress none --deltas 2
+
 # The next version of the image for use.
 .PHONY: build/releases/for-use
 build/releases/for-use: image
@@ -243,7 +251,7 @@ machines: image ## long tests: try each machine of the table: disks, screens, ke
 	vm-tests/scripts/table-machines
 
 .PHONY: check-all
-check-all: check $(RELEASES) build/releases/userspace build/releases/for-use build/releases/epoch ## long tests: the long suites too: more updates and attacks, volumes with the other file systems
+check-all: check $(RELEASES) build/releases/back build/releases/userspace build/releases/for-use build/releases/epoch ## long tests: the long suites too: more updates and attacks, volumes with the other file systems
 	vm-tests/scripts/build-stock
 	$(BUILD) vm-tests/images/production
 	$(BUILD) vm-tests/images/own-ways
@@ -317,7 +325,7 @@ DELTA := $(CURDIR)/build/delta
 bench-delta: image ## measure: build four successive versions, and write what their updates fetch into docs/delta.md
 	tests/need casync gnupg
 	vm-tests/scripts/build-delta
-	cargo bench -q -p pattern-image --bench delta -- $(DELTA)/release $(DELTA)/images-old/delta_1 $(DELTA)/images-old/delta_2 \
+	cargo bench -q -p pattern-vm-tests --bench delta -- $(DELTA)/release $(DELTA)/images-old/delta_1 $(DELTA)/images-old/delta_2 \
 	  $(DELTA)/images-kernel/delta_3 $(DELTA)/images-new/delta_4 | vm-tests/scripts/put-table docs/delta.md delta
 
 .PHONY: clean

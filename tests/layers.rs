@@ -152,3 +152,33 @@ fn the_map_of_the_code_names_every_module_and_no_other() {
         assert_eq!(named, there, "{part}");
     }
 }
+
+/// The crates that a crate is linked with, by Cargo.lock: what only its tests need, too.
+fn linked(lock: &str, name: &str) -> BTreeSet<String> {
+    let entry = |name: &str| {
+        lock.split("[[package]]").find(|entry| entry.contains(&format!("\nname = \"{name}\"\n")))
+    };
+    let (mut found, mut next) = (BTreeSet::new(), vec![name.to_owned()]);
+    while let Some(name) = next.pop() {
+        let entry = entry(&name).unwrap_or_else(|| panic!("{name} is not in Cargo.lock"));
+        let list = entry.split_once("dependencies = [").map_or("", |(_, list)| list);
+        next.extend(
+            list.split('"').skip(1).step_by(2).filter_map(|each| each.split(' ').next()).map(str::to_owned),
+        );
+        next.retain(|name| !found.contains(name));
+        found.insert(name);
+    }
+    found
+}
+
+/// Strangers reach no program of the initrd.
+#[test]
+fn no_program_of_the_initrd_has_http_or_tls() {
+    let lock = fs::read_to_string(tree("Cargo.lock")).unwrap();
+    for (name, has) in [("pattern-initrd", false), ("pattern-fetch", true)] {
+        let found = linked(&lock, name);
+        for other in ["pattern-serve", "httparse", "ureq", "rustls"] {
+            assert_eq!(found.contains(other), has, "{name} and {other}");
+        }
+    }
+}

@@ -15,7 +15,7 @@ use crate::pieces::Pieces;
 ///
 /// # Errors
 /// When it can't be made or fetched, or the reader is gone.
-pub(crate) fn write(of: &Offered, to: &mut impl Write) -> Result<()> {
+pub(crate) fn write(of: &Offered, to: &mut dyn Write) -> Result<()> {
     match (&of.kernel, &of.offer.patch) {
         (Some((table, old)), Some(patched)) => {
             let pieces = Pieces::new(&of.web, &patched.pieces, range(table));
@@ -26,7 +26,7 @@ pub(crate) fn write(of: &Offered, to: &mut impl Write) -> Result<()> {
 }
 
 /// Fetches it. A connection that breaks off goes on where it ended, as long as each brings something.
-fn whole(of: &Offered, to: &mut impl Write) -> Result<()> {
+fn whole(of: &Offered, to: &mut dyn Write) -> Result<()> {
     let name = &of.offer.kernel.name;
     let mut counted = Counted { to, count: 0 };
     loop {
@@ -51,7 +51,7 @@ struct Patched<'a> {
 }
 
 impl Patched<'_> {
-    fn write(mut self, to: &mut impl Write) -> Result<()> {
+    fn write(mut self, to: &mut dyn Write) -> Result<()> {
         for part in self.table.parts() {
             let made = match part.from {
                 From::Old(start) => self.old.read(u64::from(start), part.new.len()).ok(),

@@ -3,6 +3,7 @@
 //!
 //! It gets its files open, and then works as nobody: what it reads from the network is a stranger's.
 
+mod again;
 mod certificates;
 mod confine;
 mod disk;

@@ -64,7 +64,9 @@ impl Offered {
         drop(hashes);
         let (usr, tree) = match made {
             Some(tree) if tree.bytes().1 == index.root => (usr, tree),
-            _ => (None, fetched(&web, &offer, &index)?),
+            // A block that the disk lost has another hash. The patch is as good as before, for all others.
+            Some(_) => (usr, fetched(&web, &offer, &index)?),
+            None => (None, fetched(&web, &offer, &index)?),
         };
         let is_there = |block: usize| {
             let leaf = tree.leaves().get(block).and_then(|leaf| places.of_block(leaf));

@@ -4,15 +4,11 @@
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::ops::Range;
-use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use crate::again;
 use crate::web::Web;
-
-/// How often a request is repeated that brings nothing. The pause before it doubles.
-const TRIES: u32 = 4;
 
 pub(crate) struct Pieces<'a> {
     web: &'a Web,
@@ -38,18 +34,13 @@ impl<'a> Pieces<'a> {
     /// # Errors
     /// When the server does not answer several times, or does not have it.
     pub(crate) fn get(&mut self, place: &Range<u64>) -> Result<Vec<u8>> {
-        let mut pause = Duration::from_secs(1);
-        for _ in 1..TRIES {
-            match self.try_get(place) {
-                Err(error) if is_of_the_way(&error) => {
-                    self.open = None;
-                    thread::sleep(pause);
-                    pause *= 2;
-                }
-                done => return done,
+        again::until_done(|| {
+            let got = self.try_get(place);
+            if got.is_err() {
+                self.open = None;
             }
-        }
-        self.try_get(place)
+            got
+        })
     }
 
     fn try_get(&mut self, place: &Range<u64>) -> Result<Vec<u8>> {
@@ -83,10 +74,4 @@ impl Open<'_> {
         self.left.start = place.end;
         Ok(bytes)
     }
-}
-
-/// Whether trying again may help: the connection failed, and not the server's answer.
-fn is_of_the_way(error: &anyhow::Error) -> bool {
-    let mut causes = error.chain();
-    causes.any(|cause| cause.is::<io::Error>() || cause.is::<ureq::Error>())
 }

@@ -36,7 +36,7 @@ impl<'a> Usr<'a> {
     ///
     /// # Errors
     /// When a block can be had nowhere, or the reader is gone.
-    pub(crate) fn write(mut self, to: &mut impl Write) -> Result<()> {
+    pub(crate) fn write(mut self, to: &mut dyn Write) -> Result<()> {
         for (block, source) in self.of.parts.sources.iter().enumerate() {
             let there = match source {
                 Source::Target => self

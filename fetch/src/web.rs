@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use rustls::crypto::ring;
 use ureq::http::{Response, StatusCode, header};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Body, Proxy};
 
-use crate::proxy;
+use crate::{again, proxy};
 
 /// How long a server may take to answer. An answer that takes longer to come is asked for anew, from where it ended.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -61,15 +61,18 @@ impl Web {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Fetches a small file.
+    /// Fetches a small file, from its start after each connection that breaks off.
     ///
     /// # Errors
     /// When the server does not answer, does not have the file, or the file has more than `most` bytes.
     pub(crate) fn small(&self, name: &str, most: u64) -> Result<Vec<u8>> {
         let about = || format!("fetching {}/{name}", self.url);
-        let answer = self.ask(name, None).with_context(about)?;
-        let mut bytes = Vec::new();
-        self.counted(answer).take(most + 1).read_to_end(&mut bytes).with_context(about)?;
+        let bytes = again::until_done(|| {
+            let answer = self.ask(name, None).with_context(about)?;
+            let mut bytes = Vec::new();
+            self.counted(answer).take(most + 1).read_to_end(&mut bytes).with_context(about)?;
+            Ok(bytes)
+        })?;
         if bytes.len() as u64 > most {
             bail!("{}: it has more than {most} bytes", about());
         }
@@ -107,7 +110,12 @@ impl Web {
             let last = last.map(|last| last.to_string()).unwrap_or_default();
             request = request.header(header::RANGE, format!("bytes={start}-{last}"));
         }
-        let answer = request.call()?;
+        let answer = request.call().map_err(|error| match error {
+            ureq::Error::ConnectProxyFailed(why) => {
+                anyhow!("the proxy that is set in the environment refuses a tunnel to the server: {why}")
+            }
+            error => error.into(),
+        })?;
         match (bytes, answer.status()) {
             (None, StatusCode::OK) => Ok(answer),
             (Some((start, _)), StatusCode::PARTIAL_CONTENT) if begins_at(&answer, start) => Ok(answer),

@@ -1,32 +1,22 @@
 //! `pattern serve`: gives a release to machines by HTTP/1.1, for tests and labs.
 
-mod answer;
-mod connection;
+mod facts;
 mod folder;
-mod range;
-mod request;
-mod status;
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{io, thread};
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueHint};
+use pattern_serve::{Answer, Request, Site, welcome};
 
 use crate::host::screen::Screen;
 use crate::host::{file, results, signals, waiting};
 use crate::machine::qemu;
 use crate::release::SIGNATURE;
-pub use answer::Answer;
-pub use connection::{Site, attend};
 pub use folder::Folder;
-pub use request::Request;
-pub use status::Status;
-
-/// So many clients are served at a time. A machine has one connection, or a few.
-const MOST: usize = 64;
 
 /// Options of `serve`.
 #[derive(Args, Clone, PartialEq, Eq, Debug)]
@@ -104,24 +94,16 @@ fn meant(address: SocketAddr) -> String {
 }
 
 fn accept(listener: &TcpListener, site: &Arc<dyn Site>) {
-    match listener.accept() {
-        // Each thread has one, and so has the loop.
-        Ok((stream, _)) if Arc::strong_count(site) > MOST => {
-            // It may have gone already.
-            connection::refuse(&stream).ok();
-        }
-        Ok((stream, _)) => answer(stream, Arc::clone(site)),
+    let accepted = listener.accept().and_then(|(stream, _)| {
+        stream.set_nonblocking(false)?;
+        welcome(stream, site)
+    });
+    match accepted {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
         // It may have gone already, or this process has too many files open: a moment later it has fewer.
-        Err(error) if error.kind() != io::ErrorKind::WouldBlock => thread::sleep(waiting::A_WHILE),
-        Err(_) => {}
+        Err(_) => thread::sleep(waiting::A_WHILE),
+        Ok(()) => {}
     }
-}
-
-fn answer(stream: TcpStream, site: Arc<dyn Site>) {
-    // Without a thread the connection is closed, and the machine tries again. What breaks off is the client's matter.
-    thread::Builder::new()
-        .spawn(move || stream.set_nonblocking(false).and_then(|()| attend(&stream, &*site)).ok())
-        .ok();
 }
 
 /// A folder, each answer of which is shown.
@@ -131,7 +113,7 @@ struct Shown {
 }
 
 impl Site for Shown {
-    fn answer(&self, request: Request) -> Answer {
+    fn answer(&self, request: &Request) -> Answer {
         self.folder.answer(request)
     }
 

@@ -14,6 +14,7 @@ let
     "image"
     "initrd"
     "nix/90-pattern-dm.rules"
+    "serve"
     "src"
     "tests"
     "units"

@@ -29,6 +29,7 @@ impl Release {
         let from = setting::releases().join(name);
         assert!(from.is_dir(), "{} is missing: `make build/releases/{name}` makes it", from.display());
         fs::remove_dir_all(self.path()).ok();
+        fs::create_dir_all(setting::machines()).expect("making the folder of the tests");
         run(Command::new("cp").args(["-r", "--reflink=auto", "--"]).arg(from).arg(self.path()));
     }
 
@@ -76,6 +77,8 @@ impl Release {
         run(gpg(&home).args(["--passphrase", "", "--quick-gen-key", "other", "ed25519", "sign", "never"]));
         self.sign_with(&home, &[]);
         run(gpg(&home).arg("--output").arg(self.path().join(OTHER_KEYRING)).arg("--export"));
+        // It would meet the next test of this name.
+        run(Command::new("gpgconf").arg("--homedir").arg(&home).args(["--kill", "gpg-agent"]));
     }
 
     /// Does the same with the right key, and a signature that has expired after one second.

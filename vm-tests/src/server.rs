@@ -1,13 +1,20 @@
 //! The server of `pattern serve`, on this host's loopback, and what can go wrong with one: it breaks off, sends away, has no
-//! ranges, or lies.
+//! ranges, stops, or lies.
 
-use std::io::{self, Read};
+mod faulty;
+
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use pattern_image::serve::{self, Answer, Folder, Request, Site, Status};
+use faulty::{End, Faulty};
+use pattern_image::serve::Folder;
+use pattern_serve::{Answer, Request, Site, Status, attend};
 
 /// A server that runs until the test ends.
 #[derive(Debug)]
@@ -16,17 +23,46 @@ pub struct Server {
     state: Arc<State>,
 }
 
+/// A request, and what it got.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The path.
+    pub path: String,
+    /// The header `Range`, such as `bytes=0-9`.
+    pub range: Option<String>,
+    bytes: Arc<AtomicU64>,
+}
+
+impl Asked {
+    /// Returns how many bytes of content were sent so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::SeqCst)
+    }
+
+    /// Returns which bytes are wanted, if they have a first one.
+    #[must_use]
+    pub fn place(&self) -> Option<Range<u64>> {
+        let (first, last) = self.range.as_ref()?.strip_prefix("bytes=")?.split_once('-')?;
+        Some(first.parse().ok()?..last.parse().map_or(u64::MAX, |last: u64| last + 1))
+    }
+}
+
 #[derive(Debug)]
 struct State {
     folder: Folder,
-    requests: Mutex<Vec<String>>,
+    asked: Mutex<Vec<Asked>>,
     faults: Mutex<Faults>,
 }
 
-#[derive(Clone, Default, Debug)]
+#[derive(Default, Debug)]
 struct Faults {
     /// The next file whose name contains the word ends after this many bytes.
     cut: Option<(&'static str, u64)>,
+    /// Of the requests that differ, each of this many breaks off once, in the middle.
+    cut_each: Option<(u64, BTreeSet<String>)>,
+    /// The request after this many stops in its middle, and says so.
+    stop: Option<(u64, Sender<()>)>,
     /// Where else all files are.
     elsewhere: Option<String>,
     /// Requests for ranges get the whole file.
@@ -42,7 +78,7 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("listening on the loopback");
         let port = listener.local_addr().expect("asking for the port").port();
         let folder = Folder::new(directory);
-        let state = Arc::new(State { folder, requests: Mutex::default(), faults: Mutex::default() });
+        let state = Arc::new(State { folder, asked: Mutex::default(), faults: Mutex::default() });
         let server = Self { port, state: Arc::clone(&state) };
         thread::spawn(move || listener.incoming().flatten().for_each(|stream| answer(stream, &state)));
         server
@@ -54,9 +90,28 @@ impl Server {
         self.port
     }
 
+    /// Returns the address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/", self.port)
+    }
+
     /// Breaks one connection off, after this many bytes of an answer with the file whose name contains this word.
     pub fn cut(&self, word: &'static str, bytes: u64) {
         self.fails(|faults| faults.cut = Some((word, bytes)));
+    }
+
+    /// Breaks off the first of this many requests, in the middle of its answer, and so on. What is asked for once more is sent.
+    pub fn cut_each(&self, of: u64) {
+        self.fails(|faults| faults.cut_each = Some((of, BTreeSet::new())));
+    }
+
+    /// Sends no more than half of the answer to the request after this many. Returns what hears of it.
+    #[must_use]
+    pub fn stop_after(&self, requests: u64) -> Receiver<()> {
+        let (says, hears) = channel();
+        self.fails(|faults| faults.stop = Some((requests, says)));
+        hears
     }
 
     /// Sends everybody to another server, whose address this is.
@@ -74,10 +129,16 @@ impl Server {
         self.fails(|faults| faults.lie = Some(word));
     }
 
-    /// Returns the paths that were requested since the last call.
+    /// Returns the requests since the last call.
+    #[must_use]
+    pub fn asked(&self) -> Vec<Asked> {
+        std::mem::take(&mut *self.state.asked.lock().expect("no thread panics with it"))
+    }
+
+    /// Returns their paths.
     #[must_use]
     pub fn requests(&self) -> Vec<String> {
-        std::mem::take(&mut *self.state.requests.lock().expect("no thread panics with it"))
+        self.asked().into_iter().map(|asked| asked.path).collect()
     }
 
     fn fails(&self, how: impl FnOnce(&mut Faults)) {
@@ -88,69 +149,65 @@ impl Server {
 fn answer(stream: TcpStream, state: &Arc<State>) {
     let state = Arc::clone(state);
     // A client that disconnects is not a failure of the test.
-    thread::spawn(move || serve::attend(&stream, &*state).ok());
+    thread::spawn(move || attend(&stream, &*state).ok());
 }
 
 impl Site for State {
-    fn answer(&self, mut request: Request) -> Answer {
-        let path = request.target.clone();
-        self.requests.lock().expect("no thread panics with it").push(path.clone());
-        let faults = self.faults_for(&path);
-        if let Some(to) = faults.elsewhere {
-            let mut answer = Answer::without_file(Status::Found);
-            answer.headers.push(("Location", format!("{to}{path}")));
+    fn answer(&self, request: &Request) -> Answer {
+        let (path, mut request) = (request.target.clone(), request.clone());
+        let mut faults = self.faults.lock().expect("no thread panics with it");
+        let asked = Asked { path, range: request.range.clone(), bytes: Arc::default() };
+        self.asked.lock().expect("no thread panics with it").push(asked.clone());
+        if let Some(to) = &faults.elsewhere {
+            let mut answer = Answer::empty(Status::Found);
+            answer.headers.push(("Location", format!("{to}{}", asked.path)));
             return answer;
         }
         if faults.no_ranges {
             request.range = None;
         }
-        let mut answer = self.folder.answer(request);
+        let mut answer = self.folder.answer(&request);
         if faults.no_ranges {
             answer.headers.retain(|(name, _)| *name != "Accept-Ranges");
         }
-        if faults.lie.is_some() {
-            answer.body = Box::new(Liar { body: answer.body, has_lied: false });
-        }
-        if let Some((_, bytes)) = faults.cut {
-            answer.body = Box::new(answer.body.take(bytes));
-        }
+        let end = faults.end(&asked, answer.length.unwrap_or_default() / 2);
+        let has_lied = !faults.lie.is_some_and(|word| asked.path.contains(word));
+        let (body, count) = (answer.body, asked.bytes);
+        answer.body = Box::new(move |to| body(&mut Faulty { to, end, has_lied, count: &count }));
         answer
     }
 }
 
-impl State {
-    /// Returns what goes wrong with this file. It is cut once.
-    fn faults_for(&self, path: &str) -> Faults {
-        let mut faults = self.faults.lock().expect("no thread panics with it");
-        let cut = faults.cut.take_if(|(word, _)| path.contains(*word));
-        let lie = faults.lie.filter(|word| path.contains(*word));
-        Faults { cut, lie, ..faults.clone() }
-    }
-}
-
-/// Changes the first byte of what is read.
-struct Liar<R> {
-    body: R,
-    has_lied: bool,
-}
-
-impl<R: Read> Read for Liar<R> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let read = self.body.read(bytes)?;
-        if let Some(first) = bytes[..read].first_mut()
-            && !self.has_lied
-        {
-            *first ^= 1;
-            self.has_lied = true;
+impl Faults {
+    /// Returns how the answer to a request ends.
+    fn end(&mut self, asked: &Asked, middle: u64) -> End {
+        if let Some((_, bytes)) = self.cut.take_if(|(word, _)| asked.path.contains(*word)) {
+            return End::Cut(bytes);
         }
-        Ok(read)
+        if let Some((of, seen)) = &mut self.cut_each {
+            // Who goes on asks for the same end of the same file.
+            let last = asked.range.as_ref().and_then(|range| range.split_once('-')).map(|(_, last)| last);
+            let is_new = seen.insert(format!("{} {}", asked.path, last.unwrap_or_default()));
+            return if is_new && (seen.len() as u64 - 1).is_multiple_of(*of) {
+                End::Cut(middle)
+            } else {
+                End::Whole
+            };
+        }
+        if let Some((_, says)) = self.stop.take_if(|(after, _)| *after == 0) {
+            return End::Stop(middle, says);
+        }
+        if let Some((after, _)) = &mut self.stop {
+            *after -= 1;
+        }
+        End::Whole
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::io::Write as _;
+    use std::io::{Read as _, Write as _};
 
     use pattern_image::host::temporary;
 
@@ -186,6 +243,36 @@ mod tests {
         assert_eq!(get(&server, "/../secret", ""), is("404", ""));
         assert_eq!(server.requests(), ["/file", "//file", "/../secret"]);
         assert_eq!(server.requests(), Vec::<String>::new());
+    }
+
+    /// What is asked for once more is the same file up to the same end.
+    #[test]
+    fn each_request_is_cut_once() {
+        let (_folder, server) = served();
+        server.cut_each(1);
+        assert_eq!(get(&server, "/file", "Range: bytes=0-3\r\n"), is("206", "01"));
+        assert_eq!(get(&server, "/file", "Range: bytes=2-3\r\n"), is("206", "23"));
+        assert_eq!(get(&server, "/file", "Range: bytes=4-7\r\n"), is("206", "45"));
+        server.cut_each(2);
+        for (path, body) in [("/file", "01234"), ("//file", "0123456789"), ("///file", "01234")] {
+            assert_eq!(get(&server, path, ""), is("200", body), "{path}");
+        }
+        let asked = server.asked();
+        assert_eq!(asked.iter().map(Asked::bytes).collect::<Vec<_>>(), [2, 2, 2, 5, 10, 5]);
+        assert_eq!(asked[2].range.as_deref(), Some("bytes=4-7"));
+    }
+
+    #[test]
+    fn one_request_stops_in_its_middle() {
+        let (_folder, server) = served();
+        let stopped = server.stop_after(1);
+        assert_eq!(get(&server, "/file", ""), is("200", "0123456789"));
+        assert!(stopped.try_recv().is_err());
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port())).unwrap();
+        write!(stream, "GET /file HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        stopped.recv().unwrap();
+        assert_eq!(server.asked()[1].bytes(), 5);
+        assert_eq!(get(&server, "/file", ""), is("200", "0123456789"));
     }
 
     #[test]

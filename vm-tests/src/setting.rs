@@ -70,6 +70,11 @@ pub(crate) fn keyring() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/demo-gpg")
 }
 
+/// Returns its public keys.
+pub(crate) fn pubring() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/demo-pubring.pgp")
+}
+
 /// Returns the demonstration's certificate for Secure Boot, which the firmware of scenarios trusts
 /// once it is enrolled.
 pub(crate) fn certificate() -> PathBuf {

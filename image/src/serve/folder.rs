@@ -1,15 +1,13 @@
 //! The files of one folder, and no others.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use pattern_serve::{Answer, Request, Site, Status};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 
-use super::answer::{Answer, Facts, decide};
-use super::connection::Site;
-use super::request::Request;
-use super::status::Status;
+use super::facts::{Facts, decide};
 
 /// A folder whose files are served.
 #[derive(Clone, Debug)]
@@ -40,20 +38,17 @@ impl Folder {
         let (mut file, facts) = self.open(name)?;
         let (status, headers, part) = decide(request, name, &facts);
         file.seek(SeekFrom::Start(part.start))?;
-        let body = Box::new(file.take(part.end.saturating_sub(part.start)));
-        Ok(Answer { status, headers, part, body })
+        let length = part.end.saturating_sub(part.start);
+        let mut part = file.take(length);
+        let body = Box::new(move |mut to: &mut dyn Write| io::copy(&mut part, &mut to).map(drop));
+        Ok(Answer { status, headers, length: Some(length), body })
     }
 }
 
 impl Site for Folder {
-    fn answer(&self, request: Request) -> Answer {
-        if !["GET", "HEAD"].contains(&request.method.as_str()) {
-            let mut answer = Answer::without_file(Status::Method);
-            answer.headers.push(("Allow", "GET, HEAD".to_owned()));
-            return answer;
-        }
+    fn answer(&self, request: &Request) -> Answer {
         // A file that may not be read is one that the folder does not have, for strangers.
-        let found = request.name().and_then(|name| self.file(&request, &name).ok());
-        found.unwrap_or_else(|| Answer::without_file(Status::NotFound))
+        let found = request.name().and_then(|name| self.file(request, &name).ok());
+        found.unwrap_or_else(|| Answer::empty(Status::NotFound))
     }
 }

@@ -78,8 +78,18 @@ fn git_ignores_the_keys_of_a_system_by_the_template() {
 #[ignore = "needs nix-bin; `make test` runs it"]
 fn every_file_of_a_crate_is_taken() {
     let found = taken(&top());
-    let crates =
-        ["Cargo.lock", "Cargo.toml", "src", "fetch", "generators", "image", "initrd", "units", "vm-tests"];
+    let crates = [
+        "Cargo.lock",
+        "Cargo.toml",
+        "src",
+        "fetch",
+        "generators",
+        "image",
+        "initrd",
+        "serve",
+        "units",
+        "vm-tests",
+    ];
     let output =
         Command::new("git").arg("-C").arg(top()).args(["ls-files", "--"]).args(crates).output().unwrap();
     assert!(output.status.success(), "{output:?}");

@@ -1,17 +1,25 @@
 //! pattern-fetch makes a version of what a machine has and of what a server sends, on real releases: no machine is needed.
 //! `make vm` builds them. Whatever the server or the disk does wrong, each block is right or none is passed on.
 
-mod fetcher;
+mod damage;
+mod earlier;
+mod proxy;
+mod resume;
 
 use std::fs;
-use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
 
-use fetcher::{Fetcher, Machine};
-use pattern::delta::order::Answer;
-use pattern_vm_tests::{Release, Server};
+use pattern_vm_tests::{Fetcher, Release, Server, Slots};
 
 /// Percent of the whole that an update of the demo may fetch by a patch, and by blocks.
 const MOST: [u64; 2] = [6, 12];
+
+/// Where a release is that nobody changes.
+fn release(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../build/releases").join(name);
+    assert!(folder.is_dir(), "{} is missing: `make build/releases/{name}` makes it", folder.display());
+    folder
+}
 
 fn server(name: &str) -> (Release, Server) {
     let release = Release::copy("delta", name);
@@ -22,13 +30,13 @@ fn server(name: &str) -> (Release, Server) {
 #[test]
 fn a_patch_and_the_running_version_make_the_new_one() {
     let (_release, server) = server("fetch-patch");
-    let machine = Machine::new("patch");
-    let mut fetcher = Fetcher::start(&machine.order(&server));
+    let slots = Slots::new("patch");
+    let mut fetcher = Fetcher::start(&slots.order(&server.url()));
     let ready = fetcher.ready();
-    println!("{ready}; the new /usr and kernel image have {} bytes", machine.whole());
+    println!("{ready}; the new /usr and kernel image have {} bytes", slots.new.whole());
     assert!(ready.patched && !ready.whole_kernel && ready.requests <= 300, "{ready:?}");
-    assert!((ready.fetched + ready.left) * 100 <= machine.whole() * MOST[0], "{ready:?}");
-    fetcher.makes_the_new_version(&machine);
+    assert!((ready.fetched + ready.left) * 100 <= slots.new.whole() * MOST[0], "{ready:?}");
+    fetcher.makes_the_new_version(&slots);
     let asked = server.requests();
     assert!(asked.len() as u64 <= ready.requests, "{} requests, {ready:?}", asked.len());
     assert!(!asked.iter().any(|path| path.ends_with(".raw") || path.ends_with(".efi")), "{asked:?}");
@@ -40,54 +48,25 @@ fn a_patch_and_the_running_version_make_the_new_one() {
 #[test]
 fn without_a_patch_blocks_are_fetched() {
     let (_release, server) = server("fetch-blocks");
-    let machine = Machine::new("blocks");
+    let slots = Slots::new("blocks");
     // The list has no patch from this version.
-    let fetcher = Fetcher::start(&machine.order_from(&server, "demo_0.0.0"));
+    let fetcher = Fetcher::start(&slots.order_without_patch(&server.url()));
     let ready = fetcher.ready();
     println!("{ready}");
     assert!(!ready.patched && ready.whole_kernel && ready.requests <= 300, "{ready:?}");
-    assert!((ready.fetched + ready.left) * 100 <= machine.whole() * MOST[1], "{ready:?}");
-    fetcher.makes_the_new_version(&machine);
-}
-
-#[test]
-fn blocks_that_the_disk_lost_are_fetched() {
-    let (_release, server) = server("fetch-damage");
-    let machine = Machine::new("damage");
-    for at in [0, 5 << 20, 40 << 20, 100 << 20] {
-        machine.usr.write_all_at(&[0x5a; 9000], at).unwrap();
-    }
-    Fetcher::start(&machine.order(&server)).makes_the_new_version(&machine);
-}
-
-#[test]
-fn a_download_that_was_cut_goes_on() {
-    let (_release, server) = server("fetch-cut");
-    let machine = Machine::new("cut");
-    let first = Fetcher::start(&machine.order_from(&server, "demo_0.0.0"));
-    let all = first.ready().left;
-    // A connection breaks off, and is made again.
-    server.cut(".usr.blocks", 50_000);
-    first.makes_the_new_version(&machine);
-    drop(first);
-    // The power is cut: the half that lies in the slot is not fetched once more.
-    let new = fs::read(machine.new_usr()).unwrap();
-    machine.target.write_all_at(&new[..new.len() / 2], 0).unwrap();
-    let again = Fetcher::start(&machine.order_from(&server, "demo_0.0.0"));
-    assert!(again.ready().left < all * 3 / 4, "{} of {all}", again.ready().left);
-    assert!(again.ready().target >= again.ready().usr / 2 - 4096, "{:?}", again.ready());
-    again.makes_the_new_version(&machine);
+    assert!((ready.fetched + ready.left) * 100 <= slots.new.whole() * MOST[1], "{ready:?}");
+    fetcher.makes_the_new_version(&slots);
 }
 
 #[test]
 fn a_server_that_lies_is_refused_before_anything_is_passed_on() {
     let (_release, server) = server("fetch-lie");
-    let machine = Machine::new("lie");
-    let fetcher = Fetcher::start(&machine.order_from(&server, "demo_0.0.0"));
+    let slots = Slots::new("lie");
+    let fetcher = Fetcher::start(&slots.order_without_patch(&server.url()));
     // All that is fetched of the file now has another byte.
     server.lie(".usr.blocks");
     let got = fetcher.get(&fetcher.names().usr);
-    let new = fs::read(machine.new_usr()).unwrap();
+    let new = fs::read(&slots.new.usr).unwrap();
     assert!(got.len() < new.len() && new.starts_with(&got), "{} bytes", got.len());
     let said = fetcher.said();
     assert!(said.contains(" was refused, and not written: demo_0.0.2.usr.blocks: "), "{said}");
@@ -98,62 +77,59 @@ fn a_server_that_lies_is_refused_before_anything_is_passed_on() {
 #[test]
 fn a_patch_that_is_of_no_use_is_replaced_by_blocks() {
     let (release, server) = server("fetch-useless");
-    let machine = Machine::new("useless");
+    let slots = Slots::new("useless");
     let (pieces, index) = (release.path().join("demo_0.0.2_0.0.1.patch"), "demo_0.0.2_0.0.1.patch.index");
     let good = fs::read(&pieces).unwrap();
     let damaged: Vec<u8> = good.iter().map(|byte| byte ^ 1).collect();
     fs::write(&pieces, &damaged).unwrap();
-    let fetcher = Fetcher::start(&machine.order(&server));
+    let fetcher = Fetcher::start(&slots.order(&server.url()));
     assert!(!fetcher.ready().patched, "{}", fetcher.ready());
     // The kernel image has a table of its own, and takes from the server what its pieces do not make.
     assert!(!fetcher.ready().whole_kernel);
-    fetcher.makes_the_new_version(&machine);
+    fetcher.makes_the_new_version(&slots);
     assert!(fetcher.said().contains("pattern: the patch is not used: "), "{}", fetcher.said());
     drop(fetcher);
 
     // It breaks after it was begun with.
     fs::write(&pieces, &good).unwrap();
-    let fetcher = Fetcher::start(&machine.order(&server));
+    let fetcher = Fetcher::start(&slots.order(&server.url()));
     assert!(fetcher.ready().patched);
     fs::write(&pieces, &damaged).unwrap();
-    fetcher.makes_the_new_version(&machine);
+    fetcher.makes_the_new_version(&slots);
     drop(fetcher);
 
     for name in ["demo_0.0.2_0.0.1.patch", index] {
         fs::remove_file(release.path().join(name)).unwrap();
-        let fetcher = Fetcher::start(&machine.order(&server));
+        let fetcher = Fetcher::start(&slots.order(&server.url()));
         assert!(!fetcher.ready().patched, "{name}");
-        fetcher.makes_the_new_version(&machine);
+        fetcher.makes_the_new_version(&slots);
     }
 }
 
 #[test]
 fn redirects_are_followed() {
     let (_release, there) = server("fetch-redirect");
-    let here = Server::start(std::path::Path::new("/nonexistent"));
+    let here = Server::start(Path::new("/nonexistent"));
     here.redirect(&format!("http://127.0.0.1:{}", there.port()));
-    let machine = Machine::new("redirect");
-    let fetcher = Fetcher::start(&machine.order(&here));
+    let slots = Slots::new("redirect");
+    let fetcher = Fetcher::start(&slots.order(&here.url()));
     assert!(fetcher.ready().patched);
-    fetcher.makes_the_new_version(&machine);
+    fetcher.makes_the_new_version(&slots);
 }
 
 #[test]
 fn what_can_not_be_done_in_parts_is_fetched_as_a_whole_and_said() {
     let (release, server) = server("fetch-whole");
-    let machine = Machine::new("whole");
-    let mut unknown = machine.order(&server);
+    let slots = Slots::new("whole");
+    let mut unknown = slots.order(&server.url());
     unknown.new = "demo_9".to_owned();
-    let why = |order| match &Fetcher::start(order).answer {
-        Answer::Whole(why) => why.clone(),
-        Answer::Ready(ready) => panic!("{ready}"),
-    };
+    let why = |order| Fetcher::start(order).why_whole();
     assert!(why(&unknown).starts_with("the server has no demo_9"), "{}", why(&unknown));
-    let mut stranger = machine.order(&server);
+    let mut stranger = slots.order(&server.url());
     stranger.keyrings = vec!["/dev/null".into()];
     assert!(why(&stranger).contains("the image has no keyring"), "{}", why(&stranger));
     server.without_ranges();
-    let order = machine.order(&server);
+    let order = slots.order(&server.url());
     assert!(why(&order).ends_with("the server has no ranges"), "{}", why(&order));
     // As systemd-pull refuses them: an image knows whom it trusts, and until when.
     for sign in [Release::sign_with_another_key, Release::sign_expired] {

@@ -1,6 +1,7 @@
 //! What the real systemd-sysupdate does with the states of a machine, and what pattern says of them: no VM, seconds.
 //! `PATTERN_SYSTEMD` names another tree than `build/tools/tree`, such as one of Debian testing.
 
+mod parts;
 mod reach;
 mod rig;
 

@@ -1,9 +1,12 @@
 //! A machine for the real systemd-sysupdate without a machine: a folder in place of the EFI system partition, a
 //! file with a partition table in place of the disk, and a signed release on a web server.
 
+pub mod disk;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use pattern::config;
 use pattern::update::entry::{Entry, Tries};
@@ -12,11 +15,16 @@ use pattern::update::setting::Settings;
 use pattern::update::{Installed, transfers, with_usr};
 use pattern_vm_tests::{Server, Tls};
 
-/// Partition types of `/usr` and its hash tree for x86-64 (Discoverable Partitions Specification).
-const KINDS: [(&str, &str); 2] =
-    [("verity", "77FF5F63-E7B6-4633-ACF4-1565B864C0E6"), ("usr", "8484680C-9521-48C6-9C11-B0720656F69E")];
-/// Of a partition in bytes, and of what a release has for it.
+/// Of a partition in bytes, and of what a release has for it, unless it is a real one.
 const SLOT: u64 = 1 << 20;
+/// Of a hash tree and a `/usr` of a real release.
+const REAL: [u64; 2] = [200 << 20, 1 << 30];
+
+/// How many machines there were.
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// Since systemd 258, and before.
+const KEYRINGS: [&str; 2] = ["import-pubring.pgp", "import-pubring.gpg"];
 
 /// Shows a tree's `/usr`, the keyring where systemd looks first, the certificates of authorities and the names of hosts.
 const MOUNT: &str = r#"
@@ -29,19 +37,37 @@ pub struct Rig {
     folder: PathBuf,
     running: &'static str,
     server: Server,
+    /// Of the two partitions of a slot, in bytes.
+    sizes: [u64; 2],
 }
 
 impl Rig {
     /// A machine that runs a version, with these files in `EFI/Linux` and these versions in its two slots.
     pub fn new(running: &'static str, files: &[&str], slots: [&str; 2]) -> Self {
-        let name = format!("pattern-sysupdate-{}-{:?}", std::process::id(), std::thread::current().id());
-        let folder = std::env::temp_dir().join(name.replace(['(', ')'], ""));
+        Self::of(None, running, files, slots)
+    }
+
+    /// A machine that runs the demonstration's 0.0.1, has room for real versions, and is offered a real release.
+    pub fn real(release: &Path) -> Self {
+        Self::of(Some(release), "0.0.1", &["demo_0.0.1.efi"], ["0.0.1", ""])
+    }
+
+    fn of(release: Option<&Path>, running: &'static str, files: &[&str], slots: [&str; 2]) -> Self {
+        let number = COUNT.fetch_add(1, Ordering::SeqCst);
+        let folder = std::env::temp_dir().join(format!("pattern-sysupdate-{}-{number}", std::process::id()));
         fs::remove_dir_all(&folder).ok();
         for name in ["esp/EFI/Linux", "release", "keyring", "definitions", "certificates"] {
             fs::create_dir_all(folder.join(name)).unwrap();
         }
-        let server = Server::start(&folder.join("release"));
-        let rig = Self { folder, running, server };
+        let server = Server::start(release.unwrap_or(&folder.join("release")));
+        let sizes = if release.is_some() { REAL } else { [SLOT; 2] };
+        if release.is_some() {
+            let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/demo-pubring.pgp");
+            for name in KEYRINGS {
+                fs::copy(&keys, folder.join("keyring").join(name)).unwrap();
+            }
+        }
+        let rig = Self { folder, running, server, sizes };
         files.iter().for_each(|name| fs::write(rig.entry(name), name).unwrap());
         fs::write(rig.hosts(), "").unwrap();
         rig.partition(slots);
@@ -49,40 +75,36 @@ impl Rig {
         rig
     }
 
+    /// The server of the release.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
     fn entry(&self, name: &str) -> PathBuf {
         self.folder.join("esp/EFI/Linux").join(name)
     }
 
-    fn disk(&self) -> PathBuf {
-        self.folder.join("disk")
-    }
-
-    /// The order on a machine: hash tree and `/usr` of the first slot, then those of the second.
-    fn partition(&self, slots: [&str; 2]) {
-        fs::File::create(self.disk()).unwrap().set_len(8 * SLOT).unwrap();
-        let mut script = "label: gpt\n".to_owned();
-        for slot in slots {
-            for (part, kind) in KINDS {
-                let label = if slot.is_empty() { "_empty".to_owned() } else { format!("{part}-{slot}") };
-                script.push_str(&format!("size=1MiB, type={kind}, name=\"{label}\"\n"));
-            }
-        }
-        let input = self.folder.join("script");
-        fs::write(&input, script).unwrap();
-        let done =
-            self.tree(&["sfdisk", "--quiet"]).arg(self.disk()).stdin(fs::File::open(input).unwrap()).output();
-        ok(&done.unwrap());
-    }
-
     /// The definitions of an image whose updates are there, but for the places that only a machine has.
     pub fn define(&self, url: &str) {
+        self.define_as(&transfers::definitions(&self.config(url)));
+    }
+
+    /// Those of what pattern-fetch offers on the loopback.
+    pub fn define_loopback(&self, port: u16) {
+        self.define_as(&transfers::on_the_loopback(&self.config("http://127.0.0.1/"), port));
+    }
+
+    fn config(&self, url: &str) -> config::Config {
         let text = format!(
             "[image]\nid = \"demo\"\nversion = \"{}\"\nupdates = {{ url = \"{url}\", pubring = \"demo.pgp\" }}\n\
              [partitions]\nsizes = {{ esp = \"200M\", verity = \"200M\", usr = \"2G\" }}\n",
             self.running
         );
-        let config = config::parse("pattern.toml", &text).unwrap();
-        for (name, text) in transfers::definitions(&config) {
+        config::parse("pattern.toml", &text).unwrap()
+    }
+
+    fn define_as(&self, definitions: &[(&'static str, String)]) {
+        for (name, text) in definitions {
             let text = text
                 .replace("ProtectVersion=%A", &format!("ProtectVersion={}", self.running))
                 .replace("Path=auto", &format!("Path={}", self.disk().display()))
@@ -166,7 +188,7 @@ impl Rig {
         if !home.exists() {
             ok(&Command::new("install").args(["-d", "-m", "700"]).arg(&home).output().unwrap());
             ok(&gpg(&["--quick-gen-key", "test", "ed25519", "sign", "never"]).output().unwrap());
-            for name in ["import-pubring.gpg", "import-pubring.pgp"] {
+            for name in KEYRINGS {
                 let keyring = self.folder.join("keyring").join(name);
                 ok(&gpg(&["--output"]).arg(keyring).arg("--export").output().unwrap());
             }
@@ -232,15 +254,6 @@ impl Rig {
     pub fn count(&self, entry: &Entry, tries: Option<Tries>) {
         let to = Entry { tries, ..entry.clone() };
         fs::rename(self.entry(&entry.file_name("demo")), self.entry(&to.file_name("demo"))).unwrap();
-    }
-
-    /// The labels of the partitions, in order.
-    pub fn labels(&self) -> Vec<String> {
-        let output = self.tree(&["sfdisk", "--json"]).arg(self.disk()).output().unwrap();
-        ok(&output);
-        let table: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        let partitions = table["partitiontable"]["partitions"].as_array().unwrap();
-        partitions.iter().map(|one| one["name"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
     /// The paths that were asked for since the last call.

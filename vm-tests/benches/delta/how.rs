@@ -12,6 +12,8 @@ pub enum How {
 }
 
 impl How {
+    pub const ALL: [Self; 2] = [Self::Blocks, Self::Patch];
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Blocks => "blocks",
@@ -24,7 +26,7 @@ impl FromStr for How {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        let found = [Self::Blocks, Self::Patch].into_iter().find(|how| how.name() == name);
+        let found = Self::ALL.into_iter().find(|how| how.name() == name);
         found.ok_or_else(|| format!("{name} is neither blocks nor patch"))
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// The bytes that a request wants of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Wanted {
+pub enum Wanted {
     /// All of them.
     Whole,
     /// These, at least one.
@@ -15,7 +15,8 @@ pub(super) enum Wanted {
 
 /// Reads the header for a file of this many bytes. A header that is wrong, of another unit, or asks for several ranges is
 /// ignored, as the standard allows: the client gets the whole file, and knows by the status.
-pub(super) fn wanted(header: &str, length: u64) -> Wanted {
+#[must_use]
+pub fn wanted(header: &str, length: u64) -> Wanted {
     one(header).map_or(Wanted::Whole, |(first, last)| match (first, last) {
         (Some(first), _) if first >= length => Wanted::Outside,
         (Some(first), last) => Wanted::Part(first..last.map_or(length, |last| after(last, length))),

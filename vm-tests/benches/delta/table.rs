@@ -1,8 +1,11 @@
 //! The tables that are printed, in Markdown.
 
-use crate::fetched::Fetched;
-use crate::files::{Version, size};
-use crate::others::Others;
+use pattern_vm_tests::Version;
+
+use crate::how::How;
+use crate::measured::Measured;
+use crate::others::{Others, size};
+use crate::served::Served;
 
 pub const HEAD: &str = "\
 | versions | whole | way | fetched | of the whole | kernel image | requests | CPU, s | memory, MiB |
@@ -10,19 +13,21 @@ pub const HEAD: &str = "\
 ";
 
 /// The rows of a pair.
-pub fn row(old: &Version, new: &Version, ways: &[(Fetched, (f64, u64)); 2], others: &Others) -> String {
-    let whole: u64 = new.whole().iter().sum();
+pub fn row(server: &Served, old: &Version, new: &Version, ways: &[Measured; 2], others: &Others) -> String {
+    let whole = server.whole(&new.base);
     let version = |version: &Version| version.base.split_once('_').unwrap().1.to_owned();
     let pair = format!("{} → {}", version(old), version(new));
     let share = |bytes: u64| format!("{} | {:.1} %", megabytes(bytes), bytes as f64 * 100.0 / whole as f64);
-    let ours = ["blocks", "patch"].into_iter().zip(ways).map(|(name, (fetched, (seconds, memory)))| {
+    let ours = How::ALL.iter().zip(ways).map(|(how, way)| {
         format!(
-            "| {pair} | {} | {name} | {} | {} | {} | {seconds:.1} | {:.0} |\n",
+            "| {pair} | {} | {} | {} | {} | {} | {:.1} | {:.0} |\n",
             megabytes(whole),
-            share(fetched.bytes),
-            megabytes(fetched.kernel),
-            fetched.requests,
-            *memory as f64 / f64::from(1 << 20),
+            how.name(),
+            share(way.bytes),
+            megabytes(way.kernel),
+            way.requests,
+            way.seconds,
+            way.memory as f64 / f64::from(1 << 20),
         )
     });
     let kernel = [megabytes(size(&new.kernel)), "in it".to_owned()];

@@ -2,10 +2,10 @@
 
 use httparse::{EMPTY_HEADER, Error, Header, Status as Parsed};
 
-use super::status::Status;
+use crate::status::Status;
 
 /// A head has at most this many bytes. A release asks for far less.
-pub(super) const LONGEST: usize = 8 << 10;
+pub(crate) const LONGEST: usize = 8 << 10;
 const MOST_HEADERS: usize = 64;
 
 /// One request.
@@ -27,7 +27,7 @@ pub struct Request {
 ///
 /// # Errors
 /// The status that tells the client what is wrong with it.
-pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Request, usize)>, Status> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Request, usize)>, Status> {
     let mut headers = [EMPTY_HEADER; MOST_HEADERS];
     let mut head = httparse::Request::new(&mut headers);
     let length = match head.parse(bytes) {
@@ -57,7 +57,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Request, usize)>, Status> {
 impl Request {
     /// Returns the name of the file that is meant, if that can be one: no folder, and not hidden. A machine may put one slash
     /// more before it than its address needs.
-    pub(super) fn name(&self) -> Option<String> {
+    #[must_use]
+    pub fn name(&self) -> Option<String> {
         let path = self.target.split_once("://").map_or(&*self.target, |(_, rest)| from_slash(rest));
         let name = path.split('?').next()?.strip_prefix('/')?.trim_start_matches('/');
         let name = String::from_utf8(decoded(name)?).ok()?;

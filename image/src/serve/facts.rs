@@ -1,51 +1,15 @@
-//! What a request gets: decided from the request and from facts about the file.
+//! What a request gets of a file: decided from the request and from facts about the file.
 
-use std::fmt;
-use std::io::Read;
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
-use super::range::{self, Wanted};
-use super::request::Request;
-use super::status::Status;
+use pattern_serve::{Request, Status, Wanted, wanted};
+
 use crate::release::{MANIFEST, SIGNATURE};
 
 /// A year, in which a published file does not change.
 const KEEP: &str = "public, max-age=31536000, immutable";
 const ASK: &str = "no-cache";
-
-/// One answer.
-pub struct Answer {
-    /// How it ended.
-    pub status: Status,
-    /// Its headers, without those that belong to the connection.
-    pub headers: Vec<(&'static str, String)>,
-    /// Which bytes of the file are sent.
-    pub part: Range<u64>,
-    /// Where the bytes come from. If fewer come, the connection breaks off.
-    pub body: Box<dyn Read + Send>,
-}
-
-impl Answer {
-    /// An answer without a file.
-    #[must_use]
-    pub fn without_file(status: Status) -> Self {
-        let headers = vec![("Cache-Control", ASK.to_owned())];
-        Self { status, headers, part: 0..0, body: Box::new(std::io::empty()) }
-    }
-
-    /// Returns how many bytes follow the head.
-    #[must_use]
-    pub fn length(&self) -> u64 {
-        self.part.end.saturating_sub(self.part.start)
-    }
-}
-
-impl fmt::Debug for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:?} {:?}", self.status.line(), self.part, self.headers)
-    }
-}
 
 /// What is known of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -109,7 +73,7 @@ fn of(request: &Request, facts: &Facts) -> Wanted {
     let is_same = request.if_range.as_deref().is_none_or(|state| facts.is(state));
     // The standard has ranges for GET alone.
     match &request.range {
-        Some(range) if request.method == "GET" && is_same => range::wanted(range, facts.length),
+        Some(range) if request.method == "GET" && is_same => wanted(range, facts.length),
         _ => Wanted::Whole,
     }
 }
