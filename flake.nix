@@ -27,9 +27,10 @@
         { lib, pkgs, ... }:
         {
           imports = [ ./nix/module ];
-          pattern.package = lib.mkIf (pkgs.stdenv.hostPlatform.system == system) (
-            lib.mkDefault self.packages.${system}.programs
-          );
+          pattern = lib.mkIf (pkgs.stdenv.hostPlatform.system == system) {
+            package = lib.mkDefault self.packages.${system}.programs;
+            fetch = lib.mkDefault self.packages.${system}.fetch;
+          };
         };
       nixosModules.default = self.nixosModules.pattern;
 
@@ -47,6 +48,7 @@
         default = pattern;
         pattern = pkgs.callPackage ./nix/packages/tool.nix { };
         programs = pkgs.callPackage ./nix/packages/programs.nix { };
+        fetch = pkgs.callPackage ./nix/packages/fetch.nix { };
         programs-static = pkgs.pkgsStatic.callPackage ./nix/packages/programs.nix {
           tpm2-tss = pkgs.pkgsStatic.callPackage ./nix/packages/tpm2-tss.nix { };
         };
@@ -67,7 +69,7 @@
       };
 
       checks.${system} = {
-        inherit (self.packages.${system}) programs;
+        inherit (self.packages.${system}) programs fetch;
         # As it is evaluated where there is no Nix store, with the real lib.
         evaluation = pkgs.writeText "evaluation.json" (
           builtins.toJSON (import ./nix/check { nixpkgsLib = nixpkgs + "/lib"; })
@@ -99,6 +101,7 @@
       overlays.default = final: _: {
         pattern = final.callPackage ./nix/packages/tool.nix { };
         pattern-programs = final.callPackage ./nix/packages/programs.nix { };
+        pattern-fetch = final.callPackage ./nix/packages/fetch.nix { };
       };
 
       templates.default = {

@@ -13,6 +13,8 @@ pub enum Manager {
 pub const GENERATOR: &str = "pattern-generator";
 /// Folder of the programs in images.
 pub const FOLDER: &str = "/usr/lib/pattern";
+/// The program that fetches what a machine lacks of a new version. No unit starts it, and the initrd does not have it.
+pub const FETCH: &str = "/usr/libexec/pattern-fetch";
 
 /// One of the programs. `initrd/src/main.rs` says what each does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -145,6 +145,8 @@ impl Programs {
             "--all-architectures",
             "--no-variables",
             "--secure-boot-auto-enroll=yes",
+            // No entry is made. By itself bootctl names entries after this host, and fails if the host has no machine ID.
+            "--entry-token=literal:none",
         ]);
         // It is not the partition, and is not mounted.
         command.env("SYSTEMD_RELAX_ESP_CHECKS", "1").env("SYSTEMD_ESP_PATH", "/efi");

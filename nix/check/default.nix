@@ -79,6 +79,9 @@ in
   contents = builtins.mapAttrs (
     _: partition: builtins.mapAttrs (_: content: toString content.source) (partition.contents or { })
   ) config.image.repart.partitions;
+  # What is in the store without being part of NixOS's system, and the script of what lies beside it.
+  stored = map toString config.image.repart.partitions."20-store".storePaths;
+  usr = config.pattern.usr.script;
   kernelParams = config.boot.kernelParams;
   systemPackages = map (package: package.name) config.environment.systemPackages;
   updaters = map (package: package.name) config.systemd.services.systemd-sysupdate.path;

@@ -32,6 +32,7 @@ in
       formatter = outputs.formatter.${system};
       shell = outputs.devShells.${system}.default;
       overlay = pkgs.pattern-programs;
+      overlay-fetch = pkgs.pattern-fetch;
     }
   );
   # The test driver has its own file systems for a machine, unless it is told otherwise.

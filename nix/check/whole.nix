@@ -31,7 +31,12 @@ in
   };
   derivations = lib.mapAttrs (_: each: text each.drvPath) {
     inherit (config.system.build) toplevel uki;
-    inherit (config.pattern) package release toml;
+    inherit (config.pattern)
+      fetch
+      package
+      release
+      toml
+      ;
   };
   failed = map (each: each.message) (builtins.filter (each: !each.assertion) config.assertions);
   inherit (config) warnings;
@@ -76,6 +81,7 @@ in
     static = config.pattern.package.stdenv.hostPlatform.isStatic;
     libraries = names config.pattern.package.buildInputs;
   };
+  fetch = text config.pattern.fetch;
 
   # NixOS makes the image twice: without an EFI system partition, for the root hash, and then with one.
   repart = {
@@ -90,6 +96,7 @@ in
   seed = config.image.repart.seed;
   partitions = lib.mapAttrs (_: each: {
     contents = lib.mapAttrs (_: content: text "${content.source}") each.contents;
+    storePaths = map text each.storePaths;
     inherit (each) repartConfig;
   }) config.image.repart.partitions;
 }

@@ -27,12 +27,13 @@ in
 
   # As in `pattern build`: the program once, and links to it.
   config.pattern.usr = pkgs.runCommand "pattern-usr" { } ''
-    mkdir -p $out/bin $out/lib/systemd/system-generators
+    mkdir -p $out/bin $out/lib/systemd/system-generators $out/libexec
     cp -r ${cfg.package}/lib/pattern $out/lib/pattern
     chmod u+w $out/lib/pattern
     cp ${cfg.toml} $out/lib/pattern/pattern.toml
     ln -s ../../pattern/pattern-initrd $out/lib/systemd/system-generators/pattern-generator
     ln -s ../lib/pattern/pattern-initrd $out/bin/pattern
+    ln -s ${cfg.fetch}/libexec/pattern-fetch $out/libexec/pattern-fetch
     cp ${pkgs.coreutils}/bin/env $out/bin/env
   '';
 
@@ -67,12 +68,15 @@ in
         SplitName = "verity.%U";
       };
       ${partitionIds.store} = {
+        # Where the link in /usr leads: nothing else of the system names it.
+        storePaths = [ cfg.fetch ];
         # What units and programs call by path; the store is beside it. Folders, because systemd-repart copies the file that a link
         # leads to, and makes a link only of one that is in a folder: the program has thirteen names.
         contents = {
           "/bin".source = "${cfg.usr}/bin";
           "/lib/pattern".source = "${cfg.usr}/lib/pattern";
           "/lib/systemd/system-generators".source = "${cfg.usr}/lib/systemd/system-generators";
+          "/libexec".source = "${cfg.usr}/libexec";
           "/lib/systemd/systemd-sysupdate".source = "${systemd}/lib/systemd/systemd-sysupdate";
           "/lib/systemd/import-pubring.pgp".source = cfg.image.updates.pubring;
           "/lib/systemd/import-pubring.gpg".source = cfg.image.updates.pubring;

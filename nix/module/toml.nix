@@ -18,6 +18,12 @@ in
       defaultText = lib.literalExpression "the programs of this version";
       description = "The programs, the generator and the units.";
     };
+    fetch = lib.mkOption {
+      type = lib.types.package;
+      default = pkgs.callPackage ../packages/fetch.nix { };
+      internal = true;
+      description = "`pattern-fetch`, which only the running system has.";
+    };
     settings = lib.mkOption {
       inherit (file) type;
       readOnly = true;

@@ -69,6 +69,7 @@ testers.runNixOSTest {
           machine.fail("touch /usr/file")
           machine.succeed("findmnt --type tmpfs /")
           machine.succeed("pattern status")
+          machine.succeed("test -x /usr/libexec/pattern-fetch")
           machine.succeed("echo kept >/home/file && sync")
           machine.shutdown()
 

@@ -12,8 +12,9 @@ use super::{BLOCK_BYTES, Hash};
 pub use merge::merge;
 pub use places::Places;
 
-/// The most requests of an update. Each costs a round trip; more would not save much.
-pub const REQUESTS: usize = 300;
+/// The most requests for parts of `/usr`. Each costs a round trip; more would not save much. With the list, its signature, the
+/// indexes, the hash tree and the kernel image an update makes at most 300.
+pub const REQUESTS: usize = 290;
 
 /// Where a block of `/usr` comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -8,15 +8,13 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use pattern::config::Config;
 use pattern::plan::CONFIG_PATH;
-use pattern::program::{GENERATOR, Program};
+use pattern::program::{FETCH, GENERATOR, Program};
 use pattern::update::transfers;
 
 use super::data::Data;
 
 const GENERATORS: &str = "usr/lib/systemd/system-generators";
 const PROGRAMS: &str = "usr/lib/pattern";
-/// What the initrd does not keep.
-const HELPERS: &str = "usr/libexec";
 const UNITS: &str = "usr/lib/systemd/system";
 
 /// The command of the running system.
@@ -34,12 +32,12 @@ const KEYRINGS: [&str; 2] = ["usr/lib/systemd/import-pubring.gpg", "usr/lib/syst
 /// # Errors
 /// When a file can't be read or written.
 pub(crate) fn write(tree: &Path, data: &Data, file: &Path, config: &Config) -> Result<()> {
-    for folder in [GENERATORS, PROGRAMS, HELPERS, UNITS, "usr/bin", "usr/lib/systemd"] {
+    for folder in [GENERATORS, PROGRAMS, "usr/libexec", UNITS, "usr/bin", "usr/lib/systemd"] {
         let folder = tree.join(folder);
         fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     }
     copy(&data.program(), &tree.join(PROGRAMS).join("pattern-initrd"), 0o755)?;
-    copy(&data.fetcher(), &tree.join(HELPERS).join("pattern-fetch"), 0o755)?;
+    copy(&data.fetcher(), &tree.join(FETCH.trim_start_matches('/')), 0o755)?;
     let stages = Program::ALL.map(|program| (format!("{PROGRAMS}/{}", program.name()), "pattern-initrd"));
     let others = [
         (format!("{GENERATORS}/{GENERATOR}"), "../../pattern/pattern-initrd"),

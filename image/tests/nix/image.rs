@@ -5,10 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use pattern::program::FETCH;
 use pattern::table::base;
 use pattern::update::transfers;
 use serde_json::Value;
 
+use super::store::{Store, write};
 use super::{EVALUATION, text, toml, words};
 
 #[test]
@@ -111,6 +113,29 @@ fn usr_has_the_program_once_and_what_updates_need() {
         assert!(words(packages).contains(&"gnupgMinimal"), "{packages}");
     }
     assert_eq!(EVALUATION["usrbinenv"], "", "/usr can't be written to");
+}
+
+/// Where `pattern update` starts it, on an image of either kind. The link leads into the store, which has to have it.
+#[test]
+#[ignore = "needs nix-bin; `make test` runs it"]
+fn usr_has_pattern_fetch_and_it_finds_gpg() {
+    let stored = words(&EVALUATION["stored"]);
+    let [fetch] = stored[..] else { panic!("{stored:?}") };
+    assert!(fetch.ends_with("-pattern-fetch"), "{fetch}");
+    let store = Store::new();
+    for word in text(&EVALUATION, "usr").split_whitespace().filter(|word| word.starts_with("/nix/store/")) {
+        let file = store.here(word);
+        write(&if word.ends_with("/lib/pattern") { file.join("pattern-initrd") } else { file }, b"");
+    }
+    store.script(text(&EVALUATION, "usr"), store.folder(), &store.path("out"));
+    let (below, name) = FETCH.strip_prefix("/usr").unwrap().rsplit_once('/').unwrap();
+    let source = text(&EVALUATION["contents"]["20-store"], below);
+    assert!(source.ends_with(&format!("-pattern-usr{below}")), "{source}");
+    let link = store.path(&format!("out{below}/{name}"));
+    assert_eq!(fs::read_link(&link).unwrap(), store.here(fetch).join("libexec").join(name));
+    assert!(link.is_file(), "{}", link.display());
+    // By its name, as systemd-pull does.
+    assert!(words(&EVALUATION["systemPackages"]).contains(&"gnupgMinimal"));
 }
 
 /// Else systemd-repart takes the disk's sectors for it, which are smaller.

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -132,11 +132,41 @@ fn what_is_taken_compiles() {
 /// What pkg-config calls the libraries of the package. tss-esapi-sys takes no older one of the second.
 const LIBRARIES: [(&str, &str); 2] = [("cryptsetup", "libcryptsetup"), ("tpm2-tss", "tss2-sys >= 4.1.3")];
 
+/// Builds a package as nixpkgs' cargoBuildHook does.
+fn build(package: &Value) {
+    cargo(
+        &[&["build", "--profile", "release"], &words(&package["flags"])[..]].concat(),
+        "target/nix-package",
+    );
+}
+
+/// With what nixpkgs gives every package, and no library beside it.
+#[test]
+#[ignore = "compiles pattern-fetch; `make nix` runs it"]
+fn the_packages_own_cargo_command_builds_pattern_fetch() {
+    let package = &value(&mut evaluating("nix/check/cargo.nix")).unwrap()["fetch"];
+    assert_eq!((&package["libraries"], &package["env"]), (&serde_json::json!([]), &serde_json::json!({})));
+    build(package);
+    let out = tempfile::tempdir().unwrap();
+    fs::create_dir(out.path().join("bin")).unwrap();
+    let (built, installed) =
+        ("target/nix-package/release/pattern-fetch", out.path().join("bin/pattern-fetch"));
+    let _bytes = fs::copy(top().join(built), installed).unwrap();
+    let script = package["script"].as_str().unwrap();
+    let laid_out = Command::new("bash").args(["-euc", script]).env("out", out.path()).status().unwrap();
+    assert!(laid_out.success() && !out.path().join("bin").exists(), "{script}");
+    // It has no order, and says so as `pattern update` reads it.
+    let mut program = Command::new(out.path().join("libexec/pattern-fetch"));
+    let said = program.stdin(Stdio::null()).output().unwrap();
+    let answer: Value = serde_json::from_slice(&said.stdout).unwrap();
+    assert!(answer.to_string().contains("reading the order: "), "{answer}");
+}
+
 /// The whole command, in some minutes, with shared libraries of another distribution.
 #[test]
 #[ignore = "compiles the programs; `make nix` runs it"]
 fn the_packages_own_cargo_command_builds_the_program_with_shared_libraries() {
-    let package = value(&mut evaluating("nix/check/cargo.nix")).unwrap();
+    let package = &value(&mut evaluating("nix/check/cargo.nix")).unwrap()["programs"];
     assert_eq!(words(&package["libraries"]), LIBRARIES.map(|(name, _)| name));
     assert_eq!(package["env"], serde_json::json!({}));
     for (_, module) in LIBRARIES {
@@ -148,11 +178,7 @@ fn the_packages_own_cargo_command_builds_the_program_with_shared_libraries() {
             return;
         }
     }
-    // As nixpkgs' cargoBuildHook does.
-    cargo(
-        &[&["build", "--profile", "release"], &words(&package["flags"])[..]].concat(),
-        "target/nix-package",
-    );
+    build(package);
     let program = top().join("target/nix-package/release/pattern-initrd");
     let needed = Command::new("readelf").arg("--dynamic").arg(&program).output().unwrap();
     let needed = String::from_utf8_lossy(&needed.stdout).into_owned();

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pattern::program::Program;
+use pattern::program::{FETCH, Program};
 use serde_json::Value;
 
 use super::store::{Store, write};
@@ -230,6 +230,8 @@ fn usr_is_as_pattern_build_lays_it_out(rehearsal: &Rehearsal, image: &Path) {
         let link = usr.join(name);
         assert!(link.is_symlink() && fs::metadata(&link).unwrap().len() == PROGRAM as u64, "{name}");
     }
+    let fetch = rehearsal.here(text(&rehearsal.evaluation, "fetch")).join("libexec/pattern-fetch");
+    assert_eq!(fs::read_link(usr.join(FETCH.strip_prefix("/usr/").unwrap())).unwrap(), fetch);
     for name in ["bin/env", "lib/systemd/import-pubring.pgp", "lib/sysupdate.d/30-uki.transfer"] {
         assert!(fs::metadata(usr.join(name)).unwrap().len() > 0, "{name}");
     }

@@ -144,6 +144,11 @@ fn updates_can_be_verified(evaluation: &Value) {
     );
     assert!(kernel.contains(&"gpt"), "{kernel:?}");
     assert_eq!(evaluation["system"]["usrbinenv"], "", "/usr can't be written to");
+    // Where pattern-fetch is, what it needs to run, and whom it trusts.
+    let store = &evaluation["partitions"]["20-store"];
+    assert!(text(&store["contents"], "/libexec").ends_with("-pattern-usr/libexec"), "{store}");
+    assert!(words(&store["storePaths"]).contains(&text(evaluation, "fetch")), "{store}");
+    assert!(words(&evaluation["system"]["files"]).contains(&"ssl/certs/ca-certificates.crt"));
     let contents = evaluation["partitions"]["20-store"]["contents"].as_object().unwrap();
     for name in ["10-verity", "20-usr", "30-uki"] {
         assert!(

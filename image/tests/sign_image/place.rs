@@ -13,6 +13,9 @@ use tempfile::TempDir;
 
 /// Seconds since 1970.
 pub(crate) const DATE: &str = "1764000000";
+/// Hides the machine ID, and runs what follows.
+const UNNAMED: &str =
+    "if [ -e /etc/machine-id ]; then mount --bind /dev/null /etc/machine-id; fi && exec \"$0\" \"$@\"";
 /// Mounts the /usr of the tools tree, and runs what follows.
 const WITHIN: &str = "mount --bind \"$0/tree/usr\" /usr && exec \"$@\"";
 
@@ -193,12 +196,26 @@ impl Place {
         output.stdout
     }
 
-    pub(crate) fn outcome(&self, words: &[&str]) -> Output {
+    /// Runs `pattern`, which must succeed, on a host that has no machine ID, such as a container.
+    pub(crate) fn tells_without_machine_id(&self, words: &[&str]) {
+        let mut command = self.unshared();
+        command.args(["sh", "-c", UNNAMED, env!("CARGO_BIN_EXE_pattern")]).args(words);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Starts something with mounts of its own.
+    fn unshared(&self) -> Command {
         let root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
-        let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("mkosi/sbsign");
         let mut command = Command::new("unshare");
-        command.arg("--mount").args((!root).then_some("--map-root-user"));
-        command.args(["sh", "-c", WITHIN, &self.tools]).args(words).current_dir(self.folder.path());
+        command.arg("--mount").args((!root).then_some("--map-root-user")).current_dir(self.folder.path());
+        command
+    }
+
+    pub(crate) fn outcome(&self, words: &[&str]) -> Output {
+        let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("mkosi/sbsign");
+        let mut command = self.unshared();
+        command.args(["sh", "-c", WITHIN, &self.tools]).args(words);
         command.env("PATH", format!("{}:/usr/bin:/usr/sbin:/bin:/sbin", ours.display()));
         command.env("SOURCE_DATE_EPOCH", DATE).output().unwrap()
     }

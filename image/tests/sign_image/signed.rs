@@ -185,6 +185,18 @@ fn the_partition_has_what_firmware_verifies_and_enrolls() {
     }
 }
 
+/// bootctl asks for one, although nothing is named after it.
+#[test]
+#[ignore = "needs gnupg openssl; `make test` runs it"]
+fn a_host_without_a_machine_id_signs_an_image() {
+    let Some(place) = Place::new() else { return };
+    place.tells_without_machine_id(&["sign-image", "made", "x-keys", "--tools", &place.tools]);
+    let names =
+        String::from_utf8(place.by(&["mdir", "-/", "-b", "-i", "build/images/x_1/x_1.raw@@1M", "::"]))
+            .unwrap();
+    assert!(names.contains("::/loader/keys/auto/PK.auth") && !names.contains("none"), "{names}");
+}
+
 #[test]
 #[ignore = "needs gnupg openssl; `make test` runs it"]
 fn without_enrolling_there_are_no_keys_for_it() {

@@ -3,6 +3,7 @@
 
 use pattern::boot::usr::UsrHash;
 use pattern::delta::unfinished::{Slot, Unfinished};
+use pattern::program::FETCH;
 use pattern::table::Table;
 use pattern_machine::disk::Disk;
 
@@ -14,6 +15,6 @@ pub(super) fn look(disk: &Disk, table: &Table, running: &UsrHash) -> Option<Unfi
     // systemd-pull writes through the device of the disk: that of the partition would show what was there before.
     let disk = disk.path().to_str()?;
     let [tree, usr, before] = slot.words(table);
-    let answer = update::ask(update::PROGRAM, &[disk, &tree, &usr, &before])?;
+    let answer = update::ask(FETCH, &[disk, &tree, &usr, &before])?;
     Unfinished::read(&answer, &slot)
 }

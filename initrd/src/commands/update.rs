@@ -7,7 +7,6 @@ mod own;
 mod sysupdate;
 
 pub(super) use connection::ask;
-pub(super) use delta::PROGRAM;
 
 use std::fs::File;
 

@@ -66,7 +66,7 @@ packages
     package name // environment // { inherit environment script; };
   callPackage =
     file: _:
-    package "pattern"
+    package (if baseNameOf file == "fetch.nix" then "pattern-fetch" else "pattern")
     // {
       inherit (import ../../packages/stages.nix) stages;
       inherit file;

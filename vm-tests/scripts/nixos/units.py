@@ -32,8 +32,8 @@ def unit(store, out, link):
         link.write_text(programs(store, out, source.read_text()))
 
 
-def of_package(store, out):
-    """Has units and rules of one package name programs in the store."""
+def of_package(store, out, bin):
+    """Has units and rules of one package name programs in the store. Rules name those of the output `bin`."""
     for folder in ("lib/systemd/system", "lib/systemd/user"):
         for link in store.at(f"{out}/{folder}").rglob("*"):
             if link.is_symlink() and store.at(os.readlink(link)).is_file():
@@ -43,13 +43,14 @@ def of_package(store, out):
     for link in store.at(f"{out}/lib/udev/rules.d").glob("*"):
         text = store.at(os.readlink(link)).read_text().replace("/usr/lib/udev/", f"{out}/lib/udev/")
         link.unlink()
-        link.write_text(re.sub(r"(?<![a-z])/(?:usr/)?s?bin/([a-z0-9_-]+)", lambda found: place(store, out, found.group(1)) or found.group(0), text))
+        link.write_text(re.sub(r"(?<![a-z])/(?:usr/)?s?bin/([a-z0-9_-]+)", lambda found: place(store, out, bin, found.group(1)) or found.group(0), text))
 
 
-def place(store, out, program):
+def place(store, out, bin, program):
     """Returns where a program is: in the package itself, or in another one of Debian."""
+    # The output with the programs may be made later.
     if store.at(f"{out}/bin/{program}").is_symlink():
-        return f"{out}/bin/{program}"
+        return f"{bin}/bin/{program}"
     return next((at for at in (f"{DEBIAN}/{folder}/{program}" for folder in ("bin", "sbin")) if store.at(at).exists()), None)
 
 

@@ -1,6 +1,6 @@
 //! An image that Nix itself put together, of Debian's programs: `make nix-machine`. The first boot makes the volume; activation
-//! in a kept `/etc` writes what is its own, and leaves what is the owner's; an update is fetched, tried and kept; a version whose
-//! essential service fails gives way to the one before.
+//! in a kept `/etc` writes what is its own, and leaves what is the owner's; an update is fetched by parts, tried and kept; a
+//! version whose essential service fails gives way to the one before.
 
 use pattern_vm_tests::{Computer, Guest, Release, Server};
 
@@ -43,10 +43,11 @@ fn nixos_shaped() {
     guest.power_off();
 }
 
-/// NixOS reaches a login before the network is there.
+/// NixOS reaches a login before the network is there. pattern-fetch, from the store, asks for no more than the machine lacks.
 fn update(guest: &mut Guest) {
     guest.must("systemctl start network-online.target");
-    guest.must("pattern update");
+    let said = guest.must("pattern update");
+    assert!(said.contains(" MB are fetched by "), "{said}");
 }
 
 /// The layout of NixOS, on the partitions and the volume of ours.
@@ -61,6 +62,8 @@ fn is_nixos(guest: &mut Guest) {
         "test -x /run/current-system/activate && test -L /etc/static && test ! -e /usr/lib/systemd/system",
     );
     assert_eq!(guest.must("systemctl --failed --no-legend"), "");
+    // udev of the initrd finds the programs of its rules.
+    guest.must_fail("journalctl -b | grep 'dmsetup.*No such file'");
     let log = guest.must("journalctl -b -k | grep 'pattern-[a-z]*\\['");
     assert!(log.contains("pattern-latch") && log.contains("ended the initrd's phase"), "{log}");
 }

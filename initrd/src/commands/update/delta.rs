@@ -10,6 +10,7 @@ use anyhow::{Context as _, Error, Result};
 use pattern::boot::superblock::{BYTES, Superblock};
 use pattern::delta::order::{Answer, Order, Ready};
 use pattern::hex;
+use pattern::program::FETCH;
 use pattern::table::Guid;
 use pattern::update::release::Part;
 use pattern::update::transfers;
@@ -18,7 +19,6 @@ use pattern_machine::{esp, output};
 use super::Machine;
 use crate::context::Context;
 
-pub(crate) const PROGRAM: &str = "/usr/libexec/pattern-fetch";
 /// The image's keyring: since systemd 258, and before.
 const KEYRINGS: [&str; 2] = ["/usr/lib/systemd/import-pubring.pgp", "/usr/lib/systemd/import-pubring.gpg"];
 /// The definitions of what is offered.
@@ -60,7 +60,7 @@ impl Drop for Offer {
 /// When the whole has to be fetched. The error says why.
 pub(super) fn start(ctx: &Context, machine: &Machine, version: &str) -> Result<Offer> {
     let mut program = Program::start()?;
-    match program.ask(&order(ctx, machine, version)?).with_context(|| format!("asking {PROGRAM}"))? {
+    match program.ask(&order(ctx, machine, version)?).with_context(|| format!("asking {FETCH}"))? {
         Answer::Whole(why) => Err(Error::msg(why)),
         Answer::Ready(ready) => {
             define(ctx, ready.port)?;
@@ -74,8 +74,8 @@ struct Program(Child);
 
 impl Program {
     fn start() -> Result<Self> {
-        let child = Command::new(PROGRAM).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        Ok(Self(child.with_context(|| format!("starting {PROGRAM}"))?))
+        let child = Command::new(FETCH).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        Ok(Self(child.with_context(|| format!("starting {FETCH}"))?))
     }
 
     /// Its input stays open: the end of it ends the program.
@@ -103,7 +103,7 @@ impl Drop for Program {
     fn drop(&mut self) {
         // It may wait for a server.
         if let Err(error) = self.0.kill().and_then(|()| self.0.wait()) {
-            output::message(&format!("pattern: ending {PROGRAM}: {error}"));
+            output::message(&format!("pattern: ending {FETCH}: {error}"));
         }
     }
 }
