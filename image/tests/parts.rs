@@ -153,6 +153,22 @@ fn an_archive_that_is_cut_is_refused() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains("parts: the initrd ends within "), "{length} bytes: {said}");
     }
-    let output = run(b"not an archive", &temporary::folder().unwrap());
-    assert!(!output.status.success());
+    let damaged = [b"\x28\xb5\x2f\xfd".as_slice(), b"not what zstd makes"].concat();
+    let said = run(&damaged, &temporary::folder().unwrap()).stderr;
+    assert!(String::from_utf8_lossy(&said).contains("parts: zstd can't unpack "));
+}
+
+/// `Initrds=` of an image may name anything that the kernel unpacks.
+#[test]
+fn what_is_not_one_archive_stays_as_it_is() {
+    let archive = Tree::of(1_764_000_000, "1").packed("");
+    let two = [archive.as_slice(), &[0; 512], &archive].concat();
+    for foreign in [two.as_slice(), b"\x1f\x8b: gzip", &shell("zstd", Path::new("/"), &two).stdout] {
+        let to = temporary::folder().unwrap();
+        let said = String::from_utf8(said(run(foreign, &to)).stdout).unwrap();
+        assert_eq!(said.trim_end(), to.path().join("initrd").to_str().unwrap());
+        assert_eq!(fs::read(to.path().join("initrd")).unwrap(), foreign);
+    }
+    let padded = [archive.as_slice(), &[0; 512]].concat();
+    assert_eq!(parts(&padded), parts(&archive), "zeros at the end are not another one");
 }
