@@ -25,6 +25,8 @@ in
   xdg.sounds.enable = false;
   environment.defaultPackages = [ ];
   environment.stub-ld.enable = false;
+  # Debian's libc names it, and what fills the file system of shutdown follows that name.
+  environment.ldso = "${debian}/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2";
   # Debian's systemd does not have these, or has them in packages of their own; its newer kernel has other modules.
   services.resolved.enable = false;
   services.timesyncd.enable = false;

@@ -18,6 +18,8 @@ fn nixos_shaped() {
     // What activation copied it copies again, and what it linked it links again.
     guest.must("echo mine >/etc/copied && rm /etc/linked && echo mine >/etc/linked && sync");
     restart(&mut guest, "0.0.1");
+    // The file system that shutdown ends in has what shutdown loads.
+    assert!(!guest.console().contains("libmount"), "{}", guest.console());
     assert_eq!(
         guest.must("grep -h . /etc/mine /home/mine /etc/linked /etc/copied"),
         "mine\nmine\nfirst\nfirst"
