@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use anyhow::Result;
 use pattern::delta::patch::{From, Table};
+use pattern_serve::Counted;
 
 use crate::disk::Slot;
 use crate::offered::{Offered, range, size};
@@ -85,22 +86,5 @@ impl Patched<'_> {
     fn fetched(&self, place: &Range<u32>) -> Result<Vec<u8>> {
         let place = u64::from(place.start)..u64::from(place.end);
         Pieces::new(&self.of.web, &self.of.offer.kernel.name, None).get(&place)
-    }
-}
-
-struct Counted<W> {
-    to: W,
-    count: u64,
-}
-
-impl<W: Write> Write for Counted<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.to.write(bytes)?;
-        self.count += count as u64;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
     }
 }

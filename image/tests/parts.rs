@@ -172,3 +172,14 @@ fn what_is_not_one_archive_stays_as_it_is() {
     let padded = [archive.as_slice(), &[0; 512]].concat();
     assert_eq!(parts(&padded), parts(&archive), "zeros at the end are not another one");
 }
+
+#[test]
+fn archives_of_one_name_do_not_replace_each_other() {
+    let to = temporary::folder().unwrap();
+    let [first, second] = ["1", "2"].map(|version| {
+        let archive = Tree::of(1_764_000_000, version).packed("");
+        let names = String::from_utf8(said(run(&archive, &to)).stdout).unwrap();
+        names.lines().next().unwrap().to_owned()
+    });
+    assert_ne!(fs::read(first).unwrap(), fs::read(second).unwrap());
+}

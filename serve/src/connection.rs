@@ -5,6 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::answer::Answer;
+use crate::counted::Counted;
 use crate::request::{self, Request};
 use crate::status::Status;
 
@@ -141,24 +142,6 @@ fn write(stream: &TcpStream, answer: Answer, with_body: bool, stays: bool) -> io
     }
     to.to.flush()?;
     Ok(!with_body || answer.length.is_none_or(|length| length == to.count))
-}
-
-/// Counts the content.
-struct Counted<'a> {
-    to: BufWriter<&'a TcpStream>,
-    count: u64,
-}
-
-impl Write for Counted<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.to.write(bytes)?;
-        self.count += count as u64;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
-    }
 }
 
 /// Ends a connection. If something is left that was not read, the kernel would take back the answer.

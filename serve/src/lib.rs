@@ -6,6 +6,7 @@
 
 mod answer;
 mod connection;
+mod counted;
 mod crowd;
 mod range;
 mod request;
@@ -13,6 +14,7 @@ mod status;
 
 pub use answer::{Answer, Body};
 pub use connection::{Site, attend};
+pub use counted::Counted;
 pub use crowd::{MOST, welcome};
 pub use range::{Wanted, wanted};
 pub use request::Request;

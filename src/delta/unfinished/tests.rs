@@ -1,4 +1,4 @@
-//! What a cut leaves is said, and what is no cut is not taken for one.
+//! What a cut leaves is said, and what is not a cut is not taken for one.
 
 use super::*;
 use crate::table::{Extent, Guid};
